@@ -1,0 +1,1 @@
+"""What learned and constructed networks have in common: errors, agreement, flatness and reports."""

@@ -1,0 +1,61 @@
+"""What theory builds: ReLU networks with explicit weights, their sizes, provenance and guarantees."""
+
+from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
+from .calculus import add, affine, compose, copies, delay, parallel
+from .counting import closed_form, count_table, fitted_exponent
+from .geometry import Ball, Separation, distance, lean_indicator, separation, soft_indicator
+from .intervals import interval_bounds, magnitude_bound
+from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
+from .memorization import VARIANTS, f_adv, f_S, predictions
+from .network import Affine, ReLUNetwork, Size
+from .storage import load
+
+__all__ = [
+    "LEMMAS",
+    "VARIANTS",
+    "Affine",
+    "Ball",
+    "Block",
+    "Constant",
+    "Dense",
+    "Identity",
+    "Kron",
+    "Lemma",
+    "Matrix",
+    "Provenance",
+    "ReLUNetwork",
+    "Separation",
+    "Size",
+    "Sparse",
+    "Unknown",
+    "absolute",
+    "add",
+    "affine",
+    "closed_form",
+    "compose",
+    "copies",
+    "count_table",
+    "delay",
+    "distance",
+    "explain",
+    "f_S",
+    "f_adv",
+    "fitted_exponent",
+    "gate",
+    "implements",
+    "interval_bounds",
+    "lean_indicator",
+    "load",
+    "magnitude_bound",
+    "maximum",
+    "multiplication",
+    "parallel",
+    "parts",
+    "predictions",
+    "separation",
+    "soft_indicator",
+    "squaring",
+    "tooth",
+    "yarotsky_multiplication",
+]

@@ -1,0 +1,237 @@
+"""Gadgets on one or two numbers: absolute value, tooth, squaring, multiplication, maximum and the exact gate.
+
+All weights are dyadic, hence exact in float64. Sums are arranged so that equal terms round alike on any hardware.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from sympy import Mod, Rational, Symbol, ceiling, log
+
+from .calculus import affine, compose, copies, delay
+from .lemma import implements, record
+from .matrix import Dense, Identity, Sparse, kron, zeros
+from .network import Affine, ReLUNetwork
+
+_m, _n, _scale = Symbol("m"), Symbol("n"), Symbol("scale")
+
+UNIT = (0.0, 1.0)
+"""The interval on which inputs live."""
+
+
+@implements("folklore", "|a| = relu(a) + relu(-a)", depth=1, units=2, parameters=4, pieces=2, sup_error=0)
+def absolute() -> ReLUNetwork:
+    """The absolute value R -> R, exact: two units.
+
+    (Anonymous 2023, Lemma A.4 of "Why Clean Generalization and Robust Memorization Both Happen in Adversarial
+    Training" prints a stray factor 1/2.)
+
+    >>> absolute()([[-3.0], [2.0]]).flatten().tolist()
+    [3.0, 2.0]
+    """
+    return ReLUNetwork.from_layers([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
+
+
+@implements(
+    "Telgarsky 2015; Yarotsky 2017, Section 3.1",
+    "the s-fold tooth is a sawtooth with 2^(s-1) teeth on [0,1]",
+    depth="s",
+    parameters="5*s",
+    pieces="2**s",
+)
+def tooth(s: int) -> ReLUNetwork:
+    """The s-fold composition of g(x) = 2x on [0, 1/2], 2 - 2x on [1/2, 1]: a sawtooth on [0,1] with 2^s linear pieces.
+
+    The third unit relu(x - 1) of Yarotsky's tooth is 0 on [0,1] and left out. Raises ValueError unless s >= 1.
+
+    >>> tooth(2)([[0.25], [0.5], [0.625]]).flatten().tolist()
+    [1.0, 0.0, 0.5]
+    """
+    _check_depth("s", s)
+    fold = ReLUNetwork.from_layers([([[1], [1]], [0, -0.5]), ([[2, -4]], [0])])
+    return compose(*([fold] * s)).restrict(UNIT)
+
+
+@implements(
+    "Yarotsky 2017, Proposition 2",
+    "x^2 on [0,1] is approximated by sawtooth sums",
+    depth=_m,
+    parameters=7 * _m - 2,
+    pieces=2**_m,
+    sup_error=Rational(1, 4) ** (_m + 1),
+)
+def squaring(m: int) -> ReLUNetwork:
+    """The piecewise-linear interpolant of x^2 at k/2^m, k = 0..2^m, on [0,1]: f_m(x) = x - sum_(s=1..m) g_s(x) / 4^s.
+
+    The error is one-sided: 0 <= f_m(x) - x^2 <= 4^-(m+1), attained at all (2k+1)/2^(m+1); f_m = x^2 at all k/2^m, in
+    float64 too. At most three units a layer: the tooth's two, and the running sum, which is >= 0 on [0,1].
+    Raises ValueError unless m >= 1. Source: Yarotsky 2017 ("Error bounds for approximations with deep ReLU networks"),
+    Proposition 2; restated as Lemma A.5 and Lemma D.2 of the CGRO papers.
+
+    >>> squaring(3)([[0.375]]).item(), 0.375**2
+    (0.140625, 0.140625)
+    >>> squaring(3).exact([0.0625])[0] - Fraction(0.0625) ** 2
+    Fraction(1, 256)
+    """
+    _check_depth("m", m)
+    readout = [[0.5, 1.0]] if m == 1 else [[-6 * 4.0 ** (-m), 4 * 4.0 ** (-m), 1.0]]
+    return ReLUNetwork.from_layers([*_teeth(m), (readout, [0])], UNIT)
+
+
+def _teeth(m: int) -> list[tuple[list[list[float]], list[float]]]:
+    """Hidden layers 1..m of units (g_(s-1), relu(g_(s-1) - 1/2), x - sum_(k <= s-2) g_k / 4^k); the first has two."""
+    layers = [([[1.0], [1.0]], [0.0, -0.5])]
+    for s in range(2, m + 1):
+        if s == 2:
+            layers.append(([[2.0, -4.0], [2.0, -4.0], [1.0, 0.0]], [0.0, -0.5, 0.0]))
+        else:
+            layers.append(([[2.0, -4.0, 0.0], [2.0, -4.0, 0.0], [-(4.0 ** (2 - s)), 0.0, 1.0]], [0.0, -0.5, 0.0]))
+    return layers
+
+
+def _settled_squaring(m: int) -> ReLUNetwork:
+    """f_m with one more layer, so that every sum has two terms: its rounding does not depend on the order of summation."""
+    settle = [[2.0, -4.0], [1.0, 0.0]] if m == 1 else [[2.0, -4.0, 0.0], [-(4.0 ** (1 - m)), 0.0, 1.0]]
+    return ReLUNetwork.from_layers([*_teeth(m), (settle, [0, 0]), ([[-(4.0**-m), 1.0]], [0])], UNIT)
+
+
+@implements(
+    "Yarotsky 2017, Proposition 3 (two squares in place of three)",
+    "xy = M^2 [ (|x+y| / 2M)^2 - (|x-y| / 2M)^2 ] up to M^2 4^-(m+1), and 0 exactly when a factor is 0",
+    depth=_m + 3,
+    parameters=14 * _m + 16,
+    sup_error=_scale**2 * Rational(1, 4) ** (_m + 1),
+)
+def multiplication(m: int, bound: float) -> ReLUNetwork:
+    """The product of two numbers in [-bound, bound], to within bound^2 4^-m; exactly 0 when a factor is 0.
+
+    With M the least power of two >= bound ("scale" in the provenance), M^2 [ f_m(|x+y| / 2M) - f_m(|x-y| / 2M) ], where
+    f_m is `squaring(m)`; |error| <= M^2 4^-(m+1). Zeros are exact in floating point too: the two squares are units of
+    their own, computed by the same two-term sums, so they are equal bit for bit.
+    Raises ValueError unless m >= 1 and bound > 0 is finite. See `yarotsky_multiplication` for the papers' form.
+
+    >>> multiplication(8, 1.0)([[0.5, -0.75], [0.3, 0.0]]).flatten().tolist()
+    [-0.375, 0.0]
+    """
+    _check_depth("m", m)
+    scale = power_of_two(bound, "bound")
+    halves = [[1.0, 1.0], [1.0, -1.0]]
+    return _from_squares(m, scale, halves, [[scale**2, -(scale**2)]])
+
+
+@implements(
+    "Yarotsky 2017, Proposition 3",
+    "xy = 2M^2 [ (|x+y| / 2M)^2 - (|x| / 2M)^2 - (|y| / 2M)^2 ] up to M^2 4^-m, and 0 exactly when a factor is 0",
+    depth=_m + 3,
+    parameters=21 * _m + 20,
+    sup_error=_scale**2 * Rational(1, 4) ** _m,
+)
+def yarotsky_multiplication(m: int, bound: float) -> ReLUNetwork:
+    """The papers' product of two numbers in [-bound, bound], by three squares; exactly 0 when a factor is 0.
+
+    With M the least power of two >= bound: 2M^2 [ f_m(|x+y| / 2M) - f_m(|x| / 2M) - f_m(|y| / 2M) ], and the error lies
+    in M^2 4^-m [-1, 1/2]. Raises ValueError unless m >= 1 and bound > 0 is finite. Source: Yarotsky 2017, Proposition
+    3; Lemmas A.3 and D.3 of the CGRO papers state it on [0, B]^2 only and with O(log^2) parameters.
+
+    >>> yarotsky_multiplication(8, 1.0)([[0.5, -0.75]]).item()
+    -0.375
+    """
+    _check_depth("m", m)
+    scale = power_of_two(bound, "bound")
+    terms = [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+    return _from_squares(m, scale, terms, [[2 * scale**2, -2 * scale**2, -2 * scale**2]])
+
+
+def _from_squares(m: int, scale: float, terms: list[list[float]], readout: list[list[float]]) -> ReLUNetwork:
+    count = len(terms)
+    inner = affine((np.array(terms) / (2 * scale)).tolist())
+    squares = delay(copies(count, compose(_settled_squaring(m), absolute())), 1, nonnegative=True)
+    network = compose(affine(readout), squares, inner)
+    return record(ReLUNetwork(network.layers, (-scale, scale)), scale=scale)
+
+
+@implements(
+    "folklore",
+    "max(a, b) = b + relu(a - b), by a balanced tree; for b >= 0 the carried b costs one unit",
+    depth=ceiling(log(_n, 2)),
+    parameters=(9 * _n - 8 + Mod(_n, 2)) / 2,
+    sup_error=0,
+)
+def maximum(n: int) -> ReLUNetwork:
+    """The maximum of n numbers >= 0, exact wherever their differences are representable.
+
+    A level with an odd number of values carries its first, which the next odd level then pairs: the count stays affine
+    in n. Raises ValueError unless n >= 1. (The CGRO papers' max(a, b) = (|a+b| + |a-b|) / 2 needs a + b >= 0.)
+
+    >>> maximum(3)([[0.25, 1.5, 1.0]]).item()
+    1.5
+    """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    levels = [affine(Identity(n))]
+    while n > 1:
+        levels.insert(0, _pairwise_maximum(n))
+        n -= n // 2
+    return compose(*levels).restrict((0.0, math.inf))
+
+
+def _pairwise_maximum(n: int) -> ReLUNetwork:
+    """R^n -> R^ceil(n/2): maxima of neighbours, for odd n those of all but the first, which comes last."""
+    pairs = n // 2
+    into, out = torch.tensor([[1.0, -1.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0]])
+    if n % 2 == 0:
+        weights = kron(Identity(pairs), Dense(into)), kron(Identity(pairs), Dense(out))
+    else:
+        first, second, k = torch.arange(1, n, 2), torch.arange(2, n, 2), torch.arange(pairs)
+        one = torch.ones(pairs)
+        weights = (
+            Sparse(
+                (n, n),
+                torch.cat([2 * k, 2 * k, 2 * k + 1, torch.tensor([n - 1])]),
+                torch.cat([first, second, second, torch.tensor([0])]),
+                torch.cat([one, -one, one, torch.ones(1)]),
+            ),
+            Sparse(
+                (pairs + 1, n),
+                torch.cat([k, k, torch.tensor([pairs])]),
+                torch.cat([2 * k, 2 * k + 1, torch.tensor([n - 1])]),
+                torch.ones(n),
+            ),
+        )
+    return ReLUNetwork(tuple(Affine(weight, zeros(weight.shape[0], 1)) for weight in weights))
+
+
+@implements(
+    "this library",
+    "relu(v - B(1 - s)) - relu(-v - B(1 - s)) = v s for s in {0, 1} and |v| <= B",
+    depth=1,
+    units=2,
+    parameters=8,
+)
+def gate(bound: float) -> ReLUNetwork:
+    """(v, s) -> v s for |v| <= bound and s in {0, 1}, exact, with two units; it takes the place of a multiplication.
+
+    For s in (0, 1) the result is v soft-thresholded at bound (1 - s): v's sign or 0. Raises ValueError unless
+    bound > 0 is finite.
+
+    >>> gate(4.0)([[-1.5, 1.0], [3.0, 0.0], [3.0, 0.5]]).flatten().tolist()
+    [-1.5, 0.0, 1.0]
+    """
+    power_of_two(bound, "bound")
+    return ReLUNetwork.from_layers([([[1, bound], [-1, bound]], [-bound, -bound]), ([[1, -1]], [0])])
+
+
+def power_of_two(value: float, name: str) -> float:
+    """The least power of two >= value. Raises ValueError, naming the argument, unless value > 0 is finite."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
+
+
+def _check_depth(name: str, value: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not 1 <= value <= 500:
+        raise ValueError(f"{name} must be an integer between 1 and 500, got {value!r}")

@@ -1,0 +1,116 @@
+"""Networks from networks: composition, parallel evaluation, copies and delays.
+
+Facing affine maps merge, so composing costs no extra layer, and all matrices keep their structured form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .lemma import Provenance, parts_of
+from .matrix import Block, Constant, Count, Dense, Identity, Matrix, column, diagonal, kron, zeros
+from .network import Affine, ReLUNetwork
+
+
+def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = None) -> ReLUNetwork:
+    """The network x -> weight x + bias without hidden layer.
+
+    weight: a `Matrix` or numbers of shape (m, n); bias: a one-column `Matrix`, m numbers, or None for zero.
+
+    >>> affine([[1.0, 2.0]], [3.0])([[1.0, 1.0]]).tolist()
+    [[6.0]]
+    """
+    matrix = weight if isinstance(weight, Matrix) else Dense(torch.as_tensor(weight, dtype=torch.float64))
+    if bias is None:
+        bias = zeros(matrix.shape[0], 1)
+    elif not isinstance(bias, Matrix):
+        bias = column(bias)
+    return ReLUNetwork((Affine(matrix, bias),), domain)
+
+
+def compose(*networks: ReLUNetwork) -> ReLUNetwork:
+    """The composition f_1 o f_2 o ... o f_n: the last argument acts first. Depths add.
+
+    Raises ValueError where the output dimension of one does not fit the input dimension of the next.
+    """
+    if not networks:
+        raise ValueError("compose needs at least one network")
+    result = networks[-1]
+    for outer in reversed(networks[:-1]):  # from the inside: the other association loses structure
+        if outer.inputs != result.outputs:
+            raise ValueError(
+                f"cannot compose: the outer network takes {outer.inputs} numbers, the inner gives {result.outputs}"
+            )
+        facing, last = outer.layers[0], result.layers[-1]
+        merged = Affine(facing.weight @ last.weight, facing.weight @ last.bias + facing.bias)
+        result = ReLUNetwork((*result.layers[:-1], merged, *outer.layers[1:]), result.domain)
+    return _composed(result, *networks)
+
+
+def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
+    """The network x -> (f_1(x), ..., f_n(x)) on a shared input; shallower ones are delayed (signed) to equal depth.
+
+    >>> both = parallel(affine([[2.0]]), ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])]))
+    >>> both([[-3.0]]).tolist()
+    [[-6.0, 0.0]]
+    """
+    if not networks:
+        raise ValueError("parallel needs at least one network")
+    if any(network.inputs != networks[0].inputs for network in networks):
+        raise ValueError(f"parallel networks must share their input, got input dimensions {[n.inputs for n in networks]}")
+    if len(networks) == 1:
+        return networks[0]
+    depth = max(len(network.layers) for network in networks)
+    aligned = [delay(network, depth - len(network.layers)) for network in networks]
+    layers = []
+    for level in range(depth):
+        weights = [network.layers[level].weight for network in aligned]
+        bias = Block(tuple((network.layers[level].bias,) for network in aligned))
+        weight = diagonal(weights) if level else Block(tuple((w,) for w in weights))
+        layers.append(Affine(weight, bias))
+    domains = [network.domain for network in networks if network.domain]
+    domain = (max(d[0] for d in domains), min(d[1] for d in domains)) if domains else None
+    return _composed(ReLUNetwork(tuple(layers), domain), *networks)
+
+
+def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
+    """The network (x_1, ..., x_count) -> (f(x_1), ..., f(x_count)) on separate inputs: I (x) every layer."""
+    if isinstance(count, int) and count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+    layers = (Affine(kron(Identity(count), a.weight), kron(Constant(count, 1), a.bias)) for a in network.layers)
+    result = ReLUNetwork(tuple(layers), network.domain)
+    return ReLUNetwork(result.layers, result.domain, Provenance(None, {}, parts_of(network, count=count)))
+
+
+def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> ReLUNetwork:
+    """The same function with more hidden layers, whose units only carry its output.
+
+    A signed output takes two units a layer and output (its positive and negative part), one known to be >= 0 only one;
+    a wrong `nonnegative` changes the function.
+    """
+    if layers < 0:
+        raise ValueError(f"layers must be >= 0, got {layers}")
+    if layers == 0:
+        return network
+    outputs = network.outputs
+    split = Identity(outputs) if nonnegative else kron(Identity(outputs), Dense(torch.tensor([[1.0], [-1.0]])))
+    join = Identity(outputs) if nonnegative else kron(Identity(outputs), Dense(torch.tensor([[1.0, -1.0]])))
+    units = split.shape[0]
+    carry = (Affine(Identity(units), zeros(units, 1)),) * (layers - 1)
+    hold = ReLUNetwork((Affine(split, zeros(units, 1)), *carry, Affine(join, zeros(outputs, 1))))
+    return compose(hold, network)
+
+
+def add(*networks: ReLUNetwork) -> ReLUNetwork:
+    """The sum x -> f_1(x) + ... + f_n(x) of networks with equal input and output dimensions."""
+    if any(network.outputs != networks[0].outputs for network in networks):
+        raise ValueError(f"networks to add must have equal output dimensions, got {[n.outputs for n in networks]}")
+    row = Block((tuple(Identity(network.outputs) for network in networks),))
+    return compose(affine(row), parallel(*networks))
+
+
+def _composed(result: ReLUNetwork, *networks: ReLUNetwork) -> ReLUNetwork:
+    found = parts_of(*networks)
+    return ReLUNetwork(result.layers, result.domain, Provenance(None, {}, found) if found else None)

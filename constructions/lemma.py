@@ -1,0 +1,180 @@
+"""Published statements, the functions that implement them, and the provenance of the networks they build.
+
+`@implements(source, statement, **claims)` registers a construction with its source and with claims about the network
+it returns, as SymPy expressions in the construction's arguments. One record is citation, closed form and test oracle.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ParamSpec
+
+import networkx
+import numpy as np
+import sympy
+
+from .network import ReLUNetwork
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """A published statement and what it claims of the networks that `name` builds.
+
+    claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression in the construction's
+    arguments. Counts are equalities for generic arguments (no weight or bias vanishes by accident); errors are bounds.
+    """
+
+    name: str
+    source: str
+    statement: str
+    claims: Mapping[str, sympy.Expr] = field(default_factory=dict)
+
+    def evaluate(self, arguments: Mapping[str, Any]) -> dict[str, sympy.Expr]:
+        """The claims with the given arguments put in (arguments that are not numbers or expressions are ignored)."""
+        values = {
+            name: sympy.Rational(value) if isinstance(value, float) else value
+            for name, value in arguments.items()
+            if isinstance(value, (int, float, sympy.Basic)) and not isinstance(value, bool)
+        }
+        return {
+            name: claim.subs({symbol: values[str(symbol)] for symbol in claim.free_symbols if str(symbol) in values})
+            for name, claim in self.claims.items()
+        }
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a network comes from: the lemma (None for a plain composition), its arguments, and counted parts."""
+
+    lemma: Lemma | None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[tuple[Any, Provenance], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The construction's call, with numbers in full and arrays by shape."""
+        if self.lemma is None:
+            return "composition"
+        shown = ", ".join(f"{name}={_show(value)}" for name, value in self.arguments.items())
+        return f"{self.lemma.name}({shown})"
+
+
+LEMMAS: dict[str, Lemma] = {}
+"""All registered statements by the name of the construction that implements them."""
+
+
+def implements(
+    source: str, statement: str, **claims: sympy.Expr | int | str
+) -> Callable[[Callable[P, ReLUNetwork]], Callable[P, ReLUNetwork]]:
+    """Register a construction as the implementation of a published statement, with its claims; see `Lemma`.
+
+    Claims may be SymPy expressions or strings of them; their symbols are arguments of the construction, D (the
+    network's input dimension) or K (its output dimension).
+    """
+
+    def register(build: Callable[P, ReLUNetwork]) -> Callable[P, ReLUNetwork]:
+        parsed = {name: sympy.sympify(claim, locals={"N": sympy.Symbol("N")}) for name, claim in claims.items()}
+        lemma = LEMMAS[build.__name__] = Lemma(build.__name__, source, statement, parsed)
+        signature = inspect.signature(build)
+
+        @functools.wraps(build)
+        def construct(*args: P.args, **kwargs: P.kwargs) -> ReLUNetwork:
+            network = build(*args, **kwargs)
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            recorded = network.provenance.arguments if network.provenance else {}
+            arguments = {**bound.arguments, "D": network.inputs, "K": network.outputs, **recorded}
+            plain = {name: _plain(value) for name, value in arguments.items() if value is not None}
+            return replace(network, provenance=Provenance(lemma, plain, parts_of(network)))
+
+        return construct
+
+    return register
+
+
+def parts_of(*networks: ReLUNetwork, count: Any = 1) -> tuple[tuple[Any, Provenance], ...]:
+    """The counted lemma-built parts of the given networks, equal ones joined; used when networks are composed."""
+    joined: list[list[Any]] = []
+    for network in networks:
+        origin = network.provenance
+        if origin is None:
+            continue
+        for times, part in ((1, origin),) if origin.lemma else origin.parts:
+            for entry in joined:
+                if entry[1] == part:
+                    entry[0] += times * count
+                    break
+            else:
+                joined.append([times * count, part])
+    return tuple((times, part) for times, part in joined)
+
+
+def record(network: ReLUNetwork, **arguments: Any) -> ReLUNetwork:
+    """The network with further facts for its provenance (thresholds, computed sizes), to be kept by `implements`."""
+    return replace(network, provenance=Provenance(None, arguments, parts_of(network)))
+
+
+def parts(network: ReLUNetwork) -> networkx.DiGraph:
+    """The provenance tree of a network; nodes carry `provenance`, edges `count`. Node 0 is the network itself."""
+    graph = networkx.DiGraph()
+
+    def visit(origin: Provenance) -> int:
+        node = graph.number_of_nodes()
+        graph.add_node(node, provenance=origin)
+        for count, part in origin.parts:
+            graph.add_edge(node, visit(part), count=count)
+        return node
+
+    visit(network.provenance or Provenance(None))
+    return graph
+
+
+def explain(network: ReLUNetwork) -> str:
+    """Which statements built a network, with their claims at its arguments: a tree as text, one part a line.
+
+    >>> from constructions import squaring
+    >>> print(explain(squaring(3)))
+    squaring(m=3, D=1, K=1): depth 3, width 3, 8 units, 19 parameters (29 dense)
+      Yarotsky 2017, Proposition 2: x^2 on [0,1] is approximated by sawtooth sums
+      claims: depth = 3, parameters = 19, pieces = 8, sup_error = 1/256
+    """
+    lines: list[str] = []
+
+    def visit(origin: Provenance, indent: str, count: Any, network: ReLUNetwork | None) -> None:
+        head = origin.title if count == 1 else f"{count} x {origin.title}"
+        if network is not None:
+            head = str(network).replace(f": R^{network.inputs} -> R^{network.outputs},", ":", 1)
+        lines.append(indent + head)
+        if origin.lemma:
+            lines.append(f"{indent}  {origin.lemma.source}: {origin.lemma.statement}")
+            claims = origin.lemma.evaluate(origin.arguments)
+            if claims:
+                lines.append(f"{indent}  claims: " + ", ".join(f"{name} = {value}" for name, value in claims.items()))
+        for times, part in origin.parts:
+            visit(part, indent + "    ", times, None)
+
+    visit(network.provenance or Provenance(None), "", 1, network)
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    """What provenance keeps of an argument: numbers and text as they are, arrays by shape, objects by their text."""
+    if isinstance(value, (bool, int, float, str, sympy.Basic)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    shape = getattr(value, "shape", None)
+    if shape is None and isinstance(value, (list, tuple)):
+        shape = np.shape(value)
+    if shape is not None:
+        return "array" + str(tuple(shape)).replace(",)", ")").replace(" ", "").replace(",", "x")
+    return str(value) if isinstance(value, ReLUNetwork) or not hasattr(value, "forward") else type(value).__name__
+
+
+def _show(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,614 @@
+"""Linear maps kept in the form that makes them small.
+
+A `Matrix` is one of seven immutable forms. Products and sums keep structure where a rule applies; where none does they
+become dense or sparse, and raise above `ENTRY_LIMIT` entries instead of allocating. Entries are float64. Sizes are
+integers, or SymPy expressions when only the *count* of a network is wanted.
+
+>>> tiled = Kron(Constant(3, 1), Identity(2))            # three copies of a two-dimensional input
+>>> tiled.shape, tiled.nonzeros, tiled.stored
+((6, 2), 6, 1)
+>>> tiled.apply(torch.tensor([5.0, 7.0]))
+tensor([5., 7., 5., 7., 5., 7.])
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import reduce
+from operator import add as plus
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import sympy
+import torch
+
+Count = Any  # an int or a sympy.Expr; SymPy ships no types that a checker could use
+Array = Any  # a torch.Tensor, or a numpy array of Fractions in exact evaluation
+
+ENTRY_LIMIT = 2**27
+"""Most entries (1 GiB of float64) that a product or sum without structure may allocate."""
+
+
+class Matrix(ABC):
+    """A linear map R^n -> R^m. `shape` is (m, n); `nonzeros` counts entries != 0; `stored` counts the numbers kept."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[Count, Count]: ...
+
+    @property
+    @abstractmethod
+    def nonzeros(self) -> Count: ...
+
+    @property
+    @abstractmethod
+    def stored(self) -> Count: ...
+
+    @abstractmethod
+    def apply(self, x: Array) -> Array:
+        """Map x of shape (..., n) to (..., m), in the dtype and on the device of x; exactly if x holds Fractions."""
+
+    @abstractmethod
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Rows, columns and values of all nonzero entries (int64, int64, float64), each pair once, in any order."""
+
+    @abstractmethod
+    def absolute(self) -> Matrix:
+        """The matrix of absolute values, in the same form (interval arithmetic needs it)."""
+
+    def to_dense(self) -> torch.Tensor:
+        """All entries as a float64 tensor; raises above `ENTRY_LIMIT`."""
+        _check_affordable(self.shape, f"{self} as a dense matrix")
+        rows, columns, values = self.coordinates()
+        dense = torch.zeros(self.shape, dtype=torch.float64)
+        dense[rows, columns] = values
+        return dense
+
+    def __matmul__(self, other: Matrix) -> Matrix:
+        return product(self, other)
+
+    def __add__(self, other: Matrix) -> Matrix:
+        return total(self, other)
+
+    def __neg__(self) -> Matrix:
+        return kron(self, Constant(1, 1, -1.0))
+
+    def __str__(self) -> str:
+        rows, columns = self.shape
+        return f"{type(self).__name__}[{rows} x {columns}]"
+
+
+@dataclass(frozen=True)
+class Identity(Matrix):
+    """The identity on R^size; stores nothing."""
+
+    size: Count
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        return self.size, self.size
+
+    @property
+    def nonzeros(self) -> Count:
+        return self.size
+
+    @property
+    def stored(self) -> Count:
+        return 0
+
+    def apply(self, x: Array) -> Array:
+        return x
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        index = torch.arange(self.size)
+        return index, index, torch.ones(self.size, dtype=torch.float64)
+
+    def absolute(self) -> Matrix:
+        return self
+
+
+@dataclass(frozen=True)
+class Constant(Matrix):
+    """All entries equal `value`; one stored number. `Constant(n, 1)` copies a number, `Constant(1, n)` sums a vector."""
+
+    rows: Count
+    columns: Count
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.value):
+            raise ValueError(f"value of a Constant matrix must be finite, got {self.value}")
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        return self.rows, self.columns
+
+    @property
+    def nonzeros(self) -> Count:
+        return 0 if self.value == 0 else self.rows * self.columns
+
+    @property
+    def stored(self) -> Count:
+        return 1
+
+    def apply(self, x: Array) -> Array:
+        if isinstance(x, torch.Tensor):
+            return (self.value * x.sum(-1, keepdim=True)).expand(*x.shape[:-1], self.rows)
+        return np.repeat(Fraction(self.value) * x.sum(-1, keepdims=True), self.rows, axis=-1)
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        if self.value == 0:
+            return _no_entries()
+        _check_affordable(self.shape, f"the entries of {self}")
+        rows, columns = torch.meshgrid(torch.arange(self.rows), torch.arange(self.columns), indexing="ij")
+        return rows.reshape(-1), columns.reshape(-1), torch.full((rows.numel(),), self.value, dtype=torch.float64)
+
+    def absolute(self) -> Matrix:
+        return Constant(self.rows, self.columns, abs(self.value))
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Matrix):
+    """All entries kept: a float64 tensor of shape (m, n), copied unless it already is one."""
+
+    entries: torch.Tensor
+    _cast: dict[Any, Array] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        entries = torch.as_tensor(self.entries, dtype=torch.float64).detach()
+        if entries.ndim != 2:
+            raise ValueError(f"entries of a Dense matrix must have two axes, got shape {tuple(entries.shape)}")
+        _check_finite(entries, "entries of a Dense matrix")
+        object.__setattr__(self, "entries", entries.cpu())
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        return self.entries.shape[0], self.entries.shape[1]
+
+    @property
+    def nonzeros(self) -> Count:
+        return int(torch.count_nonzero(self.entries))
+
+    @property
+    def stored(self) -> Count:
+        return self.entries.numel()
+
+    def apply(self, x: Array) -> Array:
+        return x @ _like(self.entries, x, self._cast).T
+
+    def to_dense(self) -> torch.Tensor:
+        return self.entries.clone()
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rows, columns = torch.nonzero(self.entries, as_tuple=True)
+        return rows, columns, self.entries[rows, columns]
+
+    def absolute(self) -> Matrix:
+        return Dense(self.entries.abs())
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse(Matrix):
+    """Entries kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`); no position twice, no stored zero."""
+
+    size: tuple[int, int]
+    rows: torch.Tensor
+    columns: torch.Tensor
+    values: torch.Tensor
+    _cast: dict[Any, Array] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        values = torch.as_tensor(self.values, dtype=torch.float64).detach()
+        _check_finite(values, "values of a Sparse matrix")
+        rows, columns = torch.as_tensor(self.rows), torch.as_tensor(self.columns)
+        for name, index, size in (("rows", rows, self.size[0]), ("columns", columns, self.size[1])):
+            if index.numel() and not (int(index.min()) >= 0 and int(index.max()) < size):
+                raise ValueError(f"{name} of a Sparse matrix must lie in 0..{size - 1}")
+        matrix = scipy.sparse.coo_array((values.numpy(), (rows.numpy(), columns.numpy())), shape=self.size).tocsr()
+        if matrix.nnz != values.numel():
+            raise ValueError("a Sparse matrix must not name a position twice")
+        matrix.eliminate_zeros()
+        matrix = matrix.tocoo()
+        for name, value in (("rows", matrix.row), ("columns", matrix.col)):
+            object.__setattr__(self, name, torch.from_numpy(value.astype(np.int64)))
+        object.__setattr__(self, "values", torch.from_numpy(matrix.data))
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        return self.size
+
+    @property
+    def nonzeros(self) -> Count:
+        return self.values.numel()
+
+    @property
+    def stored(self) -> Count:
+        return self.values.numel()
+
+    def apply(self, x: Array) -> Array:
+        values = _like(self.values, x, self._cast)
+        if isinstance(x, torch.Tensor):
+            rows, columns = self.rows.to(x.device), self.columns.to(x.device)
+            return x.new_zeros(*x.shape[:-1], self.size[0]).index_add(-1, rows, x[..., columns] * values)
+        out = np.full((*x.shape[:-1], self.size[0]), Fraction(0), dtype=object)
+        np.add.at(out, (..., self.rows.numpy()), x[..., self.columns.numpy()] * values)
+        return out
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.rows, self.columns, self.values
+
+    def absolute(self) -> Matrix:
+        return Sparse(self.size, self.rows, self.columns, self.values.abs())
+
+
+@dataclass(frozen=True)
+class Kron(Matrix):
+    """The Kronecker product left (x) right. `Kron(Identity(n), A)` is n copies of A side by side."""
+
+    left: Matrix
+    right: Matrix
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        (m, n), (p, q) = self.left.shape, self.right.shape
+        return m * p, n * q
+
+    @property
+    def nonzeros(self) -> Count:
+        return self.left.nonzeros * self.right.nonzeros
+
+    @property
+    def stored(self) -> Count:
+        return self.left.stored + self.right.stored
+
+    def apply(self, x: Array) -> Array:
+        (m, n), (p, q) = self.left.shape, self.right.shape
+        y = x.reshape(*x.shape[:-1], n, q)
+        smaller_first = n * p <= m * q  # of the two possible intermediates
+        y = self._apply_left(self.right.apply(y)) if smaller_first else self.right.apply(self._apply_left(y))
+        return y.reshape(*x.shape[:-1], m * p)
+
+    def _apply_left(self, y: Array) -> Array:
+        if isinstance(self.left, Identity):
+            return y
+        if isinstance(self.left, Constant) and isinstance(y, torch.Tensor):  # no transposed copy
+            return (self.left.value * y.sum(-2, keepdim=True)).expand(*y.shape[:-2], self.left.rows, y.shape[-1])
+        return self.left.apply(y.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        _check_affordable((self.nonzeros, 1), f"the entries of {self}")
+        p, q = self.right.shape
+        (i, j, a), (k, h, b) = self.left.coordinates(), self.right.coordinates()
+        rows, columns, values = i[:, None] * p + k, j[:, None] * q + h, a[:, None] * b
+        return rows.reshape(-1), columns.reshape(-1), values.reshape(-1)
+
+    def absolute(self) -> Matrix:
+        return Kron(self.left.absolute(), self.right.absolute())
+
+
+@dataclass(frozen=True)
+class Block(Matrix):
+    """A grid of matrices: `grid[i][j]` maps the j-th part of the input to the i-th part of the output."""
+
+    grid: tuple[tuple[Matrix, ...], ...]
+
+    def __post_init__(self) -> None:
+        grid = tuple(tuple(row) for row in self.grid)
+        if not grid or not grid[0] or any(len(row) != len(grid[0]) for row in grid):
+            raise ValueError("grid of a Block matrix must be a nonempty rectangle of matrices")
+        for row in grid:
+            for entry, above in zip(row, grid[0], strict=True):
+                if entry.shape[0] != row[0].shape[0] or entry.shape[1] != above.shape[1]:
+                    raise ValueError(
+                        f"block of shape {entry.shape} does not fit a row of height {row[0].shape[0]} "
+                        f"and a column of width {above.shape[1]}"
+                    )
+        object.__setattr__(self, "grid", grid)
+
+    @property
+    def heights(self) -> tuple[Count, ...]:
+        """Rows of each block row."""
+        return tuple(row[0].shape[0] for row in self.grid)
+
+    @property
+    def widths(self) -> tuple[Count, ...]:
+        """Columns of each block column."""
+        return tuple(entry.shape[1] for entry in self.grid[0])
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        return sum(self.heights), sum(self.widths)
+
+    @property
+    def nonzeros(self) -> Count:
+        return sum(entry.nonzeros for row in self.grid for entry in row)
+
+    @property
+    def stored(self) -> Count:
+        return sum(entry.stored for row in self.grid for entry in row if not is_zero(entry))
+
+    def apply(self, x: Array) -> Array:
+        edges = np.cumsum([0, *self.widths])
+        parts = [x[..., i:j] for i, j in itertools.pairwise(edges)]
+        rows = []
+        for row in self.grid:
+            terms = [entry.apply(part) for entry, part in zip(row, parts, strict=True) if not is_zero(entry)]
+            rows.append(reduce(plus, terms) if terms else row[0].apply(parts[0]))
+        return torch.cat(rows, -1) if isinstance(x, torch.Tensor) else np.concatenate(rows, -1)
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        tops, lefts = np.cumsum([0, *self.heights]), np.cumsum([0, *self.widths])
+        found = [_no_entries()]
+        for top, row in zip(tops, self.grid, strict=False):
+            for left, entry in zip(lefts, row, strict=False):
+                rows, columns, values = entry.coordinates()
+                found.append((rows + int(top), columns + int(left), values))
+        rows, columns, values = (torch.cat(part) for part in zip(*found, strict=True))
+        return rows, columns, values
+
+    def absolute(self) -> Matrix:
+        return Block(tuple(tuple(entry.absolute() for entry in row) for row in self.grid))
+
+
+@dataclass(frozen=True)
+class Unknown(Matrix):
+    """A size and a number of nonzeros (default: all entries) without entries: enough to count, not to evaluate."""
+
+    rows: Count
+    columns: Count
+    count: Count = None
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        return self.rows, self.columns
+
+    @property
+    def nonzeros(self) -> Count:
+        return self.rows * self.columns if self.count is None else self.count
+
+    @property
+    def stored(self) -> Count:
+        return self.nonzeros
+
+    def apply(self, x: Array) -> Array:
+        raise TypeError(f"{self} has a size but no entries, so it cannot be evaluated")
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        raise TypeError(f"{self} has a size but no entries")
+
+    def absolute(self) -> Matrix:
+        return self
+
+
+def zeros(rows: Count, columns: Count) -> Constant:
+    """The zero matrix."""
+    return Constant(rows, columns, 0.0)
+
+
+def sparse(matrix: Matrix) -> Sparse:
+    """The same matrix by coordinates: products with it stay sparse where other forms would become dense."""
+    return _from_scipy(_to_scipy(matrix))
+
+
+def column(values: Any) -> Matrix:
+    """Numbers as a one-column matrix; all zeros take the form that says so."""
+    entries = torch.as_tensor(values, dtype=torch.float64).reshape(-1, 1)
+    return Dense(entries) if torch.count_nonzero(entries) else zeros(len(entries), 1)
+
+
+def is_zero(matrix: Matrix) -> bool:
+    """Whether the form itself says that every entry is zero (no entries are looked at)."""
+    return isinstance(matrix, Constant) and matrix.value == 0
+
+
+def block(grid: Iterable[Iterable[Matrix]]) -> Matrix:
+    """A `Block` matrix, or the zero matrix if all of its blocks are zero."""
+    result = Block(tuple(tuple(row) for row in grid))
+    return zeros(*result.shape) if all(is_zero(entry) for row in result.grid for entry in row) else result
+
+
+def diagonal(blocks: Iterable[Matrix]) -> Matrix:
+    """The block-diagonal matrix of the given blocks."""
+    blocks = tuple(blocks)
+    return Block(
+        tuple(tuple(b if i == j else zeros(b.shape[0], c.shape[1]) for j, c in enumerate(blocks)) for i, b in enumerate(blocks))
+    )
+
+
+def kron(left: Matrix, right: Matrix) -> Matrix:
+    """left (x) right in normal form: identities and constants merged, products nested to the right."""
+    match left, right:
+        case Kron(), _:
+            return kron(left.left, kron(left.right, right))
+        case (Identity(1), _) | (Constant(1, 1, 1.0), _):
+            return right
+        case (_, Identity(1)) | (_, Constant(1, 1, 1.0)):
+            return left
+        case Identity(), Identity():
+            return Identity(left.size * right.size)
+        case Constant(), Constant():
+            return Constant(left.rows * right.rows, left.columns * right.columns, left.value * right.value)
+        case ((Identity() | Constant()), Kron(left=Identity() | Constant())) if type(left) is type(right.left):
+            return kron(kron(left, right.left), right.right)
+    if is_zero(left) or is_zero(right):
+        return zeros(left.shape[0] * right.shape[0], left.shape[1] * right.shape[1])
+    return Kron(left, right)
+
+
+def product(a: Matrix, b: Matrix) -> Matrix:
+    """The matrix product a b, in structured form where a rule applies.
+
+    Raises ValueError for shapes that do not match, and for a product without structured form above `ENTRY_LIMIT`.
+    """
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"cannot multiply {a} by {b}: {a.shape[1]} columns against {b.shape[0]} rows")
+    rows, columns = a.shape[0], b.shape[1]
+    if is_zero(a) or is_zero(b):
+        return zeros(rows, columns)
+    match a, b:
+        case Identity(), _:
+            return b
+        case _, Identity():
+            return a
+        case Constant(), Constant():
+            return Constant(rows, columns, a.value * b.value * a.columns)
+        case Block(), Block() if a.widths == b.heights:
+            return block([reduce(total, map(product, row, column)) for column in zip(*b.grid, strict=True)] for row in a.grid)
+        case Block(), _ if len(a.widths) == 1:
+            return block([row[0] @ b] for row in a.grid)
+        case _, Block() if len(b.heights) == 1:
+            return block([[a @ entry for entry in b.grid[0]]])
+        case ((Dense() | Constant() | Unknown()), Block()):
+            return Block((_split_columns(a, b.heights),)) @ b
+        case Kron(), Kron():
+            matched = _matched_factors(a, b)
+            if matched:
+                (p, q), (r, s) = matched
+                return kron(p @ r, q @ s)
+    if a.shape[1] == 1 and b.shape[0] == 1:
+        return kron(a, b)
+    if isinstance(b, Kron) and b.right.shape[0] == 1:  # a (L (x) row) = (a L) (x) row
+        return kron(a @ b.left, b.right)
+    if isinstance(a, Kron) and a.right.shape[1] == 1:  # (L (x) column) b = (L b) (x) column
+        return kron(a.left @ b, a.right)
+    if _uncertain(a) or _uncertain(b):
+        return Unknown(rows, columns)
+    if isinstance(a, Sparse) or isinstance(b, Sparse):
+        return _from_scipy(_to_scipy(a) @ _to_scipy(b))
+    problem = f"the product of {a} and {b}, which has no structured form,"
+    _check_affordable((rows, columns), problem)
+    _check_affordable(b.shape, problem)
+    return Dense(a.apply(b.to_dense().T).T)
+
+
+def total(a: Matrix, b: Matrix) -> Matrix:
+    """The sum a + b, in structured form where a rule applies; errors as for `product`."""
+    if a.shape != b.shape:
+        raise ValueError(f"cannot add {a} and {b}: shapes differ")
+    if is_zero(a):
+        return b
+    if is_zero(b):
+        return a
+    match a, b:
+        case Constant(), Constant():
+            return Constant(a.rows, a.columns, a.value + b.value)
+        case Block(), Block() if a.heights == b.heights and a.widths == b.widths:
+            return block(map(total, p, q) for p, q in zip(a.grid, b.grid, strict=True))
+        case Kron(), Kron() if a.left == b.left and a.right.shape == b.right.shape:
+            return kron(a.left, a.right + b.right)
+        case Kron(), Kron() if a.right == b.right and a.left.shape == b.left.shape:
+            return kron(a.left + b.left, a.right)
+    if _uncertain(a) or _uncertain(b):
+        return Unknown(*a.shape)
+    if isinstance(a, Sparse) and isinstance(b, Sparse):
+        return _from_scipy(_to_scipy(a) + _to_scipy(b))
+    _check_affordable(a.shape, f"the sum of {a} and {b}, which has no structured form,")
+    return Dense(a.to_dense() + b.to_dense())
+
+
+def _matched_factors(a: Kron, b: Kron) -> tuple[tuple[Matrix, Matrix], tuple[Matrix, Matrix]] | None:
+    """Write a = p (x) q and b = r (x) s with p r and q s defined, splitting a leading identity or constant if needed."""
+    inner, outer = a.left.shape[1], b.left.shape[0]
+    if inner == outer:
+        return (a.left, a.right), (b.left, b.right)
+    quotient = _divide(inner, outer)
+    if quotient is not None and (split := _split(a.left, 1, outer, quotient)):
+        return (split[0], kron(split[1], a.right)), (b.left, b.right)
+    quotient = _divide(outer, inner)
+    if quotient is not None and (split := _split(b.left, 0, inner, quotient)):
+        return (a.left, a.right), (split[0], kron(split[1], b.right))
+    return None
+
+
+def _split(matrix: Matrix, axis: int, first: Count, second: Count) -> tuple[Matrix, Matrix] | None:
+    """An identity, or a constant row (axis 1) or column (axis 0), as a Kronecker product of two smaller ones."""
+    match matrix:
+        case Identity():
+            return Identity(first), Identity(second)
+        case Constant(rows=1) if axis == 1:
+            return Constant(1, first, matrix.value), Constant(1, second)
+        case Constant(columns=1) if axis == 0:
+            return Constant(first, 1, matrix.value), Constant(second, 1)
+    return None
+
+
+def _divide(a: Count, b: Count) -> Count | None:
+    """a / b if that is an integer larger than 1 (for symbols: known to be an integer), else None."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b and a % b == 0 and a > b else None
+    quotient = sympy.sympify(a) / b
+    if quotient.is_Integer:
+        return int(quotient)
+    return quotient if quotient.is_integer else None
+
+
+def _split_columns(a: Matrix, widths: Sequence[Count]) -> tuple[Matrix, ...]:
+    match a:
+        case Dense():
+            return tuple(Dense(part) for part in torch.split(a.entries, list(widths), dim=1))
+        case Constant():
+            return tuple(Constant(a.rows, width, a.value) for width in widths)
+    return tuple(Unknown(a.shape[0], width) for width in widths)
+
+
+def _uncertain(matrix: Matrix) -> bool:
+    """Whether some entries or sizes are unknown, so that only a count can be given."""
+    match matrix:
+        case Unknown():
+            return True
+        case Kron():
+            return _uncertain(matrix.left) or _uncertain(matrix.right)
+        case Block():
+            return any(_uncertain(entry) for row in matrix.grid for entry in row)
+    return any(isinstance(size, sympy.Basic) for size in matrix.shape)
+
+
+def _to_scipy(matrix: Matrix) -> scipy.sparse.csr_array:
+    _check_affordable((matrix.nonzeros, 1), f"the entries of {matrix}")
+    rows, columns, values = matrix.coordinates()
+    return scipy.sparse.coo_array((values.numpy(), (rows.numpy(), columns.numpy())), shape=matrix.shape).tocsr()
+
+
+def _from_scipy(matrix: scipy.sparse.csr_array) -> Sparse:
+    coo = matrix.tocoo()
+    row, column = coo.row.astype(np.int64), coo.col.astype(np.int64)
+    return Sparse(coo.shape, torch.from_numpy(row), torch.from_numpy(column), torch.from_numpy(coo.data))
+
+
+def _like(entries: torch.Tensor, x: Array, cache: dict[Any, Array]) -> Array:
+    """The entries in the arithmetic of x: its dtype and device, or exact rationals. Conversions are kept."""
+    if isinstance(x, torch.Tensor):
+        if entries.dtype == x.dtype and entries.device == x.device:
+            return entries
+        key: Any = (x.dtype, x.device)
+        if key not in cache:
+            cache[key] = entries.to(x.dtype).to(x.device)
+    else:
+        key = "exact"
+        if key not in cache:
+            values = np.array([Fraction(v) for v in entries.reshape(-1).tolist()], dtype=object)
+            cache[key] = values.reshape(tuple(entries.shape))
+    return cache[key]
+
+
+def _no_entries() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    index = torch.empty(0, dtype=torch.int64)
+    return index, index, torch.empty(0, dtype=torch.float64)
+
+
+def _check_finite(entries: torch.Tensor, what: str) -> None:
+    if not torch.isfinite(entries).all():
+        where = tuple(torch.nonzero(~torch.isfinite(entries))[0].tolist())
+        raise ValueError(f"{what} must be finite, got {entries[where].item()} at index {where}")
+
+
+def _check_affordable(shape: tuple[Count, Count], what: str) -> None:
+    if any(isinstance(size, sympy.Basic) for size in shape):
+        raise TypeError(f"{what} has symbolic size, so only its counts are known")
+    if shape[0] * shape[1] > ENTRY_LIMIT:
+        raise ValueError(f"{what} would need {shape[0] * shape[1]:,} entries; the limit is {ENTRY_LIMIT:,}")

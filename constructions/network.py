@@ -1,0 +1,421 @@
+"""ReLU networks as chains of affine layers: evaluation, sizes, exact arithmetic and conversions.
+
+>>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])   # |x|
+>>> net(torch.tensor([[-0.5], [2.0]])).tolist()
+[[0.5], [2.0]]
+>>> net.exact([Fraction(-1, 3)])
+array([Fraction(1, 3)], dtype=object)
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
+
+import networkx
+import numpy as np
+import sympy
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from .matrix import ENTRY_LIMIT, Array, Count, Dense, Identity, Matrix, column, zeros
+
+if TYPE_CHECKING:
+    from .lemma import Provenance
+
+MEMORY_LIMIT = 2**30
+"""Bytes that the widest two neighbouring layers of one batch chunk may take during evaluation."""
+
+GRAPH_LIMIT = 10**6
+"""Most edges of `ReLUNetwork.graph`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored once)."""
+
+    weight: Matrix
+    bias: Matrix
+
+    def __post_init__(self) -> None:
+        if self.bias.shape != (self.weight.shape[0], 1):
+            raise ValueError(f"bias must have shape {(self.weight.shape[0], 1)} to fit {self.weight}, got {self.bias.shape}")
+
+    def apply(self, x: Array) -> Array:
+        """Map x of shape (..., n) to (..., m)."""
+        one = x.new_ones(1) if isinstance(x, torch.Tensor) else np.array([Fraction(1)], dtype=object)
+        return self.weight.apply(x) + self.bias.apply(one)
+
+    @property
+    def parameters(self) -> Count:
+        """Nonzero weights and biases."""
+        return self.weight.nonzeros + self.bias.nonzeros
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a network costs. All entries are exact counts (SymPy expressions where the network is symbolic).
+
+    depth: hidden (ReLU) layers. width: units of the widest hidden layer. units: hidden units in all.
+    weights, biases: nonzero entries. parameters: weights + biases. dense_parameters: all entries of all layers,
+    zeros included. stored: numbers that the structured form keeps.
+    """
+
+    depth: int
+    width: Count
+    units: Count
+    weights: Count
+    biases: Count
+    parameters: Count
+    dense_parameters: Count
+    stored: Count
+
+
+@dataclass(frozen=True, eq=False)
+class ReLUNetwork:
+    """The function A_L o relu o A_(L-1) o ... o relu o A_1 given by affine layers A_1, ..., A_L.
+
+    domain: the closed interval of every input coordinate on which the construction's statement holds (None: all of R).
+    Evaluation outside of it raises ValueError. provenance: which statement built the network, from which parts.
+    """
+
+    layers: tuple[Affine, ...]
+    domain: tuple[float, float] | None = None
+    provenance: Provenance | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError("layers must hold at least one affine layer")
+        for i, (inner, outer) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+            if outer.weight.shape[1] != inner.weight.shape[0]:
+                raise ValueError(
+                    f"layer {i + 1} takes {outer.weight.shape[1]} numbers but layer {i} gives {inner.weight.shape[0]}"
+                )
+        if self.domain is not None and not self.domain[0] <= self.domain[1]:
+            raise ValueError(f"domain must be an interval (lower, upper), got {self.domain}")
+
+    @classmethod
+    def from_layers(cls, layers: Iterable[tuple[Any, Any]], domain: tuple[float, float] | None = None) -> ReLUNetwork:
+        """A network from (weight, bias) pairs of numbers, shapes (m, n) and (m,)."""
+        built = (Affine(Dense(torch.as_tensor(weight, dtype=torch.float64)), column(bias)) for weight, bias in layers)
+        return cls(tuple(built), domain)
+
+    @classmethod
+    def from_module(cls, module: nn.Module) -> ReLUNetwork:
+        """The network of an `nn.Linear` or an `nn.Sequential` of Linear and ReLU layers; weights are taken exactly.
+
+        Leading `nn.Flatten` and any `nn.Identity` are passed over. Raises TypeError for any other layer.
+
+        >>> ReLUNetwork.from_module(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).size.dense_parameters
+        32
+        """
+        if isinstance(module, ReLUNetwork):
+            return module
+        flat = _flatten(module)
+        layers: list[Affine] = []
+        after_relu = True  # the next Linear starts a layer of its own
+        for layer in flat:
+            if isinstance(layer, nn.Linear):
+                weight = Dense(layer.weight)
+                rows = weight.shape[0]
+                affine = Affine(weight, zeros(rows, 1) if layer.bias is None else column(layer.bias.detach()))
+                layers.append(affine if after_relu else _after(affine, layers.pop()))
+                after_relu = False
+            elif isinstance(layer, nn.ReLU):
+                if after_relu:
+                    raise TypeError("module must alternate Linear and ReLU layers, starting with a Linear")
+                after_relu = True
+            elif not (isinstance(layer, nn.Identity) or (isinstance(layer, nn.Flatten) and not layers)):
+                raise TypeError(f"module may hold Linear, ReLU, leading Flatten and Identity only, got {type(layer).__name__}")
+        if not layers:
+            raise TypeError("module holds no Linear layer")
+        if after_relu:  # the module ends in a ReLU: read it out unchanged
+            width = layers[-1].weight.shape[0]
+            layers.append(Affine(Identity(width), zeros(width, 1)))
+        return cls(tuple(layers))
+
+    # -- evaluation --------------------------------------------------------------------------------------------------
+
+    def __call__(self, x: Any) -> torch.Tensor:
+        """Values at x of shape (..., inputs), as (..., outputs); differentiable in x.
+
+        A tensor is evaluated in its own dtype and on its device; other array-likes become float64. The batch is split
+        so that memory stays below about `MEMORY_LIMIT` times two, also while gradients are taken (recomputation).
+        Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`.
+        """
+        if not isinstance(x, torch.Tensor):
+            x = torch.as_tensor(np.asarray(x, dtype=np.float64))
+        elif not x.is_floating_point():
+            x = x.double()
+        self._check_points(x)
+        points = x.reshape(-1, self.inputs)
+        chunk = self._chunk(points.element_size())
+        if len(points) <= chunk:
+            values = self._forward(points)
+        else:
+            tracked = torch.is_grad_enabled() and x.requires_grad
+            parts = points.split(chunk)
+            values = torch.cat(
+                [checkpoint(self._forward, part, use_reentrant=False) if tracked else self._forward(part) for part in parts]
+            )
+        return values.reshape(*x.shape[:-1], self.outputs)
+
+    def exact(self, x: Any) -> np.ndarray:
+        """Values at rational points, in exact rational arithmetic: no rounding anywhere.
+
+        x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object array of Fractions,
+        shape (..., outputs). Slow (microseconds per nonzero parameter and point): meant as an oracle.
+        """
+        values = np.asarray(x, dtype=object)
+        if values.ndim == 0 and self.inputs == 1:
+            values = values[None]
+        if values.shape[-1:] != (self.inputs,):
+            raise ValueError(f"x must have shape (..., {self.inputs}), got {values.shape}")
+        flat = np.array([Fraction(v) for v in values.reshape(-1)], dtype=object).reshape(values.shape)
+        return self._forward(flat)
+
+    def _forward(self, x: Array) -> Array:
+        for layer in self.layers[:-1]:
+            x = layer.apply(x)
+            x = torch.relu(x) if isinstance(x, torch.Tensor) else np.where(x > 0, x, Fraction(0))
+        return self.layers[-1].apply(x)
+
+    def _chunk(self, itemsize: int) -> int:
+        widths = [self.inputs, *(layer.weight.shape[0] for layer in self.layers)]
+        pair = max(a + b for a, b in itertools.pairwise(widths))
+        return max(1, MEMORY_LIMIT // (itemsize * pair))
+
+    def _check_points(self, x: torch.Tensor) -> None:
+        if x.ndim == 0 or x.shape[-1] != self.inputs:
+            raise ValueError(f"x must have shape (..., {self.inputs}), got {tuple(x.shape)}")
+        if x.numel() == 0:
+            return
+        low, high = (float(v) for v in torch.aminmax(x.detach()))
+        if not np.isfinite(low) or not np.isfinite(high):
+            raise ValueError("x must be finite, got NaN or infinity")
+        if self.domain and not (self.domain[0] <= low and high <= self.domain[1]):
+            raise ValueError(f"x must lie in the network's domain {list(self.domain)}, got values in [{low}, {high}]")
+
+    # -- sizes -------------------------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> Count:
+        """Input dimension."""
+        return self.layers[0].weight.shape[1]
+
+    @property
+    def outputs(self) -> Count:
+        """Output dimension."""
+        return self.layers[-1].weight.shape[0]
+
+    @property
+    def hidden(self) -> tuple[Count, ...]:
+        """Units of each hidden layer."""
+        return tuple(layer.weight.shape[0] for layer in self.layers[:-1])
+
+    @cached_property
+    def size(self) -> Size:
+        """Depth, width, units and parameter counts; see `Size`."""
+        hidden = self.hidden
+        symbolic = any(isinstance(width, sympy.Basic) for width in hidden)
+        weights = sum(layer.weight.nonzeros for layer in self.layers)
+        biases = sum(layer.bias.nonzeros for layer in self.layers)
+        return Size(
+            depth=len(hidden),
+            width=sympy.Max(*hidden) if symbolic else max(hidden, default=0),
+            units=sum(hidden),
+            weights=weights,
+            biases=biases,
+            parameters=weights + biases,
+            dense_parameters=sum(rows * columns + rows for rows, columns in (layer.weight.shape for layer in self.layers)),
+            stored=sum(layer.weight.stored + layer.bias.stored for layer in self.layers),
+        )
+
+    # -- conversions -------------------------------------------------------------------------------------------------
+
+    def to_module(
+        self, form: Literal["structured", "sparse", "dense"] = "structured", dtype: torch.dtype = torch.float64
+    ) -> nn.Module:
+        """An `nn.Module` that computes the same function on inputs of shape (batch, inputs).
+
+        structured: this network itself, behind a module's interface; nothing is expanded. sparse: one sparse tensor
+        a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU` (trainable, exportable).
+        Raises ValueError if a dense layer would exceed `constructions.matrix.ENTRY_LIMIT` entries.
+        """
+        if form == "structured":
+            return _Structured(self)
+        if form == "sparse":
+            return nn.Sequential(*_interleave([_SparseLinear(layer, dtype) for layer in self.layers]))
+        if form == "dense":
+            return nn.Sequential(*_interleave([_linear(layer, dtype) for layer in self.layers]))
+        raise ValueError(f"form must be 'structured', 'sparse' or 'dense', got {form!r}")
+
+    def graph(self) -> networkx.DiGraph:
+        """The units as a directed acyclic graph.
+
+        Nodes are (layer, index): layer 0 holds the inputs, the last one the outputs; hidden and output nodes carry
+        `bias`, edges carry `weight` (nonzero ones only). Raises ValueError above `GRAPH_LIMIT` edges.
+        """
+        if self.size.weights > GRAPH_LIMIT:
+            raise ValueError(f"graph() is for at most {GRAPH_LIMIT:,} edges; this network has {self.size.weights:,}")
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(((0, i) for i in range(self.inputs)), layer=0)
+        for depth, layer in enumerate(self.layers, start=1):
+            for i, bias in enumerate(layer.bias.to_dense()[:, 0].tolist()):
+                graph.add_node((depth, i), layer=depth, bias=bias)
+            rows, columns, values = layer.weight.coordinates()
+            for i, j, value in zip(rows.tolist(), columns.tolist(), values.tolist(), strict=True):
+                graph.add_edge((depth - 1, j), (depth, i), weight=value)
+        return graph
+
+    def piecewise(self, limit: int = 200) -> list[sympy.Expr]:
+        """Each output as a SymPy expression in x (one input) or x1, x2, ...; weights are exact rationals.
+
+        With one input the result is a `sympy.Piecewise` over the exact breakpoints (in `domain`, else all of R); with
+        more it nests Max(0, .). Raises ValueError for more than `limit` hidden units.
+        """
+        if self.size.units > limit:
+            raise ValueError(f"piecewise() is for at most {limit} hidden units; this network has {self.size.units}")
+        if self.inputs == 1:
+            return _pieces(self)
+        values = list(sympy.symbols(f"x1:{self.inputs + 1}", real=True))
+        for depth, layer in enumerate(self.layers, start=1):
+            weight, bias = layer.weight.to_dense().tolist(), layer.bias.to_dense()[:, 0].tolist()
+            values = [
+                sum((_rational(w) * v for w, v in zip(row, values, strict=True)), _rational(b))
+                for row, b in zip(weight, bias, strict=True)
+            ]
+            if depth < len(self.layers):
+                values = [sympy.Max(0, v) for v in values]
+        return values
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network, structure and provenance to a .safetensors file (atomically); `load` reads it back."""
+        from .storage import save
+
+        save(self, path)
+
+    def restrict(self, domain: tuple[float, float] | None) -> ReLUNetwork:
+        """The same network, stated on another domain."""
+        return replace(self, domain=domain)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # what a notebook shows
+        printer.text(str(self))
+
+    def __str__(self) -> str:
+        s = self.size
+        what = self.provenance.title if self.provenance else "ReLU network"
+        counts = f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters ({s.dense_parameters} dense)"
+        return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}"
+
+
+def _after(outer: Affine, inner: Affine) -> Affine:
+    return Affine(outer.weight @ inner.weight, outer.weight @ inner.bias + outer.bias)
+
+
+def _flatten(module: nn.Module) -> list[nn.Module]:
+    if isinstance(module, nn.Sequential):
+        return [leaf for child in module for leaf in _flatten(child)]
+    return [module]
+
+
+def _interleave(layers: Sequence[nn.Module]) -> list[nn.Module]:
+    return [part for layer in layers[:-1] for part in (layer, nn.ReLU())] + [layers[-1]]
+
+
+def _linear(layer: Affine, dtype: torch.dtype) -> nn.Linear:
+    rows, columns = layer.weight.shape
+    linear = nn.Linear(columns, rows, dtype=dtype, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        linear.weight.copy_(layer.weight.to_dense())
+        linear.bias.copy_(layer.bias.to_dense()[:, 0])
+    return linear
+
+
+class _Structured(nn.Module):
+    def __init__(self, network: ReLUNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network(x)
+
+
+class _SparseLinear(nn.Module):
+    def __init__(self, layer: Affine, dtype: torch.dtype) -> None:
+        super().__init__()
+        rows, columns, values = layer.weight.coordinates()
+        if len(values) > ENTRY_LIMIT:
+            raise ValueError(f"{layer.weight} has {len(values):,} nonzeros; the limit is {ENTRY_LIMIT:,}")
+        indices = torch.stack([rows, columns])
+        matrix = torch.sparse_coo_tensor(indices, values.to(dtype), layer.weight.shape, check_invariants=True).coalesce()
+        self.register_buffer("weight", matrix)
+        self.register_buffer("bias", layer.bias.to_dense()[:, 0].to(dtype))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.sparse.mm(self.weight, x.T).T + self.bias
+
+
+def _rational(value: float) -> sympy.Rational:
+    return sympy.Rational(*float(value).as_integer_ratio())
+
+
+def _pieces(network: ReLUNetwork) -> list[sympy.Expr]:
+    """Piecewise expressions of a network with one input, from its exact breakpoints."""
+    low, high = (Fraction(v) for v in network.domain) if network.domain else (None, None)
+    points = breakpoints_1d(network, low, high)
+    x = sympy.Symbol("x", real=True)
+    edges = [points[0] - 1, *points, points[-1] + 1] if network.domain is None else points
+    values = network.exact([[point] for point in edges])
+    expressions = []
+    for output in range(network.outputs):
+        pieces: list[tuple[sympy.Expr, Any]] = []
+        for a, b, fa, fb in zip(edges, edges[1:], values[:, output], values[1:, output], strict=False):
+            slope = (fb - fa) / (b - a)
+            piece = sympy.expand(_fraction(fa) + _fraction(slope) * (x - _fraction(a)))
+            if pieces and pieces[-1][0] == piece:
+                pieces.pop()
+            last = b == edges[-1]
+            pieces.append((piece, True if last and network.domain is None else x <= _fraction(b)))
+        if network.domain is not None:
+            pieces[0] = (pieces[0][0], sympy.And(x >= _fraction(edges[0]), pieces[0][1]))
+        expressions.append(sympy.Piecewise(*pieces))
+    return expressions
+
+
+def _fraction(value: Fraction) -> sympy.Rational:
+    return sympy.Rational(value.numerator, value.denominator)
+
+
+def breakpoints_1d(network: ReLUNetwork, low: Fraction | None, high: Fraction | None) -> list[Fraction]:
+    """All points of [low, high] (None: unbounded) at which a unit of a one-input network changes sign, and the ends.
+
+    Exact; between neighbours every unit is affine. Cost grows with breakpoints times nonzero parameters.
+    """
+    if network.inputs != 1:
+        raise ValueError(f"breakpoints_1d needs a network with one input, got {network.inputs}")
+    points = [Fraction(0) if low is None else low, Fraction(1) if high is None else high]
+    open_left, open_right = low is None, high is None
+    for depth in range(1, len(network.layers)):
+        inner = ReLUNetwork(network.layers[:depth])
+        grid = [*([points[0] - 1] if open_left else []), *points, *([points[-1] + 1] if open_right else [])]
+        values = inner.exact([[point] for point in grid])
+        found = set(points)
+        for unit in range(values.shape[1]):
+            column = values[:, unit]
+            for a, b, fa, fb in zip(grid, grid[1:], column, column[1:], strict=False):
+                crossing = a - fa * (b - a) / (fb - fa) if fa != fb else None
+                if crossing is None:
+                    continue
+                left_end, right_end = open_left and a == grid[0], open_right and b == grid[-1]
+                if (left_end or crossing >= a) and (right_end or crossing <= b):
+                    found.add(crossing)
+        points = sorted(found)
+    return points

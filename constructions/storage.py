@@ -1,0 +1,145 @@
+"""Networks in files: our own .safetensors (structure kept, nothing executed on loading) and plain .npz weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .lemma import LEMMAS, Lemma, Provenance
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
+from .network import Affine, ReLUNetwork
+
+FORMAT = 1
+
+
+def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
+    """Write a network to a .safetensors file; an existing file is replaced only once the new one is complete."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path must end in .safetensors, got {path}")
+    tensors: dict[str, torch.Tensor] = {}
+    layers = [{"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in network.layers]
+    origin = _describe_provenance(network.provenance) if network.provenance else None
+    header = {"format": FORMAT, "layers": layers, "domain": network.domain, "provenance": origin}
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / "network.safetensors"
+        save_file(tensors, temporary, metadata={"cgro": json.dumps(header)})
+        os.replace(temporary, path)
+
+
+def load(path: str | os.PathLike[str]) -> ReLUNetwork:
+    """Read a network: .safetensors written by `save`, or .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing).
+
+    Weights are taken exactly (float32 is a subset of float64); code in a file is never executed. Raises
+    FileNotFoundError, or ValueError that says what is wrong with the file.
+
+    >>> import tempfile
+    >>> from constructions import squaring
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     squaring(3).save(f"{folder}/square.safetensors")
+    ...     load(f"{folder}/square.safetensors").size == squaring(3).size
+    True
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    if path.suffix == ".npz":
+        return _load_npz(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path must end in .safetensors or .npz, got {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+    if "cgro" not in metadata:
+        raise ValueError(f"{path} was not written by cgro: it describes no network")
+    try:
+        header = json.loads(metadata["cgro"])
+        if header["format"] != FORMAT:
+            raise ValueError(f"format {header['format']} is not the known format {FORMAT}")
+        layers = tuple(Affine(_build(a["weight"], tensors), _build(a["bias"], tensors)) for a in header["layers"])
+        domain = tuple(header["domain"]) if header["domain"] else None
+        origin = _build_provenance(header["provenance"]) if header["provenance"] else None
+        return ReLUNetwork(layers, domain, origin)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} does not describe a network: {error}") from error
+
+
+def _load_npz(path: Path) -> ReLUNetwork:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a readable .npz file: {error}") from error
+    count = int(arrays["n_layers"]) if "n_layers" in arrays else sum(name.startswith("W") for name in arrays)
+    if count < 1:
+        raise ValueError(f"{path} holds no layer: expected n_layers, W0, b0, W1, b1, ...")
+    layers = []
+    for i in range(count):
+        if f"W{i}" not in arrays:
+            raise ValueError(f"{path} has no array W{i} although it announces {count} layers")
+        weight = np.asarray(arrays[f"W{i}"], dtype=np.float64)
+        layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight))).astype(np.float64)))
+    return ReLUNetwork.from_layers(layers)
+
+
+def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    def keep(tensor: torch.Tensor) -> str:
+        name = f"t{len(tensors)}"
+        tensors[name] = tensor.contiguous()
+        return name
+
+    match matrix:
+        case Identity():
+            return {"form": "Identity", "size": matrix.size}
+        case Constant():
+            return {"form": "Constant", "rows": matrix.rows, "columns": matrix.columns, "value": matrix.value}
+        case Dense():
+            return {"form": "Dense", "entries": keep(matrix.entries)}
+        case Sparse():
+            names = [keep(t) for t in (matrix.rows, matrix.columns, matrix.values)]
+            return {"form": "Sparse", "size": list(matrix.size), "tensors": names}
+        case Kron():
+            return {"form": "Kron", "left": _describe(matrix.left, tensors), "right": _describe(matrix.right, tensors)}
+        case Block():
+            return {"form": "Block", "grid": [[_describe(entry, tensors) for entry in row] for row in matrix.grid]}
+    raise ValueError(f"{matrix} has no entries, so it cannot be saved")
+
+
+def _build(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Matrix:
+    forms: dict[str, Callable[[], Matrix]] = {
+        "Identity": lambda: Identity(int(tree["size"])),
+        "Constant": lambda: Constant(int(tree["rows"]), int(tree["columns"]), float(tree["value"])),
+        "Dense": lambda: Dense(tensors[tree["entries"]]),
+        "Sparse": lambda: Sparse((int(tree["size"][0]), int(tree["size"][1])), *(tensors[name] for name in tree["tensors"])),
+        "Kron": lambda: Kron(_build(tree["left"], tensors), _build(tree["right"], tensors)),
+        "Block": lambda: Block(tuple(tuple(_build(entry, tensors) for entry in row) for row in tree["grid"])),
+    }
+    if tree["form"] not in forms:
+        raise ValueError(f"unknown matrix form {tree['form']!r}")
+    return forms[tree["form"]]()
+
+
+def _describe_provenance(origin: Provenance) -> dict[str, Any]:
+    parts = [[count, _describe_provenance(part)] for count, part in origin.parts]
+    return {"lemma": origin.lemma.name if origin.lemma else None, "arguments": dict(origin.arguments), "parts": parts}
+
+
+def _build_provenance(tree: dict[str, Any]) -> Provenance:
+    """A statement that this version does not know keeps its name, without claims."""
+    name = tree["lemma"]
+    lemma = LEMMAS.get(name, Lemma(str(name), "unknown to this version of cgro", "")) if name else None
+    parts = tuple((int(count), _build_provenance(part)) for count, part in tree["parts"])
+    return Provenance(lemma, dict(tree["arguments"]), parts)

@@ -1,0 +1,23 @@
+"""Shared settings: one thread a worker, headless plots, and names for doctests."""
+
+import os
+
+import matplotlib
+import pytest
+import torch
+
+matplotlib.use("Agg")
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def data_folder():
+    folder = os.environ.get("CGRO_DATA")
+    if not folder:
+        pytest.skip("CGRO_DATA is unset: no real image data on this machine")
+    return folder

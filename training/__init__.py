@@ -1,0 +1,1 @@
+"""What gradient descent finds: data, models, attacks and the training loop."""
