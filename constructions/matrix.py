@@ -236,7 +236,8 @@ class Sparse(Matrix):
             rows, columns = self.rows.to(x.device), self.columns.to(x.device)
             return x.new_zeros(*x.shape[:-1], self.size[0]).index_add(-1, rows, x[..., columns] * values)
         out = np.full((*x.shape[:-1], self.size[0]), Fraction(0), dtype=object)
-        np.add.at(out, (..., self.rows.numpy()), x[..., self.columns.numpy()] * values)
+        terms = x[..., self.columns.numpy()] * values
+        np.add.at(np.moveaxis(out, -1, 0), self.rows.numpy(), np.moveaxis(terms, -1, 0))
         return out
 
     def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -184,7 +184,7 @@ class ReLUNetwork:
     def _forward(self, x: Array) -> Array:
         for layer in self.layers[:-1]:
             x = layer.apply(x)
-            x = torch.relu(x) if isinstance(x, torch.Tensor) else np.where(x > 0, x, Fraction(0))
+            x = torch.relu(x) if isinstance(x, torch.Tensor) else x * (x > 0)
         return self.layers[-1].apply(x)
 
     def _chunk(self, itemsize: int) -> int:
