@@ -26,7 +26,7 @@ UNIT = (0.0, 1.0)
 def absolute() -> ReLUNetwork:
     """The absolute value R -> R, exact: two units.
 
-    (Anonymous 2023, Lemma A.4 of "Why Clean Generalization and Robust Memorization Both Happen in Adversarial
+    (The proof of Lemma A.4 in "Why Clean Generalization and Robust Memorization Both Happen in Adversarial
     Training" prints a stray factor 1/2.)
 
     >>> absolute()([[-3.0], [2.0]]).flatten().tolist()
@@ -67,7 +67,7 @@ def squaring(m: int) -> ReLUNetwork:
     """The piecewise-linear interpolant of x^2 at k/2^m, k = 0..2^m, on [0,1]: f_m(x) = x - sum_(s=1..m) g_s(x) / 4^s.
 
     The error is one-sided: 0 <= f_m(x) - x^2 <= 4^-(m+1), attained at all (2k+1)/2^(m+1); f_m = x^2 at all k/2^m, in
-    float64 too. At most three units a layer: the tooth's two, and the running sum, which is >= 0 on [0,1].
+    float64 too for m <= 26. At most three units a layer: the tooth's two, and the running sum, which is >= 0 on [0,1].
     Raises ValueError unless m >= 1. Source: Yarotsky 2017 ("Error bounds for approximations with deep ReLU networks"),
     Proposition 2; restated as Lemma A.5 and Lemma D.2 of the CGRO papers.
 
@@ -111,7 +111,7 @@ def multiplication(m: int, bound: float) -> ReLUNetwork:
     With M the least power of two >= bound ("scale" in the provenance), M^2 [ f_m(|x+y| / 2M) - f_m(|x-y| / 2M) ], where
     f_m is `squaring(m)`; |error| <= M^2 4^-(m+1). Zeros are exact in floating point too: the two squares are units of
     their own, computed by the same two-term sums, so they are equal bit for bit.
-    Raises ValueError unless m >= 1 and bound > 0 is finite. See `yarotsky_multiplication` for the papers' form.
+    Raises ValueError unless m >= 1 and 2^-200 <= bound <= 2^200. See `yarotsky_multiplication` for the papers' form.
 
     >>> multiplication(8, 1.0)([[0.5, -0.75], [0.3, 0.0]]).flatten().tolist()
     [-0.375, 0.0]
@@ -133,7 +133,7 @@ def yarotsky_multiplication(m: int, bound: float) -> ReLUNetwork:
     """The papers' product of two numbers in [-bound, bound], by three squares; exactly 0 when a factor is 0.
 
     With M the least power of two >= bound: 2M^2 [ f_m(|x+y| / 2M) - f_m(|x| / 2M) - f_m(|y| / 2M) ], and the error lies
-    in M^2 4^-m [-1, 1/2]. Raises ValueError unless m >= 1 and bound > 0 is finite. Source: Yarotsky 2017, Proposition
+    in M^2 4^-m [-1, 1/2]. Raises ValueError unless m >= 1 and 2^-200 <= bound <= 2^200. Source: Yarotsky 2017, Proposition
     3; Lemmas A.3 and D.3 of the CGRO papers state it on [0, B]^2 only and with O(log^2) parameters.
 
     >>> yarotsky_multiplication(8, 1.0)([[0.5, -0.75]]).item()
@@ -215,7 +215,7 @@ def gate(bound: float) -> ReLUNetwork:
     """(v, s) -> v s for |v| <= bound and s in {0, 1}, exact, with two units; it takes the place of a multiplication.
 
     For s in (0, 1) the result is v soft-thresholded at bound (1 - s): v's sign or 0. Raises ValueError unless
-    bound > 0 is finite.
+    2^-200 <= bound <= 2^200.
 
     >>> gate(4.0)([[-1.5, 1.0], [3.0, 0.0], [3.0, 0.5]]).flatten().tolist()
     [-1.5, 0.0, 1.0]
@@ -225,9 +225,9 @@ def gate(bound: float) -> ReLUNetwork:
 
 
 def power_of_two(value: float, name: str) -> float:
-    """The least power of two >= value. Raises ValueError, naming the argument, unless value > 0 is finite."""
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be positive and finite, got {value}")
+    """The least power of two >= value. Raises ValueError, naming the argument, unless 2^-200 <= value <= 2^200."""
+    if not 2.0**-200 <= value <= 2.0**200:
+        raise ValueError(f"{name} must lie between 2^-200 and 2^200, got {value}")
     mantissa, exponent = math.frexp(value)
     return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
 

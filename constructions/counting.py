@@ -67,9 +67,10 @@ def symbolic_f_S(  # noqa: N802
 def closed_form(norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outputs: int = 1) -> sympy.Expr:
     """The number of parameters of f_S for generic centres, in N, D and m.
 
-    Derived, not typed: with symbolic N the building code is run at several (D, m); the coefficients of
-    1, D, m, Dm, ceiling(log2 D) and of the residues of D mod 4 (l_inf trees of maxima) are solved for exactly; the formula is
-    then compared with further sizes, and RuntimeError raised if it differs. It holds for D >= `least_dimension(hidden)`.
+    Derived, not typed: with symbolic N the building code is run at several (D, m); the coefficients of 1, D, m, Dm,
+    ceiling(log2 D) and of the residues of D mod 4 (trees of maxima) are solved for exactly; the formula is then compared
+    with further sizes, and RuntimeError raised if it differs. It holds for D >= `least_dimension(hidden)` and
+    m >= len(hidden).
     f_adv has the same form with the number of points in S_small as N.
 
     >>> closed_form("inf", "lean")
@@ -78,8 +79,10 @@ def closed_form(norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outpu
     residues = [sympy.Piecewise((1, sympy.Eq(sympy.Mod(D, 4), r)), (0, True)) for r in (1, 2, 3)]
     basis = [sympy.Integer(1), D, M, D * M, sympy.ceiling(sympy.log(D, 2)), *residues]
     least = least_dimension(hidden)
-    grid = [(least * k + r, m) for k, r in ((4, 0), (4, 1), (4, 2), (4, 3), (8, 0), (17, 5)) for m in (2, 3)]
-    checks = [(least, 1), (least + 1, 4), (least * 3 + 2, 2), (least * 12 + 7, 5), (least * 33, 2)]
+    first = max(1, len(hidden))
+    depths = (first + 1, first + 2)
+    grid = [(least * k + r, m) for k, r in ((4, 0), (4, 1), (4, 2), (4, 3), (8, 0), (17, 5)) for m in depths]
+    checks = [(least, first), (least + 1, first + 3), (least * 3 + 2, first + 1), (least * 12 + 7, first + 4)]
 
     def values(d: int, m: int) -> list[sympy.Expr]:
         return [term.subs({D: d, M: m}) for term in basis]

@@ -14,7 +14,7 @@ from sympy import Eq, Integer, Mod, Piecewise, Symbol
 
 from .approximation import UNIT, absolute, maximum, squaring
 from .calculus import affine, compose, copies, delay, parallel
-from .lemma import implements
+from .lemma import LEMMAS, Provenance, implements
 from .matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, kron, sparse, zeros
 from .network import Affine, ReLUNetwork
 
@@ -63,12 +63,13 @@ class Ball:
     def project(self, x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
         """The nearest point of the ball around `centre`, shrunk by rounding so that it never lies outside."""
         eps = torch.finfo(x.dtype).eps
+        rounding = eps * (1.0 + self.radius + (float(centre.abs().max()) if centre.numel() else 0.0))
         if self.p == math.inf:
-            radius = max(0.0, self.radius - eps * max(1.0, float(centre.abs().max()) if centre.numel() else 1.0))
+            radius = max(0.0, self.radius - rounding)
             return torch.clamp(x, centre - radius, centre + radius)
         offset = x - centre
         length = self.norm(offset).clamp_min(torch.finfo(x.dtype).tiny)
-        allowed = max(0.0, self.radius * (1 - 8 * eps) - eps)
+        allowed = max(0.0, self.radius * (1 - 8 * eps) - rounding * math.sqrt(centre[0].numel() if len(centre) else 1))
         factor = (allowed / length).clamp_max(1.0)
         return centre + offset * factor.reshape(-1, *[1] * (x.ndim - 1))
 
@@ -76,8 +77,10 @@ class Ball:
         """The unit direction (in l_p) along which a linear function with this gradient grows fastest."""
         if self.p == math.inf:
             return gradient.sign()
-        length = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(torch.finfo(gradient.dtype).tiny)
-        return gradient / length.reshape(-1, *[1] * (gradient.ndim - 1))
+        tiny = torch.finfo(gradient.dtype).tiny
+        column = (-1, *[1] * (gradient.ndim - 1))
+        scaled = gradient / gradient.abs().flatten(1).amax(1).clamp_min(tiny).reshape(column)  # squares must not underflow
+        return scaled / torch.linalg.vector_norm(scaled.flatten(1), dim=1).clamp_min(tiny).reshape(column)
 
     def sample(self, centre: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """A uniformly distributed point of the ball around each row of `centre`."""
@@ -112,12 +115,14 @@ def read_norm(p: Any) -> float:
 class Separation:
     """The least distance between points of different labels (inf if there is one label only), and where it is attained.
 
-    pair: indices (first set, second set), or None. exact: no rounding occurred before the final square root (l_2).
+    pair: indices (first set, second set), or None. exact: computed without rounding, up to the final square root (l_2)
+    and division by 255 (uint8). lower: a certified lower bound of the true value.
     """
 
     distance: float
     pair: tuple[int, int] | None
     exact: bool
+    lower: float
 
 
 def separation(
@@ -125,86 +130,82 @@ def separation(
 ) -> Separation:
     """The least l_p distance between points of different labels, in one set or between two.
 
-    points: shape (N, ...), floats, or uint8 read as k/255; labels: (N,). Compares all pairs: time N^2 D, memory N.
+    points: shape (N, ...), floats, or uint8 read as k/255; labels: (N,). Compares all pairs: time N^2 D, memory N D.
     Raises ValueError for shapes that do not fit and for NaN.
 
     >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
-    Separation(distance=0.75, pair=(1, 2), exact=True)
+    Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
     """
-    p = read_norm(norm)
-    first, labels = _labelled(points, labels)
-    second, others = (first, labels) if other_points is None else _labelled(other_points, other_labels)
+    first, labels = _labelled(points, labels, "points", "labels")
+    if other_points is None:
+        return _nearest(first, first, labels, labels, read_norm(norm), same_label=False)
+    second, others = _labelled(other_points, other_labels, "other_points", "other_labels")
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"other_points must have {first.shape[1]} coordinates like points, got {second.shape[1]}")
-    unit = 255.0 if first.dtype == second.dtype == np.uint8 else 1.0
-    first, second = (_scaled(v, unit) for v in (first, second))
-    best = _nearest(first, second, labels[:, None] != others[None], p)
-    if best is None:
-        return Separation(math.inf, None, True)
-    distance, i, j = best
-    on_grid = unit == 255.0 or all(
-        np.all(v * 2**20 == np.rint(v * 2**20)) and np.abs(v).max(initial=0) <= 4 for v in (first, second)
-    )
-    return Separation(distance / unit, (i, j), bool(on_grid))
+    return _nearest(first, second, labels, others, read_norm(norm), same_label=False)
 
 
 def nearest_within_class(points: Any, labels: Any, *, norm: Any = math.inf) -> Separation:
     """The least l_p distance between two points of the same label; see `separation`."""
-    values, labels = _labelled(points, labels)
-    unit = 255.0 if values.dtype == np.uint8 else 1.0
-    values = _scaled(values, unit)
-    allowed = labels[:, None] == labels[None]
-    np.fill_diagonal(allowed, False)
-    best = _nearest(values, values, allowed, read_norm(norm))
-    return Separation(math.inf, None, True) if best is None else Separation(best[0] / unit, best[1:], False)
+    values, labels = _labelled(points, labels, "points", "labels")
+    return _nearest(values, values, labels, labels, read_norm(norm), same_label=True)
 
 
-def _labelled(points: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(points: Any, labels: Any, name: str, labels_name: str) -> tuple[np.ndarray, np.ndarray]:
     array = np.asarray(points)
     array = array.reshape(len(array), -1)
     labels = np.asarray(labels).reshape(-1)
     if len(array) != len(labels):
-        raise ValueError(f"labels must have one entry for each of the {len(array)} points, got {len(labels)}")
+        raise ValueError(f"{labels_name} must have one entry for each of the {len(array)} points, got {len(labels)}")
     if array.dtype != np.uint8 and not np.isfinite(array.astype(np.float64)).all():
-        raise ValueError("points must be finite, got NaN or infinity")
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
     return array, labels
 
 
-def _scaled(array: np.ndarray, unit: float) -> np.ndarray:
-    if array.dtype == np.uint8 and unit == 1.0:
-        return array / 255.0
-    return array.astype(np.float64)
-
-
-def _nearest(a: np.ndarray, b: np.ndarray, allowed: np.ndarray, p: float) -> tuple[float, int, int] | None:
-    """The nearest allowed pair, by direct differences in row chunks."""
-    best: tuple[float, int, int] | None = None
+def _nearest(a: np.ndarray, b: np.ndarray, labels: np.ndarray, others: np.ndarray, p: float, *, same_label: bool) -> Separation:
+    """The nearest pair with different labels, or with the same one (of one set, a point and itself left out)."""
+    unit = 255.0 if a.dtype == b.dtype == np.uint8 else 1.0
+    one_set = a is b
+    a, b = (v / 255.0 if v.dtype == np.uint8 and unit == 1.0 else v.astype(np.float64) for v in (a, b))
+    best, pair = math.inf, None
     step = max(1, 2**24 // max(1, len(b)))
     for start in range(0, len(a), step):
-        distances = cdist(a[start : start + step], b, "chebyshev" if p == math.inf else "euclidean")
-        distances[~allowed[start : start + step]] = math.inf
-        k = int(distances.argmin())
-        i, j = divmod(k, len(b))
-        if distances[i, j] < (best[0] if best else math.inf):
-            best = float(distances[i, j]), start + i, j
-    return best
+        rows = slice(start, start + step)
+        distances = cdist(a[rows], b, "chebyshev" if p == math.inf else "euclidean")
+        forbidden = (labels[rows, None] == others[None]) != same_label
+        if same_label and one_set:
+            diagonal_rows = np.arange(len(distances))
+            forbidden[diagonal_rows, start + diagonal_rows] = True
+        distances[forbidden] = math.inf
+        i, j = divmod(int(distances.argmin()), len(b))
+        if distances[i, j] < best:
+            best, pair = float(distances[i, j]), (start + i, j)
+    if pair is None:
+        return Separation(math.inf, None, True, math.inf)
+    dimension = a.shape[1]
+    grid = 2.0**20 if p == math.inf or dimension <= 2**8 else 2.0**10
+    exact = unit == 255.0 or all(np.abs(v).max() <= 1 and np.array_equal(v * grid, np.rint(v * grid)) for v in (a, b))
+    unrounded = exact and unit == 1.0 and p == math.inf
+    lower = best if unrounded else best * (1 - (dimension + 8) * 2.0**-53)
+    return Separation(best / unit, pair, exact, lower / unit if unit == 1.0 else math.nextafter(lower / unit, 0.0))
 
 
 # -- distances ---------------------------------------------------------------------------------------------------------
 
 
 @implements(
-    "Anonymous 2023 (CGRM), Lemma A.4 (l_inf); Li & Li 2024 (CGRO), Appendix D (l_2)",
+    "CGRM (anonymous 2023), Lemma A.4 (l_inf); CGRO (anonymous 2023), Appendix D (l_2)",
     "l_p distances to N points are O(D) (l_inf, exact) and O(D m) (l_2 squared, error D 4^-(m+1)) parameters each",
 )
 def distance(centre: Any, norm: Any, m: int | None = None, *, shared: bool = False) -> ReLUNetwork:
     """Distances of x in [0,1]^D to one centre, shape (D,), or to N, shape (N, D): a network D -> 1 or D -> N.
 
-    norm inf: ||x - c||_inf, exact where sums of two coordinates are (float64 error at most 2^-52 otherwise), from
+    norm inf: ||x - c||_inf, exact where sums of two coordinates are (else its weights are off by at most 2^-52), from
     max(|u|, |v|) = relu(u + v) + relu(u - v) - u on neighbours and a tree of maxima: at most 31/4 D + O(1) parameters
-    and ceil(log2 D) layers. It needs x >= 0. norm 2: the *squared* distance phi with 0 <= phi - ||x - c||^2 <= D 4^-(m+1):
-    sum_j f_m(|x_j - c_j|), f_m = `squaring(m)`, 7m + 4 parameters a coordinate; or, with `shared`,
-    sum_j f_m(x_j) - 2 <c, x> + ||c||^2 from one set of squares for all centres, D + O(1) parameters a centre.
+    and max(1, ceil(log2 D)) layers. It needs x >= 0. norm 2: the *squared* distance phi,
+    0 <= phi - ||x - c||^2 <= D 4^-(m+1), as sum_j f_m(|x_j - c_j|), f_m = `squaring(m)`, 7m + 4 parameters a coordinate; or, with `shared`,
+    sum_j f_m(x_j) - 2 <c, x> + ||c||^2 from one set of squares for all centres, D + O(1) parameters a centre (there
+    ||c||^2 is rounded up, which adds at most D (D + 1) 2^-51 to the error).
     Raises ValueError for centres outside [0,1] or not finite, a missing m (l_2), or m or shared given for l_inf.
 
     >>> distance([0.25, 0.5, 0.0], "inf")([[0.5, 0.5, 0.125]]).item()
@@ -288,7 +289,7 @@ def shared_rounding(dimension: int) -> float:
 
 
 @implements(
-    "Anonymous 2023 (CGRM), proof of Theorem A.2; Li & Li 2024 (CGRO), proof of Theorem D.1",
+    "CGRM (anonymous 2023), proof of Theorem A.2; CGRO (anonymous 2023), proof of Theorem D.1",
     "two units make a soft indicator: 1 up to the inner threshold, 0 from the outer one, linear between",
     depth=1,
     units=2,
@@ -298,7 +299,7 @@ def shared_rounding(dimension: int) -> float:
 def soft_indicator(inner: float, outer: float) -> ReLUNetwork:
     """t -> [relu(outer - t) - relu(inner - t)] / (outer - inner): 1 for t <= inner, 0 for t >= outer, linear between.
 
-    Exact if outer - inner is a power of two, as in `f_S`; otherwise the value for t <= inner is off by up to 2^-52.
+    In real arithmetic exact if outer - inner is a power of two, as in `f_S`; otherwise 1 is off by up to 2^-52.
     Raises ValueError unless inner < outer are finite. (The papers print the outer threshold as R - delta eps; meant is
     R - delta - eps.)
 
@@ -342,7 +343,9 @@ def lean_indicators(centres: Matrix, inner: float, outer: float) -> ReLUNetwork:
     sides = kron(Constant(count, 1), kron(Identity(dimension), Dense(torch.tensor([[1.0], [-1.0]]))))
     excess = kron(Identity(count), Constant(1, 2 * dimension, -1 / (outer - inner)))
     out = Affine(Identity(count), zeros(count, 1))
-    return ReLUNetwork((Affine(sides, bias), Affine(excess, Constant(count, 1)), out))
+    one = Provenance(LEMMAS["lean_indicator"], {"inner": inner, "outer": outer, "D": dimension, "K": 1})
+    origin = Provenance(None, {}, ((count, one),))
+    return ReLUNetwork((Affine(sides, bias), Affine(excess, Constant(count, 1)), out), provenance=origin)
 
 
 @dataclass(frozen=True)
@@ -366,24 +369,29 @@ def thresholds(ball: Ball, separated: float, error: Fraction, doubt: Fraction = 
     """
     power = 1 if ball.p == math.inf else 2
     radius = Fraction(ball.radius)
+    separated = min(separated, 2.0**10 * max(1.0, ball.radius)) if math.isfinite(separated) else separated
     reach = 2 * max(radius, Fraction(1, 2**10)) if math.isinf(separated) else None
     inside = radius**power + error + doubt
     candidates = [reach] if reach is not None else [Fraction(separated) / 2, Fraction(separated) - radius]
     for far in candidates:
         outside = far**power - doubt
-        gap = outside - inside
-        if gap <= 0:
+        if outside <= inside:
             continue
-        grid = max(16, 3 + math.ceil(math.log2(1 / gap)))
+        grid = max(16, 4 - _floor_log2(outside - inside))
         inner = Fraction(math.ceil(inside * 2**grid + Fraction(1, 2)), 2**grid)
-        width = Fraction(2) ** math.floor(math.log2(outside - inner))
-        if width > outside - inner:
-            width /= 2
-        return Thresholds(float(inner), float(inner + width))
+        width = Fraction(2) ** _floor_log2(outside - inner)
+        if Fraction(float(inner)) == inner and Fraction(float(inner + width)) == inner + width:
+            return Thresholds(float(inner), float(inner + width))
     raise ValueError(
         f"no room for thresholds: the indicator must be 1 up to {float(inside):.6g} (radius {ball.radius:g}, distance "
         f"error {float(error):.3g}) and 0 from {float(candidates[-1] ** power):.6g}; larger m makes the error smaller"
     )
+
+
+def _floor_log2(value: Fraction) -> int:
+    """The greatest e with 2^e <= value, for value > 0."""
+    exponent = value.numerator.bit_length() - value.denominator.bit_length()
+    return exponent if Fraction(2) ** exponent <= value else exponent - 1
 
 
 def read_points(points: Any, name: str, interval: tuple[float, float] | None = UNIT) -> Dense:

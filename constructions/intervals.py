@@ -27,14 +27,24 @@ def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch
     high = torch.as_tensor(upper, dtype=torch.float64).expand(*torch.as_tensor(upper).shape[:-1], network.inputs)
     if not (torch.isfinite(low).all() and torch.isfinite(high).all() and (low <= high).all()):
         raise ValueError("lower and upper must be finite with lower <= upper in every coordinate")
+    low, high = torch.broadcast_tensors(low, high)
+    boxes = zip(*(v.reshape(-1, network.inputs).split(network.chunk(8)) for v in (low, high)), strict=True)
+    sizes = [layer.weight.absolute() for layer in network.layers]
+    bounds = [_propagate(network, sizes, *box) for box in boxes]
+    shape = (*low.shape[:-1], network.outputs)
+    return torch.cat([b[0] for b in bounds]).reshape(shape), torch.cat([b[1] for b in bounds]).reshape(shape)
+
+
+def _propagate(
+    network: ReLUNetwork, sizes: list[Matrix], low: torch.Tensor, high: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     unit = torch.finfo(torch.float64).eps
     one = torch.ones(1, dtype=torch.float64)
-    for depth, layer in enumerate(network.layers):
+    for depth, (layer, size) in enumerate(zip(network.layers, sizes, strict=True)):
         if depth:
             low, high = low.clamp_min(0), high.clamp_min(0)
         centre = (low + high) / 2
         radius = torch.maximum(high - centre, centre - low) * (1 + 4 * unit)
-        size: Matrix = layer.weight.absolute()
         offset = layer.bias.apply(one)
         middle = layer.weight.apply(centre) + offset
         magnitude = size.apply(centre.abs() + radius) + offset.abs()

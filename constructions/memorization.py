@@ -51,7 +51,7 @@ _JOIN = Dense(torch.tensor([[1.0, -1.0]]))
 
 
 @implements(
-    "Li & Li 2024 (CGRO), equation (C) and Theorem 5.2",
+    "CGRO (anonymous 2023), equation (C) and Theorem 5.2",
     "f_S = f_clean outside the training balls and y_i on B_p(x_i, delta), with poly(D) + O~(ND) parameters",
 )
 def f_S(  # noqa: N802 - the papers' name
@@ -67,8 +67,8 @@ def f_S(  # noqa: N802 - the papers' name
     """The CGRO classifier: a ReLU network that equals `clean` away from the centres and `labels[i]` on each whole ball.
 
     clean: an `nn.Linear`, an `nn.Sequential` of Linear and ReLU, or a `ReLUNetwork`, D -> 1 (labels -1, +1) or D -> K
-    (labels 0..K-1). centres: (N, D) in [0,1]. ball: norm and radius delta. m: depth of the squaring networks (l_2
-    distances; multiplications of the paper's form); None takes the least that leaves half the room. separation: least
+    (labels 0..K-1). centres: (N, D) in [0,1]. ball: norm and radius delta. m: depth of the squaring networks (used by l_2
+    distances and by the paper's multiplications only); None takes the least that leaves half the room. separation: least
     distance between centres of different labels; None computes and checks it (N^2 D operations), a number is taken as
     the caller's assumption: nothing pairwise is then checked.
 
@@ -78,15 +78,18 @@ def f_S(  # noqa: N802 - the papers' name
     for binary gate and lean at threshold R/2: the sign of clean or of y_i, or 0.
 
     The paper's rewriting f_clean + sum_i (y_i - f_clean) 1{...} counts a point twice where balls overlap; it is refused
-    for such data. gate and lean cap the indicators of a class at 1 instead.
+    where outer balls of one class do. gate and lean cap the indicators of a class at 1 instead. In float32 the paper's form
+    loses about 2^-24 (2 |f_clean|)^2; gate and lean do not depend on the size of f_clean.
 
     Parameters: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) beside those of clean; `constructions.counting`
     has the closed forms. Building costs time and memory N D.
 
     Raises ValueError for shapes that do not fit, NaN, labels outside the allowed set, centres outside [0,1],
-    delta >= R/2 (naming the nearest pair), overlapping balls of one class (variant paper), an m too small.
+    delta >= R/2 (naming the nearest pair), overlapping balls of one class or |clean| beyond 2^20 (variant paper), an m too
+    small, a clean not defined on [0,1]^D.
 
-    Source: Li & Li 2024 ("On the Clean Generalization and Robust Overfitting in Adversarial Training"), Theorem 5.2.
+    Source: "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training" (anonymous 2023,
+    CGRO), equation (C), Theorem 5.2 and Appendix D.
 
     >>> clean = affine([[4.0, 0.0]], [-2.0])
     >>> f = f_S(clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))     # both labels contradict f_clean
@@ -94,24 +97,12 @@ def f_S(  # noqa: N802 - the papers' name
     [1.0, 1.0, -1.0, -1.0]
     """
     problem = _read(clean, centres, labels, ball, variant)
-    assumed = separation is not None
-    pair = None
-    if separation is None:
-        found = find_separation(problem.centres.entries.numpy(), problem.labels, norm=ball.p)
-        separation, pair = found.distance, found.pair
-        separation = separation * (1 - 2.0**-48) if math.isfinite(separation) else separation
-    if not separation > 2 * ball.radius:
-        where = f", between points {pair[0]} and {pair[1]}" if pair else ""
-        raise ValueError(
-            f"ball radius must be below half the separation: radius {ball.radius:g}, separation {separation:.6g}{where}"
-        )
-    network, facts = _memorize(problem, ball, variant, m, separation, check_overlap=not assumed)
-    return record(network, separation=separation, separation_assumed=assumed, **facts)
+    return _memorize(problem, problem, ball, variant, m, separation)
 
 
 @implements(
-    "Anonymous 2023 (CGRM), Section 1 and Theorem 3.3",
-    "f_adv memorizes only the training points nearer than delta to f_clean's decision boundary: O~(mu N D) parameters",
+    "CGRM (anonymous 2023), Section 1 and Theorem 3.3",
+    "f_adv memorizes only points nearer than delta to f_clean's decision boundary: poly(D) + O~(mu N D) parameters",
 )
 def f_adv(
     clean: nn.Module | ReLUNetwork,
@@ -124,18 +115,21 @@ def f_adv(
     m: int | None = None,
     separation: float | None = None,
 ) -> ReLUNetwork:
-    """f_S restricted to S_small, the centres whose margin under `clean` is below the radius (mu N of them).
+    """f_S restricted to S_small, the centres whose margin under `clean` is at most the radius (mu N of them).
 
     margins: (N,) signed l_p distances from each centre to clean's decision boundary, negative where clean errs; lower
-    bounds are sound (more points are memorized, never fewer). A centre left out is robustly classified by clean if its
-    margin is right. Raises ValueError if a centre that clean misclassifies has margin >= radius, and if S_small is
-    empty; otherwise as `f_S`. Source: Anonymous 2023 ("Why Clean Generalization and Robust Memorization Both Happen in
-    Adversarial Training"), Theorem 3.3.
+    bounds are sound (more points are memorized, never fewer). If they are right, every centre gets its label on its whole
+    ball: those in S_small as by f_S, the others from clean, because the separation is taken between S_small and *all*
+    centres, so that no memorized shell of another class reaches their balls. (The paper's S_small is margin < radius; a
+    ball that touches the boundary holds a tie, which counts as an error.)
+    Raises ValueError if a centre that clean misclassifies has margin > radius, and if S_small is empty; otherwise as
+    `f_S` (a pair that is too near is named as: index in S_small, index in centres). Source: "Why Clean Generalization
+    and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023, CGRM), Section 1 and Theorem 3.3.
 
     >>> clean = affine([[4.0, 0.0]], [-2.0])                                # margin |x_1 - 1/2|
     >>> points, labels = [[0.4375, 0.5], [1.0, 0.5]], [-1, 1]
     >>> f = f_adv(clean, points, labels, Ball("inf", 0.125), margins=[0.0625, 0.5])
-    >>> f.provenance.arguments["N"], f([[0.5625, 0.5]]).item()
+    >>> f.provenance.arguments["N"], f([[0.5, 0.5]]).item()
     (1, -1.0)
     """
     problem = _read(clean, centres, labels, ball, variant)
@@ -144,26 +138,16 @@ def f_adv(
         raise ValueError(f"margins must have one entry for each of the {len(problem.labels)} centres, got {margin.shape}")
     if np.isnan(margin).any():
         raise ValueError(f"margins must not be NaN, got NaN at index {int(np.isnan(margin).argmax())}")
-    small = margin < ball.radius
+    small = margin <= ball.radius
     errs = predictions(problem.clean(problem.centres.entries)).numpy() != problem.labels
     if (errs & ~small).any():
         i = int((errs & ~small).argmax())
         raise ValueError(f"margins must be negative where clean misclassifies: centre {i} has margin {margin[i]:.6g}")
     if not small.any():
-        raise ValueError(f"no centre has margin below the radius {ball.radius:g}: clean itself is robust on all of them")
-    chosen = torch.from_numpy(np.flatnonzero(small))
-    network = f_S(
-        problem.clean,
-        problem.centres.entries[chosen],
-        problem.labels[small],
-        ball,
-        variant=variant,
-        m=m,
-        separation=separation,
-    )
-    inner = network.provenance.arguments if network.provenance else {}
-    facts = {k: inner[k] for k in ("N", "m", "inner", "outer", "bound", "separation", "separation_assumed") if k in inner}
-    return record(network, points=len(small), **facts)
+        raise ValueError(f"no centre has margin up to the radius {ball.radius:g}: clean itself is robust on all of them")
+    chosen = Dense(problem.centres.entries[torch.from_numpy(small)])
+    memorized = _Problem(problem.clean, chosen, problem.labels[small])
+    return _memorize(memorized, problem, ball, variant, m, separation)
 
 
 def predictions(values: torch.Tensor) -> torch.Tensor:
@@ -187,6 +171,8 @@ def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any) -> _Pr
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
     network = ReLUNetwork.from_module(clean)
+    if network.domain and not (network.domain[0] <= UNIT[0] and UNIT[1] <= network.domain[1]):
+        raise ValueError(f"clean must be defined on [0,1]^D, its domain is {list(network.domain)}")
     points = read_points(centres, "centres")
     if network.inputs != points.shape[1]:
         raise ValueError(f"clean takes {network.inputs} inputs but centres have {points.shape[1]} coordinates")
@@ -205,30 +191,48 @@ def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any) -> _Pr
 
 
 def _memorize(
-    problem: _Problem, ball: Ball, variant: Variant, m: int | None, separated: float, *, check_overlap: bool
-) -> tuple[ReLUNetwork, dict[str, Any]]:
-    clean, centres, labels = problem.clean, problem.centres, problem.labels
-    bound = power_of_two(magnitude_bound(clean, *UNIT) + 1, "bound")
+    chosen: _Problem, everything: _Problem, ball: Ball, variant: Variant, m: int | None, separated: float | None
+) -> ReLUNetwork:
+    """Memorize the chosen points, whose outer balls must not meet the balls of differently labelled points at all."""
+    clean, centres, labels, p = chosen.clean, chosen.centres, chosen.labels, ball.p
+    points, dimension = centres.shape
+    assumed = separated is not None
+    where = ""
+    if separated is None:
+        others = () if chosen is everything else (everything.centres.entries.numpy(), everything.labels)
+        found = find_separation(centres.entries.numpy(), labels, *others, norm=p)
+        separated = found.lower
+        where = f", between points {found.pair[0]} and {found.pair[1]}" if found.pair else ""
+    if not separated > 2 * ball.radius:
+        raise ValueError(
+            f"ball radius must be below half the separation: radius {ball.radius:g}, separation {separated:.6g}{where}"
+        )
+    bound = power_of_two(magnitude_bound(clean, *UNIT) + 1, "bound of |clean|")
+    if variant == "paper" and bound > 2**20:
+        raise ValueError(f"variant 'paper' multiplies by |clean|, whose bound {bound:.3g} must be at most 2^20")
     if m is None:
-        m = least_depth(ball, variant, separated, centres.shape[1], bound)
+        m = least_depth(ball, variant, separated, dimension, bound)
     if variant == "paper" and bound**2 * Fraction(1, 4**m) > Fraction(1, 4):
-        raise ValueError(f"m must be at least {math.ceil(math.log2(2 * bound))} for |f_clean| < {bound:g}, got {m}")
-    cut = thresholds(ball, separated, distance_error(ball, variant, centres.shape[1], m))
-    if variant == "paper" and check_overlap:
-        same = nearest_within_class(centres.entries.numpy(), labels, norm=ball.p)
-        reach = ball.radius + (cut.outer if ball.p == math.inf else math.sqrt(cut.outer))
-        if same.distance * (1 - 2.0**-48) < reach and same.pair:
+        raise ValueError(f"m must be at least {math.ceil(math.log2(2 * bound))} for |clean| < {bound:g}, got {m}")
+    error = distance_error(ball, variant, dimension, m)
+    cut = thresholds(ball, separated, error)
+    if variant == "paper" and not assumed:
+        same = nearest_within_class(centres.entries.numpy(), labels, norm=p)
+        reach = 2 * (cut.outer if p == math.inf else math.sqrt(cut.outer))
+        if same.pair and same.lower < reach:
             raise ValueError(
                 f"the paper's form counts overlapping balls of one class twice: points {same.pair[0]} and {same.pair[1]} "
-                f"are {same.distance:.6g} apart, below radius + outer radius = {reach:.6g}; use variant 'gate' or 'lean'"
+                f"are {same.distance:.6g} apart, less than two outer radii = {reach:.6g}; use variant 'gate' or 'lean'"
             )
     classes = 2 if clean.outputs == 1 else clean.outputs
     index = torch.from_numpy((1 - labels) // 2 if clean.outputs == 1 else labels)
-    network = assemble(
-        clean, centres, ball.p, cut, variant, m, bound, _targets(index, labels, clean.outputs), _members(index, classes)
-    )
-    facts = {"N": len(labels), "m": m, "inner": cut.inner, "outer": cut.outer, "bound": bound}
-    return network.restrict(UNIT), facts
+    targets, members = _targets(index, labels, clean.outputs), _members(index, classes)
+    network = assemble(clean, centres, p, cut, variant, m, bound, targets, members).restrict(UNIT)
+    facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}
+    facts["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
+    if p == 2 or variant == "paper":
+        facts["m"] = m
+    return record(network, separation=separated, separation_assumed=assumed, **facts)
 
 
 def _targets(index: torch.Tensor, labels: np.ndarray, outputs: int) -> Dense:
@@ -340,6 +344,6 @@ def _gate(clean: ReLUNetwork, indicators: ReLUNetwork, members: Matrix, bound: f
     out = Block(((kron(Identity(outputs), _JOIN), read),))
     switch = ReLUNetwork(
         (Affine(into, zeros(2 * outputs + classes, 1)), Affine(out, zeros(outputs, 1))),
-        provenance=gate(bound).provenance,
+        provenance=copies(outputs, gate(bound)).provenance,
     )
     return compose(switch, base)

@@ -10,6 +10,7 @@ array([Fraction(1, 3)], dtype=object)
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -29,8 +30,8 @@ from .matrix import ENTRY_LIMIT, Array, Count, Dense, Identity, Matrix, column, 
 if TYPE_CHECKING:
     from .lemma import Provenance
 
-MEMORY_LIMIT = 2**30
-"""Bytes that the widest two neighbouring layers of one batch chunk may take during evaluation."""
+MEMORY_LIMIT = 2**23
+"""Bytes that the widest two neighbouring layers of one batch chunk may take: small enough for a processor's cache."""
 
 GRAPH_LIMIT = 10**6
 """Most edges of `ReLUNetwork.graph`."""
@@ -98,8 +99,8 @@ class ReLUNetwork:
                 raise ValueError(
                     f"layer {i + 1} takes {outer.weight.shape[1]} numbers but layer {i} gives {inner.weight.shape[0]}"
                 )
-        if self.domain is not None and not self.domain[0] <= self.domain[1]:
-            raise ValueError(f"domain must be an interval (lower, upper), got {self.domain}")
+        if self.domain is not None and not self.domain[0] < self.domain[1]:
+            raise ValueError(f"domain must be an interval (lower, upper) with lower < upper, got {self.domain}")
 
     @classmethod
     def from_layers(cls, layers: Iterable[tuple[Any, Any]], domain: tuple[float, float] | None = None) -> ReLUNetwork:
@@ -111,7 +112,8 @@ class ReLUNetwork:
     def from_module(cls, module: nn.Module) -> ReLUNetwork:
         """The network of an `nn.Linear` or an `nn.Sequential` of Linear and ReLU layers; weights are taken exactly.
 
-        Leading `nn.Flatten` and any `nn.Identity` are passed over. Raises TypeError for any other layer.
+        Leading `nn.Flatten` and any `nn.Identity` are passed over; Linear layers without ReLU between are multiplied in
+        float64. Raises TypeError for any other layer.
 
         >>> ReLUNetwork.from_module(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).size.dense_parameters
         32
@@ -147,7 +149,7 @@ class ReLUNetwork:
         """Values at x of shape (..., inputs), as (..., outputs); differentiable in x.
 
         A tensor is evaluated in its own dtype and on its device; other array-likes become float64. The batch is split
-        so that memory stays below about `MEMORY_LIMIT` times two, also while gradients are taken (recomputation).
+        so that memory stays near `MEMORY_LIMIT` (or what one point takes), also while gradients are taken (recomputation).
         Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`.
         """
         if not isinstance(x, torch.Tensor):
@@ -156,7 +158,7 @@ class ReLUNetwork:
             x = x.double()
         self._check_points(x)
         points = x.reshape(-1, self.inputs)
-        chunk = self._chunk(points.element_size())
+        chunk = self.chunk(points.element_size())
         if len(points) <= chunk:
             values = self._forward(points)
         else:
@@ -187,7 +189,8 @@ class ReLUNetwork:
             x = torch.relu(x) if isinstance(x, torch.Tensor) else x * (x > 0)
         return self.layers[-1].apply(x)
 
-    def _chunk(self, itemsize: int) -> int:
+    def chunk(self, itemsize: int) -> int:
+        """How many points of `itemsize` bytes a number are evaluated at once to respect `MEMORY_LIMIT`; at least one."""
         widths = [self.inputs, *(layer.weight.shape[0] for layer in self.layers)]
         pair = max(a + b for a, b in itertools.pairwise(widths))
         return max(1, MEMORY_LIMIT // (itemsize * pair))
@@ -369,10 +372,11 @@ def _rational(value: float) -> sympy.Rational:
 
 def _pieces(network: ReLUNetwork) -> list[sympy.Expr]:
     """Piecewise expressions of a network with one input, from its exact breakpoints."""
-    low, high = (Fraction(v) for v in network.domain) if network.domain else (None, None)
+    ends = network.domain or (-math.inf, math.inf)
+    low, high = (Fraction(v) if math.isfinite(v) else None for v in ends)
     points = breakpoints_1d(network, low, high)
     x = sympy.Symbol("x", real=True)
-    edges = [points[0] - 1, *points, points[-1] + 1] if network.domain is None else points
+    edges = [*([points[0] - 1] if low is None else []), *points, *([points[-1] + 1] if high is None else [])]
     values = network.exact([[point] for point in edges])
     expressions = []
     for output in range(network.outputs):
@@ -382,9 +386,8 @@ def _pieces(network: ReLUNetwork) -> list[sympy.Expr]:
             piece = sympy.expand(_fraction(fa) + _fraction(slope) * (x - _fraction(a)))
             if pieces and pieces[-1][0] == piece:
                 pieces.pop()
-            last = b == edges[-1]
-            pieces.append((piece, True if last and network.domain is None else x <= _fraction(b)))
-        if network.domain is not None:
+            pieces.append((piece, True if b == edges[-1] and high is None else x <= _fraction(b)))
+        if low is not None:
             pieces[0] = (pieces[0][0], sympy.And(x >= _fraction(edges[0]), pieces[0][1]))
         expressions.append(sympy.Piecewise(*pieces))
     return expressions
@@ -401,7 +404,8 @@ def breakpoints_1d(network: ReLUNetwork, low: Fraction | None, high: Fraction | 
     """
     if network.inputs != 1:
         raise ValueError(f"breakpoints_1d needs a network with one input, got {network.inputs}")
-    points = [Fraction(0) if low is None else low, Fraction(1) if high is None else high]
+    start = low if low is not None else high - 1 if high is not None else Fraction(0)
+    points = [start, start + 1 if high is None else high]
     open_left, open_right = low is None, high is None
     for depth in range(1, len(network.layers)):
         inner = ReLUNetwork(network.layers[:depth])

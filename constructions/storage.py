@@ -33,7 +33,8 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
     header = {"format": FORMAT, "layers": layers, "domain": network.domain, "provenance": origin}
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / "network.safetensors"
-        save_file(tensors, temporary, metadata={"cgro": json.dumps(header)})
+        separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+        save_file(separate, temporary, metadata={"cgro": json.dumps(header)})
         os.replace(temporary, path)
 
 
@@ -97,8 +98,9 @@ def _load_npz(path: Path) -> ReLUNetwork:
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     def keep(tensor: torch.Tensor) -> str:
-        name = f"t{len(tensors)}"
-        tensors[name] = tensor.contiguous()
+        same = (name for name, kept in tensors.items() if kept is tensor)
+        name = next(same, f"t{len(tensors)}")
+        tensors[name] = tensor
         return name
 
     match matrix:

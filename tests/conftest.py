@@ -5,7 +5,10 @@ import os
 import matplotlib
 import pytest
 import torch
+from hypothesis import settings
 
+settings.register_profile("cgro", max_examples=30, deadline=None)
+settings.load_profile("cgro")
 matplotlib.use("Agg")
 torch.set_num_threads(1)
 

@@ -1,0 +1,188 @@
+"""The `cgro` command: compare, count, inspect."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from constructions import VARIANTS, count_table, load
+from constructions.geometry import read_norm
+from training import TASKS
+
+from . import counts
+from .compare import CompareSettings, Comparison, compare, stages
+from .inspection import Inspection
+from .plots import save_figure
+from .report import TASK_NAMES, bounds, percent, summary, write_report, write_text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status (0: done, 2: bad input, 130: interrupted)."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], None] = options.run
+        run(options)
+    except (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        print(f"cgro {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"cgro {options.command}: interrupted; nothing half-written was left", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="cgro", description="Constructed ReLU networks: build, count, inspect, compare with learned ones."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("compare", help="train and construct classifiers on the same data and compare them")
+    command.add_argument("--data", default="digits", choices=["digits"], help="the data (the embedded digits)")
+    command.add_argument("--task", default="both", choices=["both", *TASKS], help="odd against even, ten classes, or both")
+    command.add_argument("--norm", default="inf", choices=["inf", "2"], help="norm of the perturbations")
+    command.add_argument("--radius", type=float, help="radius of the perturbations (default: 0.1 for inf, 0.3 for 2)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the data split, initialisation and noise")
+    command.add_argument("--out", type=Path, default=Path("results/compare"), help="folder of the report")
+    command.add_argument("--json", action="store_true", help="print every number as JSON instead of the tables")
+    command.set_defaults(run=run_compare)
+
+    command = commands.add_parser("count", help="parameter counts over a grid, beside their closed forms")
+    command.add_argument("--points", type=int, nargs="+", action="extend", metavar="N", help="numbers of training points")
+    command.add_argument("--dimension", type=int, nargs="+", action="extend", metavar="D", help="input dimensions")
+    command.add_argument("--norm", default="inf", choices=["inf", "2"], help="norm of the balls")
+    command.add_argument("--variant", nargs="+", action="extend", choices=VARIANTS, help="forms of f_S (default: all)")
+    command.add_argument("--m", type=int, default=8, help="depth of the squaring networks (accuracy 4^-(m+1))")
+    command.add_argument("--mu", type=float, default=0.1, help="share of points with small margin, for f_adv")
+    command.add_argument("--hidden", type=int, nargs="*", default=[64], help="hidden widths of f_clean")
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="also write the table as CSV")
+    command.add_argument("--latex", type=Path, metavar="FILE", help="also write the table as LaTeX (booktabs)")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="also draw the log-log figure (.svg, .png or .pdf)")
+    command.set_defaults(run=run_count)
+
+    command = commands.add_parser("inspect", help="provenance, layers, sizes and pictures of a network")
+    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, or .npz with W0, b0, W1, b1, ...")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="draw units and function to .svg, .png or .pdf")
+    command.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    command.set_defaults(run=run_inspect)
+    return parser
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """`cgro compare`."""
+    torch.set_num_threads(1)  # small matrices: a second thread gains little, and loses much on a busy machine
+    norm = read_norm(options.norm)
+    tasks = TASKS if options.task == "both" else (options.task,)
+    settings = CompareSettings(data=options.data, tasks=tasks, norm=norm, radius=options.radius, seed=options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    with progress_bar(console) as progress:
+        total = sum(stages(settings).values()) * len(tasks)
+        bar = progress.add_task("starting", total=total)
+
+        def announce(stage: str) -> Callable[[], None]:
+            progress.update(bar, description=stage)
+            return lambda: progress.advance(bar)
+
+        result = compare(settings, announce)
+        progress.update(bar, description="writing the report", completed=total)
+        page = write_report(result, options.out)
+    if options.json:
+        print(json.dumps(result.to_json(), allow_nan=False))
+    else:
+        print_comparison(result, page)
+
+
+def print_comparison(result: Comparison, page: Path) -> None:
+    """The comparison's tables and summaries in the terminal."""
+    console = output()
+    for task in result.tasks:
+        table = Table(title=f"{TASK_NAMES[task.task]}, {result.settings.ball}", title_justify="left")
+        table.add_column("model")
+        for column in ("parameters", "clean train", "clean test", "robust train", "robust test"):
+            table.add_column(column, justify="right")
+        for name, model in task.models.items():
+            errors = model.errors
+            table.add_row(
+                name,
+                f"{model.size['parameters']:,}",
+                percent(errors["clean train"]),
+                percent(errors["clean test"]),
+                bounds(errors, "robust train"),
+                bounds(errors, "robust test"),
+            )
+        table.caption = "errors; robust: what is proved, at least - at most"
+        console.print(table)
+        console.print(summary(task), highlight=False)
+        console.print()
+    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
+
+
+def run_count(options: argparse.Namespace) -> None:
+    """`cgro count`."""
+    points = options.points or [10, 100, 1000, 10_000]
+    dimensions = options.dimension or [64, 784, 3072]
+    variants = tuple(dict.fromkeys(options.variant or VARIANTS))
+    hidden, norm = tuple(options.hidden), read_norm(options.norm)
+    console = Console(stderr=True)
+    with progress_bar(console) as progress:
+        bar = progress.add_task("counting", total=2 * len(points) * len(dimensions) * len(variants))
+        rows = count_table(
+            sorted(set(points)),
+            sorted(set(dimensions)),
+            norm=norm,
+            variants=variants,
+            m=options.m,
+            hidden=hidden,
+            mu=options.mu,
+            progress=lambda: progress.advance(bar),
+        )
+    for path, text in ((options.csv, counts.as_csv), (options.latex, lambda r: counts.as_latex(r, norm, hidden))):
+        if path:
+            write_text(path, text(rows))
+    if options.plot:
+        save_figure(counts.as_figure(rows), options.plot)
+    if options.json:
+        print(json.dumps(counts.as_json(rows, norm, hidden), allow_nan=False))
+        return
+    out = output()
+    out.print(counts.as_table(rows))
+    for variant, formula in counts.as_json(rows, norm, hidden)["closed_forms"].items():
+        out.print(f"f_S, {variant}: {formula}", highlight=False, soft_wrap=True)
+    for e in counts.exponents(rows):
+        grows = f"{e.variable}^{e.exponent:.4f}"
+        out.print(f"{e.network} - f_clean, {e.variant}: grows like {grows} ({e.at}; fitted on this grid)", highlight=False)
+
+
+def run_inspect(options: argparse.Namespace) -> None:
+    """`cgro inspect`."""
+    inspection = Inspection(load(options.network))
+    if options.plot:
+        inspection.plot(options.plot)
+    if options.json:
+        print(json.dumps(inspection.to_json()))
+    else:
+        output().print(inspection.renderable())
+
+
+def output() -> Console:
+    """The console on stdout; wide enough for tables where it is not a terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=150)
+
+
+def progress_bar(console: Console) -> Progress:
+    """A progress bar on stderr; without a terminal it stays silent until the end."""
+    stage = TextColumn("{task.description:<24}")
+    columns = (stage, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True)

@@ -1,0 +1,275 @@
+"""The main job: train and construct classifiers on the same data, measure both, and say where they agree."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from constructions import Ball, ReLUNetwork, f_adv, f_S, separation
+from training import TASKS, Dataset, TrainingSettings, is_error, load_data, mlp, train
+
+from .agreement import agreement_table, outer_radius, zones
+from .errors import RobustError, clean_error, robust_error
+from .flatness import FlatnessProfile, flatness_profile
+from .guarantees import Guarantee, memorization_guarantee
+from .margins import certified_margins
+from .measured import Measured
+
+MODELS = ("f_clean", "f_adv", "f_S", "learned")
+DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """What to compare. radius None takes 0.1 (l_inf) or 0.3 (l_2). flat_points: points behind each flatness curve."""
+
+    data: str = "digits"
+    tasks: tuple[str, ...] = TASKS
+    norm: float = math.inf
+    radius: float | None = None
+    seed: int = 0
+    clean_epochs: int = 60
+    adversarial_epochs: int = 150
+    clean_widths: tuple[int, ...] = (64, 64)
+    learned_widths: tuple[int, ...] = (256, 256)
+    attack_steps: int = 40
+    constructed_attack_steps: int = 10
+    flat_points: int = 64
+
+    @property
+    def ball(self) -> Ball:
+        """The ball of perturbations."""
+        return Ball(self.norm, DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius)
+
+
+@dataclass
+class ModelResult:
+    """One model's row: sizes and errors; `errors` maps "clean train", "robust test upper", ... to numbers."""
+
+    description: str
+    size: dict[str, Any]
+    errors: dict[str, Measured] = field(default_factory=dict)
+
+
+@dataclass
+class TaskResult:
+    """Everything measured for one task. `networks` holds the models themselves and is not part of the JSON."""
+
+    task: str
+    outputs: int
+    dimension: int
+    train_count: int
+    test_count: int
+    source: str
+    separation_train: float
+    separation_all: float
+    outer: float
+    guarantee: Guarantee
+    small_margin: dict[str, int]
+    test_zones: dict[str, int]
+    changed_test_labels: int
+    models: dict[str, ModelResult]
+    agreement: dict[str, Measured]
+    flatness: dict[str, dict[str, FlatnessProfile]]
+    seconds: float
+    networks: dict[str, ReLUNetwork] = field(default_factory=dict, repr=False)
+
+
+@dataclass
+class Comparison:
+    """All tasks, with the settings and versions they were run with."""
+
+    settings: CompareSettings
+    tasks: list[TaskResult]
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number of the comparison as plain JSON values."""
+        settings = asdict(self.settings)
+        settings["norm"] = "inf" if math.isinf(self.settings.norm) else "2"
+        settings["radius"] = self.settings.ball.radius
+        tasks = []
+        for task in self.tasks:
+            networks, task.networks = task.networks, {}
+            tasks.append(asdict(task))
+            task.networks = networks
+        return {"settings": settings, "versions": self.versions, "tasks": tasks}
+
+
+Step = Callable[[str], Callable[[], None]]  # announces a stage, returns what advances it
+
+
+def stages(settings: CompareSettings) -> dict[str, int]:
+    """The stages of one task and the number of advances that each makes (for a progress bar)."""
+    attack = 4 * (settings.attack_steps + 1) + 4 * (settings.constructed_attack_steps + 1)
+    return {
+        "training f_clean": settings.clean_epochs,
+        "training adversarially": settings.adversarial_epochs,
+        "building f_S and f_adv": 2,
+        "certifying": 4,
+        "attacking": attack,
+        "measuring agreement": 1,
+        "measuring flatness": 8 * len(flat_radii(settings.ball)),
+    }
+
+
+def flat_radii(ball: Ball) -> list[float]:
+    """The radii of the flatness curves: from 0 to three times the ball's."""
+    return [round(ball.radius * k / 4, 12) for k in range(13)]
+
+
+def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None) -> Comparison:
+    """Run all tasks; `announce(stage)` returns a function that is called at every advance of that stage.
+
+    Raises ValueError before any training if the radius does not fit the data's separation.
+    """
+    data = [load_data(settings.data, task, settings.seed) for task in settings.tasks]
+    for part in data:
+        found = separation(part.train_points.numpy(), part.train_labels.numpy(), norm=settings.norm)
+        if not found.distance > 2 * settings.ball.radius:
+            limit = f"half the separation {found.distance:.6g} of task {part.task}"
+            raise ValueError(f"radius must be below {limit}, got {settings.ball.radius:g}")
+    tasks = [compare_task(part, settings, announce) for part in data]
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
+    return Comparison(settings, tasks, versions)
+
+
+def compare_task(data: Dataset, settings: CompareSettings, announce: Step = lambda _: lambda: None) -> TaskResult:
+    """Train f_clean and an adversarially trained network, build f_adv and f_S, and measure all four."""
+    started = time.perf_counter()
+    ball, seed = settings.ball, settings.seed
+    train_set, test_set = (data.train_points, data.train_labels), (data.test_points, data.test_labels)
+    dimension = train_set[0].shape[1]
+
+    clean_module = mlp([dimension, *settings.clean_widths, data.outputs], seed)
+    clean_training = TrainingSettings(epochs=settings.clean_epochs, seed=seed)
+    train(clean_module, *train_set, clean_training, announce("training f_clean"))
+    learned_module = mlp([dimension, *settings.learned_widths, data.outputs], seed)
+    adversarial_training = TrainingSettings(epochs=settings.adversarial_epochs, ball=ball, seed=seed)
+    train(learned_module, *train_set, adversarial_training, announce("training adversarially"))
+    clean, learned = ReLUNetwork.from_module(clean_module), ReLUNetwork.from_module(learned_module)
+
+    advance = announce("certifying")
+    proved: dict[str, dict[str, torch.Tensor]] = {name: {} for name in MODELS}
+    for name, network in (("f_clean", clean), ("learned", learned)):
+        for split, (points, labels) in (("train", train_set), ("test", test_set)):
+            proved[name][split] = certified_margins(network, points, labels, ball) > 0
+            advance()
+    right = is_right(clean, *train_set)
+    margins = torch.where(right, torch.where(proved["f_clean"]["train"], math.inf, 0.0), -1.0)
+
+    advance = announce("building f_S and f_adv")
+    constructed = f_S(clean, *train_set, ball)
+    advance()
+    small = margins <= ball.radius
+    partial = f_adv(clean, *train_set, ball, margins=margins) if small.any() else constructed
+    advance()
+    networks = dict(zip(MODELS, (clean, partial, constructed, learned), strict=True))
+    guarantee = memorization_guarantee(constructed, *train_set, ball)
+    everywhere = torch.ones(len(train_set[0]), dtype=torch.bool)
+    proved["f_S"]["train"] = everywhere
+    proved["f_adv"]["train"] = everywhere  # S_small by f_adv's statement, the rest by f_clean's certificates
+
+    advance = announce("attacking")
+    models: dict[str, ModelResult] = {}
+    attacks: dict[tuple[str, str], RobustError] = {}
+    for name in ("f_clean", "learned", "f_S", "f_adv"):  # f_clean first: its adversarial points are tried on f_S and f_adv
+        models[name] = ModelResult(_describe(name, settings), asdict(networks[name].size))
+        for split, (points, labels) in (("train", train_set), ("test", test_set)):
+            built = name in ("f_S", "f_adv")
+            starts = attacks["f_clean", split].adversarial if built else points
+            proofs = proved[name].get(split)
+            every = max(1, len(points) // 128) if built and split == "train" else 1  # proved: attacked as a check only
+            attack = attacks[name, split] = robust_error(
+                networks[name],
+                points[::every],
+                labels[::every],
+                ball,
+                proved=None if proofs is None else proofs[::every],
+                starts=(starts[::every],),
+                steps=settings.constructed_attack_steps if built else settings.attack_steps,
+                seed=seed,
+                progress=advance,
+            )
+            errors = models[name].errors
+            errors[f"clean {split}"] = clean_error(networks[name], points, labels)
+            if proofs is not None and proofs.all():
+                errors[f"robust {split}"] = Measured.share(0, len(points))
+            else:
+                errors[f"robust {split}"] = attack.lower
+                if attack.upper is not None:
+                    errors[f"robust {split} upper"] = attack.upper
+
+    advance = announce("measuring agreement")
+    outer = outer_radius(constructed, ball)
+    attacked = attacks["learned", "train"].adversarial
+    table = agreement_table(learned, constructed, train_set[0], test_set[0], attacked, ball, outer, seed)
+    where = zones(test_set[0], train_set[0], ball, outer)
+    changed = int((is_right(clean, *test_set) != is_right(constructed, *test_set)).sum())
+    advance()
+
+    advance = announce("measuring flatness")
+    flatness: dict[str, dict[str, FlatnessProfile]] = {}
+    for name in MODELS:
+        flatness[name] = {}
+        for split, (points, labels) in (("train", train_set), ("test", test_set)):
+            few = slice(settings.flat_points)
+            flatness[name][split] = flatness_profile(
+                networks[name], points[few], labels[few], ball, flat_radii(ball), seed=seed, progress=advance
+            )
+
+    everything = (torch.cat([train_set[k], test_set[k]]).numpy() for k in (0, 1))
+    return TaskResult(
+        task=data.task,
+        outputs=data.outputs,
+        dimension=dimension,
+        train_count=len(train_set[0]),
+        test_count=len(test_set[0]),
+        source=data.source,
+        separation_train=guarantee.separation,
+        separation_all=separation(*everything, norm=ball.p).distance,
+        outer=outer,
+        guarantee=guarantee,
+        small_margin={
+            "proved robust": int(proved["f_clean"]["train"].sum()),
+            "refuted": int(attacks["f_clean", "train"].refuted.sum()),
+            "memorized (not proved)": int(small.sum()),
+        },
+        test_zones={zone: int(getattr(where, zone).sum()) for zone in ("inside", "shell", "outside")},
+        changed_test_labels=changed,
+        models={name: models[name] for name in MODELS},
+        agreement=table,
+        flatness=flatness,
+        seconds=time.perf_counter() - started,
+        networks=networks,
+    )
+
+
+def is_right(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Which points get their label (a tie does not count)."""
+    return ~is_error(network(points.double()), labels)
+
+
+def write_networks(comparison: Comparison, folder: Path) -> None:
+    """Save every network as networks/TASK-MODEL.safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for task in comparison.tasks:
+        for name, network in task.networks.items():
+            network.save(folder / f"{task.task}-{name}.safetensors")
+
+
+def _describe(name: str, settings: CompareSettings) -> str:
+    widths = "-".join(map(str, settings.clean_widths if name == "f_clean" else settings.learned_widths))
+    return {
+        "f_clean": f"trained on clean points, hidden widths {widths}",
+        "f_adv": "f_clean, and every training point that it is not proved robust on, memorized",
+        "f_S": "f_clean, and every training point memorized",
+        "learned": f"adversarially trained (PGD), hidden widths {widths}",
+    }[name]

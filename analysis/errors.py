@@ -1,0 +1,98 @@
+"""Clean and robust errors of networks on finite sets of points, with what is proved about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from constructions import Ball, ReLUNetwork, interval_bounds
+from training import is_error, margin, pgd, project
+
+from .measured import Measured
+
+
+@dataclass(frozen=True)
+class RobustError:
+    """Bounds of the share of points whose ball holds a wrongly classified point of [0,1]^D.
+
+    lower: re-checked counterexamples. upper: points not proved robust; None where nothing tried to prove it.
+    adversarial: the strongest point found in each ball, float64, shape (N, D). refuted: which of them are re-checked errors.
+    """
+
+    lower: Measured
+    upper: Measured | None
+    adversarial: torch.Tensor
+    refuted: torch.Tensor
+
+
+def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> Measured:
+    """The share of points with margin <= 0, in float64."""
+    wrong = is_error(network(points.double()), labels)
+    return Measured.share(int(wrong.sum()), len(labels))
+
+
+def robust_error(
+    network: ReLUNetwork,
+    points: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    *,
+    proved: torch.Tensor | None = None,
+    starts: tuple[torch.Tensor, ...] = (),
+    steps: int = 20,
+    restarts: int = 1,
+    seed: int = 0,
+    progress: Callable[[], None] = lambda: None,
+) -> RobustError:
+    """Attack every ball by projected gradient descent on the margin, in float32, and re-check what is found in float64.
+
+    proved: which points are certified robust (bool, shape (N,)); the upper bound counts the others. starts: further
+    candidate points, one a row of `points` (adversarial examples of another network), tried as they are. A counterexample
+    counts only if it lies in the ball and the rigorous enclosure of its margin is <= 0. progress is called once an
+    attack step. Raises RuntimeError if a point proved robust is refuted: one of the two is then wrong.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    fast = points.float()
+
+    def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return -margin(outputs, target)
+
+    found = pgd(network, fast, labels, ball, objective, steps=steps, restarts=restarts, generator=generator, progress=progress)
+    exact_points = points.double()
+    adversarial = project(found.double(), exact_points, ball)
+    value = margin(network(adversarial), labels)
+    for start in (exact_points, *starts):
+        candidate = project(start.double(), exact_points, ball)
+        candidate_value = margin(network(candidate), labels)
+        better = candidate_value < value
+        adversarial = torch.where(better[:, None], candidate, adversarial)
+        value = torch.where(better, candidate_value, value)
+    refuted = value <= 0
+    if refuted.any():
+        refuted[refuted.clone()] = certainly_wrong(network, adversarial[refuted], labels[refuted])
+    if proved is not None and (refuted & proved).any():
+        i = int((refuted & proved).nonzero()[0])
+        raise RuntimeError(f"point {i} was proved robust and refuted: a proof or an evaluation is wrong")
+    lower = Measured.share(int(refuted.sum()), len(labels), "certified lower bound")
+    upper = None if proved is None else Measured.share(int((~proved).sum()), len(labels), "certified upper bound")
+    return RobustError(lower, upper, adversarial, refuted)
+
+
+def certainly_wrong(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """For which points the margin is <= 0 whatever the rounding: from enclosures of the outputs at each point.
+
+    An output of exactly 0 counts as an error only if its enclosure is [0, 0], so ties may be missed, never invented.
+
+    >>> from constructions import affine
+    >>> certainly_wrong(affine([[1.0]]), torch.tensor([[0.5], [-0.5]]), torch.tensor([1, 1]))
+    tensor([False,  True])
+    """
+    low, high = interval_bounds(network, points, points)
+    if network.outputs == 1:
+        worst = torch.where(labels > 0, high[:, 0], -low[:, 0])
+        return worst <= 0
+    own = high.gather(1, labels[:, None])[:, 0]
+    others = low.scatter(1, labels[:, None], -torch.inf).amax(1)
+    return own <= others

@@ -1,0 +1,89 @@
+"""Looking at a network: provenance, layers, sizes and pictures."""
+
+from __future__ import annotations
+
+import html
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from constructions import Block, Kron, Matrix, ReLUNetwork, explain
+
+from .plots import network_figure, save_figure
+
+
+def form_of(matrix: Matrix, depth: int = 2) -> str:
+    """The structured form of a matrix in one line, nested forms to the given depth.
+
+    >>> from constructions import Constant, Identity, Kron
+    >>> form_of(Kron(Constant(3, 1), Identity(2)))
+    'Constant(3x1) (x) Identity(2x2)'
+    """
+    rows, columns = matrix.shape
+    if isinstance(matrix, Kron) and depth:
+        return f"{form_of(matrix.left, depth - 1)} (x) {form_of(matrix.right, depth - 1)}"
+    if isinstance(matrix, Block) and depth:
+        return "[" + "; ".join(" ".join(form_of(entry, depth - 1) for entry in row) for row in matrix.grid) + "]"
+    return f"{type(matrix).__name__}({rows}x{columns})"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A network to look at; prints as text, and as HTML in a notebook.
+
+    >>> from constructions import squaring
+    >>> print(Inspection(squaring(2)).text(width=100).splitlines()[0])
+    squaring(m=2, D=1, K=1): depth 2, width 3, 5 units, 12 parameters (17 dense)
+    """
+
+    network: ReLUNetwork
+
+    def layers(self) -> list[dict[str, object]]:
+        """One record a layer: form, shape, nonzero weights and biases, stored numbers (exact counts)."""
+        return [
+            {
+                "layer": index,
+                "form": form_of(layer.weight),
+                "shape": f"{layer.weight.shape[0]} x {layer.weight.shape[1]}",
+                "weights": layer.weight.nonzeros,
+                "biases": layer.bias.nonzeros,
+                "stored": layer.weight.stored + layer.bias.stored,
+            }
+            for index, layer in enumerate(self.network.layers, start=1)
+        ]
+
+    def to_json(self) -> dict[str, object]:
+        """Sizes, layers and the provenance text as plain JSON values."""
+        return {"size": asdict(self.network.size), "layers": self.layers(), "explanation": explain(self.network)}
+
+    def renderable(self) -> Group:
+        """What the terminal shows."""
+        table = Table(title="Layers (exact counts)", title_justify="left")
+        for name in self.layers()[0]:
+            table.add_column(name, justify="left" if name == "form" else "right", overflow="fold")
+        for record in self.layers():
+            table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in record.values()))
+        sizes = Table(title="Size", title_justify="left", show_header=False)
+        for name, value in asdict(self.network.size).items():
+            sizes.add_row(name, f"{value:,}")
+        return Group(Text(explain(self.network)), Text(), table, Text(), sizes)
+
+    def text(self, width: int = 120) -> str:
+        """The same as plain text."""
+        console = Console(width=width, record=True, file=io.StringIO(), force_terminal=False)
+        console.print(self.renderable())
+        return console.export_text()
+
+    def plot(self, path: Path) -> list[Path]:
+        """Draw the unit graph and the function, as far as they can be drawn, to .svg, .png or .pdf."""
+        return save_figure(network_figure(self.network), path)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.text())}</pre>"

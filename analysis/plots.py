@@ -1,0 +1,206 @@
+"""Figures, as SVG and PNG. Colours are Okabe and Ito's, told apart by colour-blind readers too."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from constructions import ReLUNetwork
+
+from .flatness import FlatnessProfile
+from .measured import Measured
+
+COLOURS = {"f_clean": "#E69F00", "f_adv": "#009E73", "f_S": "#0072B2", "learned": "#D55E00"}
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "cgro",
+}
+
+
+def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of the given inches with one row of axes, independent of any display."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        axes = figure.subplots(1, columns, squeeze=False)
+    return figure, list(axes[0])
+
+
+def save_figure(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure atomically; a path without suffix gives both .svg and .png."""
+    paths = [path] if path.suffix else [path.with_suffix(".svg"), path.with_suffix(".png")]
+    with matplotlib.rc_context(STYLE):
+        for target in paths:
+            if target.suffix.lower() not in {".svg", ".png", ".pdf"}:
+                raise ValueError(f"figures are written as .svg, .png or .pdf, got {target}")
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".figure.") as folder:
+                temporary = Path(folder) / target.name
+                figure.savefig(temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None)
+                os.replace(temporary, target)
+    return paths
+
+
+def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
+    """Bars of the errors of several models; a robust error shows what is proved: from its lower to its upper bound."""
+    groups = ["clean train", "clean test", "robust train", "robust test"]
+    figure, (axes,) = new_figure(7.2, 3.4)
+    width = 0.8 / len(errors)
+    for k, (model, values) in enumerate(errors.items()):
+        places = np.arange(len(groups)) + (k - (len(errors) - 1) / 2) * width
+        heights = [100 * values[group].value for group in groups]
+        axes.bar(places, heights, width * 0.92, color=COLOURS[model], label=model)
+        for place, height, group in zip(places, heights, groups, strict=True):
+            upper = values.get(f"{group} upper")
+            if upper is not None and 100 * upper.value > height:
+                axes.plot([place, place], [height, 100 * upper.value], color=COLOURS[model], linewidth=1.2, alpha=0.7)
+                axes.plot([place], [100 * upper.value], marker="_", color=COLOURS[model], markersize=8)
+            label = f"{height:.1f}" if height >= 0.05 else "0"
+            axes.annotate(
+                label, (place, height), ha="center", va="bottom", fontsize=7.5, xytext=(0, 1), textcoords="offset points"
+            )
+    axes.set_xticks(range(len(groups)), groups)
+    axes.set_ylabel("error (%)")
+    axes.set_ylim(0, 108)
+    axes.grid(axis="x", visible=False)
+    axes.legend(loc="upper left", ncols=4, fontsize=9)
+    return figure
+
+
+def flatness_figure(profiles: Mapping[str, Mapping[str, FlatnessProfile]], radius: float, outer: float) -> Figure:
+    """Largest input gradient against radius, around training points (left) and test points (right)."""
+    figure, panels = new_figure(7.2, 3.3, 2)
+    for axes, which in zip(panels, ("train", "test"), strict=True):
+        for model, profile in profiles.items():
+            values = np.maximum(profile[which].gradient, 1e-4)
+            axes.plot(profile[which].radii, values, color=COLOURS[model], marker="o", markersize=3, label=model)
+        axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
+        axes.axvline(radius, color="#555555", linewidth=0.9, linestyle="--")
+        axes.axvline(outer, color="#555555", linewidth=0.9, linestyle=":")
+        axes.set_yscale("log")
+        axes.set_xlabel("radius of the ball")
+        axes.set_title(f"around {'training' if which == 'train' else 'test'} points", fontsize=10)
+    low = min(axes.get_ylim()[0] for axes in panels)
+    high = max(axes.get_ylim()[1] for axes in panels)
+    for axes in panels:
+        axes.set_ylim(low, high)
+    panels[0].set_ylabel("mean of max dual norm of the loss gradient")
+    panels[1].legend(fontsize=9)
+    return figure
+
+
+def agreement_figure(table: Mapping[str, Measured]) -> Figure:
+    """Label agreement of the learned and the constructed network, one bar a zone."""
+    figure, (axes,) = new_figure(7.2, 0.5 + 0.42 * len(table))
+    names = list(table)[::-1]
+    values = [100 * table[name].value for name in names]
+    axes.barh(names, values, color="#0072B2", height=0.62)
+    for i, (name, value) in enumerate(zip(names, values, strict=True)):
+        axes.annotate(
+            f"{value:.1f}%  (n={table[name].total})",
+            (value, i),
+            va="center",
+            fontsize=8.5,
+            xytext=(4, 0),
+            textcoords="offset points",
+        )
+    axes.set_xlim(0, 125)
+    axes.set_xticks(range(0, 101, 20))
+    axes.set_xlabel("same predicted label (%)")
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def count_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str) -> Figure:
+    """Parameters against N or D on log-log axes; the label of a curve states its fitted exponent."""
+    figure, (axes,) = new_figure(7.2, 4.2)
+    palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555"]
+    markers = "osD^vPX"
+    for k, (label, (x, y)) in enumerate(curves.items()):
+        style = {"color": palette[k % 7], "marker": markers[k % 7], "linestyle": "--" if label.startswith("f_adv") else "-"}
+        axes.loglog(x, y, label=label, markersize=4, **style)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("nonzero parameters (measured)")
+    axes.legend(fontsize=8.5)
+    return figure
+
+
+def network_figure(network: ReLUNetwork) -> Figure:
+    """The unit graph (up to 80 units) and the function (one or two inputs, one output shown) side by side.
+
+    Networks that are too large for either show the units of each layer.
+    """
+    draw_graph = network.size.units + network.inputs + network.outputs <= 80
+    draw_function = network.inputs <= 2
+    panels = int(draw_graph) + int(draw_function)
+    figure, axes = new_figure(5.2 * max(1, panels), 4.2, max(1, panels))
+    if draw_graph:
+        _draw_graph(network, axes[0])
+    if draw_function:
+        _draw_function(network, axes[-1], figure)
+    if not panels:
+        hidden = [float(width) for width in network.hidden]
+        axes[0].bar(range(1, len(hidden) + 1), hidden, color="#0072B2")
+        axes[0].set_yscale("log")
+        axes[0].set_xlabel("hidden layer")
+        axes[0].set_ylabel("units")
+    return figure
+
+
+def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
+    graph = network.graph()
+    counts: dict[int, int] = {}
+    for layer, _ in graph.nodes:
+        counts[layer] = counts.get(layer, 0) + 1
+    place = {(layer, i): (layer, (counts[layer] - 1) / 2 - i) for layer, i in graph.nodes}
+    largest = max((abs(w) for _, _, w in graph.edges(data="weight")), default=1.0)
+    for a, b, weight in graph.edges(data="weight"):
+        (x0, y0), (x1, y1) = place[a], place[b]
+        strength = 0.5 + 1.8 * abs(weight) / largest
+        axes.plot([x0, x1], [y0, y1], color="#0072B2" if weight > 0 else "#D55E00", linewidth=strength, alpha=0.6, zorder=1)
+    xs, ys = zip(*place.values(), strict=True)
+    axes.scatter(xs, ys, s=42, color="white", edgecolors="#333333", zorder=2)
+    last = len(network.layers)
+    axes.set_xticks(range(last + 1), ["input", *[str(i) for i in range(1, last)], "output"])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.set_title("units; blue: weight > 0, orange: < 0", fontsize=10)
+
+
+def _draw_function(network: ReLUNetwork, axes: Axes, figure: Figure) -> None:
+    low, high = network.domain or (-1.0, 1.0)
+    low, high = max(low, -2.0), min(high, 2.0) if math.isfinite(high) else 1.0
+    if network.inputs == 1:
+        x = torch.linspace(low, high, 2049, dtype=torch.float64)
+        for k in range(network.outputs):
+            axes.plot(x, network(x[:, None])[:, k], linewidth=1.4)
+        axes.set_xlabel("x")
+        axes.set_title("value", fontsize=10)
+        return
+    line = torch.linspace(low, high, 241, dtype=torch.float64)
+    grid = torch.cartesian_prod(line, line)
+    values = network(grid)[:, 0].reshape(241, 241).T
+    top = float(values.abs().max()) or 1.0
+    image = axes.imshow(values, origin="lower", extent=(low, high, low, high), cmap="RdBu_r", vmin=-top, vmax=top)
+    if float(values.min()) < 0 < float(values.max()):
+        axes.contour(line, line, values, levels=[0.0], colors="#222222", linewidths=1.1)
+    axes.grid(visible=False)
+    axes.set_xlabel("x1")
+    axes.set_ylabel("x2")
+    axes.set_title("value (first output); line: 0", fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.85)

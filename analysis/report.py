@@ -1,0 +1,111 @@
+"""The comparison as a folder: one self-contained HTML page, figures, numbers and networks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .compare import Comparison, TaskResult, write_networks
+from .measured import Measured
+from .plots import agreement_figure, error_figure, flatness_figure, save_figure
+
+TASK_NAMES = {"parity": "Odd against even (labels ±1)", "classes": "Ten classes"}
+
+
+def write_report(comparison: Comparison, folder: Path) -> Path:
+    """Write report.html, compare.json, figures/ and networks/ into the folder (created if missing); returns the page.
+
+    Each file is complete or absent: it is written beside its place and then moved there.
+    """
+    figures = folder / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    embedded: dict[str, dict[str, str]] = {}
+    for task in comparison.tasks:
+        drawn = {
+            "errors": error_figure({name: model.errors for name, model in task.models.items()}),
+            "flatness": flatness_figure(task.flatness, comparison.settings.ball.radius, task.outer),
+            "agreement": agreement_figure(task.agreement),
+        }
+        embedded[task.task] = {}
+        for name, figure in drawn.items():
+            svg, _ = save_figure(figure, figures / f"{task.task}-{name}")
+            embedded[task.task][name] = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+    write_networks(comparison, folder / "networks")
+    write_text(folder / "compare.json", json.dumps(comparison.to_json(), indent=1, allow_nan=False))
+    page = folder / "report.html"
+    write_text(page, render(comparison, embedded))
+    return page
+
+
+def render(comparison: Comparison, figures: dict[str, dict[str, str]]) -> str:
+    """The page as text; figures are data URIs by task and name."""
+    environment = Environment(
+        loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("compare.html").render(
+        tasks=comparison.tasks,
+        settings=comparison.settings,
+        versions=comparison.versions,
+        ball=comparison.settings.ball,
+        squared=not math.isinf(comparison.settings.norm),
+        names=TASK_NAMES,
+        summaries={task.task: summary(task) for task in comparison.tasks},
+        figures=figures,
+        percent=percent,
+        bounds=bounds,
+    )
+
+
+def summary(task: TaskResult) -> str:
+    """The answer in three sentences, with numbers."""
+    built, learned, clean = (task.models[name].errors for name in ("f_S", "learned", "f_clean"))
+    return (
+        f"f_S has certified robust training error 0, the clean test error {percent(built['clean test'])} of f_clean "
+        f"({percent(clean['clean test'])}), and a robust test error of at least {percent(built['robust test'])}: clean "
+        f"generalization and robust overfitting, by construction. The adversarially trained network has robust training error "
+        f"at least {percent(learned['robust train'])}, clean test error {percent(learned['clean test'])} and robust test error "
+        f"at least {percent(learned['robust test'])}: the same pattern, "
+        f"{100 * (learned['robust test'].value - learned['robust train'].value):.1f} points between robust test and training "
+        f"error. The two agree on {percent(task.agreement['attacked training points'])} of the attacked training points and on "
+        f"{percent(task.agreement['clean test points'])} of the clean test points."
+    )
+
+
+def percent(value: Measured) -> str:
+    """A share as a percentage with one decimal.
+
+    >>> percent(Measured.share(1, 3))
+    '33.3%'
+    """
+    return f"{100 * value.value:.1f}%"
+
+
+def bounds(errors: dict[str, Measured], name: str) -> str:
+    """A robust error as its proved range: "at least to at most", one number where both are equal or it is exact."""
+    lower, upper = errors[name], errors.get(f"{name} upper")
+    if lower.kind == "exact":
+        return percent(lower)
+    if upper is None:
+        return f"≥ {percent(lower)}"
+    if percent(lower) == percent(upper):
+        return percent(lower)
+    return f"{percent(lower)} to {percent(upper)}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,166 @@
+"""The house rules, read from the source without importing it: directions of imports, docstrings, examples, the wheel."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("constructions", "training", "analysis")
+ALLOWED = {"constructions": set(), "training": {"constructions"}, "analysis": {"constructions", "training"}}
+TREES = {
+    package: {path: ast.parse(path.read_text()) for path in sorted((ROOT / package).rglob("*.py"))} for package in PACKAGES
+}
+RESULTS = {"Lemma", "Provenance", "Separation", "Size"}
+"""Plain dataclasses that functions return; their examples are those of the functions."""
+
+
+def public_names(package):
+    """The strings of `__all__` in the package's __init__.py."""
+    for node in TREES[package][ROOT / package / "__init__.py"].body:
+        if isinstance(node, ast.Assign) and [getattr(t, "id", None) for t in node.targets] == ["__all__"]:
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def imports(tree):
+    """(line, module, names, level) of all imports, also those inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, [], 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, node.module or "", [alias.name for alias in node.names], node.level
+
+
+def wrong_imports(package, tree):
+    """What the rules forbid: rightward, absolute within a package, past a package root, or of a name that is not public."""
+    for line, module, names, level in imports(tree):
+        top = module.split(".")[0]
+        if level > 1:
+            yield f"line {line}: relative import beyond the package"
+        if level or top not in PACKAGES:
+            continue
+        if top == package:
+            yield f"line {line}: absolute import of {module} inside {package}"
+        elif top not in ALLOWED[package]:
+            yield f"line {line}: {package} must not import {top}"
+        elif module != top:
+            yield f"line {line}: {module} is not the root of {top}"
+        else:
+            yield from (f"line {line}: {top}.{name} is not public" for name in names if name not in public_names(top))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_leftwards_and_through_package_roots(package):
+    assert [f"{p.name}, {wrong}" for p, tree in TREES[package].items() for wrong in wrong_imports(package, tree)] == []
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "complaint"),
+    [
+        ("constructions", "import training", "must not import training"),
+        ("constructions", "def f():\n    from analysis.report import g", "must not import analysis"),
+        ("constructions", "from constructions.matrix import Dense", "absolute import"),
+        ("constructions", "from ..training import x", "beyond the package"),
+        ("training", "from analysis import report", "must not import analysis"),
+        ("training", "from constructions.matrix import Dense", "not the root"),
+        ("training", "from constructions import product", "constructions.product is not public"),
+        ("analysis", "import constructions.network", "not the root"),
+    ],
+)
+def test_wrong_imports_are_found(package, source, complaint):
+    (found,) = wrong_imports(package, ast.parse(source))
+    assert complaint in found
+
+
+def test_right_imports_are_not():
+    for package, source in (
+        ("training", "from constructions import Ball"),
+        ("analysis", "import training"),
+        ("analysis", "from .a import b"),
+    ):
+        assert not list(wrong_imports(package, ast.parse(source)))
+
+
+# -- docstrings --------------------------------------------------------------------------------------------------------
+
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def classes(package):
+    return {node.name: node for tree in TREES[package].values() for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def lineage(node, known):
+    """A class and its bases that are defined in the same package."""
+    yield node
+    for base in node.bases:
+        if isinstance(base, ast.Name) and base.id in known:
+            yield from lineage(known[base.id], known)
+
+
+def documented(method, node, known):
+    """A method has a docstring, or one of its class's bases documents it, or a class docstring speaks of `method`."""
+    for ancestor in lineage(node, known):
+        if f"`{method}`" in (ast.get_docstring(ancestor) or ""):
+            return True
+        for child in ancestor.body:
+            if isinstance(child, DEFINITIONS) and child.name == method and ast.get_docstring(child):
+                return True
+    return False
+
+
+def undocumented(package):
+    known = classes(package)
+    for path, tree in TREES[package].items():
+        if not ast.get_docstring(tree):
+            yield f"module {package}/{path.name}"
+        for node in tree.body:
+            if not isinstance(node, DEFINITIONS) or node.name.startswith("_"):
+                continue
+            if not ast.get_docstring(node):
+                yield f"{package}/{path.name}: {node.name}"
+            for child in node.body if isinstance(node, ast.ClassDef) else ():
+                if (
+                    isinstance(child, DEFINITIONS)
+                    and not child.name.startswith("_")
+                    and not documented(child.name, node, known)
+                ):
+                    yield f"{package}/{path.name}: {node.name}.{child.name}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_have_docstrings(package):
+    assert list(undocumented(package)) == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_names_what_is_there(package):
+    """`__all__` names what __init__.py imports or defines, nothing else."""
+    tree = TREES[package][ROOT / package / "__init__.py"]
+    bound = {name for _, _, names, _ in imports(tree) for name in names} | {
+        n.name for n in tree.body if isinstance(n, DEFINITIONS)
+    }
+    assert public_names(package) <= bound
+
+
+def test_public_constructions_have_examples():
+    """A function or class of constructions.__all__ shows how it is used (its class docstring or a method's will do)."""
+    found = {}
+    for tree in TREES["constructions"].values():
+        for node in tree.body:
+            if isinstance(node, DEFINITIONS):
+                members = [node, *(child for child in node.body if isinstance(child, DEFINITIONS))]
+                found[node.name] = any(">>>" in (ast.get_docstring(member) or "") for member in members)
+    named = public_names("constructions") & set(found) - RESULTS
+    assert sorted(name for name in named if not found[name]) == []
+
+
+# -- packaging ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_wheel_holds_the_three_packages():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == list(PACKAGES)
+    assert not (ROOT / "tests" / "__init__.py").exists()

@@ -1,0 +1,222 @@
+"""Composition, parallel evaluation, copies, delays and sums against the same operations on functions."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import evaluate, layers_of, random_network
+
+from constructions import (
+    Constant,
+    Identity,
+    Kron,
+    add,
+    affine,
+    compose,
+    copies,
+    delay,
+    distance,
+    maximum,
+    parallel,
+    parts,
+    squaring,
+)
+
+SEEDS = st.integers(0, 10**6)
+HIDDEN = st.lists(st.integers(1, 4), max_size=2)
+
+
+@st.composite
+def networks(draw, inputs=None, outputs=None):
+    """A small random network with weights k/4."""
+    ends = [draw(st.integers(1, 3)) if n is None else n for n in (inputs, outputs)]
+    return random_network(np.random.default_rng(draw(SEEDS)), (ends[0], *draw(HIDDEN), ends[1]))
+
+
+def points(network, seed=0):
+    generator = np.random.default_rng(seed)
+    return [[Fraction(int(k), 3) for k in generator.integers(-9, 10, network.inputs)] for _ in range(3)]
+
+
+def depth(network):
+    return network.size.depth
+
+
+@given(data=st.data())
+def test_compose_is_composition_and_depths_add(data):
+    inner = data.draw(networks())
+    middle = data.draw(networks(inputs=inner.outputs))
+    outer = data.draw(networks(inputs=middle.outputs))
+    network = compose(outer, middle, inner)
+    assert depth(network) == depth(outer) + depth(middle) + depth(inner)
+    for x in points(network):
+        assert network.exact(x).tolist() == evaluate(outer, evaluate(middle, evaluate(inner, x)))
+    x = torch.tensor(points(network)[0], dtype=torch.float64).round()
+    assert torch.equal(network(x), outer(middle(inner(x))))
+
+
+@given(data=st.data())
+def test_compose_is_associative(data):
+    inner = data.draw(networks())
+    middle = data.draw(networks(inputs=inner.outputs))
+    outer = data.draw(networks(inputs=middle.outputs))
+    left, right = compose(compose(outer, middle), inner), compose(outer, compose(middle, inner))
+    for (weight, bias), (other_weight, other_bias) in zip(layers_of(left), layers_of(right), strict=True):
+        assert np.array_equal(weight, other_weight)
+        assert np.array_equal(bias, other_bias)
+
+
+@given(data=st.data(), count=st.integers(1, 3))
+def test_parallel_is_the_pair_and_depth_is_the_largest(data, count):
+    first = data.draw(networks())
+    rest = [data.draw(networks(inputs=first.inputs)) for _ in range(count - 1)]
+    network = parallel(first, *rest)
+    assert depth(network) == max(depth(f) for f in (first, *rest))
+    for x in points(network):
+        assert network.exact(x).tolist() == [v for f in (first, *rest) for v in evaluate(f, x)]
+
+
+@given(data=st.data(), count=st.integers(1, 4))
+def test_copies_act_on_separate_inputs(data, count):
+    one = data.draw(networks())
+    network = copies(count, one)
+    assert depth(network) == depth(one)
+    assert network.size.parameters == count * one.size.parameters
+    assert network.size.stored <= one.size.stored + 2 * len(one.layers)
+    for x in points(network):
+        chunks = [x[k * one.inputs : (k + 1) * one.inputs] for k in range(count)]
+        assert network.exact(x).tolist() == [v for chunk in chunks for v in evaluate(one, chunk)]
+
+
+@given(data=st.data(), layers=st.integers(0, 3))
+def test_delay_changes_the_depth_only(data, layers):
+    network = data.draw(networks())
+    late = delay(network, layers)
+    assert depth(late) == depth(network) + layers
+    assert late.hidden == network.hidden + (2 * network.outputs,) * layers
+    for x in points(network):
+        assert late.exact(x).tolist() == evaluate(network, x)
+
+
+@given(data=st.data(), layers=st.integers(0, 3))
+def test_nonnegative_delay_carries_the_positive_part(data, layers):
+    network = data.draw(networks())
+    late = delay(network, layers, nonnegative=True)
+    assert depth(late) == depth(network) + layers
+    assert late.hidden == network.hidden + (network.outputs,) * layers
+    for x in points(network):
+        values = evaluate(network, x)
+        assert late.exact(x).tolist() == ([max(Fraction(0), v) for v in values] if layers else values)
+
+
+@given(data=st.data(), count=st.integers(1, 3))
+def test_add_is_the_sum(data, count):
+    first = data.draw(networks())
+    rest = [data.draw(networks(inputs=first.inputs, outputs=first.outputs)) for _ in range(count - 1)]
+    network = add(first, *rest)
+    assert depth(network) == max(depth(f) for f in (first, *rest))
+    for x in points(network):
+        values = [evaluate(f, x) for f in (first, *rest)]
+        assert network.exact(x).tolist() == [sum(column) for column in zip(*values, strict=True)]
+
+
+@given(data=st.data())
+def test_operations_on_structured_networks(data):
+    """The same laws where layers are Kronecker products and blocks."""
+    n = data.draw(st.integers(1, 3))
+    square = copies(n, squaring(2))
+    both = parallel(square, affine(Constant(2, n, 0.5)))
+    network = compose(affine(Constant(1, n + 2)), both)
+    for x in ([Fraction(k + 1, n + 2) for k in range(n)], [Fraction(0)] * n):
+        expected = sum(v for t in x for v in evaluate(squaring(2), [t])) + sum(x)
+        assert network.exact(x).tolist() == [expected]
+
+
+# -- affine ------------------------------------------------------------------------------------------------------------
+
+
+def test_affine_takes_numbers_and_matrices():
+    expected = [[2.0, 12.0]]
+    assert affine([[1.0, 0.0], [0.0, 2.0]], [1.0, 8.0])([[1.0, 2.0]]).tolist() == expected
+    assert affine(torch.diag(torch.tensor([1.0, 2.0])), torch.tensor([1.0, 8.0]))([[1.0, 2.0]]).tolist() == expected
+    assert affine(Identity(2), Constant(2, 1, 3.0))([[1.0, 2.0]]).tolist() == [[4.0, 5.0]]
+    assert affine(Identity(2)).size.parameters == 2
+    assert affine(Identity(2), domain=(0.0, 1.0)).domain == (0.0, 1.0)
+
+
+# -- structure, domains and provenance ---------------------------------------------------------------------------------
+
+
+def test_compositions_stay_small():
+    n = 100_000
+    tall = compose(affine(Constant(1, n)), copies(n, squaring(8)), affine(Constant(n, 1)))
+    assert tall.size.stored <= squaring(8).size.stored + 3 * len(tall.layers)
+    assert isinstance(tall.layers[1].weight, Kron)
+    assert tall([[0.5]]).item() == n / 4
+
+
+def test_domains_are_those_of_the_input():
+    unit, half = squaring(2), maximum(1)
+    assert compose(unit, unit).domain == (0.0, 1.0)
+    assert compose(unit, affine([[0.5]])).domain is None
+    assert parallel(unit, half).domain == (0.0, 1.0)
+    assert parallel(affine([[1.0]], domain=(-1.0, 0.5)), unit).domain == (0.0, 0.5)
+    assert add(unit, affine([[1.0]])).domain == (0.0, 1.0)
+    assert copies(3, unit).domain == delay(unit, 2).domain == (0.0, 1.0)
+
+
+def test_parts_are_counted():
+    network = compose(affine(Constant(1, 5)), copies(5, squaring(3)))
+    graph = parts(network)
+    assert [(graph.edges[0, k]["count"], graph.nodes[k]["provenance"].title) for k in graph[0]] == [
+        (5, "squaring(m=3, D=1, K=1)")
+    ]
+    twice = parallel(squaring(3), squaring(3), squaring(4))
+    assert [(times, part.title) for times, part in twice.provenance.parts] == [
+        (2, "squaring(m=3, D=1, K=1)"),
+        (1, "squaring(m=4, D=1, K=1)"),
+    ]
+    assert copies(4, twice).provenance.parts[0][0] == 8
+    assert delay(squaring(3), 2).provenance.parts[0][0] == 1
+    assert compose(affine([[1.0]])).provenance is None
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def test_networks_that_do_not_fit_are_refused():
+    two, three = affine(Identity(2)), affine(Identity(3))
+    with pytest.raises(ValueError, match="the outer network takes 3 numbers, the inner gives 2"):
+        compose(three, two)
+    with pytest.raises(ValueError, match=r"share their input, got input dimensions \[2, 3\]"):
+        parallel(two, three)
+    with pytest.raises(ValueError, match=r"equal output dimensions, got \[2, 1\]"):
+        add(two, affine([[1.0, 1.0]]))
+    with pytest.raises(ValueError, match="input dimensions"):
+        add(affine([[1.0, 1.0]]), affine([[1.0]]))
+    for empty in (compose, parallel, add):
+        with pytest.raises(ValueError, match="at least one network"):
+            empty()
+
+
+def test_numbers_of_copies_and_layers_are_checked():
+    with pytest.raises(ValueError, match="count must be at least 1, got 0"):
+        copies(0, squaring(1))
+    with pytest.raises(ValueError, match="layers must be >= 0, got -1"):
+        delay(squaring(1), -1)
+    with pytest.raises(ValueError, match="finite"):
+        affine([[float("nan")]])
+    with pytest.raises(ValueError, match="two axes"):
+        affine([1.0])
+    with pytest.raises(ValueError, match="bias must have shape"):
+        affine([[1.0]], [1.0, 2.0])
+    with pytest.raises(ValueError, match="domain must be an interval"):
+        parallel(affine([[1.0]], domain=(0.0, 1.0)), affine([[1.0]], domain=(2.0, 3.0)))
+
+
+def test_a_delayed_distance_is_still_a_distance():
+    network = delay(distance([[0.25, 0.5], [1.0, 0.0]], "inf"), 2, nonnegative=True)
+    assert network([[0.5, 0.5]]).tolist() == [[0.25, 0.5]]
