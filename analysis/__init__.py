@@ -1,7 +1,7 @@
 """What learned and constructed networks have in common: errors, agreement, flatness and reports."""
 
 from .agreement import agreement, agreement_table
-from .compare import CompareSettings, Comparison, compare
+from .comparison import CompareSettings, Comparison, compare
 from .errors import clean_error, robust_error
 from .flatness import FlatnessProfile, flatness_profile
 from .guarantees import Guarantee, memorization_guarantee

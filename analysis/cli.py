@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from constructions import VARIANTS, count_table, load
-from constructions.geometry import read_norm
+from constructions import VARIANTS, Ball, count_table, load
 from training import TASKS
 
 from . import counts
-from .compare import CompareSettings, Comparison, compare, stages
+from .comparison import CompareSettings, Comparison, compare, stages
 from .inspection import Inspection
 from .plots import save_figure
 from .report import TASK_NAMES, bounds, percent, summary, write_report, write_text
@@ -82,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 def run_compare(options: argparse.Namespace) -> None:
     """`cgro compare`."""
     torch.set_num_threads(1)  # small matrices: a second thread gains little, and loses much on a busy machine
-    norm = read_norm(options.norm)
+    norm = Ball(options.norm, 0.0).p
     tasks = TASKS if options.task == "both" else (options.task,)
     settings = CompareSettings(data=options.data, tasks=tasks, norm=norm, radius=options.radius, seed=options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -134,7 +133,7 @@ def run_count(options: argparse.Namespace) -> None:
     points = options.points or [10, 100, 1000, 10_000]
     dimensions = options.dimension or [64, 784, 3072]
     variants = tuple(dict.fromkeys(options.variant or VARIANTS))
-    hidden, norm = tuple(options.hidden), read_norm(options.norm)
+    hidden, norm = tuple(options.hidden), Ball(options.norm, 0.0).p
     console = Console(stderr=True)
     with progress_bar(console) as progress:
         bar = progress.add_task("counting", total=2 * len(points) * len(dimensions) * len(variants))

@@ -12,8 +12,7 @@ import sympy
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from constructions import closed_form, fitted_exponent
-from constructions.counting import CountRow
+from constructions import CountRow, closed_form, fitted_exponent
 
 from .plots import count_figure
 

@@ -21,6 +21,12 @@ from .flatness import FlatnessProfile
 from .measured import Measured
 
 COLOURS = {"f_clean": "#E69F00", "f_adv": "#009E73", "f_S": "#0072B2", "learned": "#D55E00"}
+LINES: Any = {  # nested widths, so that curves that coincide are all seen
+    "f_clean": {"linewidth": 5.0, "solid_capstyle": "butt"},
+    "f_adv": {"linewidth": 3.0},
+    "f_S": {"linewidth": 1.4, "marker": "o", "markersize": 3},
+    "learned": {"linewidth": 1.4, "marker": "s", "markersize": 3},
+}
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -71,14 +77,13 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
                 axes.plot([place, place], [height, 100 * upper.value], color=COLOURS[model], linewidth=1.2, alpha=0.7)
                 axes.plot([place], [100 * upper.value], marker="_", color=COLOURS[model], markersize=8)
             label = f"{height:.1f}" if height >= 0.05 else "0"
-            axes.annotate(
-                label, (place, height), ha="center", va="bottom", fontsize=7.5, xytext=(0, 1), textcoords="offset points"
-            )
+            clear = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over the line up to the upper bound
+            axes.text(place, height + 1, label, ha="center", va="bottom", fontsize=7.5, bbox=clear)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_ylabel("error (%)")
     axes.set_ylim(0, 108)
     axes.grid(axis="x", visible=False)
-    axes.legend(loc="upper left", ncols=4, fontsize=9)
+    axes.legend(loc="upper left", ncols=4, fontsize=9, frameon=False)
     return figure
 
 
@@ -88,7 +93,7 @@ def flatness_figure(profiles: Mapping[str, Mapping[str, FlatnessProfile]], radiu
     for axes, which in zip(panels, ("train", "test"), strict=True):
         for model, profile in profiles.items():
             values = np.maximum(profile[which].gradient, 1e-4)
-            axes.plot(profile[which].radii, values, color=COLOURS[model], marker="o", markersize=3, label=model)
+            axes.plot(profile[which].radii, values, color=COLOURS[model], label=model, **LINES[model])
         axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
         axes.axvline(radius, color="#555555", linewidth=0.9, linestyle="--")
         axes.axvline(outer, color="#555555", linewidth=0.9, linestyle=":")
@@ -100,7 +105,7 @@ def flatness_figure(profiles: Mapping[str, Mapping[str, FlatnessProfile]], radiu
     for axes in panels:
         axes.set_ylim(low, high)
     panels[0].set_ylabel("mean of max dual norm of the loss gradient")
-    panels[1].legend(fontsize=9)
+    panels[1].legend(fontsize=9, frameon=False)
     return figure
 
 
@@ -136,7 +141,7 @@ def count_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], 
         axes.loglog(x, y, label=label, markersize=4, **style)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("nonzero parameters (measured)")
-    axes.legend(fontsize=8.5)
+    axes.legend(fontsize=8.5, frameon=False)
     return figure
 
 
@@ -188,17 +193,17 @@ def _draw_function(network: ReLUNetwork, axes: Axes, figure: Figure) -> None:
     if network.inputs == 1:
         x = torch.linspace(low, high, 2049, dtype=torch.float64)
         for k in range(network.outputs):
-            axes.plot(x, network(x[:, None])[:, k], linewidth=1.4)
+            axes.plot(x.numpy(), network(x[:, None])[:, k].numpy(), linewidth=1.4)
         axes.set_xlabel("x")
         axes.set_title("value", fontsize=10)
         return
     line = torch.linspace(low, high, 241, dtype=torch.float64)
     grid = torch.cartesian_prod(line, line)
-    values = network(grid)[:, 0].reshape(241, 241).T
-    top = float(values.abs().max()) or 1.0
+    values = network(grid)[:, 0].reshape(241, 241).T.numpy()
+    top = float(abs(values).max()) or 1.0
     image = axes.imshow(values, origin="lower", extent=(low, high, low, high), cmap="RdBu_r", vmin=-top, vmax=top)
     if float(values.min()) < 0 < float(values.max()):
-        axes.contour(line, line, values, levels=[0.0], colors="#222222", linewidths=1.1)
+        axes.contour(line.numpy(), line.numpy(), values, levels=[0.0], colors="#222222", linewidths=1.1)
     axes.grid(visible=False)
     axes.set_xlabel("x1")
     axes.set_ylabel("x2")

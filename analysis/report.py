@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from .compare import Comparison, TaskResult, write_networks
+from .comparison import Comparison, TaskResult, write_networks
 from .measured import Measured
 from .plots import agreement_figure, error_figure, flatness_figure, save_figure
 

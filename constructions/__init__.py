@@ -2,7 +2,7 @@
 
 from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
 from .calculus import add, affine, compose, copies, delay, parallel
-from .counting import closed_form, count_table, fitted_exponent
+from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .geometry import Ball, Separation, distance, lean_indicator, separation, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts
@@ -18,6 +18,7 @@ __all__ = [
     "Ball",
     "Block",
     "Constant",
+    "CountRow",
     "Dense",
     "Identity",
     "Kron",

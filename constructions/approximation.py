@@ -50,7 +50,7 @@ def tooth(s: int) -> ReLUNetwork:
     >>> tooth(2)([[0.25], [0.5], [0.625]]).flatten().tolist()
     [1.0, 0.0, 0.5]
     """
-    _check_depth("s", s)
+    check_depth("s", s)
     fold = ReLUNetwork.from_layers([([[1], [1]], [0, -0.5]), ([[2, -4]], [0])])
     return compose(*([fold] * s)).restrict(UNIT)
 
@@ -76,7 +76,7 @@ def squaring(m: int) -> ReLUNetwork:
     >>> squaring(3).exact([0.0625])[0] - Fraction(0.0625) ** 2
     Fraction(1, 256)
     """
-    _check_depth("m", m)
+    check_depth("m", m)
     readout = [[0.5, 1.0]] if m == 1 else [[-6 * 4.0 ** (-m), 4 * 4.0 ** (-m), 1.0]]
     return ReLUNetwork.from_layers([*_teeth(m), (readout, [0])], UNIT)
 
@@ -116,7 +116,7 @@ def multiplication(m: int, bound: float) -> ReLUNetwork:
     >>> multiplication(8, 1.0)([[0.5, -0.75], [0.3, 0.0]]).flatten().tolist()
     [-0.375, 0.0]
     """
-    _check_depth("m", m)
+    check_depth("m", m)
     scale = power_of_two(bound, "bound")
     halves = [[1.0, 1.0], [1.0, -1.0]]
     return _from_squares(m, scale, halves, [[scale**2, -(scale**2)]])
@@ -139,7 +139,7 @@ def yarotsky_multiplication(m: int, bound: float) -> ReLUNetwork:
     >>> yarotsky_multiplication(8, 1.0)([[0.5, -0.75]]).item()
     -0.375
     """
-    _check_depth("m", m)
+    check_depth("m", m)
     scale = power_of_two(bound, "bound")
     terms = [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
     return _from_squares(m, scale, terms, [[2 * scale**2, -2 * scale**2, -2 * scale**2]])
@@ -169,8 +169,8 @@ def maximum(n: int) -> ReLUNetwork:
     >>> maximum(3)([[0.25, 1.5, 1.0]]).item()
     1.5
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    if not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"n must be an integer >= 1, got {n!r}")
     levels = [affine(Identity(n))]
     while n > 1:
         levels.insert(0, _pairwise_maximum(n))
@@ -232,6 +232,7 @@ def power_of_two(value: float, name: str) -> float:
     return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
 
 
-def _check_depth(name: str, value: int) -> None:
+def check_depth(name: str, value: int) -> None:
+    """Raise ValueError, naming the argument, unless value is an integer between 1 and 500."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not 1 <= value <= 500:
         raise ValueError(f"{name} must be an integer between 1 and 500, got {value!r}")

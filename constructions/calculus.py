@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import sympy
 import torch
 
 from .lemma import Provenance, parts_of
@@ -32,6 +33,9 @@ def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = N
 
 def compose(*networks: ReLUNetwork) -> ReLUNetwork:
     """The composition f_1 o f_2 o ... o f_n: the last argument acts first. Depths add.
+
+    >>> compose(affine([[2.0]]), affine([[1.0]], [3.0]))([[1.0]]).item()
+    8.0
 
     Raises ValueError where the output dimension of one does not fit the input dimension of the next.
     """
@@ -76,9 +80,13 @@ def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
 
 
 def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
-    """The network (x_1, ..., x_count) -> (f(x_1), ..., f(x_count)) on separate inputs: I (x) every layer."""
-    if isinstance(count, int) and count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    """The network (x_1, ..., x_count) -> (f(x_1), ..., f(x_count)) on separate inputs: I (x) every layer.
+
+    >>> copies(3, affine([[1.0, 1.0]]))([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]).tolist()
+    [[3.0, 7.0, 11.0]]
+    """
+    if not isinstance(count, sympy.Basic) and (not isinstance(count, int) or count < 1):
+        raise ValueError(f"count must be an integer >= 1, got {count!r}")
     layers = (Affine(kron(Identity(count), a.weight), kron(Constant(count, 1), a.bias)) for a in network.layers)
     result = ReLUNetwork(tuple(layers), network.domain)
     return ReLUNetwork(result.layers, result.domain, Provenance(None, {}, parts_of(network, count=count)))
@@ -89,6 +97,10 @@ def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> Re
 
     A signed output takes two units a layer and output (its positive and negative part), one known to be >= 0 only one;
     a wrong `nonnegative` changes the function.
+
+    >>> later = delay(affine([[1.0]]), 3)
+    >>> later.size.depth, later([[-2.0]]).item()
+    (3, -2.0)
     """
     if layers < 0:
         raise ValueError(f"layers must be >= 0, got {layers}")
@@ -104,7 +116,13 @@ def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> Re
 
 
 def add(*networks: ReLUNetwork) -> ReLUNetwork:
-    """The sum x -> f_1(x) + ... + f_n(x) of networks with equal input and output dimensions."""
+    """The sum x -> f_1(x) + ... + f_n(x) of networks with equal input and output dimensions.
+
+    >>> add(affine([[1.0]]), affine([[2.0]], [1.0]))([[1.0]]).item()
+    4.0
+    """
+    if not networks:
+        raise ValueError("add needs at least one network")
     if any(network.outputs != networks[0].outputs for network in networks):
         raise ValueError(f"networks to add must have equal output dimensions, got {[n.outputs for n in networks]}")
     row = Block((tuple(Identity(network.outputs) for network in networks),))

@@ -202,10 +202,13 @@ def distance(centre: Any, norm: Any, m: int | None = None, *, shared: bool = Fal
 
     norm inf: ||x - c||_inf, exact where sums of two coordinates are (else its weights are off by at most 2^-52), from
     max(|u|, |v|) = relu(u + v) + relu(u - v) - u on neighbours and a tree of maxima: at most 31/4 D + O(1) parameters
-    and max(1, ceil(log2 D)) layers. It needs x >= 0. norm 2: the *squared* distance phi,
-    0 <= phi - ||x - c||^2 <= D 4^-(m+1), as sum_j f_m(|x_j - c_j|), f_m = `squaring(m)`, 7m + 4 parameters a coordinate; or, with `shared`,
-    sum_j f_m(x_j) - 2 <c, x> + ||c||^2 from one set of squares for all centres, D + O(1) parameters a centre (there
-    ||c||^2 is rounded up, which adds at most D (D + 1) 2^-51 to the error).
+    and max(1, ceil(log2 D)) layers. It needs x >= 0.
+
+    norm 2: the *squared* distance phi, 0 <= phi - ||x - c||^2 <= D 4^-(m+1), as sum_j f_m(|x_j - c_j|) with
+    f_m = `squaring(m)`, 7m + 4 parameters a coordinate; or, with `shared`, as sum_j f_m(x_j) - 2 <c, x> + ||c||^2 from
+    one set of squares for all centres, D + O(1) parameters a centre (there ||c||^2 is rounded up, which adds at most
+    D (D + 1) 2^-51 to the error).
+
     Raises ValueError for centres outside [0,1] or not finite, a missing m (l_2), or m or shared given for l_inf.
 
     >>> distance([0.25, 0.5, 0.0], "inf")([[0.5, 0.5, 0.125]]).item()

@@ -23,6 +23,10 @@ def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch
     >>> low.item() <= 0 and 2 <= high.item() <= 3 + 1e-12
     True
     """
+    for name, value in (("lower", lower), ("upper", upper)):
+        given = torch.as_tensor(value).shape
+        if given and given[-1] not in (1, network.inputs):
+            raise ValueError(f"{name} must be a number or have shape (..., {network.inputs}), got {tuple(given)}")
     low = torch.as_tensor(lower, dtype=torch.float64).expand(*torch.as_tensor(lower).shape[:-1], network.inputs)
     high = torch.as_tensor(upper, dtype=torch.float64).expand(*torch.as_tensor(upper).shape[:-1], network.inputs)
     if not (torch.isfinite(low).all() and torch.isfinite(high).all() and (low <= high).all()):
@@ -57,6 +61,11 @@ def _propagate(
 
 
 def magnitude_bound(network: ReLUNetwork, lower: Any, upper: Any) -> float:
-    """A certified B with |f_k(x)| <= B for every output k and every x in the box."""
+    """A certified B with |f_k(x)| <= B for every output k and every x in the box.
+
+    >>> from constructions import affine
+    >>> 3 <= magnitude_bound(affine([[1.0, -2.0]]), 0.0, [1.0, 1.5]) <= 3 + 1e-12
+    True
+    """
     low, high = interval_bounds(network, lower, upper)
     return float(torch.maximum(-low, high).max())

@@ -75,6 +75,14 @@ def implements(
 
     Claims may be SymPy expressions or strings of them; their symbols are arguments of the construction, D (the
     network's input dimension) or K (its output dimension).
+
+    >>> from constructions import affine
+    >>> @implements("no paper", "n numbers are averaged by n weights", parameters="n", depth=0)
+    ... def mean(n):
+    ...     return affine([[1 / n] * n])
+    >>> mean(4).size.parameters == mean(4).provenance.lemma.evaluate({"n": 4})["parameters"]
+    True
+    >>> _ = LEMMAS.pop("mean")
     """
 
     def register(build: Callable[P, ReLUNetwork]) -> Callable[P, ReLUNetwork]:
@@ -120,7 +128,13 @@ def record(network: ReLUNetwork, **arguments: Any) -> ReLUNetwork:
 
 
 def parts(network: ReLUNetwork) -> networkx.DiGraph:
-    """The provenance tree of a network; nodes carry `provenance`, edges `count`. Node 0 is the network itself."""
+    """The provenance tree of a network; nodes carry `provenance`, edges `count`. Node 0 is the network itself.
+
+    >>> from constructions import copies, compose, squaring, absolute
+    >>> tree = parts(copies(5, compose(squaring(2), absolute())))
+    >>> [(tree.nodes[b]["provenance"].title, data["count"]) for _, b, data in tree.edges(data=True)]
+    [('squaring(m=2, D=1, K=1)', 5), ('absolute(D=1, K=1)', 5)]
+    """
     graph = networkx.DiGraph()
 
     def visit(origin: Provenance) -> int:

@@ -35,7 +35,11 @@ ENTRY_LIMIT = 2**27
 
 
 class Matrix(ABC):
-    """A linear map R^n -> R^m. `shape` is (m, n); `nonzeros` counts entries != 0; `stored` counts the numbers kept."""
+    """A linear map R^n -> R^m. `shape` is (m, n); `nonzeros` counts entries != 0; `stored` counts the numbers kept.
+
+    >>> (Kron(Identity(2), Constant(1, 3)) @ Identity(6) + zeros(2, 6)).to_dense().tolist()
+    [[1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]
+    """
 
     @property
     @abstractmethod
@@ -85,7 +89,11 @@ class Matrix(ABC):
 
 @dataclass(frozen=True)
 class Identity(Matrix):
-    """The identity on R^size; stores nothing."""
+    """The identity on R^size; stores nothing.
+
+    >>> Identity(10**9).nonzeros, Identity(10**9).stored
+    (1000000000, 0)
+    """
 
     size: Count
 
@@ -114,14 +122,18 @@ class Identity(Matrix):
 
 @dataclass(frozen=True)
 class Constant(Matrix):
-    """All entries equal `value`; one stored number. `Constant(n, 1)` copies a number, `Constant(1, n)` sums a vector."""
+    """All entries equal `value`; one stored number. `Constant(n, 1)` copies a number, `Constant(1, n)` sums a vector.
+
+    >>> Constant(1, 3).apply(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([6.])
+    """
 
     rows: Count
     columns: Count
     value: float = 1.0
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.value):
+        if not isinstance(self.value, sympy.Basic) and not np.isfinite(self.value):
             raise ValueError(f"value of a Constant matrix must be finite, got {self.value}")
 
     @property
@@ -154,7 +166,11 @@ class Constant(Matrix):
 
 @dataclass(frozen=True, eq=False)
 class Dense(Matrix):
-    """All entries kept: a float64 tensor of shape (m, n), copied unless it already is one."""
+    """All entries kept: a float64 copy of a tensor of shape (m, n).
+
+    >>> Dense(torch.tensor([[1.0, 0.0]])).nonzeros
+    1
+    """
 
     entries: torch.Tensor
     _cast: dict[Any, Array] = field(default_factory=dict, init=False, repr=False)
@@ -164,7 +180,7 @@ class Dense(Matrix):
         if entries.ndim != 2:
             raise ValueError(f"entries of a Dense matrix must have two axes, got shape {tuple(entries.shape)}")
         _check_finite(entries, "entries of a Dense matrix")
-        object.__setattr__(self, "entries", entries.cpu())
+        object.__setattr__(self, "entries", entries.cpu().clone())
 
     @property
     def shape(self) -> tuple[Count, Count]:
@@ -194,7 +210,11 @@ class Dense(Matrix):
 
 @dataclass(frozen=True, eq=False)
 class Sparse(Matrix):
-    """Entries kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`); no position twice, no stored zero."""
+    """Entries kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`); no position twice, no stored zero.
+
+    >>> Sparse((2, 3), torch.tensor([0, 1]), torch.tensor([2, 0]), torch.tensor([5.0, 7.0])).apply(torch.ones(3))
+    tensor([5., 7.])
+    """
 
     size: tuple[int, int]
     rows: torch.Tensor
@@ -249,7 +269,11 @@ class Sparse(Matrix):
 
 @dataclass(frozen=True)
 class Kron(Matrix):
-    """The Kronecker product left (x) right. `Kron(Identity(n), A)` is n copies of A side by side."""
+    """The Kronecker product left (x) right. `Kron(Identity(n), A)` is n copies of A side by side.
+
+    >>> Kron(Identity(1000), Dense(torch.tensor([[1.0, -1.0]]))).stored
+    2
+    """
 
     left: Matrix
     right: Matrix
@@ -294,7 +318,11 @@ class Kron(Matrix):
 
 @dataclass(frozen=True)
 class Block(Matrix):
-    """A grid of matrices: `grid[i][j]` maps the j-th part of the input to the i-th part of the output."""
+    """A grid of matrices: `grid[i][j]` maps the j-th part of the input to the i-th part of the output.
+
+    >>> Block(((Identity(2), Constant(2, 1, 3.0)),)).to_dense().tolist()
+    [[1.0, 0.0, 3.0], [0.0, 1.0, 3.0]]
+    """
 
     grid: tuple[tuple[Matrix, ...], ...]
 
@@ -358,7 +386,11 @@ class Block(Matrix):
 
 @dataclass(frozen=True)
 class Unknown(Matrix):
-    """A size and a number of nonzeros (default: all entries) without entries: enough to count, not to evaluate."""
+    """A size and a number of nonzeros (default: all entries) without entries: enough to count, not to evaluate.
+
+    >>> Unknown(sympy.Symbol("N"), 3).nonzeros
+    3*N
+    """
 
     rows: Count
     columns: Count

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .approximation import UNIT, gate, power_of_two, yarotsky_multiplication
+from .approximation import UNIT, check_depth, gate, power_of_two, yarotsky_multiplication
 from .calculus import affine, compose, copies, delay, parallel
 from .geometry import (
     Ball,
@@ -96,7 +96,7 @@ def f_S(  # noqa: N802 - the papers' name
     >>> f([[0.25, 0.5], [0.25, 0.625], [0.25, 1.0], [0.75, 0.4]]).flatten().tolist()
     [1.0, 1.0, -1.0, -1.0]
     """
-    problem = _read(clean, centres, labels, ball, variant)
+    problem = _read(clean, centres, labels, ball, variant, m)
     return _memorize(problem, problem, ball, variant, m, separation)
 
 
@@ -132,7 +132,7 @@ def f_adv(
     >>> f.provenance.arguments["N"], f([[0.5, 0.5]]).item()
     (1, -1.0)
     """
-    problem = _read(clean, centres, labels, ball, variant)
+    problem = _read(clean, centres, labels, ball, variant, m)
     margin = np.asarray(margins, dtype=np.float64).reshape(-1)
     if margin.shape != problem.labels.shape:
         raise ValueError(f"margins must have one entry for each of the {len(problem.labels)} centres, got {margin.shape}")
@@ -151,7 +151,11 @@ def f_adv(
 
 
 def predictions(values: torch.Tensor) -> torch.Tensor:
-    """Predicted labels from outputs of shape (batch, 1): -1, +1 (0 counts as -1's error: label 0), or (batch, K): argmax."""
+    """Predicted labels: for outputs (batch, 1) their sign -1, 0 (no label) or +1, for (batch, K) the first largest.
+
+    >>> predictions(torch.tensor([[0.5], [-2.0], [0.0]])).tolist(), predictions(torch.tensor([[0.1, 0.7, 0.2]])).tolist()
+    ([1, -1, 0], [1])
+    """
     return values[..., 0].sign().to(torch.int64) if values.shape[-1] == 1 else values.argmax(-1)
 
 
@@ -165,11 +169,13 @@ class _Problem:
     labels: np.ndarray
 
 
-def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any) -> _Problem:
+def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any) -> _Problem:
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    if m is not None:
+        check_depth("m", m)
     network = ReLUNetwork.from_module(clean)
     if network.domain and not (network.domain[0] <= UNIT[0] and UNIT[1] <= network.domain[1]):
         raise ValueError(f"clean must be defined on [0,1]^D, its domain is {list(network.domain)}")

@@ -39,7 +39,11 @@ GRAPH_LIMIT = 10**6
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored once)."""
+    """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored once).
+
+    >>> Affine(Identity(2), zeros(2, 1)).apply(torch.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     weight: Matrix
     bias: Matrix
@@ -173,15 +177,18 @@ class ReLUNetwork:
         """Values at rational points, in exact rational arithmetic: no rounding anywhere.
 
         x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object array of Fractions,
-        shape (..., outputs). Slow (microseconds per nonzero parameter and point): meant as an oracle.
+        shape (..., outputs). Slow (microseconds per nonzero parameter and point): meant as an oracle. Raises ValueError
+        for a wrong last axis or a point outside `domain`.
         """
         values = np.asarray(x, dtype=object)
         if values.ndim == 0 and self.inputs == 1:
             values = values[None]
         if values.shape[-1:] != (self.inputs,):
             raise ValueError(f"x must have shape (..., {self.inputs}), got {values.shape}")
-        flat = np.array([Fraction(v) for v in values.reshape(-1)], dtype=object).reshape(values.shape)
-        return self._forward(flat)
+        flat = [Fraction(v) for v in values.reshape(-1)]
+        if self.domain and flat and not (self.domain[0] <= min(flat) and max(flat) <= self.domain[1]):
+            raise ValueError(f"x must lie in the network's domain {list(self.domain)}, got values beyond it")
+        return self._forward(np.array(flat, dtype=object).reshape(values.shape))
 
     def _forward(self, x: Array) -> Array:
         for layer in self.layers[:-1]:

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,17 +75,17 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         domain = tuple(header["domain"]) if header["domain"] else None
         origin = _build_provenance(header["provenance"]) if header["provenance"] else None
         return ReLUNetwork(layers, domain, origin)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
 
 
 def _load_npz(path: Path) -> ReLUNetwork:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a readable .npz file: {error}") from error
-    count = int(arrays["n_layers"]) if "n_layers" in arrays else sum(name.startswith("W") for name in arrays)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = dict(content)
+        count = int(arrays["n_layers"]) if "n_layers" in arrays else sum(name.startswith("W") for name in arrays)
+    except (ValueError, TypeError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is not a readable .npz file of layers: {error}") from error
     if count < 1:
         raise ValueError(f"{path} holds no layer: expected n_layers, W0, b0, W1, b1, ...")
     layers = []
@@ -92,6 +93,8 @@ def _load_npz(path: Path) -> ReLUNetwork:
         if f"W{i}" not in arrays:
             raise ValueError(f"{path} has no array W{i} although it announces {count} layers")
         weight = np.asarray(arrays[f"W{i}"], dtype=np.float64)
+        if weight.ndim != 2:
+            raise ValueError(f"{path}: W{i} must have two axes, got shape {weight.shape}")
         layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight))).astype(np.float64)))
     return ReLUNetwork.from_layers(layers)
 

@@ -277,5 +277,5 @@ def test_arguments_outside_the_domain_are_refused():
     ):
         with pytest.raises(ValueError, match="domain"):
             network([point])
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n must be an integer >= 1, got 0"):
         maximum(0)

@@ -203,7 +203,7 @@ def test_networks_that_do_not_fit_are_refused():
 
 
 def test_numbers_of_copies_and_layers_are_checked():
-    with pytest.raises(ValueError, match="count must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="count must be an integer >= 1, got 0"):
         copies(0, squaring(1))
     with pytest.raises(ValueError, match="layers must be >= 0, got -1"):
         delay(squaring(1), -1)

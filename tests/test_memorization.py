@@ -79,7 +79,7 @@ def targets(label, outputs):
 
 def indicators(facts, x, centres, p, variant):
     """The value of every indicator at x by the formulas of the docstrings, from the recorded thresholds and depth."""
-    inner, outer, m = facts["inner"], facts["outer"], facts["m"]
+    inner, outer, m = facts["inner"], facts["outer"], facts.get("m")
     for c in centres:
         if p == "inf" and variant == "lean":
             yield lean_ramp(x, c, inner, outer)
@@ -133,7 +133,7 @@ def test_labels_on_balls_clean_outside_and_the_formula_everywhere(variant, p, ou
             labels,
             variant,
             facts["bound"],
-            facts["m"],
+            facts.get("m"),
             outputs,
         )
         for x in points
@@ -235,7 +235,7 @@ def test_generic_centres_and_weights(variant, p, outputs):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_wrappers_of_clean_and_tensors_of_arguments(variant):
-    """nn.Sequential, float32 centres and integer tensors as labels; three channels of f_clean's depth do not matter."""
+    """nn.Sequential, float32 centres and integer tensors as labels."""
     module = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1))
     centres = torch.eye(4)
     network = f_S(module, centres, torch.tensor([1, -1, 1, -1]), Ball("inf", 0.25), variant=variant)
@@ -306,10 +306,9 @@ def test_f_adv_memorizes_small_margins_only(variant, p):
     clean, points, labels, margins = margin_problem()
     ball = Ball(p, 0.125)
     network = f_adv(clean, points, labels, ball, margins=margins, variant=variant)
-    small = margins < 0.125
+    small = margins <= 0.125
     facts = network.provenance.arguments
     assert facts["N"] == small.sum() == 3
-    assert facts["points"] == 5
     assert network.size == f_S(clean, points[small], labels[small], ball, variant=variant).size
     generator = np.random.default_rng(0)
     for centre, label in zip(points, labels.tolist(), strict=True):
@@ -329,6 +328,14 @@ def test_f_adv_is_right_on_the_balls_it_leaves_to_clean(variant, p):
         assert all(v * label > 0 for v in network.exact(inside)[:, 0])
 
 
+def test_f_adv_memorizes_margins_up_to_the_radius():
+    """A ball that touches the boundary holds a tie, hence an error."""
+    clean = affine([[4.0, 0.0]], [-2.0])
+    network = f_adv(clean, [[0.375, 0.5], [1.0, 0.5]], [-1, 1], Ball("inf", 0.125), margins=[0.125, 0.5])
+    assert network.provenance.arguments["N"] == 1
+    assert network.exact([[0.5, 0.5]])[0, 0] == -1
+
+
 def test_f_adv_with_classes():
     clean = affine([[4.0, 0.0], [0.0, 4.0]])  # class 0 where x_1 > x_2
     points, labels, margins = [[0.5, 0.4375], [1.0, 0.0], [0.25, 0.75]], [0, 0, 1], [0.03125, 0.5, 0.25]
@@ -346,7 +353,7 @@ def test_f_adv_checks_its_margins():
         f_adv(clean, points, labels, ball, margins=[0.1, 0.1, math.nan, 0.1, 0.1])
     with pytest.raises(ValueError, match=r"negative where clean misclassifies: centre 4 has margin 0\.5"):
         f_adv(clean, points, labels, ball, margins=np.abs(margins))
-    with pytest.raises(ValueError, match=r"no centre has margin below the radius 0\.125"):
+    with pytest.raises(ValueError, match=r"no centre has margin up to the radius 0\.125"):
         f_adv(clean, points[:4], labels[:4], ball, margins=[1.0] * 4)
     with pytest.raises(ValueError, match="labels must be"):
         f_adv(clean, points, labels + 1, ball, margins=margins)
@@ -383,10 +390,12 @@ THREE = affine([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
         ((CLEAN, [[0.5, 0.5]] * 2, LABELS, Ball(2, 0.0)), {}, "separation 0, between points 0 and 1"),
         ((CLEAN, POINTS, LABELS, BALL), {"separation": 0.25}, "below half the separation: radius 0.125, separation 0.25$"),
         ((CLEAN, POINTS, LABELS, BALL), {"separation": math.nan}, "below half the separation"),
+        ((CLEAN.restrict((0.25, 1.0)), POINTS, LABELS, BALL), {}, r"clean must be defined on \[0,1\]\^D, its domain is"),
+        ((affine([[2.0**20, 0.0]]), POINTS, LABELS, BALL), PAPER, r"multiplies by \|clean\|, .* at most 2\^20"),
         ((CLEAN, POINTS, LABELS, BALL), {"variant": "ours"}, "variant must be one of paper, gate, lean, got 'ours'"),
-        ((CLEAN, POINTS, LABELS, BALL), {"variant": "paper", "m": 2}, r"m must be at least 3 for \|f_clean\| < 4, got 2"),
+        ((CLEAN, POINTS, LABELS, BALL), {"variant": "paper", "m": 2}, r"m must be at least 3 for \|clean\| < 4, got 2"),
         ((CLEAN, POINTS, LABELS, Ball(2, 0.24)), {"m": 2}, "no room for thresholds.*larger m"),
-        ((CLEAN, POINTS, LABELS, Ball(2, 0.1)), {"m": 0}, "no room for thresholds.*larger m"),
+        ((CLEAN, POINTS, LABELS, Ball(2, 0.1)), {"m": 0}, "m must be an integer between 1 and 500, got 0"),
         (
             (CLEAN, [[0.25, 0.5], [0.25, 0.625], [0.75, 0.5]], [1, 1, -1], BALL),
             {"variant": "paper"},
@@ -414,12 +423,10 @@ def test_types_are_checked():
 
 
 @pytest.mark.parametrize("m", [2.5, "x", -3])
-@pytest.mark.parametrize("ball", [BALL, Ball(2, 0.0625)], ids=str)
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_depths_are_checked(m, ball, variant):
-    """Also where the variant builds no squaring network and only records m."""
+@pytest.mark.parametrize(("variant", "p"), [("paper", "inf"), ("paper", 2), ("gate", 2), ("lean", 2)])
+def test_depths_are_checked(m, variant, p):
     with pytest.raises((TypeError, ValueError), match="m must be"):
-        f_S(CLEAN, POINTS, LABELS, ball, variant=variant, m=m)
+        f_S(CLEAN, POINTS, LABELS, Ball(p, 0.0625), variant=variant, m=m)
 
 
 # -- a data set's size -------------------------------------------------------------------------------------------------

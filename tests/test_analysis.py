@@ -1,0 +1,256 @@
+"""Certified margins, errors, guarantees, agreement and flatness."""
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import (
+    Inspection,
+    Measured,
+    agreement,
+    agreement_table,
+    certified_margins,
+    clean_error,
+    flatness_profile,
+    memorization_guarantee,
+    robust_error,
+)
+from analysis.agreement import outer_radius, zones
+from analysis.errors import certainly_wrong
+from constructions import Ball, ReLUNetwork, affine, compose, explain, f_S, parallel, predictions, soft_indicator, squaring
+from training import margin, mlp
+
+NORMS = ["inf", 2]
+
+
+def toy(count=12, dimension=3, seed=0, classes=None):
+    """Separated points on a grid with labels that no linear function explains."""
+    generator = torch.Generator().manual_seed(seed)
+    grid = torch.cartesian_prod(*[torch.tensor([0.125, 0.5, 0.875], dtype=torch.float64)] * dimension)
+    points = grid[torch.randperm(len(grid), generator=generator)[:count]]
+    labels = torch.randint(0, classes or 2, (count,), generator=generator)
+    return points, labels if classes else 2 * labels - 1
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("widths", [(), (8,), (12, 9, 7)])
+def test_certified_margins_are_below_every_sampled_margin(p, outputs, widths):
+    network = ReLUNetwork.from_module(mlp([3, *widths, outputs], seed=2))
+    points, labels = toy(classes=3 if outputs == 3 else None)
+    for radius in (0.0, 0.05, 0.4):
+        ball = Ball(p, radius)
+        bound = certified_margins(network, points, labels, ball)
+        for seed in range(20):
+            sample = ball.sample(points, torch.Generator().manual_seed(seed)).clamp(0, 1)
+            assert (bound <= margin(network(sample), labels)).all()
+    tight = certified_margins(network, points, labels, Ball(p, 0.0))
+    assert torch.allclose(tight, margin(network(points), labels), atol=1e-9)
+    assert (tight < margin(network(points), labels)).all()  # the rounding is subtracted
+
+
+@pytest.mark.parametrize(("p", "dual"), [("inf", 1), (2, 2)])
+def test_certified_margin_of_a_linear_network_is_the_distance(p, dual):
+    w = torch.tensor([[0.5, -0.25, 1.0]], dtype=torch.float64)
+    points = torch.full((1, 3), 0.5, dtype=torch.float64)
+    bound = certified_margins(affine(w), points, torch.tensor([1]), Ball(p, 0.125))
+    assert bound.item() == pytest.approx(0.625 - 0.125 * float(torch.linalg.vector_norm(w, ord=dual)), abs=1e-12)
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("classes", [None, 3])
+def test_f_s_is_proved_on_training_balls_and_refuted_elsewhere(p, classes):
+    points, labels = toy(classes=classes)
+    clean = affine(torch.zeros(classes or 1, 3), [-1.0, 0.0, 1.0][: classes or 1])  # one label everywhere
+    ball = Ball(p, 0.1)
+    network = f_S(clean, points, labels, ball)
+    guarantee = memorization_guarantee(network, points, labels, ball)
+    assert guarantee.margin == 1.0
+    assert guarantee.separation_exact
+    assert guarantee.separation > 0.2
+    everywhere = torch.ones(len(points), dtype=torch.bool)
+    attack = robust_error(network, points, labels, ball, proved=everywhere)
+    assert attack.lower == Measured(0.0, "certified lower bound", 0, len(points))
+    assert attack.upper == Measured(0.0, "certified upper bound", 0, len(points))
+    far = torch.full((1, 3), 0.3125, dtype=torch.float64)
+    label = torch.tensor([0 if classes else 1])
+    assert robust_error(network, far, label, ball).lower.value == 1.0  # f = f_clean there
+
+
+def test_guarantee_refuses_what_does_not_fit():
+    points, labels = toy()
+    ball = Ball("inf", 0.1)
+    network = f_S(affine(torch.zeros(1, 3)), points, labels, ball)
+    with pytest.raises(ValueError, match="built by f_S"):
+        memorization_guarantee(squaring(2), points, labels, ball)
+    with pytest.raises(ValueError, match="memorizes 12 points"):
+        memorization_guarantee(network, points[:5], labels[:5], ball)
+    with pytest.raises(ValueError, match="inner threshold"):
+        memorization_guarantee(network, points, labels, Ball("inf", 0.11))
+    flipped = labels.clone()
+    flipped[4] *= -1
+    with pytest.raises(ValueError, match="label of point 4"):
+        memorization_guarantee(network, points, flipped, ball)
+    moved = points.clone()
+    moved[3] = torch.tensor([0.3, 0.3, 0.3])
+    with pytest.raises(ValueError, match=r"outer threshold|label of point 3"):
+        memorization_guarantee(network, moved, labels, ball)
+
+
+def test_a_proof_that_an_attack_refutes_is_an_error():
+    points, labels = torch.full((1, 2), 0.5), torch.tensor([1])
+    with pytest.raises(RuntimeError, match="proved robust and refuted"):
+        robust_error(affine([[1.0, 0.0]], [-0.45]), points, labels, Ball("inf", 0.2), proved=torch.tensor([True]))
+
+
+def test_counterexamples_are_errors_in_exact_arithmetic_inside_the_exact_ball():
+    points, _ = toy(count=20)
+    network = ReLUNetwork.from_module(mlp([3, 10, 1], seed=5))
+    network = compose(affine([[1.0]], [-float(network(points).median())]), network)
+    labels = torch.where(network(points)[:, 0] > 0, 1, -1)
+    ball = Ball("inf", 0.35)
+    attack = robust_error(network, points, labels, ball, restarts=3)
+    assert 0 < int(attack.refuted.sum()) == attack.lower.count
+    for i in attack.refuted.nonzero()[:, 0].tolist():
+        x = [Fraction(v) for v in attack.adversarial[i].tolist()]
+        assert int(labels[i]) * network.exact(x)[0] <= 0
+        centre = [Fraction(v) for v in points[i].tolist()]
+        assert max(abs(a - b) for a, b in zip(x, centre, strict=True)) <= Fraction(0.35)
+        assert all(0 <= a <= 1 for a in x)
+
+
+def test_certainly_wrong_never_invents_an_error():
+    network = affine([[1.0, 0.0], [0.0, 1.0]])
+    points = torch.tensor([[0.25, 0.75], [0.75, 0.25], [0.5, 0.5 - 1e-17]], dtype=torch.float64)
+    wrong = certainly_wrong(network, points, torch.tensor([0, 0, 0]))
+    assert wrong.tolist()[:2] == [True, False]
+
+
+def test_clean_error_counts():
+    error = clean_error(affine([[1.0]], [-0.5]), torch.tensor([[0.25], [0.75], [1.0], [0.5]]), torch.tensor([1, 1, 1, 1]))
+    assert error == Measured(0.5, "exact", 2, 4)  # the tie at 0.5 is an error
+
+
+def test_agreement_of_identical_and_of_independent_networks():
+    points = torch.rand(4000, 6, dtype=torch.float64)
+    one = ReLUNetwork.from_module(mlp([6, 16, 5], seed=1))
+    assert agreement(one, one, points) == Measured(1.0, "exact", 4000, 4000)
+    rng = torch.Generator().manual_seed(0)
+    coins = torch.randint(0, 2, (2, 4000), generator=rng) * 2.0 - 1
+    lookup = [f_S(affine(torch.zeros(1, 1)), torch.arange(400)[:, None] / 400, c[:400], Ball("inf", 0.0005)) for c in coins]
+    share = agreement(*lookup, torch.arange(400)[:, None] / 400).value
+    assert share == pytest.approx(0.5, abs=0.1)  # four standard deviations
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_zones_are_sorted_by_true_distance(p):
+    centres, points = torch.rand(30, 4, dtype=torch.float64), torch.rand(500, 4, dtype=torch.float64)
+    ball = Ball(p, 0.2)
+    where = zones(points, centres, ball, 0.35)
+    order = np.inf if p == "inf" else 2
+    nearest = np.array([min(np.linalg.norm(x - c, ord=order) for c in centres.numpy()) for x in points.numpy()])
+    assert (where.inside.numpy() == (nearest <= 0.2)).all()
+    assert (where.outside.numpy() == (nearest >= 0.35)).all()
+    assert (where.inside.int() + where.shell.int() + where.outside.int() == 1).all()
+
+
+def test_agreement_table_of_f_s_with_itself_and_with_f_clean():
+    points, labels = toy()
+    ball = Ball("inf", 0.1)
+    clean = ReLUNetwork.from_module(mlp([3, 6, 1], seed=3))
+    network = f_S(clean, points, labels, ball)
+    outer = outer_radius(network, ball)
+    test_points = torch.rand(300, 3, dtype=torch.float64)
+    own = agreement_table(network, network, points, test_points, points, ball, outer)
+    assert {name: value.value for name, value in own.items()} == dict.fromkeys(own, 1.0)
+    assert own["clean test points"].kind == "exact"
+    assert own["in the shells"].kind == "estimate"
+    with_clean = agreement_table(clean, network, points, test_points, points, ball, outer)
+    assert with_clean["outside"].value == 1.0
+    right = (predictions(clean(points)) == labels).double().mean()
+    assert with_clean["attacked training points"].value == pytest.approx(float(right))
+
+
+def test_outer_radius_is_a_distance_for_both_norms():
+    points, labels = toy()
+    for p in NORMS:
+        ball = Ball(p, 0.1)
+        network = f_S(affine(torch.ones(1, 3)), points, labels, ball)
+        outer = outer_radius(network, ball)
+        assert 0.1 < outer <= 0.1875  # separation 0.375
+    with pytest.raises(ValueError, match="built by f_S or f_adv"):
+        outer_radius(squaring(2), Ball(2, 0.1))
+
+
+@pytest.mark.parametrize("p", NORMS)
+def test_flatness_of_a_linear_network_is_exact_and_curves_are_monotone(p):
+    w = torch.tensor([[0.5, -1.0]])
+    ball = Ball(p, 0.1)
+    points, labels = torch.full((3, 2), 0.5), torch.tensor([1, 1, -1])
+    profile = flatness_profile(affine(w), points, labels, ball, [0.0, 0.1, 0.2], steps=20)
+    dual = float(ball.dual_norm(w))
+    for radius, gradient, change in zip(profile.radii, profile.gradient, profile.change, strict=True):
+        worst = torch.tensor([0.25 + radius * dual] * 2 + [-0.25 + radius * dual])  # -y f at the worst point
+        assert gradient == pytest.approx(float((dual * torch.sigmoid(worst)).mean()), rel=1e-3)
+        start = torch.nn.functional.softplus(torch.tensor([0.25, 0.25, -0.25])).mean()
+        expected = float(torch.nn.functional.softplus(worst).mean() - start)
+        assert change == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    assert profile.gradient == sorted(profile.gradient)
+    assert profile.change == sorted(profile.change)
+
+
+def test_f_s_is_flat_on_its_balls():
+    points, labels = toy()
+    network = f_S(affine(torch.ones(1, 3), [-1.5]), points, labels, Ball("inf", 0.1))
+    profile = flatness_profile(network, points, labels, Ball("inf", 0.1), [0.0, 0.05, 0.0999, 0.17])
+    assert max(profile.gradient[:3]) < 1e-6
+    assert profile.gradient[3] > 0.5
+
+
+def test_flatness_refuses_bad_radii():
+    for radii in ([], [0.2, 0.1], [-0.1, 0.1]):
+        with pytest.raises(ValueError, match="radii must be"):
+            flatness_profile(affine([[1.0]]), torch.rand(2, 1), torch.tensor([1, 1]), Ball(2, 0.1), radii)
+
+
+def test_measured_share_is_checked():
+    with pytest.raises(ValueError, match="a share needs"):
+        Measured.share(3, 2)
+
+
+def test_inspection_shows_everything_once(tmp_path):
+    network = f_S(affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))
+    inspection = Inspection(network)
+    text = str(inspection)
+    for part in explain(network).split("\n")[1].split(": "):
+        assert part in text.replace("\n", " ") or len(part) > 100
+    assert f"{network.size.parameters:,}" in text
+    assert sum(record["weights"] + record["biases"] for record in inspection.layers()) == network.size.parameters
+    assert sum(record["stored"] for record in inspection.layers()) == network.size.stored
+    assert inspection._repr_html_().startswith("<pre>")
+    for name in ("drawn.svg", "drawn.png"):
+        (path,) = inspection.plot(tmp_path / name)
+        assert path.stat().st_size > 5000
+    with pytest.raises(ValueError, match=r"\.svg, \.png or \.pdf"):
+        inspection.plot(tmp_path / "drawn.txt")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["drawn.png", "drawn.svg"]
+
+
+@pytest.mark.parametrize("network", [squaring(3), soft_indicator(0.25, 0.5), parallel(squaring(2), squaring(3))])
+def test_small_networks_are_drawn(network, tmp_path):
+    assert Inspection(network).plot(tmp_path / "figure")[0].suffix == ".svg"
+
+
+def test_replacing_provenance_thresholds_is_noticed():
+    points, labels = toy()
+    ball = Ball("inf", 0.1)
+    network = f_S(affine(torch.ones(1, 3)), points, labels, ball)
+    facts = {**network.provenance.arguments, "outer": 0.5}
+    forged = replace(network, provenance=replace(network.provenance, arguments=facts))
+    with pytest.raises(ValueError, match="outer threshold"):
+        memorization_guarantee(forged, points, labels, ball)
+    assert math.isfinite(memorization_guarantee(network, points, labels, ball).outer)

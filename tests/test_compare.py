@@ -1,0 +1,226 @@
+"""The main job and the command line, end to end on small settings."""
+
+import csv
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import analysis.comparison
+from analysis import CompareSettings, compare, write_report
+from analysis.cli import main
+from analysis.comparison import DEFAULT_RADIUS, stages
+from constructions import load, squaring
+from training import TASKS
+
+QUICK = CompareSettings(
+    clean_epochs=12,
+    adversarial_epochs=20,
+    clean_widths=(16,),
+    learned_widths=(48,),
+    attack_steps=10,
+    constructed_attack_steps=2,
+    flat_points=4,
+)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def quick():
+    torch.set_num_threads(1)
+    calls = []
+
+    def announce(stage):
+        return lambda: calls.append(stage)
+
+    settings = replace(QUICK, tasks=("parity",))
+    return compare(settings, announce), calls, settings
+
+
+def test_progress_counts_what_it_announces(quick):
+    _, calls, settings = quick
+    assert {stage: calls.count(stage) for stage in dict.fromkeys(calls)} == stages(settings)
+
+
+def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
+    (task,) = quick[0].tasks
+    errors = {name: model.errors for name, model in task.models.items()}
+    assert list(errors) == ["f_clean", "f_adv", "f_S", "learned"]
+    for name in ("f_S", "f_adv"):
+        assert errors[name]["robust train"].value == 0
+        assert errors[name]["robust train"].kind == "exact"
+        assert errors[name]["clean train"].value == 0
+        assert errors[name]["robust test"].kind == "certified lower bound"
+        assert errors[name]["robust test"].value >= 0.2
+    shells = task.test_zones["inside"] + task.test_zones["shell"]
+    assert abs(errors["f_S"]["clean test"].count - errors["f_clean"]["clean test"].count) <= task.changed_test_labels <= shells
+    assert task.separation_all == 0.4375
+    assert task.guarantee.separation_exact
+    assert task.models["f_clean"].size["parameters"] < task.models["f_adv"].size["parameters"]
+    assert task.models["f_adv"].size["parameters"] < task.models["f_S"].size["parameters"]
+    counted = task.small_margin
+    assert counted["proved robust"] + counted["refuted"] <= 1437
+    assert counted["proved robust"] + counted["memorized (not proved)"] == 1437
+    for errors_of in errors.values():
+        for split in ("train", "test"):
+            assert errors_of[f"clean {split}"].value <= errors_of[f"robust {split}"].value + 1e-12 or errors_of is errors["f_S"]
+
+
+def test_report_is_complete_and_self_contained(quick, tmp_path):
+    page = write_report(quick[0], tmp_path / "out")
+    text = page.read_text()
+    sources = re.findall(r'(?:src|href)="([^"]{0,40})', text)
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert not re.search(r"https?://", re.sub(r'src="data:[^"]*"', "", text))
+    assert text.count("<img") == text.count("alt=") == 3
+    numbers = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert numbers["settings"]["radius"] == 0.1
+    assert numbers["tasks"][0]["models"]["f_S"]["errors"]["robust train"] == {
+        "value": 0.0,
+        "kind": "exact",
+        "count": 0,
+        "total": 1437,
+    }
+    for name, network in quick[0].tasks[0].networks.items():
+        again = load(tmp_path / "out" / "networks" / f"parity-{name}.safetensors")
+        assert again.size == network.size
+        x = torch.rand(3, 64, dtype=torch.float64)
+        assert torch.equal(again(x), network(x))
+    figures = sorted(p.name for p in (tmp_path / "out" / "figures").iterdir())
+    assert figures == [f"parity-{n}.{s}" for n in ("agreement", "errors", "flatness") for s in ("png", "svg")]
+    assert not list((tmp_path / "out").rglob(".*"))  # nothing temporary is left
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_page_in_a_browser_has_all_figures_and_no_error(quick, tmp_path):
+    page = write_report(quick[0], tmp_path)
+    probe = (
+        "<script>window.addEventListener('error',e=>document.title+=' ERROR '+e.message);"
+        "addEventListener('load',()=>{const i=[...document.images];document.body.dataset.drawn="
+        "i.filter(x=>x.complete&&x.naturalWidth>100).length+'/'+i.length;"
+        "document.body.dataset.loaded=performance.getEntriesByType('resource').filter(r=>!r.name.startsWith('data:')).length})</script>"
+    )
+    page.write_text(page.read_text().replace("</head>", probe + "</head>"))
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync --enable-logging=stderr --v=0 --virtual-time-budget=5000 --dump-dom"
+    command = [CHROMIUM, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert 'data-drawn="3/3"' in result.stdout
+    assert 'data-loaded="0"' in result.stdout
+    assert "ERROR" not in re.search("<title>(.*?)</title>", result.stdout).group(1)
+    assert "CONSOLE" not in result.stderr
+
+
+def test_comparison_is_reproducible(quick):
+    settings = replace(QUICK, tasks=("parity",))
+    again = compare(settings).to_json()
+    first = quick[0].to_json()
+    for result in (again, first):
+        for task in result["tasks"]:
+            del task["seconds"]
+    assert again == first
+
+
+def test_l2_and_ten_classes(tmp_path):
+    settings = replace(QUICK, tasks=("classes",), norm=2.0, clean_epochs=15)
+    result = compare(settings)
+    (task,) = result.tasks
+    assert task.models["f_S"].errors["robust train"].value == 0
+    assert task.outputs == 10
+    assert 0.3 < task.outer <= task.separation_train / 2
+    assert "l_2 ball of radius 0.3" in write_report(result, tmp_path).read_text()
+
+
+def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(analysis.comparison, "train", lambda *_: pytest.fail("training started"))
+    assert main(["compare", "--radius", "0.22", "--out", str(tmp_path)]) == 2
+    assert "half the separation 0.4375" in capsys.readouterr().err
+    assert main(["compare", "--radius", "-1", "--out", str(tmp_path)]) == 2
+    assert "radius must be finite and >= 0" in capsys.readouterr().err
+
+
+def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
+    quick = {name: getattr(QUICK, name) for name in ("clean_epochs", "adversarial_epochs", "clean_widths", "learned_widths")}
+    quick |= {name: getattr(QUICK, name) for name in ("attack_steps", "constructed_attack_steps", "flat_points")}
+    monkeypatch.setattr("analysis.cli.CompareSettings", lambda **given: CompareSettings(**given, **quick))
+    assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b"), "--json"]) == 0
+    out = json.loads(capsys.readouterr().out)
+    assert [task["task"] for task in out["tasks"]] == ["parity"]
+    assert (tmp_path / "a b" / "report.html").exists()
+    assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
+    shown = capsys.readouterr().out
+    assert "certified robust training error 0" in shown.replace("\n", " ")
+    assert "f_adv" in shown
+
+
+def test_count_command(capsys, tmp_path):
+    arguments = ["count", "--points", "10", "20", "--points", "40", "--dimension", "8", "16", "--variant", "lean", "gate"]
+    files = {name: tmp_path / f"counts.{name}" for name in ("csv", "latex", "svg")}
+    extra = ["--csv", str(files["csv"]), "--latex", str(files["latex"]), "--plot", str(files["svg"])]
+    assert main([*arguments, *extra]) == 0
+    shown = capsys.readouterr().out
+    assert "differs" not in shown
+    assert "f_S, lean: 6*D*N" in shown
+    assert main([*arguments, "--json"]) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert len(numbers["rows"]) == 3 * 2 * 5
+    assert all(row["measured"] == row["closed_form"] for row in numbers["rows"])
+    assert {row["points"] for row in numbers["rows"]} == {10, 20, 40}
+    with files["csv"].open() as file:
+        assert len(list(csv.DictReader(file))) == 30
+    assert sum(line.endswith(r"\\") for line in files["latex"].read_text().splitlines()) == 31
+    assert files["svg"].read_text().lstrip().startswith("<?xml")
+    assert main(["count", "--points", "0"]) == 2
+    assert "points must be >= 1" in capsys.readouterr().err
+
+
+def test_inspect_command(capsys, tmp_path):
+    path = tmp_path / "square.safetensors"
+    squaring(3).save(path)
+    assert main(["inspect", str(path), "--plot", str(tmp_path / "square.png")]) == 0
+    shown = capsys.readouterr().out
+    assert "Yarotsky 2017, Proposition 2" in shown
+    assert "sup_error = 1/256" in shown
+    assert (tmp_path / "square.png").stat().st_size > 5000
+    assert main(["inspect", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["size"]["parameters"] == 19
+    assert main(["inspect", str(tmp_path / "none.npz")]) == 2
+    assert "no file" in capsys.readouterr().err
+
+
+def test_module_and_entry_point_agree():
+    environment = {**os.environ, "COLUMNS": "100"}
+    run = subprocess.run(
+        [sys.executable, "-m", "analysis", "--help"], capture_output=True, text=True, env=environment, check=True
+    )
+    for command in ("compare", "count", "inspect"):
+        assert command in run.stdout
+    script = Path(sys.executable).with_name("cgro")
+    assert subprocess.run([script, "--help"], capture_output=True, text=True, env=environment, check=True).stdout == run.stdout
+
+
+def test_defaults_are_those_of_the_documentation():
+    assert {math.inf: 0.1, 2.0: 0.3} == DEFAULT_RADIUS
+    assert CompareSettings().tasks == TASKS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_digits_show_clean_generalization_and_robust_overfitting(seed):
+    (task,) = compare(CompareSettings(tasks=("parity",), seed=seed)).tasks
+    built, clean, learned = (task.models[name].errors for name in ("f_S", "f_clean", "learned"))
+    assert built["robust train"].value == 0
+    assert built["clean test"].value == clean["clean test"].value or task.test_zones["shell"] + task.test_zones["inside"] > 0
+    assert built["robust test"].value >= 0.20
+    assert learned["clean test"].value <= 0.03
+    assert learned["robust train"].value <= 0.02
+    assert learned["robust test"].value - learned["robust train"].value >= 0.05
