@@ -5,7 +5,7 @@ from .calculus import add, affine, compose, copies, delay, parallel
 from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .geometry import Ball, Separation, distance, lean_indicator, separation, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
-from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts
+from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
 from .memorization import VARIANTS, f_adv, f_S, predictions
 from .network import Affine, ReLUNetwork, Size
@@ -57,6 +57,7 @@ __all__ = [
     "separation",
     "soft_indicator",
     "squaring",
+    "statements",
     "tooth",
     "yarotsky_multiplication",
 ]

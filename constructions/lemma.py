@@ -192,3 +192,17 @@ def _plain(value: Any) -> Any:
 
 def _show(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def statements() -> str:
+    """The registered statements as a Markdown table: source, what implements it, and its claims (docs/statements.md).
+
+    >>> statements().splitlines()[0]
+    '| function | source | statement | claims (checked on built networks) |'
+    """
+    lines = ["| function | source | statement | claims (checked on built networks) |", "|---|---|---|---|"]
+    for lemma in sorted(LEMMAS.values(), key=lambda lemma: lemma.name):
+        claims = "; ".join(f"{name} = `{claim}`" for name, claim in lemma.claims.items()) or "(in the docstring)"
+        cells = (f"`{lemma.name}`", lemma.source, lemma.statement, claims)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)

@@ -225,3 +225,9 @@ def test_claims_are_evaluated_exactly():
     symbol = sympy.Symbol("m")
     assert lemma.evaluate({"m": symbol, "bound": torch.ones(1)})["depth"] == symbol + 3
     assert constructions.multiplication(3, 3.0).provenance.title == "multiplication(m=3, bound=3, D=2, K=1, scale=4)"
+
+
+def test_the_table_of_statements_in_the_docs_is_up_to_date():
+    text = (Path(__file__).parent.parent / "docs" / "statements.md").read_text()
+    table = text.split("<!-- generated: constructions.statements() -->\n")[1].split("\n<!-- end -->")[0]
+    assert table == statements()
