@@ -43,9 +43,8 @@ def main() -> None:
             for name, module in forms.items():
                 with torch.no_grad():
                     taken = seconds(lambda module=module: module(x))
-                print(
-                    f"  {variant:5} {name:10} {taken:8.4f} s  {taken / floor:6.1f} x cdist  ({network.size.parameters:,} parameters)"
-                )
+                size = f"({network.size.parameters:,} parameters)"
+                print(f"  {variant:5} {name:10} {taken:8.4f} s  {taken / floor:6.1f} x cdist  {size}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A registered construction without cases fails. The last tests plant wrong networ
 import dataclasses
 import itertools
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,20 @@ import torch
 from oracles import counts, evaluate, knots, pieces
 
 import constructions
-from constructions import LEMMAS, Affine, Ball, Dense, ReLUNetwork, affine, delay, explain, implements, parts, squaring
+from constructions import (
+    LEMMAS,
+    Affine,
+    Ball,
+    Dense,
+    ReLUNetwork,
+    affine,
+    delay,
+    explain,
+    implements,
+    parts,
+    squaring,
+    statements,
+)
 
 BALL, CLEAN = Ball("inf", 0.125), affine([[4.0, 0.5]], [-2.0])
 POINTS, LABELS = [[0.25, 0.5], [0.75, 0.375]], [1, -1]
