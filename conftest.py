@@ -1,4 +1,4 @@
-"""Names that every doctest may use."""
+"""What every doctest may use: two names and an empty folder."""
 
 from fractions import Fraction
 
@@ -7,5 +7,7 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def _doctest_names(doctest_namespace):
+def _doctests(doctest_namespace, request, tmp_path_factory, monkeypatch):
     doctest_namespace.update(Fraction=Fraction, torch=torch)
+    if isinstance(request.node, pytest.DoctestItem):  # examples write their files where nobody minds
+        monkeypatch.chdir(tmp_path_factory.mktemp("example"))

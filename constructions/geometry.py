@@ -242,8 +242,8 @@ def linf_distances(centres: Matrix) -> ReLUNetwork:
         a, b = c[:, 0 : 2 * pairs : 2], c[:, 1 : 2 * pairs : 2]
         last = c[:, 2 * pairs :]
         shifts = torch.stack([-(a + b), b - a, torch.zeros_like(a)], dim=2).flatten(1)
-        first_bias: Matrix = Dense(torch.cat([shifts, -last, last], dim=1).reshape(-1, 1))
-        second_bias: Matrix = Dense(torch.cat([a, torch.zeros_like(last)], dim=1).reshape(-1, 1))
+        first_bias: Matrix = Dense(torch.cat([shifts, -last, last], dim=1).reshape(-1, 1), copy=False)
+        second_bias: Matrix = Dense(torch.cat([a, torch.zeros_like(last)], dim=1).reshape(-1, 1), copy=False)
     else:  # generic numbers where a centre has them, so that the counts of later layers come out right
         one, generic = Unknown(count, 1), torch.arange(1, pairs + 1)
         first_bias = kron(one, column([b for k in range(pairs) for b in (1, 1, 0)] + [1, 1] * odd))
@@ -263,7 +263,9 @@ def linf_distance_parameters(dimension: Any = _D) -> Any:
 def squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
     """x -> (sum_j f_m(|x_j - c_ij|))_i for the rows of `centres` (N x D, entries may be unknown, sizes symbolic)."""
     count, dimension = centres.shape
-    shift = Unknown(count * dimension, 1) if not isinstance(centres, Dense) else Dense(-centres.entries.reshape(-1, 1))
+    shift = (
+        Unknown(count * dimension, 1) if not isinstance(centres, Dense) else Dense(-centres.entries.reshape(-1, 1), copy=False)
+    )
     differences = affine(kron(Constant(count, 1), Identity(dimension)), shift, UNIT)
     squares = copies(count * dimension, compose(squaring(m), absolute()))
     return compose(affine(kron(Identity(count), Constant(1, dimension))), squares, differences)
@@ -276,7 +278,7 @@ def shared_squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
     carried = delay(affine(Identity(dimension), domain=UNIT), m, nonnegative=True)
     both = delay(parallel(squares, carried), 1, nonnegative=True)
     if isinstance(centres, Dense):
-        linear: Matrix = Dense(-2 * centres.entries)
+        linear: Matrix = Dense(-2 * centres.entries, copy=False)
         norms: Matrix = Dense((centres.entries**2).sum(1, keepdim=True) + shared_rounding(dimension))
     else:
         linear, norms = Unknown(count, dimension), Unknown(count, 1)
@@ -340,7 +342,7 @@ def lean_indicators(centres: Matrix, inner: float, outer: float) -> ReLUNetwork:
     count, dimension = centres.shape
     if isinstance(centres, Dense):
         c = centres.entries.reshape(-1, 1)
-        bias: Matrix = Dense(torch.cat([-c - inner, c - inner], dim=1).reshape(-1, 1))
+        bias: Matrix = Dense(torch.cat([-c - inner, c - inner], dim=1).reshape(-1, 1), copy=False)
     else:
         bias = Unknown(2 * count * dimension, 1)
     sides = kron(Constant(count, 1), kron(Identity(dimension), Dense(torch.tensor([[1.0], [-1.0]]))))

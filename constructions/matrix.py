@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from fractions import Fraction
 from functools import reduce
 from operator import add as plus
@@ -166,21 +166,22 @@ class Constant(Matrix):
 
 @dataclass(frozen=True, eq=False)
 class Dense(Matrix):
-    """All entries kept: a float64 copy of a tensor of shape (m, n).
+    """All entries kept: a float64 copy of a tensor of shape (m, n); `copy=False` takes a tensor over that nobody changes.
 
     >>> Dense(torch.tensor([[1.0, 0.0]])).nonzeros
     1
     """
 
     entries: torch.Tensor
+    copy: InitVar[bool] = True
     _cast: dict[Any, Array] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, copy: bool) -> None:
         entries = torch.as_tensor(self.entries, dtype=torch.float64).detach()
         if entries.ndim != 2:
             raise ValueError(f"entries of a Dense matrix must have two axes, got shape {tuple(entries.shape)}")
         _check_finite(entries, "entries of a Dense matrix")
-        object.__setattr__(self, "entries", entries.cpu().clone())
+        object.__setattr__(self, "entries", entries.cpu().clone() if copy else entries.cpu())
 
     @property
     def shape(self) -> tuple[Count, Count]:
