@@ -3,6 +3,10 @@ PYTHON ?= python3
 RUN = .venv/bin/python
 READY = .venv/.ready
 
+ifneq ($(shell .venv/bin/python -c "print(1)" 2>/dev/null),1)
+.PHONY: $(READY)  # no interpreter, or one that went away: set up again
+endif
+
 .PHONY: compare test slow check clean
 
 compare: $(READY)

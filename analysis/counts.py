@@ -124,7 +124,7 @@ def as_figure(rows: Sequence[CountRow]) -> Figure:
     for network, variant in dict.fromkeys((r.network, r.variant) for r in rows):
         own = [r for r in rows if (r.network, r.variant) == (network, variant) and getattr(r, fixed) == limit]
         slope = slopes.get((network, variant, "N" if by_points else "D"))
-        label = f"{network} {variant}".strip() + (f" (slope {slope:.3f})" if slope is not None else "")
+        label = f"{network} {variant}".strip() + (f", beyond f_clean: slope {slope:.3f}" if slope is not None else "")
         curves[label] = ([getattr(r, field) for r in own], [r.measured for r in own])
     xlabel = f"training points N (D = {limit})" if by_points else f"dimension D (N = {limit})"
     return count_figure(curves, xlabel)

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from constructions import Block, Kron, Matrix, ReLUNetwork, explain
+from constructions import Block, Constant, Kron, Matrix, ReLUNetwork, explain
 
 from .plots import network_figure, save_figure
 
@@ -24,6 +24,8 @@ def form_of(matrix: Matrix, depth: int = 2) -> str:
     'Constant(3x1) (x) Identity(2x2)'
     """
     rows, columns = matrix.shape
+    if isinstance(matrix, Constant) and matrix.value == 0:
+        return f"0({rows}x{columns})"
     if isinstance(matrix, Kron) and depth:
         return f"{form_of(matrix.left, depth - 1)} (x) {form_of(matrix.right, depth - 1)}"
     if isinstance(matrix, Block) and depth:

@@ -18,7 +18,7 @@ def _fixed_seed():
     torch.manual_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data_folder():
     folder = os.environ.get("CGRO_DATA")
     if not folder:

@@ -1,0 +1,57 @@
+"""f_S on MNIST images, where CGRO_DATA names a folder that has them (torchvision's layout)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import clean_error, memorization_guarantee
+from analysis.agreement import outer_radius, zones
+from constructions import Ball, ReLUNetwork, closed_form, f_S, separation
+from constructions.counting import D, N
+from training import TrainingSettings, is_error, mlp, train
+
+
+@pytest.fixture(scope="module")
+def mnist(request):
+    folder = request.getfixturevalue("data_folder")
+
+    def read(name, count):
+        raw = (Path(folder) / "MNIST" / "raw" / name).read_bytes()
+        images = "images" in name
+        values = np.frombuffer(raw, dtype=np.uint8, offset=16 if images else 8)
+        return (values.reshape(-1, 784) if images else values)[:count]
+
+    return [
+        read(f"{part}-{kind}", count)
+        for part, count in (("train", 1000), ("t10k", 200))
+        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+    ]
+
+
+@pytest.mark.parametrize(("p", "radius"), [("inf", 0.1), (2, 1.0)])
+def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius):
+    train_images, train_digits, test_images, test_digits = mnist
+    points, others = (torch.from_numpy(images / 255.0) for images in (train_images, test_images))
+    labels, other_labels = (torch.from_numpy(2 * (digits % 2).astype(np.int64) - 1) for digits in (train_digits, test_digits))
+    model = mlp([784, 32, 1])
+    train(model, points, labels, TrainingSettings(epochs=5))
+    clean, ball = ReLUNetwork.from_module(model), Ball(p, radius)
+    network = f_S(clean, points, labels, ball)
+    guarantee = memorization_guarantee(network, points, labels, ball)
+    exact = separation(train_images, labels.numpy(), norm=p)
+    assert exact.exact
+    assert guarantee.separation == pytest.approx(exact.distance, rel=1e-12)
+    assert guarantee.separation > 0.7
+    assert guarantee.margin == 1.0
+    expected = closed_form(ball.p, "lean", (32,)).subs({N: 1000, D: 784, "m": network.provenance.arguments.get("m", 1)})
+    assert network.size.parameters <= expected  # pixels that are 0 save biases
+    perturbed = ball.sample(points[:50]).clamp(0, 1)
+    assert torch.allclose(network(perturbed)[:, 0], labels[:50].double(), atol=1e-9)
+    where = zones(others, points, ball, outer_radius(network, ball))
+    assert where.outside.sum() > 180
+    values, clean_values = network(others), clean(others)
+    assert torch.allclose(values[where.outside], clean_values[where.outside], atol=1e-12)
+    assert (is_error(values, other_labels) != is_error(clean_values, other_labels)).sum() <= (~where.outside).sum()
+    assert clean_error(network, points[:50], labels[:50]).value == 0
