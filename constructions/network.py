@@ -193,7 +193,10 @@ class ReLUNetwork:
     def _forward(self, x: Array) -> Array:
         for layer in self.layers[:-1]:
             x = layer.apply(x)
-            x = torch.relu(x) if isinstance(x, torch.Tensor) else x * (x > 0)
+            if not isinstance(x, torch.Tensor):
+                x = x * (x > 0)
+            else:  # in place where no gradient needs the pre-activations: memory traffic is the cost here
+                x = torch.relu(x) if x.requires_grad else torch.relu_(x)
         return self.layers[-1].apply(x)
 
     def chunk(self, itemsize: int) -> int:
