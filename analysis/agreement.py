@@ -65,9 +65,10 @@ def agreement_table(
 ) -> dict[str, Measured]:
     """Label agreement of a learned and a constructed network, zone by zone.
 
-    attacked: perturbed training points (N, D). outer: the radius from which the constructed indicators are 0. Random
-    points are sorted into zones by their true distance to the nearest training point; an empty zone is left out. Shares
-    on data are exact counts; those on random points are estimates.
+    attacked: perturbed training points (N, D), the strongest that an attack on the learned network found. outer: the
+    radius from which the constructed indicators are 0. The random points (a third uniform in the balls, a third in the
+    shells, a third on segments between training points) are sorted into zones by their true distance to the nearest
+    training point; an empty zone is left out. Shares on data are exact counts; those on random points are estimates.
     """
     generator = torch.Generator().manual_seed(seed)
     train = train_points.double()
@@ -76,13 +77,12 @@ def agreement_table(
             project(ball.sample(train, generator), train, ball),
             shell_points(train, ball, outer, generator),
             between_points(train, generator),
-            test_points.double(),
         ]
     )
     where = zones(sampled, train, ball, outer)
     table = {
         "clean test points": agreement(learned, constructed, test_points),
-        "attacked training points": agreement(learned, constructed, attacked),
+        "training points, attacked": agreement(learned, constructed, attacked),
     }
     for name, chosen in (("inside the balls", where.inside), ("in the shells", where.shell), ("outside", where.outside)):
         if chosen.any():

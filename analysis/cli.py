@@ -17,7 +17,7 @@ from constructions import VARIANTS, Ball, count_table, load
 from training import TASKS
 
 from . import counts
-from .comparison import CompareSettings, Comparison, compare, stages
+from .comparison import CompareSettings, Comparison, compare, prepare, stages
 from .inspection import Inspection
 from .plots import save_figure
 from .report import TASK_NAMES, bounds, percent, summary, write_report, write_text
@@ -30,11 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run: Callable[[argparse.Namespace], None] = options.run
         run(options)
-    except (ValueError, TypeError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+    except (ValueError, TypeError, OSError) as error:
         print(f"cgro {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"cgro {options.command}: interrupted; nothing half-written was left", file=sys.stderr)
+        print(f"cgro {options.command}: interrupted; files of an earlier run, if any, are as they were", file=sys.stderr)
         return 130
     return 0
 
@@ -84,6 +84,7 @@ def run_compare(options: argparse.Namespace) -> None:
     norm = Ball(options.norm, 0.0).p
     tasks = TASKS if options.task == "both" else (options.task,)
     settings = CompareSettings(data=options.data, tasks=tasks, norm=norm, radius=options.radius, seed=options.seed)
+    prepare(settings)
     options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with progress_bar(console) as progress:
@@ -147,21 +148,21 @@ def run_count(options: argparse.Namespace) -> None:
             mu=options.mu,
             progress=lambda: progress.advance(bar),
         )
-    for path, text in ((options.csv, counts.as_csv), (options.latex, lambda r: counts.as_latex(r, norm, hidden))):
+    for path, text in ((options.csv, counts.as_csv), (options.latex, lambda r: counts.as_latex(r, norm, hidden, options.mu))):
         if path:
             write_text(path, text(rows))
     if options.plot:
-        save_figure(counts.as_figure(rows), options.plot)
+        save_figure(counts.as_figure(rows, norm, hidden, options.mu), options.plot)
     if options.json:
-        print(json.dumps(counts.as_json(rows, norm, hidden), allow_nan=False))
+        print(json.dumps(counts.as_json(rows, norm, hidden, options.mu), allow_nan=False))
         return
     out = output()
-    out.print(counts.as_table(rows))
-    for variant, formula in counts.as_json(rows, norm, hidden)["closed_forms"].items():
+    out.print(counts.as_table(rows, norm, hidden, options.mu))
+    for variant, formula in counts.as_json(rows, norm, hidden, options.mu)["closed_forms"].items():
         out.print(f"f_S, {variant}: {formula}", highlight=False, soft_wrap=True)
     for e in counts.exponents(rows):
         grows = f"{e.variable}^{e.exponent:.4f}"
-        out.print(f"{e.network} - f_clean, {e.variant}: grows like {grows} ({e.at}; fitted on this grid)", highlight=False)
+        out.print(f"{e.network} - f_clean, {e.variant}: average log-log slope on this grid: {grows} ({e.at})", highlight=False)
 
 
 def run_inspect(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +95,7 @@ class Comparison:
         settings = asdict(self.settings)
         settings["norm"] = "inf" if math.isinf(self.settings.norm) else "2"
         settings["radius"] = self.settings.ball.radius
-        tasks = []
-        for task in self.tasks:
-            networks, task.networks = task.networks, {}
-            tasks.append(asdict(task))
-            task.networks = networks
+        tasks = [asdict(replace(task, networks={})) for task in self.tasks]
         return {"settings": settings, "versions": self.versions, "tasks": tasks}
 
 
@@ -125,17 +121,27 @@ def flat_radii(ball: Ball) -> list[float]:
     return [round(ball.radius * k / 4, 12) for k in range(13)]
 
 
-def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None) -> Comparison:
-    """Run all tasks; `announce(stage)` returns a function that is called at every advance of that stage.
-
-    Raises ValueError before any training if the radius does not fit the data's separation.
-    """
+def prepare(settings: CompareSettings) -> list[Dataset]:
+    """Load the data of all tasks; ValueError, before any long work, if the settings do not fit them."""
+    if settings.seed < 0:
+        raise ValueError(f"seed must be >= 0, got {settings.seed}")
+    if not settings.ball.radius > 0:
+        raise ValueError(f"radius must be positive, got {settings.ball.radius:g}")
     data = [load_data(settings.data, task, settings.seed) for task in settings.tasks]
     for part in data:
         found = separation(part.train_points.numpy(), part.train_labels.numpy(), norm=settings.norm)
         if not found.distance > 2 * settings.ball.radius:
             limit = f"half the separation {found.distance:.6g} of task {part.task}"
             raise ValueError(f"radius must be below {limit}, got {settings.ball.radius:g}")
+    return data
+
+
+def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None) -> Comparison:
+    """Run all tasks; `announce(stage)` returns a function that is called at every advance of that stage.
+
+    Raises ValueError before any training if the settings do not fit the data.
+    """
+    data = prepare(settings)
     tasks = [compare_task(part, settings, announce) for part in data]
     versions = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
     return Comparison(settings, tasks, versions)
@@ -169,7 +175,7 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step = lamb
     constructed = f_S(clean, *train_set, ball)
     advance()
     small = margins <= ball.radius
-    partial = f_adv(clean, *train_set, ball, margins=margins) if small.any() else constructed
+    partial = f_adv(clean, *train_set, ball, margins=margins) if small.any() else clean  # nothing to memorize
     advance()
     networks = dict(zip(MODELS, (clean, partial, constructed, learned), strict=True))
     guarantee = memorization_guarantee(constructed, *train_set, ball)

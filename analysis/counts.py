@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import sympy
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from constructions import CountRow, closed_form, fitted_exponent
+from constructions import Ball, CountRow, closed_form, fitted_exponent
 
 from .plots import count_figure
 
@@ -28,6 +29,13 @@ class Exponent:
     variable: str
     at: str
     exponent: float
+
+
+def describe(norm: Any, hidden: tuple[int, ...], mu: float) -> str:
+    """What the rows have in common, in words."""
+    name = "inf" if Ball(norm, 0.0).p == math.inf else "2"
+    widths = "-".join(map(str, hidden)) or "none"
+    return f"l_{name} balls; f_clean: hidden widths {widths}; f_adv: memorizes {mu:g} N points"
 
 
 def exponents(rows: Sequence[CountRow]) -> list[Exponent]:
@@ -50,10 +58,11 @@ def exponents(rows: Sequence[CountRow]) -> list[Exponent]:
     return found
 
 
-def as_json(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...]) -> dict[str, Any]:
+def as_json(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> dict[str, Any]:
     """Rows, exponents and closed forms as plain JSON values."""
     variants = dict.fromkeys(r.variant for r in rows if r.variant)
     return {
+        "settings": describe(norm, hidden, mu),
         "rows": [asdict(row) for row in rows],
         "exponents": [asdict(e) for e in exponents(rows)],
         "closed_forms": {variant: str(closed_form(norm, variant, hidden)) for variant in variants},
@@ -69,9 +78,10 @@ def as_csv(rows: Sequence[CountRow]) -> str:
     return out.getvalue()
 
 
-def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...]) -> str:
+def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> str:
     """A booktabs table, and the closed forms as equations."""
     lines = [
+        f"% nonzero parameters (exact counts); {describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}",
         r"\begin{tabular}{llrrrrr}",
         r"\toprule",
         r"network & variant & $N$ & $D$ & depth & parameters & closed form \\",
@@ -86,9 +96,10 @@ def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...]) -> st
     return "\n".join(lines) + "\n"
 
 
-def as_table(rows: Sequence[CountRow]) -> Table:
+def as_table(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> Table:
     """A table for the terminal; a measured count that differs from the closed form is marked."""
-    table = Table(title="Nonzero parameters (exact counts)", title_justify="left")
+    title = f"Nonzero parameters (exact counts; dense: all entries)\n{describe(norm, hidden, mu)}"
+    table = Table(title=title, title_justify="left")
     for column in ("network", "variant"):
         table.add_column(column)
     for column in ("N", "D", "m", "depth", "measured", "closed form", "dense"):
@@ -114,17 +125,19 @@ def as_table(rows: Sequence[CountRow]) -> Table:
     return table
 
 
-def as_figure(rows: Sequence[CountRow]) -> Figure:
-    """Parameters against N at the largest D (or against D if there is one N only), on log-log axes."""
+def as_figure(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> Figure:
+    """Parameters beyond f_clean's against N at the largest D (or against D if there is one N only), on log-log axes."""
     by_points = len({r.points for r in rows}) >= 2
     field, fixed = ("points", "dimension") if by_points else ("dimension", "points")
     limit = max(getattr(r, fixed) for r in rows)
     slopes = {(e.network, e.variant, e.variable): e.exponent for e in exponents(rows)}
+    clean = {(r.points, r.dimension): r.measured for r in rows if r.network == "f_clean"}
     curves: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
-    for network, variant in dict.fromkeys((r.network, r.variant) for r in rows):
+    for network, variant in dict.fromkeys((r.network, r.variant) for r in rows if r.network != "f_clean"):
         own = [r for r in rows if (r.network, r.variant) == (network, variant) and getattr(r, fixed) == limit]
         slope = slopes.get((network, variant, "N" if by_points else "D"))
-        label = f"{network} {variant}".strip() + (f", beyond f_clean: slope {slope:.3f}" if slope is not None else "")
-        curves[label] = ([getattr(r, field) for r in own], [r.measured for r in own])
+        label = f"{network}, {variant}" + (f": slope {slope:.3f}" if slope is not None else "")
+        curves[label] = ([getattr(r, field) for r in own], [r.measured - clean[r.points, r.dimension] for r in own])
     xlabel = f"training points N (D = {limit})" if by_points else f"dimension D (N = {limit})"
-    return count_figure(curves, xlabel)
+    title = f"{describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}"
+    return count_figure(curves, xlabel, title)

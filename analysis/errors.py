@@ -11,6 +11,7 @@ from constructions import Ball, ReLUNetwork, interval_bounds
 from training import is_error, margin, pgd, project
 
 from .measured import Measured
+from .reading import read_labelled, read_network
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,10 @@ class RobustError:
 
 
 def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> Measured:
-    """The share of points with margin <= 0, in float64."""
-    wrong = is_error(network(points.double()), labels)
+    """The share of points with margin <= 0, in float64. Raises ValueError for labels or shapes that do not fit."""
+    network = read_network(network)
+    points, labels = read_labelled(network, points, labels)
+    wrong = is_error(network(points), labels)
     return Measured.share(int(wrong.sum()), len(labels))
 
 
@@ -51,16 +54,18 @@ def robust_error(
     proved: which points are certified robust (bool, shape (N,)); the upper bound counts the others. starts: further
     candidate points, one a row of `points` (adversarial examples of another network), tried as they are. A counterexample
     counts only if it lies in the ball and the rigorous enclosure of its margin is <= 0. progress is called once an
-    attack step. Raises RuntimeError if a point proved robust is refuted: one of the two is then wrong.
+    attack step. Raises ValueError for labels or shapes that do not fit, and RuntimeError if a point proved robust is
+    refuted: one of the two is then wrong.
     """
+    network = read_network(network)
+    exact_points, labels = read_labelled(network, points, labels)
     generator = torch.Generator().manual_seed(seed)
-    fast = points.float()
+    fast = exact_points.float()
 
     def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return -margin(outputs, target)
 
     found = pgd(network, fast, labels, ball, objective, steps=steps, restarts=restarts, generator=generator, progress=progress)
-    exact_points = points.double()
     adversarial = project(found.double(), exact_points, ball)
     value = margin(network(adversarial), labels)
     for start in (exact_points, *starts):

@@ -12,6 +12,8 @@ import torch
 from constructions import Ball, ReLUNetwork
 from training import classification_loss, project
 
+from .measured import Kind
+
 
 @dataclass(frozen=True)
 class FlatnessProfile:
@@ -23,6 +25,7 @@ class FlatnessProfile:
     radii: list[float]
     gradient: list[float]
     change: list[float]
+    kind: Kind = "empirical lower bound"
 
 
 def flatness_profile(

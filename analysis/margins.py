@@ -8,6 +8,8 @@ import torch
 
 from constructions import Ball, ReLUNetwork
 
+from .reading import read_labelled, read_network
+
 CHUNK = 128
 """Points bounded at once; memory grows with CHUNK times the product of the two widest layers."""
 
@@ -21,14 +23,17 @@ def certified_margins(network: ReLUNetwork, points: torch.Tensor, labels: torch.
     point of the ball gets the label; a bound <= 0 proves nothing. Every hidden unit's pre-activation is bounded by
     linear functions of the input, substituted back layer by layer, with an a-priori bound of the rounding errors
     subtracted. Cost: O(N w^3 depth) for width w, so it is meant for small dense networks.
-    Source: Zhang et al. 2018 (CROWN), Theorem 3.2. Raises ValueError if a layer is too large to be dense.
+    Source: Zhang et al. 2018 (CROWN), Theorem 3.2. Raises ValueError if a layer is too large to be dense,
+    and for labels or shapes that do not fit.
 
     >>> from constructions import affine
     >>> net = affine([[1.0, -1.0]])
     >>> certified_margins(net, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)).numpy().round(9)
     array([0.25])
     """
-    points, weights, biases = points.double(), [], []
+    network = read_network(network)
+    points, labels = read_labelled(network, points, labels)
+    weights, biases = [], []
     for layer in network.layers:
         weights.append(layer.weight.to_dense())
         biases.append(layer.bias.to_dense()[:, 0])

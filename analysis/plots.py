@@ -131,7 +131,7 @@ def agreement_figure(table: Mapping[str, Measured]) -> Figure:
     return figure
 
 
-def count_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str) -> Figure:
+def count_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, title: str) -> Figure:
     """Parameters against N or D on log-log axes; the label of a curve states its fitted exponent."""
     figure, (axes,) = new_figure(7.2, 4.2)
     palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555"]
@@ -140,7 +140,8 @@ def count_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], 
         style = {"color": palette[k % 7], "marker": markers[k % 7], "linestyle": "--" if label.startswith("f_adv") else "-"}
         axes.loglog(x, y, label=label, markersize=4, **style)
     axes.set_xlabel(xlabel)
-    axes.set_ylabel("nonzero parameters (measured)")
+    axes.set_ylabel("parameters beyond f_clean's (measured)")
+    axes.set_title(title, fontsize=9)
     axes.legend(fontsize=8.5, frameon=False)
     return figure
 
@@ -177,14 +178,14 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
     for a, b, weight in graph.edges(data="weight"):
         (x0, y0), (x1, y1) = place[a], place[b]
         strength = 0.5 + 1.8 * abs(weight) / largest
-        axes.plot([x0, x1], [y0, y1], color="#0072B2" if weight > 0 else "#D55E00", linewidth=strength, alpha=0.6, zorder=1)
+        axes.plot([x0, x1], [y0, y1], color="#B2182B" if weight > 0 else "#2166AC", linewidth=strength, alpha=0.6, zorder=1)
     xs, ys = zip(*place.values(), strict=True)
     axes.scatter(xs, ys, s=42, color="white", edgecolors="#333333", zorder=2)
     last = len(network.layers)
     axes.set_xticks(range(last + 1), ["input", *[str(i) for i in range(1, last)], "output"])
     axes.set_yticks([])
     axes.grid(visible=False)
-    axes.set_title("units; blue: weight > 0, orange: < 0", fontsize=10)
+    axes.set_title("units; red: weight > 0, blue: < 0", fontsize=10)
 
 
 def _draw_function(network: ReLUNetwork, axes: Axes, figure: Figure) -> None:
@@ -205,7 +206,8 @@ def _draw_function(network: ReLUNetwork, axes: Axes, figure: Figure) -> None:
     if float(values.min()) < 0 < float(values.max()):
         axes.contour(line.numpy(), line.numpy(), values, levels=[0.0], colors="#222222", linewidths=1.1)
     axes.grid(visible=False)
+    axes.locator_params(nbins=5)
     axes.set_xlabel("x1")
     axes.set_ylabel("x2")
-    axes.set_title("value (first output); line: 0", fontsize=10)
+    axes.set_title("value" + (" of the first output" if network.outputs > 1 else "") + "; line: 0", fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.85)

@@ -7,7 +7,7 @@ from .geometry import Ball, Separation, distance, lean_indicator, separation, so
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
-from .memorization import VARIANTS, f_adv, f_S, predictions
+from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import Affine, ReLUNetwork, Size
 from .storage import load
 
@@ -42,6 +42,7 @@ __all__ = [
     "explain",
     "f_S",
     "f_adv",
+    "fingerprint",
     "fitted_exponent",
     "gate",
     "implements",

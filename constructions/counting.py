@@ -28,7 +28,8 @@ ENTRIES_BUILT = 2 * 10**7
 class CountRow:
     """One line of a parameter report. `measured` counts nonzero entries; `closed_form` evaluates the derived formula.
 
-    built: whether the count was taken from a network with actual entries (else from one with sizes only).
+    m: depth of the squaring networks, 0 where the form has none. built: whether the count was taken from a network with
+    actual entries (else from one with sizes only).
     """
 
     network: str
@@ -147,7 +148,9 @@ def count_table(
     least = least_dimension(hidden)
     for n, d in grid:
         if n < 1 or d < least:
-            raise ValueError(f"points must be >= 1 and dimensions >= {least} for {len(hidden)} hidden layers, got N={n}, D={d}")
+            raise ValueError(
+                f"points must be >= 1, and dimensions >= {least}, from where the closed forms hold, got N={n}, D={d}"
+            )
     if not 0 < mu <= 1:
         raise ValueError(f"mu must lie in (0, 1], got {mu}")
     p = read_norm(norm)
@@ -173,6 +176,7 @@ def count_table(
         )
         for variant in variants:
             expression = closed_form(p, variant, hidden)
+            used = m if p == 2 or variant == "paper" else 0
             for network, count in (("f_adv", math.ceil(mu * n)), ("f_S", n)):
                 built = n * d <= ENTRIES_BUILT
                 size = _measure(network, p, variant, n, count, d, m, hidden, seed) if built else None
@@ -184,7 +188,7 @@ def count_table(
                     variant,
                     n,
                     d,
-                    m,
+                    used,
                     size.depth,
                     size.parameters,
                     value,

@@ -373,6 +373,8 @@ def thresholds(ball: Ball, separated: float, error: Fraction, doubt: Fraction = 
     Thresholds(inner=0.1250152587890625, outer=0.3750152587890625)
     """
     power = 1 if ball.p == math.inf else 2
+    if ball.radius > 2.0**20:
+        raise ValueError(f"radius must be at most 2^20 for indicators of balls, got {ball.radius:g}")
     radius = Fraction(ball.radius)
     separated = min(separated, 2.0**10 * max(1.0, ball.radius)) if math.isfinite(separated) else separated
     reach = 2 * max(radius, Fraction(1, 2**10)) if math.isinf(separated) else None

@@ -86,6 +86,9 @@ class Matrix(ABC):
         rows, columns = self.shape
         return f"{type(self).__name__}[{rows} x {columns}]"
 
+    def __repr__(self) -> str:  # entries may be millions
+        return str(self)
+
 
 @dataclass(frozen=True)
 class Identity(Matrix):
@@ -164,7 +167,7 @@ class Constant(Matrix):
         return Constant(self.rows, self.columns, abs(self.value))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dense(Matrix):
     """All entries kept: a float64 copy of a tensor of shape (m, n); `copy=False` takes a tensor over that nobody changes.
 
@@ -209,7 +212,7 @@ class Dense(Matrix):
         return Dense(self.entries.abs())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sparse(Matrix):
     """Entries kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`); no position twice, no stored zero.
 
@@ -268,7 +271,7 @@ class Sparse(Matrix):
         return Sparse(self.size, self.rows, self.columns, self.values.abs())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Kron(Matrix):
     """The Kronecker product left (x) right. `Kron(Identity(n), A)` is n copies of A side by side.
 
@@ -317,7 +320,7 @@ class Kron(Matrix):
         return Kron(self.left.absolute(), self.right.absolute())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Block(Matrix):
     """A grid of matrices: `grid[i][j]` maps the j-th part of the input to the i-th part of the output.
 

@@ -6,6 +6,7 @@ B_p(x_i, radius) around each of them.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -118,7 +119,8 @@ def f_adv(
     """f_S restricted to S_small, the centres whose margin under `clean` is at most the radius (mu N of them).
 
     margins: (N,) signed l_p distances from each centre to clean's decision boundary, negative where clean errs; lower
-    bounds are sound (more points are memorized, never fewer). If they are right, every centre gets its label on its whole
+    bounds are sound (more points are memorized, never fewer): from `analysis.certified_margins`, for example, infinity
+    where it is positive and -1 elsewhere. If they are right, every centre gets its label on its whole
     ball: those in S_small as by f_S, the others from clean, because the separation is taken between S_small and *all*
     centres, so that no memorized shell of another class reaches their balls. (The paper's S_small is margin < radius; a
     ball that touches the boundary holds a tie, which counts as an error.)
@@ -236,9 +238,22 @@ def _memorize(
     network = assemble(clean, centres, p, cut, variant, m, bound, targets, members).restrict(UNIT)
     facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}
     facts["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
+    facts["norm"], facts["data"] = "inf" if p == math.inf else "2", fingerprint(centres.entries, labels)
     if p == 2 or variant == "paper":
         facts["m"] = m
     return record(network, separation=separated, separation_assumed=assumed, **facts)
+
+
+def fingerprint(points: Any, labels: Any) -> str:
+    """A hash of points (N, D), as float64, and integer labels (N,): which data a network memorizes (in its provenance).
+
+    >>> fingerprint([[0.5]], [1]) == fingerprint(torch.tensor([[0.5]]), [1]) != fingerprint([[0.5]], [-1])
+    True
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(np.ascontiguousarray(read_points(points, "points", None).entries.numpy()).data)
+    digest.update(np.ascontiguousarray(np.asarray(labels).reshape(-1).astype(np.int64)).data)
+    return digest.hexdigest()
 
 
 def _targets(index: torch.Tensor, labels: np.ndarray, outputs: int) -> Dense:

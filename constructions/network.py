@@ -82,7 +82,7 @@ class Size:
     stored: Count
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReLUNetwork:
     """The function A_L o relu o A_(L-1) o ... o relu o A_1 given by affine layers A_1, ..., A_L.
 
@@ -113,7 +113,7 @@ class ReLUNetwork:
         return cls(tuple(built), domain)
 
     @classmethod
-    def from_module(cls, module: nn.Module) -> ReLUNetwork:
+    def from_module(cls, module: nn.Module | ReLUNetwork) -> ReLUNetwork:
         """The network of an `nn.Linear` or an `nn.Sequential` of Linear and ReLU layers; weights are taken exactly.
 
         Leading `nn.Flatten` and any `nn.Identity` are passed over; Linear layers without ReLU between are multiplied in
@@ -193,10 +193,7 @@ class ReLUNetwork:
     def _forward(self, x: Array) -> Array:
         for layer in self.layers[:-1]:
             x = layer.apply(x)
-            if not isinstance(x, torch.Tensor):
-                x = x * (x > 0)
-            else:  # in place where no gradient needs the pre-activations: memory traffic is the cost here
-                x = torch.relu(x) if x.requires_grad else torch.relu_(x)
+            x = _relu(x)
         return self.layers[-1].apply(x)
 
     def chunk(self, itemsize: int) -> int:
@@ -259,8 +256,8 @@ class ReLUNetwork:
         """An `nn.Module` that computes the same function on inputs of shape (batch, inputs).
 
         structured: this network itself, behind a module's interface; nothing is expanded. sparse: one sparse tensor
-        a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU` (trainable, exportable).
-        Raises ValueError if a dense layer would exceed `constructions.matrix.ENTRY_LIMIT` entries.
+        a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU` (trainable, exportable). The last two
+        do not check `domain`. Raises ValueError if a dense layer would exceed `constructions.matrix.ENTRY_LIMIT` entries.
         """
         if form == "structured":
             return _Structured(self)
@@ -288,7 +285,7 @@ class ReLUNetwork:
                 graph.add_edge((depth - 1, j), (depth, i), weight=value)
         return graph
 
-    def piecewise(self, limit: int = 200) -> list[sympy.Expr]:
+    def piecewise(self, limit: int = 100) -> list[sympy.Expr]:
         """Each output as a SymPy expression in x (one input) or x1, x2, ...; weights are exact rationals.
 
         With one input the result is a `sympy.Piecewise` over the exact breakpoints (in `domain`, else all of R); with
@@ -319,14 +316,21 @@ class ReLUNetwork:
         """The same network, stated on another domain."""
         return replace(self, domain=domain)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # what a notebook shows
-        printer.text(str(self))
+    def __repr__(self) -> str:  # weights may be millions
+        return str(self)
 
     def __str__(self) -> str:
         s = self.size
         what = self.provenance.title if self.provenance else "ReLU network"
         counts = f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters ({s.dense_parameters} dense)"
         return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}"
+
+
+def _relu(x: Array) -> Array:
+    if not isinstance(x, torch.Tensor):
+        return x * (x > 0)
+    # in place where no gradient needs the pre-activations: memory traffic is what evaluation costs
+    return torch.relu(x) if x.requires_grad else torch.relu_(x)
 
 
 def _after(outer: Affine, inner: Affine) -> Affine:
@@ -373,7 +377,8 @@ class _SparseLinear(nn.Module):
         self.register_buffer("bias", layer.bias.to_dense()[:, 0].to(dtype))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.sparse.mm(self.weight, x.T).T + self.bias
+        flat = x.reshape(-1, x.shape[-1])
+        return torch.sparse.mm(self.weight, flat.T).T.reshape(*x.shape[:-1], -1) + self.bias
 
 
 def _rational(value: float) -> sympy.Rational:

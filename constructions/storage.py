@@ -36,6 +36,7 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
         temporary = Path(folder) / "network.safetensors"
         separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
         save_file(separate, temporary, metadata={"cgro": json.dumps(header)})
+        temporary.chmod(0o644)
         os.replace(temporary, path)
 
 
@@ -88,15 +89,20 @@ def _load_npz(path: Path) -> ReLUNetwork:
         raise ValueError(f"{path} is not a readable .npz file of layers: {error}") from error
     if count < 1:
         raise ValueError(f"{path} holds no layer: expected n_layers, W0, b0, W1, b1, ...")
+    if f"W{count}" in arrays:
+        raise ValueError(f"{path} announces {count} layers but holds W{count} too")
     layers = []
     for i in range(count):
         if f"W{i}" not in arrays:
             raise ValueError(f"{path} has no array W{i} although it announces {count} layers")
-        weight = np.asarray(arrays[f"W{i}"], dtype=np.float64)
-        if weight.ndim != 2:
-            raise ValueError(f"{path}: W{i} must have two axes, got shape {weight.shape}")
+        weight = arrays[f"W{i}"]
+        if weight.ndim != 2 or np.iscomplexobj(weight):
+            raise ValueError(f"{path}: W{i} must be real with two axes, got {weight.dtype} of shape {weight.shape}")
         layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight))).astype(np.float64)))
-    return ReLUNetwork.from_layers(layers)
+    try:
+        return ReLUNetwork.from_layers(layers)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} does not describe a network: {error}") from error
 
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

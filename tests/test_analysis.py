@@ -86,18 +86,18 @@ def test_guarantee_refuses_what_does_not_fit():
     ball = Ball("inf", 0.1)
     network = f_S(affine(torch.zeros(1, 3)), points, labels, ball)
     with pytest.raises(ValueError, match="built by f_S"):
-        memorization_guarantee(squaring(2), points, labels, ball)
+        memorization_guarantee(squaring(2), points[:, :1], labels, ball)
     with pytest.raises(ValueError, match="memorizes 12 points"):
         memorization_guarantee(network, points[:5], labels[:5], ball)
     with pytest.raises(ValueError, match="inner threshold"):
         memorization_guarantee(network, points, labels, Ball("inf", 0.11))
     flipped = labels.clone()
     flipped[4] *= -1
-    with pytest.raises(ValueError, match="label of point 4"):
+    with pytest.raises(ValueError, match="other points or labels"):
         memorization_guarantee(network, points, flipped, ball)
     moved = points.clone()
     moved[3] = torch.tensor([0.3, 0.3, 0.3])
-    with pytest.raises(ValueError, match=r"outer threshold|label of point 3"):
+    with pytest.raises(ValueError, match=r"outer threshold|other points or labels"):
         memorization_guarantee(network, moved, labels, ball)
 
 
@@ -172,7 +172,7 @@ def test_agreement_table_of_f_s_with_itself_and_with_f_clean():
     with_clean = agreement_table(clean, network, points, test_points, points, ball, outer)
     assert with_clean["outside"].value == 1.0
     right = (predictions(clean(points)) == labels).double().mean()
-    assert with_clean["attacked training points"].value == pytest.approx(float(right))
+    assert with_clean["training points, attacked"].value == pytest.approx(float(right))
 
 
 def test_outer_radius_is_a_distance_for_both_norms():
@@ -254,3 +254,29 @@ def test_replacing_provenance_thresholds_is_noticed():
     with pytest.raises(ValueError, match="outer threshold"):
         memorization_guarantee(forged, points, labels, ball)
     assert math.isfinite(memorization_guarantee(network, points, labels, ball).outer)
+
+
+def test_guarantee_refuses_points_nearby_and_balls_of_another_norm():
+    points, labels = toy()
+    network = f_S(affine(torch.ones(1, 3)), points, labels, Ball("inf", 0.1))
+    with pytest.raises(ValueError, match="other points or labels"):
+        memorization_guarantee(network, points + 2**-6, labels, Ball("inf", 0.1))  # within the indicators' reach
+    with pytest.raises(ValueError, match="built for l_inf balls, got an l_2 ball"):
+        memorization_guarantee(network, points, labels, Ball(2, 0.1))
+
+
+@pytest.mark.parametrize(
+    "function", [clean_error, lambda *a: robust_error(*a, Ball(2, 0.1)), lambda *a: certified_margins(*a, Ball(2, 0.1))]
+)
+def test_labels_shapes_and_types_are_checked(function):
+    network = affine([[1.0, 1.0]], [-1.0])
+    with pytest.raises(ValueError, match="labels must be -1 or \\+1 .* got 0 at index 1"):
+        function(network, torch.rand(3, 2), torch.tensor([1, 0, 1]))
+    with pytest.raises(ValueError, match=r"labels must have shape \(3,\)"):
+        function(network, torch.rand(3, 2), torch.tensor([1]))
+    with pytest.raises(ValueError, match=r"points must have shape \(N, 2\)"):
+        function(network, torch.rand(3, 4), torch.tensor([1, 1, 1]))
+    with pytest.raises(TypeError, match="network must be"):
+        function(lambda x: x, torch.rand(3, 2), torch.tensor([1, 1, 1]))
+    module = torch.nn.Linear(2, 1)
+    function(module, np.random.default_rng(0).random((3, 2)), np.array([1, -1, 1]))

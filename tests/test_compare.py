@@ -18,6 +18,7 @@ import analysis.comparison
 from analysis import CompareSettings, compare, write_report
 from analysis.cli import main
 from analysis.comparison import DEFAULT_RADIUS, stages
+from analysis.report import summary
 from constructions import load, squaring
 from training import TASKS
 
@@ -120,6 +121,16 @@ def test_page_in_a_browser_has_all_figures_and_no_error(quick, tmp_path):
     assert "CONSOLE" not in result.stderr
 
 
+def test_the_summary_says_only_what_the_numbers_show(quick):
+    (task,) = quick[0].tasks
+    assert "by construction" in summary(task)
+    models = {name: replace(model, errors=dict(model.errors)) for name, model in task.models.items()}
+    models["f_S"].errors["robust test"] = models["f_S"].errors["clean test"]
+    tame = summary(replace(task, models=models))
+    assert "by construction" not in tame
+    assert "the same pattern" not in tame
+
+
 def test_comparison_is_reproducible(quick):
     settings = replace(QUICK, tasks=("parity",))
     again = compare(settings).to_json()
@@ -144,6 +155,11 @@ def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(monk
     monkeypatch.setattr(analysis.comparison, "train", lambda *_: pytest.fail("training started"))
     assert main(["compare", "--radius", "0.22", "--out", str(tmp_path)]) == 2
     assert "half the separation 0.4375" in capsys.readouterr().err
+    assert main(["compare", "--radius", "0", "--out", str(tmp_path / "none")]) == 2
+    assert "radius must be positive" in capsys.readouterr().err
+    assert main(["compare", "--seed", "-1", "--out", str(tmp_path / "none")]) == 2
+    assert "seed must be >= 0" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
     assert main(["compare", "--radius", "-1", "--out", str(tmp_path)]) == 2
     assert "radius must be finite and >= 0" in capsys.readouterr().err
 
@@ -158,7 +174,7 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
     assert (tmp_path / "a b" / "report.html").exists()
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
     shown = capsys.readouterr().out
-    assert "certified robust training error 0" in shown.replace("\n", " ")
+    assert "robust training error 0 (certified)" in shown.replace("\n", " ")
     assert "f_adv" in shown
 
 

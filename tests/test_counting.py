@@ -133,9 +133,9 @@ def test_count_table(monkeypatch, norm):
 
 def test_count_table_checks_its_grid():
     for points, dimensions, options, message in (
-        ([0], [8], {}, "points must be >= 1 and dimensions >= 4"),
-        ([1], [3], {}, "points must be >= 1 and dimensions >= 4"),
-        ([1], [7], {"hidden": (3, 3)}, "dimensions >= 8 for 2 hidden layers, got N=1, D=7"),
+        ([0], [8], {}, "points must be >= 1, and dimensions >= 4"),
+        ([1], [3], {}, "points must be >= 1, and dimensions >= 4"),
+        ([1], [7], {"hidden": (3, 3)}, "dimensions >= 8, .* got N=1, D=7"),
         ([1], [8], {"mu": 0.0}, r"mu must lie in \(0, 1\], got 0"),
         ([1], [8], {"mu": 1.5}, r"mu must lie in \(0, 1\], got 1.5"),
         ([1], [8], {"norm": 1}, "p must be 2 or 'inf'"),

@@ -4,13 +4,14 @@ from .attacks import pgd, project
 from .data import TASKS, Dataset, load_data
 from .loop import History, TrainingSettings, train
 from .models import mlp
-from .objectives import classification_loss, is_error, margin
+from .objectives import check_labels, classification_loss, is_error, margin
 
 __all__ = [
     "TASKS",
     "Dataset",
     "History",
     "TrainingSettings",
+    "check_labels",
     "classification_loss",
     "is_error",
     "load_data",

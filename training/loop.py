@@ -11,7 +11,7 @@ from torch import nn
 from constructions import Ball
 
 from .attacks import pgd
-from .objectives import classification_loss
+from .objectives import check_labels, classification_loss
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,17 @@ def train(
 ) -> History:
     """Train a model in place on points (N, D) in [0,1] with labels -1, +1 or 0..K-1; `progress` is called once an epoch.
 
-    Reproducible bit for bit on one CPU for a given seed and thread count. Raises ValueError for empty data or shapes
-    that do not fit, FloatingPointError if the loss becomes NaN or infinite (naming the epoch).
-    Source of adversarial training: Madry et al. 2018.
+    Reproducible bit for bit on one CPU for a given seed and thread count. Raises ValueError for empty data, shapes that
+    do not fit and labels outside the allowed set, FloatingPointError if the loss becomes NaN or infinite (naming the
+    epoch). Source of adversarial training: Madry et al. 2018.
     """
     settings = settings or TrainingSettings()
+    points, labels = torch.as_tensor(points), torch.as_tensor(labels)
     if len(points) == 0 or len(points) != len(labels):
         raise ValueError(f"points and labels must have the same positive length, got {len(points)} and {len(labels)}")
     points = points.to(next(model.parameters()).dtype)
+    with torch.no_grad():
+        check_labels(labels, len(points), model(points[:1]).shape[-1])
     generator = torch.Generator().manual_seed(settings.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     batches = -(-len(points) // settings.batch_size)

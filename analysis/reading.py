@@ -1,0 +1,27 @@
+"""Reading what users pass to the analysis: networks or modules, arrays or tensors; with clear errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from constructions import ReLUNetwork
+from training import check_labels
+
+
+def read_network(network: Any) -> ReLUNetwork:
+    """A `ReLUNetwork`, or the one of an `nn.Linear` or `nn.Sequential` of Linear and ReLU; else TypeError."""
+    if not isinstance(network, (ReLUNetwork, nn.Module)):
+        raise TypeError(f"network must be a ReLUNetwork or a module of Linear and ReLU layers, got {type(network).__name__}")
+    return ReLUNetwork.from_module(network)
+
+
+def read_labelled(network: ReLUNetwork, points: Any, labels: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points (N, D) as float64 and labels (N,) as int64, checked against the network's inputs and outputs."""
+    x, y = torch.as_tensor(points).double(), torch.as_tensor(labels)
+    if x.ndim != 2 or x.shape[1] != network.inputs or len(x) == 0:
+        raise ValueError(f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}")
+    check_labels(y, len(x), network.outputs)
+    return x, y.long()
