@@ -270,7 +270,7 @@ def test_guarantee_refuses_points_nearby_and_balls_of_another_norm():
 )
 def test_labels_shapes_and_types_are_checked(function):
     network = affine([[1.0, 1.0]], [-1.0])
-    with pytest.raises(ValueError, match="labels must be -1 or \\+1 .* got 0 at index 1"):
+    with pytest.raises(ValueError, match=r"labels must be -1 or \+1 .* got 0 at index 1"):
         function(network, torch.rand(3, 2), torch.tensor([1, 0, 1]))
     with pytest.raises(ValueError, match=r"labels must have shape \(3,\)"):
         function(network, torch.rand(3, 2), torch.tensor([1]))
