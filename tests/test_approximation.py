@@ -1,4 +1,4 @@
-"""Gadgets on one and two numbers: values by `==` on dyadic points, sup errors exactly, counts against the issue's bounds."""
+"""Gadgets on one and two numbers: values by `==` on dyadic points, sup errors exactly, counts against the stated bounds."""
 
 import itertools
 from fractions import Fraction
