@@ -241,8 +241,11 @@ def linf_distances(centres: Matrix) -> ReLUNetwork:
         c = centres.entries
         a, b = c[:, 0 : 2 * pairs : 2], c[:, 1 : 2 * pairs : 2]
         last = c[:, 2 * pairs :]
-        shifts = torch.stack([-(a + b), b - a, torch.zeros_like(a)], dim=2).flatten(1)
-        first_bias: Matrix = Dense(torch.cat([shifts, -last, last], dim=1).reshape(-1, 1), copy=False)
+        shifts = torch.zeros(count, spread.shape[0], dtype=torch.float64)  # filled in place: these are N D numbers
+        shifts[:, 0 : 3 * pairs : 3] = -(a + b)
+        shifts[:, 1 : 3 * pairs : 3] = b - a
+        shifts[:, 3 * pairs :] = torch.cat([-last, last], dim=1)
+        first_bias: Matrix = Dense(shifts.reshape(-1, 1), copy=False)
         second_bias: Matrix = Dense(torch.cat([a, torch.zeros_like(last)], dim=1).reshape(-1, 1), copy=False)
     else:  # generic numbers where a centre has them, so that the counts of later layers come out right
         one, generic = Unknown(count, 1), torch.arange(1, pairs + 1)
