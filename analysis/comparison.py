@@ -39,6 +39,7 @@ class CompareSettings:
     adversarial_epochs: int = 150
     clean_widths: tuple[int, ...] = (64, 64)
     learned_widths: tuple[int, ...] = (256, 256)
+    training_attack_steps: int = 7
     attack_steps: int = 40
     constructed_attack_steps: int = 10
     flat_points: int = 64
@@ -158,7 +159,9 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step = lamb
     clean_training = TrainingSettings(epochs=settings.clean_epochs, seed=seed)
     train(clean_module, *train_set, clean_training, announce("training f_clean"))
     learned_module = mlp([dimension, *settings.learned_widths, data.outputs], seed)
-    adversarial_training = TrainingSettings(epochs=settings.adversarial_epochs, ball=ball, seed=seed)
+    adversarial_training = TrainingSettings(
+        epochs=settings.adversarial_epochs, ball=ball, attack_steps=settings.training_attack_steps, seed=seed
+    )
     train(learned_module, *train_set, adversarial_training, announce("training adversarially"))
     clean, learned = ReLUNetwork.from_module(clean_module), ReLUNetwork.from_module(learned_module)
 
