@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from .matrix import ENTRY_LIMIT, Array, Count, Dense, Identity, Matrix, column, zeros
+from .matrix import ENTRY_LIMIT, Array, Count, Dense, Matrix, column
 
 if TYPE_CHECKING:
     from .lemma import Provenance
@@ -41,7 +41,8 @@ GRAPH_LIMIT = 10**6
 class Affine:
     """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored once).
 
-    >>> Affine(Identity(2), zeros(2, 1)).apply(torch.tensor([1.0, 2.0]))
+    >>> from constructions import Constant, Identity
+    >>> Affine(Identity(2), Constant(2, 1, 0.0)).apply(torch.tensor([1.0, 2.0]))
     tensor([1., 2.])
     """
 
@@ -113,39 +114,24 @@ class ReLUNetwork:
         return cls(tuple(built), domain)
 
     @classmethod
-    def from_module(cls, module: nn.Module | ReLUNetwork) -> ReLUNetwork:
-        """The network of an `nn.Linear` or an `nn.Sequential` of Linear and ReLU layers; weights are taken exactly.
+    def from_module(cls, module: nn.Module | ReLUNetwork, input_shape: Sequence[int] | None = None) -> ReLUNetwork:
+        """The network of one layer or an `nn.Sequential` of layers that are affine or ReLU; weights are taken exactly.
 
-        Leading `nn.Flatten` and any `nn.Identity` are passed over; Linear layers without ReLU between are multiplied in
-        float64. Raises TypeError for any other layer.
+        Affine are Linear, Conv1d, Conv2d (zero padding), AvgPool2d, AdaptiveAvgPool2d, and in eval mode BatchNorm1d and
+        BatchNorm2d; Flatten, Unflatten, Identity and Dropout in eval mode move nothing. Layers without ReLU between are
+        multiplied in float64. Inputs and outputs are flattened, row by row; convolutions become `Sparse` matrices.
+        input_shape: one input without the batch, e.g. (1, 28, 28); needed if a layer works on images.
+        Raises TypeError for any other layer and where input_shape is missing; ValueError where it does not fit, for
+        training mode, NaN, infinity, and matrices beyond `ENTRY_LIMIT`.
 
         >>> ReLUNetwork.from_module(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).size.dense_parameters
         32
         """
         if isinstance(module, ReLUNetwork):
             return module
-        flat = _flatten(module)
-        layers: list[Affine] = []
-        after_relu = True  # the next Linear starts a layer of its own
-        for layer in flat:
-            if isinstance(layer, nn.Linear):
-                weight = Dense(layer.weight)
-                rows = weight.shape[0]
-                affine = Affine(weight, zeros(rows, 1) if layer.bias is None else column(layer.bias.detach()))
-                layers.append(affine if after_relu else _after(affine, layers.pop()))
-                after_relu = False
-            elif isinstance(layer, nn.ReLU):
-                if after_relu:
-                    raise TypeError("module must alternate Linear and ReLU layers, starting with a Linear")
-                after_relu = True
-            elif not (isinstance(layer, nn.Identity) or (isinstance(layer, nn.Flatten) and not layers)):
-                raise TypeError(f"module may hold Linear, ReLU, leading Flatten and Identity only, got {type(layer).__name__}")
-        if not layers:
-            raise TypeError("module holds no Linear layer")
-        if after_relu:  # the module ends in a ReLU: read it out unchanged
-            width = layers[-1].weight.shape[0]
-            layers.append(Affine(Identity(width), zeros(width, 1)))
-        return cls(tuple(layers))
+        from .importing import read_module
+
+        return cls(read_module(module, input_shape))
 
     # -- evaluation --------------------------------------------------------------------------------------------------
 
@@ -331,16 +317,6 @@ def _relu(x: Array) -> Array:
         return x * (x > 0)
     # in place where no gradient needs the pre-activations: memory traffic is what evaluation costs
     return torch.relu(x) if x.requires_grad else torch.relu_(x)
-
-
-def _after(outer: Affine, inner: Affine) -> Affine:
-    return Affine(outer.weight @ inner.weight, outer.weight @ inner.bias + outer.bias)
-
-
-def _flatten(module: nn.Module) -> list[nn.Module]:
-    if isinstance(module, nn.Sequential):
-        return [leaf for child in module for leaf in _flatten(child)]
-    return [module]
 
 
 def _interleave(layers: Sequence[nn.Module]) -> list[nn.Module]:

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from .importing import read_onnx
 from .lemma import LEMMAS, Lemma, Provenance
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
 from .network import Affine, ReLUNetwork
@@ -41,10 +42,11 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
-    """Read a network: .safetensors written by `save`, or .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing).
+    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), or .onnx.
 
-    Weights are taken exactly (float32 is a subset of float64); code in a file is never executed. Raises
-    FileNotFoundError, or ValueError that says what is wrong with the file.
+    An ONNX graph must be a chain of affine operations and Relu; its input is flattened, row by row. Weights are taken
+    exactly (float32 is a subset of float64); code in a file is never executed. Raises FileNotFoundError, or ValueError
+    that says what is wrong with the file.
 
     >>> import tempfile
     >>> from constructions import squaring
@@ -58,8 +60,10 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         raise FileNotFoundError(f"no file {path}")
     if path.suffix == ".npz":
         return _load_npz(path)
+    if path.suffix == ".onnx":
+        return read_onnx(path)
     if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors or .npz, got {path}")
+        raise ValueError(f"path must end in .safetensors, .npz or .onnx, got {path}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
