@@ -1,4 +1,4 @@
-"""The `cgro` command: compare, count, inspect."""
+"""The `cgro` command: compare, count, inspect, regions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from constructions import VARIANTS, Ball, count_table, load
+from constructions import (
+    VARIANTS,
+    Ball,
+    LinearRegions,
+    RegionCount,
+    count_regions,
+    count_table,
+    level_set,
+    linear_regions,
+    load,
+)
 from training import TASKS
 
 from . import counts
 from .comparison import CompareSettings, Comparison, compare, prepare, stages
 from .inspection import Inspection
 from .plots import save_figure
+from .region_figures import regions_figure
+from .regions import region_bounds, regions_json
 from .report import TASK_NAMES, bounds, percent, summary, write_report, write_text
 
 
@@ -75,6 +87,18 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw units and function to .svg, .png or .pdf")
     command.add_argument("--json", action="store_true", help="print JSON instead of tables")
     command.set_defaults(run=run_inspect)
+
+    command = commands.add_parser("regions", help="linear regions over a box: exact counts, bounds and pictures")
+    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
+    command.add_argument("--box", type=float, nargs=2, default=[0.0, 1.0], metavar=("LO", "HI"), help="every input's interval")
+    command.add_argument("--pieces", action="store_true", help="also merge cells with the same affine map into linear pieces")
+    command.add_argument("--exact", action="store_true", help="keep all vertices in integers")
+    command.add_argument("--method", choices=["skeleton", "lattice", "search"], help="how to count (default: chosen for you)")
+    command.add_argument("--max-cells", type=int, metavar="N", help="stop after so many cells, with a lower bound")
+    command.add_argument("--max-seconds", type=float, metavar="S", help="stop after so many seconds, with a lower bound")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="draw cells, pieces and the zero set (1 or 2 inputs)")
+    command.add_argument("--json", action="store_true", help="print JSON instead of text")
+    command.set_defaults(run=run_regions)
     return parser
 
 
@@ -174,6 +198,37 @@ def run_inspect(options: argparse.Namespace) -> None:
         print(json.dumps(inspection.to_json()))
     else:
         output().print(inspection.renderable())
+
+
+def run_regions(options: argparse.Namespace) -> None:
+    """`cgro regions`."""
+    network, box = load(options.network), tuple(options.box)
+    if options.plot and network.inputs > 2:
+        raise ValueError(f"--plot draws networks with 1 or 2 inputs, got {network.inputs}; see constructions.on_plane")
+    with progress_bar(Console(stderr=True)) as progress:
+        bar = progress.add_task("cutting", total=None)
+        settings = {
+            "pieces": options.pieces,
+            "exact": options.exact,
+            "method": options.method or ("lattice" if options.plot else None),
+            "max_cells": options.max_cells,
+            "max_seconds": options.max_seconds,
+            "progress": lambda done, total: progress.update(bar, completed=done, total=total or None),
+        }
+        if options.plot:
+            found: RegionCount = linear_regions(network, box, **settings)
+        else:
+            found = count_regions(network, box, **settings)
+    if options.plot and isinstance(found, LinearRegions):
+        boundary = level_set(network, box) if network.inputs == 2 and network.outputs == 1 else None
+        save_figure(regions_figure(found, boundary), options.plot)
+    if options.json:
+        print(json.dumps({**regions_json(found), "box": list(box), "bounds": region_bounds(network)}, allow_nan=False))
+        return
+    out = output()
+    out.print(str(found), highlight=False, soft_wrap=True)
+    for name, value in region_bounds(network).items():
+        out.print(f"  {name}: {value:,}", highlight=False, soft_wrap=True)
 
 
 def output() -> Console:

@@ -6,9 +6,13 @@ from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .geometry import Ball, Separation, distance, lean_indicator, separation, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
+from .level_set import LevelSet, level_set
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import Affine, ReLUNetwork, Size
+from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
+from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
+from .restriction import on_plane, on_segment
 from .storage import load
 
 __all__ = [
@@ -23,9 +27,13 @@ __all__ = [
     "Identity",
     "Kron",
     "Lemma",
+    "LevelSet",
+    "LinearRegions",
     "Matrix",
     "Provenance",
     "ReLUNetwork",
+    "Region",
+    "RegionCount",
     "Separation",
     "Size",
     "Sparse",
@@ -36,6 +44,7 @@ __all__ = [
     "closed_form",
     "compose",
     "copies",
+    "count_regions",
     "count_table",
     "delay",
     "distance",
@@ -48,17 +57,26 @@ __all__ = [
     "implements",
     "interval_bounds",
     "lean_indicator",
+    "level_set",
+    "linear_regions",
     "load",
     "magnitude_bound",
     "maximum",
+    "montufar_lower",
+    "montufar_upper",
     "multiplication",
+    "on_plane",
+    "on_segment",
     "parallel",
     "parts",
+    "pattern_bound",
     "predictions",
     "separation",
+    "serra_upper",
     "soft_indicator",
     "squaring",
     "statements",
     "tooth",
     "yarotsky_multiplication",
+    "zaslavsky",
 ]

@@ -11,31 +11,35 @@ from typing import Any
 
 import numpy as np
 
-from .arrangement import UNIT_ROUNDOFF, Arrangement, ExactPoints, exact_crossing
+from .arrangement import UNIT_ROUNDOFF, Arrangement, exact_crossing
+from .exact_points import ExactPoints
 
-class Columns:
-    """A table (rows, n) to which columns are appended; memory doubles as needed."""
 
-    def __init__(self, rows: int, dtype: Any, columns: np.ndarray | None = None) -> None:
-        self.data = np.zeros((rows, 64), dtype=dtype)
-        self.n = 0
-        if columns is not None:
-            self.append(columns)
+class Table:
+    """An array that grows along its last axis (or its first, with by_rows), doubling its memory as needed."""
 
-    def append(self, columns: np.ndarray) -> None:
-        """Append columns of shape (rows, m)."""
-        m = columns.shape[-1]
-        if self.n + m > self.data.shape[1]:
-            grown = np.zeros((self.data.shape[0], max(2 * self.data.shape[1], self.n + m)), dtype=self.data.dtype)
-            grown[:, : self.n] = self.data[:, : self.n]
-            self.data = grown
-        self.data[:, self.n : self.n + m] = columns
-        self.n += m
+    def __init__(self, array: np.ndarray, by_rows: bool = False) -> None:
+        self.data, self.n = array, len(array) if by_rows else array.shape[-1]
+        self.by_rows = by_rows
+
+    def extend(self, count: int) -> np.ndarray:
+        """Make room for so many more, and return that part, to be filled in."""
+        old, n = self.n, self.n + count
+        if n > (len(self.data) if self.by_rows else self.data.shape[-1]):
+            size, kept = max(2 * old, n), self.view
+            self.data = np.empty((size, *kept.shape[1:]) if self.by_rows else (*kept.shape[:-1], size), dtype=kept.dtype)
+            self.view[:] = kept
+        self.n = n
+        return self.data[old:n] if self.by_rows else self.data[..., old:n]
+
+    def append(self, more: np.ndarray) -> None:
+        """Append an array whose other axis is the same."""
+        self.extend(len(more) if self.by_rows else more.shape[-1])[:] = more
 
     @property
     def view(self) -> np.ndarray:
-        """The table as it stands, writable."""
-        return self.data[:, : self.n]
+        """The array as it stands, writable."""
+        return self.data[: self.n] if self.by_rows else self.data[..., : self.n]
 
 
 class Faces:
@@ -43,9 +47,8 @@ class Faces:
 
     def __init__(self, lists: list[list[int]]) -> None:
         lengths = np.array([len(children) for children in lists], dtype=np.int64)
-        self.length = Columns(1, np.int64, lengths[None])
-        self.start = Columns(1, np.int64, (np.cumsum(lengths) - lengths)[None])
-        self.flat = Columns(1, np.int32, np.array([c for children in lists for c in children], dtype=np.int32)[None])
+        self.length, self.start = Table(lengths), Table(np.cumsum(lengths) - lengths)
+        self.flat = Table(np.array([c for children in lists for c in children], dtype=np.int32))
 
     @property
     def n(self) -> int:
@@ -54,34 +57,33 @@ class Faces:
 
     def children(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The children of faces one after another, and how many each has."""
-        lengths = self.length.data[0, ids]
+        lengths = self.length.data[ids]
         starts = np.cumsum(lengths) - lengths
-        index = np.repeat(self.start.data[0, ids] - starts, lengths) + np.arange(int(lengths.sum()))
-        return self.flat.data[0, index], lengths
+        index = np.repeat(self.start.data[ids] - starts, lengths) + np.arange(int(lengths.sum()))
+        return self.flat.data[index], lengths
 
     def write(self, ids: np.ndarray | None, children: np.ndarray, lengths: np.ndarray) -> None:
         """Give the faces `ids` (None: new faces) lists of the given lengths."""
         starts = self.flat.n + np.cumsum(lengths) - lengths
-        self.flat.append(children[None])
+        self.flat.append(children)
         if ids is None:
-            self.length.append(lengths[None])
-            self.start.append(starts[None])
+            self.length.append(lengths)
+            self.start.append(starts)
         else:
-            self.length.data[0, ids], self.start.data[0, ids] = lengths, starts
+            self.length.data[ids], self.start.data[ids] = lengths, starts
 
     def compact(self) -> None:
         """Drop lists that are no longer used, and order the rest by face."""
         flat, lengths = self.children(np.arange(self.n))
-        self.flat = Columns(1, np.int32, flat[None])
-        self.start = Columns(1, np.int64, (np.cumsum(lengths) - lengths)[None])
+        self.flat, self.start = Table(flat), Table(np.cumsum(lengths) - lengths)
 
 
 class Lattice:
     """The cells that the first units of an arrangement cut from its box, with all their faces.
 
     After `begin(layer)` and `cut(unit)` for all units in order, cells are the network's activation cells.
-    Columns are vertices: points (d, V), signs (units, V) in {-1, 0, 1}, radius (V,): distance to the true vertex at most;
-    spans[k]: d - k constraints of each k-face that hold on it. sides[k]: for each k-face one bit a unit of the layer, set
+    Of the vertices: points (V, d), signs (V, units) in {-1, 0, 1}, radius (V,): distance to the true vertex at most.
+    spans[k] (d-k, faces): constraints that hold on each k-face. sides[k]: for each k-face one bit a unit of the layer, set
     if the unit is positive (sides[k][0]) or negative (sides[k][1]) at a vertex of the face. With exact=True every vertex is
     also kept in integers.
     """
@@ -89,22 +91,22 @@ class Lattice:
     def __init__(self, arrangement: Arrangement, exact: bool = False) -> None:
         self.arrangement, self.exact = arrangement, exact
         d = self.d = arrangement.d
-        corners, _ = arrangement.corners()
-        count = corners.shape[1]
-        self.points = Columns(d, np.float64, corners)
-        self.radius = Columns(1, np.float64, np.zeros((1, count)))
-        self.known = Columns(1, bool, np.ones((1, count), dtype=bool))  # the float point is the vertex itself
-        self.parents = Columns(3, np.int64, np.full((3, count), -1))
-        self.signs = Columns(arrangement.units, np.int8, np.zeros((arrangement.units, count), dtype=np.int8))
+        corners, sides = arrangement.corners()
+        count = len(corners)
+        self.points, self.radius = Table(corners, by_rows=True), Table(np.zeros(count))
+        self.known = Table(np.ones(count, dtype=bool))  # the float point is the vertex itself
+        self.parents = Table(np.full((count, 3), -1), by_rows=True)
+        self.signs = Table(np.zeros((count, arrangement.units), dtype=np.int8), by_rows=True)
+        self.constraints = Table((np.arange(d) + d * sides).astype(np.int32), by_rows=True)
         self.exact_points = ExactPoints(arrangement, corners)
-        faces, spans = _cube(d)
-        self.edges = Columns(2, np.int32, np.array(faces[1], dtype=np.int32).T)
+        faces, spans = cube(d, d)
+        self.edges = Table(np.array(faces[1], dtype=np.int32).T)
         self.faces = {k: Faces(faces[k]) for k in range(2, d + 1)}
-        self.spans = {k: Columns(d - k, np.int32, np.array(spans[k], dtype=np.int32).reshape(len(spans[k]), d - k).T) for k in range(1, d + 1)}
-        self.sides: dict[int, tuple[Columns, Columns]] = {}
+        self.spans = {k: Table(np.array(spans[k], dtype=np.int32).reshape(len(spans[k]), d - k).T) for k in range(1, d + 1)}
+        self.sides: dict[int, tuple[Table, Table]] = {}
         self.rank: dict[int, np.ndarray] = {k: np.full(64, -1, dtype=np.int32) for k in range(1, d + 1)}
-        self.values = Columns(0, np.float64)
-        self.exact_values = Columns(0, bool)
+        self.values = Table(np.zeros((count, 0)), by_rows=True)
+        self.exact_values = Table(np.zeros((count, 0), dtype=bool), by_rows=True)
         self.arbitrated = 0
         self.sound = True  # no contradiction met
 
@@ -123,43 +125,146 @@ class Lattice:
     def begin(self, layer: int) -> None:
         """Evaluate a layer at all vertices, decide its signs there, and gather them for all faces."""
         a = self.arrangement
-        if layer == 0:
-            hidden, exact = self.points.view, self.known.view[0]
-        else:
-            hidden = self.values.view * (self.signs.view[a.starts[layer - 1] : a.starts[layer]] > 0)
-            exact = self.exact_values.view.all(axis=0)
-        z = a.affine(layer, hidden)
-        rows = np.zeros(z.shape, dtype=bool)
-        rows[:, exact] = a.exact_rows(layer, hidden[:, exact])
-        signs = np.sign(z).astype(np.int8)
-        open_units, open_ids = np.nonzero(~rows & (np.abs(z) <= a.bound(layer, self.radius.view[0])))
         first, last = int(a.starts[layer]), int(a.starts[layer + 1])
-        signs[open_units, open_ids] = self._arbitrate(open_ids, open_units + first)
-        self.signs.view[first:last] = signs
-        self.values, self.exact_values = Columns(len(z), np.float64, z), Columns(len(z), bool, rows)
+        z = np.empty((self.points.n, last - first))
+        rows = np.zeros(z.shape, dtype=bool)
+        signs = np.empty(z.shape, dtype=np.int8)
+        for part in a.chunks(len(z)):
+            if layer == 0:
+                hidden = self.points.view[part]
+                exact = np.repeat(self.known.view[part, None], self.d, axis=1)
+            else:
+                active = self.signs.view[part, a.starts[layer - 1] : first] > 0
+                hidden, exact = self.values.view[part] * active, self.exact_values.view[part] | ~active
+            z[part] = a.affine(layer, hidden)
+            some = exact.any(axis=1)
+            rows[part][some] = a.exact_rows(layer, hidden[some], exact[some])
+            signs[part] = np.sign(z[part])
+            ids, units = a.unclear(layer, z[part], self.radius.view[part])
+            inexact = ~rows[part][ids, units]
+            ids, units = ids[inexact], units[inexact]
+            signs[part][ids, units] = self._arbitrate(ids + part.start, units + first)
+        self.signs.view[:, first:last] = signs
+        self.values, self.exact_values = Table(z, by_rows=True), Table(rows, by_rows=True)
         for faces in self.faces.values():
             faces.compact()
         above, below = self._gather(pack(signs > 0)), self._gather(pack(signs < 0))
-        self.sides = {k: (Columns(len(above[k]), np.uint64, above[k]), Columns(len(below[k]), np.uint64, below[k])) for k in above}
+        self.sides = {k: (Table(above[k]), Table(below[k])) for k in above}
 
     def _arbitrate(self, ids: np.ndarray, units: np.ndarray) -> np.ndarray:
-        """Exact signs of units at vertices, pair by pair."""
-        self.arbitrated += len(ids)
-        return self.exact_points.signs(ids, units, self.parents.view, self.signs.view)
+        """Exact signs of units at vertices, pair by pair: zero where the forms show it, else from integers."""
+        a, out = self.arrangement, np.zeros(len(ids), dtype=np.int8)
+        open_ = np.ones(len(ids), dtype=bool)
+        for start in range(0, len(ids), 4096):
+            part = slice(start, start + 4096)
+            open_[part] = ~a.surely_zero(units[part], self.constraints.data[ids[part]], self.signs.data[ids[part]])
+        self.arbitrated += int(open_.sum())
+        out[open_] = self.exact_points.signs(ids[open_], units[open_], self.parents.view, self.signs.view)
+        return out
 
     def _gather(self, words: np.ndarray) -> dict[int, np.ndarray]:
         """Bits (w, V) of vertices, or-ed over the vertices of all faces of each dimension; lists must be compact."""
         out = {0: words, 1: words[:, self.edges.view[0]] | words[:, self.edges.view[1]]}
         for k in range(2, self.d + 1):
             faces = self.faces[k]
-            out[k] = np.bitwise_or.reduceat(out[k - 1][:, faces.flat.view[0]], faces.start.view[0], axis=1)
+            out[k] = np.bitwise_or.reduceat(out[k - 1][:, faces.flat.view], faces.start.view, axis=1)
         return out
 
     def patterns(self) -> np.ndarray:
         """Which units are on in each cell: (cells, units)."""
         for faces in self.faces.values():
             faces.compact()
-        return unpack(self._gather(pack(self.signs.view > 0))[self.d], self.arrangement.units).T
+        return unpack(self._gather(pack(self.signs.view > 0))[self.d], self.arrangement.units)
+
+    # -- what is there -------------------------------------------------------------------------------------------------
+
+    def children(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """All k-faces' (k-1)-faces: (face, child) pairs, ordered by face."""
+        if k == 1:
+            return np.repeat(np.arange(self.edges.n), 2), self.edges.view.T.ravel()
+        flat, lengths = self.faces[k].children(np.arange(self.faces[k].n))
+        return np.repeat(np.arange(len(lengths)), lengths), flat
+
+    def facets_fit(self) -> bool:
+        """Whether each facet lies between two cells, or on the box and belongs to one."""
+        _, facets = self.children(self.d)
+        number = np.bincount(facets, minlength=self.counts[self.d - 1])
+        on_box = np.arange(self.points.n) < 2 if self.d == 1 else self.spans[self.d - 1].view[0] < 2 * self.d
+        return bool((number == np.where(on_box, 1, 2)).all())
+
+    def neighbours(self) -> np.ndarray:
+        """The pairs of cells (2, m) that share a facet."""
+        owner, facets = self.children(self.d)
+        order = np.argsort(facets, kind="stable")
+        twice = np.flatnonzero(facets[order][1:] == facets[order][:-1])
+        return np.stack([owner[order[twice]], owner[order[twice + 1]]])
+
+    def corners_of_cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs (cell, vertex), ordered by cell and then vertex."""
+        owner, face = self.children(self.d)
+        for k in range(self.d - 1, 0, -1):
+            pairs = np.unique(owner * np.int64(self.counts[k]) + face)
+            owner, face = np.divmod(pairs, self.counts[k])
+            below, child = self.children(k)
+            lengths = np.bincount(below, minlength=self.counts[k])
+            starts = np.cumsum(lengths) - lengths
+            index = np.repeat(starts[face] - (np.cumsum(lengths[face]) - lengths[face]), lengths[face])
+            owner, face = np.repeat(owner, lengths[face]), child[index + np.arange(len(index))]
+        pairs = np.unique(owner * np.int64(self.points.n) + face)
+        return np.divmod(pairs, self.points.n)
+
+    def simplices(self) -> tuple[np.ndarray, np.ndarray]:
+        """A triangulation of every cell: owners (s,) and vertices (s, d+1).
+
+        Pulling: a face is the cone over those of its facets that do not contain its vertex of smallest number.
+        """
+        lowest = {0: np.arange(self.points.n)}
+        lists = {}
+        for k in range(1, self.d + 1):
+            owner, child = self.children(k)
+            lengths = np.bincount(owner, minlength=self.counts[k])
+            lists[k] = (child, np.cumsum(lengths) - lengths, lengths)
+            lowest[k] = np.minimum.reduceat(lowest[k - 1][child], lists[k][1])
+        owner = face = np.arange(self.cells)
+        chain: list[np.ndarray] = []
+        for k in range(self.d, 0, -1):
+            child, starts, lengths = lists[k]
+            apex, many = lowest[k][face], lengths[face]
+            index = np.repeat(starts[face] - (np.cumsum(many) - many), many)
+            below = child[index + np.arange(len(index))]
+            apexes = np.repeat(apex, many)
+            keep = lowest[k - 1][below] != apexes
+            owner, chain = np.repeat(owner, many)[keep], [np.repeat(c, many)[keep] for c in chain] + [apexes[keep]]
+            face = below[keep]
+        return owner, np.stack([*chain, face], axis=1)
+
+    def cycles(self, ids: np.ndarray) -> list[np.ndarray]:
+        """The vertices of 2-faces, each in cyclic order."""
+        flat, lengths = self.faces[2].children(ids)
+        pairs = self.edges.view[:, flat].T.tolist()
+        out, start = [], 0
+        for length in lengths.tolist():
+            links: dict[int, list[int]] = {}
+            for u, w in pairs[start : start + length]:
+                links.setdefault(u, []).append(w)
+                links.setdefault(w, []).append(u)
+            start += length
+            cycle = [min(links)]
+            before, here = -1, cycle[0]
+            while len(cycle) < length:
+                one, two = links[here]
+                before, here = here, two if one == before else one
+                cycle.append(here)
+            out.append(np.array(cycle))
+        return out
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the tables take."""
+        tables = [self.points, self.radius, self.parents, self.signs, self.values, self.exact_values, self.edges]
+        tables += [*self.spans.values(), *(t for pair in self.sides.values() for t in pair)]
+        tables += [t for f in self.faces.values() for t in (f.length, f.start, f.flat)]
+        return sum(t.data.nbytes for t in tables)
 
     # -- cutting -------------------------------------------------------------------------------------------------------
 
@@ -183,9 +288,9 @@ class Lattice:
                 self.rank[k] = np.full(2 * counts[k], -1, dtype=np.int32)
             self.rank[k][chosen[k]] = np.arange(len(chosen[k]), dtype=np.int32)
         first_section = {k: counts[k - 1] + (len(chosen[k - 1]) if k > 1 else 0) for k in chosen}
-        s = self.signs.data[unit, : counts[0]]
-        degenerate = bool((s == 0).any())
-        self._cut_edges(unit, chosen[1], s)
+        above, below = (table.view[word] for table in self.sides[0])
+        degenerate = bool((((above | below) & probe) == 0).any())
+        self._cut_edges(unit, chosen[1])
         for k in range(2, d + 1):
             f, faces = chosen[k], self.faces[k]
             g, lengths = faces.children(f)
@@ -198,7 +303,7 @@ class Lattice:
             # the new faces' own boundary: sections of split facets, and facets of the others on which the unit vanishes
             rim, on_rim = first_section[k - 1] + rank, split
             if degenerate:
-                touching = self._touching(k - 1, g, ~(split | minus), word, probe, s)
+                touching = self._touching(k - 1, g, ~(split | minus), word, probe)
                 rim, on_rim = np.where(split, rim, touching), split | (touching >= 0)
             rim_lengths = np.bincount(owner[on_rim], minlength=len(f))
             self._new_faces(k - 1, rim[on_rim], rim_lengths)
@@ -209,12 +314,13 @@ class Lattice:
         for k in chosen:
             self.rank[k][chosen[k]] = -1
 
-    def _cut_edges(self, unit: int, cut: np.ndarray, s: np.ndarray) -> None:
+    def _cut_edges(self, unit: int, cut: np.ndarray) -> None:
         """Put a new vertex on each cut edge; the edge keeps its positive part, the negative part is appended."""
         u, w = self.edges.data[:, cut]
         new = self.points.n + np.arange(len(cut))
+        positive = self.signs.data[u, unit] > 0
+        up, down = np.where(positive, u, w), np.where(positive, w, u)
         self._add(u, w, unit, self.spans[1].data[:, cut])
-        up, down = np.where(s[u] > 0, u, w), np.where(s[u] > 0, w, u)
         self.edges.data[:, cut] = up, new
         self.edges.append(np.stack([down, new]))
         for at_vertices, at_edges in zip(self.sides[0], self.sides[1], strict=True):
@@ -253,15 +359,14 @@ class Lattice:
             else:
                 own.data[:, ids] = bits
 
-    def _touching(self, k: int, g: np.ndarray, plus: np.ndarray, word: int, probe: np.uint64, s: np.ndarray) -> np.ndarray:
+    def _touching(self, k: int, g: np.ndarray, plus: np.ndarray, word: int, probe: np.uint64) -> np.ndarray:
         """Of k-faces g on the positive side, the facet on which the unit vanishes; -1 where there is none."""
         out = np.full(len(g), -1, dtype=np.int64)
         where = np.flatnonzero(plus)
         if k == 1:
-            a, b = self.edges.data[:, g[where]]
-            out[where] = np.where(s[a] == 0, a, np.where(s[b] == 0, b, -1))
-            return out
-        h, lengths = self.faces[k].children(g[where])
+            h, lengths = self.edges.data[:, g[where]].T.ravel(), np.full(len(where), 2)
+        else:
+            h, lengths = self.faces[k].children(g[where])
         above, below = self.sides[k - 1]
         zero = ((above.data[word, h] | below.data[word, h]) & probe) == 0
         out[np.repeat(where, lengths)[zero]] = h[zero]
@@ -273,72 +378,88 @@ class Lattice:
         layer = int(a.layer_of[unit])
         first, last = int(a.starts[layer]), int(a.starts[layer + 1])
         m = len(u)
-        constraints = _with(spans, 2 * self.d + unit)
-        su, sw = self.signs.data[:last, u], self.signs.data[:last, w]
-        signs = np.sign(su + sw)  # the sign on the edge, of all units that do not change sign there
         ids = np.arange(self.points.n, self.points.n + m)
-        self.parents.append(np.stack([u, w, np.full(m, unit)]))
-        zu, zw = self.values.data[unit - first, u], self.values.data[unit - first, w]
-        points = self.points.data[:, u] + (zu / (zu - zw)) * (self.points.data[:, w] - self.points.data[:, u])
+        su, sw = self.signs.data[u], self.signs.data[w]
+        signs = np.sign(su + sw)  # the sign on the edge, of all units that do not change sign there
+        self.parents.append(np.stack([u, w, np.full(m, unit)], axis=1))
+        zu, zw = self.values.data[u, unit - first], self.values.data[w, unit - first]
+        points, ends = self.points.data[u], self.points.data[w]
+        exact = self.known.data[u] & self.known.data[w]
+        exact &= self.exact_values.data[u, unit - first] & self.exact_values.data[w, unit - first]
         radius, known = np.zeros(m), np.zeros(m, dtype=bool)
+        constraints = _with(spans, 2 * self.d + unit).T
         if self.exact:
             self._replace(np.arange(m), ids, points, radius, known)
         else:
-            exact = self.known.data[0, u] & self.known.data[0, w]
-            exact &= self.exact_values.data[unit - first, u] & self.exact_values.data[unit - first, w]
             if exact.any():
                 e = np.flatnonzero(exact)
-                crossing, fine = exact_crossing(self.points.data[:, u[e]], self.points.data[:, w[e]], zu[e], zw[e])
-                points[:, e[fine]] = crossing[:, fine]
+                crossing, fine = exact_crossing(points[e], ends[e], zu[e], zw[e])
+                points[e[fine]] = crossing[fine]
                 known[e[fine]] = True
             rest = np.flatnonzero(~known)
-            points[:, rest], radius[rest] = a.locate(points[:, rest], constraints[:, rest], signs[:, rest])
+            start = points[rest] + (zu / (zu - zw))[rest, None] * (ends[rest] - points[rest])
+            points[rest], radius[rest] = a.locate(start, constraints[rest], signs[rest])
             lost = np.flatnonzero(~np.isfinite(radius))
             self._replace(lost, ids[lost], points, radius, known)
         stack = a.prefix(layer, points, signs)
         z = stack[layer]
-        rows = np.zeros(z.shape, dtype=bool)
-        if known.any():
-            hidden, fine = points[:, known], np.ones(int(known.sum()), dtype=bool)
-            for j in range(layer + 1):
-                sure = a.exact_rows(j, hidden) & fine
-                fine = sure.all(axis=0)
-                hidden = stack[j][:, known] * (signs[a.starts[j] : a.starts[j + 1], known] > 0)
-            rows[:, known] = sure
-        clear = rows | (np.abs(z) > a.bound(layer, radius))
+        rows = self._exact_rows(layer, points, known, stack, signs)
+        open_ids, open_units = a.unclear(layer, z, radius)
+        inexact = ~rows[open_ids, open_units]
+        open_ids, open_units = open_ids[inexact], open_units[inexact]
         found = np.sign(z).astype(np.int8)
-        change = su[first:] * sw[first:] == -1
-        change[: unit - first + 1] = False
-        if (clear & ~change & (found != signs[first:])).any():
+        change = su[:, first:last] * sw[:, first:last] == -1
+        change[:, : unit - first + 1] = False
+        inherited = signs[:, first:last]
+        found[open_ids, open_units] = inherited[open_ids, open_units]
+        if (~change & (found != inherited)).any():
             self.sound = False
-        column = np.zeros((a.units, m), dtype=np.int8)
-        column[:last] = signs
-        column[first:last][change] = found[change]
+        needed = change[open_ids, open_units]
+        inherited[change] = found[change]
         self.points.append(points)
-        self.radius.append(radius[None])
-        self.known.append(known[None])
-        self.signs.append(column)
+        self.radius.append(radius)
+        self.known.append(known)
+        self.constraints.append(constraints)
+        self.signs.append(signs)
         self.values.append(z)
         self.exact_values.append(rows)
-        open_units, open_ids = np.nonzero(change & ~clear)
-        if len(open_units):
-            self.signs.data[first + open_units, ids[open_ids]] = self._arbitrate(ids[open_ids], open_units + first)
-        signs = self.signs.data[first:last, ids]
+        if needed.any():
+            units, where = first + open_units[needed], ids[open_ids[needed]]
+            self.signs.data[where, units] = self._arbitrate(where, units)
+        signs = self.signs.data[ids, first:last]
         for words, side in zip(self.sides[0], (signs > 0, signs < 0), strict=True):
             words.append(pack(side))
+
+    def _exact_rows(
+        self, layer: int, points: np.ndarray, known: np.ndarray, stack: list[np.ndarray], signs: np.ndarray
+    ) -> np.ndarray:
+        """Where (m, n_l) the pre-activations of a layer at points, `known` exactly or not, are exact."""
+        a = self.arrangement
+        rows = np.zeros(stack[layer].shape, dtype=bool)
+        some = np.flatnonzero(known)
+        hidden, exact = points[some], np.ones((len(some), self.d), dtype=bool)
+        for j in range(layer + 1):
+            if not exact.any():
+                break
+            sure = a.exact_rows(j, hidden, exact)
+            if j == layer:
+                rows[some] = sure
+            active = signs[some, a.starts[j] : a.starts[j + 1]] > 0
+            hidden, exact = stack[j][some] * active, sure | ~active
+        return rows
 
     def _replace(self, where: np.ndarray, ids: np.ndarray, points: np.ndarray, radius: np.ndarray, known: np.ndarray) -> None:
         """Put exact vertices, rounded once, in the place of floating-point ones."""
         if len(where) == 0:
             return
         found = self.exact_points.find(ids.tolist(), self.parents.view, self.signs.view)
-        rounded = (found[:-1] / found[-1]).astype(np.float64)  # Python divides integers with one rounding
-        points[:, where] = rounded
+        rounded = (found[:, :-1] / found[:, -1:]).astype(np.float64)  # Python divides integers with one rounding
+        points[where] = rounded
         known[where] = [
-            all(p * den == num * w for (num, den), p in zip((v.as_integer_ratio() for v in column), exact[:-1], strict=True))
-            for column, exact, w in zip(rounded.T.tolist(), found.T, found[-1], strict=True)
+            all(p * den == num * w for (num, den), p in zip((v.as_integer_ratio() for v in row), exact, strict=True))
+            for row, (*exact, w) in zip(rounded.tolist(), found, strict=True)
         ]
-        radius[where] = np.where(known[where], 0.0, 2 * UNIT_ROUNDOFF * np.abs(rounded).max(axis=0) + 1e-300)
+        radius[where] = np.where(known[where], 0.0, 2 * UNIT_ROUNDOFF * np.abs(rounded).max(axis=1) + 1e-300)
 
 
 def _with(spans: np.ndarray, constraint: int) -> np.ndarray:
@@ -347,32 +468,31 @@ def _with(spans: np.ndarray, constraint: int) -> np.ndarray:
 
 
 def pack(bits: np.ndarray) -> np.ndarray:
-    """Booleans (n, m) as words (ceil(n / 64), m), unit k in bit k mod 64 of word k // 64."""
-    n, m = bits.shape
+    """Booleans (m, n) as words (ceil(n / 64), m), unit k in bit k mod 64 of word k // 64."""
+    m, n = bits.shape
     words = -(-n // 64)
-    padded = np.zeros((8 * words, m), dtype=np.uint8)
-    padded[: -(-n // 8)] = np.packbits(bits, axis=0, bitorder="little")
-    return np.ascontiguousarray(padded.reshape(words, 8, m).transpose(0, 2, 1)).view("<u8")[:, :, 0]
+    padded = np.zeros((m, 8 * words), dtype=np.uint8)
+    padded[:, : -(-n // 8)] = np.packbits(bits, axis=1, bitorder="little")
+    return np.ascontiguousarray(padded.view("<u8").T)
 
 
 def unpack(words: np.ndarray, n: int) -> np.ndarray:
-    """The inverse of `pack`: booleans (n, m)."""
-    rows = np.ascontiguousarray(words).astype("<u8").view(np.uint8).reshape(len(words), -1, 8).transpose(0, 2, 1)
-    return np.unpackbits(rows.reshape(8 * len(words), -1), axis=0, count=n, bitorder="little").astype(bool)
+    """The inverse of `pack`: booleans (m, n)."""
+    rows = np.ascontiguousarray(words.T).astype("<u8").view(np.uint8).reshape(words.shape[1], -1)
+    return np.unpackbits(rows, axis=1, count=n, bitorder="little").astype(bool)
 
 
-def _cube(d: int) -> tuple[list[list[Any]], list[list[list[int]]]]:
-    """Faces of the cube by dimension, as lists of faces one dimension lower (edges: of corners), and their constraints."""
-    codes = list(itertools.product((0, 1, 2), repeat=d))  # per axis: lower, upper, free
-    names: list[dict[tuple[int, ...], int]] = [{} for _ in range(d + 1)]
-    for code in codes:
+def cube(d: int, top: int) -> tuple[list[list[Any]], list[list[list[int]]]]:
+    """Faces of the cube up to dimension `top`: lists of faces one dimension lower (edges: of corners), and constraints."""
+    names: list[dict[tuple[int, ...], int]] = [{} for _ in range(top + 1)]
+    for code in itertools.product((0, 1, 2), repeat=d):  # per axis: lower, upper, free
         k = code.count(2)
-        names[k][code] = sum(bit << i for i, bit in enumerate(code)) if k == 0 else len(names[k])
+        if k <= top:
+            names[k][code] = sum(bit << i for i, bit in enumerate(code)) if k == 0 else len(names[k])
     faces: list[list[Any]] = [[]]
     spans: list[list[list[int]]] = [[]]
-    for k in range(1, d + 1):
-        faces.append(
-            [[names[k - 1][(*code[:i], side, *code[i + 1 :])] for i in range(d) if code[i] == 2 for side in (0, 1)] for code in names[k]]
-        )
-        spans.append([[i + d * code[i] for i in range(d) if code[i] != 2] for code in names[k]])
+    for k in range(1, top + 1):
+        below = names[k - 1]
+        faces.append([[below[(*c[:i], side, *c[i + 1 :])] for i in range(d) if c[i] == 2 for side in (0, 1)] for c in names[k]])
+        spans.append([[i + d * c[i] for i in range(d) if c[i] != 2] for c in names[k]])
     return faces, spans

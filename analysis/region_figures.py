@@ -1,0 +1,108 @@
+"""Pictures of linear regions: cells coloured by the network's value, pieces outlined, level sets and decision boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+from constructions import LevelSet, LinearRegions
+
+from .plots import new_figure
+
+RASTER = 3000
+"""Cells from which on the colours are drawn as pixels, also in vector files."""
+
+PIECE_LIMIT = 50_000
+"""Most cells of which the linear pieces are outlined."""
+
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#D55E00", "#F6E3D3", "#FFFFFF", "#D3E5F2", "#0072B2"])
+CLASSES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#332288", "#882255"]
+
+
+def regions_figure(
+    found: LinearRegions, boundary: LevelSet | None = None, levels: Sequence[LevelSet] = (), title: str = ""
+) -> Figure:
+    """The regions of a network with one or two inputs.
+
+    One input: the function, with its breakpoints. Two: cells (thin lines), linear pieces (lines), level sets (dashed) and the
+    decision boundary (black); colour is the output's value, or the class of the largest output. Raises ValueError else.
+    """
+    figure, (axes,) = new_figure(5.2, 4.6)
+    draw_regions(axes, found, boundary, levels)
+    axes.set_title(title or str(found).split(" (")[0], fontsize=9)
+    return figure
+
+
+def draw_regions(axes: Axes, found: LinearRegions, boundary: LevelSet | None = None, levels: Sequence[LevelSet] = ()) -> None:
+    """The same on given axes."""
+    d = found.arrangement.d
+    if not found.complete:
+        raise ValueError(f"only complete results can be drawn, got: {found.method}")
+    if d == 1:
+        _draw_function(axes, found)
+        return
+    if d != 2:
+        raise ValueError(f"regions are drawn for networks with 1 or 2 inputs, got {d}; see constructions.on_plane")
+    vertices = found.vertices.astype(float)
+    values = np.einsum("ckd,cd->ck", found.maps[:, :, :-1].astype(float), found.points.astype(float))
+    values += found.maps[:, :, -1].astype(float)
+    polygons = PolyCollection([vertices[cycle] for cycle in found.polygons()], rasterized=found.cells > RASTER)
+    if values.shape[1] == 1:
+        reach = float(np.abs(values).max()) or 1.0
+        polygons.set(array=values[:, 0], cmap=SIGNED, clim=(-reach, reach))
+    else:
+        winners = values.argmax(axis=1) % len(CLASSES)
+        polygons.set_facecolor([tuple(0.45 * np.array(to_rgb(CLASSES[k])) + 0.55) for k in winners])
+    polygons.set(edgecolor="#00000030", linewidth=0.25)
+    axes.add_collection(polygons)
+    if found.cells <= PIECE_LIMIT:
+        axes.add_collection(LineCollection(_piece_borders(found, vertices), colors="#00000090", linewidths=0.5))
+    for level in levels:
+        _draw_lines(axes, level, color="#333333", linewidth=0.9, linestyle=(0, (4, 2)))
+    if boundary is not None:
+        _draw_lines(axes, boundary, color="black", linewidth=1.8)
+    if values.shape[1] == 1:
+        axes.figure.colorbar(polygons, ax=axes, shrink=0.8, label="network value")
+    lower, upper = found.arrangement.lower, found.arrangement.upper
+    axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    axes.grid(visible=False)
+
+
+def _draw_lines(axes: Axes, level: LevelSet, **style: Any) -> None:
+    if level.faces:
+        segments = level.vertices.astype(float)[np.stack(level.faces)]
+        axes.add_collection(LineCollection(list(segments), capstyle="round", **style))
+
+
+def _piece_borders(found: LinearRegions, vertices: np.ndarray) -> list[np.ndarray]:
+    """The edges between cells of different pieces."""
+    lattice = found.lattice
+    if lattice is None:
+        return []
+    owner, edge = lattice.children(2)
+    order = np.argsort(edge, kind="stable")
+    twice = np.flatnonzero(edge[order][1:] == edge[order][:-1])
+    differ = found.piece[owner[order[twice]]] != found.piece[owner[order[twice + 1]]]
+    chosen = edge[order[twice[differ]]]
+    return list(vertices[lattice.edges.view.T[chosen]])
+
+
+def _draw_function(axes: Axes, found: LinearRegions) -> None:
+    lattice = found.lattice
+    if lattice is None:
+        raise ValueError("the function needs method 'lattice'")
+    x = found.vertices[:, 0].astype(float)
+    owner, vertex = found.corners
+    maps = found.maps.astype(float)
+    y = np.zeros((len(x), maps.shape[1]))
+    y[vertex] = maps[owner, :, 0] * x[vertex, None] + maps[owner, :, 1]
+    order = np.argsort(x)
+    for k in range(y.shape[1]):
+        axes.plot(x[order], y[order, k], color=CLASSES[k % len(CLASSES)], marker="." if found.cells <= 200 else None)
+    axes.set(xlabel="$x$", ylabel="network value")

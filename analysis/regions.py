@@ -1,0 +1,47 @@
+"""Region counts for people to read: as JSON, and beside the bounds of the literature."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from constructions import (
+    RegionCount,
+    ReLUNetwork,
+    montufar_lower,
+    montufar_upper,
+    pattern_bound,
+    serra_upper,
+    zaslavsky,
+)
+
+
+def regions_json(found: RegionCount) -> dict[str, object]:
+    """The numbers of a result as plain JSON values.
+
+    >>> from constructions import count_regions, squaring
+    >>> regions_json(count_regions(squaring(2), (0, 1)))["cells"]
+    4
+    """
+    return {field.name: getattr(found, field.name) for field in fields(RegionCount)}
+
+
+def region_bounds(network: ReLUNetwork) -> dict[str, int]:
+    """What theory says of every network with these widths: upper bounds for its regions, and how many some of them have.
+
+    >>> from constructions import squaring
+    >>> region_bounds(squaring(2))["upper bound, Serra et al. 2018"]
+    8
+    """
+    widths, d = [w for w in network.hidden if w], network.inputs
+    if len(widths) < len(network.hidden) or not widths:
+        return {}
+    bounds = {
+        "upper bound, 2^units": pattern_bound(widths),
+        "upper bound, Montufar 2017": montufar_upper(widths, d),
+        "upper bound, Serra et al. 2018": serra_upper(widths, d),
+    }
+    if len(widths) == 1:
+        bounds["upper bound, Zaslavsky 1975"] = zaslavsky(widths[0], d)
+    if min(widths) >= d:
+        bounds["reached by some network of these widths, Montufar et al. 2014"] = montufar_lower(widths, d)
+    return bounds

@@ -1,0 +1,94 @@
+"""Level sets of a network, such as its decision boundary, as exact polyhedral faces."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .arrangement import Progress
+from .matrix import Dense, Identity, zeros
+from .network import Affine, ReLUNetwork
+from .regions import linear_regions, read_network
+
+
+@dataclass(frozen=True)
+class LevelSet:
+    """The set {f = level} in a box: points (d = 1), segments (d = 2), polygons (d = 3), as numbers of `vertices` (V, d).
+
+    A polygon's vertices are in cyclic order. flat: cells on which f = level throughout; only their borders are listed.
+    complete, certified, method: as for `RegionCount`.
+    """
+
+    vertices: np.ndarray
+    faces: list[np.ndarray]
+    flat: int
+    complete: bool
+    certified: bool
+    method: str
+
+
+def level_set(
+    network: ReLUNetwork | nn.Module | str | os.PathLike[str],
+    box: tuple[Any, Any],
+    *,
+    level: float = 0.0,
+    output: int | tuple[int, int] = 0,
+    exact: bool = False,
+    max_cells: int | None = None,
+    max_seconds: float | None = None,
+    progress: Progress | None = None,
+) -> LevelSet:
+    """Where a network's output equals a level; with the default level 0 its decision boundary. For d <= 3 inputs.
+
+    output: one output's number, or two (i, j) for f_i - f_j, the boundary between two classes. The other arguments are those
+    of `linear_regions`: the output counts as one more unit, whose zeros are the faces.
+
+    >>> from constructions import distance
+    >>> found = level_set(distance([0.5, 0.5], "inf"), (0, 1), level=0.25)
+    >>> len(found.faces), sorted({float(x) for x in found.vertices[np.concatenate(found.faces)].ravel()})
+    (4, [0.25, 0.75])
+
+    Raises ValueError for more than three inputs, an output that there is not, or a level that is not finite.
+    """
+    net = read_network(network, box)
+    pair = (output,) if isinstance(output, int) else tuple(output)
+    if (
+        not pair
+        or len(pair) > 2
+        or not all(isinstance(i, int) and 0 <= i < net.outputs for i in pair)
+        or len({*pair}) < len(pair)
+    ):
+        raise ValueError(f"output must be one or two different of 0..{net.outputs - 1}, got {output}")
+    if not np.isfinite(level):
+        raise ValueError(f"level must be finite, got {level}")
+    d = net.inputs
+    if d > 3:
+        raise ValueError(f"level sets are for networks with at most 3 inputs, got {d}; see on_plane")
+    chosen = torch.zeros(1, net.outputs, dtype=torch.float64)
+    for i, sign in zip(pair, (1.0, -1.0), strict=False):
+        chosen[0, i] = sign
+    last = net.layers[-1]
+    shift = Dense(torch.tensor([[-level]], dtype=torch.float64))
+    unit = Affine(Dense(chosen) @ last.weight, Dense(chosen) @ last.bias + shift)
+    extended = ReLUNetwork((*net.layers[:-1], unit, Affine(Identity(1), zeros(1, 1))))
+    found = linear_regions(extended, box, exact=exact, max_cells=max_cells, max_seconds=max_seconds, progress=progress)
+    lattice = found.lattice
+    if lattice is None or not found.complete:
+        return LevelSet(np.empty((0, d)), [], 0, False, False, found.method)
+    vanishes = {k: (above.view[0] | below.view[0]) & np.uint64(1) == 0 for k, (above, below) in lattice.sides.items()}
+    owner, facet = lattice.children(d)
+    steep = np.zeros(len(vanishes[d - 1]), dtype=bool)  # facets of some cell that is not flat
+    steep[facet[~vanishes[d][owner]]] = True
+    chosen_faces = np.flatnonzero(vanishes[d - 1] & steep)
+    if d == 1:
+        faces = list(chosen_faces[:, None])
+    elif d == 2:
+        faces = list(lattice.edges.view.T[chosen_faces])
+    else:
+        faces = lattice.cycles(chosen_faces)
+    return LevelSet(found.vertices, faces, int(vanishes[d].sum()), True, found.certified, found.method)

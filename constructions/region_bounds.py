@@ -1,0 +1,92 @@
+"""How many linear regions ReLU networks can have, from their widths alone: the bounds of the literature, exactly.
+
+widths: units of the hidden layers, first to last, positive; d: inputs. Upper bounds count activation cells in all of R^d,
+so they hold over every box; `montufar_lower` says what some network of these widths attains in R^d.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import accumulate
+from math import comb, prod
+
+
+def pattern_bound(widths: Sequence[int]) -> int:
+    """2^(n_1 + ... + n_L): each unit is on or off.
+
+    >>> pattern_bound([3, 2])
+    32
+    """
+    return 2 ** sum(_check(widths, 1))
+
+
+def zaslavsky(units: int, d: int) -> int:
+    """sum_{i <= d} C(n, i): the most cells into which n hyperplanes cut R^d, reached in general position.
+
+    So it is the maximum for one hidden layer. Source: Zaslavsky 1975, Facing up to arrangements.
+
+    >>> zaslavsky(4, 2)
+    11
+    """
+    (n,) = _check([units], d)
+    return sum(comb(n, i) for i in range(d + 1))
+
+
+def montufar_lower(widths: Sequence[int], d: int) -> int:
+    """prod_{l < L} floor(n_l / d)^d * sum_{j <= d} C(n_L, j): regions that some network with these widths >= d has.
+
+    Source: Montufar, Pascanu, Cho and Bengio 2014, On the number of linear regions of deep neural networks, Corollary 5.
+
+    >>> montufar_lower([4, 4], 2)
+    44
+
+    Raises ValueError for a layer with fewer than d units.
+    """
+    *inner, last = _check(widths, d)
+    if min(widths) < d:
+        raise ValueError(f"widths must be at least d = {d} for this bound, got {list(widths)}")
+    return prod((n // d) ** d for n in inner) * zaslavsky(last, d)
+
+
+def montufar_upper(widths: Sequence[int], d: int) -> int:
+    """prod_l sum_{j <= m_l} C(n_l, j) with m_l = min(d, n_1, ..., n_l).
+
+    Source: Montufar 2017, Notes on the number of linear regions of deep neural networks, Proposition 3.
+
+    >>> montufar_upper([4, 4], 2)
+    121
+    """
+    layers = _check(widths, d)
+    least = list(accumulate(layers, min, initial=d))[1:]
+    return prod(sum(comb(n, j) for j in range(m + 1)) for n, m in zip(layers, least, strict=True))
+
+
+def serra_upper(widths: Sequence[int], d: int) -> int:
+    """sum over J of prod_l C(n_l, j_l), J = {j : 0 <= j_l <= min(d, n_1 - j_1, ..., n_(l-1) - j_(l-1), n_l)}.
+
+    A region of the first layer with n_1 - j_1 units on has an image of at most that dimension. Never above
+    `montufar_upper`. Source: Serra, Tjandraatmadja and Ramalingam 2018, Bounding and counting linear regions, Theorem 1.
+
+    >>> serra_upper([4, 4], 2), serra_upper([2, 4], 2)
+    (121, 22)
+
+    Cost: layers times d times the widest layer.
+    """
+    counts: dict[int, int] = {d: 1}  # by the dimension that is left
+    for n in _check(widths, d):
+        after: dict[int, int] = defaultdict(int)
+        for dimension, count in counts.items():
+            for j in range(min(dimension, n) + 1):
+                after[min(dimension, n - j)] += count * comb(n, j)
+        counts = after
+    return sum(counts.values())
+
+
+def _check(widths: Sequence[int], d: int) -> list[int]:
+    for name, value in (("d", d), *(("widths", n) for n in widths)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be positive integers, got {value!r}")
+    if not widths:
+        raise ValueError("widths must hold at least one layer")
+    return list(widths)

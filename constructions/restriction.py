@@ -1,0 +1,55 @@
+"""A network on a segment or a plane: the way to look at the regions of networks with many inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .calculus import affine, compose
+from .network import ReLUNetwork
+
+
+def on_segment(network: ReLUNetwork, start: Any, end: Any) -> ReLUNetwork:
+    """The network t -> f(start + t (end - start)) of one input; t in [0, 1] runs from start to end.
+
+    start, end: points of `inputs` numbers (any shape, flattened). The first layer's new weights are rounded to float64.
+    Raises ValueError for points of another size, NaN or infinity, or start == end.
+
+    >>> from constructions import count_regions, distance
+    >>> count_regions(on_segment(distance([0.5, 0.5], "inf"), [0, 0], [1, 0.5]), (0, 1), pieces=True).pieces
+    2
+    """
+    return _pull_back(network, start=start, end=end)
+
+
+def on_plane(network: ReLUNetwork, origin: Any, first: Any, second: Any) -> ReLUNetwork:
+    """The network (s, t) -> f(origin + s (first - origin) + t (second - origin)) on the plane through three points.
+
+    The points are at (0, 0), (1, 0) and (0, 1). Sizes, rounding and errors as for `on_segment`; ValueError also for points
+    on one line.
+
+    >>> from constructions import linear_regions
+    >>> from constructions.restriction import on_plane
+    >>> net = ReLUNetwork.from_layers([([[1.0, 1.0, 1.0]], [-1.0]), ([[1.0]], [0.0])])
+    >>> linear_regions(on_plane(net, [0, 0, 0], [1, 0, 0], [0, 1, 0]), (0, 1)).volumes.tolist()
+    [0.5, 0.5]
+    """
+    return _pull_back(network, origin=origin, first=first, second=second)
+
+
+def _pull_back(network: ReLUNetwork, **points: Any) -> ReLUNetwork:
+    """The network after the affine map that takes 0 to the first point and the unit vectors to the others."""
+    read = {}
+    for name, point in points.items():
+        read[name] = np.asarray(point.detach().cpu() if isinstance(point, torch.Tensor) else point, dtype=np.float64).ravel()
+        if len(read[name]) != network.inputs:
+            raise ValueError(f"{name} must have {network.inputs} numbers, as the network has inputs, got {len(read[name])}")
+        if not np.isfinite(read[name]).all():
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
+    origin, *others = read.values()
+    directions = np.stack([other - origin for other in others], axis=1)
+    if np.linalg.matrix_rank(directions) < len(others):
+        raise ValueError(f"{', '.join(points)} must be distinct and not on one line")
+    return compose(network.restrict(None), affine(directions, origin))
