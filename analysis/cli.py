@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import torch
@@ -228,7 +229,8 @@ def run_regions(options: argparse.Namespace) -> None:
     out = output()
     out.print(str(found), highlight=False, soft_wrap=True)
     for name, value in region_bounds(network).items():
-        out.print(f"  {name}: {value:,}", highlight=False, soft_wrap=True)
+        text = f"{value:,}" if value < 10**15 else f"about {Decimal(value):.3e}"
+        out.print(f"  {name}: {text}", highlight=False, soft_wrap=True)
 
 
 def output() -> Console:

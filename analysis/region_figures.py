@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.tri import Triangulation
 
 from constructions import LevelSet, LinearRegions
 
 from .plots import new_figure
 
 RASTER = 3000
-"""Cells from which on the colours are drawn as pixels, also in vector files."""
+"""Cells from which on their outlines are drawn as pixels, also in vector files; colours always are."""
 
 PIECE_LIMIT = 50_000
 """Most cells of which the linear pieces are outlined."""
@@ -39,8 +40,14 @@ def regions_figure(
     return figure
 
 
-def draw_regions(axes: Axes, found: LinearRegions, boundary: LevelSet | None = None, levels: Sequence[LevelSet] = ()) -> None:
-    """The same on given axes."""
+def draw_regions(
+    axes: Axes,
+    found: LinearRegions,
+    boundary: LevelSet | None = None,
+    levels: Sequence[LevelSet] = (),
+    reach: float | None = None,
+) -> None:
+    """The same on given axes; colours are full from -reach to reach on (None: the largest value)."""
     d = found.arrangement.d
     if not found.complete:
         raise ValueError(f"only complete results can be drawn, got: {found.method}")
@@ -49,26 +56,33 @@ def draw_regions(axes: Axes, found: LinearRegions, boundary: LevelSet | None = N
         return
     if d != 2:
         raise ValueError(f"regions are drawn for networks with 1 or 2 inputs, got {d}; see constructions.on_plane")
-    vertices = found.vertices.astype(float)
-    values = np.einsum("ckd,cd->ck", found.maps[:, :, :-1].astype(float), found.points.astype(float))
-    values += found.maps[:, :, -1].astype(float)
-    polygons = PolyCollection([vertices[cycle] for cycle in found.polygons()], rasterized=found.cells > RASTER)
-    if values.shape[1] == 1:
-        reach = float(np.abs(values).max()) or 1.0
-        polygons.set(array=values[:, 0], cmap=SIGNED, clim=(-reach, reach))
+    lattice, vertices = found.lattice, found.vertices.astype(float)
+    if lattice is None:
+        raise ValueError("regions are drawn from method 'lattice'")
+    colours = None
+    if found.maps.shape[1] == 1:
+        values = _values(found, vertices)[:, 0]
+        reach = reach or float(np.abs(values).max()) or 1.0
+        triangles = lattice.simplices()[1]
+        mesh = Triangulation(vertices[:, 0], vertices[:, 1], triangles)
+        colours = axes.tripcolor(mesh, values, cmap=SIGNED, vmin=-reach, vmax=reach, shading="gouraud")
+        colours.set_rasterized(True)
     else:
-        winners = values.argmax(axis=1) % len(CLASSES)
-        polygons.set_facecolor([tuple(0.45 * np.array(to_rgb(CLASSES[k])) + 0.55) for k in winners])
-    polygons.set(edgecolor="#00000030", linewidth=0.25)
-    axes.add_collection(polygons)
+        inside = np.einsum("ckd,cd->ck", found.maps[:, :, :-1].astype(float), found.points.astype(float)) + found.maps[:, :, -1]
+        winners = inside.argmax(axis=1) % len(CLASSES)
+        faded = [tuple(0.45 * np.array(to_rgb(CLASSES[k])) + 0.55) for k in winners]
+        axes.add_collection(PolyCollection([vertices[c] for c in found.polygons()], facecolor=faded, rasterized=True))
+    cells = LineCollection(list(vertices[lattice.edges.view.T]), colors="#00000030", linewidths=0.25)
+    cells.set_rasterized(found.cells > RASTER)
+    axes.add_collection(cells)
     if found.cells <= PIECE_LIMIT:
         axes.add_collection(LineCollection(_piece_borders(found, vertices), colors="#00000090", linewidths=0.5))
     for level in levels:
         _draw_lines(axes, level, color="#333333", linewidth=0.9, linestyle=(0, (4, 2)))
     if boundary is not None:
         _draw_lines(axes, boundary, color="black", linewidth=1.8)
-    if values.shape[1] == 1:
-        axes.figure.colorbar(polygons, ax=axes, shrink=0.8, label="network value")
+    if colours is not None:
+        axes.figure.colorbar(colours, ax=axes, shrink=0.8, label="network value")
     lower, upper = found.arrangement.lower, found.arrangement.upper
     axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
     axes.grid(visible=False)
@@ -93,16 +107,19 @@ def _piece_borders(found: LinearRegions, vertices: np.ndarray) -> list[np.ndarra
     return list(vertices[lattice.edges.view.T[chosen]])
 
 
-def _draw_function(axes: Axes, found: LinearRegions) -> None:
-    lattice = found.lattice
-    if lattice is None:
-        raise ValueError("the function needs method 'lattice'")
-    x = found.vertices[:, 0].astype(float)
+def _values(found: LinearRegions, vertices: np.ndarray) -> np.ndarray:
+    """The network's values (V, outputs) at all vertices."""
     owner, vertex = found.corners
     maps = found.maps.astype(float)
-    y = np.zeros((len(x), maps.shape[1]))
-    y[vertex] = maps[owner, :, 0] * x[vertex, None] + maps[owner, :, 1]
-    order = np.argsort(x)
-    for k in range(y.shape[1]):
-        axes.plot(x[order], y[order, k], color=CLASSES[k % len(CLASSES)], marker="." if found.cells <= 200 else None)
+    out = np.empty((len(vertices), maps.shape[1]))
+    out[vertex] = np.einsum("nkd,nd->nk", maps[owner, :, :-1], vertices[vertex]) + maps[owner, :, -1]
+    return out
+
+
+def _draw_function(axes: Axes, found: LinearRegions) -> None:
+    vertices = found.vertices.astype(float)
+    order = np.argsort(vertices[:, 0])
+    for k, y in enumerate(_values(found, vertices).T):
+        marker = "." if found.cells <= 200 else None
+        axes.plot(vertices[order, 0], y[order], color=CLASSES[k % len(CLASSES)], marker=marker)
     axes.set(xlabel="$x$", ylabel="network value")

@@ -50,7 +50,7 @@ class CellMaps:
             n = forms.shape[2]
             some = np.flatnonzero(fine.any(axis=2).ravel())
             rows = np.zeros((len(cells) * (d + 1), width), dtype=bool)
-            rows[some] = a.exact_rows(layer, forms.reshape(-1, n)[some], fine.reshape(-1, n)[some])
+            rows[some] = a.exact_rows(layer, forms.reshape(len(rows), n)[some], fine.reshape(len(rows), n)[some])
             forms = forms @ a.weights[layer].T
             forms[:, d] += a.biases[layer]
             fine = rows.reshape(forms.shape)

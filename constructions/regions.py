@@ -432,12 +432,12 @@ class _Job:
                     self._check(engine, done)
                     engine.begin(layer)
                     for unit in range(int(a.starts[layer]), int(a.starts[layer]) + width):
+                        if self.progress:
+                            self.progress(done, a.units)
                         self._check(engine, done)
                         engine.cut(unit)
                         done += 1
                     end(layer)
-                if isinstance(engine, Lattice) and self.progress:
-                    self.progress(done, a.units)
             except _Stopped as stop:
                 return done, f"; ended early by {stop} after {done} of {a.units} units"
             except KeyboardInterrupt:
@@ -447,8 +447,6 @@ class _Job:
     def _check(self, engine: Skeleton | Lattice, done: int) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
-        if self.progress:
-            self.progress(done, self.arrangement.units)
         if self.max_seconds is not None and time.monotonic() - self.started >= self.max_seconds:
             raise _Stopped("the time limit")
         if self.max_cells is not None and engine.points.n > self.max_cells and engine.cells > self.max_cells:

@@ -105,6 +105,7 @@ class Skeleton:
         spans = self.spans.data[:, cut]
         new = self.points.n + np.arange(count)
         self.points.append(points)
+        self.radius.extend(count)[:] = 0.0
         self.values.extend(count)[:, row + 1 :] = later
         self.signs.append(signs)
         self.positive.extend(count)[row + 1 :] = (later > 0).T
@@ -140,7 +141,6 @@ class Skeleton:
         a, start = self.arrangement, self.fresh
         first, last = int(a.starts[layer]), int(a.starts[layer + 1])
         self.fresh = self.points.n
-        self.radius.append(np.zeros(self.fresh - start))
         for part in a.chunks(self.fresh - start):
             new = slice(start + part.start, start + part.stop)
             signs, constraints = self.signs.view[new], self.constraints.view[new]

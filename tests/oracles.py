@@ -4,8 +4,10 @@ They read a network's matrices form by form and know nothing of how the packages
 """
 
 import itertools
+from dataclasses import dataclass
 from fractions import Fraction
 
+import networkx
 import numpy as np
 import torch
 
@@ -197,3 +199,139 @@ def _yarotsky(x, y, m, scale):
     scale = Fraction(scale)
     f = [square_interpolant(m, abs(t) / (2 * scale)) for t in (x + y, x, y)]
     return 2 * scale**2 * (f[0] - f[1] - f[2])
+
+
+# -- linear regions ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Cell:
+    """An activation cell: its pattern, half-spaces a.x + c >= 0 as rows (a, c), vertices, and the map (rows (a, c))."""
+
+    pattern: tuple
+    halfspaces: list
+    vertices: list
+    map: tuple
+
+
+def cells_of(network, lower, upper):
+    """All activation cells of a network over a box, in rationals: each cell is cut by each unit's own affine form.
+
+    A unit cuts a cell exactly if it takes both strict signs at the cell's vertices; vertices are found by solving all d-subsets
+    of the cell's half-spaces.
+    """
+    d = len(lower)
+    unit_vectors = [[Fraction(int(i == j)) for j in range(d)] for i in range(d)]
+    box = [([*e], -Fraction(low)) for e, low in zip(unit_vectors, lower, strict=True)]
+    box += [([-x for x in e], Fraction(high)) for e, high in zip(unit_vectors, upper, strict=True)]
+    halfspaces = [(*a, c) for a, c in box]
+    inputs = [(*e, Fraction(0)) for e in unit_vectors]
+    cells = [(Cell((), halfspaces, corners_of(halfspaces, d), ()), inputs)]
+    *hidden, output = layers_of(network)
+    for weight, bias in hidden:
+        following = []
+        for cell, forms in cells:
+            rows = [combine(w, b, forms, d) for w, b in zip(weight.tolist(), bias.tolist(), strict=True)]
+            parts = [cell]
+            for row in rows:
+                parts = [piece for part in parts for piece in split(part, row, d)]
+            for part in parts:
+                active = part.pattern[len(part.pattern) - len(rows) :]
+                following.append((part, [r if on else (Fraction(0),) * (d + 1) for r, on in zip(rows, active, strict=True)]))
+        cells = following
+    result = []
+    for cell, forms in cells:
+        cell.map = tuple(combine(w, b, forms, d) for w, b in zip(output[0].tolist(), output[1].tolist(), strict=True))
+        result.append(cell)
+    return result
+
+
+def combine(weights, bias, forms, d):
+    """The affine form of sum w_i f_i + b."""
+    out = [Fraction(0)] * d + [Fraction(bias)]
+    for w, form in zip(weights, forms, strict=True):
+        if w:
+            out = [x + Fraction(w) * y for x, y in zip(out, form, strict=True)]
+    return tuple(out)
+
+
+def at(form, point):
+    return sum((a * x for a, x in zip(form, point, strict=False)), form[-1])
+
+
+def split(cell, form, d):
+    """The one or two cells that the zero set of a form leaves of a cell, their patterns extended."""
+    values = [at(form, v) for v in cell.vertices]
+    positive, negative = any(v > 0 for v in values), any(v < 0 for v in values)
+    if not (positive and negative):
+        return [Cell((*cell.pattern, positive), cell.halfspaces, cell.vertices, ())]
+    parts = []
+    for on in (True, False):
+        halfspaces = [*cell.halfspaces, form if on else tuple(-x for x in form)]
+        vertices = corners_of(halfspaces, d)
+        useful = [h for h in halfspaces if rank([v for v in vertices if at(h, v) == 0]) == d - 1]
+        parts.append(Cell((*cell.pattern, on), useful, vertices, ()))
+    return parts
+
+
+def corners_of(halfspaces, d):
+    """The vertices of the polytope."""
+    found = set()
+    for chosen in itertools.combinations(halfspaces, d):
+        point = solve(chosen, d)
+        if point is not None and all(at(h, point) >= 0 for h in halfspaces):
+            found.add(point)
+    return sorted(found)
+
+
+def solve(rows, d):
+    """The one common zero of d affine forms, or None."""
+    matrix = [list(row) for row in rows]
+    for i in range(d):
+        pivot = next((r for r in range(i, d) if matrix[r][i] != 0), None)
+        if pivot is None:
+            return None
+        matrix[i], matrix[pivot] = matrix[pivot], matrix[i]
+        matrix[i] = [x / matrix[i][i] for x in matrix[i]]
+        for r in range(d):
+            if r != i and matrix[r][i] != 0:
+                matrix[r] = [x - matrix[r][i] * y for x, y in zip(matrix[r], matrix[i], strict=True)]
+    return tuple(-row[d] for row in matrix)
+
+
+def rank(points):
+    """The dimension of the affine hull of points; -1 for none."""
+    if not points:
+        return -1
+    rows = [[x - y for x, y in zip(p, points[0], strict=True)] for p in points[1:]]
+    count = 0
+    for column in range(len(points[0])):
+        pivot = next((r for r in rows if r[column] != 0), None)
+        if pivot is None:
+            continue
+        count += 1
+        rows = [[x - r[column] / pivot[column] * y for x, y in zip(r, pivot, strict=True)] for r in rows if r is not pivot]
+    return count
+
+
+def neighbours_of(cells):
+    """Pairs (i < j) of cells whose closures share a face of dimension d - 1."""
+    d = len(cells[0].vertices[0])
+    sets = [set(cell.vertices) for cell in cells]
+    return {(i, j) for i, j in itertools.combinations(range(len(cells)), 2) if rank(sorted(sets[i] & sets[j])) == d - 1}
+
+
+def pieces_of(cells, pairs):
+    """The numbers of linear pieces and of different affine maps."""
+    graph = networkx.empty_graph(len(cells))
+    graph.add_edges_from((i, j) for i, j in pairs if cells[i].map == cells[j].map)
+    return networkx.number_connected_components(graph), len({cell.map for cell in cells})
+
+
+def volume_of(cell):
+    """The length (d = 1) or area (d = 2) of a cell."""
+    if len(cell.vertices[0]) == 1:
+        return cell.vertices[-1][0] - cell.vertices[0][0]
+    centre = [sum(v[i] for v in cell.vertices) / len(cell.vertices) for i in (0, 1)]
+    around = sorted(cell.vertices, key=lambda v: np.arctan2(float(v[1] - centre[1]), float(v[0] - centre[0])))
+    return abs(sum(p[0] * q[1] - p[1] * q[0] for p, q in zip(around, around[1:] + around[:1], strict=True))) / 2
