@@ -25,6 +25,7 @@ import numpy as np
 from torch import nn
 
 from .arrangement import Arrangement, Progress
+from .chords import count_last_layer
 from .exact_points import as_fractions
 from .lattice import Lattice
 from .network import ReLUNetwork
@@ -402,36 +403,50 @@ class _Job:
         return self._lattice(reason)
 
     def _skeleton(self) -> _Outcome:
-        engine = Skeleton(self.arrangement)
-        done, why = self._drive(engine, engine.end)
+        engine, a = Skeleton(self.arrangement), self.arrangement
+        last = len(a.widths) - 1 if a.d == 2 and a.widths else None
+        done, why = self._drive(engine, engine.end, last)
+        method = "vertices and edges in general position, every sign certain in float64"
+        faces = None
+        if last is not None and not why:
+            with contextlib.suppress(Degenerate):  # then its units come one by one, too
+                faces = count_last_layer(engine, last)
+                done, method = a.units, f"{method}, the last layer by chords"
+            if faces is None:
+                done, why = self._drive(engine, engine.end, None, start=last)
         if why:  # what is there must be certain, too
-            layer = int(self.arrangement.layer_of[done - 1]) if done else 0
-            engine.end(layer)
+            engine.end(int(a.layer_of[done - 1]) if done else 0)
         engine.check_incidences()
-        faces = engine.counts()
-        euler = sum((-1) ** k * n for k, n in enumerate(faces)) == 1
-        if not euler:
+        faces = faces or engine.counts()
+        if sum((-1) ** k * n for k, n in enumerate(faces)) != 1:
             raise Degenerate("the Euler characteristic is not 1")
-        method = "vertices and edges in general position, every sign certain in float64" + why
-        return _Outcome(self, method, not why, True, faces[-1], tuple(faces), units_done=done)
+        return _Outcome(self, method + why, not why, True, faces[-1], tuple(faces), units_done=done)
 
     def _lattice(self, reason: str) -> _Outcome:
         engine = Lattice(self.arrangement, self.exact)
-        done, why = self._drive(engine, lambda layer: None)
+        done, why = self._drive(engine, lambda layer: None, None)
         faces = tuple(engine.counts)
         certified = engine.sound and sum((-1) ** k * n for k, n in enumerate(faces)) == 1 and engine.facets_fit()
         method = f"face lattice ({reason}), {engine.arbitrated:,} signs decided in integers" + why
         return _Outcome(self, method, not why, certified, engine.cells, faces, lattice=engine, units_done=done)
 
-    def _drive(self, engine: Skeleton | Lattice, end: Callable[[int], None]) -> tuple[int, str]:
-        """Put in all units, or as many as the limits allow: their number, and what ended it early."""
-        a, done = self.arrangement, 0
+    def _drive(
+        self, engine: Skeleton | Lattice, end: Callable[[int], None], only_begin: int | None, start: int = 0
+    ) -> tuple[int, str]:
+        """Put in all units, or as many as the limits allow: their number, and what ended it early.
+
+        From layer `start` on (which has begun, if it is not the first); the layer `only_begin` is just evaluated.
+        """
+        a, done = self.arrangement, int(self.arrangement.starts[start])
         with self._interruptible():
             try:
-                for layer, width in enumerate(a.widths):
+                for layer in range(start, len(a.widths)):
                     self._check(engine, done)
-                    engine.begin(layer)
-                    for unit in range(int(a.starts[layer]), int(a.starts[layer]) + width):
+                    if layer != start or start == 0:
+                        engine.begin(layer)
+                    if layer == only_begin:
+                        break
+                    for unit in range(int(a.starts[layer]), int(a.starts[layer + 1])):
                         if self.progress:
                             self.progress(done, a.units)
                         self._check(engine, done)

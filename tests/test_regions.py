@@ -254,6 +254,14 @@ def test_all_methods_agree_on_generic_networks(sizes):
     assert "general position" in counts["skeleton"].method
 
 
+@pytest.mark.parametrize("sizes", [(2, 40), (2, 24, 24), (2, 70, 10), (2, 10, 70), (2, 9, 9, 30)])
+def test_the_last_layer_by_chords(sizes):
+    network = generic(2, *sizes)
+    found, full = count_regions(network, (-1, 1)), count_regions(network, (-1, 1), method="lattice")
+    assert "chords" in found.method
+    assert (found.faces, found.certified) == (full.faces, True)
+
+
 def test_generic_networks_against_the_oracle():
     for seed in range(4):
         network = ReLUNetwork.from_module(generic(seed, 2, 5, 4))
