@@ -179,8 +179,14 @@ class Arrangement:
         bits' exponents of a weight and its input; if their sizes add up to at most 2^(53+q), every partial sum is exact.
         """
         columns, starts, sizes, bits = self._terms[layer]
+        out = np.zeros((len(hidden), len(starts)), dtype=bool)
+        # most points have no unit all of whose inputs are exact
+        inexact = (~exact).astype(np.float32) @ (self.weights[layer] != 0).T.astype(np.float32)
+        some = np.flatnonzero((inexact == 0).any(axis=1))
+        if len(some) < len(out):
+            out[some] = self.exact_rows(layer, hidden[some], exact[some]) if len(some) else False
+            return out
         count = len(hidden)
-        out = np.zeros((count, len(starts)), dtype=bool)
         if out.size == 0:
             return out
         low = np.concatenate([np.where(exact, lowest_bit(hidden), -FAR), np.zeros((count, 1), dtype=np.int64)], axis=1)

@@ -137,8 +137,7 @@ class Lattice:
                 active = self.signs.view[part, a.starts[layer - 1] : first] > 0
                 hidden, exact = self.values.view[part] * active, self.exact_values.view[part] | ~active
             z[part] = a.affine(layer, hidden)
-            some = exact.any(axis=1)
-            rows[part][some] = a.exact_rows(layer, hidden[some], exact[some])
+            rows[part] = a.exact_rows(layer, hidden, exact)
             signs[part] = np.sign(z[part])
             ids, units = a.unclear(layer, z[part], self.radius.view[part])
             inexact = ~rows[part][ids, units]

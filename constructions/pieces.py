@@ -47,10 +47,10 @@ class CellMaps:
         forms = np.broadcast_to(np.eye(d + 1)[:, :d], (len(cells), d + 1, d))  # of the inputs: coefficients, then constant
         fine = np.full(forms.shape, exactly)
         for layer, width in enumerate(a.widths):
-            n = forms.shape[2]
-            some = np.flatnonzero(fine.any(axis=2).ravel())
-            rows = np.zeros((len(cells) * (d + 1), width), dtype=bool)
-            rows[some] = a.exact_rows(layer, forms.reshape(len(rows), n)[some], fine.reshape(len(rows), n)[some])
+            count, n = len(cells) * (d + 1), forms.shape[2]
+            rows = np.zeros((count, width), dtype=bool)
+            if exactly:
+                rows = a.exact_rows(layer, forms.reshape(count, n), fine.reshape(count, n))
             forms = forms @ a.weights[layer].T
             forms[:, d] += a.biases[layer]
             fine = rows.reshape(forms.shape)
