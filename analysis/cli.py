@@ -220,17 +220,20 @@ def run_regions(options: argparse.Namespace) -> None:
             found: RegionCount = linear_regions(network, box, **settings)
         else:
             found = count_regions(network, box, **settings)
+    bounds = region_bounds(network)
+    if options.json:
+        print(json.dumps({**regions_json(found), "box": list(box), "bounds": bounds}, allow_nan=False))
+    else:
+        out = output()
+        out.print(str(found), highlight=False, soft_wrap=True)
+        for name, value in bounds.items():
+            text = f"{value:,}" if value < 10**15 else f"about {Decimal(value):.3e}"
+            out.print(f"  {name}: {text}", highlight=False, soft_wrap=True)
     if options.plot and isinstance(found, LinearRegions):
+        if not found.complete:
+            raise ValueError(f"{options.plot} was not drawn, as not all units were reached")
         boundary = level_set(network, box) if network.inputs == 2 and network.outputs == 1 else None
         save_figure(regions_figure(found, boundary), options.plot)
-    if options.json:
-        print(json.dumps({**regions_json(found), "box": list(box), "bounds": region_bounds(network)}, allow_nan=False))
-        return
-    out = output()
-    out.print(str(found), highlight=False, soft_wrap=True)
-    for name, value in region_bounds(network).items():
-        text = f"{value:,}" if value < 10**15 else f"about {Decimal(value):.3e}"
-        out.print(f"  {name}: {text}", highlight=False, soft_wrap=True)
 
 
 def output() -> Console:

@@ -12,7 +12,7 @@ from training import check_labels
 
 
 def read_network(network: Any) -> ReLUNetwork:
-    """A `ReLUNetwork`, or the one of an `nn.Linear` or `nn.Sequential` of Linear and ReLU; else TypeError."""
+    """A `ReLUNetwork`, or the one of a module that `ReLUNetwork.from_module` reads; else TypeError."""
     if not isinstance(network, (ReLUNetwork, nn.Module)):
         raise TypeError(f"network must be a ReLUNetwork or a module of Linear and ReLU layers, got {type(network).__name__}")
     return ReLUNetwork.from_module(network)
