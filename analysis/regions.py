@@ -30,7 +30,7 @@ def region_bounds(network: ReLUNetwork) -> dict[str, int]:
 
     >>> from constructions import squaring
     >>> region_bounds(squaring(2))["upper bound, Serra et al. 2018"]
-    8
+    12
     """
     widths, d = [w for w in network.hidden if w], network.inputs
     if len(widths) < len(network.hidden) or not widths:

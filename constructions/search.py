@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import highspy
 import numpy as np
@@ -96,7 +97,8 @@ class _Program:
         self.d, self.rows, self.solved = len(lower), 0, 0
         self.columns = np.arange(self.d, dtype=np.int32)
         self.model = highspy.Highs()
-        options = {"output_flag": False, "presolve": "off", "threads": 1, "solver": "simplex", "simplex_scale_strategy": 0}
+        options: dict[str, Any] = {"output_flag": False, "presolve": "off", "threads": 1}
+        options |= {"solver": "simplex", "simplex_scale_strategy": 0}
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
             options[name] = 1e-10
         for name, value in options.items():
@@ -106,7 +108,7 @@ class _Program:
 
     def push(self, g: np.ndarray, h: float) -> None:
         """Add the row g x + h >= 0."""
-        self.model.addRow(-(h + g @ self.mid), highspy.kHighsInf, self.d, self.columns, g * self.radius)
+        self.model.addRow(-float(h + g @ self.mid), highspy.kHighsInf, self.d, self.columns, g * self.radius)
         self.rows += 1
 
     def reverse(self, row: int, g: np.ndarray, h: float) -> None:
@@ -115,7 +117,7 @@ class _Program:
             extra = np.arange(row + 1, self.rows, dtype=np.int32)
             self.model.deleteRows(len(extra), extra)
         self.rows = row + 1
-        self.model.changeRowBounds(row, -highspy.kHighsInf, h + g @ self.mid)
+        self.model.changeRowBounds(row, -highspy.kHighsInf, float(h + g @ self.mid))
 
     def maximise(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """A maximiser (d,) and the rows' multipliers >= 0, both up to rounding; None if HiGHS fails."""
