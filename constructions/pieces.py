@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cached_property
 
@@ -86,10 +87,11 @@ class CellMaps:
         return np.array(entries, dtype=object).reshape(-1, self.arrangement.d + 1)
 
 
-def merge(cells: CellMaps, pairs: np.ndarray) -> tuple[np.ndarray, int]:
+def merge(cells: CellMaps, pairs: np.ndarray, check: Callable[[], None]) -> tuple[np.ndarray, int]:
     """Linear pieces and distinct maps: each cell's piece (C,), numbered from 0, and the number of different affine maps.
 
-    pairs (2, m): cells that share a facet. Floats tell maps apart; only integers, or floats free of rounding, make them equal.
+    pairs (2, m): cells that share a facet. check is called now and then, and may raise. Floats tell maps apart; only
+    integers, or floats free of rounding, make them equal.
     """
     count = len(cells.patterns)
     flat = cells.floats().reshape(count, -1)
@@ -104,7 +106,11 @@ def merge(cells: CellMaps, pairs: np.ndarray) -> tuple[np.ndarray, int]:
     same = (flat[i] == flat[j]).all(axis=1) & sure
     piece = _components(pairs[:, same], count)
     open_ = np.flatnonzero(~sure & (piece[i] != piece[j]))
-    equal = [k for k in open_.tolist() if cells.integers(int(i[k])) == cells.integers(int(j[k]))]
+    equal = []
+    for k in open_.tolist():
+        check()
+        if cells.integers(int(i[k])) == cells.integers(int(j[k])):
+            equal.append(k)
     if equal:
         piece = _components(np.concatenate([pairs[:, same], pairs[:, equal]], axis=1), count)
     _, first = np.unique(piece, return_index=True)

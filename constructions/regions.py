@@ -90,8 +90,9 @@ def count_regions(
     alone ("skeleton") if the network is in general position, else the face lattice ("lattice"); beyond, a depth-first search
     with linear programs ("search"). progress(done, total) is called between units (search: cells found, 0).
 
-    Cost: the skeleton takes 3 to 10 microseconds a cell in d <= 4, the lattice 10 to 30; times (units / 100); both grow as
-    2^d and more. Memory: about 9 bytes a vertex and unit of the widest layers, and 200 bytes (d = 2) to 1500 (d = 4) a cell.
+    Cost: the skeleton takes 4 to 10 microseconds a cell in d = 2..4, the lattice 8 to 25, times about (units / 100); from
+    d = 5 on some 3 times more with each d. Merging into pieces takes up to 0.2 ms a cell where integers must decide. Memory,
+    for up to 256 units a layer: 1 to 2 kB a cell (skeleton), 1 to 5 kB (lattice) in d <= 4.
     Raises ValueError for a wrong box, method, or weights; TypeError for a network that cannot be read.
 
     >>> from constructions import squaring
@@ -142,7 +143,7 @@ class Region:
     vertices: np.ndarray | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearRegions(RegionCount):
     """Linear regions with their geometry; arrays are made when they are asked for.
 
@@ -240,7 +241,14 @@ class LinearRegions(RegionCount):
 
     @cached_property
     def _merged(self) -> tuple[np.ndarray, int]:
-        return merge(self._cell_maps, self._with_faces("pieces").neighbours())
+        return self._merge(lambda: None)
+
+    def _merge(self, check: Callable[[], None]) -> tuple[np.ndarray, int]:
+        """Each cell's piece and the number of maps; `check` is called during long work, and may raise."""
+        if not self.complete:
+            raise ValueError(f"pieces need all units; only {self.units_done} of {self.arrangement.units} were reached")
+        self.__dict__["_merged"] = merge(self._cell_maps, self._with_faces("pieces").neighbours(), check)
+        return self._merged
 
     @cached_property
     def _cell_maps(self) -> CellMaps:
@@ -321,7 +329,8 @@ class _Outcome:
         """Without geometry."""
         found = self.regions(True) if pieces else None
         numbers = (found.pieces, found.affine_maps) if found else (None, None)
-        return RegionCount(self.cells, *numbers, self.complete, self.certified, self.method, self.faces)
+        method = found.method if found else self.method
+        return RegionCount(self.cells, *numbers, self.complete, self.certified, method, self.faces)
 
     def regions(self, pieces: bool) -> LinearRegions:
         """With geometry."""
@@ -347,9 +356,14 @@ class _Outcome:
             exact=self.job.exact,
         )
         if pieces and self.complete:
-            piece, maps = result._merged
-            object.__setattr__(result, "pieces", int(piece.max()) + 1)
-            object.__setattr__(result, "affine_maps", maps)
+            try:
+                piece, maps = result._merge(self.job.check_time)
+            except (KeyboardInterrupt, _Stopped) as error:
+                why = error if isinstance(error, _Stopped) else "an interrupt"
+                object.__setattr__(result, "method", f"{result.method}; merging into pieces ended early by {why}")
+            else:
+                object.__setattr__(result, "pieces", int(piece.max()) + 1)  # what has been made is kept, not made again
+                object.__setattr__(result, "affine_maps", maps)
         return result
 
 
@@ -462,12 +476,16 @@ class _Job:
     def _check(self, engine: Skeleton | Lattice, done: int) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
-        if self.max_seconds is not None and time.monotonic() - self.started >= self.max_seconds:
-            raise _Stopped("the time limit")
+        self.check_time()
         if self.max_cells is not None and engine.points.n > self.max_cells and engine.cells > self.max_cells:
             raise _Stopped("the cell limit")
         if engine.nbytes > MEMORY_LIMIT:
             raise _Stopped(f"the memory limit of {MEMORY_LIMIT / 2**30:g} GiB")
+
+    def check_time(self) -> None:
+        """Raise `_Stopped` after the time limit."""
+        if self.max_seconds is not None and time.monotonic() - self.started >= self.max_seconds:
+            raise _Stopped("the time limit")
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:

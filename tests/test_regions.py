@@ -404,6 +404,16 @@ def test_interrupted_regions_are_those_of_the_units_so_far():
         _ = found.maps
 
 
+def test_an_interrupt_while_merging_keeps_the_cells(monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "merge", interrupt)
+    found = count_regions(squaring(3), (0, 1), pieces=True)
+    assert (found.cells, found.pieces, found.complete) == (8, None, True)
+    assert "merging into pieces ended early by an interrupt" in found.method
+
+
 def test_control_c_waits_for_the_unit():
     """A signal in the middle of the work gives the partial result, and the handler is put back."""
     before = signal.getsignal(signal.SIGINT)
