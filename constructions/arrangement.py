@@ -237,13 +237,14 @@ class Arrangement:
             fits = _fits(np.abs(left), lowest_bit(own) + lowest_bit(bottom)) & _fits(
                 np.abs(right), lowest_bit(other) + lowest_bit(top)
             )
+            fine &= bottom[:, 0] != 0  # a form that is zero under this pattern says nothing
             out[rest] = fine & (fits & (left == right)).all(axis=1)
         return out
 
 
 def _fits(size: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Whether multiples of 2^q, of absolute values that add up to `size`, have exact sums in float64."""
-    return 1.001 * size <= np.ldexp(1.0, np.clip(53 + q, -1000, 1000))
+    """Whether multiples of 2^q, of absolute values that add up to `size`, have exact sums in float64 (no underflow, either)."""
+    return (q >= -1000) & (1.001 * size <= np.ldexp(1.0, np.clip(53 + q, -947, 1000)))
 
 
 def exact_crossing(u: np.ndarray, w: np.ndarray, zu: np.ndarray, zw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

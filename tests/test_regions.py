@@ -125,6 +125,56 @@ def test_degenerate_networks_whose_floats_are_inexact(block):
         check(network, box_of(generator, 2), exact=index == 0)
 
 
+def awkward_network(generator, d):
+    """Rows that repeat or add up only up to rounding, tiny differences, wide scales."""
+    kind, sizes = generator.integers(4), [d, *(int(n) for n in generator.integers(1, 4, size=generator.integers(1, 4))), 1]
+    layers = []
+    for m, n in itertools.pairwise(sizes):
+        weight, bias = generator.choice([1 / 3, 0.1, 0.7, -0.3, 1, -1, 0], (n, m)), generator.choice([0.1, -0.3, 0, 1 / 3], n)
+        for i in range(1, n):
+            if kind == 0 and i > 1:
+                weight[i], bias[i] = weight[i - 1] + weight[i - 2], bias[i - 1] + bias[i - 2]
+            elif kind == 1:
+                weight[i] = weight[i - 1] * generator.choice([1, -1, 2, 3])
+                weight[i, 0] += generator.choice([0, 1, -1]) * 2.0 ** -int(generator.integers(40, 53))
+        if kind == 2:
+            scale = 2.0 ** generator.integers(-30, 30, size=n)
+            weight, bias = weight * scale[:, None], bias * scale
+        layers.append((weight, bias))
+    return layers
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_awkward_networks_and_boxes(block):
+    generator = np.random.default_rng([7, block])
+    for _ in range(6):
+        d = int(generator.integers(1, 4))
+        layers = awkward_network(generator, d)
+        kind = generator.integers(4)
+        low, high = np.full(d, -1.0), np.ones(d)
+        if kind == 0:  # far away
+            low, high = np.full(d, 1e6), np.full(d, 1e6 + 1)
+            layers[0] = (layers[0][0], layers[0][1] - layers[0][0] @ (low + 0.5))
+        elif kind == 1:  # tiny
+            low, high = np.full(d, -1e-9), np.full(d, 2e-9)
+            layers[0] = (layers[0][0], layers[0][1] * generator.choice([0, 1e-9]))
+        elif kind == 2:  # unequal
+            high = 10.0 ** generator.integers(-6, 7, size=d)
+            low = -high / 3
+        check(ReLUNetwork.from_layers(layers), (low, high), geometry=False)
+
+
+def test_a_float_that_is_zero_by_rounding_is_not_taken_for_exact():
+    layers = [
+        ([[0.1, -0.3, -1.0], [-0.3, 0.0, -0.3], [0.4, -0.3, -0.7]], [0.0, 0.0, 0.0]),
+        ([[0.3333333333333333, -0.3, -1.0], [0.0, 1.0, 0.0]], [0.0, 0.1]),
+        ([[-1.0, -1.0]], [0.2]),
+    ]
+    box = (np.full(3, -1e-9), np.full(3, 2e-9))
+    check(ReLUNetwork.from_layers(layers), box, methods=(None, "lattice"), exact=True, geometry=False)
+    assert count_regions(ReLUNetwork.from_layers(layers), box).cells == 11
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_linear_programs_find_the_same_cells(block):
     generator = np.random.default_rng([5, block])

@@ -2,24 +2,26 @@
 
 import itertools
 from fractions import Fraction
-from math import prod
+from math import comb, prod
 
 import numpy as np
 import pytest
 
-from constructions.search import search_cells
+from constructions import search
+from constructions.search import Search, search_cells
 
 VALUES = (-1.0, 0.0, 0.5, 1.0)
+
+
+def value(row, c, x):
+    return sum((Fraction(v) * t for v, t in zip(row, x, strict=True)), Fraction(c))
 
 
 def exact_pattern(weights, biases, point):
     """The units' exact signs at a float64 point."""
     x, signs = [Fraction(v) for v in point], []
     for w, b in zip(weights, biases, strict=True):
-        z = [
-            sum((Fraction(v) * t for v, t in zip(row, x, strict=True)), Fraction(c))
-            for row, c in zip(w.tolist(), b.tolist(), strict=True)
-        ]
+        z = [value(row, c, x) for row, c in zip(w.tolist(), b.tolist(), strict=True)]
         signs += [(v > 0) - (v < 0) for v in z]
         x = [max(v, Fraction(0)) for v in z]
     return signs
@@ -55,10 +57,6 @@ def brute_force(weights, biases, lower, upper):
             found += [((*pattern, side > 0), clip(polygon, z, side)) for side in sides or [-1]]
         cells = found
     return sorted(pattern for pattern, _ in cells)
-
-
-def value(row, c, x):
-    return sum((Fraction(v) * t for v, t in zip(row, x, strict=True)), Fraction(c))
 
 
 def check(weights, biases, lower, upper):
@@ -105,3 +103,171 @@ def test_products_of_networks_have_products_of_cells():
         weights[1][i : i + 1, 2 * i : 2 * i + 2] = w[1]
     biases = [np.concatenate([b[layer] for _, b in parts]) for layer in (0, 1)]
     assert len(check(weights, biases, *box(10)).patterns) == prod(counts) > 50
+
+
+# -- known counts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "cells"),
+    [
+        ([[1, 1]], [0], 2),
+        ([[1, 1]], [0.25], 2),
+        ([[1, 1], [1, 1], [2, 2]], [0, 0, 0], 2),  # one line three times
+        ([[1, -1], [-1, 1]], [0.5, -0.5], 2),  # opposite
+        ([[1, -1], [-1, 1]], [0, 0], 2),
+        ([[0, 0], [0, 0], [0, 0]], [1, 0, -1], 1),  # zero rows
+        ([[1, -1], [1, 1], [1, 0], [0, 1]], [0, 0, 0, 0], 8),  # two through corners, all through one point
+        ([[1, 1], [1, 0], [0, -1]], [2, 1, 1], 1),  # touch a corner or a side from inside
+        ([[1, 1], [1, 0], [0, -1]], [-2, -1, -1], 1),  # touch from outside
+        ([[1, 1], [1, -1], [1, 0]], [-1, -1, -1], 3),  # two lines that meet on the side x = 1, and that side
+        ([[1, 0], [0.1, 0]], [-0.5, -0.05], 2),  # the same line up to rounding of 0.1: checked against rationals below
+    ],
+)
+def test_one_layer(weight, bias, cells):
+    weights, biases = [np.array(weight, dtype=float)], [np.array(bias, dtype=float)]
+    found = check(weights, biases, *box(2))
+    assert sorted(map(tuple, found.patterns.tolist())) == brute_force(weights, biases, *box(2))
+    assert len(found.patterns) == cells
+
+
+@pytest.mark.parametrize(("d", "n"), [(10, 4), (3, 6), (2, 7)])
+def test_hyperplanes_in_general_position_meet_zaslavskys_formula(d, n):
+    generator = np.random.default_rng(d)
+    weights, biases = [generator.standard_normal((n, d))], [generator.uniform(-0.1, 0.1, n)]
+    found = check(weights, biases, *box(d, -50.0, 50.0))
+    assert len(found.patterns) == sum(comb(n, i) for i in range(d + 1))
+
+
+def test_neither_layers_nor_units():
+    found = search_cells([], [], *box(9))
+    assert (found.patterns.shape, found.points.shape, found.complete, found.certified) == ((1, 0), (1, 9), True, True)
+    weights = [np.array([[1.0, 0.0]]), np.zeros((0, 1)), np.zeros((2, 0))]
+    found = check(weights, [np.zeros(1), np.zeros(0), np.array([1.0, 0.0])], *box(2))
+    assert sorted(found.patterns.tolist()) == [[False, True, False], [True, True, False]]
+
+
+def test_units_that_vanish_on_a_cell_are_off_there():
+    """relu(x) - relu(-x) - x is 0 everywhere; relu(x) and relu(relu(x) - 1) are 0 on a half and on all of [-1, 1]."""
+    weights = [np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([[1.0, -1.0, -1.0, 1.0], [1.0, 0, 0, 0], [1.0, 0, 0, 0]])]
+    biases = [np.zeros(4), np.array([0.0, 0.0, -1.0])]
+    found = check(weights, biases, *box(1))
+    off, on = sorted(found.patterns[:, 4:].tolist())
+    assert (off, on) == ([False, False, False], [False, True, False])
+
+
+def test_rounding_of_the_forms_is_no_cut():
+    """(a + b) x and a x + b x differ by rounding: 0.1 x + 0.2 x - 0.3 x is tiny and positive, exactly."""
+    weights = [np.array([[0.1], [0.2], [0.3]]), np.array([[1.0, 1.0, -1.0]])]
+    found = check(weights, [np.zeros(3), np.zeros(1)], *box(1))
+    expected = Fraction(0.1) + Fraction(0.2) - Fraction(0.3) > 0
+    assert sorted(found.patterns.tolist()) == [[False] * 4, [True] * 3 + [expected]]
+
+
+def test_a_cell_without_float64_points_is_left_open():
+    """Between 1/3 and its float64 neighbour: two of three cells found, and not called certified."""
+    weights, biases = [np.array([[3.0], [1.0]])], [np.array([-1.0, -1 / 3])]
+    found = search_cells(weights, biases, *box(1))
+    assert len(brute_force(weights, biases, *box(1))) == 3
+    assert (len(found.patterns), found.complete, found.certified) == (2, True, False)
+    assert "no proof whether unit 1" in found.reason
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**40])
+def test_scaling_the_box_changes_nothing(scale):
+    generator = np.random.default_rng(5)
+    weights, biases = network(generator, 4, (4, 3))
+    plain = check(weights, biases, *box(4))
+    scaled = check([weights[0] / scale, weights[1]], biases, *box(4, -scale, scale))
+    assert len(plain.patterns) > 10
+    assert {p.tobytes() for p in plain.patterns} == {p.tobytes() for p in scaled.patterns}
+
+
+def test_random_network_in_twelve_dimensions():
+    """Each pattern is replayed exactly at its point; all of the cells the points of a sample lie in are found."""
+    generator = np.random.default_rng(0)
+    weights = [generator.standard_normal((5, 12)) / 3, generator.standard_normal((5, 5)) / 2]
+    biases = [generator.uniform(-0.5, 0.5, 5), generator.uniform(-0.5, 0.5, 5)]
+    found = check(weights, biases, *box(12))
+    x, signs = generator.uniform(-1, 1, (12, 2000)), []
+    for w, b in zip(weights, biases, strict=True):
+        z = w @ x + b[:, None]
+        signs.append(z > 0)
+        x = np.maximum(z, 0)
+    assert {p.tobytes() for p in np.concatenate(signs).T} <= {p.tobytes() for p in found.patterns}
+
+
+# -- limits and errors -------------------------------------------------------------------------------------------------
+
+
+def wide(d=9, n=10):
+    generator = np.random.default_rng(1)
+    return [generator.standard_normal((n, d))], [generator.uniform(-0.5, 0.5, n)], *box(d)
+
+
+def partial(found: Search, reason):
+    """Incomplete, with cells that are all replayed."""
+    assert (found.complete, found.certified, found.reason) == (False, True, reason)
+    for pattern, point in zip(found.patterns, found.points, strict=True):
+        assert [s > 0 for s in exact_pattern(*wide()[:2], point.tolist())] == pattern.tolist()
+    return len(found.patterns)
+
+
+def test_limits_return_what_was_found():
+    assert partial(search_cells(*wide(), max_cells=17), "cell limit") == 17
+    assert partial(search_cells(*wide(), max_cells=0), "cell limit") == 0
+    assert partial(search_cells(*wide(), max_seconds=0.0), "time limit") == 0
+    assert partial(search_cells(*wide(), max_seconds=0.05), "time limit") < 1023
+    exact = search_cells([np.eye(2)], [np.zeros(2)], *box(2), max_cells=4, max_seconds=60.0)
+    assert (len(exact.patterns), exact.complete) == (4, True)  # a limit that is met, not passed
+
+
+def test_an_interrupt_returns_what_was_found():
+    seen = []
+
+    def interrupt(cells):
+        seen.append(cells)
+        raise KeyboardInterrupt
+
+    assert partial(search_cells(*wide(), progress=interrupt), "interrupted") == 256
+    assert seen == [256]
+
+
+def test_an_interrupt_inside_a_linear_program(monkeypatch):
+    original, calls = search._Program.maximise, []
+
+    def maximise(self, g):
+        calls.append(g)
+        if len(calls) == 40:
+            raise KeyboardInterrupt
+        return original(self, g)
+
+    monkeypatch.setattr(search._Program, "maximise", maximise)
+    assert partial(search_cells(*wide()), "interrupted") > 0
+
+
+def test_a_failing_solver_is_not_called_certified(monkeypatch):
+    monkeypatch.setattr(search._Program, "maximise", lambda self, g: None)
+    found = search_cells(*wide(2, 3))
+    assert (found.complete, found.certified) == (True, False)
+    assert "no proof" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("weights", "biases", "lower", "upper", "message"),
+    [
+        ([np.eye(2)], [np.zeros(3)], *box(2), "shapes"),
+        ([np.eye(2), np.eye(3)], [np.zeros(2), np.zeros(3)], *box(2), r"weights\[1\]"),
+        ([np.eye(2) * np.nan], [np.zeros(2)], *box(2), "finite"),
+        ([np.eye(2)], [np.array([0, np.inf])], *box(2), "finite"),
+        ([np.eye(2) * 1e300] * 2, [np.zeros(2)] * 2, *box(2), "overflow"),
+        ([], [], np.zeros(2), np.array([1.0, 0.0]), "lower < upper"),
+        ([], [], np.zeros(2), np.ones(3), "lower < upper"),
+        ([], [], np.zeros(0), np.zeros(0), "d >= 1"),
+        ([], [], np.zeros(1), np.array([np.inf]), "finite"),
+        ([np.eye(2)], [], *box(2), "shorter"),
+    ],
+)
+def test_bad_arguments(weights, biases, lower, upper, message):
+    with pytest.raises(ValueError, match=message):
+        search_cells(weights, biases, lower, upper)
