@@ -19,6 +19,12 @@ Progress = Callable[[int, int], None]
 
 UNIT_ROUNDOFF = 2.0**-53
 
+LARGEST = 2.0**300
+"""Beyond this, or below its inverse, products may leave the range of float64."""
+
+UNDERFLOW = 2.0**-900
+"""What products below the normal range may lose, with room to spare."""
+
 CHUNK_BYTES = 2**20
 """Size of a layer's pre-activations that are worked on at once; larger temporaries cost more in page faults."""
 
@@ -28,9 +34,9 @@ class Arrangement:
 
     weights, biases: float64, one pair a hidden layer (weights[l] of shape (n_l, n_(l-1))). Units are numbered through
     all layers; `starts[l]` is the first of layer l. Constraints are numbered 0..d-1 (x_i = lower_i), d..2d-1
-    (x_i = upper_i), then 2d + k (unit k). With M = |W_l| M_(l-1) + |b_l| and L = |W_l| L_(l-1), a float64 evaluation of
-    unit k anywhere in the box, or of its affine form, errs by at most gamma M_k, and unit k has Lipschitz constant L_k
-    in the maximum norm (Higham 2002, chapter 3).
+    (x_i = upper_i), then 2d + k (unit k). With M = |W_l| M_(l-1) + |b_l| (and a little for underflow) and
+    L = |W_l| L_(l-1), a float64 evaluation of unit k anywhere in the box, or of its affine form, errs by at most gamma M_k,
+    and unit k has Lipschitz constant L_k in the maximum norm (Higham 2002, chapter 3).
     """
 
     def __init__(self, layers: Sequence[tuple[np.ndarray, np.ndarray]], lower: np.ndarray, upper: np.ndarray) -> None:
@@ -48,15 +54,24 @@ class Arrangement:
         self.magnitudes: list[np.ndarray] = []
         self.slopes: list[np.ndarray] = []
         for w, b in zip(self.weights, self.biases, strict=True):
-            magnitude, slope = np.abs(w) @ magnitude + np.abs(b), np.abs(w) @ slope
+            with np.errstate(over="ignore", invalid="ignore"):
+                magnitude, slope = np.abs(w) @ magnitude + np.abs(b) + UNDERFLOW, np.abs(w) @ slope
+            entries = np.abs(np.append(w, b))
+            if not (magnitude <= LARGEST).all() or not (slope <= LARGEST).all() or (entries[entries > 0] < 1 / LARGEST).any():
+                raise ValueError(
+                    "network must have weights and biases that are 0 or at least 2^-300 in size, and values on the box < 2^300"
+                )
             self.magnitudes.append(magnitude)
             self.slopes.append(slope)
 
     @classmethod
-    def of(cls, network: ReLUNetwork, lower: np.ndarray, upper: np.ndarray) -> Arrangement:
-        """The arrangement of a network's hidden layers."""
-        layers = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers[:-1]]
-        return cls(layers, lower, upper)
+    def of(cls, network: ReLUNetwork, lower: np.ndarray, upper: np.ndarray, output: bool = False) -> Arrangement:
+        """The arrangement of a network's hidden layers, or of all affine layers.
+
+        Raises ValueError for weights or values beyond `LARGEST` and its inverse: float64 could not bound its own errors.
+        """
+        layers = network.layers if output else network.layers[:-1]
+        return cls([(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in layers], lower, upper)
 
     def corners(self) -> tuple[np.ndarray, np.ndarray]:
         """The box's 2^d corners (2^d, d), and which side of each axis they lie on (0 or 1)."""
@@ -86,8 +101,8 @@ class Arrangement:
         """
         noise, slope = self.gamma * self.magnitudes[layer], self.slopes[layer]
         limit = noise.max(initial=0.0) + slope.max(initial=0.0) * radius
-        ids, units = np.nonzero(np.abs(z) <= limit[:, None])
-        open_ = np.abs(z[ids, units]) <= noise[units] + slope[units] * radius[ids]
+        ids, units = np.nonzero(~(np.abs(z) > limit[:, None]))
+        open_ = ~(np.abs(z[ids, units]) > noise[units] + slope[units] * radius[ids])
         return ids[open_], units[open_]
 
     def chunks(self, count: int) -> list[slice]:
@@ -145,8 +160,8 @@ class Arrangement:
                 defect += inverse[:, k, None] * matrix[k]
             defects = np.abs(defect).sum(axis=1) + _times(size, self.gamma * (slope + np.abs(matrix).sum(axis=1)))
             contraction = defects.max(axis=0)
-            radius = _times(size, residual).max(axis=0) / (1 - contraction) * (1 + 1e-9)
-        radius[bad | ~(contraction < 0.5) | ~np.isfinite(radius)] = np.inf
+            radius = _times(size, residual).max(axis=0) / (1 - 2 * contraction) * (1 + 1e-9)
+        radius[bad | ~(contraction < 0.25) | ~np.isfinite(radius)] = np.inf
         return x.T, radius
 
     def _row_bounds(self, constraints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +211,7 @@ class Arrangement:
             part = slice(i, i + step)
             q = np.minimum.reduceat(low[part][:, columns] + bits, starts, axis=1)
             out[part] = _fits(np.add.reduceat(values[part][:, columns] * sizes, starts, axis=1), q)
-        return out
+        return out & (inexact == 0)
 
     def exact_forms(self, units: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Affine forms (m, d+1) of units (m,) under patterns signs (m, units), and which of them float64 computes exactly."""

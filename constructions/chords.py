@@ -68,10 +68,10 @@ def _zero(zu: np.ndarray, eu: np.ndarray, zw: np.ndarray, ew: np.ndarray) -> tup
     zu, zw = np.abs(zu), np.abs(zw)
     total = zu + zw
     left = total - eu - ew
-    if (left <= 0).any():
+    if not (left > 0).all():
         raise Degenerate("a unit may be level on an edge")
     place = zu / total
-    return place, (eu * zw + ew * zu) / (total * left) * (1 + 1e-9) + 8 * UNIT_ROUNDOFF
+    return place, (eu / left * (zw / total) + ew / left * (zu / total)) * (1 + 1e-9) + 8 * UNIT_ROUNDOFF
 
 
 def _chords(skeleton: Skeleton, ends: Ends, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -120,7 +120,7 @@ def _side(skeleton: Skeleton, ends: Ends, first: np.ndarray, second: np.ndarray,
     shared = np.flatnonzero(at_first | at_second)  # both vanish on one edge: which does so first?
     own = np.where(at_first[shared], first[shared], second[shared])
     gap = ends.place[other[shared]] - ends.place[own]
-    if (np.abs(gap) <= ends.error[other[shared]] + ends.error[own]).any():
+    if not (np.abs(gap) > ends.error[other[shared]] + ends.error[own]).all():
         raise Degenerate("two units may vanish at one point of an edge")
     out[shared] ^= gap > 0
     return out
@@ -137,7 +137,7 @@ def _check_crossings(
     gap = place[order][1:] - place[order][:-1]
     worst = np.zeros(int(a.max()) + 1 if len(a) else 0)
     np.maximum.at(worst, a, error)
-    if (gap[same] <= 2 * worst[a[order][1:][same]]).any():
+    if not (gap[same] > 2 * worst[a[order][1:][same]]).all():
         raise Degenerate("three units may vanish at one point")
 
 

@@ -396,7 +396,9 @@ class Lattice:
                 points[e[fine]] = crossing[fine]
                 known[e[fine]] = True
             rest = np.flatnonzero(~known)
-            start = points[rest] + (zu / (zu - zw))[rest, None] * (ends[rest] - points[rest])
+            fall = zu[rest] - zw[rest]  # floats may lose a small value whose sign is known
+            t = np.divide(zu[rest], fall, out=np.full(len(rest), 0.5), where=fall != 0)
+            start = points[rest] + np.clip(t, 0.0, 1.0)[:, None] * (ends[rest] - points[rest])
             points[rest], radius[rest] = a.locate(start, constraints[rest], signs[rest])
             lost = np.flatnonzero(~np.isfinite(radius))
             self._replace(lost, ids[lost], points, radius, known)

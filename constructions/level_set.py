@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from operator import index
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from .arrangement import Progress
-from .matrix import Dense, Identity, zeros
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 from .regions import linear_regions, read_network
 
 
@@ -46,7 +48,7 @@ def level_set(
     """Where a network's output equals a level; with the default level 0 its decision boundary. For d <= 3 inputs.
 
     output: one output's number, or two (i, j) for f_i - f_j, the boundary between two classes. The other arguments are those
-    of `linear_regions`: the output counts as one more unit, whose zeros are the faces.
+    of `linear_regions`: the output counts as one more unit, with exact weights, whose zeros are the faces.
 
     >>> from constructions import distance
     >>> found = level_set(distance([0.5, 0.5], "inf"), (0, 1), level=0.25)
@@ -56,26 +58,18 @@ def level_set(
     Raises ValueError for more than three inputs, an output that there is not, or a level that is not finite.
     """
     net = read_network(network, box)
-    pair = (output,) if isinstance(output, int) else tuple(output)
-    if (
-        not pair
-        or len(pair) > 2
-        or not all(isinstance(i, int) and 0 <= i < net.outputs for i in pair)
-        or len({*pair}) < len(pair)
-    ):
+    try:
+        pair = tuple(index(i) for i in (output if isinstance(output, Sequence) else (output,)))
+    except TypeError as error:
+        raise ValueError(f"output must be a number or two, got {output!r}") from error
+    if not 0 < len(pair) < 3 or not all(0 <= i < net.outputs for i in pair) or len({*pair}) < len(pair):
         raise ValueError(f"output must be one or two different of 0..{net.outputs - 1}, got {output}")
     if not np.isfinite(level):
         raise ValueError(f"level must be finite, got {level}")
     d = net.inputs
     if d > 3:
         raise ValueError(f"level sets are for networks with at most 3 inputs, got {d}; see on_plane")
-    chosen = torch.zeros(1, net.outputs, dtype=torch.float64)
-    for i, sign in zip(pair, (1.0, -1.0), strict=False):
-        chosen[0, i] = sign
-    last = net.layers[-1]
-    shift = Dense(torch.tensor([[-level]], dtype=torch.float64))
-    unit = Affine(Dense(chosen) @ last.weight, Dense(chosen) @ last.bias + shift)
-    extended = ReLUNetwork((*net.layers[:-1], unit, Affine(Identity(1), zeros(1, 1))))
+    extended = _with_unit(net, pair, float(level))
     found = linear_regions(extended, box, exact=exact, max_cells=max_cells, max_seconds=max_seconds, progress=progress)
     lattice = found.lattice
     if lattice is None or not found.complete:
@@ -92,3 +86,21 @@ def level_set(
     else:
         faces = lattice.cycles(chosen_faces)
     return LevelSet(found.vertices, faces, int(vanishes[d].sum()), True, found.certified, found.method)
+
+
+def _with_unit(network: ReLUNetwork, pair: tuple[int, ...], level: float) -> ReLUNetwork:
+    """The network whose output f_i - level, or f_i - f_j - level, is one more hidden unit, with exactly these weights."""
+    layers = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers]
+    (weight, bias), hidden = layers[-1], layers[:-1]
+    first, second = weight[pair[0]], weight[pair[1]] if len(pair) == 2 else np.zeros(weight.shape[1])
+    offsets = [bias[pair[0]], -bias[pair[1]] if len(pair) == 2 else 0.0, -level]
+    row, offset = first - second, math.fsum(offsets)
+    rounded = any(Fraction(a) - Fraction(b) != Fraction(c) for a, b, c in zip(first, second, row, strict=True))
+    if rounded or sum(map(Fraction, offsets)) != Fraction(offset):
+        if not hidden:
+            raise ValueError("the network has no hidden layer, and the differences of its outputs' weights are no float64")
+        inner, shift = hidden[-1]  # each hidden unit twice, and three units that are always 1: no difference is formed
+        ones = np.zeros((3, inner.shape[1]))
+        hidden = [*hidden[:-1], (np.concatenate([inner, inner, ones]), np.concatenate([shift, shift, np.ones(3)]))]
+        row, offset = np.concatenate([first, -second, offsets]), 0.0
+    return ReLUNetwork.from_layers([*hidden, (row[None], np.array([offset])), (np.ones((1, 1)), np.zeros(1))])

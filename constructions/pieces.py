@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .arrangement import CHUNK_BYTES, Arrangement
+from .arrangement import CHUNK_BYTES, UNIT_ROUNDOFF, Arrangement
 from .exact_points import IntegerLayer
 
 
@@ -96,7 +96,7 @@ def merge(cells: CellMaps, pairs: np.ndarray, check: Callable[[], None]) -> tupl
     count = len(cells.patterns)
     flat = cells.floats().reshape(count, -1)
     noise = 2 * cells.noise().ravel()
-    pairs = pairs[:, (np.abs(flat[pairs[0]] - flat[pairs[1]]) <= noise).all(axis=1)]
+    pairs = pairs[:, ~(np.abs(flat[pairs[0]] - flat[pairs[1]]) > noise).any(axis=1)]
     i, j = pairs
     exact = np.zeros(count, dtype=bool)
     if pairs.size:
@@ -126,7 +126,7 @@ def _distinct(cells: CellMaps, flat: np.ndarray, exact: np.ndarray, names: np.nd
     """The number of different rows, where rows that floats cannot tell apart are compared in integers."""
     direction = np.random.default_rng(0).normal(size=flat.shape[1])
     height = flat @ direction
-    tolerance = np.abs(direction) @ (noise + 1e-13 * np.abs(flat).max(axis=0, initial=0.0))
+    tolerance = np.abs(direction) @ (noise + 4 * flat.shape[1] * UNIT_ROUNDOFF * np.abs(flat).max(axis=0, initial=0.0))
     order = np.argsort(height)
     total = 0
     for group in np.split(order, np.flatnonzero(np.diff(height[order]) > tolerance) + 1):

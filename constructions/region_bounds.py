@@ -29,7 +29,7 @@ def zaslavsky(units: int, d: int) -> int:
     >>> zaslavsky(4, 2)
     11
     """
-    (n,) = _check([units], d)
+    (n,) = _check([units], d, "units")
     return sum(comb(n, i) for i in range(d + 1))
 
 
@@ -83,10 +83,12 @@ def serra_upper(widths: Sequence[int], d: int) -> int:
     return sum(counts.values())
 
 
-def _check(widths: Sequence[int], d: int) -> list[int]:
-    for name, value in (("d", d), *(("widths", n) for n in widths)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be positive integers, got {value!r}")
+def _check(widths: Sequence[int], d: int, name: str = "widths") -> list[int]:
+    if not isinstance(d, int) or d < 1:
+        raise ValueError(f"d must be a positive integer, got {d!r}")
+    for n in widths:
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"{name} must be positive, and integers, got {n!r}")
     if not widths:
         raise ValueError("widths must hold at least one layer")
     return list(widths)

@@ -252,8 +252,8 @@ class LinearRegions(RegionCount):
 
     @cached_property
     def _cell_maps(self) -> CellMaps:
-        layers = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in self.network.layers]
-        return CellMaps(Arrangement(layers, self.arrangement.lower, self.arrangement.upper), self.patterns)
+        full = Arrangement.of(self.network, self.arrangement.lower, self.arrangement.upper, output=True)
+        return CellMaps(full, self.patterns)
 
     def _with_faces(self, what: str) -> Lattice:
         if self.lattice is None:
@@ -398,6 +398,8 @@ class _Job:
             if searched and asked:
                 raise ValueError(f"{name} needs faces: d <= {FACE_DIMENSIONS} inputs and not method 'search', got d = {d}")
         self.arrangement = Arrangement.of(self.network, self.lower, self.upper)
+        if faces:
+            Arrangement.of(self.network, self.lower, self.upper, output=True)  # the maps' arithmetic must be possible, too
         self.exact, self.faces = exact, faces
         self.max_cells, self.max_seconds, self.method, self.progress = max_cells, max_seconds, method, progress
         self.started = time.monotonic()
@@ -461,21 +463,23 @@ class _Job:
                     if layer == only_begin:
                         break
                     for unit in range(int(a.starts[layer]), int(a.starts[layer + 1])):
-                        if self.progress:
-                            self.progress(done, a.units)
-                        self._check(engine, done)
+                        self._check(engine, done, report=True)
                         engine.cut(unit)
                         done += 1
                     end(layer)
             except _Stopped as stop:
                 return done, f"; ended early by {stop} after {done} of {a.units} units"
-            except KeyboardInterrupt:
-                return done, f"; interrupted after {done} of {a.units} units"
         return done, ""
 
-    def _check(self, engine: Skeleton | Lattice, done: int) -> None:
+    def _check(self, engine: Skeleton | Lattice, done: int, report: bool = False) -> None:
+        """Between two units, where everything fits together: report, and stop where that is due."""
+        try:
+            if report and self.progress:
+                self.progress(done, self.arrangement.units)
+        except KeyboardInterrupt:
+            self.interrupted = True
         if self.interrupted:
-            raise KeyboardInterrupt
+            raise _Stopped("an interrupt")
         self.check_time()
         if self.max_cells is not None and engine.points.n > self.max_cells and engine.cells > self.max_cells:
             raise _Stopped("the cell limit")
@@ -489,7 +493,7 @@ class _Job:
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C waits until the current unit is in; a second one does not."""
+        """Ctrl-C waits until the current unit is in; a second one raises KeyboardInterrupt at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -176,7 +176,7 @@ class Skeleton:
         d, ends, constraints = self.d, self.edges.view, self.constraints.view
         out = np.empty(self.edges.n, dtype=np.intp)
         total = constraints @ np.ones(d, dtype=np.int32)
-        noise = self.radius.view + 1e-15 * max(np.abs(self.arrangement.lower).max(), np.abs(self.arrangement.upper).max())
+        noise = self.radius.view + 4e-15 * max(np.abs(self.arrangement.lower).max(), np.abs(self.arrangement.upper).max())
         generator = np.random.default_rng(1)
         for _ in range(TRIES):
             direction = generator.normal(size=d)

@@ -4,6 +4,7 @@ They read a network's matrices form by form and know nothing of how the packages
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -217,8 +218,8 @@ class Cell:
 def cells_of(network, lower, upper):
     """All activation cells of a network over a box, in rationals: each cell is cut by each unit's own affine form.
 
-    A unit cuts a cell exactly if it takes both strict signs at the cell's vertices; vertices are found by solving all d-subsets
-    of the cell's half-spaces.
+    A unit cuts a cell exactly if it takes both strict signs at the cell's vertices; vertices are found by solving d-subsets
+    of half-spaces.
     """
     d = len(lower)
     unit_vectors = [[Fraction(int(i == j)) for j in range(d)] for i in range(d)]
@@ -260,25 +261,29 @@ def at(form, point):
 
 
 def split(cell, form, d):
-    """The one or two cells that the zero set of a form leaves of a cell, their patterns extended."""
+    """The one or two cells that the zero set of a form leaves of a cell, their patterns extended.
+
+    The vertices of a part are the cell's vertices on its side, and the common zeros of the form and d - 1 half-spaces.
+    """
     values = [at(form, v) for v in cell.vertices]
     positive, negative = any(v > 0 for v in values), any(v < 0 for v in values)
     if not (positive and negative):
         return [Cell((*cell.pattern, positive), cell.halfspaces, cell.vertices, ())]
-    parts = []
+    crossings, parts = corners_of(cell.halfspaces, d, [form]), []
     for on in (True, False):
-        halfspaces = [*cell.halfspaces, form if on else tuple(-x for x in form)]
-        vertices = corners_of(halfspaces, d)
+        sign = 1 if on else -1
+        halfspaces = [*cell.halfspaces, tuple(sign * x for x in form)]
+        vertices = sorted({v for v, x in zip(cell.vertices, values, strict=True) if sign * x > 0}.union(crossings))
         useful = [h for h in halfspaces if rank([v for v in vertices if at(h, v) == 0]) == d - 1]
         parts.append(Cell((*cell.pattern, on), useful, vertices, ()))
     return parts
 
 
-def corners_of(halfspaces, d):
-    """The vertices of the polytope."""
+def corners_of(halfspaces, d, zeros=()):
+    """The vertices of the polytope, or of its part where further forms are zero."""
     found = set()
-    for chosen in itertools.combinations(halfspaces, d):
-        point = solve(chosen, d)
+    for chosen in itertools.combinations(halfspaces, d - len(zeros)):
+        point = solve([*zeros, *chosen], d)
         if point is not None and all(at(h, point) >= 0 for h in halfspaces):
             found.add(point)
     return sorted(found)
@@ -329,9 +334,36 @@ def pieces_of(cells, pairs):
 
 
 def volume_of(cell):
-    """The length (d = 1) or area (d = 2) of a cell."""
-    if len(cell.vertices[0]) == 1:
-        return cell.vertices[-1][0] - cell.vertices[0][0]
-    centre = [sum(v[i] for v in cell.vertices) / len(cell.vertices) for i in (0, 1)]
-    around = sorted(cell.vertices, key=lambda v: np.arctan2(float(v[1] - centre[1]), float(v[0] - centre[0])))
-    return abs(sum(p[0] * q[1] - p[1] * q[0] for p, q in zip(around, around[1:] + around[:1], strict=True))) / 2
+    """The d-dimensional measure of a cell, exact in any d: the sum over simplices."""
+    d = len(cell.vertices[0])
+    edges = [[[x - y for x, y in zip(v, first, strict=True)] for v in others] for first, *others in simplices_of(cell, d)]
+    return sum(abs(determinant(matrix)) for matrix in edges) / math.factorial(d)
+
+
+def simplices_of(cell, dimension, vertices=None):
+    """Simplices that fill a face, given by its vertices: its first vertex joined to those of the facets that avoid it."""
+    vertices = vertices or cell.vertices
+    if dimension == 0:
+        return [vertices]
+    facets = {tuple(v for v in vertices if at(h, v) == 0) for h in cell.halfspaces}
+    facets = [f for f in facets if rank(f) == dimension - 1 and vertices[0] not in f]
+    return [(vertices[0], *simplex) for facet in facets for simplex in simplices_of(cell, dimension - 1, facet)]
+
+
+def determinant(rows):
+    """By expansion along the first row."""
+    if not rows:
+        return Fraction(1)
+    minors = ([[*row[:j], *row[j + 1 :]] for row in rows[1:]] for j in range(len(rows)))
+    return sum((-1) ** j * x * determinant(minor) for j, (x, minor) in enumerate(zip(rows[0], minors, strict=True)) if x)
+
+
+def pattern_at(network, point):
+    """On or off of all hidden units at one rational point."""
+    values, pattern = [Fraction(v) for v in point], []
+    for weight, bias in layers_of(network)[:-1]:
+        forms = [sum((Fraction(w) * v for w, v in zip(row, values, strict=True)), Fraction(0)) for row in weight.tolist()]
+        values = [v + Fraction(b) for v, b in zip(forms, bias.tolist(), strict=True)]
+        pattern += [v > 0 for v in values]
+        values = [max(v, Fraction(0)) for v in values]
+    return tuple(pattern)

@@ -74,8 +74,14 @@ def test_networks_keep_to_the_bounds(d):
     (montufar_lower, ([3, 1], 2)),
 ])  # fmt: skip
 def test_bad_arguments(function, arguments):
-    with pytest.raises(ValueError, match=r"d must|widths must"):
+    with pytest.raises(ValueError, match=r"d must|widths must|units must"):
         function(*arguments)
+
+
+def test_the_argument_at_fault_is_named():
+    for function, arguments, name in ((zaslavsky, (0, 2), "units"), (serra_upper, ([0], 2), "widths"), (zaslavsky, (2, 0), "d")):
+        with pytest.raises(ValueError, match=rf"^{name} must"):
+            function(*arguments)
 
 
 def test_one_hyperplane_arrangement_attains_zaslavsky():

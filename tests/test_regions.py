@@ -10,7 +10,7 @@ import networkx
 import numpy as np
 import pytest
 import torch
-from oracles import cells_of, neighbours_of, pieces_of, volume_of
+from oracles import cells_of, neighbours_of, pattern_at, pieces_of, volume_of
 from torch import nn
 
 from constructions import (
@@ -48,7 +48,7 @@ def degenerate_network(generator, d):
 
 
 def rescaled(network, generator):
-    """The same cells with weights that floats cannot multiply exactly: each unit times a positive number of 50 bits."""
+    """Weights that floats cannot multiply exactly: each unit times a positive number of 50 bits (the first layer's lines stay)."""
     layers = []
     for layer in network.layers:
         weight, bias = layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()
@@ -173,6 +173,40 @@ def test_a_float_that_is_zero_by_rounding_is_not_taken_for_exact():
     box = (np.full(3, -1e-9), np.full(3, 2e-9))
     check(ReLUNetwork.from_layers(layers), box, methods=(None, "lattice"), exact=True, geometry=False)
     assert count_regions(ReLUNetwork.from_layers(layers), box).cells == 11
+
+
+SMALL_TERMS = {  # hidden units of tiny but positive values, which floats round to zero
+    "almost equal rows": (
+        [([[0.1, 1], [1, 1], [0.09999999999999998, 1]], [-0.3, 0, -0.3]), ([[0, 0, 0], [0, -0.3, 1]], [0, 0])],
+        9,
+    ),
+    "a weight of 1e-17": ([([[1e-17, 1], [-1, 0], [0, 1]], [-1, 1, 0]), ([[1, -1, 0], [0, 0, 1]], [0, -0.5])], 5),
+    "near the smallest weights": ([([[2.0**-290, 0], [0, 2.0**-290]], [0, 0]), ([[2.0**-290, -(2.0**-290)]], [0])], 5),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_TERMS)
+def test_small_terms_are_not_lost(name):
+    hidden, cells = SMALL_TERMS[name]
+    low = np.zeros(2) if name == "almost equal rows" else np.full(2, -1.0)
+    layers = [(np.array(w, float), np.array(b, float)) for w, b in hidden]
+    network = ReLUNetwork.from_layers([*layers, (np.ones((1, len(layers[-1][1]))), np.zeros(1))])
+    check(network, (low, np.ones(2)), exact=True)
+    assert count_regions(network, (low, np.ones(2))).cells == cells
+
+
+def test_pieces_that_differ_by_less_than_rounding():
+    tiny = 2.0**-70
+    layers = [([[1.0]] * 3, [0.0] * 3), ([[tiny, 1, -1], [0, 0, 0]], [1, 1]), ([[1, 0], [0, 1]], [0, 0])]
+    found = count_regions(ReLUNetwork.from_layers(layers), (-1, 1), pieces=True)
+    assert (found.pieces, found.affine_maps) == (2, 2)
+
+
+@pytest.mark.parametrize("scale", [2.0**-560, 2.0**700, 1e160])
+def test_weights_beyond_the_safe_range_are_refused(scale):
+    network = ReLUNetwork.from_layers([([[scale, 0.0], [0.0, scale]], [0, 0]), ([[1.0, 1.0]], [0.0])])
+    with pytest.raises(ValueError, match="2\\^-300"):
+        count_regions(network, (-1, 1))
 
 
 @pytest.mark.parametrize("block", range(4))
@@ -397,11 +431,23 @@ def test_a_flat_part_is_told():
     assert ends == {(0.0, -1.0), (0.0, 1.0)}
 
 
+def test_level_sets_form_no_rounded_differences():
+    net = ReLUNetwork.from_layers([([[1.0]], [2.0]), ([[1.0], [2.0**-60]], [0.0, 3.0])])
+    found = level_set(net, (-1, 1.5), output=(0, 1), exact=True)
+    assert [found.vertices[i][0] for face in found.faces for i in face] == [3 / (1 - Fraction(1, 2**60)) - 2]
+    net = ReLUNetwork.from_layers([([[1.0]], [2.0]), ([[0.0], [0.0]], [2.0**60, 1.0])])
+    assert level_set(net, (-1, 1), output=(0, 1), level=2.0**60).flat == 0
+    net = ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [2.0**-60])])
+    found = level_set(net, (-1, 1), level=1.0, exact=True)
+    assert [found.vertices[i][0] for face in found.faces for i in face] == [1 - Fraction(1, 2**60)]
+
+
 def test_boundary_between_two_classes():
     two = ReLUNetwork.from_layers([([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]), ([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0])])
     found = level_set(two, (0.25, 1), output=(0, 1))
     assert all(found.vertices[i][0] == found.vertices[i][1] for face in found.faces for i in face)
-    for bad in ({"output": 2}, {"output": (0, 0)}, {"output": ()}, {"level": float("nan")}):
+    assert level_set(two, (0.25, 1), output=np.int64(1)).certified
+    for bad in ({"output": 2}, {"output": (0, 0)}, {"output": ()}, {"output": "x"}, {"output": 0.5}, {"level": float("nan")}):
         with pytest.raises(ValueError, match="must be"):
             level_set(two, (0, 1), **bad)
     with pytest.raises(ValueError, match="at most 3 inputs"):
@@ -437,7 +483,7 @@ def test_interruption_keeps_what_was_found(method):
 
     found = count_regions(generic(0, 2, 16, 16), (-1, 1), method=method, progress=interrupt)
     assert not found.complete
-    assert "interrupted after 10 of 32 units" in found.method
+    assert "an interrupt after 10 of 32 units" in found.method
     assert 1 < found.cells < count_regions(generic(0, 2, 16, 16), (-1, 1)).cells
     assert calls == list(range(11))
 
@@ -474,7 +520,7 @@ def test_control_c_waits_for_the_unit():
 
     found = count_regions(generic(0, 2, 16, 16), (-1, 1), method="lattice", progress=send)
     assert not found.complete
-    assert "interrupted" in found.method
+    assert "an interrupt" in found.method
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -545,3 +591,137 @@ def test_results_know_what_they_lack():
     assert networkx.is_connected(linear_regions(squaring(2), (0, 1)).graph())
     assert len(found.regions[:1]) == 1
     assert found.regions[0].volume is None
+
+
+# -- more of the contract ----------------------------------------------------------------------------------------------
+
+
+def tilted(network, generator):
+    """The network in other input coordinates: its hyperplanes meet as before, but at points that no float holds."""
+    d = network.inputs
+    turn, shift = generator.integers(-(2**20), 2**20, (d, d)) / 2.0**20, generator.integers(-(2**18), 2**18, d) / 2.0**20
+    (weight, bias), *others = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers]
+    return ReLUNetwork.from_layers([(weight @ turn, weight @ shift + bias), *others])  # exact: sums of 23-bit numbers
+
+
+def scaled_and_back(network, generator):
+    """The same function up to a factor, and the same cells: units times p or q, their outgoing weights times q or p."""
+    layers, before, total = [], np.ones(network.inputs), 1.0
+    for index, layer in enumerate(network.layers):
+        weight, bias = layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()
+        last = index == len(network.layers) - 1
+        factors = np.ones(len(bias)) if last else generator.choice([241.0, 251.0], len(bias))
+        layers.append((weight * before * factors[:, None], bias * total * factors))
+        before, total = 241.0 * 251.0 / factors, total * 241.0 * 251.0
+    return ReLUNetwork.from_layers(layers)
+
+
+@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_degenerate_networks_in_generic_coordinates(d, block):
+    generator = np.random.default_rng([8, d, block])
+    for index in range(6 if d < 3 else 3):
+        network = tilted(degenerate_network(generator, d), generator)
+        check(network, box_of(generator, d), methods=(None, "skeleton", "lattice"), exact=index == 0, geometry=index < 2)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_scaling_units_changes_no_cell(d):
+    generator = np.random.default_rng([9, d])
+    for _ in range(8):
+        network = tilted(degenerate_network(generator, d), generator)
+        other = scaled_and_back(network, generator)
+        one, two = (linear_regions(n, (-1, 1), pieces=True, exact=True) for n in (network, other))
+        assert (one.cells, one.pieces, one.affine_maps, one.faces) == (two.cells, two.pieces, two.affine_maps, two.faces)
+        assert dict(zip(map(tuple, one.patterns.tolist()), one.volumes, strict=True)) == dict(
+            zip(map(tuple, two.patterns.tolist()), two.volumes, strict=True)
+        )
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_three_layers_of_width_four_in_three_dimensions(block):
+    generator = np.random.default_rng([10, block])
+    sizes = [3, 4, 3, int(generator.integers(5)), 2]
+    layers = [(generator.choice(VALUES, (n, m)), generator.choice(VALUES, n)) for m, n in itertools.pairwise(sizes)]
+    check(ReLUNetwork.from_layers(layers), box_of(generator, 3), exact=True)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_points_lie_inside_and_maps_are_the_networks(d, exact):
+    generator = np.random.default_rng([11, d])
+    for _ in range(5):
+        network, box = degenerate_network(generator, d), box_of(generator, d)
+        cells = {cell.pattern: cell for cell in cells_of(network, *box)}
+        result = linear_regions(network, box, exact=exact)
+        assert result.graph().number_of_nodes() == result.cells
+        assert networkx.is_connected(result.graph())
+        for region in result.regions:
+            cell, point = cells[tuple(region.pattern.tolist())], [Fraction(x) for x in region.point]
+            assert pattern_at(network, point) == cell.pattern
+            assert all(sum(a * x for a, x in zip(h, point, strict=False)) + h[-1] > 0 for h in cell.halfspaces)
+            assert region.volume == (volume_of(cell) if exact else pytest.approx(float(volume_of(cell))))
+            if exact:
+                assert (region.weight @ region.point + region.bias == network.exact(region.point)).all()
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_linear_programs_in_one_and_three_dimensions(d):
+    generator = np.random.default_rng([12, d])
+    for _ in range(6):
+        network = degenerate_network(generator, d)
+        found = linear_regions(network, (-1, 1), method="search")
+        assert (found.complete, found.certified) == (True, True)
+        cells = cells_of(network, [-1] * d, [1] * d)
+        assert {tuple(p) for p in found.patterns.tolist()} == {c.pattern for c in cells}
+
+
+def test_the_oracle_by_hand():
+    """Of the lines x = 0, y = 0, x + y = 0 in [-1, 1]^2: two squares and four triangles, in a ring."""
+    weight = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    network = ReLUNetwork.from_layers([(weight, np.zeros(3)), (np.array([[1.0, 0.0, 0.0]]), np.zeros(1))])
+    cells = cells_of(network, [-1, -1], [1, 1])
+    pairs = neighbours_of(cells)
+    half = Fraction(1, 2)
+    assert {cell.pattern: volume_of(cell) for cell in cells} == {
+        (True, True, True): 1,
+        (False, False, False): 1,
+        (True, False, True): half,
+        (True, False, False): half,
+        (False, True, True): half,
+        (False, True, False): half,
+    }
+    assert len(pairs) == 6
+    assert pieces_of(cells, pairs) == (2, 2)
+    cube = cells_of(ReLUNetwork.from_layers([(np.ones((1, 3)), -np.ones(1)), (np.ones((1, 1)), np.zeros(1))]), [0] * 3, [1] * 3)
+    assert {cell.pattern: volume_of(cell) for cell in cube} == {(False,): Fraction(1, 6), (True,): Fraction(5, 6)}
+
+
+@pytest.mark.parametrize("m", [1, 2])
+@pytest.mark.parametrize("build", [multiplication, yarotsky_multiplication])
+def test_multiplication_has_the_oracles_pieces(build, m):
+    check(build(m, 1), (np.full(2, -1.0), np.ones(2)), methods=(None, "lattice", "search"), exact=True)
+
+
+@pytest.mark.parametrize("method", [None, "lattice", "search"])
+@pytest.mark.parametrize("limit", [{"max_cells": 20}, {"max_cells": 0}, {"max_seconds": 0}])
+def test_limited_regions(method, limit):
+    network = generic(0, 2, 16, 16)
+    found = linear_regions(network, (-1, 1), method=method, **limit)
+    assert (found.complete, found.certified, found.pieces) == (False, True, None)
+    assert found.cells == len(found.patterns) <= count_regions(network, (-1, 1)).cells
+
+
+@pytest.mark.parametrize("method", [None, "skeleton", "lattice", "search"])
+def test_the_third_call_of_progress_interrupts(method):
+    calls = []
+
+    def interrupt(done, total):
+        calls.append((done, total))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    network = generic(0, 2, 60, 60)
+    found = count_regions(network, (-1, 1), method=method, progress=interrupt)
+    assert (found.complete, found.certified, len(calls)) == (False, True, 3)
+    assert 1 < found.cells < count_regions(network, (-1, 1)).cells
