@@ -79,7 +79,11 @@ def test_bad_arguments(function, arguments):
 
 
 def test_the_argument_at_fault_is_named():
-    for function, arguments, name in ((zaslavsky, (0, 2), "units"), (serra_upper, ([0], 2), "widths"), (zaslavsky, (2, 0), "d")):
+    for function, arguments, name in (
+        (zaslavsky, (0, 2), "units"),
+        (serra_upper, ([0], 2), "widths"),
+        (zaslavsky, (2, 0), "d"),
+    ):
         with pytest.raises(ValueError, match=rf"^{name} must"):
             function(*arguments)
 

@@ -48,7 +48,7 @@ def degenerate_network(generator, d):
 
 
 def rescaled(network, generator):
-    """Weights that floats cannot multiply exactly: each unit times a positive number of 50 bits (the first layer's lines stay)."""
+    """Weights that floats cannot multiply exactly: units times positive numbers of 50 bits (the first layer's cells stay)."""
     layers = []
     for layer in network.layers:
         weight, bias = layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()
@@ -188,11 +188,10 @@ SMALL_TERMS = {  # hidden units of tiny but positive values, which floats round 
 @pytest.mark.parametrize("name", SMALL_TERMS)
 def test_small_terms_are_not_lost(name):
     hidden, cells = SMALL_TERMS[name]
-    low = np.zeros(2) if name == "almost equal rows" else np.full(2, -1.0)
     layers = [(np.array(w, float), np.array(b, float)) for w, b in hidden]
     network = ReLUNetwork.from_layers([*layers, (np.ones((1, len(layers[-1][1]))), np.zeros(1))])
-    check(network, (low, np.ones(2)), exact=True)
-    assert count_regions(network, (low, np.ones(2))).cells == cells
+    check(network, (np.full(2, -1.0), np.ones(2)), exact=True)
+    assert count_regions(network, (-1, 1)).cells == cells
 
 
 def test_pieces_that_differ_by_less_than_rounding():
