@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
 from math import comb, prod
+from numbers import Integral
 
 
 def pattern_bound(widths: Sequence[int]) -> int:
@@ -36,7 +37,7 @@ def zaslavsky(units: int, d: int) -> int:
 def montufar_lower(widths: Sequence[int], d: int) -> int:
     """prod_{l < L} floor(n_l / d)^d * sum_{j <= d} C(n_L, j): regions that some network with these widths >= d has.
 
-    Source: Montufar, Pascanu, Cho and Bengio 2014, On the number of linear regions of deep neural networks, Corollary 5.
+    Source: Montufar, Pascanu, Cho and Bengio 2014, On the number of linear regions of deep neural networks, Theorem 4.
 
     >>> montufar_lower([4, 4], 2)
     44
@@ -84,11 +85,11 @@ def serra_upper(widths: Sequence[int], d: int) -> int:
 
 
 def _check(widths: Sequence[int], d: int, name: str = "widths") -> list[int]:
-    if not isinstance(d, int) or d < 1:
+    if not isinstance(d, Integral) or d < 1:
         raise ValueError(f"d must be a positive integer, got {d!r}")
     for n in widths:
-        if not isinstance(n, int) or n < 1:
+        if not isinstance(n, Integral) or n < 1:
             raise ValueError(f"{name} must be positive, and integers, got {n!r}")
     if not widths:
         raise ValueError("widths must hold at least one layer")
-    return list(widths)
+    return [int(n) for n in widths]

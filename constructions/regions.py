@@ -88,7 +88,8 @@ def count_regions(
     exact: keep all vertices in integers (slow; the count is certified without it, too). max_cells, max_seconds, Ctrl-C
     and `MEMORY_LIMIT` end the count early, with what has been found. method: None chooses. Up to d = 8, vertices and edges
     alone ("skeleton") if the network is in general position, else the face lattice ("lattice"); beyond, a depth-first search
-    with linear programs ("search"). progress(done, total) is called between units (search: cells found, 0).
+    with linear programs ("search"). progress(done, total) is called between units (search: every 256 cells, with their
+    number and 0).
 
     Cost: the skeleton takes 4 to 10 microseconds a cell in d = 2..4, the lattice 8 to 25, times about (units / 100); from
     d = 5 on some 3 times more with each d. Merging into pieces takes up to 0.2 ms a cell where integers must decide. Memory,
@@ -394,6 +395,8 @@ class _Job:
         if d > FACE_DIMENSIONS and method not in (None, "search"):
             raise ValueError(f"method {method!r} is for d <= {FACE_DIMENSIONS} inputs, got {d}")
         searched = method == "search" or d > FACE_DIMENSIONS
+        if method == "skeleton" and faces:
+            raise ValueError("method 'skeleton' has vertices and edges only; pieces, exact results and regions need 'lattice'")
         for name, asked in (("pieces", pieces), ("exact", exact)):
             if searched and asked:
                 raise ValueError(f"{name} needs faces: d <= {FACE_DIMENSIONS} inputs and not method 'search', got d = {d}")

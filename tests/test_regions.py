@@ -571,6 +571,7 @@ def test_bad_input(arguments, error, message):
         ({"method": "fast"}, "method must be"),
         ({"max_cells": -1}, "max_cells must be at least 0"),
         ({"max_seconds": float("nan")}, "max_seconds must be at least 0"),
+        ({"method": "skeleton", "pieces": True}, "need 'lattice'"),
         ({"method": "search", "exact": True}, "exact needs faces"),
         ({"method": "search", "pieces": True}, "pieces needs faces"),
     ],
