@@ -389,8 +389,8 @@ class _Job:
         if method is not None and method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, or None, got {method!r}")
         for name, limit in (("max_cells", max_cells), ("max_seconds", max_seconds)):
-            if limit is not None and not limit >= 0:
-                raise ValueError(f"{name} must be at least 0, got {limit}")
+            if limit is not None and not (isinstance(limit, (int, float)) and limit >= 0):
+                raise ValueError(f"{name} must be a number of at least 0, got {limit!r}")
         d = len(self.lower)
         if d > FACE_DIMENSIONS and method not in (None, "search"):
             raise ValueError(f"method {method!r} is for d <= {FACE_DIMENSIONS} inputs, got {d}")

@@ -569,8 +569,9 @@ def test_bad_input(arguments, error, message):
     ("options", "message"),
     [
         ({"method": "fast"}, "method must be"),
-        ({"max_cells": -1}, "max_cells must be at least 0"),
-        ({"max_seconds": float("nan")}, "max_seconds must be at least 0"),
+        ({"max_cells": -1}, "max_cells must be a number of at least 0"),
+        ({"max_seconds": "x"}, "max_seconds must be a number"),
+        ({"max_seconds": float("nan")}, "max_seconds must be a number of at least 0"),
         ({"method": "skeleton", "pieces": True}, "need 'lattice'"),
         ({"method": "search", "exact": True}, "exact needs faces"),
         ({"method": "search", "pieces": True}, "pieces needs faces"),
