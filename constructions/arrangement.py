@@ -25,7 +25,7 @@ LARGEST = 2.0**300
 UNDERFLOW = 2.0**-900
 """What products below the normal range may lose, with room to spare."""
 
-CHUNK_BYTES = 2**20
+CHUNK_BYTES = 2**22
 """Size of a layer's pre-activations that are worked on at once; larger temporaries cost more in page faults."""
 
 
@@ -84,14 +84,14 @@ class Arrangement:
         """Pre-activations (V, n_l) of a layer from the hidden values (V, n_(l-1)) below it."""
         return hidden @ self.weights[layer].T + self.biases[layer]
 
-    def prefix(self, layer: int, points: np.ndarray, signs: np.ndarray) -> list[np.ndarray]:
-        """Pre-activations of layers 0..layer at points (V, d), with the activations that `signs` (V, units) gives."""
+    def prefix(self, layer: int, points: np.ndarray, signs: np.ndarray | None = None) -> list[np.ndarray]:
+        """Pre-activations of layers 0..layer at points (V, d), with the activations that `signs` (V, units) gives, or ReLU."""
         hidden, out = points, []
         for j in range(layer + 1):
             z = self.affine(j, hidden)
             out.append(z)
             if j < layer:
-                hidden = z * (signs[:, self.starts[j] : self.starts[j + 1]] > 0)
+                hidden = np.maximum(z, 0.0) if signs is None else z * (signs[:, self.starts[j] : self.starts[j + 1]] > 0)
         return out
 
     def unclear(self, layer: int, z: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

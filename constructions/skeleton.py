@@ -67,7 +67,7 @@ class Skeleton:
         for part in a.chunks(len(z)):
             hidden = self.points.view[part]
             if layer:
-                hidden = old[part] * (self.signs.view[part, a.starts[layer - 1] : first] > 0)
+                hidden = np.maximum(old[part], 0.0)
             z[part] = a.affine(layer, hidden)
             if len(a.unclear(layer, z[part], self.radius.view[part])[0]):
                 raise Degenerate("a unit may vanish at a vertex that it does not define")
@@ -147,11 +147,13 @@ class Skeleton:
             points, radius = a.locate(self.points.view[new], constraints, signs)
             if not np.isfinite(radius).all():
                 raise Degenerate("constraints of a vertex may be dependent")
-            z = a.prefix(layer, points, signs)[layer]
+            z = a.prefix(layer, points)[layer]
             expected = signs[:, first:last]  # signs of earlier layers, and of earlier units, are those of the cut edges
             ids, units = a.unclear(layer, z, radius)
+            wrong, at = np.nonzero((z > 0) != (expected > 0))
             own = np.count_nonzero((constraints >= 2 * self.d + first) & (constraints < 2 * self.d + last))
-            if (expected[ids, units] != 0).any() or (z * expected < 0).any() or np.count_nonzero(expected == 0) != own:
+            zeros = expected.size - np.count_nonzero(expected)
+            if expected[ids, units].any() or expected[wrong, at].any() or zeros != own:
                 raise Degenerate("a unit may vanish at a vertex that it does not define")
             self.points.view[new], self.radius.view[new], self.values.view[new] = points, radius, z
 
