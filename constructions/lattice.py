@@ -16,7 +16,7 @@ from .exact_points import ExactPoints
 
 
 class Table:
-    """An array that grows along its last axis (or its first, with by_rows), doubling its memory as needed."""
+    """An array that grows along its last axis (or its first, with by_rows); when full, it reserves four times as much."""
 
     def __init__(self, array: np.ndarray, by_rows: bool = False) -> None:
         self.data, self.n = array, len(array) if by_rows else array.shape[-1]
@@ -26,7 +26,7 @@ class Table:
         """Make room for so many more, and return that part, to be filled in."""
         old, n = self.n, self.n + count
         if n > (len(self.data) if self.by_rows else self.data.shape[-1]):
-            size, kept = max(2 * old, n), self.view
+            size, kept = max(4 * old, n), self.view
             self.data = np.empty((size, *kept.shape[1:]) if self.by_rows else (*kept.shape[:-1], size), dtype=kept.dtype)
             self.view[:] = kept
         self.n = n
@@ -263,7 +263,7 @@ class Lattice:
         tables = [self.points, self.radius, self.parents, self.signs, self.values, self.exact_values, self.edges]
         tables += [*self.spans.values(), *(t for pair in self.sides.values() for t in pair)]
         tables += [t for f in self.faces.values() for t in (f.length, f.start, f.flat)]
-        return sum(t.data.nbytes for t in tables)
+        return sum(t.view.nbytes for t in tables)
 
     # -- cutting -------------------------------------------------------------------------------------------------------
 

@@ -428,7 +428,7 @@ class _Job:
         method = "vertices and edges in general position, every sign certain in float64"
         faces = None
         if last is not None and not why:
-            with contextlib.suppress(Degenerate):  # then its units come one by one, too
+            with contextlib.suppress(Degenerate), self._interruptible():  # degenerate: its units come one by one, too
                 faces = count_last_layer(engine, last)
                 done, method = a.units, f"{method}, the last layer by chords"
             if faces is None:

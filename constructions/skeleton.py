@@ -56,7 +56,7 @@ class Skeleton:
     def nbytes(self) -> int:
         """Memory that the tables take."""
         vertices = [self.points, self.radius, self.constraints, self.signs, self.values, self.positive]
-        return sum(t.data.nbytes for t in [*vertices, self.edges, self.spans, self.hashes])
+        return sum(t.view.nbytes for t in [*vertices, self.edges, self.spans, self.hashes])
 
     def begin(self, layer: int) -> None:
         """Evaluate a layer at all vertices; every sign must be clear."""
