@@ -2,7 +2,10 @@
 
 from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
 from .calculus import add, affine, compose, copies, delay, parallel
+from .contracts import CONTRACTS, Contract, contract, contracts, memorizer
 from .counting import CountRow, closed_form, count_table, fitted_exponent
+from .exact import exact_signs, exact_values
+from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .geometry import Ball, Separation, distance, lean_indicator, separation, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
@@ -13,15 +16,19 @@ from .network import Affine, ReLUNetwork, Size
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
 from .restriction import on_plane, on_segment
+from .rounding import BitBudget, bit_budget, rounding_error
 from .storage import load
 
 __all__ = [
+    "CONTRACTS",
     "LEMMAS",
     "VARIANTS",
     "Affine",
     "Ball",
+    "BitBudget",
     "Block",
     "Constant",
+    "Contract",
     "CountRow",
     "Dense",
     "Identity",
@@ -38,16 +45,22 @@ __all__ = [
     "Size",
     "Sparse",
     "Unknown",
+    "VnnlibQuery",
     "absolute",
     "add",
     "affine",
+    "bit_budget",
     "closed_form",
     "compose",
+    "contract",
+    "contracts",
     "copies",
     "count_regions",
     "count_table",
     "delay",
     "distance",
+    "exact_signs",
+    "exact_values",
     "explain",
     "f_S",
     "f_adv",
@@ -62,6 +75,7 @@ __all__ = [
     "load",
     "magnitude_bound",
     "maximum",
+    "memorizer",
     "montufar_lower",
     "montufar_upper",
     "multiplication",
@@ -71,12 +85,16 @@ __all__ = [
     "parts",
     "pattern_bound",
     "predictions",
+    "read_vnnlib",
+    "rounding_error",
     "separation",
     "serra_upper",
     "soft_indicator",
     "squaring",
     "statements",
     "tooth",
+    "write_onnx",
+    "write_vnnlib",
     "yarotsky_multiplication",
     "zaslavsky",
 ]

@@ -163,18 +163,12 @@ class ReLUNetwork:
         """Values at rational points, in exact rational arithmetic: no rounding anywhere.
 
         x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object array of Fractions,
-        shape (..., outputs). Slow (microseconds per nonzero parameter and point): meant as an oracle. Raises ValueError
-        for a wrong last axis or a point outside `domain`.
+        shape (..., outputs). Batches of floats cost microseconds a point for hundreds of parameters; see `exact_values`.
+        Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`.
         """
-        values = np.asarray(x, dtype=object)
-        if values.ndim == 0 and self.inputs == 1:
-            values = values[None]
-        if values.shape[-1:] != (self.inputs,):
-            raise ValueError(f"x must have shape (..., {self.inputs}), got {values.shape}")
-        flat = [Fraction(v) for v in values.reshape(-1)]
-        if self.domain and flat and not (self.domain[0] <= min(flat) and max(flat) <= self.domain[1]):
-            raise ValueError(f"x must lie in the network's domain {list(self.domain)}, got values beyond it")
-        return self._forward(np.array(flat, dtype=object).reshape(values.shape))
+        from .exact import exact_values
+
+        return exact_values(self, x)
 
     def _forward(self, x: Array) -> Array:
         for layer in self.layers[:-1]:

@@ -1,0 +1,221 @@
+"""What each gadget guarantees in real arithmetic with the float64 weights it really has: proved once, then only looked up.
+
+Proofs are on paper in the functions below (three lines each) and are repeated exactly by the tests: on all breakpoints
+in one dimension, on all vertices of all linear regions in few dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import torch
+
+from .approximation import power_of_two
+from .geometry import Thresholds, read_norm, read_points, shared_rounding
+from .lemma import Provenance
+from .memorization import VARIANTS, Variant, _members, _targets, assemble
+from .network import ReLUNetwork
+
+HALF_ULP = Fraction(1, 2**54)
+"""The most by which a float64 sum in [-1, 1] is rounded (twice that in [-2, 2])."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """lower <= value - reference <= upper on the domain, in exact real arithmetic, with the weights as built.
+
+    domain, reference, exact: formulas as text; `exact` says where value = reference whatever the bounds. range: the least
+    interval known to hold all values (None: not bounded). monotone: +1 nondecreasing, -1 nonincreasing there, 0 not claimed.
+
+    >>> from constructions import squaring
+    >>> contract(squaring(3)).upper, contract(squaring(3)).monotone
+    (Fraction(1, 256), 1)
+    """
+
+    domain: str
+    reference: str
+    lower: Fraction = Fraction(0)
+    upper: Fraction = Fraction(0)
+    exact: str = ""
+    range: tuple[Fraction, Fraction] | None = None
+    monotone: int = 0
+
+
+def contract(network: ReLUNetwork | Provenance) -> Contract:
+    """The contract of a network that a registered construction built, from its provenance: `CONTRACTS[lemma name]`.
+
+    It speaks of the network as it was built: weights are not looked at (`analysis.certify_memorization` does that).
+    Raises ValueError for a network without provenance, and for constructions without contract.
+
+    >>> from constructions import soft_indicator
+    >>> contract(soft_indicator(0.25, 0.75)).upper, float(contract(soft_indicator(0.0, 0.1)).upper) <= 2**-52
+    (Fraction(0, 1), True)
+    """
+    origin = network.provenance if isinstance(network, ReLUNetwork) else network
+    name = origin.lemma.name if origin and origin.lemma else None
+    if origin is None or name not in CONTRACTS:
+        raise ValueError(f"network must be built by one of {', '.join(CONTRACTS)} to have a contract, got {name}")
+    return CONTRACTS[name](origin.arguments)
+
+
+def contracts(network: ReLUNetwork) -> list[tuple[Any, str, Contract]]:
+    """How often, with which call and under which contract the parts of a network stand in it, along its provenance.
+
+    >>> from constructions import absolute, compose, copies, squaring
+    >>> [(count, title, str(c.upper)) for count, title, c in contracts(copies(5, compose(squaring(2), absolute())))]
+    [(5, 'squaring(m=2, D=1, K=1)', '1/64'), (5, 'absolute(D=1, K=1)', '0')]
+    """
+    found: list[tuple[Any, str, Contract]] = []
+
+    def visit(origin: Provenance, count: Any) -> None:
+        if origin.lemma and origin.lemma.name in CONTRACTS:
+            found.append((count, origin.title, contract(origin)))
+        for times, part in origin.parts:
+            visit(part, count * times)
+
+    visit(network.provenance or Provenance(None), 1)
+    return found
+
+
+def _squaring(given: Mapping[str, Any]) -> Contract:
+    """f_m interpolates t^2 at k 2^-m; on a cell of length h the chord of t^2 exceeds it by at most h^2 / 4."""
+    error = Fraction(1, 4 ** (int(given["m"]) + 1))
+    unit = (Fraction(0), Fraction(1))
+    return Contract("0 <= t <= 1", "t^2", Fraction(0), error, f"t = k / 2^{given['m']}", unit, 1)
+
+
+def _scale(given: Mapping[str, Any]) -> Fraction:
+    return Fraction(given["scale"] if "scale" in given else power_of_two(float(given["bound"]), "bound"))
+
+
+def _multiplication(given: Mapping[str, Any]) -> Contract:
+    """M^2 (f_m(p) - f_m(q)) with xy = M^2 (p^2 - q^2), and p = q when a factor is 0."""
+    error = _scale(given) ** 2 * Fraction(1, 4 ** (int(given["m"]) + 1))
+    return Contract(f"|x|, |y| <= {_scale(given)}", "x y", -error, error, "x y = 0")
+
+
+def _yarotsky(given: Mapping[str, Any]) -> Contract:
+    """2 M^2 (f_m(p) - f_m(q) - f_m(r)) with xy = 2 M^2 (p^2 - q^2 - r^2); if a factor is 0, p is q or r, the other is 0."""
+    error = _scale(given) ** 2 * Fraction(1, 4 ** int(given["m"]))
+    return Contract(f"|x|, |y| <= {_scale(given)}", "x y", -error, error / 2, "x y = 0")
+
+
+def _absolute(given: Mapping[str, Any]) -> Contract:
+    return Contract("all t", "|t|", exact="all t")
+
+
+def _maximum(given: Mapping[str, Any]) -> Contract:
+    """relu(a - b) + relu(b) = max(a, b) for b >= 0; weights are 1 and -1."""
+    return Contract("t_1, ..., t_n >= 0", "max(t_1, ..., t_n)", exact="t_1, ..., t_n >= 0", monotone=1)
+
+
+def _gate(given: Mapping[str, Any]) -> Contract:
+    """s = 1: relu(v) - relu(-v). s = 0: both arguments are at most |v| - B <= 0."""
+    bound = Fraction(given["bound"])
+    return Contract(f"|v| <= {bound}, s in {{0, 1}}", "v s", exact="the whole domain", range=(-bound, bound))
+
+
+def _soft_indicator(given: Mapping[str, Any]) -> Contract:
+    """slope (outer - inner) = 1 + rho exactly, with the float64 slope: the plateau is 1 + rho, and the rest in proportion."""
+    inner, outer = Fraction(given["inner"]), Fraction(given["outer"])
+    top = Fraction(1 / (float(given["outer"]) - float(given["inner"]))) * (outer - inner)
+    exact = "all t" if top == 1 else f"t >= {outer}"
+    reference = f"1 for t <= {inner}, 0 for t >= {outer}, linear between"
+    return Contract("all t", reference, min(top - 1, Fraction(0)), max(top - 1, Fraction(0)), exact, (Fraction(0), top), -1)
+
+
+def _lean_indicator(given: Mapping[str, Any]) -> Contract:
+    """relu(1 - w sum of excesses) with float64 w and biases: exact statements on both sides of slightly moved thresholds.
+
+    Biases c_j +- inner are rounded by at most half an ulp e of the largest; at distance >= outer + e + outer' the sum of the
+    excesses is at least outer - inner + outer', enough for a slope that was rounded down.
+    """
+    inner, outer = Fraction(given["inner"]), Fraction(given["outer"])
+    slope = Fraction(1 / (float(given["outer"]) - float(given["inner"])))
+    moved = Fraction(math.ulp(float(given["inner"]) + 1.0)) / 2  # |c_j| <= 1
+    near, far = inner - moved, max(outer, inner + 1 / slope) + moved
+    return Contract(
+        "all x, for centres in [0,1]^D",
+        f"1 for distances <= {near}, 0 for distances >= {far}",
+        exact=f"distance <= {near} or >= {far}",
+        range=(Fraction(0), Fraction(1)),
+    )
+
+
+def _distance(given: Mapping[str, Any]) -> Contract:
+    """l_inf: pairs have three rounded biases, the first level of the tree one. l_2: squaring's error D times.
+
+    A pair's maximum is off by at most e = 3 half ulps (a sum in [0, 2], a difference in [-1, 1]). The tree's first level
+    rounds one difference in [-1, 1], and relu(a - b) + relu(b) >= max(a, b) with excess at most e where b >= -e.
+    """
+    dimension = int(given["D"])
+    if read_norm(given["norm"]) == math.inf:
+        pair = 3 * HALF_ULP
+        low, high = {1: (Fraction(0), Fraction(0)), 2: (pair, pair)}.get(dimension, (pair + HALF_ULP, 2 * pair + HALF_ULP))
+        return Contract("0 <= x_j <= 1", "max_j |x_j - c_j|", -low, high, "sums and differences of coordinates representable")
+    squares = dimension * CONTRACTS["squaring"]({"m": given["m"]}).upper
+    shared = 2 * Fraction(shared_rounding(dimension)) if given.get("shared") else Fraction(0)
+    return Contract("0 <= x_j <= 1", "sum_j (x_j - c_j)^2", Fraction(0), squares + shared)
+
+
+CONTRACTS: dict[str, Callable[[Mapping[str, Any]], Contract]] = {
+    "squaring": _squaring,
+    "multiplication": _multiplication,
+    "yarotsky_multiplication": _yarotsky,
+    "absolute": _absolute,
+    "maximum": _maximum,
+    "gate": _gate,
+    "soft_indicator": _soft_indicator,
+    "lean_indicator": _lean_indicator,
+    "distance": _distance,
+}
+"""From the name of a registered construction (`LEMMAS`) to its contract, given its arguments."""
+
+
+def memorizer(
+    clean: ReLUNetwork,
+    points: Any,
+    labels: Any,
+    norm: Any,
+    inner: float,
+    outer: float,
+    *,
+    variant: Variant = "lean",
+    m: int = 1,
+    bound: float = 1.0,
+) -> ReLUNetwork:
+    """The layers that `f_S` has with the given thresholds and bound of |clean|: nothing is measured, nothing certified.
+
+    points: (N, D) in [0,1]; labels: (N,), -1 and +1 (one output) or 0..K-1. inner, outer: thresholds of the distance
+    (l_inf) or of its square (l_2). `f_S` chooses them so that its theorem holds; here they are the caller's, as in
+    `analysis.certify_memorization`, which compares a network with what it should be. Raises ValueError for an unknown
+    variant, points outside [0,1], shapes and labels that do not fit, inner >= outer. Cost: time and memory N D.
+
+    >>> from constructions import affine, f_S, Ball
+    >>> clean, points, labels = affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1]
+    >>> built = f_S(clean, points, labels, Ball("inf", 0.125))
+    >>> facts = built.provenance.arguments
+    >>> again = memorizer(clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"])
+    >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())
+    True
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    if not inner < outer:
+        raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
+    centres = read_points(points, "points")
+    outputs = clean.outputs
+    values = torch.as_tensor(labels).reshape(-1).to(torch.int64)
+    index = (1 - values) // 2 if outputs == 1 else values
+    classes = 2 if outputs == 1 else outputs
+    if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:
+        raise ValueError(f"points must be ({len(index)}, {clean.inputs}) to fit labels and clean, got {centres.shape}")
+    if int(index.min()) < 0 or int(index.max()) >= classes or (outputs == 1 and not bool((values.abs() == 1).all())):
+        raise ValueError(f"labels must be {'-1 or +1' if outputs == 1 else f'0..{outputs - 1}'}")
+    targets, members = _targets(index, values.numpy(), outputs), _members(index, classes)
+    cut = Thresholds(float(inner), float(outer))
+    return assemble(clean, centres, read_norm(norm), cut, variant, m, bound, targets, members)
