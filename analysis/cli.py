@@ -1,4 +1,4 @@
-"""The `cgro` command: compare, count, inspect, regions."""
+"""The `cgro` command: compare, count, inspect, regions, certify, check-certificate, export."""
 
 from __future__ import annotations
 
@@ -24,16 +24,23 @@ from constructions import (
     level_set,
     linear_regions,
     load,
+    write_onnx,
+    write_vnnlib,
 )
 from training import TASKS
 
 from . import counts
+from .check_files import check_file
 from .comparison import CompareSettings, Comparison, compare, prepare, stages
+from .decision import MAX_SECONDS, Certification
+from .files import write_text
 from .inspection import Inspection
+from .memorization_proof import certify_memorization
 from .plots import save_figure
+from .queries import certify_all, read_labelled_points, read_queries
 from .region_figures import regions_figure
 from .regions import region_bounds, regions_json
-from .report import TASK_NAMES, bounds, percent, summary, write_report, write_text
+from .report import TASK_NAMES, bounds, percent, summary, write_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,6 +107,36 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw cells, pieces and the zero set (1 or 2 inputs)")
     command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command.set_defaults(run=run_regions)
+
+    command = commands.add_parser("certify", help="prove or refute margins on balls and boxes, with certificates")
+    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
+    task = command.add_mutually_exclusive_group(required=True)
+    task.add_argument("--queries", type=Path, metavar="FILE", help=".npz with lo, hi (boxes, (N, D)) and y (labels, (N,))")
+    task.add_argument("--memorized", type=Path, metavar="FILE", help=".npz with x (N, D) and y (N,): what an f_S memorizes")
+    command.add_argument("--norm", default="inf", choices=["inf", "2"], help="norm of the balls (--memorized)")
+    command.add_argument("--radius", type=float, metavar="R", help="radius of the balls (--memorized)")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the certificate; what it holds already is not sought again"
+    )
+    command.add_argument("--max-seconds", type=float, default=MAX_SECONDS, metavar="S", help="time limit of one query")
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    command.set_defaults(run=run_certify)
+
+    command = commands.add_parser("check-certificate", help="check a certificate, independently of how it was found")
+    command.add_argument("certificate", type=Path, metavar="FILE", help="JSON written by certify")
+    command.add_argument("--network", type=Path, metavar="NET", help="also check that the certificate is about this network")
+    command.set_defaults(run=run_check)
+
+    command = commands.add_parser("export", help="write a network as ONNX and a query as VNN-LIB, for any verifier")
+    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
+    command.add_argument("--onnx", type=Path, metavar="FILE", help="write the network (Gemm and Relu, float32)")
+    command.add_argument("--float64", action="store_true", help="write float64, which holds every weight exactly")
+    command.add_argument("--round", action="store_true", help="round weights that float32 cannot hold, instead of refusing")
+    command.add_argument("--vnnlib", type=Path, metavar="FILE", help="write one query: is a point of the box misclassified?")
+    command.add_argument("--queries", type=Path, metavar="FILE", help=".npz with lo, hi (boxes, (N, D)) and y (labels, (N,))")
+    command.add_argument("--index", type=int, default=0, metavar="I", help="which query of the .npz (default: 0)")
+    command.add_argument("--version", default="1.0", choices=["1.0", "2.0"], help="of VNN-LIB (default: 1.0)")
+    command.set_defaults(run=run_export)
     return parser
 
 
@@ -239,6 +276,93 @@ def run_regions(options: argparse.Namespace) -> None:
 def output() -> Console:
     """The console on stdout; wide enough for tables where it is not a terminal."""
     return Console() if sys.stdout.isatty() else Console(width=150)
+
+
+def run_certify(options: argparse.Namespace) -> None:
+    """`cgro certify`."""
+    torch.set_num_threads(1)
+    network = load(options.network)
+    if options.memorized:
+        if options.radius is None:
+            raise ValueError("--radius must be given with --memorized")
+        points, labels = read_labelled_points(options.memorized)
+        proof = certify_memorization(network, points, labels, Ball(options.norm, options.radius))
+        if options.out:
+            proof.save(options.out)
+        facts = proof.to_json()
+        if options.json:
+            print(json.dumps(facts, allow_nan=False))
+            return
+        shown = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None))
+        print(f"{shown} (margin: certified bound on all {proof.points} balls)")
+        return
+    queries = read_queries(options.queries, network)
+    with progress_bar(Console(stderr=True)) as progress:
+        bar = progress.add_task("certifying", total=len(queries))
+        results = certify_all(network, queries, options.max_seconds, options.out, lambda: progress.advance(bar))
+    if options.json:
+        print(json.dumps([result_json(result) for result in results], allow_nan=False))
+    else:
+        print_certifications(results, len(queries))
+    if len(results) < len(queries):
+        raise KeyboardInterrupt
+
+
+def result_json(result: Certification) -> dict[str, object]:
+    """A verdict as plain JSON values; rationals as text."""
+    witness = None if result.witness is None else [str(v) for v in result.witness]
+    bound, margin = (None if v is None else str(v) for v in (result.bound, result.margin))
+    numbers = {"bound": bound, "witness": witness, "margin": margin}
+    return {"verdict": result.verdict, **numbers, "leaves": result.leaves, "reason": result.reason}
+
+
+def print_certifications(results: list[Certification], total: int) -> None:
+    """A table of verdicts and their counts."""
+    table = Table(title="margin on each set")
+    for name, justify in (("query", "right"), ("verdict", "left"), ("bound or witness", "left"), ("parts", "right")):
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    for i, result in enumerate(results):
+        detail = result.reason
+        if result.bound is not None:
+            detail = f">= {float(result.bound):.6g} (certified bound)"
+        elif result.witness is not None and result.margin is not None:
+            detail = f"{float(result.margin):.6g} (exact) at ({', '.join(f'{float(v):.4g}' for v in result.witness[:4])}"
+            detail += ", ...)" if len(result.witness) > 4 else ")"
+        table.add_row(str(i), result.verdict, detail, str(result.leaves or ""))
+    console = output()
+    console.print(table)
+    counts = {v: sum(r.verdict == v for r in results) for v in ("proved", "refuted", "unresolved")}
+    console.print(", ".join(f"{n} {v}" for v, n in counts.items()) + f", of {total} queries", highlight=False)
+
+
+def run_check(options: argparse.Namespace) -> None:
+    """`cgro check-certificate`."""
+    reasons = check_file(options.certificate, load(options.network) if options.network else None)
+    for i, reason in enumerate(reasons):
+        print(f"query {i}: {'rejected: ' + reason if reason else 'accepted'}")
+    if any(reasons) or not reasons:
+        raise ValueError(f"{options.certificate}: {sum(map(bool, reasons))} of {len(reasons)} queries are rejected")
+
+
+def run_export(options: argparse.Namespace) -> None:
+    """`cgro export`."""
+    if not options.onnx and not options.vnnlib:
+        raise ValueError("--onnx or --vnnlib must be given: there is nothing to write")
+    if (options.vnnlib is None) != (options.queries is None):
+        raise ValueError("--vnnlib and --queries must be given together")
+    network = load(options.network)
+    if options.vnnlib:
+        queries = read_queries(options.queries, network)
+        if not 0 <= options.index < len(queries):
+            raise ValueError(f"--index must lie in 0..{len(queries) - 1}, got {options.index}")
+        query = queries[options.index]
+        if query.set.ball:
+            raise ValueError("--vnnlib writes boxes; VNN-LIB has no l_2 balls")
+        write_vnnlib(options.vnnlib, query.set.lower, query.set.upper, query.label, version=options.version, network=network)
+    if options.onnx:
+        held = write_onnx(network, options.onnx, "float64" if options.float64 else "float32", round=options.round)
+        if held is not network:
+            print("weights were rounded to float32: answers about the file are not about the network", file=sys.stderr)
 
 
 def progress_bar(console: Console) -> Progress:

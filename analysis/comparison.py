@@ -18,9 +18,9 @@ from training import TASKS, Dataset, TrainingSettings, is_error, load_data, mlp,
 from .agreement import agreement_table, outer_radius, zones
 from .errors import RobustError, clean_error, robust_error
 from .flatness import FlatnessProfile, flatness_profile
-from .guarantees import Guarantee, memorization_guarantee
 from .margins import certified_margins
 from .measured import Measured
+from .memorization_proof import certify_memorization
 
 MODELS = ("f_clean", "f_adv", "f_S", "learned")
 DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
@@ -72,7 +72,7 @@ class TaskResult:
     separation_train: float
     separation_all: float
     outer: float
-    guarantee: Guarantee
+    guarantee: dict[str, Any]
     small_margin: dict[str, int]
     test_zones: dict[str, int]
     changed_test_labels: int
@@ -181,7 +181,9 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step = lamb
     partial = f_adv(clean, *train_set, ball, margins=margins) if small.any() else clean  # nothing to memorize
     advance()
     networks = dict(zip(MODELS, (clean, partial, constructed, learned), strict=True))
-    guarantee = memorization_guarantee(constructed, *train_set, ball)
+    proof = certify_memorization(constructed, *train_set, ball)
+    if proof.verdict != "proved" or proof.bound is None:
+        raise RuntimeError(f"f_S is {proof.verdict} on its own training balls: {proof.reason}")
     everywhere = torch.ones(len(train_set[0]), dtype=torch.bool)
     proved["f_S"]["train"] = everywhere
     proved["f_adv"]["train"] = everywhere  # S_small by f_adv's statement, the rest by f_clean's certificates
@@ -242,10 +244,10 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step = lamb
         train_count=len(train_set[0]),
         test_count=len(test_set[0]),
         source=data.source,
-        separation_train=guarantee.separation,
+        separation_train=proof.separation,
         separation_all=separation(*everything, norm=ball.p).distance,
         outer=outer,
-        guarantee=guarantee,
+        guarantee=proof.to_json(),
         small_margin={
             "proved robust": int(proved["f_clean"]["train"].sum()),
             "refuted": int(attacks["f_clean", "train"].refuted.sum()),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .comparison import Comparison, TaskResult, write_networks
+from .files import write_text
 from .measured import Measured
 from .plots import agreement_figure, error_figure, flatness_figure, save_figure
 
@@ -108,16 +107,3 @@ def bounds(errors: dict[str, Measured], name: str) -> str:
     if percent(lower) == percent(upper):
         return percent(lower)
     return f"{percent(lower)} to {percent(upper)}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, as UTF-8."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,7 +1,5 @@
-"""Certified margins, errors, guarantees, agreement and flatness."""
+"""Certified margins, errors, agreement and flatness."""
 
-import math
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,9 +12,9 @@ from analysis import (
     agreement,
     agreement_table,
     certified_margins,
+    certify_memorization,
     clean_error,
     flatness_profile,
-    memorization_guarantee,
     robust_error,
 )
 from analysis.agreement import outer_radius, zones
@@ -68,10 +66,10 @@ def test_f_s_is_proved_on_training_balls_and_refuted_elsewhere(p, classes):
     clean = affine(torch.zeros(classes or 1, 3), [-1.0, 0.0, 1.0][: classes or 1])  # one label everywhere
     ball = Ball(p, 0.1)
     network = f_S(clean, points, labels, ball)
-    guarantee = memorization_guarantee(network, points, labels, ball)
-    assert guarantee.margin == 1.0
-    assert guarantee.separation_exact
-    assert guarantee.separation > 0.2
+    proof = certify_memorization(network, points, labels, ball)
+    assert (proof.verdict, proof.bound) == ("proved", 1)
+    assert proof.separation_exact
+    assert proof.separation > 0.2
     everywhere = torch.ones(len(points), dtype=torch.bool)
     attack = robust_error(network, points, labels, ball, proved=everywhere)
     assert attack.lower == Measured(0.0, "certified lower bound", 0, len(points))
@@ -79,26 +77,6 @@ def test_f_s_is_proved_on_training_balls_and_refuted_elsewhere(p, classes):
     far = torch.full((1, 3), 0.3125, dtype=torch.float64)
     label = torch.tensor([0 if classes else 1])
     assert robust_error(network, far, label, ball).lower.value == 1.0  # f = f_clean there
-
-
-def test_guarantee_refuses_what_does_not_fit():
-    points, labels = toy()
-    ball = Ball("inf", 0.1)
-    network = f_S(affine(torch.zeros(1, 3)), points, labels, ball)
-    with pytest.raises(ValueError, match="built by f_S"):
-        memorization_guarantee(squaring(2), points[:, :1], labels, ball)
-    with pytest.raises(ValueError, match="memorizes 12 points"):
-        memorization_guarantee(network, points[:5], labels[:5], ball)
-    with pytest.raises(ValueError, match="inner threshold"):
-        memorization_guarantee(network, points, labels, Ball("inf", 0.11))
-    flipped = labels.clone()
-    flipped[4] *= -1
-    with pytest.raises(ValueError, match="other points or labels"):
-        memorization_guarantee(network, points, flipped, ball)
-    moved = points.clone()
-    moved[3] = torch.tensor([0.3, 0.3, 0.3])
-    with pytest.raises(ValueError, match=r"outer threshold|other points or labels"):
-        memorization_guarantee(network, moved, labels, ball)
 
 
 def test_a_proof_that_an_attack_refutes_is_an_error():
@@ -243,26 +221,6 @@ def test_inspection_shows_everything_once(tmp_path):
 @pytest.mark.parametrize("network", [squaring(3), soft_indicator(0.25, 0.5), parallel(squaring(2), squaring(3))])
 def test_small_networks_are_drawn(network, tmp_path):
     assert Inspection(network).plot(tmp_path / "figure")[0].suffix == ".svg"
-
-
-def test_replacing_provenance_thresholds_is_noticed():
-    points, labels = toy()
-    ball = Ball("inf", 0.1)
-    network = f_S(affine(torch.ones(1, 3)), points, labels, ball)
-    facts = {**network.provenance.arguments, "outer": 0.5}
-    forged = replace(network, provenance=replace(network.provenance, arguments=facts))
-    with pytest.raises(ValueError, match="outer threshold"):
-        memorization_guarantee(forged, points, labels, ball)
-    assert math.isfinite(memorization_guarantee(network, points, labels, ball).outer)
-
-
-def test_guarantee_refuses_points_nearby_and_balls_of_another_norm():
-    points, labels = toy()
-    network = f_S(affine(torch.ones(1, 3)), points, labels, Ball("inf", 0.1))
-    with pytest.raises(ValueError, match="other points or labels"):
-        memorization_guarantee(network, points + 2**-6, labels, Ball("inf", 0.1))  # within the indicators' reach
-    with pytest.raises(ValueError, match="built for l_inf balls, got an l_2 ball"):
-        memorization_guarantee(network, points, labels, Ball(2, 0.1))
 
 
 @pytest.mark.parametrize(

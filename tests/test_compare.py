@@ -64,7 +64,7 @@ def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
     shells = task.test_zones["inside"] + task.test_zones["shell"]
     assert abs(errors["f_S"]["clean test"].count - errors["f_clean"]["clean test"].count) <= task.changed_test_labels <= shells
     assert task.separation_all == 0.4375
-    assert task.guarantee.separation_exact
+    assert task.guarantee["separation_exact"]
     assert task.models["f_clean"].size["parameters"] < task.models["f_adv"].size["parameters"]
     assert task.models["f_adv"].size["parameters"] < task.models["f_S"].size["parameters"]
     counted = task.small_margin

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import clean_error, memorization_guarantee
+from analysis import certify_memorization, clean_error
 from analysis.agreement import outer_radius, zones
 from constructions import Ball, ReLUNetwork, closed_form, f_S, separation
 from constructions.counting import D, N
@@ -39,12 +39,12 @@ def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius):
     train(model, points, labels, TrainingSettings(epochs=5))
     clean, ball = ReLUNetwork.from_module(model), Ball(p, radius)
     network = f_S(clean, points, labels, ball)
-    guarantee = memorization_guarantee(network, points, labels, ball)
+    proof = certify_memorization(network, points, labels, ball)
     exact = separation(train_images, labels.numpy(), norm=p)
     assert exact.exact
-    assert guarantee.separation == pytest.approx(exact.distance, rel=1e-12)
-    assert guarantee.separation > 0.7
-    assert guarantee.margin == 1.0
+    assert proof.separation == pytest.approx(exact.distance, rel=1e-12)
+    assert proof.separation > 0.7
+    assert (proof.verdict, proof.bound) == ("proved", 1)
     expected = closed_form(ball.p, "lean", (32,)).subs({N: 1000, D: 784, "m": network.provenance.arguments.get("m", 1)})
     assert network.size.parameters <= expected  # pixels that are 0 save biases
     perturbed = ball.sample(points[:50]).clamp(0, 1)

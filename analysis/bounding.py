@@ -1,0 +1,141 @@
+"""Bounds of hidden units by linear functions, in float64, with the multipliers that prove them.
+
+Nothing here is relied upon: multipliers go into certificates, and `check_certificate` computes with integers what they prove.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .check_certificate import corners
+
+Array = np.ndarray
+
+GRID = 2**60
+"""Corners of pairs are computed in integers over 2 GRID."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A box [lower, upper], or its intersection with the l_2 ball of a radius around a centre."""
+
+    lower: Array
+    upper: Array
+    centre: Array | None = None
+    radius: float = 0.0
+
+    def least(self, forms: Array) -> Array:
+        """Lower bounds (t,) of linear functions (t, d) of the inputs, as the checker takes them."""
+        low = np.where(forms > 0, self.lower, self.upper)
+        box = (forms * low).sum(axis=1)
+        if self.centre is None:
+            return box
+        norm = np.linalg.norm(forms, axis=1, keepdims=True)
+        inside = np.abs(self.centre - low) * norm >= self.radius * np.abs(forms)
+        free = np.where(inside, forms, 0.0)
+        mixed = np.where(inside, forms * self.centre, forms * low).sum(axis=1)
+        return np.maximum(box, mixed - self.radius * np.linalg.norm(free, axis=1))
+
+    def project(self, points: Array) -> Array:
+        """Points (n, d) moved into the set, up to rounding."""
+        points = np.clip(points, self.lower, self.upper)
+        if self.centre is None:
+            return points
+        offset = points - self.centre
+        length = np.linalg.norm(offset, axis=1, keepdims=True)
+        return np.clip(self.centre + offset * np.minimum(1.0, self.radius / np.maximum(length, 1e-300)), self.lower, self.upper)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Hidden units that matter on a set: z = weight @ (values below) + bias, low <= z <= high, and their numbers.
+
+    pairs (m, 2) of positions in the layer, with octagons (m, 4): bounds of z_p + z_q (low, high) and of z_p - z_q;
+    ends (m, k, 4) are (z_p, z_q, h_p, h_q) at the corners of the pieces of h_p, h_q on the polygon that all bounds leave.
+    """
+
+    weight: Array
+    bias: Array
+    low: Array
+    high: Array
+    units: Array
+    pairs: Array
+    octagons: Array
+    ends: Array
+
+    @classmethod
+    def of(
+        cls, weight: Array, bias: Array, low: Array, high: Array, units: Array, pairs: Any = (), octagons: Any = ()
+    ) -> Layer:
+        """A layer with the corners of its pairs."""
+        pairs, octagons = np.array(pairs, dtype=np.int64).reshape(-1, 2), np.array(octagons, dtype=np.float64).reshape(-1, 4)
+        ends = [polygon(low[p], high[p], low[q], high[q], *octagon) for (p, q), octagon in zip(pairs, octagons, strict=True)]
+        longest = max(map(len, ends), default=1)
+        stack = np.array([[*e, *[e[0]] * (longest - len(e))] for e in ends]).reshape(-1, longest, 4)
+        return cls(weight, bias, low, high, units, pairs, octagons, stack)
+
+    def restricted(self, splits: dict[int, bool]) -> Layer:
+        """The part where z_j >= 0 (True) or <= 0 (False) for some units."""
+        low, high = self.low.copy(), self.high.copy()
+        for j, on in splits.items():
+            low[j], high[j] = (max(low[j], 0.0), high[j]) if on else (low[j], min(high[j], 0.0))
+        if len(self.pairs) == 0:
+            return replace(self, low=low, high=high)
+        return Layer.of(self.weight, self.bias, low, high, self.units, self.pairs, self.octagons)
+
+    def least(self, form: Array, factors: Array) -> Array:
+        """min of form relu(z) - factors z within the bounds, (..., n) -> (...,): units one by one, pairs together."""
+        total = least(form, factors, self.low, self.high)
+        if len(self.pairs) == 0:
+            return total.sum(axis=-1)
+        p, q = self.pairs.T
+        total[..., self.pairs] = 0.0
+        terms = [-factors[..., p], -factors[..., q], form[..., p], form[..., q]]
+        together = sum(t[..., None] * self.ends[..., k] for k, t in enumerate(terms))
+        return total.sum(axis=-1) + together.min(axis=-1).sum(axis=-1)
+
+
+def polygon(*bounds: float) -> list[tuple[float, ...]]:
+    """Corners of a pair's polygon, from floats; those of its box if the polygon is empty."""
+    a, b, c, d = (round(float(v) * 2 * GRID) for v in bounds[:4])
+    found = list(corners(*(round(float(v) * GRID) for v in bounds)))
+    found = found or [(x, y, max(x, 0), max(y, 0)) for x in (a, 0, b) for y in (c, 0, d)]
+    return [tuple(v / (2 * GRID) for v in corner) for corner in found]
+
+
+def least(form: Array, factors: Array, low: Array, high: Array) -> Array:
+    """min of form relu(z) - factors z over low <= z <= high, elementwise."""
+    at_low = form * np.maximum(low, 0) - factors * low
+    at_high = form * np.maximum(high, 0) - factors * high
+    inside = np.where((low < 0) & (high > 0), 0.0, np.inf)
+    return np.minimum(np.minimum(at_low, at_high), inside)
+
+
+def slopes(form: Array, low: Array, high: Array) -> Array:
+    """Slopes of lines below form relu(z) on [low, high] for forms (t, n) of a layer. Source: Zhang et al. 2018 (CROWN)."""
+    unstable = (low < 0) & (high > 0)
+    chord = np.where(unstable, high / np.where(unstable, high - low, 1.0), (low >= 0) & (high > 0))
+    below = np.where(unstable, high > -low, chord)
+    return form * np.where(form > 0, below, chord)
+
+
+def lower_bounds(forms: Array, constants: Array, layers: list[Layer], inputs: Inputs) -> tuple[Array, list[Array]]:
+    """Lower bounds (t,) of forms (t, n) @ (values of the last layer) + constants (t,), and multipliers (t, n_i) a layer."""
+    found = []
+    for layer in reversed(layers):
+        factors = slopes(forms, layer.low, layer.high)
+        constants = constants + layer.least(forms, factors) + factors @ layer.bias
+        forms = factors @ layer.weight
+        found.append(factors)
+    return constants + inputs.least(forms), found[::-1]
+
+
+def value(form: Array, constant: float, layers: list[Layer], factors: list[Array], inputs: Inputs) -> float:
+    """What multipliers (n_i,) a layer prove of form @ (values of the last layer) + constant."""
+    for layer, d in zip(reversed(layers), reversed(factors), strict=True):
+        constant += float(layer.least(form, d) + d @ layer.bias)
+        form = d @ layer.weight
+    return constant + float(inputs.least(form[None])[0])

@@ -1,0 +1,178 @@
+"""Is a margin positive on a whole ball or box? Decided completely, with a certificate."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from constructions import Ball, ReLUNetwork
+from training import check_labels
+
+from . import check_certificate as checker
+from .branching import FORMAT, ExactSet, Search, Undecided, prepare
+from .files import write_text
+from .reading import read_network
+
+MAX_SECONDS = 60.0
+"""How long one query may take by default."""
+
+
+@dataclass(frozen=True)
+class Certification:
+    """What is known about a margin on a set, and the certificate of it.
+
+    verdict: "proved" (margin >= bound > 0 on all of the set), "refuted" (margin <= 0 at `witness`, a point of the set), or
+    "unresolved" (`reason` says why). bound: a certified lower bound of the margin, if proved. witness, margin: the exact point
+    and the exact margin there, if refuted. query: set, label and proof as a certificate holds them. leaves: how many parts of
+    the set were proved one by one.
+    """
+
+    verdict: Literal["proved", "refuted", "unresolved"]
+    bound: Fraction | None = None
+    witness: tuple[Fraction, ...] | None = None
+    margin: Fraction | None = None
+    leaves: int = 0
+    reason: str = ""
+    query: dict[str, Any] | None = field(default=None, repr=False)
+    network: ReLUNetwork | None = field(default=None, repr=False)
+
+    @functools.cached_property
+    def certificate(self) -> dict[str, Any]:
+        """The certificate of this one query; docs/certificates.md has the format. Raises ValueError if unresolved."""
+        return certificate_of([self])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the certificate as JSON (atomically). Raises ValueError if unresolved."""
+        write_text(Path(path), json.dumps(self.certificate, allow_nan=False))
+
+
+def certificate_of(results: list[Certification]) -> dict[str, Any]:
+    """One certificate of several resolved queries about one network. Raises ValueError if there is none to write."""
+    found = [r for r in results if r.query is not None]
+    networks = {r.network for r in found if r.network is not None}
+    if len(networks) != 1 or len(found) != len(results):
+        reasons = [r.reason for r in results if r.query is None]
+        raise ValueError(f"a certificate needs resolved queries about one network, got {reasons or len(networks)}")
+    known = prepare(networks.pop())
+    return {"format": FORMAT, "network": known.data, "digest": known.digest, "queries": [r.query for r in found]}
+
+
+def certify(
+    network: Any,
+    centre: Any,
+    ball: Ball,
+    label: int,
+    *,
+    domain: tuple[float, float] | None = (0.0, 1.0),
+    max_seconds: float = MAX_SECONDS,
+) -> Certification:
+    """Decide whether the margin is positive on the whole ball B_p(centre, radius) within domain^D.
+
+    The margin is y f(x) (one output, label y = -1, +1) or f_y(x) - max_(k != y) f_k(x); a tie (margin 0) counts as an error.
+    network: a ReLUNetwork or a module that `ReLUNetwork.from_module` reads; centre: (D,), taken as float64; radius, domain and
+    weights are taken exactly, too, so the set is {x real: ||x - centre||_p <= radius, domain[0] <= x_j <= domain[1]}; domain
+    None: the whole ball.
+
+    Search: projected gradient descent; bounds of all units by intervals and linear functions; then branch and bound over the
+    signs of units, with warm-started linear programs; l_2 balls by tangents. Pairs of units that make |a|, maxima, indicators
+    and gates are relaxed together, so constructed networks are decided, too. With one input, all breakpoints. The search is
+    in float64; the verdict is what `check_certificate`, which has integers only, says about the certificate found, so
+    rounding and errors of the solver lead to "unresolved", never to a wrong verdict. Complete but for margins within rounding
+    of 0 (about 1e-12 of the weights' size); for l_2, the closer to 0 the more parts. Cost: milliseconds to seconds for some
+    dozens of units that change sign on the set, exponential in their number in the worst case. Layers must be small enough
+    to be dense.
+    Sources: Zhang et al. 2018 (bounds), Ehlers 2017 (linear programs), Bunel et al. 2018 (branch and bound), Dvijotham et al.
+    2018 (duals that certify).
+
+    Raises ValueError for shapes, labels, NaN, a set without points; TypeError for a network of other layers.
+
+    >>> from constructions import affine
+    >>> net = affine([[1.0, -1.0]])
+    >>> result = certify(net, [0.75, 0.25], Ball("inf", 0.125), 1)
+    >>> result.verdict, result.bound
+    ('proved', Fraction(1, 4))
+    >>> certify(net, [0.75, 0.25], Ball("inf", 0.25), 1).witness
+    (Fraction(1, 2), Fraction(1, 2))
+    """
+    network = read_network(network)
+    point = _numbers(network, centre, "centre")
+    radius = Fraction(ball.radius)
+    lower, upper = [v - radius for v in point], [v + radius for v in point]
+    if domain is not None:
+        low, high = (Fraction(v) for v in _domain(domain))
+        lower, upper = [max(v, low) for v in lower], [min(v, high) for v in upper]
+    exact_set = ExactSet(lower, upper, None if math.isinf(ball.p) else (point, radius))
+    if any(a > b for a, b in zip(lower, upper, strict=True)) or (exact_set.ball and _outside(exact_set)):
+        raise ValueError(f"the {ball} around centre has no point in domain {domain}")
+    return decide(network, exact_set, label, max_seconds)
+
+
+def certify_box(network: Any, lower: Any, upper: Any, label: int, *, max_seconds: float = MAX_SECONDS) -> Certification:
+    """Decide whether the margin is positive on the whole box lower <= x <= upper, both (D,) and exact; see `certify`.
+
+    >>> from constructions import squaring
+    >>> certify_box(squaring(4), [0.25], [1.0], 1).bound
+    Fraction(1, 16)
+    """
+    network = read_network(network)
+    ends = [_numbers(network, side, name) for side, name in ((lower, "lower"), (upper, "upper"))]
+    for j, (a, b) in enumerate(zip(*ends, strict=True)):
+        if a > b:
+            raise ValueError(f"lower must be <= upper in every coordinate, got {float(a)} > {float(b)} in coordinate {j}")
+    return decide(network, ExactSet(ends[0], ends[1]), label, max_seconds)
+
+
+def decide(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: float = MAX_SECONDS) -> Certification:
+    """Search for a proof or a counterexample, and let the checker judge it."""
+    check_labels(torch.as_tensor([label]), 1, network.outputs)
+    if not max_seconds > 0:
+        raise ValueError(f"max_seconds must be > 0, got {max_seconds}")
+    known = prepare(network)
+    search = Search(known, exact_set, int(label), max_seconds)
+    try:
+        query = search.run()
+        if query["verdict"] == "proved":
+            bound = checker.least_margin(known.exact, query)
+            query["bound"] = str(bound)
+    except Undecided as reason:
+        return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
+    except (ArithmeticError, ValueError, KeyError, IndexError) as error:  # from floats that overflow, or a proof that fails
+        return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
+    if rejected := checker.check(known.exact, query):
+        return Certification("unresolved", leaves=len(search.leaves), reason=f"the checker rejects the proof: {rejected}")
+    if query["verdict"] == "refuted":
+        witness = tuple(Fraction(v) for v in query["witness"])
+        return Certification("refuted", None, witness, search.margin(witness), query=query, network=network)
+    leaves = max(1, len(query["points"]) - 1) if "points" in query else len(search.leaves)
+    return Certification("proved", bound, leaves=leaves, query=query, network=network)
+
+
+def _numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:
+    array = torch.as_tensor(values, dtype=torch.float64).reshape(-1)
+    if len(array) != network.inputs:
+        raise ValueError(f"{name} must have {network.inputs} numbers, got {len(array)}")
+    if not torch.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array[~torch.isfinite(array)][0].item()}")
+    return [Fraction(v) for v in array.tolist()]
+
+
+def _domain(domain: tuple[float, float]) -> tuple[float, float]:
+    low, high = (float(v) for v in domain)
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"domain must be finite with lower <= upper, or None, got {domain}")
+    return low, high
+
+
+def _outside(exact_set: ExactSet) -> bool:
+    """Whether the box does not meet the ball."""
+    centre, radius = exact_set.ball or ([], Fraction(0))
+    gaps = [max(a - c, c - b, Fraction(0)) for a, b, c in zip(exact_set.lower, exact_set.upper, centre, strict=True)]
+    return sum(v * v for v in gaps) > radius**2

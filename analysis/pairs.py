@@ -1,0 +1,65 @@
+"""Which units of a constructed network belong together: |a|, maxima, indicators and gates are made of two units each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from .bounding import Array
+
+GROUP_LIMIT = 256
+"""Larger groups of units with equal outgoing weights are only searched for equal and opposite rows."""
+
+Row = dict[int, float]
+
+
+def find_pairs(layers: list[tuple[Array, Array]]) -> list[tuple[int, int]]:
+    """Disjoint pairs (p, q) of hidden units of a layer whose outgoing weights are equal or opposite, and whose incoming rows
+    cancel in part when added or subtracted: bounds of z_p + z_q and z_p - z_q then tell more than bounds of both.
+
+    Units are numbered through the hidden layers of [(weight, bias), ...], the last layer being the outputs.
+    """
+    pairs, start = [], 0
+    for (weight, _), (after, _) in pairwise(layers):
+        groups = defaultdict(list)
+        for unit, column in enumerate(after.T):
+            if column.any():
+                groups[_key(column)].append(unit)
+        for group in groups.values():
+            pairs += [(start + p, start + q) for p, q in _match(weight, group)]
+        start += len(weight)
+    return sorted(pairs)
+
+
+def _key(vector: Array) -> bytes:
+    """The same for a vector and its negative."""
+    places = np.flatnonzero(vector)
+    values = vector[places] * np.sign(vector[places[:1]])
+    return places.tobytes() + values.tobytes()
+
+
+def _match(weight: Array, group: list[int]) -> list[tuple[int, int]]:
+    found, rest = [], dict[bytes, int]()
+    for unit in group if len(group) > 1 else []:
+        key = _key(weight[unit])
+        if key and key in rest:
+            found.append((rest.pop(key), unit))
+        else:
+            rest[key] = unit
+    left = list(rest.values())
+    if 1 < len(left) <= GROUP_LIMIT:
+        rows = weight[left]
+        sizes = np.count_nonzero(rows, axis=1)
+        scores = []
+        for i, j in combinations(range(len(left)), 2):
+            kept = min(np.count_nonzero(rows[i] + rows[j]), np.count_nonzero(rows[i] - rows[j]))
+            if kept < max(sizes[i], sizes[j]) or kept < sizes[i] + sizes[j] - 1:
+                scores.append((kept - sizes[i] - sizes[j], i, j))
+        taken = set[int]()
+        for _, i, j in sorted(scores):
+            if not {i, j} & taken:
+                taken |= {i, j}
+                found.append((left[i], left[j]))
+    return [(min(p, q), max(p, q)) for p, q in found]

@@ -1,0 +1,138 @@
+"""Many queries about one network: reading them, deciding them, and keeping what was found."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from constructions import ReLUNetwork
+
+from . import check_certificate as checker
+from .branching import ExactSet, prepare
+from .decision import Certification, certificate_of, decide
+from .files import write_text
+
+NAMES = {"lower": ("lo", "lower"), "upper": ("hi", "upper"), "label": ("y", "label", "labels"), "point": ("x", "points")}
+"""What arrays in files are called."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """The question whether a label's margin is positive on a set."""
+
+    set: ExactSet
+    label: int
+
+
+def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
+    """Queries of an .npz file: lo, hi (or lower, upper), shape (N, D), and y (or label, labels), shape (N,).
+
+    Numbers are taken exactly. Raises FileNotFoundError, or ValueError that names the array and the rule.
+    """
+    lower, upper, labels = _arrays(path, "lower", "upper", "label")
+    shape = (len(labels), network.inputs)
+    for name, array in (("lower", lower), ("upper", upper)):
+        if array.shape != shape:
+            raise ValueError(f"{path}: {name} must have shape {shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"{path}: {name} must be finite, got NaN or infinity in query {_first(~np.isfinite(array).all(1))}"
+            )
+    if (lower > upper).any():
+        raise ValueError(f"{path}: lower must be <= upper, which fails in query {_first((lower > upper).any(1))}")
+    known = {-1, 1} if network.outputs == 1 else set(range(network.outputs))
+    if not set(labels.tolist()) <= known:
+        raise ValueError(f"{path}: labels must be among {sorted(known)}, got {sorted(set(labels.tolist()) - known)[0]}")
+    rows = zip(lower.tolist(), upper.tolist(), labels.tolist(), strict=True)
+    return [Query(ExactSet([*map(Fraction, a)], [*map(Fraction, b)]), int(y)) for a, b, y in rows]
+
+
+def read_labelled_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Points x (or points), shape (N, D), and y (or label, labels), shape (N,), of an .npz file, as float64 and int64."""
+    points, labels = _arrays(path, "point", "label")
+    if points.ndim != 2 or len(points) != len(labels):
+        raise ValueError(f"{path}: points must have shape ({len(labels)}, D), got {points.shape}")
+    return points, labels
+
+
+def certify_all(
+    network: ReLUNetwork,
+    queries: list[Query],
+    max_seconds: float,
+    out: Path | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> list[Certification]:
+    """Decide all queries; those that the certificate `out` proves or refutes already are read from there, and checked again.
+
+    `out` is written at the end, and when interrupted: then the results so far are returned.
+    """
+    kept = _read_certificate(out, network) if out else {}
+    results: list[Certification] = []
+    try:
+        for query in queries:
+            key = _key({"label": query.label, **query.set.to_json()})
+            results.append(kept.get(key) or decide(network, query.set, query.label, max_seconds))
+            progress()
+    except KeyboardInterrupt:
+        pass
+    resolved = [r for r in results if r.query is not None]
+    if out and resolved:
+        write_text(out, json.dumps(certificate_of(resolved), allow_nan=False))
+    return results
+
+
+def _read_certificate(path: Path, network: ReLUNetwork) -> dict[str, Certification]:
+    """What a certificate proves about this network, by set and label; nothing if there is none."""
+    known = prepare(network)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        queries = content["queries"] if content["digest"] == known.digest else []
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} exists and is no certificate that could be continued: {error}") from error
+    return {_key(query): _result(network, known.exact, query) for query in queries if not checker.check(known.exact, query)}
+
+
+def _result(network: ReLUNetwork, exact: checker.Network, query: dict[str, Any]) -> Certification:
+    if query["verdict"] == "proved":
+        return Certification("proved", Fraction(query["bound"]), query=query, network=network)
+    witness = tuple(Fraction(v) for v in query["witness"])
+    return Certification(
+        "refuted", None, witness, exact.evaluate([list(witness)], query["label"])[0][0], query=query, network=network
+    )
+
+
+def _key(query: dict[str, Any]) -> str:
+    return json.dumps([query.get(name) for name in ("label", "scale", "lower", "upper", "ball")])
+
+
+def _arrays(path: Path, *wanted: str) -> list[Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = dict(content)
+    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a readable .npz file: {error}") from error
+    found = []
+    for name in wanted:
+        held = [arrays[key] for key in NAMES[name] if key in arrays]
+        if not held:
+            raise ValueError(f"{path} has no array {' or '.join(NAMES[name])}")
+        whole = name == "label"
+        if held[0].dtype.kind not in ("iu" if whole else "iuf"):
+            raise ValueError(f"{path}: {name} must hold {'integers' if whole else 'numbers'}, got {held[0].dtype}")
+        found.append(held[0].reshape(-1).astype(np.int64) if whole else held[0].astype(np.float64))
+    return found
+
+
+def _first(rows: np.ndarray) -> int:
+    return int(rows.argmax())

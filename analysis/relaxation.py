@@ -1,0 +1,135 @@
+"""The linear relaxation of a network on a set: linear programs that are warm-started from node to node, by HiGHS."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import highspy
+import numpy as np
+
+from .bounding import Array, Inputs, Layer
+
+TANGENTS = 4
+"""Tangents of an l_2 ball that are added for one program, unless more are asked for."""
+
+
+class Relaxation:
+    """min form @ (values of the last layer) over the inputs' box and a convex hull of every unit, or of every pair of units.
+
+    Rows are h >= z and h <= high (z - low) / (high - low); pairs add the ranges of h_p + h_q, h_p - h_q, h_p - h_q - z_p and
+    h_p - h_q + z_q. The duals of the rows, times the coefficients that z has in them, are multipliers of a certificate.
+    """
+
+    def __init__(self, layers: list[Layer], inputs: Inputs) -> None:
+        self.layers, self.inputs = layers, inputs
+        self.offsets = np.cumsum([len(inputs.lower), *(len(a.bias) for a in layers)])
+        columns = int(self.offsets[-1])
+        rows, low, high, units, factors = [], [], [], [], []
+        self.first: list[int] = []
+        count = 0
+        for i, a in enumerate(layers):
+            n, start, before = len(a.bias), self.offsets[i], 0 if i == 0 else self.offsets[i - 1]
+            z = np.zeros((n, columns))
+            z[:, before:start] = a.weight
+            h = np.zeros((n, columns))
+            h[np.arange(n), start + np.arange(n)] = 1.0
+            unstable = np.flatnonzero((a.low < 0) & (a.high > 0))
+            slope = (a.high / np.where(a.high > a.low, a.high - a.low, 1.0))[unstable]
+            rows += [h - z, h[unstable] - slope[:, None] * z[unstable]]
+            low += [a.bias, np.full(len(unstable), -np.inf)]
+            high += [np.where(a.low >= 0, a.bias, np.inf), slope * (a.bias - a.low)[unstable]]
+            units += [start + np.arange(n), start + unstable]
+            factors += [np.ones(n), slope]
+            self.first.append(count)
+            count += n + len(unstable)
+            for (p, q), ends in zip(a.pairs, a.ends, strict=True):
+                for one, two, c, e in ((1, 1, 0, 0), (1, -1, 0, 0), (1, -1, -1, 0), (1, -1, 0, 1)):
+                    values = ends @ np.array([c, e, one, two])
+                    rows.append((one * h[p] + two * h[q] + c * z[p] + e * z[q])[None])
+                    shift = c * a.bias[p] + e * a.bias[q]
+                    low.append(np.array([values.min() - shift]))
+                    high.append(np.array([values.max() - shift]))
+                    units.append(np.array([start + (q if e else p)]))
+                    factors.append(np.array([-(c + e)]))
+                    count += 1
+        self.units, self.factors = (np.concatenate(v) if v else np.zeros(0) for v in (units, factors))
+        matrix = np.concatenate(rows) if rows else np.zeros((0, columns))
+        places = np.nonzero(matrix)
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = columns, len(matrix)
+        program.col_cost_ = np.zeros(columns)
+        program.col_lower_ = np.concatenate([inputs.lower, *(np.zeros(len(a.bias)) for a in layers)])
+        program.col_upper_ = np.concatenate([inputs.upper, *(np.maximum(a.high, 0) for a in layers)])
+        program.row_lower_, program.row_upper_ = (np.concatenate(v) if v else np.zeros(0) for v in (low, high))
+        program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        program.a_matrix_.start_ = np.concatenate([[0], np.cumsum(np.bincount(places[0], minlength=len(matrix)))])
+        program.a_matrix_.index_, program.a_matrix_.value_ = places[1], matrix[places]
+        self.solver = highspy.Highs()
+        self.solver.silent()
+        for name, value in (("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 1)):
+            self.solver.setOptionValue(name, value)
+        self.solver.passModel(program)
+        self.splits: dict[tuple[int, int], bool] = {}
+
+    def minimise(self, form: Array) -> None:
+        """Set the objective."""
+        first = int(self.offsets[-2])
+        self.solver.changeColsCost(len(form), np.arange(first, first + len(form), dtype=np.int32), form.astype(np.float64))
+
+    def split(self, splits: dict[tuple[int, int], bool]) -> None:
+        """Fix the signs of units, {(layer, position): on}, and free all others."""
+        for (i, j), on in {**dict.fromkeys(self.splits), **splits}.items():
+            if self.splits.get((i, j)) == on:
+                continue
+            layer = self.layers[i]
+            column, row = int(self.offsets[i]) + j, self.first[i] + j
+            bias = float(layer.bias[j])
+            self.solver.changeRowBounds(row, bias, bias if on else highspy.kHighsInf)
+            self.solver.changeColBounds(column, 0.0, 0.0 if on is False else float(max(layer.high[j], 0.0)))
+        self.splits = dict(splits)
+
+    def solve(self, seconds: float, tangents: int = TANGENTS) -> tuple[str, Array | None, list[Array] | None]:
+        """'optimal', 'infeasible' or 'failed'; the inputs and units (or None), and the multipliers of each layer (or None).
+
+        An l_2 ball is approached by tangents, which stay for later programs.
+        """
+        try:
+            for _ in range(tangents):
+                status, point, duals = self._solve(seconds)
+                if point is None or not self._cut(point[: len(self.inputs.lower)]):
+                    break
+        except Exception as error:  # a solver may do anything; without an answer nothing is proved
+            return f"failed: {error}", None, None
+        finite = all(np.isfinite(v).all() for v in [*([] if point is None else [point]), *(duals or [])])
+        return (status, point, duals) if finite else ("failed: NaN", None, None)
+
+    def _solve(self, seconds: float) -> tuple[str, Array | None, list[Array] | None]:
+        self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01))
+        self.solver.run()
+        status = self.solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kOptimal:
+            solution = self.solver.getSolution()
+            return "optimal", np.array(solution.col_value), self._multipliers(np.array(solution.row_dual))
+        if status == highspy.HighsModelStatus.kInfeasible:
+            _, known, ray = self.solver.getDualRay()  # type: ignore[attr-defined] # missing in the stubs
+            return "infeasible", None, self._multipliers(np.array(ray)) if known else None
+        return f"failed: {self.solver.modelStatusToString(status)}", None, None
+
+    def _cut(self, x: Array) -> bool:
+        """Cut off an input outside the ball by the tangent nearest to it; whether there was need to."""
+        if self.inputs.centre is None:
+            return False
+        away = x - self.inputs.centre
+        length = float(np.linalg.norm(away))
+        if length <= self.inputs.radius * (1 + 1e-7):
+            return False
+        normal = away / length
+        limit = float(normal @ self.inputs.centre) + self.inputs.radius
+        columns = np.flatnonzero(normal).astype(np.int32)
+        self.solver.addRow(-highspy.kHighsInf, limit, len(columns), columns, normal[columns])
+        return True
+
+    def _multipliers(self, duals: Array) -> list[Array]:
+        weights = duals[: len(self.units)] * self.factors  # tangents have no units
+        total = np.bincount(self.units.astype(np.int64), weights=weights, minlength=int(self.offsets[-1]))
+        return [total[a:b] for a, b in pairwise(self.offsets)]
