@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .check_certificate import corners
+from .check_certificate import Part
 
 Array = np.ndarray
 
@@ -99,11 +99,13 @@ class Layer:
 
 
 def polygon(*bounds: float) -> list[tuple[float, ...]]:
-    """Corners of a pair's polygon, from floats; those of its box if the polygon is empty."""
-    a, b, c, d = (round(float(v) * 2 * GRID) for v in bounds[:4])
-    found = list(corners(*(round(float(v) * GRID) for v in bounds)))
-    found = found or [(x, y, max(x, 0), max(y, 0)) for x in (a, 0, b) for y in (c, 0, d)]
-    return [tuple(v / (2 * GRID) for v in corner) for corner in found]
+    """Corners of a pair's polygon, as the checker finds them, from floats; those of its box if the polygon is empty."""
+    a, b, c, d, *octagon = (round(float(v) * GRID) for v in bounds)
+    part = object.__new__(Part)
+    part.low, part.high, part.octagons, part.corners = [a, c], [b, d], {(0, 1): octagon}, {}
+    part.meet(0, 1)
+    found = part.corners[0][2] or {(2 * x, 2 * y, 2 * max(x, 0), 2 * max(y, 0)) for x in (a, 0, b) for y in (c, 0, d)}
+    return [tuple(v / (2 * GRID) for v in corner) for corner in sorted(found)]
 
 
 def least(form: Array, factors: Array, low: Array, high: Array) -> Array:

@@ -23,8 +23,6 @@ from .pairs import find_pairs
 from .relaxation import Relaxation
 from .sweep import breakpoints, settled
 
-FORMAT = "cgro certificate 1"
-
 BITS = 44
 """Multipliers are rounded to this many bits."""
 
@@ -205,15 +203,16 @@ class Search:
         chosen = [start, *(x for x in map(Fraction, points.tolist()) if start < x < end), end]
         query = self.query({"verdict": "proved", "points": [str(x) for x in chosen]})
         try:
-            if checker.least_margin(self.network.exact, query) > 0:
-                return query
+            bound = checker.least_margin(self.network.exact, query)
+            if bound > 0:
+                return query | {"bound": str(bound)}
         except ValueError:
             pass  # float64 has missed a sign change
         chosen, margins = settled(self.network.exact, chosen, self.label)
         lowest = min(range(len(margins)), key=margins.__getitem__)
         if margins[lowest] <= 0:
             return self.refuted((chosen[lowest],))
-        return self.query({"verdict": "proved", "points": [str(x) for x in chosen]})
+        return self.query({"verdict": "proved", "bound": str(margins[lowest]), "points": [str(x) for x in chosen]})
 
     # -- bounds --------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from constructions import ReLUNetwork
 
 from . import check_certificate, check_memorization
-from .branching import FORMAT, prepare
+from .branching import prepare
 from .memorization_proof import network_digest
 
 
@@ -19,7 +19,7 @@ def check_file(path: Path, network: ReLUNetwork | None = None) -> list[str]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        decisions = content["format"] == FORMAT
+        decisions = content["format"] == check_certificate.FORMAT
         digest, given = content["digest"], content.get("network")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no certificate: {type(error).__name__}: {error}") from error

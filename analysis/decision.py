@@ -17,7 +17,7 @@ from constructions import Ball, ReLUNetwork
 from training import check_labels
 
 from . import check_certificate as checker
-from .branching import FORMAT, ExactSet, Search, Undecided, prepare
+from .branching import ExactSet, Search, Undecided, prepare
 from .files import write_text
 from .reading import read_network
 
@@ -62,7 +62,7 @@ def certificate_of(results: list[Certification]) -> dict[str, Any]:
         reasons = [r.reason for r in results if r.query is None]
         raise ValueError(f"a certificate needs resolved queries about one network, got {reasons or len(networks)}")
     known = prepare(networks.pop())
-    return {"format": FORMAT, "network": known.data, "digest": known.digest, "queries": [r.query for r in found]}
+    return {"format": checker.FORMAT, "network": known.data, "digest": known.digest, "queries": [r.query for r in found]}
 
 
 def certify(
@@ -139,14 +139,16 @@ def decide(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: f
     search = Search(known, exact_set, int(label), max_seconds)
     try:
         query = search.run()
-        if query["verdict"] == "proved":
-            bound = checker.least_margin(known.exact, query)
-            query["bound"] = str(bound)
+        if query["verdict"] == "refuted":
+            rejected = checker.check(known.exact, query)
+        else:  # what `check` would find: the set and the bound are right by construction
+            bound = Fraction(query.get("bound") or checker.least_margin(known.exact, query))
+            query["bound"], rejected = str(bound), "" if bound > 0 else f"it gives {float(bound):.6g}"
     except Undecided as reason:
         return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
     except (ArithmeticError, ValueError, KeyError, IndexError) as error:  # from floats that overflow, or a proof that fails
         return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
-    if rejected := checker.check(known.exact, query):
+    if rejected:
         return Certification("unresolved", leaves=len(search.leaves), reason=f"the checker rejects the proof: {rejected}")
     if query["verdict"] == "refuted":
         witness = tuple(Fraction(v) for v in query["witness"])
