@@ -12,7 +12,7 @@ import numpy as np
 from constructions import Ball, ReLUNetwork
 
 from .branching import ExactSet, Search, prepare
-from .decision import MAX_SECONDS, certify
+from .decision import MAX_SECONDS, certify, read_domain, read_numbers, read_positive
 from .reading import read_network
 
 
@@ -50,9 +50,10 @@ def margin(
     (True, True)
     """
     network, norm = read_network(network), Ball(p, 0.0).p
-    if not gap > 0:
-        raise ValueError(f"gap must be > 0, got {gap}")
-    point = np.asarray(x, dtype=np.float64).reshape(-1)
+    gap = read_positive("gap", gap)
+    point = np.array([float(v) for v in read_numbers(network, x, "x")])
+    if domain is not None:
+        domain = read_domain(domain)
     if domain is not None and len(point) and not (domain[0] <= point.min() and point.max() <= domain[1]):
         raise ValueError(f"x must lie in domain {domain}, got values in [{point.min():.6g}, {point.max():.6g}]")
     if label is None:
@@ -65,11 +66,14 @@ def margin(
     everywhere = ExactSet([Fraction(max(v - farthest, low)) for v in point], [Fraction(min(v + farthest, high)) for v in point])
     search = Search(prepare(network), everywhere, label, max_seconds)
     radius, steps = (farthest if domain is not None else 1.0), -1
+    stuck, patience = math.inf, 6
     while True:
         result = certify(network, point, Ball(norm, radius), label, domain=domain, max_seconds=max_seconds)
-        if result.verdict == "unresolved":
-            return Interval(lower, upper)
-        if result.witness is None:
+        if result.verdict == "unresolved":  # nearer balls have larger margins
+            stuck, patience = min(stuck, radius), patience - 1
+            if patience == 0 or stuck - lower <= gap:
+                return Interval(lower, upper)
+        elif result.witness is None:
             lower, steps = Fraction(radius), max(steps - 2, 0)
         else:
             distance = _nearer(network, point, result.witness, label, norm)
@@ -82,6 +86,8 @@ def margin(
             radius = min(2 * radius, farthest)
         else:
             radius = max(float(upper) - gap / 2 * 8.0**steps, float(lower + upper) / 2)  # counterexamples cost less than proofs
+        if radius >= stuck:
+            radius = (float(lower) + stuck) / 2
 
 
 def _predicted(network: ReLUNetwork, point: np.ndarray) -> int | None:

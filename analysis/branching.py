@@ -23,7 +23,7 @@ from .pairs import find_pairs
 from .relaxation import Relaxation
 from .sweep import breakpoints, settled
 
-BITS = 44
+BITS = 40
 """Multipliers are rounded to this many bits."""
 
 GRID = 64

@@ -13,12 +13,10 @@ from fractions import Fraction
 from itertools import combinations
 from math import inf, isqrt, lcm
 from operator import gt, mul
-FORMAT, WORD = "cgro certificate 1", 80  # multipliers of more bits than WORD are combined more slowly
-
+FORMAT, WORD = "cgro certificate 1", 48  # multipliers of more bits than WORD are combined more slowly
 def require(condition, reason):
     if not condition:
         raise ValueError(reason)
-
 class Network:  # layers (rows of (column, weight), bias, scale), and dense rows as one long integer each to combine them
     def __init__(self, data):
         self.layers, self.packed, self.starts, self.inputs, width = [], [], [0], data["inputs"], data["inputs"]
@@ -32,18 +30,18 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
             require(all(len(dict(row)) == len(row) for row in rows), "a column is named twice in one row")
             require(len(rows) == len(bias) > 0, "a layer does not have as many rows as biases, or none")
             size = (max([w.bit_length() for row in rows for _, w in row], default=0) + len(rows).bit_length() + WORD) // 8 + 1
-            dense = 4 * sum(map(len, rows)) > width * len(rows)
-            self.packed.append(([sum([w << 8 * size * j for j, w in row]) for row in rows] if dense else [], size, width))
+            shift = int.from_bytes((1 << 8 * size - 1).to_bytes(size, "little") * width, "little")
+            whole = [sum([w << 8 * size * j for j, w in row]) for row in rows if 4 * sum(map(len, rows)) > width * len(rows)]
+            self.packed.append((whole, size, width, shift))
             self.layers.append((rows, bias, scale))
             self.starts.append(self.starts[-1] + len(rows))
             width = len(rows)
         self.units = self.starts[-2]  # hidden ones, numbered through the layers; the outputs come after them
     def combine(self, layer, factors):  # the sum of a layer's rows times factors, {column: integer}
-        (packed, size, width), out = self.packed[layer], {}
+        (packed, size, width, shift), out = self.packed[layer], {}
         if packed and all(abs(v) >> WORD == 0 for v in factors.values()):
-            half = 1 << 8 * size - 1
-            shift = int.from_bytes(half.to_bytes(size, "little") * width, "little")
-            raw = (shift + sum([v * packed[k] for k, v in factors.items()])).to_bytes(size * width, "little")
+            half, total = 1 << 8 * size - 1, shift + sum([v * packed[k] for k, v in factors.items()])
+            raw = total.to_bytes(size * width, "little")
             return {j: int.from_bytes(raw[size * j : size * j + size], "little") - half for j in range(width)}
         for j, w, v in [(j, w, v) for k, v in factors.items() for j, w in self.layers[layer][0][k]]:
             out[j] = out.get(j, 0) + v * w
@@ -64,7 +62,6 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
             weights, below = [w << scale for w in weights], [[v if v > 0 else 0 for v in z] for z in units[-len(rows) :]]
         margins = [[sum([x * units[k][i] for k, x in goal.items()]) for goal in self.goals(label)] for i in range(len(points))]
         return [Fraction(min(v), w) for v, w in zip(margins, weights)], units[: self.units]
-
 class Part:  # a part of a query's set: bounds of units and, for units in pairs, (p, q, the corners of their polygon)
     def __init__(self, network, query):
         self.network, self.g, self.box, self.ball = network, query["scale"], (query["lower"], query["upper"]), query.get("ball")
@@ -155,7 +152,6 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
                 require(value > 0, "a leaf's bound is not positive")
                 least = min(least, Fraction(value, 2**self.g)) if node["goal"] else least
         return least
-
 def least_margin(network, query):  # the lower bound of the margin that a query's proof gives
     if "points" not in query:
         root = Part(network, query)
@@ -165,7 +161,6 @@ def least_margin(network, query):  # the lower bound of the margin that a query'
     margins, units = network.evaluate([[x] for x in points], query["label"])
     require(all(min(map(mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
     return min(margins)
-
 def check(network, query):  # why a query is rejected, or "" if its proof holds
     try:
         g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
@@ -187,14 +182,19 @@ def check(network, query):  # why a query is rejected, or "" if its proof holds
     return ""
 def digest(network):  # SHA-256 of a network's description
     return hashlib.sha256(json.dumps(network, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
 def main(path):  # check a file; 0 if it holds queries and all are accepted
     with open(path, encoding="utf-8") as file:
         certificate = json.load(file)
-    require(certificate["format"] == FORMAT, "unknown format")
+    require(certificate["format"] == FORMAT, f"the format is {certificate['format']!r}, not {FORMAT!r}")
     require(certificate["digest"] == digest(certificate["network"]), "the network does not have this digest")
-    reasons = [check(network, query) for network in [Network(certificate["network"])] for query in certificate["queries"]]
-    print(*[f"query {i}: {'rejected: ' + v if v else 'accepted'}" for i, v in enumerate(reasons)], sep="\n")
+    network, reasons = Network(certificate["network"]), []
+    for i, query in enumerate(certificate["queries"]):
+        reasons.append(check(network, query))
+        claim = ", ".join(f"{key} {query[key]}" for key in ("verdict", "label", "bound") if key in query)
+        print(f"query {i}: {'rejected: ' + reasons[-1] if reasons[-1] else 'accepted'} ({claim})")
     return int(any(reasons) or not reasons)
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except Exception as error:
+        sys.exit(f"rejected: {type(error).__name__}: {error}")

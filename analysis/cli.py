@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -53,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         print(f"cgro {options.command}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"cgro {options.command}: interrupted; files of an earlier run, if any, are as they were", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        note = str(interrupt) or "files of an earlier run, if any, are as they were"
+        print(f"cgro {options.command}: interrupted; {note}", file=sys.stderr)
         return 130
     return 0
 
@@ -113,7 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
     task = command.add_mutually_exclusive_group(required=True)
     task.add_argument("--queries", type=Path, metavar="FILE", help=".npz with lo, hi (boxes, (N, D)) and y (labels, (N,))")
     task.add_argument("--memorized", type=Path, metavar="FILE", help=".npz with x (N, D) and y (N,): what an f_S memorizes")
-    command.add_argument("--norm", default="inf", choices=["inf", "2"], help="norm of the balls (--memorized)")
+    command.add_argument("--norm", choices=["inf", "2"], help="norm of the balls (--memorized; default: inf)")
     command.add_argument("--radius", type=float, metavar="R", help="radius of the balls (--memorized)")
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="write the certificate; what it holds already is not sought again"
@@ -286,8 +288,9 @@ def run_certify(options: argparse.Namespace) -> None:
         if options.radius is None:
             raise ValueError("--radius must be given with --memorized")
         points, labels = read_labelled_points(options.memorized)
-        proof = certify_memorization(network, points, labels, Ball(options.norm, options.radius))
-        if options.out:
+        norm: Any = options.norm or "inf"
+        proof = certify_memorization(network, points, labels, Ball(norm, options.radius))
+        if options.out and proof.verdict != "unresolved":
             proof.save(options.out)
         facts = proof.to_json()
         if options.json:
@@ -296,6 +299,8 @@ def run_certify(options: argparse.Namespace) -> None:
         shown = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None))
         print(f"{shown} (margin: certified bound on all {proof.points} balls)")
         return
+    if options.norm or options.radius is not None:
+        raise ValueError("--norm and --radius belong to --memorized; the sets of --queries are its boxes")
     queries = read_queries(options.queries, network)
     with progress_bar(Console(stderr=True)) as progress:
         bar = progress.add_task("certifying", total=len(queries))
@@ -305,7 +310,7 @@ def run_certify(options: argparse.Namespace) -> None:
     else:
         print_certifications(results, len(queries))
     if len(results) < len(queries):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"{options.out} holds what was found: run again to go on" if options.out else "")
 
 
 def result_json(result: Certification) -> dict[str, object]:
@@ -332,6 +337,7 @@ def print_certifications(results: list[Certification], total: int) -> None:
     console = output()
     console.print(table)
     counts = {v: sum(r.verdict == v for r in results) for v in ("proved", "refuted", "unresolved")}
+    counts |= {"not tried": total - len(results)} if len(results) < total else {}
     console.print(", ".join(f"{n} {v}" for v, n in counts.items()) + f", of {total} queries", highlight=False)
 
 
@@ -363,6 +369,7 @@ def run_export(options: argparse.Namespace) -> None:
         held = write_onnx(network, options.onnx, "float64" if options.float64 else "float32", round=options.round)
         if held is not network:
             print("weights were rounded to float32: answers about the file are not about the network", file=sys.stderr)
+    print(f"wrote {', '.join(str(path) for path in (options.vnnlib, options.onnx) if path)}")
 
 
 def progress_bar(console: Console) -> Progress:

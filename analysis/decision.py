@@ -7,10 +7,12 @@ import json
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import index
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork
@@ -37,7 +39,7 @@ class Certification:
 
     verdict: Literal["proved", "refuted", "unresolved"]
     bound: Fraction | None = None
-    witness: tuple[Fraction, ...] | None = None
+    witness: tuple[Fraction, ...] | None = field(default=None, repr=False)
     margin: Fraction | None = None
     leaves: int = 0
     reason: str = ""
@@ -57,11 +59,13 @@ class Certification:
 def certificate_of(results: list[Certification]) -> dict[str, Any]:
     """One certificate of several resolved queries about one network. Raises ValueError if there is none to write."""
     found = [r for r in results if r.query is not None]
-    networks = {r.network for r in found if r.network is not None}
+    networks = {prepare(r.network).digest: r.network for r in found if r.network is not None}
     if len(networks) != 1 or len(found) != len(results):
         reasons = [r.reason for r in results if r.query is None]
-        raise ValueError(f"a certificate needs resolved queries about one network, got {reasons or len(networks)}")
-    known = prepare(networks.pop())
+        raise ValueError(
+            f"a certificate needs resolved queries about one network, got {reasons or f'{len(networks)} networks'}"
+        )
+    known = prepare(networks.popitem()[1])
     return {"format": checker.FORMAT, "network": known.data, "digest": known.digest, "queries": [r.query for r in found]}
 
 
@@ -103,11 +107,13 @@ def certify(
     (Fraction(1, 2), Fraction(1, 2))
     """
     network = read_network(network)
-    point = _numbers(network, centre, "centre")
+    if not isinstance(ball, Ball):
+        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    point = read_numbers(network, centre, "centre")
     radius = Fraction(ball.radius)
     lower, upper = [v - radius for v in point], [v + radius for v in point]
     if domain is not None:
-        low, high = (Fraction(v) for v in _domain(domain))
+        low, high = (Fraction(v) for v in read_domain(domain))
         lower, upper = [max(v, low) for v in lower], [min(v, high) for v in upper]
     exact_set = ExactSet(lower, upper, None if math.isinf(ball.p) else (point, radius))
     if any(a > b for a, b in zip(lower, upper, strict=True)) or (exact_set.ball and _outside(exact_set)):
@@ -123,7 +129,7 @@ def certify_box(network: Any, lower: Any, upper: Any, label: int, *, max_seconds
     Fraction(1, 16)
     """
     network = read_network(network)
-    ends = [_numbers(network, side, name) for side, name in ((lower, "lower"), (upper, "upper"))]
+    ends = [read_numbers(network, side, name) for side, name in ((lower, "lower"), (upper, "upper"))]
     for j, (a, b) in enumerate(zip(*ends, strict=True)):
         if a > b:
             raise ValueError(f"lower must be <= upper in every coordinate, got {float(a)} > {float(b)} in coordinate {j}")
@@ -132,13 +138,17 @@ def certify_box(network: Any, lower: Any, upper: Any, label: int, *, max_seconds
 
 def decide(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: float = MAX_SECONDS) -> Certification:
     """Search for a proof or a counterexample, and let the checker judge it."""
-    check_labels(torch.as_tensor([label]), 1, network.outputs)
-    if not max_seconds > 0:
-        raise ValueError(f"max_seconds must be > 0, got {max_seconds}")
+    try:
+        label = index(label)
+    except TypeError as error:
+        raise TypeError(f"label must be an integer, got {label!r}") from error
+    check_labels(torch.tensor([label]), 1, network.outputs)
+    max_seconds = read_positive("max_seconds", max_seconds)
     known = prepare(network)
     search = Search(known, exact_set, int(label), max_seconds)
     try:
-        query = search.run()
+        with np.errstate(all="ignore"):  # what overflows is not finite, and proves nothing
+            query = search.run()
         if query["verdict"] == "refuted":
             rejected = checker.check(known.exact, query)
         else:  # what `check` would find: the set and the bound are right by construction
@@ -157,16 +167,35 @@ def decide(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: f
     return Certification("proved", bound, leaves=leaves, query=query, network=network)
 
 
-def _numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:
-    array = torch.as_tensor(values, dtype=torch.float64).reshape(-1)
-    if len(array) != network.inputs:
-        raise ValueError(f"{name} must have {network.inputs} numbers, got {len(array)}")
+def read_positive(name: str, value: Any) -> float:
+    """A number > 0; raises TypeError or ValueError that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not value > 0:
+        raise ValueError(f"{name} must be > 0, got {value}")
+    return float(value)
+
+
+def read_numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:
+    """One input of a network, exactly; raises ValueError that names the argument."""
+    try:
+        array = torch.as_tensor(values, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must hold {network.inputs} real numbers, got {type(values).__name__}") from error
+    if array.shape not in ((network.inputs,), (1, network.inputs)):
+        raise ValueError(
+            f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape {tuple(array.shape)}"
+        )
+    array = array.reshape(-1)
     if not torch.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~torch.isfinite(array)][0].item()}")
     return [Fraction(v) for v in array.tolist()]
 
 
-def _domain(domain: tuple[float, float]) -> tuple[float, float]:
+def read_domain(domain: Any) -> tuple[float, float]:
+    """An interval; raises ValueError that names the argument."""
+    if not isinstance(domain, (tuple, list)) or len(domain) != 2 or isinstance(domain[0], str):
+        raise ValueError(f"domain must be a pair (lower, upper) or None, got {domain!r}")
     low, high = (float(v) for v in domain)
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"domain must be finite with lower <= upper, or None, got {domain}")

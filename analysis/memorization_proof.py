@@ -88,7 +88,13 @@ class MemorizationProof:
         return _certificate(self, *self._subject)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the certificate as JSON; an existing file is replaced only once the new one is complete."""
+        """Write the certificate as JSON; an existing file is replaced only once the new one is complete.
+
+        That of variant paper, and of networks of more than `EMBEDDED` weights, has digests only ("checker": "library only"):
+        `certify_memorization` is its check. Raises ValueError if unresolved.
+        """
+        if self.verdict == "unresolved":
+            raise ValueError(f"there is no certificate: the verdict is unresolved ({self.reason})")
         write_text(Path(path), json.dumps(self.certificate, separators=(",", ":")))
 
     def to_json(self) -> dict[str, Any]:
@@ -500,25 +506,24 @@ def _certificate(
     }
     if proof.witness:
         certificate["witness"] = {"index": proof.witness[0], "point": [str(v) for v in proof.witness[1]]}
+    certificate["digest"] = network_digest(network)
     if small:
-        layers = [_rows_as_text(layer) for layer in network.layers]
-        content: Any = {"inputs": network.inputs, "layers": layers}
         certificate["points"] = [[v.hex() for v in row] for row in x.tolist()]
-        certificate["network"] = content
-        certificate["digest"] = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        certificate["network"] = _as_text(network)
     else:
         certificate["points_digest"] = hashlib.sha256(np.ascontiguousarray(x.numpy()).data).hexdigest()
-        certificate["digest"] = network_digest(network)
     return certificate
 
 
 def network_digest(network: ReLUNetwork) -> str:
-    """SHA-256 over all layers' nonzero entries (row by row: indices, then values) and biases; equal for equal entries.
+    """SHA-256 of a network as a certificate holds it; of its nonzero entries and biases where it is too large to be held.
 
     >>> from constructions import absolute
     >>> network_digest(absolute()) == network_digest(absolute())
     True
     """
+    if network.size.weights <= EMBEDDED:
+        return hashlib.sha256(json.dumps(_as_text(network), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     digest = hashlib.sha256()
     for layer in network.layers:
         rows = _rows_of(layer.weight)
@@ -527,6 +532,10 @@ def network_digest(network: ReLUNetwork) -> str:
         for array in parts:
             digest.update(np.ascontiguousarray(array + 0).data)  # no negative zeros
     return digest.hexdigest()
+
+
+def _as_text(network: ReLUNetwork) -> dict[str, Any]:
+    return {"inputs": network.inputs, "layers": [_rows_as_text(layer) for layer in network.layers]}
 
 
 def _rows_as_text(layer: Affine) -> dict[str, Any]:

@@ -37,8 +37,10 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
     Numbers are taken exactly. Raises FileNotFoundError, or ValueError that names the array and the rule.
     """
     lower, upper, labels = _arrays(path, "lower", "upper", "label")
+    if len(labels) == 0:
+        raise ValueError(f"{path} holds no query")
     shape = (len(labels), network.inputs)
-    for name, array in (("lower", lower), ("upper", upper)):
+    for name, array in (("lo (lower)", lower), ("hi (upper)", upper)):
         if array.shape != shape:
             raise ValueError(f"{path}: {name} must have shape {shape}, got {array.shape}")
         if not np.isfinite(array).all():
@@ -93,11 +95,13 @@ def _read_certificate(path: Path, network: ReLUNetwork) -> dict[str, Certificati
     known = prepare(network)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        queries = content["queries"] if content["digest"] == known.digest else []
+        digest, queries = content["digest"], content["queries"]
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} exists and is no certificate that could be continued: {error}") from error
+    if digest != known.digest:
+        raise ValueError(f"{path} exists and is about another network: choose another file")
     return {_key(query): _result(network, known.exact, query) for query in queries if not checker.check(known.exact, query)}
 
 
@@ -121,7 +125,7 @@ def _arrays(path: Path, *wanted: str) -> list[Any]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = dict(content)
     except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a readable .npz file: {error}") from error
+        raise ValueError(f"{path} is not a readable .npz file of arrays of numbers") from error
     found = []
     for name in wanted:
         held = [arrays[key] for key in NAMES[name] if key in arrays]

@@ -256,6 +256,8 @@ def read_quadratic(reference: Any, inputs: int) -> _Quadratic:
     if isinstance(reference, str):
         if not re.fullmatch(r"[0-9x+\-*/(). ]+", reference):  # SymPy evaluates what it reads
             raise ValueError(f"reference must be a polynomial in {_names(inputs)}, got {reference!r}")
+        if re.search(r"\*\*(?!\s*[012]\s*([-+*/) ](?!\*)|$))", reference):  # x**9**9**9 would take for ever
+            raise ValueError(f"reference must be of degree at most 2, with exponents 0, 1 or 2, got {reference!r}")
         try:
             reference = sympy.sympify(reference, rational=True)
         except (sympy.SympifyError, TypeError, SyntaxError) as error:

@@ -8,6 +8,7 @@ import torch
 
 from .matrix import Matrix
 from .network import ReLUNetwork
+from .rounding import underflow
 
 
 def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,7 +54,9 @@ def _propagate(
         middle = layer.weight.apply(centre) + offset
         magnitude = size.apply(centre.abs() + radius) + offset.abs()
         gamma = 2 * (layer.weight.shape[1] + 4) * unit
-        spread = size.apply(radius) + gamma * magnitude + torch.finfo(torch.float64).tiny
+        reach = 2.0 + float((centre.abs() + radius).max()) if centre.numel() else 2.0
+        lost = torch.finfo(torch.float64).tiny * underflow(layer, (layer.weight.shape[1] + 1) * reach)
+        spread = size.apply(radius) + gamma * magnitude + lost
         low, high = middle - spread, middle + spread
         if not (torch.isfinite(low).all() and torch.isfinite(high).all()):
             raise ValueError("bounds overflow float64: the network's weights are too large for interval arithmetic")

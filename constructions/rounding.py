@@ -129,6 +129,14 @@ def _read(layer: Affine) -> Table | None:
     return Table(layer.weight.shape, rows[order], columns[order], values[order], bias, slack, nest)
 
 
+def underflow(layer: Affine, most: float) -> float:
+    """What underflow may take from the values of a layer, in units of the least normal number; Kronecker products are applied
+    in two steps, so numbers may vanish that a large factor would have brought back. most: the sum of the inputs' sizes + 2.
+    """
+    slack, nest = max(_slack(layer.weight), _slack(layer.bias)), max(_nest(layer.weight), _nest(layer.bias))
+    return 4 * (1 + nest) * 2.0 ** math.ceil(slack) * most
+
+
 def _parts(matrix: Matrix) -> Sequence[Matrix]:
     match matrix:
         case Kron():

@@ -10,7 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import evaluate, random_network
 
-from constructions import Ball, ReLUNetwork, affine, distance, f_S, interval_bounds, magnitude_bound, multiplication, squaring
+from constructions import (
+    Affine,
+    Ball,
+    Constant,
+    Dense,
+    Kron,
+    ReLUNetwork,
+    affine,
+    distance,
+    f_S,
+    interval_bounds,
+    magnitude_bound,
+    multiplication,
+    squaring,
+)
 
 SCALES = [1e-300, 1e-12, 1.0, 1e12]
 
@@ -97,3 +111,13 @@ def test_boxes_are_checked():
         interval_bounds(huge, 0.0, 1.0)
     with pytest.raises(ValueError, match="lower"):
         interval_bounds(network, torch.zeros(3), torch.ones(3))
+
+
+def test_bounds_hold_where_a_product_of_two_factors_underflows():
+    """Kron(diag(2^500, 1), [[2^-500, 1], [0, 1]]) at 2^-600: 2^-1100 underflows before 2^500 would bring it back."""
+    left, right = ([2.0**500, 0.0], [0.0, 1.0]), ([2.0**-500, 1.0], [0.0, 1.0])
+    weight = Kron(*(Dense(torch.tensor(rows, dtype=torch.float64)) for rows in (left, right)))
+    network = ReLUNetwork((Affine(weight, Constant(4, 1, 0.0)),))
+    point = torch.tensor([2.0**-600, 0.0, 0.0, 0.0], dtype=torch.float64)
+    low, high = interval_bounds(network, point, point)
+    assert low[0] <= 2.0**-600 <= high[0]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 TASKS = ("parity", "classes")
 """parity: odd digits are +1, even ones -1. classes: labels 0..9."""
@@ -39,6 +37,9 @@ def load_data(name: str = "digits", task: str = "parity", seed: int = 0) -> Data
     >>> data.train_points.shape, data.test_points.shape, sorted(set(data.train_labels.tolist()))
     (torch.Size([1437, 64]), torch.Size([360, 64]), [-1, 1])
     """
+    from sklearn.datasets import load_digits  # a second of imports that few commands need
+    from sklearn.model_selection import train_test_split
+
     if name != "digits":
         raise ValueError(f"data must be 'digits', got {name!r}")
     if task not in TASKS:

@@ -40,6 +40,8 @@ def check_labels(labels: torch.Tensor, count: int, outputs: int) -> None:
     """
     if tuple(labels.shape) != (count,):
         raise ValueError(f"labels must have shape ({count},), one for each point, got {tuple(labels.shape)}")
+    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"labels must be integers, got {labels.dtype}")
     wrong = labels.abs() != 1 if outputs == 1 else (labels < 0) | (labels >= outputs)
     if wrong.any():
         i = int(wrong.nonzero()[0])

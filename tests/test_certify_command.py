@@ -1,0 +1,199 @@
+"""`cgro certify`, `cgro check-certificate` and `cgro export`, and the files they read and write."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from plain_networks import cgro
+
+from analysis import check_certificate, check_memorization
+from analysis.cli import main
+from analysis.pairs import find_pairs
+from analysis.queries import certify_all, read_queries
+from constructions import Ball, ReLUNetwork, affine, f_S, load, read_vnnlib
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A small network and three queries: proved, refuted, tied."""
+    network = ReLUNetwork.from_layers([([[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [-0.5])])
+    network.save(tmp_path / "net.safetensors")
+    lo, hi = np.array([[0.5, 0.0], [0.0, 0.0], [0.25, 0.0]]), np.array([[0.75, 0.25], [0.25, 0.25], [0.5, 0.25]])
+    np.savez(tmp_path / "queries.npz", lo=lo, hi=hi, y=np.array([1, 1, 1]))
+    return tmp_path, network
+
+
+def run(*arguments):
+    return main([str(a) for a in arguments])
+
+
+def test_certify_prints_verdicts_and_writes_a_certificate_that_is_accepted(files, capsys):
+    folder, _ = files
+    arguments = ("certify", folder / "net.safetensors", "--queries", folder / "queries.npz", "--out", folder / "c.json")
+    assert run(*arguments) == 0
+    text = capsys.readouterr().out
+    assert "1 proved, 2 refuted, 0 unresolved, of 3 queries" in text
+    assert "certified bound" in text
+    assert "(exact)" in text
+    assert run("check-certificate", folder / "c.json", "--network", folder / "net.safetensors") == 0
+    assert capsys.readouterr().out.count("accepted") == 3
+    assert run(*arguments, "--json") == 0
+    results = json.loads(capsys.readouterr().out)
+    assert [r["verdict"] for r in results] == ["proved", "refuted", "refuted"]
+    assert results[0]["bound"] == "1/2"
+    assert results[2]["margin"] == "0"
+
+
+def test_the_checker_runs_alone(files):
+    folder, _ = files
+    run("certify", folder / "net.safetensors", "--queries", folder / "queries.npz", "--out", folder / "c.json")
+    script = folder / "checker.py"
+    script.write_text(Path(check_certificate.__file__).read_text())
+    done = subprocess.run([sys.executable, "-I", script, "c.json"], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("accepted")) == (0, 3)
+    content = json.loads((folder / "c.json").read_text())
+    content["queries"][0]["bound"] = "1"
+    (folder / "c.json").write_text(json.dumps(content))
+    done = subprocess.run([sys.executable, "-I", script, "c.json"], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("rejected")) == (1, 1)
+
+
+def test_what_a_certificate_holds_is_not_sought_again(files, monkeypatch):
+    folder, network = files
+    queries = read_queries(folder / "queries.npz", network)
+    first = certify_all(network, queries[:2], 10, folder / "c.json")
+    asked = []
+    monkeypatch.setattr("analysis.queries.decide", lambda *a: asked.append(a) or first[1])
+    certify_all(network, queries, 10, folder / "c.json")
+    assert len(asked) == 1
+
+
+def test_an_interrupt_keeps_what_was_found(files, monkeypatch, capsys):
+    folder, _ = files
+    real = check_certificate.least_margin
+    calls = []
+
+    def interrupt(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            return real(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analysis.check_certificate.least_margin", interrupt)
+    np.savez(folder / "more.npz", lo=[[0.5, 0.0]] * 2 + [[0.625, 0.0]], hi=[[0.75, 0.25]] * 2 + [[0.75, 0.25]], y=[1, 1, 1])
+    code = run("certify", folder / "net.safetensors", "--queries", folder / "more.npz", "--out", folder / "c.json")
+    assert code == 130
+    printed = capsys.readouterr()
+    assert "1 proved, 0 refuted, 0 unresolved, 2 not tried, of 3 queries" in printed.out
+    assert "run again to go on" in printed.err
+    assert len(json.loads((folder / "c.json").read_text())["queries"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arrays", "complaint"),
+    [
+        ({"lo": np.zeros((1, 2)), "y": np.ones(1, int)}, "no array hi or upper"),
+        ({"lo": np.zeros((1, 3)), "hi": np.ones((1, 3)), "y": np.ones(1, int)}, r"lo \(lower\) must have shape \(1, 2\)"),
+        ({"lo": np.ones((1, 2)), "hi": np.zeros((1, 2)), "y": np.ones(1, int)}, "lower must be <= upper"),
+        ({"lo": np.full((1, 2), np.nan), "hi": np.ones((1, 2)), "y": np.ones(1, int)}, "must be finite"),
+        ({"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.zeros(1, int)}, r"labels must be among \[-1, 1\], got 0"),
+        ({"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.ones(1)}, "label must hold integers"),
+        ({"lo": np.array([["a", "b"]]), "hi": np.ones((1, 2)), "y": np.ones(1, int)}, "lower must hold numbers"),
+    ],
+)
+def test_wrong_queries_are_refused(files, arrays, complaint):
+    folder, network = files
+    np.savez(folder / "wrong.npz", **arrays)
+    with pytest.raises(ValueError, match=complaint):
+        read_queries(folder / "wrong.npz", network)
+
+
+def test_wrong_files_are_refused(files, capsys):
+    folder, _ = files
+    (folder / "broken.npz").write_bytes(b"PK\x03\x04 nothing")
+    for name in ("broken.npz", "missing.npz"):
+        assert run("certify", folder / "net.safetensors", "--queries", folder / name) == 2
+    for text in (
+        "{",
+        "[]",
+        "{}",
+        '{"format": "other", "digest": ""}',
+        '{"format": "cgro certificate 1", "digest": "", "network": {}}',
+    ):
+        (folder / "wrong.json").write_text(text)
+        assert run("check-certificate", folder / "wrong.json") == 2
+    run("certify", folder / "net.safetensors", "--queries", folder / "queries.npz", "--out", folder / "c.json")
+    affine([[1.0, 1.0]]).save(folder / "other.safetensors")
+    capsys.readouterr()
+    assert run("check-certificate", folder / "c.json", "--network", folder / "other.safetensors") == 2
+    assert "not about this network" in capsys.readouterr().err
+    content = json.loads((folder / "c.json").read_text())
+    content["queries"][1]["witness"] = ["1", "1"]
+    (folder / "c.json").write_text(json.dumps(content))
+    assert run("check-certificate", folder / "c.json") == 2
+    assert "query 1: rejected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("norm", "variant"), [("inf", "lean"), ("inf", "gate"), ("2", "lean"), ("2", "paper")])
+def test_memorization_is_certified_from_the_command_line(tmp_path, capsys, norm, variant):
+    points, labels = np.array([[0.25, 0.5], [0.75, 0.5]]), np.array([1, -1])
+    f_S(affine([[1.0, 0.0]], [-0.5]), points, labels, Ball(norm, 0.0625), variant=variant).save(tmp_path / "f.safetensors")
+    np.savez(tmp_path / "data.npz", x=points, y=labels)
+    arguments = ("certify", tmp_path / "f.safetensors", "--memorized", tmp_path / "data.npz", "--norm", norm)
+    assert run(*arguments, "--radius", 0.0625, "--out", tmp_path / "m.json", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["verdict"], facts["points"]) == ("proved", 2)
+    content = json.loads((tmp_path / "m.json").read_text())
+    if content["checker"] == "check_memorization.py":
+        check_memorization.check(content)
+        assert run("check-certificate", tmp_path / "m.json", "--network", tmp_path / "f.safetensors") == 0
+    else:
+        assert run("check-certificate", tmp_path / "m.json") == 2
+    capsys.readouterr()
+    np.savez(tmp_path / "data.npz", x=points, y=-labels)
+    assert run(*arguments, "--radius", 0.0625, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "refuted"
+    assert run(*arguments) == 2
+
+
+def test_export_writes_what_other_verifiers_read(files, capsys):
+    folder, network = files
+    onnx, vnnlib = folder / "net.onnx", folder / "query.vnnlib"
+    common = ("export", folder / "net.safetensors", "--onnx", onnx, "--vnnlib", vnnlib, "--queries", folder / "queries.npz")
+    assert run(*common, "--index", 1) == 0
+    query = read_vnnlib(vnnlib)
+    assert ([float(v) for v in query.lower], [float(v) for v in query.upper], query.label) == ([0.0, 0.0], [0.25, 0.25], 1)
+    point = torch.tensor([[0.3, 0.4]])
+    assert load(onnx)(point).equal(network(point))
+    assert run(*common, "--index", 9) == 2
+    assert run("export", folder / "net.safetensors") == 2
+    affine([[0.1]]).save(folder / "tenth.safetensors")
+    assert run("export", folder / "tenth.safetensors", "--onnx", onnx) == 2
+    assert run("export", folder / "tenth.safetensors", "--onnx", onnx, "--round") == 0
+    assert "rounded to float32" in capsys.readouterr().err
+    assert run("export", folder / "tenth.safetensors", "--onnx", onnx, "--float64") == 0
+
+
+def test_pairs_are_found_in_constructed_networks_and_not_in_random_ones():
+    layers, _, _, _ = cgro(5, 10)
+    pairs = find_pairs(layers)
+    starts = np.cumsum([0, *(len(bias) for _, bias in layers)])
+    layer = np.searchsorted(starts, np.array(pairs), side="right") - 1
+    assert (layer[:, 0] == layer[:, 1]).all()
+    assert len({k for pair in pairs for k in pair}) == 2 * len(pairs)
+    assert np.bincount(layer[:, 0]).tolist() == [
+        50,
+        20,
+        11,
+        11,
+        11,
+        11,
+    ]  # |.|, two levels of maxima, carries, indicators, gates
+    rng = np.random.default_rng(0)
+    sizes = [3, 8, 8, 1]
+    assert find_pairs([(rng.standard_normal((b, a)), rng.standard_normal(b)) for a, b in itertools.pairwise(sizes)]) == []
