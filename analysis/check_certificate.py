@@ -14,7 +14,7 @@ from itertools import combinations
 from math import inf, isqrt, lcm
 from operator import gt, mul
 FORMAT, WORD = "cgro certificate 1", 48  # multipliers of more bits than WORD are combined more slowly
-def require(condition, reason):
+def require(condition, reason):  # or reject
     if not condition:
         raise ValueError(reason)
 class Network:  # layers (rows of (column, weight), bias, scale), and dense rows as one long integer each to combine them
@@ -22,7 +22,7 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         self.layers, self.packed, self.starts, self.inputs, width = [], [], [0], data["inputs"], data["inputs"]
         for layer in data["layers"]:
             numbers = [w for _, weights in layer["rows"] for w in weights] + layer["bias"]
-            require(all(type(w) in (int, float) and abs(w) < inf for w in numbers), "weights must be finite numbers")
+            require(all(type(w) in (int, float) and abs(w) < inf and float(w) == w for w in numbers), "weights must be float64")
             scale = max([w.as_integer_ratio()[1].bit_length() - 1 for w in numbers], default=0)
             bias, *weights = [[int(Fraction(w) * 2**scale) for w in v] for v in [layer["bias"], *(v for _, v in layer["rows"])]]
             rows = [[(j, w) for j, w in zip(*row, strict=True) if w] for row in zip((c for c, _ in layer["rows"]), weights)]
@@ -167,16 +167,16 @@ def check(network, query):  # why a query is rejected, or "" if its proof holds
         centre, radius = (ball["centre"], ball["radius"]) if ball else (lower, 0)
         require(all(type(v) is int for v in (g, radius, *lower, *upper, *centre)) and g >= 0 <= radius, "no set of integers")
         require(len(lower) == len(upper) == len(centre) == network.inputs, "the set has a wrong dimension")
-        require(all(a <= b for a, b in zip(lower, upper)), "the set is empty")
+        outside = sum([max(a - c, c - b, 0) ** 2 for a, b, c in zip(lower, upper, centre)])
+        require(all(a <= b for a, b in zip(lower, upper)) and outside <= radius**2, "the set is empty")
         if query["verdict"] == "refuted":
             point = [Fraction(v) * 2**g for v in query["witness"]]
             away = sum([(x - c) ** 2 for x, c in zip(point, centre, strict=True)]) if ball else 0
             inside = all(a <= x <= b for a, x, b in zip(lower, point, upper, strict=True)) and away <= radius**2
-            wrong = network.evaluate([[x / 2**g for x in point]], query["label"])[0][0] <= 0
-            require(inside and wrong, "the witness is not in the set, or has a positive margin")
+            require(inside and network.evaluate([[x / 2**g for x in point]], query["label"])[0][0] <= 0, "no counterexample")
         else:
-            proved = query["verdict"] == "proved" and 0 < Fraction(query["bound"]) <= least_margin(network, query)
-            require(proved, "the proof does not give the bound")
+            require(query["verdict"] == "proved", "the verdict is neither proved nor refuted")
+            require(0 < Fraction(query["bound"]) <= least_margin(network, query), "the proof does not give the bound")
     except Exception as error:  # whatever goes wrong, nothing is proved
         return f"{type(error).__name__}: {error}"
     return ""

@@ -141,7 +141,7 @@ def _match(net: Net, ideal: Net, k: int, rounded: set[int]) -> tuple[Net, dict[i
 def _lowest(layer: tuple[Rows, list[Q]], low: list[Q], high: list[Q]) -> list[Q]:  # values by intervals
     return [sum((w * (low if w > 0 else high)[j] for j, w in row.items()), b) for row, b in zip(*layer, strict=True)]
 
-def check(data: dict[str, Any]) -> None:
+def check(data: dict[str, Any]) -> None:  # raises if the proof does not hold
     """Raise ValueError (or what malformed data raise) unless the certificate proves its claim."""
     text, d = json.dumps(data["network"], sort_keys=True, separators=(",", ":")), data["network"]["inputs"]
     net: Net = []

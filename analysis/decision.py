@@ -156,7 +156,7 @@ def decide(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: f
             query["bound"], rejected = str(bound), "" if bound > 0 else f"it gives {float(bound):.6g}"
     except Undecided as reason:
         return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
-    except (ArithmeticError, ValueError, KeyError, IndexError) as error:  # from floats that overflow, or a proof that fails
+    except Exception as error:  # from floats that overflow, a solver that fails, a proof that is none: it stays open
         return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
     if rejected:
         return Certification("unresolved", leaves=len(search.leaves), reason=f"the checker rejects the proof: {rejected}")

@@ -67,7 +67,8 @@ def squaring(m: int) -> ReLUNetwork:
     """The piecewise-linear interpolant of x^2 at k/2^m, k = 0..2^m, on [0,1]: f_m(x) = x - sum_(s=1..m) g_s(x) / 4^s.
 
     The error is one-sided: 0 <= f_m(x) - x^2 <= 4^-(m+1), attained at all (2k+1)/2^(m+1); f_m = x^2 at all k/2^m, in
-    float64 too for m <= 26. At most three units a layer: the tooth's two, and the running sum, which is >= 0 on [0,1].
+    float64 too for m <= 26. For m <= 28 no sum rounds at multiples of 2^-24, in any order (see `bit_budget`). At most three
+    units a layer: the tooth's two, and the running sum, which is >= 0 on [0,1].
     Raises ValueError unless m >= 1. Source: Yarotsky 2017 ("Error bounds for approximations with deep ReLU networks"),
     Proposition 2; restated as Lemma A.5 and Lemma D.2 of the CGRO papers.
 
