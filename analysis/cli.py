@@ -25,21 +25,18 @@ from constructions import (
     level_set,
     linear_regions,
     load,
+    write_file,
     write_onnx,
     write_vnnlib,
 )
 from training import TASKS
 
-from . import counts
 from .check_files import check_file
 from .comparison import CompareSettings, Comparison, compare, prepare, stages
 from .decision import MAX_SECONDS, Certification
-from .files import write_text
 from .inspection import Inspection
 from .memorization_proof import certify_memorization
-from .plots import save_figure
 from .queries import certify_all, read_labelled_points, read_queries
-from .region_figures import regions_figure
 from .regions import region_bounds, regions_json
 from .report import TASK_NAMES, bounds, percent, summary, write_report
 
@@ -195,6 +192,8 @@ def print_comparison(result: Comparison, page: Path) -> None:
 
 def run_count(options: argparse.Namespace) -> None:
     """`cgro count`."""
+    from . import counts  # with matplotlib, as in `run_regions`: half a second of imports that other commands do not need
+
     points = options.points or [10, 100, 1000, 10_000]
     dimensions = options.dimension or [64, 784, 3072]
     variants = tuple(dict.fromkeys(options.variant or VARIANTS))
@@ -214,8 +213,10 @@ def run_count(options: argparse.Namespace) -> None:
         )
     for path, text in ((options.csv, counts.as_csv), (options.latex, lambda r: counts.as_latex(r, norm, hidden, options.mu))):
         if path:
-            write_text(path, text(rows))
+            write_file(path, text(rows))
     if options.plot:
+        from .plots import save_figure
+
         save_figure(counts.as_figure(rows, norm, hidden, options.mu), options.plot)
     if options.json:
         print(json.dumps(counts.as_json(rows, norm, hidden, options.mu), allow_nan=False))
@@ -271,6 +272,9 @@ def run_regions(options: argparse.Namespace) -> None:
     if options.plot and isinstance(found, LinearRegions):
         if not found.complete:
             raise ValueError(f"{options.plot} was not drawn, as not all units were reached")
+        from .plots import save_figure
+        from .region_figures import regions_figure
+
         boundary = level_set(network, box) if network.inputs == 2 and network.outputs == 1 else None
         save_figure(regions_figure(found, boundary), options.plot)
 
@@ -283,6 +287,8 @@ def output() -> Console:
 def run_certify(options: argparse.Namespace) -> None:
     """`cgro certify`."""
     torch.set_num_threads(1)
+    if options.out and not options.out.parent.is_dir():
+        raise FileNotFoundError(f"--out must be in a folder that exists, got no folder {options.out.parent}")
     network = load(options.network)
     if options.memorized:
         if options.radius is None:
@@ -300,7 +306,12 @@ def run_certify(options: argparse.Namespace) -> None:
         print(f"{shown} (margin: certified bound on all {proof.points} balls)")
         return
     if options.norm or options.radius is not None:
-        raise ValueError("--norm and --radius belong to --memorized; the sets of --queries are its boxes")
+        given = {"--norm": options.norm, "--radius": options.radius}
+        text = " and ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+        raise ValueError(
+            f"--norm and --radius belong to --memorized, got {text} with --queries: its sets are boxes, and no l_2 balls "
+            "(those are decided by analysis.certify)"
+        )
     queries = read_queries(options.queries, network)
     with progress_bar(Console(stderr=True)) as progress:
         bar = progress.add_task("certifying", total=len(queries))
@@ -362,8 +373,6 @@ def run_export(options: argparse.Namespace) -> None:
         if not 0 <= options.index < len(queries):
             raise ValueError(f"--index must lie in 0..{len(queries) - 1}, got {options.index}")
         query = queries[options.index]
-        if query.set.ball:
-            raise ValueError("--vnnlib writes boxes; VNN-LIB has no l_2 balls")
         write_vnnlib(options.vnnlib, query.set.lower, query.set.upper, query.label, version=options.version, network=network)
     if options.onnx:
         held = write_onnx(network, options.onnx, "float64" if options.float64 else "float32", round=options.round)

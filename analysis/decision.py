@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import index
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork
+from constructions import Ball, ReLUNetwork, write_file
 from training import check_labels
 
 from . import check_certificate as checker
 from .branching import ExactSet, Search, Undecided, prepare
-from .files import write_text
 from .reading import read_network
 
 MAX_SECONDS = 60.0
@@ -53,7 +51,7 @@ class Certification:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the certificate as JSON (atomically). Raises ValueError if unresolved."""
-        write_text(Path(path), json.dumps(self.certificate, allow_nan=False))
+        write_file(path, json.dumps(self.certificate, allow_nan=False))
 
 
 def certificate_of(results: list[Certification]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -41,10 +40,10 @@ from constructions import (
     magnitude_bound,
     memorizer,
     separation,
+    write_file,
 )
 from training import margin
 
-from .files import write_text
 from .reading import read_labelled, read_network
 
 UNIT_ROUNDOFF = Fraction(1, 2**53)
@@ -95,7 +94,7 @@ class MemorizationProof:
         """
         if self.verdict == "unresolved":
             raise ValueError(f"there is no certificate: the verdict is unresolved ({self.reason})")
-        write_text(Path(path), json.dumps(self.certificate, separators=(",", ":")))
+        write_file(path, json.dumps(self.certificate, separators=(",", ":")))
 
     def to_json(self) -> dict[str, Any]:
         """The verdict and its facts as plain JSON values, without the certificate."""
@@ -134,12 +133,19 @@ def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball) -> 
     ('refuted', Fraction(-1, 1), 1)
     """
     network = read_network(network)
-    exact = points if isinstance(points, torch.Tensor) else np.asarray(points, dtype=np.float64)  # not as float32
+    try:
+        exact = points if isinstance(points, torch.Tensor) else np.asarray(points, dtype=np.float64)  # not as float32
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"points must hold {network.inputs} real numbers a row, got {type(points).__name__}: {error}"
+        ) from error
     x, y = read_labelled(network, exact, labels)
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
-    if not (torch.isfinite(x).all() and float(x.min()) >= 0 and float(x.max()) <= 1):
-        raise ValueError(f"points must lie in [0, 1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]")
+    outside = ~((x >= 0) & (x <= 1))
+    if outside.any():
+        row, column = outside.nonzero()[0].tolist()
+        raise ValueError(f"points must lie in [0, 1], got {x[row, column].item()} in row {row}")
     hints = _hints(network, len(x), ball)
     found = separation(x.numpy(), y.numpy(), norm=ball.p)
     subject = (network, x, y, ball, hints)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from constructions import ReLUNetwork
+from constructions import ReLUNetwork, replacing
 
 from .flatness import FlatnessProfile
 from .measured import Measured
+
+if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = {"f_clean": "#E69F00", "f_adv": "#009E73", "f_S": "#0072B2", "learned": "#D55E00"}
 LINES: Any = {  # nested widths, so that curves that coincide are all seen
@@ -42,6 +41,9 @@ STYLE: Any = {
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of the given inches with one row of axes, independent of any display."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         axes = figure.subplots(1, columns, squeeze=False)
@@ -50,15 +52,15 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, l
 
 def save_figure(figure: Figure, path: Path) -> list[Path]:
     """Write a figure atomically; a path without suffix gives both .svg and .png."""
+    import matplotlib
+
     paths = [path] if path.suffix else [path.with_suffix(".svg"), path.with_suffix(".png")]
     with matplotlib.rc_context(STYLE):
         for target in paths:
             if target.suffix.lower() not in {".svg", ".png", ".pdf"}:
                 raise ValueError(f"figures are written as .svg, .png or .pdf, got {target}")
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".figure.") as folder:
-                temporary = Path(folder) / target.name
+            with replacing(target) as temporary:
                 figure.savefig(temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None)
-                os.replace(temporary, target)
     return paths
 
 

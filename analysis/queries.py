@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from constructions import ReLUNetwork
+from constructions import ReLUNetwork, write_file
+from training import check_labels
 
 from . import check_certificate as checker
 from .branching import ExactSet, prepare
 from .decision import Certification, certificate_of, decide
-from .files import write_text
 
 NAMES = {"lower": ("lo", "lower"), "upper": ("hi", "upper"), "label": ("y", "label", "labels"), "point": ("x", "points")}
 """What arrays in files are called."""
@@ -36,7 +37,7 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
 
     Numbers are taken exactly. Raises FileNotFoundError, or ValueError that names the array and the rule.
     """
-    lower, upper, labels = _arrays(path, "lower", "upper", "label")
+    lower, upper, labels = _select(path, "lower", "upper", "label")
     if len(labels) == 0:
         raise ValueError(f"{path} holds no query")
     shape = (len(labels), network.inputs)
@@ -49,16 +50,17 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
             )
     if (lower > upper).any():
         raise ValueError(f"{path}: lower must be <= upper, which fails in query {_first((lower > upper).any(1))}")
-    known = {-1, 1} if network.outputs == 1 else set(range(network.outputs))
-    if not set(labels.tolist()) <= known:
-        raise ValueError(f"{path}: labels must be among {sorted(known)}, got {sorted(set(labels.tolist()) - known)[0]}")
+    try:
+        check_labels(torch.from_numpy(labels), len(labels), network.outputs)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     rows = zip(lower.tolist(), upper.tolist(), labels.tolist(), strict=True)
     return [Query(ExactSet([*map(Fraction, a)], [*map(Fraction, b)]), int(y)) for a, b, y in rows]
 
 
 def read_labelled_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Points x (or points), shape (N, D), and y (or label, labels), shape (N,), of an .npz file, as float64 and int64."""
-    points, labels = _arrays(path, "point", "label")
+    points, labels = _select(path, "point", "label")
     if points.ndim != 2 or len(points) != len(labels):
         raise ValueError(f"{path}: points must have shape ({len(labels)}, D), got {points.shape}")
     return points, labels
@@ -86,7 +88,7 @@ def certify_all(
         pass
     resolved = [r for r in results if r.query is not None]
     if out and resolved:
-        write_text(out, json.dumps(certificate_of(resolved), allow_nan=False))
+        write_file(out, json.dumps(certificate_of(resolved), allow_nan=False))
     return results
 
 
@@ -118,23 +120,32 @@ def _key(query: dict[str, Any]) -> str:
     return json.dumps([query.get(name) for name in ("label", "scale", "lower", "upper", "ball")])
 
 
-def _arrays(path: Path, *wanted: str) -> list[Any]:
+def _load(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            arrays = dict(content)
+            return dict(content)
     except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a readable .npz file of arrays of numbers") from error
-    found = []
+
+
+def _select(path: Path, *wanted: str) -> list[Any]:
+    arrays, found = _load(path), []
     for name in wanted:
         held = [arrays[key] for key in NAMES[name] if key in arrays]
         if not held:
-            raise ValueError(f"{path} has no array {' or '.join(NAMES[name])}")
+            hint = "" if name == "label" else " (queries are boxes; analysis.certify decides l_2 balls, too)"
+            raise ValueError(f"{path} has no array {' or '.join(NAMES[name])}, got {', '.join(arrays) or 'none'}{hint}")
         whole = name == "label"
-        if held[0].dtype.kind not in ("iu" if whole else "iuf"):
-            raise ValueError(f"{path}: {name} must hold {'integers' if whole else 'numbers'}, got {held[0].dtype}")
-        found.append(held[0].reshape(-1).astype(np.int64) if whole else held[0].astype(np.float64))
+        values = held[0]
+        if values.dtype.kind not in ("iu" if whole else "iuf"):
+            raise ValueError(f"{path}: {name} must hold {'integers' if whole else 'numbers'}, got {values.dtype}")
+        if whole and values.size != (values.shape or (1,))[0]:
+            raise ValueError(f"{path}: {name} must have shape (N,), got {values.shape}")
+        if values.dtype.itemsize > 8 or (values.dtype.kind != "f" and np.abs(values.astype(np.float64)).max(initial=0) > 2**53):
+            raise ValueError(f"{path}: {name} must hold float64, or integers up to 2^53, got {values.dtype} beyond these")
+        found.append(values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64))
     return found
 
 

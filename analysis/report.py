@@ -9,8 +9,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from constructions import write_file
+
 from .comparison import Comparison, TaskResult, write_networks
-from .files import write_text
 from .measured import Measured
 from .plots import agreement_figure, error_figure, flatness_figure, save_figure
 
@@ -36,9 +37,9 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
             svg, _ = save_figure(figure, figures / f"{task.task}-{name}")
             embedded[task.task][name] = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
     write_networks(comparison, folder / "networks")
-    write_text(folder / "compare.json", json.dumps(comparison.to_json(), indent=1, allow_nan=False))
+    write_file(folder / "compare.json", json.dumps(comparison.to_json(), indent=1, allow_nan=False))
     page = folder / "report.html"
-    write_text(page, render(comparison, embedded))
+    write_file(page, render(comparison, embedded))
     return page
 
 

@@ -133,7 +133,7 @@ def sup_error(network: ReLUNetwork, reference: Any, box: tuple[Any, Any]) -> Sup
     Cost: about 10 microseconds a cell for dyadic networks (squaring(16) has 2^16 pieces), some 50 for definite quadratics in
     two variables, 0.2 to 1 ms where vertices are not exact in float64; 5 ms more for each separable part.
     Raises TypeError for a network or reference of another kind; ValueError for several outputs, a reference or box that does
-    not fit, NaN, and what is not covered; RuntimeError where `linear_regions` ends early (memory, Ctrl-C).
+    not fit, NaN, and what is not covered; RuntimeError where `linear_regions` ends early for want of memory.
     Source: that f_m interpolates x^2 with error 4^-(m+1) is Yarotsky 2017, Proposition 2.
 
     >>> from constructions import multiplication, squaring
@@ -199,7 +199,8 @@ def distance_error(network: ReLUNetwork, centre: Any, norm: Any, box: tuple[Any,
 def _read(network: Any, box: Any, name: str = "network") -> tuple[np.ndarray, np.ndarray]:
     """The corners of the box, for a network that has one output and is stated there."""
     if not isinstance(network, ReLUNetwork):
-        raise TypeError(f"{name} must be a ReLUNetwork, got {type(network).__name__}")
+        hint = " (ReLUNetwork.from_module reads modules)"
+        raise TypeError(f"{name} must be a ReLUNetwork{hint}, got {type(network).__name__}")
     if not isinstance(network.inputs, int):
         raise ValueError(f"{name} must have numbers as weights, got {network}")
     if network.outputs != 1:
@@ -255,7 +256,8 @@ def read_quadratic(reference: Any, inputs: int) -> _Quadratic:
         return replace(_zero(inputs), constant=constant)
     if isinstance(reference, str):
         if not re.fullmatch(r"[0-9x+\-*/(). ]+", reference):  # SymPy evaluates what it reads
-            raise ValueError(f"reference must be a polynomial in {_names(inputs)}, got {reference!r}")
+            hint = " (powers are written x**2, not x^2)" if "^" in reference else ""
+            raise ValueError(f"reference must be a polynomial in {_names(inputs)}{hint}, got {reference!r}")
         if re.search(r"\*\*(?!\s*[012]\s*([-+*/) ](?!\*)|$))", reference):  # x**9**9**9 would take for ever
             raise ValueError(f"reference must be of degree at most 2, with exponents 0, 1 or 2, got {reference!r}")
         try:
@@ -263,7 +265,8 @@ def read_quadratic(reference: Any, inputs: int) -> _Quadratic:
         except (sympy.SympifyError, TypeError, SyntaxError) as error:
             raise ValueError(f"reference must be a polynomial in {_names(inputs)}, got {reference!r}") from error
     if not isinstance(reference, sympy.Expr):
-        raise TypeError(f"reference must be a polynomial, a network or a number, got {type(reference).__name__}")
+        hint = " (ReLUNetwork.from_module reads modules)" if isinstance(reference, torch.nn.Module) else ""
+        raise TypeError(f"reference must be a polynomial, a network{hint} or a number, got {type(reference).__name__}")
     expression = reference.xreplace({v: sympy.Rational(v) for v in reference.atoms(sympy.Float) if v.is_finite})
     places = {f"x{i + 1}": i for i in range(inputs)} | ({"x": 0} if inputs == 1 else {})
     symbols = sorted(expression.free_symbols, key=str)
@@ -568,6 +571,8 @@ def _cells(network: ReLUNetwork, lower: np.ndarray, upper: np.ndarray) -> Linear
     found = linear_regions(network, (lower, upper))
     if found.complete and not found.certified:
         found = linear_regions(network, (lower, upper), exact=True)
+    if "interrupt" in found.method:  # Ctrl-C ends `linear_regions` with what it has
+        raise KeyboardInterrupt
     if not found.complete or not found.certified:
         raise RuntimeError(f"the cells are not proved to be all: {found}")
     return found

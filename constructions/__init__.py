@@ -6,6 +6,7 @@ from .contracts import CONTRACTS, Contract, contract, contracts, memorizer
 from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .exact import exact_signs, exact_values
 from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
+from .files import replacing, write_file
 from .geometry import Ball, Separation, distance, lean_indicator, separation, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
@@ -86,6 +87,7 @@ __all__ = [
     "pattern_bound",
     "predictions",
     "read_vnnlib",
+    "replacing",
     "rounding_error",
     "separation",
     "serra_upper",
@@ -93,6 +95,7 @@ __all__ = [
     "squaring",
     "statements",
     "tooth",
+    "write_file",
     "write_onnx",
     "write_vnnlib",
     "yarotsky_multiplication",

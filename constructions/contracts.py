@@ -19,6 +19,7 @@ from .geometry import Thresholds, read_norm, read_points, shared_rounding
 from .lemma import Provenance
 from .memorization import VARIANTS, Variant, _members, _targets, assemble
 from .network import ReLUNetwork
+from .rounding import check_network
 
 HALF_ULP = Fraction(1, 2**54)
 """The most by which a float64 sum in [-1, 1] is rounded (twice that in [-2, 2])."""
@@ -49,12 +50,15 @@ def contract(network: ReLUNetwork | Provenance) -> Contract:
     """The contract of a network that a registered construction built, from its provenance: `CONTRACTS[lemma name]`.
 
     It speaks of the network as it was built: weights are not looked at (`analysis.certify_memorization` does that).
-    Raises ValueError for a network without provenance, and for constructions without contract.
+    Raises TypeError for another kind of network (a module has no provenance); ValueError for a network without
+    provenance, and for constructions without contract.
 
     >>> from constructions import soft_indicator
     >>> contract(soft_indicator(0.25, 0.75)).upper, float(contract(soft_indicator(0.0, 0.1)).upper) <= 2**-52
     (Fraction(0, 1), True)
     """
+    if not isinstance(network, (ReLUNetwork, Provenance)):
+        raise TypeError(f"network must be a ReLUNetwork that a construction built, got {type(network).__name__}")
     origin = network.provenance if isinstance(network, ReLUNetwork) else network
     name = origin.lemma.name if origin and origin.lemma else None
     if origin is None or name not in CONTRACTS:
@@ -69,6 +73,7 @@ def contracts(network: ReLUNetwork) -> list[tuple[Any, str, Contract]]:
     >>> [(count, title, str(c.upper)) for count, title, c in contracts(copies(5, compose(squaring(2), absolute())))]
     [(5, 'squaring(m=2, D=1, K=1)', '1/64'), (5, 'absolute(D=1, K=1)', '0')]
     """
+    check_network(network)
     found: list[tuple[Any, str, Contract]] = []
 
     def visit(origin: Provenance, count: Any) -> None:
@@ -193,7 +198,8 @@ def memorizer(
     points: (N, D) in [0,1]; labels: (N,), -1 and +1 (one output) or 0..K-1. inner, outer: thresholds of the distance
     (l_inf) or of its square (l_2). `f_S` chooses them so that its theorem holds; here they are the caller's, as in
     `analysis.certify_memorization`, which compares a network with what it should be. Raises ValueError for an unknown
-    variant, points outside [0,1], shapes and labels that do not fit, inner >= outer. Cost: time and memory N D.
+    variant, points outside [0,1], shapes and labels that do not fit, inner >= outer; TypeError for another kind of clean.
+    Cost: time and memory N D.
 
     >>> from constructions import affine, f_S, Ball
     >>> clean, points, labels = affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1]
@@ -203,6 +209,7 @@ def memorizer(
     >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())
     True
     """
+    check_network(clean, "clean")
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
     if not inner < outer:

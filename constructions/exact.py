@@ -22,7 +22,7 @@ import torch
 
 from .arrangement import FAR, lowest_bit
 from .network import ReLUNetwork
-from .rounding import REACH, Table, table_of, walk
+from .rounding import REACH, Table, check_network, table_of, walk
 
 CHUNK = 2**14
 """Numbers of the widest layer that are computed at once, for at least `BATCH` points: a few digits stay in the cache."""
@@ -45,8 +45,9 @@ def exact_values(network: ReLUNetwork, x: Any) -> np.ndarray:
 
     x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object array of Fractions, shape
     (..., outputs). Batches of floats cost microseconds a point for networks of hundreds of parameters; other rationals
-    are put over one denominator a point. Raises ValueError for a wrong last axis, NaN, infinity, or a point outside the
-    network's domain. Source: the exact splitting of matrix products by Ozaki, Ogita, Oishi and Rump 2012.
+    are put over one denominator a point. Raises TypeError for another kind of network or numbers; ValueError for a wrong
+    last axis, NaN, infinity, or a point outside the network's domain. Source: the exact splitting of matrix products by
+    Ozaki, Ogita, Oishi and Rump 2012.
 
     >>> network = ReLUNetwork.from_layers([([[2.0**-80, 1.0]], [0.0])])
     >>> exact_values(network, [1.0, 3.0])[0] - 3 == Fraction(1, 2**80)
@@ -104,6 +105,7 @@ def exact_signs(network: ReLUNetwork, x: Any) -> np.ndarray:
 
 def _read(network: ReLUNetwork, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
     """Points as float64 (n, inputs), or as integers (n, inputs + 1) over the last of each row; and the shape of x."""
+    check_network(network)
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu()
         x = x.double().numpy() if x.is_floating_point() else x.numpy()
@@ -146,6 +148,9 @@ def _fractions(values: np.ndarray) -> list[Fraction]:
         return [v if isinstance(v, Fraction) else Fraction(v) for v in numbers]
     except (ValueError, OverflowError) as error:
         raise ValueError(f"x must be finite rational numbers: {error}") from error
+    except TypeError as error:
+        kinds = sorted({type(v).__name__ for v in values.reshape(-1).tolist()})
+        raise TypeError(f"x must hold Fractions, integers or floats, got {', '.join(kinds)}") from error
 
 
 def _is_float(value: Fraction) -> bool:

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import index
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 from torch import nn
 
+from .files import write_file
 from .matrix import ENTRY_LIMIT
 from .network import ReLUNetwork
+from .rounding import check_network
 
 OPSET, IR_VERSION = 13, 8
 """Old enough for all verifiers that we know, new enough for float64."""
@@ -54,12 +56,16 @@ def write_onnx(
     verifier of the file speaks of. Otherwise the network returned is the one given. The file is written atomically.
 
     Raises ValueError for another suffix or dtype, a weight that float32 cannot hold (naming layer, entry and value; with
-    `round`, only where it would become infinite), and more than `ENTRY_LIMIT` entries in all; TypeError for symbolic sizes.
+    `round`, only where it would become infinite or 0), and more than `ENTRY_LIMIT` entries in all; TypeError for another
+    kind of network and for symbolic sizes.
 
     >>> write_onnx(ReLUNetwork.from_layers([([[0.1]], [0.0])]), "tenth.onnx", round=True)([[1.0]]).item()
     0.10000000149011612
     """
-    path, network = _named(path, ".onnx"), ReLUNetwork.from_module(network)
+    path = _named(path, ".onnx")
+    if not isinstance(network, nn.Module):
+        check_network(network)
+    network = ReLUNetwork.from_module(network)
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     total = network.size.dense_parameters
@@ -92,19 +98,22 @@ def write_onnx(
     graph = helper.make_graph(nodes, "network", [given], [result], tensors)
     opset = helper.make_opsetid("", OPSET)
     model = helper.make_model(graph, producer_name="cgro", opset_imports=[opset], ir_version=IR_VERSION)
-    _replace(path, model.SerializeToString())
+    write_file(path, model.SerializeToString())
     return ReLUNetwork.from_layers(held, network.domain) if rounded else network
 
 
 def _cast(exact: np.ndarray, dtype: str, round: bool, what: str) -> np.ndarray:
-    with np.errstate(over="ignore"):  # infinities are found below
+    with np.errstate(over="ignore", under="ignore"):  # infinities and zeros are found below
         values = exact.astype(dtype)
-    wrong = ~np.isfinite(values) if round else values != exact
+    wrong = ~np.isfinite(values) | ((values == 0) & (exact != 0)) if round else values != exact
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
         entry, place = float(exact[where]), where if len(where) > 1 else where[0]
-        hint = "" if round else ": write float64, or allow round=True"
-        raise ValueError(f"{what}, entry {place}: {entry!r} is no {'finite ' if round else ''}{dtype} number{hint}")
+        if round:
+            lost = "0" if values[where] == 0 else "infinite"
+            raise ValueError(f"{what}, entry {place}: {entry!r} would become {lost} in {dtype}: write float64")
+        hint = "write float64, or allow round=True (cgro export: --float64, --round)"
+        raise ValueError(f"{what}, entry {place}: {entry!r} is no {dtype} number: {hint}")
     return values
 
 
@@ -130,7 +139,8 @@ def write_vnnlib(
     network: if given, says D and K and bounds the box by its domain; without it K is 1. The file is written atomically.
 
     Raises ValueError for another suffix or version, sides that do not fit, are not finite or leave no point between them,
-    a label out of range, and a Fraction without a finite decimal expansion (a denominator other than 2^a 5^b).
+    a label out of range, and a Fraction without a finite decimal expansion (a denominator other than 2^a 5^b); TypeError
+    for another kind of network or label.
 
     >>> write_vnnlib("query.vnnlib", [0.1], [Fraction(1, 2)], -1)
     >>> print(Path("query.vnnlib").read_text().splitlines()[4])
@@ -139,6 +149,8 @@ def write_vnnlib(
     path = _named(path, ".vnnlib")
     if version not in ("1.0", "2.0"):
         raise ValueError(f"version must be '1.0' or '2.0', got {version!r}")
+    if network is not None:
+        check_network(network)
     box = [_rationals(lower, "lower"), _rationals(upper, "upper")]
     inputs = len(box[0]) if network is None else network.inputs
     outputs = 1 if network is None else network.outputs
@@ -148,14 +160,20 @@ def write_vnnlib(
     for i, (low, high) in enumerate(zip(*box, strict=True)):
         if low > high:
             raise ValueError(f"lower must not exceed upper, got {low} > {high} at index {i}")
-    if network is not None and network.domain and not (network.domain[0] <= min(box[0]) and max(box[1]) <= network.domain[1]):
-        raise ValueError(f"the box must lie in the network's domain {list(network.domain)}")
-    allowed = [-1, 1] if outputs == 1 else range(outputs)
-    if isinstance(target, bool) or target not in allowed:
-        raise ValueError(f"target must be {'-1 or 1' if outputs == 1 else f'one of 0..{outputs - 1}'}, got {target!r}")
+    domain = network.domain if network is not None else None
+    for i, (low, high) in enumerate(zip(*box, strict=True)):
+        if domain and not (domain[0] <= low and high <= domain[1]):
+            raise ValueError(f"the box must lie in the network's domain {list(domain)}, got [{low}, {high}] at index {i}")
+    try:
+        label = index(target)
+    except TypeError as error:
+        raise TypeError(f"target must be an integer, got {target!r}") from error
+    if isinstance(target, bool) or label not in ([-1, 1] if outputs == 1 else range(outputs)):
+        hint = "; pass network for labels of K outputs" if network is None else ""
+        raise ValueError(f"target must be {'-1 or 1' if outputs == 1 else f'one of 0..{outputs - 1}'}, got {target!r}{hint}")
     texts = [[_literal(v, f"{name}[{i}]") for i, v in enumerate(s)] for name, s in zip(("lower", "upper"), box, strict=True)]
     x, y = ("X_{}", "Y_{}") if version == "1.0" else ("X[0,{}]", "Y[0,{}]")
-    lines = [f"; satisfiable if some x in the box is not classified as {target}"]
+    lines = [f"; satisfiable if some x in the box is not classified as {label}"]
     if version == "1.0":
         lines += [f"(declare-const {x.format(i)} Real)" for i in range(inputs)]
         lines += [f"(declare-const {y.format(k)} Real)" for k in range(outputs)]
@@ -166,11 +184,11 @@ def write_vnnlib(
     for i, (low, high) in enumerate(zip(*texts, strict=True)):
         lines += [f"(assert (>= {x.format(i)} {low}))", f"(assert (<= {x.format(i)} {high}))"]
     if outputs == 1:
-        lines.append(f"(assert ({'<=' if target == 1 else '>='} {y.format(0)} 0.0))")
+        lines.append(f"(assert ({'<=' if label == 1 else '>='} {y.format(0)} 0.0))")
     else:
-        rivals = (f"    (and (>= {y.format(k)} {y.format(target)}))" for k in range(outputs) if k != target)
+        rivals = (f"    (and (>= {y.format(k)} {y.format(label)}))" for k in range(outputs) if k != label)
         lines += ["(assert (or", *rivals, "))"]
-    _replace(path, ("\n".join(lines) + "\n").encode("ascii"))
+    write_file(path, ("\n".join(lines) + "\n").encode("ascii"))
 
 
 def _rationals(values: Any, name: str) -> list[Fraction]:
@@ -485,16 +503,3 @@ def _named(path: str | os.PathLike[str], suffix: str) -> Path:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {path.parent} for {path.name}")
     return path
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file atomically: an existing one is replaced only once the new one is complete."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

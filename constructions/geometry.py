@@ -29,6 +29,7 @@ class Ball:
     """The closed l_p ball of a radius around a centre named later; p is 2 or infinity ("inf", "2" and floats are read).
 
     Tensors have shape (batch, ...): the norm runs over all axes but the first.
+    Raises ValueError for another norm and a radius that is not finite and >= 0; TypeError for one that is no number.
 
     >>> ball = Ball("inf", 0.1)
     >>> ball.p, ball.dual
@@ -42,7 +43,14 @@ class Ball:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p", read_norm(self.p))
-        radius = float(self.radius)
+        try:
+            if isinstance(self.radius, (bool, np.bool_, str)):  # float() reads these
+                raise TypeError
+            radius = float(self.radius)
+        except OverflowError:
+            radius = math.inf
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"radius must be a number, got {self.radius!r}") from error
         if not (math.isfinite(radius) and radius >= 0):
             raise ValueError(f"radius must be finite and >= 0, got {self.radius}")
         object.__setattr__(self, "radius", radius)

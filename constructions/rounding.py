@@ -336,9 +336,10 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     number occurs; TF32 is not float32). False says that there is no proof, not that there is an error.
 
     grid_bits: an integer, negative for grids coarser than 1. low, high: numbers or shape (inputs,). Cost: a sort of the
-    nonzeros. Raises TypeError for grid_bits that is no integer; ValueError for bounds that are not finite or in the wrong
-    order, without a grid point between, or outside of the network's domain; for layers with more than `TABLE_LIMIT`
-    nonzeros, with entries beyond 2^-400..2^400 or with Kronecker products that are no float64; and for values above 2^400.
+    nonzeros. Raises TypeError for another kind of network, grid_bits or bound; ValueError for bounds that are not finite or
+    in the wrong order, without a grid point between, or outside of the network's domain; for layers with more than
+    `TABLE_LIMIT` nonzeros, with entries beyond 2^-400..2^400 or with Kronecker products that are no float64; and for values
+    above 2^400.
     Source: Sterbenz's exactness of sums on a common grid; Muller et al., Handbook of Floating-Point Arithmetic, ch. 2.
 
     >>> from constructions.approximation import squaring
@@ -347,6 +348,7 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     >>> bit_budget(squaring(28), 8).float32, bit_budget(squaring(28), 30).float64
     (True, False)
     """
+    check_network(network)
     if not isinstance(grid_bits, (int, np.integer)) or isinstance(grid_bits, bool):
         raise TypeError(f"grid_bits must be an integer, got {grid_bits!r}")
     if abs(grid_bits) > RANGE:
@@ -376,8 +378,8 @@ def rounding_error(network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype
     of different sign would cancel the bound grows like the product of the sums |w| (for `tooth(s)` like 6^s, the values
     being in [0, 1]). For such networks, on a grid, `bit_budget` is the tool; at a point, `interval_bounds`.
 
-    low, high: numbers or shape (inputs,). Raises ValueError as `bit_budget` does, for another dtype, and where numbers
-    may overflow. Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, Section 3.1.
+    low, high: numbers or shape (inputs,). Raises TypeError and ValueError as `bit_budget` does, ValueError for another
+    dtype, and where numbers may overflow. Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, Section 3.1.
 
     >>> from constructions import distance, tooth
     >>> bool(rounding_error(distance([0.25, 0.5], "inf"), 0.0, 1.0) < 1e-5)
@@ -385,6 +387,7 @@ def rounding_error(network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype
     >>> bool(rounding_error(tooth(28), 0.0, 1.0) > 1e6)
     True
     """
+    check_network(network)
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
     info = torch.finfo(dtype)
@@ -411,10 +414,20 @@ def rounding_error(network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype
     return torch.from_numpy(error)
 
 
+def check_network(network: Any, name: str = "network") -> None:
+    """Raise TypeError unless it is a `ReLUNetwork`, saying how a module becomes one."""
+    if not isinstance(network, ReLUNetwork):
+        hint = " (ReLUNetwork.from_module reads modules)"
+        raise TypeError(f"{name} must be a ReLUNetwork{hint}, got {type(network).__name__}")
+
+
 def _box(network: ReLUNetwork, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
     ends = []
     for name, value in (("low", low), ("high", high)):
-        array = np.asarray(value, dtype=np.float64)
+        try:
+            array = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} must be a number or an array of numbers, got {value!r}") from error
         if array.shape not in ((), (1,), (network.inputs,)):
             raise ValueError(f"{name} must be a number or have shape ({network.inputs},), got shape {array.shape}")
         ends.append(np.array(np.broadcast_to(array, (network.inputs,))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from .files import replacing
 from .importing import read_onnx
 from .lemma import LEMMAS, Lemma, Provenance
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
@@ -33,12 +33,9 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
     layers = [{"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in network.layers]
     origin = _describe_provenance(network.provenance) if network.provenance else None
     header = {"format": FORMAT, "layers": layers, "domain": network.domain, "provenance": origin}
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / "network.safetensors"
-        separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
         save_file(separate, temporary, metadata={"cgro": json.dumps(header)})
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
@@ -48,8 +45,7 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     exactly (float32 is a subset of float64); code in a file is never executed. Raises FileNotFoundError, or ValueError
     that says what is wrong with the file.
 
-    >>> import tempfile
-    >>> from constructions import squaring
+    >>>     >>> from constructions import squaring
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     squaring(3).save(f"{folder}/square.safetensors")
     ...     load(f"{folder}/square.safetensors").size == squaring(3).size

@@ -101,9 +101,21 @@ def test_an_interrupt_keeps_what_was_found(files, monkeypatch, capsys):
         ({"lo": np.zeros((1, 3)), "hi": np.ones((1, 3)), "y": np.ones(1, int)}, r"lo \(lower\) must have shape \(1, 2\)"),
         ({"lo": np.ones((1, 2)), "hi": np.zeros((1, 2)), "y": np.ones(1, int)}, "lower must be <= upper"),
         ({"lo": np.full((1, 2), np.nan), "hi": np.ones((1, 2)), "y": np.ones(1, int)}, "must be finite"),
-        ({"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.zeros(1, int)}, r"labels must be among \[-1, 1\], got 0"),
+        (
+            {"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.zeros(1, int)},
+            r"wrong\.npz: labels must be -1 or \+1 .* got 0",
+        ),
         ({"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.ones(1)}, "label must hold integers"),
         ({"lo": np.array([["a", "b"]]), "hi": np.ones((1, 2)), "y": np.ones(1, int)}, "lower must hold numbers"),
+        (
+            {"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.ones((1, 3), int)},
+            r"label must have shape \(N,\), got \(1, 3\)",
+        ),
+        ({"lo": np.array([[2**60 + 1, 0]]), "hi": np.full((1, 2), 2**60 + 1), "y": np.ones(1, int)}, r"integers up to 2\^53"),
+        (
+            {"x": np.zeros((1, 2)), "radius": np.ones(1), "y": np.ones(1, int)},
+            r"no array lo or lower, got x, radius, y \(queries are boxes; analysis.certify decides l_2 balls, too\)",
+        ),
     ],
 )
 def test_wrong_queries_are_refused(files, arrays, complaint):
@@ -111,6 +123,34 @@ def test_wrong_queries_are_refused(files, arrays, complaint):
     np.savez(folder / "wrong.npz", **arrays)
     with pytest.raises(ValueError, match=complaint):
         read_queries(folder / "wrong.npz", network)
+
+
+def test_further_arrays_are_left_alone(files):
+    folder, network = files
+    box = {"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.ones(1, int)}
+    np.savez(folder / "more.npz", **box, eps=np.ones(1), verdict=np.array(["proved"]))
+    assert len(read_queries(folder / "more.npz", network)) == 1
+
+
+def test_labels_of_classes_are_checked(tmp_path):
+    np.savez(tmp_path / "wrong.npz", lo=np.zeros((2, 2)), hi=np.ones((2, 2)), y=np.array([2, -1]))
+    with pytest.raises(ValueError, match=r"wrong\.npz: labels must be 0\.\.2 for a network with 3 outputs, got -1 at index 1"):
+        read_queries(tmp_path / "wrong.npz", affine(np.ones((3, 2))))
+
+
+def test_balls_and_missing_folders_are_refused_before_any_work(files, monkeypatch, capsys):
+    folder, _ = files
+    monkeypatch.setattr("analysis.cli.certify_all", lambda *_: pytest.fail("the search started"))
+    arguments = ("certify", folder / "net.safetensors", "--queries", folder / "queries.npz")
+    assert run(*arguments, "--norm", "2", "--radius", "0.1") == 2
+    assert "got --norm 2 and --radius 0.1 with --queries: its sets are boxes, and no l_2 balls" in capsys.readouterr().err
+    assert run(*arguments, "--out", folder / "missing" / "c.json") == 2
+    assert f"got no folder {folder / 'missing'}" in capsys.readouterr().err
+
+
+def test_commands_that_draw_nothing_start_without_matplotlib():
+    code = "import sys, analysis.cli; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode == 0
 
 
 def test_wrong_files_are_refused(files, capsys):

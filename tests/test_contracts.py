@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from constructions import (
     CONTRACTS,
@@ -223,6 +224,15 @@ def test_errors_name_what_is_wrong():
         memorizer(clean, [[0.5, 0.5]], [0], "inf", 0.1, 0.2)
     with pytest.raises(ValueError, match="points must be"):
         memorizer(clean, [[0.5]], [1], "inf", 0.1, 0.2)
+    for wrong in (torch.nn.Sequential(torch.nn.Linear(2, 1)), [1], None):
+        with pytest.raises(
+            TypeError, match=f"network must be a ReLUNetwork that a construction built, got {type(wrong).__name__}"
+        ):
+            contract(wrong)
+        with pytest.raises(TypeError, match=r"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got"):
+            contracts(wrong)
+        with pytest.raises(TypeError, match=r"clean must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got"):
+            memorizer(wrong, [[0.5, 0.5]], [1], "inf", 0.1, 0.2)
 
 
 @pytest.mark.parametrize("variant", ["paper", "gate", "lean"])

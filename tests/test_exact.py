@@ -398,6 +398,24 @@ def test_wrong_arguments_of_the_budget(arguments, error, message):
         bit_budget(*arguments)
 
 
+@pytest.mark.parametrize("wrong", [torch.nn.Sequential(torch.nn.Linear(1, 1)), [[1.0]], None, "net.onnx"])
+def test_other_kinds_of_arguments_are_named(wrong):
+    message = rf"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got {type(wrong).__name__}"
+    for call in (
+        lambda: bit_budget(wrong, 4),
+        lambda: rounding_error(wrong, 0.0, 1.0),
+        lambda: exact_values(wrong, [0.5]),
+        lambda: exact_signs(wrong, [0.5]),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+    for low, high, name in (("a", 1.0, "low"), (0.0, [1.0, [2.0]], "high"), (0.0, 1j, "high")):
+        with pytest.raises(TypeError, match=f"{name} must be a number or an array of numbers, got"):
+            rounding_error(squaring(2), low, high)
+    with pytest.raises(TypeError, match="x must hold Fractions, integers or floats, got NoneType, float"):
+        exact_values(squaring(2), [[None], [0.5]])
+
+
 # -- rounding errors ---------------------------------------------------------------------------------------------------
 
 

@@ -153,8 +153,11 @@ def test_weights_that_float32_cannot_hold(tmp_path):
     for value in (5e-324, 1e300, 1 + 2.0**-24, 2.0**-150):
         with pytest.raises(ValueError, match=r"layer 0, bias, entry 1: .* is no float32"):
             write_onnx(affine([[1.0], [1.0]], [0.0, value]), path)
-    with pytest.raises(ValueError, match=r"layer 0, bias, entry 0: -1e\+300 is no finite float32 number"):
+    with pytest.raises(ValueError, match=r"layer 0, bias, entry 0: -1e\+300 would become infinite in float32: write float64"):
         write_onnx(affine([[1.0]], [-1e300]), path, round=True)
+    with pytest.raises(ValueError, match=r"layer 0, weight, entry \(1, 0\): -1e-60 would become 0 in float32: write float64"):
+        write_onnx(affine([[0.0], [-1e-60]]), path, round=True)
+    assert write_onnx(affine([[1e-42]]), path, round=True).layers[0].weight.to_dense().item() == float(np.float32(1e-42))
     assert write_onnx(affine([[2.0**-149]], [2.0**127]), path).outputs == 1
     assert write_onnx(affine([[5e-324]], [1e308]), path, "float64").outputs == 1
     assert same_layers(load(path), affine([[5e-324]], [1e308]))
@@ -171,6 +174,9 @@ def test_onnx_arguments(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder .*missing for a\.onnx"):
         write_onnx(squaring(2), tmp_path / "missing" / "a.onnx")
     size = sympy.Symbol("n", integer=True, positive=True)
+    for wrong in ([1.0], None):
+        with pytest.raises(TypeError, match=r"network must be a ReLUNetwork .* got"):
+            write_onnx(wrong, tmp_path / "a.onnx")
     with pytest.raises(TypeError, match="symbolic size"):
         write_onnx(ReLUNetwork((Affine(Identity(size), zeros(size, 1)),)), tmp_path / "a.onnx")
     assert not os.listdir(tmp_path)
@@ -325,12 +331,24 @@ def test_query_arguments(tmp_path):
         ([0.0], [1.0], 1, {"version": "3.0"}, "version must be '1.0' or '2.0', got '3.0'"),
         ([0.0, 0.0], [1.0, 1.0], 3, {"network": three}, r"target must be one of 0\.\.2, got 3"),
         ([0.0], [1.0], 1, {"network": three}, "lower must hold 2 numbers and at least one, got 1"),
-        ([0.0], [1.5], 1, {"network": squaring(2)}, r"the box must lie in the network's domain \[0.0, 1.0\]"),
+        (
+            [0.0],
+            [1.5],
+            1,
+            {"network": squaring(2)},
+            r"must lie in the network's domain \[0.0, 1.0\], got \[0, 3/2\] at index 0",
+        ),
+        ([0.0], [1.0], 2, {}, "target must be -1 or 1, got 2; pass network for labels of K outputs"),
     ):
         with pytest.raises(ValueError, match=message):
             write_vnnlib(path, lower, upper, target, **options)
     with pytest.raises(TypeError, match="lower must be a row of floats, integers or Fractions, got 'a' at index 0"):
         write_vnnlib(path, ["a"], [1.0], 1)
+    for target in (1.0, None, [1]):
+        with pytest.raises(TypeError, match="target must be an integer, got"):
+            write_vnnlib(path, [0.0, 0.0], [1.0, 1.0], target, network=three)
+    with pytest.raises(TypeError, match=r"network must be a ReLUNetwork .*from_module reads modules.*, got Linear"):
+        write_vnnlib(path, [0.0], [1.0], 1, network=nn.Linear(1, 1))
     with pytest.raises(ValueError, match=r"path must end in \.vnnlib"):
         write_vnnlib(tmp_path / "a.txt", [0.0], [1.0], 1)
     assert not os.listdir(tmp_path)

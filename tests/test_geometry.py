@@ -121,9 +121,15 @@ def test_other_norms_are_refused(p):
         Ball(p, 0.1)
 
 
-@pytest.mark.parametrize("radius", [-0.1, math.inf, math.nan])
+@pytest.mark.parametrize("radius", [-0.1, math.inf, math.nan, pytest.param(10**400, id="10^400")])
 def test_radii_are_checked(radius):
     with pytest.raises(ValueError, match="radius must be finite and >= 0"):
+        Ball("inf", radius)
+
+
+@pytest.mark.parametrize("radius", [None, "0.1", True, np.True_, [0.1], 1j, torch.tensor([0.1, 0.2])])
+def test_radii_are_numbers(radius):
+    with pytest.raises(TypeError, match="radius must be a number, got"):
         Ball("inf", radius)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import analysis
 from analysis import certify_memorization
@@ -280,6 +281,13 @@ def test_errors_name_what_is_wrong():
         certify_memorization(network, points, labels, Ball(2, 0.01))
     with pytest.raises(ValueError, match=r"points must lie in \[0, 1\]"):
         certify_memorization(network, points + 1, labels, ball)
+    for value in (math.nan, math.inf, -0.5):
+        wrong = torch.as_tensor(points).clone()
+        wrong[2, 1] = value
+        with pytest.raises(ValueError, match=rf"points must lie in \[0, 1\], got {value} in row 2"):
+            certify_memorization(network, wrong, labels, ball)
+    with pytest.raises(ValueError, match="points must hold 3 real numbers a row, got list"):
+        certify_memorization(network, [["a", "b", "c"]], labels, ball)
     with pytest.raises(TypeError, match="ball must be a Ball"):
         certify_memorization(network, points, labels, 0.1)
     with pytest.raises(ValueError, match="labels"):

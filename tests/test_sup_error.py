@@ -4,6 +4,7 @@ import copy
 import itertools
 import math
 import pickle
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -22,6 +23,7 @@ from constructions import (
     distance,
     gate,
     lean_indicator,
+    linear_regions,
     maximum,
     multiplication,
     on_segment,
@@ -394,6 +396,7 @@ def test_numbers_as_references(formula, value):
     [
         ("x**3", "degree at most 2"),
         ("y + 1", "polynomial in x"),
+        ("x^2", r"polynomial in x \(powers are written x\*\*2, not x\^2\), got 'x\^2'"),
         (sympy.Symbol("y"), "symbol y"),
         ("x2", "symbol x2"),
         ("1/x", "polynomial in x"),
@@ -443,7 +446,7 @@ def test_boxes_that_do_not_fit(box, complaint):
 
 
 def test_networks_that_do_not_fit():
-    with pytest.raises(TypeError, match="network must be a ReLUNetwork"):
+    with pytest.raises(TypeError, match=r"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got Linear"):
         sup_error(torch.nn.Linear(1, 1), 0, (0, 1))
     with pytest.raises(ValueError, match="one output, got 2"):
         sup_error(parallel(squaring(1), squaring(2)), 0, (0, 1))
@@ -458,3 +461,17 @@ def test_networks_that_do_not_fit():
         distance_error(squaring(1), [math.nan], 2)
     with pytest.raises(ValueError, match="p must be"):
         distance_error(squaring(1), [0.0], 3)
+
+
+def test_an_interrupt_is_one(monkeypatch):
+    """Ctrl-C ends `linear_regions` with what it has: no result, and no failure of memory either."""
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    module = sys.modules[SupError.__module__]  # the package's attribute of this name is the function
+    monkeypatch.setattr(module, "linear_regions", lambda *a, **k: linear_regions(*a, **k, progress=interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        sup_error(squaring(3), "x**2", (0, 1))
+    with pytest.raises(KeyboardInterrupt):
+        distance_error(squaring(3), [0.5], "inf")
