@@ -28,16 +28,27 @@ class Inputs:
     radius: float = 0.0
 
     def least(self, forms: Array) -> Array:
-        """Lower bounds (t,) of linear functions (t, d) of the inputs, as the checker takes them."""
+        """Least values (t,) of linear functions (t, d) of the inputs."""
+        return (forms * self.lowest(forms)).sum(axis=1)
+
+    def lowest(self, forms: Array) -> Array:
+        """Where linear functions (t, d) are least, shape (t, d).
+
+        Inputs that reach the box before the ball stop there; the others share what is left of the radius.
+        """
         low = np.where(forms > 0, self.lower, self.upper)
-        box = (forms * low).sum(axis=1)
         if self.centre is None:
-            return box
-        norm = np.linalg.norm(forms, axis=1, keepdims=True)
-        inside = np.abs(self.centre - low) * norm >= self.radius * np.abs(forms)
-        free = np.where(inside, forms, 0.0)
-        mixed = np.where(inside, forms * self.centre, forms * low).sum(axis=1)
-        return np.maximum(box, mixed - self.radius * np.linalg.norm(free, axis=1))
+            return low
+        gaps, left = (self.centre - low) ** 2, np.full((len(forms), 1), self.radius**2)
+        free = np.ones(forms.shape, dtype=bool)
+        while True:
+            size = np.where(free, forms**2, 0.0).sum(axis=1, keepdims=True)
+            met = free & (gaps * size < left * forms**2)
+            if not met.any():
+                break
+            left = np.maximum(left - np.where(met, gaps, 0.0).sum(axis=1, keepdims=True), 0.0)
+            free &= ~met
+        return np.where(free, self.centre - forms * np.sqrt(left / np.maximum(size, 1e-300)), low)
 
     def project(self, points: Array) -> Array:
         """Points (n, d) moved into the set, up to rounding."""

@@ -177,7 +177,8 @@ class Search:
             if inputs.centre is not None:
                 direction = 2 * inputs.radius * gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-300)
             points = points - direction * max(0.02, 0.3 * (1 - step / steps))
-        return None
+        points = inputs.lowest(gradient)  # the end, if the network is affine there
+        return self.replay(points[self.margins(points)[0].argmin()])
 
     def replay(self, point: Array) -> Point | None:
         """The point, moved into the set, if its exact margin is <= 0; evaluated unless it is clearly positive in float64."""
@@ -284,8 +285,9 @@ class Search:
         program.minimise(form)
         stack: list[tuple[dict[str, Any], Splits]] = [(tree, {})]
         while stack:
+            late = f"time limit, with {len(self.leaves)} parts proved and {len(stack)} open"
             if time.monotonic() > self.end:
-                raise Undecided(f"time limit, with {len(self.leaves)} parts proved and {len(stack)} open")
+                raise Undecided(late)
             node, splits = stack.pop()
             layers = self.restricted(splits)
             program.split(splits)
@@ -293,7 +295,7 @@ class Search:
             while True:  # a part without open units needs as many tangents as it takes
                 status, point, duals = program.solve(self.end - time.monotonic(), tangents)
                 if status not in ("optimal", "infeasible"):
-                    raise Undecided(f"the solver of linear programs {status}")
+                    raise Undecided(late if time.monotonic() > self.end else f"the solver of linear programs {status}")
                 closed = duals is not None and self.close(node, form, constant, duals, layers, splits, status == "infeasible")
                 witness = None if closed or point is None else self.replay(point[: len(self.inputs.lower)])
                 if closed or witness or branch or self.inputs.centre is None or tangents > 4:

@@ -7,12 +7,9 @@ layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g.
 """
 
 # fmt: off
-import hashlib, json, sys
-from copy import copy
+import copy, hashlib, json, math, operator, sys
 from fractions import Fraction
 from itertools import combinations
-from math import inf, isqrt, lcm
-from operator import gt, mul
 FORMAT, WORD = "cgro certificate 1", 48  # multipliers of more bits than WORD are combined more slowly
 def require(condition, reason):  # or reject
     if not condition:
@@ -22,7 +19,7 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         self.layers, self.packed, self.starts, self.inputs, width = [], [], [0], data["inputs"], data["inputs"]
         for layer in data["layers"]:
             numbers = [w for _, weights in layer["rows"] for w in weights] + layer["bias"]
-            require(all(type(w) in (int, float) and abs(w) < inf and float(w) == w for w in numbers), "weights must be float64")
+            require(all(type(w) in (int, float) and math.isfinite(w) and float(w) == w for w in numbers), "no float64")
             scale = max([w.as_integer_ratio()[1].bit_length() - 1 for w in numbers], default=0)
             bias, *weights = [[int(Fraction(w) * 2**scale) for w in v] for v in [layer["bias"], *(v for _, v in layer["rows"])]]
             rows = [[(j, w) for j, w in zip(*row, strict=True) if w] for row in zip((c for c, _ in layer["rows"]), weights)]
@@ -51,14 +48,14 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         require(type(label) is int and (label in (-1, 1) if len(outputs) == 1 else 0 <= label < len(outputs)), "no such label")
         return [{outputs[label]: 1, k: -1} for k in outputs if k != outputs[label]] if outputs[1:] else [{outputs[0]: label}]
     def evaluate(self, points, label):  # exact margins at rational points; hidden z there, times positive numbers
-        weights, units = [lcm(*(v.denominator for v in x)) for x in points], []
+        weights, units = [math.lcm(*(v.denominator for v in x)) for x in points], []
         below = [[x[j].numerator * (w // x[j].denominator) for x, w in zip(points, weights)] for j in range(self.inputs)]
         for rows, bias, scale in self.layers:
             for row, b in zip(rows, bias):
                 z, columns, own = [b * w for w in weights], [below[j] for j, _ in row], [c for _, c in row]
                 for c, column in zip(own, columns) if len(row) < 9 else ():  # quicker for many points, slower for many columns
                     z = [a + c * v for a, v in zip(z, column)]
-                units.append(z if len(row) < 9 else [a + sum(map(mul, own, v)) for a, v in zip(z, zip(*columns))])
+                units.append(z if len(row) < 9 else [a + sum(map(operator.mul, own, v)) for a, v in zip(z, zip(*columns))])
             weights, below = [w << scale for w in weights], [[v if v > 0 else 0 for v in z] for z in units[-len(rows) :]]
         margins = [[sum([x * units[k][i] for k, x in goal.items()]) for goal in self.goals(label)] for i in range(len(points))]
         return [Fraction(min(v), w) for v, w in zip(margins, weights)], units[: self.units]
@@ -118,11 +115,14 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
             total, (_, bias, scale) = total + (part >> s + scale), network.layers[i]
             form, part = network.combine(i, d), sum([v * bias[j] for j, v in d.items()]) << self.g
         ends = sum([r * self.box[r < 0][j] for j, r in form.items()])
-        if self.ball:  # inputs in which the ball's lowest point leaves the box are bounded by the box, the others by the ball
-            centre, radius, norm = self.ball["centre"], self.ball["radius"], isqrt(sum([r * r for r in form.values()]))
-            free = {j: r for j, r in form.items() if abs(centre[j] - self.box[r < 0][j]) * norm >= radius * abs(r)}
-            norm = isqrt(sum([r * r for r in free.values()]) * radius**2) + 1
-            ends = max(ends, sum([r * (centre[j] if j in free else self.box[r < 0][j]) for j, r in form.items()]) - norm)
+        if self.ball:  # inputs that reach the box before the ball stop there; the others share what is left of the radius
+            centre, left, free, met = self.ball["centre"], self.ball["radius"] ** 2, form, True
+            while met:
+                size, gaps = sum([r * r for r in free.values()]), {j: centre[j] - self.box[r < 0][j] for j, r in free.items()}
+                met = {j: gap**2 for j, gap in gaps.items() if gap**2 * size < left * free[j] ** 2}
+                left, free = left - sum(met.values()), {j: r for j, r in free.items() if j not in met}
+            low = sum([r * (centre[j] if j in free else self.box[r < 0][j]) for j, r in form.items()])
+            ends = max(ends, low - math.isqrt(size * left) - 1)
         return total + (part + ends >> s + scale)
     def meet(self, p, q):  # find 2 (z_p, z_q, h_p, h_q) at the corners of the linear pieces of h_p and h_q on a pair's polygon
         (a, c), (b, d), (e, f, g, h) = [self.low[p], self.low[q]], [self.high[p], self.high[q]], self.octagons[p, q]
@@ -134,20 +134,20 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
                 if 2 * a <= x <= 2 * b and 2 * c <= y <= 2 * d and 2 * e <= x + y <= 2 * f and 2 * g <= x - y <= 2 * h:
                     found.add((x, y, max(x, 0), max(y, 0)))
     def split(self, unit, on):  # the part where z_unit >= 0, or <= 0
-        part = copy(self)
+        part = copy.copy(self)
         part.low, part.high, part.corners = self.low[:], self.high[:], dict(self.corners)
         bounds, better = (part.low, max) if on else (part.high, min)
         bounds[unit] = better(bounds[unit], 0)
         _ = unit in part.corners and part.meet(*part.corners[unit][:2])
         return part
     def least(self, tree, goal):  # a lower bound of a goal, proved by a tree; infinity if the part is empty
-        stack, least = [(self, tree)], inf
+        stack, least = [(self, tree)], math.inf
         while stack:
             part, node = stack.pop()
             if "unit" in node:
                 require(0 <= node["unit"] < self.network.units, f"no unit {node['unit']}")
                 stack += [(part.split(node["unit"], side == "on"), node[side]) for side in ("on", "off")]
-            elif not any(map(gt, part.low, part.high)) and all(ends for _, _, ends in part.corners.values()):  # else empty
+            elif not any(map(operator.gt, part.low, part.high)) and all(ends for _, _, ends in part.corners.values()):
                 value = part.bound(len(self.network.layers) - 1, goal if node["goal"] else {}, node["leaf"])
                 require(value > 0, "a leaf's bound is not positive")
                 least = min(least, Fraction(value, 2**self.g)) if node["goal"] else least
@@ -159,7 +159,7 @@ def least_margin(network, query):  # the lower bound of the margin that a query'
     points, ends = [*map(Fraction, query["points"])], [Fraction(query[v][0], 2 ** query["scale"]) for v in ("lower", "upper")]
     require(network.inputs == 1 and [points[0], points[-1]] == ends and points == sorted(points), "points must span the set")
     margins, units = network.evaluate([[x] for x in points], query["label"])
-    require(all(min(map(mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
+    require(all(min(map(operator.mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
     return min(margins)
 def check(network, query):  # why a query is rejected, or "" if its proof holds
     try:

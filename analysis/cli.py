@@ -1,4 +1,4 @@
-"""The `cgro` command: compare, count, inspect, regions, certify, check-certificate, export."""
+"""The `cgro` command: compare, train, evaluate, sweep, count, inspect, regions, certify, check-certificate, export."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from .memorization_proof import certify_memorization
 from .queries import certify_all, read_labelled_points, read_queries
 from .regions import region_bounds, regions_json
 from .report import TASK_NAMES, bounds, percent, summary, write_report
+from .training_commands import add_training_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run: Callable[[argparse.Namespace], None] = options.run
         run(options)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
         print(f"cgro {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
@@ -74,6 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, default=Path("results/compare"), help="folder of the report")
     command.add_argument("--json", action="store_true", help="print every number as JSON instead of the tables")
     command.set_defaults(run=run_compare)
+
+    add_training_commands(commands)
 
     command = commands.add_parser("count", help="parameter counts over a grid, beside their closed forms")
     command.add_argument("--points", type=int, nargs="+", action="extend", metavar="N", help="numbers of training points")
@@ -156,7 +159,7 @@ def run_compare(options: argparse.Namespace) -> None:
             progress.update(bar, description=stage)
             return lambda: progress.advance(bar)
 
-        result = compare(settings, announce)
+        result = compare(settings, announce, options.out / "runs")
         progress.update(bar, description="writing the report", completed=total)
         page = write_report(result, options.out)
     if options.json:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import platform
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from constructions import Ball, ReLUNetwork, f_adv, f_S, separation
-from training import TASKS, Dataset, TrainingSettings, is_error, load_data, mlp, train
+from training import TASKS, Dataset, Progress, Run, TrainingConfig, is_error, load_data, mlp, train
 
 from .agreement import agreement_table, outer_radius, zones
 from .errors import RobustError, clean_error, robust_error
@@ -105,7 +107,7 @@ Step = Callable[[str], Callable[[], None]]  # announces a stage, returns what ad
 
 def stages(settings: CompareSettings) -> dict[str, int]:
     """The stages of one task and the number of advances that each makes (for a progress bar)."""
-    attack = 4 * (settings.attack_steps + 1) + 4 * (settings.constructed_attack_steps + 1)
+    attack = 4 * (settings.attack_steps + 2) + 4 * (settings.constructed_attack_steps + 2)
     return {
         "training f_clean": settings.clean_epochs,
         "training adversarially": settings.adversarial_epochs,
@@ -128,7 +130,7 @@ def prepare(settings: CompareSettings) -> list[Dataset]:
         raise ValueError(f"seed must be >= 0, got {settings.seed}")
     if not settings.ball.radius > 0:
         raise ValueError(f"radius must be positive, got {settings.ball.radius:g}")
-    data = [load_data(settings.data, task, settings.seed) for task in settings.tasks]
+    data = [load_data(settings.data, task, settings.seed).flat() for task in settings.tasks]
     for part in data:
         found = separation(part.train_points.numpy(), part.train_labels.numpy(), norm=settings.norm)
         if not found.distance > 2 * settings.ball.radius:
@@ -137,33 +139,28 @@ def prepare(settings: CompareSettings) -> list[Dataset]:
     return data
 
 
-def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None) -> Comparison:
+def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None, runs: Path | None = None) -> Comparison:
     """Run all tasks; `announce(stage)` returns a function that is called at every advance of that stage.
 
+    runs: folder of the training runs; those that it holds of the same configuration go on, or are taken as they are.
     Raises ValueError before any training if the settings do not fit the data.
     """
     data = prepare(settings)
-    tasks = [compare_task(part, settings, announce) for part in data]
+    with TemporaryDirectory() as folder:
+        tasks = [compare_task(part, settings, announce, runs or Path(folder)) for part in data]
     versions = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
     return Comparison(settings, tasks, versions)
 
 
-def compare_task(data: Dataset, settings: CompareSettings, announce: Step = lambda _: lambda: None) -> TaskResult:
+def compare_task(data: Dataset, settings: CompareSettings, announce: Step, runs: Path) -> TaskResult:
     """Train f_clean and an adversarially trained network, build f_adv and f_S, and measure all four."""
     started = time.perf_counter()
     ball, seed = settings.ball, settings.seed
     train_set, test_set = (data.train_points, data.train_labels), (data.test_points, data.test_labels)
     dimension = train_set[0].shape[1]
 
-    clean_module = mlp([dimension, *settings.clean_widths, data.outputs], seed)
-    clean_training = TrainingSettings(epochs=settings.clean_epochs, seed=seed)
-    train(clean_module, *train_set, clean_training, announce("training f_clean"))
-    learned_module = mlp([dimension, *settings.learned_widths, data.outputs], seed)
-    adversarial_training = TrainingSettings(
-        epochs=settings.adversarial_epochs, ball=ball, attack_steps=settings.training_attack_steps, seed=seed
-    )
-    train(learned_module, *train_set, adversarial_training, announce("training adversarially"))
-    clean, learned = ReLUNetwork.from_module(clean_module), ReLUNetwork.from_module(learned_module)
+    clean = trained(data, settings, "f_clean", runs, announce("training f_clean"))
+    learned = trained(data, settings, "learned", runs, announce("training adversarially"))
 
     advance = announce("certifying")
     proved: dict[str, dict[str, torch.Tensor]] = {name: {} for name in MODELS}
@@ -261,6 +258,41 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step = lamb
         seconds=time.perf_counter() - started,
         networks=networks,
     )
+
+
+def trained(data: Dataset, settings: CompareSettings, name: str, runs: Path, advance: Callable[[], None]) -> ReLUNetwork:
+    """f_clean, trained on clean points, or the network "learned" adversarially, as a run in a folder of `runs`."""
+    adversarial = name == "learned"
+    config = TrainingConfig(
+        data=settings.data,
+        task=data.task,
+        model="custom",
+        epochs=settings.adversarial_epochs if adversarial else settings.clean_epochs,
+        learning_rate=3e-3,
+        norm=settings.norm,
+        radius=settings.ball.radius if adversarial else 0.0,
+        attack=f"pgd{settings.training_attack_steps}",
+        eval_attack="clean",
+        final_attack="clean",
+        seed=settings.seed,
+        device="cpu",
+    )
+    model = mlp(
+        [data.shape[0], *(settings.learned_widths if adversarial else settings.clean_widths), data.outputs], settings.seed
+    )
+    folder = runs / f"{data.task}-{name}"
+    if folder.exists() and Run.load(folder).config != config:
+        shutil.rmtree(folder)
+    done = 0
+
+    def report(progress: Progress) -> None:
+        nonlocal done
+        for _ in range(done, progress.done * config.epochs // progress.total):
+            advance()
+            done += 1
+
+    train(config, folder, data=data, model=model, resume=True, report=report)
+    return ReLUNetwork.from_module(model)
 
 
 def is_right(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

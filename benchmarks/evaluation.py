@@ -5,13 +5,14 @@ the same two sets, the least work that any exact evaluation of N indicators has 
 """
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 
 import torch
 
 from constructions import VARIANTS, Ball, f_S
-from training import TrainingSettings, load_data, mlp, train
+from training import TrainingConfig, load_data, mlp, train
 
 
 def seconds(run: Callable[[], object], repeats: int = 5) -> float:
@@ -27,9 +28,10 @@ def seconds(run: Callable[[], object], repeats: int = 5) -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    data = load_data("digits", "parity")
+    data = load_data("digits", "parity").flat()
     clean = mlp([64, 64, 1])
-    train(clean, data.train_points, data.train_labels, TrainingSettings(epochs=5))
+    with tempfile.TemporaryDirectory() as folder:
+        train(TrainingConfig(epochs=5), folder, data=data, model=clean)
     x, centres = data.test_points.float(), data.train_points.float()
     for p, radius in (("inf", 0.1), (2, 0.3)):
         ball = Ball(p, radius)

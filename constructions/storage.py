@@ -45,7 +45,8 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     exactly (float32 is a subset of float64); code in a file is never executed. Raises FileNotFoundError, or ValueError
     that says what is wrong with the file.
 
-    >>>     >>> from constructions import squaring
+    >>> import tempfile
+    >>> from constructions import squaring
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     squaring(3).save(f"{folder}/square.safetensors")
     ...     load(f"{folder}/square.safetensors").size == squaring(3).size

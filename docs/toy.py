@@ -1,10 +1,12 @@
 """The two-class toy set in the unit square that the pictures of these pages show, and networks on it."""
 
+import tempfile
+
 import torch
 from torch import nn
 
 from constructions import Ball
-from training import TrainingSettings, mlp, train
+from training import Dataset, TrainingConfig, mlp, train
 
 BALL = Ball("inf", 0.035)
 
@@ -23,6 +25,7 @@ def toy_set(spacing: float = 0.105, count: int = 400) -> tuple[torch.Tensor, tor
 def trained(points: torch.Tensor, labels: torch.Tensor, sizes: list[int], epochs: int, ball: Ball | None = None) -> nn.Module:
     """A network trained on clean points, or adversarially on their balls."""
     model = mlp(sizes)
-    settings = {"epochs": epochs, "batch_size": 16, "learning_rate": 0.02}
-    train(model, points, labels, TrainingSettings(**settings, ball=ball) if ball else TrainingSettings(**settings))
+    config = TrainingConfig(epochs=epochs, batch_size=16, learning_rate=0.02, radius=ball.radius if ball else 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        train(config, folder, data=Dataset.from_tensors(points, labels, points, labels), model=model)
     return model

@@ -388,3 +388,20 @@ def test_least_margin_is_nonnegative_exactly_where_the_boundary_is_not_nearer(x,
 def test_multiplication_is_exactly_zero_on_the_axes():
     result = sup_error(multiplication(3, 1.0), "x1*x2", UNIT)
     assert 0 < result <= Fraction(1, 4**4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_balls_that_the_domain_cuts_are_decided_close_to_the_true_minimum(seed):
+    """An affine network's least value on a ball within a box, from Lagrange multipliers on a fine grid: weak duality."""
+    rng = np.random.default_rng(seed)
+    w, centre = rng.normal(size=4).round(3), rng.random(4).round(3)
+    ball = Ball(2, 0.6)
+    weights = np.logspace(-3, 3, 4001)[:, None]
+    x = np.clip(centre - w / (2 * weights), 0, 1)
+    least = ((w * x).sum(1) + weights[:, 0] * (((x - centre) ** 2).sum(1) - ball.radius**2)).max()
+    for sign in (1, -1):
+        network = affine([w.tolist()], [-float(least) + sign * 1e-3])
+        result = certify(network, centre, ball, 1)
+        assert result.verdict == ("proved" if sign > 0 else "refuted")
+        if sign > 0:
+            assert 0.9e-3 < result.bound < 1.1e-3

@@ -10,7 +10,7 @@ from analysis import certify_memorization, clean_error
 from analysis.agreement import outer_radius, zones
 from constructions import Ball, ReLUNetwork, closed_form, f_S, separation
 from constructions.counting import D, N
-from training import TrainingSettings, is_error, mlp, train
+from training import Dataset, TrainingConfig, is_error, mlp, train
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,13 @@ def mnist(request):
 
 
 @pytest.mark.parametrize(("p", "radius"), [("inf", 0.1), (2, 1.0)])
-def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius):
+def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     train_images, train_digits, test_images, test_digits = mnist
     points, others = (torch.from_numpy(images / 255.0) for images in (train_images, test_images))
     labels, other_labels = (torch.from_numpy(2 * (digits % 2).astype(np.int64) - 1) for digits in (train_digits, test_digits))
     model = mlp([784, 32, 1])
-    train(model, points, labels, TrainingSettings(epochs=5))
+    data = Dataset.from_tensors(points, labels, others, other_labels)
+    train(TrainingConfig(epochs=5, final_attack="clean"), tmp_path / "run", data=data, model=model)
     clean, ball = ReLUNetwork.from_module(model), Ball(p, radius)
     network = f_S(clean, points, labels, ball)
     proof = certify_memorization(network, points, labels, ball)

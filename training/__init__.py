@@ -1,23 +1,50 @@
-"""What gradient descent finds: data, models, attacks and the training loop."""
+"""What gradient descent finds: data, models, attacks, and training runs that can be resumed and compared."""
 
-from .attacks import pgd, project
-from .data import TASKS, Dataset, load_data
-from .loop import History, TrainingSettings, train
-from .models import mlp
-from .objectives import check_labels, classification_loss, is_error, margin
+from .attacks import Attack, batch_norm, fgsm, gta, pgd, project
+from .augmentation import augment
+from .config import TrainingConfig, read_toml
+from .data import TASKS, Dataset, as_float, load_data, read_task
+from .evaluation import Evaluation, evaluate
+from .loop import train
+from .models import MODELS, Normalize, build_model, mlp
+from .objectives import LOSSES, check_labels, classification_loss, divergence, exponential, is_error, margin, mixed
+from .runs import Run
+from .sweep import Trial, sweep, trials
+from .worker import Progress
 
 __all__ = [
+    "LOSSES",
+    "MODELS",
     "TASKS",
+    "Attack",
     "Dataset",
-    "History",
-    "TrainingSettings",
+    "Evaluation",
+    "Normalize",
+    "Progress",
+    "Run",
+    "TrainingConfig",
+    "Trial",
+    "as_float",
+    "augment",
+    "batch_norm",
+    "build_model",
     "check_labels",
     "classification_loss",
+    "divergence",
+    "evaluate",
+    "exponential",
+    "fgsm",
+    "gta",
     "is_error",
     "load_data",
     "margin",
+    "mixed",
     "mlp",
     "pgd",
     "project",
+    "read_task",
+    "read_toml",
+    "sweep",
     "train",
+    "trials",
 ]

@@ -1,89 +1,132 @@
-"""Clean and adversarial training of small networks."""
+"""`train`: checks, the processes, and the run's folder; what each process does is in worker.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import platform
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from constructions import Ball
+from .config import TrainingConfig
+from .data import Dataset, as_float, load_data
+from .objectives import check_labels
+from .runs import Run, data_facts, model_for
+from .worker import Progress, make_fabric, work
 
-from .attacks import pgd
-from .objectives import check_labels, classification_loss
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to train: Adam with a one-cycle learning rate (warm-up, cosine decay); adversarial if `ball` is given.
-
-    attack_steps: PGD steps of each training attack, from a random start. seed: order of the data and attack noise.
-    """
-
-    epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 3e-3
-    ball: Ball | None = None
-    attack_steps: int = 7
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "attack_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be positive and finite, got {self.learning_rate}")
-
-
-@dataclass
-class History:
-    """Mean training loss of each epoch, on the points that were trained on (attacked ones in adversarial training)."""
-
-    losses: list[float] = field(default_factory=list)
+Report = Callable[[Progress], None]
 
 
 def train(
-    model: nn.Module,
-    points: torch.Tensor,
-    labels: torch.Tensor,
-    settings: TrainingSettings | None = None,
-    progress: Callable[[], None] = lambda: None,
-) -> History:
-    """Train a model in place on points (N, D) in [0,1] with labels -1, +1 or 0..K-1; `progress` is called once an epoch.
+    config: TrainingConfig,
+    folder: str | PathLike[str],
+    *,
+    data: Dataset | None = None,
+    model: nn.Module | None = None,
+    resume: bool = False,
+    report: Report = lambda _: None,
+) -> Run:
+    """Train a network as configured and keep everything in a folder; `train(...).model()` is the network.
 
-    Reproducible bit for bit on one CPU for a given seed and thread count. Raises ValueError for empty data, shapes that
-    do not fit and labels outside the allowed set, FloatingPointError if the loss becomes NaN or infinite (naming the
-    epoch). Source of adversarial training: Madry et al. 2018.
+    data: instead of config.data. model: instead of config.model; its weights are trained in place, too. resume: go on with the
+    run in the folder from its last undamaged checkpoint (start, if there is none); on a CPU, with as many threads, the result
+    is bit for bit that of an uninterrupted run. It depends on the number of processes by the order of sums only. report is
+    called after every step.
+
+    The order of points, augmentation and attack noise depend on seed, epoch and step alone. Attacks start at uniformly
+    random points of the balls, take gradients with respect to the input only, and leave running statistics alone.
+
+    Raises ValueError (empty data, batch_size > N, labels or shapes that do not fit; to resume, another configuration or
+    other data; a device that is absent), FileExistsError, FloatingPointError for a loss that is not
+    finite, naming the step; the last checkpoint stays. KeyboardInterrupt leaves the checkpoints of all finished epochs.
+
+    >>> import tempfile
+    >>> config = TrainingConfig(task="parity", hidden=(32,), epochs=3, radius=0.05, final_attack="pgd10")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = train(config, folder)
+    ...     run.status, run.final["test"]["points"], run.final["test"]["robust_accuracy"] > 0.5
+    ('finished', 360, True)
     """
-    settings = settings or TrainingSettings()
-    points, labels = torch.as_tensor(points), torch.as_tensor(labels)
-    if len(points) == 0 or len(points) != len(labels):
-        raise ValueError(f"points and labels must have the same positive length, got {len(points)} and {len(labels)}")
-    points = points.to(next(model.parameters()).dtype)
-    with torch.no_grad():
-        check_labels(labels, len(points), model(points[:1]).shape[-1])
-    generator = torch.Generator().manual_seed(settings.seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    batches = -(-len(points) // settings.batch_size)
-    total = settings.epochs * batches
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=total + 1)
-    history = History()
-    for epoch in range(settings.epochs):
-        order = torch.randperm(len(points), generator=generator)
-        summed = 0.0
-        for index in order.split(settings.batch_size):
-            x, y = points[index], labels[index]
-            if settings.ball is not None:
-                x = pgd(model, x, y, settings.ball, classification_loss, steps=settings.attack_steps, generator=generator)
-            loss = classification_loss(model(x), y).mean()
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"training loss became {loss.item()} in epoch {epoch + 1}")
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            summed += loss.item() * len(index)
-        history.losses.append(summed / len(points))
-        progress()
-    return history
+    if model is not None:
+        config = replace(config, model="custom")
+    elif config.model == "custom":
+        raise ValueError("model must be given for a configuration with model 'custom'")
+    fabric = make_fabric(config)
+    folder = Path(folder)
+    if not resume and (folder / "config.json").exists():
+        raise FileExistsError(f"{folder} holds a run already: resume it, or name another folder")
+    if data is None:
+        data = load_data(config.data, config.task, config.seed, root=config.root, download=config.download)
+    if config.batch_size > len(data.train_points):
+        raise ValueError(f"batch_size must be at most the number of points {len(data.train_points)}, got {config.batch_size}")
+    for part, labels in (("train", data.train_labels), ("test", data.test_labels)):
+        check_labels(labels, len(getattr(data, f"{part}_points")), data.outputs)
+    facts = data_facts(data)
+    if model is None:
+        model = model_for(config, data.shape, data.outputs, facts["mean"], facts["std"])
+    check_outputs(model, data)
+    run, state = begin(folder, config, facts)
+    if run.final is None:
+        if run.epochs:
+            model.load_state_dict(run.weights())
+        with relay(report) if config.devices > 1 else nullcontext(report) as told:
+            fabric.launch(partial(work, run=run, data=data, model=model, state=state, report=told))
+        run = Run.load(folder)
+    run.model(into=model)
+    return run
+
+
+def begin(folder: Path, config: TrainingConfig, facts: dict[str, Any]) -> tuple[Run, dict[str, torch.Tensor] | None]:
+    """A new run, or the one in the folder, set back to its last good checkpoint; with the state of its optimizer."""
+    if not (folder / "config.json").exists():
+        versions = {"python": platform.python_version(), "torch": torch.__version__}
+        gpu = torch.cuda.get_device_name() if config.accelerator == "cuda" else None
+        machine = {"processor": platform.machine(), "device": gpu or "cpu", "threads": torch.get_num_threads()}
+        return Run.create(folder, config, {"versions": versions, "machine": machine, "data": facts}), None
+    run, new = Run.load(folder), config.to_json()
+    differing = [f"{name} ({value!r}, now {new[name]!r})" for name, value in run.config.to_json().items() if new[name] != value]
+    if differing:
+        raise ValueError(f"{folder} was begun with other values: {', '.join(differing)}")
+    if run.about["data"] != facts:
+        raise ValueError(f"{folder} was begun on other data")
+    return run, run.rewind() if run.final is None else None
+
+
+def check_outputs(model: nn.Module, data: Dataset) -> None:
+    """Raise ValueError unless the model reads the data's points and gives as many outputs as there are labels."""
+    count = min(2, len(data.train_points))
+    parameter = next(model.parameters(), None)
+    if parameter is None:
+        raise ValueError("model must have parameters to be trained")
+    try:
+        with torch.no_grad():
+            found = tuple(model.eval()(as_float(data.train_points[:count], parameter.dtype).to(parameter)).shape)
+    except RuntimeError as error:
+        raise ValueError(f"model must read points of shape {tuple(data.shape)}: {error}") from error
+    if found != (count, data.outputs):
+        raise ValueError(f"model must give outputs of shape {(count, data.outputs)} for {count} points, got {found}")
+
+
+@contextmanager
+def relay(report: Report) -> Iterator[Report]:
+    """What calls `report` in this process when it is called in another one."""
+    queue: Any = torch.multiprocessing.get_context("spawn").SimpleQueue()
+
+    def listen() -> None:
+        while (item := queue.get()) is not None:
+            report(item)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield queue.put
+    finally:
+        queue.put(None)
+        listener.join()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch.nn import functional
 
@@ -15,6 +17,79 @@ def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Te
     if outputs.shape[-1] == 1:
         return functional.softplus(-labels * outputs[:, 0])
     return functional.cross_entropy(outputs, labels, reduction="none")
+
+
+def exponential(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Exponential loss exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch, K); one value a row.
+
+    In both cases exp(classification_loss) - 1. Beyond exponent 64 it is continued by its tangent, so that values and gradients
+    stay finite in float32. Source of the K-class form: Mukherjee and Schapire 2013 (the loss of AdaBoost.MR).
+
+    >>> exponential(torch.tensor([[0.0, 0.0, 0.0]]), torch.tensor([1])), exponential(torch.tensor([[1.0]]), torch.tensor([-1]))
+    (tensor([2.]), tensor([2.7183]))
+    """
+    if outputs.shape[-1] == 1:
+        exponent = -labels * outputs[:, 0]
+    else:
+        gaps = outputs - outputs.gather(1, labels[:, None])
+        exponent = gaps.scatter(1, labels[:, None], -torch.inf).logsumexp(1)
+    beyond = (exponent - EXPONENT).clamp_min(0)
+    return torch.exp(exponent - beyond) * (1 + beyond)
+
+
+EXPONENT = 64.0
+"""Where `exponential` becomes linear."""
+
+LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "cross-entropy": classification_loss,
+    "exponential": exponential,
+}
+"""Losses by name; cross-entropy is the logistic loss with one output."""
+
+
+def mixed(clean: torch.Tensor, robust: torch.Tensor, weight: float) -> torch.Tensor:
+    """(1 - lambda) clean + lambda robust, for losses of any shape and lambda = weight in [0,1].
+
+    Raises ValueError for another weight. Source: CGRO (anonymous 2023), Section 3.3, objective (O).
+
+    >>> mixed(torch.tensor([1.0]), torch.tensor([3.0]), 0.25)
+    tensor([1.5000])
+    """
+    if not 0 <= weight <= 1:
+        raise ValueError(f"weight must be between 0 and 1, got {weight}")
+    return (1 - weight) * clean + weight * robust
+
+
+def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
+    """KL(p || q) >= 0 for each row, p and q the label distributions of two outputs (batch, 1) or (batch, K).
+
+    p is softmax(reference) for K outputs; for one, P(+1) = 1 / (1 + exp(-f)), which goes with the logistic loss. Finite for
+    finite outputs. Its gradient is zero where both are equal, so its ascent starts away from the clean point.
+    TRADES ascends it with `pgd(model, x, labels, ball, lambda f, _: divergence(clean, f), keep="last")`, `clean` being
+    model(x) without gradient; a random start in the ball serves as the x + 0.001 N(0, I) of the paper's code.
+    Source: Zhang et al. 2019, Section 4.1.
+
+    >>> divergence(torch.tensor([[0.0]]), torch.tensor([[0.0]])), divergence(torch.tensor([[1e4]]), torch.tensor([[-1e4]]))
+    (tensor([0.]), tensor([10000.]))
+    """
+    if outputs.shape[-1] == 1:  # two classes with logits f and 0
+        reference, outputs = (torch.cat([f, torch.zeros_like(f)], 1) for f in (reference, outputs))
+    p, q = (functional.log_softmax(f, 1) for f in (reference, outputs))
+    return functional.kl_div(q, p, reduction="none", log_target=True).sum(1)
+
+
+def trades(clean: torch.Tensor, robust: torch.Tensor, labels: torch.Tensor, beta: float) -> torch.Tensor:
+    """L(f(x), y) + beta KL(f(x) || f(x')) for outputs at clean points x and attacked ones x'; one value a row.
+
+    L is `classification_loss`. Raises ValueError unless beta >= 0 is finite.
+    Source: Zhang et al. 2019, Equation (5), with beta = 1 / lambda.
+
+    >>> trades(torch.tensor([[0.0]]), torch.tensor([[0.0]]), torch.tensor([1]), 6.0)
+    tensor([0.6931])
+    """
+    if not 0 <= beta < float("inf"):
+        raise ValueError(f"beta must be finite and >= 0, got {beta}")
+    return classification_loss(clean, labels) + beta * divergence(clean, robust)
 
 
 def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

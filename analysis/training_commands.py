@@ -1,0 +1,219 @@
+"""The commands `cgro train`, `cgro evaluate` and `cgro sweep`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from constructions import Ball, write_file
+from training import Progress as Step
+from training import Run, TrainingConfig, Trial, evaluate, read_toml, sweep, train, trials
+
+
+def add_training_commands(commands: Any) -> None:
+    """Add the three commands to a parser's subparsers."""
+    command = commands.add_parser("train", help="train a network, clean or adversarially, into a folder that can be resumed")
+    add_configuration(command)
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/ and a name)")
+    command.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run, as it was configured")
+    command.add_argument("--json", action="store_true", help="print the metrics as JSON")
+    command.set_defaults(run=run_train)
+
+    command = commands.add_parser("evaluate", help="clean and robust accuracy of a run's network")
+    command.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
+    command.add_argument("--attack", default="pgd50x10", help="clean, fgsm, pgdK, pgdKxR (R restarts), autoattack")
+    command.add_argument("--norm", choices=["inf", "2"], help="norm of the perturbations (default: the run's)")
+    command.add_argument("--radius", type=float, metavar="R", help="radius of the perturbations (default: the run's)")
+    command.add_argument("--epoch", type=int, metavar="E", help="after which epoch (default: the last)")
+    command.add_argument("--part", default="test", choices=["test", "train"], help="of the data")
+    command.add_argument("--points", type=int, metavar="N", help="only the first N points")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.set_defaults(run=run_evaluate)
+
+    command = commands.add_parser("sweep", help="runs over widths, radii and seeds, in parallel")
+    add_configuration(command)
+    command.add_argument("--widths", type=float, nargs="+", default=[], metavar="W", help="values of --width")
+    command.add_argument("--radii", type=float, nargs="+", default=[], metavar="R", help="values of --radius")
+    command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="S", help="values of --seed")
+    command.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time")
+    command.add_argument(
+        "--address", metavar="ADDRESS", help="of a Ray cluster whose nodes share --out (default: this machine)"
+    )
+    command.add_argument("--out", type=Path, default=Path("runs/sweep"), metavar="DIR", help="folder of the runs")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.set_defaults(run=run_sweep)
+
+
+def add_configuration(command: argparse.ArgumentParser) -> None:
+    """One option for each entry of `TrainingConfig`, and --config."""
+    command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with such entries; options go before it")
+    for field in dataclasses.fields(TrainingConfig):
+        name, kind = f"--{field.name.replace('_', '-')}", str(field.type)
+        text = field.metadata["help"]
+        if field.default not in (None, False, True):
+            shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+            text += f" (default: {shown})"
+        if kind == "bool":
+            command.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+        elif kind.startswith("tuple"):
+            command.add_argument(name, type=int, nargs="*", default=argparse.SUPPRESS, metavar="N", help=text)
+        else:
+            read = {"int": int, "float": float}.get(kind.split(" ")[0], str)
+            read = str if field.name == "norm" else read
+            command.add_argument(name, type=read, default=argparse.SUPPRESS, metavar=field.name.upper()[:1], help=text)
+
+
+def read_configuration(options: argparse.Namespace) -> TrainingConfig:
+    """The configuration that a file and options, which go before it, say."""
+    known = {field.name for field in dataclasses.fields(TrainingConfig)}
+    given = {name: value for name, value in vars(options).items() if name in known}
+    return TrainingConfig.from_mapping({**(read_toml(options.config) if options.config else {}), **given})
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """`cgro train`."""
+    given = sorted({field.name for field in dataclasses.fields(TrainingConfig)} & set(vars(options)))
+    if options.resume and (given or options.config or options.out):
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given) or "--config and --out"
+        raise ValueError(f"--resume goes on with a run as it was configured: leave out {named}")
+    config = Run.load(options.resume).config if options.resume else read_configuration(options)
+    folder = options.resume or options.out or default_folder(config)
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading the data", total=None)
+        try:
+            run = train(config, folder, resume=bool(options.resume), report=lambda step: show(bar, task, step))
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(f"go on with: cgro train --resume {folder}") from interrupt
+    if options.json:
+        print(json.dumps({"folder": str(folder), "status": run.status, "epochs": run.epochs, "final": run.final}))
+        return
+    print_run(run)
+
+
+def show(bar: Progress, task: TaskID, step: Step) -> None:
+    """Show how far a run is."""
+    measured = {"loss": step.loss, "test accuracy": step.accuracy, "robust": step.robust_accuracy}
+    parts = [f"{name} {value:.3f}" for name, value in measured.items() if value is not None]
+    bar.update(task, total=step.total, completed=step.done, description=", ".join([step.stage, *parts]))
+
+
+def default_folder(config: TrainingConfig) -> Path:
+    """A folder named after what is trained."""
+    data = config.data if config.data.isidentifier() else Path(config.data).name.split(".")[0]
+    norm = "2" if config.norm == 2 else "inf"
+    return Path("runs") / f"{data}-{config.model}-l{norm}-{config.radius:g}-seed{config.seed}"
+
+
+def print_run(run: Run) -> None:
+    """A table of epochs, and the measurement at the end."""
+    table = Table(title=f"{run.folder}: {run.status}", title_justify="left")
+    for name in ("epoch", "training loss", "train clean", "train robust", "test clean", "test robust", "seconds"):
+        table.add_column(name, justify="right")
+    for line in run.epochs:
+        parts = [f"{100 * line[part][kind]:.2f}%" for part in ("train", "test") for kind in ("accuracy", "robust_accuracy")]
+        table.add_row(str(line["epoch"]), f"{line['training']['loss']:.4f}", *parts, f"{line['seconds']:.1f}")
+    console = Console()
+    console.print(table)
+    config, final = run.config, run.final
+    if final is None:
+        return
+    few = run.epochs[0]["test"]["points"] if run.epochs else 0
+    print(f"epochs: on fixed samples of at most {few} points, robust by {config.eval_attack} in the {config.ball}")
+    test = final["test"]
+    print(f"all {final['train']['points']:,} training points: {percent(final['train']['accuracy'])} right")
+    print(f"all {test['points']:,} test points: {percent(test['accuracy'])} right, at most {percent(test['robust_accuracy'])} "
+          f"robustly ({test['attack']}, empirical)")  # fmt: skip
+    print(f"data: {run.about['data']['source']}")
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """`cgro evaluate`."""
+    run = Run.load(options.folder)
+    norm = run.config.norm if options.norm is None else options.norm
+    ball = Ball(norm, run.config.radius if options.radius is None else options.radius)
+    model, data = run.model(options.epoch), run.dataset()
+    points, labels = (getattr(data, f"{options.part}_{kind}") for kind in ("points", "labels"))
+    if options.points is not None:
+        if not 1 <= options.points <= len(points):
+            raise ValueError(f"--points must be in 1..{len(points)}, got {options.points}")
+        points, labels = points[: options.points], labels[: options.points]
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"{options.attack} on {len(points)} points", total=len(points))
+        found = evaluate(model, points, labels, ball, options.attack, loss=run.config.loss, seed=run.config.seed,
+                         report=lambda count: bar.update(task, completed=count))  # fmt: skip
+    epoch = len(run.epochs) if options.epoch is None else options.epoch
+    facts = {"epoch": epoch, "part": options.part, "norm": "2" if ball.p == 2 else "inf", "radius": ball.radius}
+    record = {**facts, **dataclasses.asdict(found)}
+    path = run.folder / "evaluations.jsonl"
+    write_file(path, (path.read_text(encoding="utf-8") if path.is_file() else "") + json.dumps(record) + "\n")
+    if options.json:
+        print(json.dumps(record))
+        return
+    which = f"{found.points:,} {options.part} points, epoch {epoch}"
+    print(f"{which}: {percent(found.accuracy)} right, at most {percent(found.robust_accuracy)} robustly "
+          f"({found.attack} in the {ball}, empirical); mean loss {found.loss:.4f}")  # fmt: skip
+    print(f"data: {run.about['data']['source']}")
+
+
+def run_sweep(options: argparse.Namespace) -> None:
+    """`cgro sweep`."""
+    planned = trials(read_configuration(options), options.out, options.widths, options.radii, options.seeds)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("runs", total=len(planned))
+
+        def report(trial: Trial) -> None:
+            console.print(f"{trial.folder}: {trial.error or trial.run.status}", highlight=False)
+            bar.advance(task)
+
+        done = sweep(planned, jobs=options.jobs, address=options.address, report=report)
+    rows = [summary(trial) for trial in done]
+    write_file(options.out / "sweep.json", json.dumps(rows, indent=1))
+    if options.json:
+        print(json.dumps(rows))
+    else:
+        table = Table()
+        for name in rows[0]:
+            table.add_column(name.replace("_", " "), justify="right")
+        for row in rows:
+            table.add_row(
+                *(percent(v) if "accuracy" in k and v is not None else "" if v is None else str(v) for k, v in row.items())
+            )
+        Console().print(table)
+    failed = sum(bool(trial.error) for trial in done)
+    if failed:
+        print(f"{failed} of {len(done)} runs failed; the others are kept", file=sys.stderr)
+
+
+def summary(trial: Trial) -> dict[str, Any]:
+    """One row of a sweep's table."""
+    config = trial.config
+    row: dict[str, Any] = {"width": config.width, "radius": config.radius, "seed": config.seed}
+    final = None if trial.error else trial.run.final
+    row |= {"status": trial.error or trial.run.status}
+    for part in ("train", "test"):
+        row[f"{part}_accuracy"] = final[part]["accuracy"] if final else None
+    row["robust_train_accuracy"] = trial.run.epochs[-1]["train"]["robust_accuracy"] if final else None
+    row["robust_test_accuracy"] = final["test"]["robust_accuracy"] if final else None
+    return row
+
+
+def percent(share: float) -> str:
+    """A share in percent."""
+    return f"{100 * share:.2f}%"

@@ -1,0 +1,407 @@
+"""Training runs: reproducible, resumable after any interruption, in files that cannot harm."""
+
+import json
+import math
+import os
+import pickle
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from constructions import Ball
+from training import Dataset, Run, TrainingConfig, evaluate, load_data, mlp, train
+
+SMALL = TrainingConfig(
+    hidden=(24,), epochs=4, radius=0.05, attack="pgd2", eval_attack="pgd2", final_attack="pgd3x2", eval_points=60, batch_size=64
+)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_data("digits", "classes").subset(300, 100, seed=0)
+
+
+@pytest.fixture(scope="module")
+def whole(digits, tmp_path_factory):
+    """An uninterrupted run."""
+    return train(SMALL, tmp_path_factory.mktemp("runs") / "whole", data=digits)
+
+
+def numbers(run):
+    """All that a run measured, but for times."""
+    lines = [*run.epochs, run.final]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+class StopError(Exception):
+    """Thrown by a progress report."""
+
+
+def stop_at(stage):
+    def report(progress):
+        if progress.stage.startswith(stage):
+            raise StopError
+
+    return report
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_reproducible_bit_for_bit_and_seeds_matter(whole, digits, tmp_path):
+    again, other = (train(replace(SMALL, seed=seed), tmp_path / str(seed), data=digits) for seed in (0, 1))
+    assert numbers(again) == numbers(whole)
+    assert numbers(other) != numbers(whole)
+    assert whole.status == "finished"
+    first, second = whole.weights(), again.weights()
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_read_again_is_the_same(whole, digits):
+    again = Run.load(whole.folder)
+    assert again == whole
+    assert again.config == SMALL
+    x = digits.test_points.float()
+    assert torch.equal(again.model()(x), whole.model()(x))
+    result = evaluate(again.model(), digits.test_points, digits.test_labels, SMALL.ball, SMALL.final_attack)
+    assert {key: whole.final["test"][key] for key in ("accuracy", "robust_accuracy", "points")} == {
+        "accuracy": result.accuracy,
+        "robust_accuracy": result.robust_accuracy,
+        "points": 100,
+    }
+
+
+def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
+    data = load_data("digits", "parity")
+    found = {}
+    for name, radius in (("clean", 0.0), ("adversarial", 0.1)):
+        config = TrainingConfig(task="parity", hidden=(64, 64), epochs=25, radius=radius, learning_rate=3e-3, eval_points=50)
+        run = train(replace(config, final_attack="clean"), tmp_path / name, data=data)
+        assert run.epochs[-1]["training"]["loss"] < 0.7 * run.epochs[0]["training"]["loss"]
+        found[name] = evaluate(run.model(), data.train_points[:300], data.train_labels[:300], Ball("inf", 0.1), "pgd20")
+    assert found["adversarial"].robust_accuracy > 0.8
+    assert 1 - found["adversarial"].robust_accuracy < (1 - found["clean"].robust_accuracy) / 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective": "trades"},
+        {"robust_weight": 0.5},
+        {"robust_weight": 0.0},
+        {"loss": "exponential", "learning_rate": 3e-3},
+        {"attack": "fgsm", "norm": "2", "radius": 0.3},
+        {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "piecewise", "weight_decay": 5e-4, "clip": 1.0},
+        {"precision": "bfloat16"},
+        {"precision": "float64"},
+        {"radius": 0.0, "schedule": "constant"},
+    ],
+    ids=str,
+)
+def test_every_way_to_train_learns(changes, digits, tmp_path):
+    run = train(replace(SMALL, epochs=12, **changes), tmp_path / "run", data=digits)
+    assert run.epochs[-1]["training"]["loss"] < 0.8 * run.epochs[0]["training"]["loss"]
+    assert run.final["train"]["accuracy"] > 0.6
+    if run.config.ball.radius:
+        assert run.final["test"]["robust_accuracy"] <= run.final["test"]["accuracy"]
+
+
+def test_a_model_and_tensors_of_ones_own(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(200, 3, generator=generator)
+    labels = torch.where(points[:, 0] > points[:, 1], 1, -1)
+    data = Dataset.from_tensors(points[:150], labels[:150], points[150:], labels[150:])
+    model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
+    config = TrainingConfig(epochs=30, batch_size=50, radius=0.01, attack="fgsm", final_attack="pgd5", learning_rate=0.05)
+    run = train(config, tmp_path / "run", data=data, model=model)
+    assert run.final["test"]["accuracy"] > 0.85
+    assert run.config.model == "custom"
+    other = run.model(into=nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1)))
+    assert torch.equal(other(points), model(points))
+    with pytest.raises(ValueError, match="into"):
+        run.model()
+    with pytest.raises(ValueError, match="do not fit"):
+        run.model(into=nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1)))
+
+
+def test_convolutions_with_augmentation_and_batch_normalisation(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 2, (96,), generator=generator)
+    images = torch.randint(0, 100, (96, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    images[labels == 1] += 100
+    data = Dataset.from_tensors(images[:64], labels[:64], images[64:], labels[64:])
+    config = TrainingConfig(
+        model="resnet9", width=1 / 16, epochs=3, batch_size=16, radius=2 / 255, attack="fgsm", augment=True, final_attack="pgd2"
+    )
+    runs = [train(config, tmp_path / name, data=data) for name in "ab"]
+    assert numbers(runs[0]) == numbers(runs[1])
+    assert runs[0].final["test"]["accuracy"] > 0.9
+
+
+# -- interruptions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["epoch 1", "epoch 3", "measuring test", "measuring all of test"])
+def test_an_interrupted_run_goes_on_to_the_same_end(stage, whole, digits, tmp_path):
+    with pytest.raises(StopError):
+        train(SMALL, tmp_path / "run", data=digits, report=stop_at(stage))
+    assert Run.load(tmp_path / "run").status.startswith("unfinished")
+    run = train(SMALL, tmp_path / "run", data=digits, resume=True)
+    assert numbers(run) == numbers(whole)
+    assert train(SMALL, tmp_path / "run", data=digits, resume=True) == run  # nothing is left to do
+
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from training import TrainingConfig, load_data, train
+from test_runs import SMALL
+train(replace(SMALL, epochs=12), sys.argv[1], data=load_data("digits", "classes").subset(300, 100, seed=0), resume=True)
+"""
+
+
+def start(folder, **options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], env=environment, **options)
+
+
+@pytest.mark.slow
+def test_killed_five_times_a_run_ends_as_if_nothing_had_happened(digits, tmp_path):
+    whole = train(replace(SMALL, epochs=12), tmp_path / "whole", data=digits)
+    rng, killed, folder = random.Random(1), 0, tmp_path / "killed"
+    for _ in range(5):
+        process, seen = start(folder), len(list(folder.glob("weights/*")))
+        while process.poll() is None and len(list(folder.glob("weights/*"))) == seen:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.1))
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+    assert killed >= 3
+    assert start(folder).wait() == 0
+    assert numbers(Run.load(folder)) == numbers(whole)
+
+
+@pytest.mark.parametrize("kind", ["weights", "state"])
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "changed", "removed", "pickle"])
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(kind, damage, whole, digits, tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(StopError):
+        train(SMALL, folder, data=digits, report=stop_at("epoch 4"))
+    path = folder / kind / "0003.safetensors"
+    content = path.read_bytes()
+    if damage == "removed":
+        path.unlink()
+    elif damage == "pickle":
+        torch.save({"0.weight": torch.zeros(1)}, path)
+    else:
+        half = len(content) // 2
+        changed = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+        path.write_bytes({"truncated": content[:half], "emptied": b"", "changed": changed}[damage])
+    with pytest.warns(UserWarning, match="epoch 3 is repeated"):
+        run = train(SMALL, folder, data=digits, resume=True)
+    assert numbers(run) == numbers(whole)
+
+
+class Payload:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("rewrite", [False, True], ids=["file", "file and digest"])
+def test_a_checkpoint_with_code_in_it_is_refused(rewrite, digits, tmp_path):
+    run = train(replace(SMALL, epochs=1), tmp_path / "run", data=digits)
+    payload = Payload()
+    payload.path = str(tmp_path / "harm")
+    path = run.folder / "weights" / "0001.safetensors"
+    path.write_bytes(pickle.dumps(payload))
+    if rewrite:
+        import hashlib
+
+        lines = (run.folder / "metrics.jsonl").read_text().splitlines()
+        first = json.loads(lines[0]) | {"weights": hashlib.sha256(path.read_bytes()).hexdigest()}
+        (run.folder / "metrics.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    with pytest.raises(ValueError, match=r"0001\.safetensors is"):
+        Run.load(run.folder).model()
+    assert not (tmp_path / "harm").exists()
+    pickle.loads(pickle.dumps(payload))
+    assert (tmp_path / "harm").exists()  # the payload does work
+
+
+def test_a_full_disk_is_a_clear_error_and_harms_nothing(whole, digits, tmp_path):
+    folder, before = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def shrink(progress):
+        if progress.stage.startswith("epoch 3"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+
+    try:
+        with pytest.raises(OSError, match="cannot write the checkpoint of epoch 3, earlier ones are intact"):
+            train(SMALL, folder, data=digits, report=shrink)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list(folder.glob("**/.*"))
+    assert numbers(train(SMALL, folder, data=digits, resume=True)) == numbers(whole)
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+
+def test_two_processes_give_the_result_of_one(digits, tmp_path):
+    config = replace(SMALL, epochs=10, precision="float64", device="cpu")  # 50 steps
+    one, two = (train(replace(config, devices=n), tmp_path / str(n), data=digits) for n in (1, 2))
+    first, second = one.weights(), two.weights()
+    assert all(torch.allclose(first[name], second[name], rtol=0, atol=1e-6) for name in first)
+    for a, b in zip(numbers(one)[:-1], numbers(two)[:-1], strict=True):
+        assert a["training"] == pytest.approx(b["training"], abs=1e-6)
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
+    class Breaks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.calls = nn.Linear(2, 1), 0
+
+        def forward(self, x):
+            self.calls += self.training
+            return self.layer(x) * (math.nan if self.calls > 6 else 1.0)
+
+    points = torch.rand(40, 2)
+    labels = torch.where(points[:, 0] > 0.5, 1, -1)
+    data = Dataset.from_tensors(points, labels, points, labels)
+    with pytest.raises(FloatingPointError, match="the loss became nan in step 3 of epoch 2; the checkpoint of epoch 1 is kept"):
+        train(TrainingConfig(epochs=3, batch_size=10, final_attack="clean"), tmp_path / "run", data=data, model=Breaks())
+    assert Run.load(tmp_path / "run").checkpoints() == [1]
+
+
+def test_catastrophic_overfitting_stops_the_run(digits, tmp_path, monkeypatch):
+    from training import worker
+
+    true, calls = worker.evaluate_share, []
+
+    def falling(model, points, *rest, **named):
+        calls.append(0)
+        sums = true(model, points, *rest, **named)
+        sums[2] = 0 if len(calls) == 5 else sums[0]  # training points of epoch 3
+        return sums
+
+    monkeypatch.setattr(worker, "evaluate_share", falling)
+    run = train(SMALL, tmp_path / "run", data=digits)
+    assert len(run.epochs) == 3
+    assert run.status.startswith("stopped: catastrophic overfitting: robust training accuracy fell from")
+    calls.clear()
+    assert len(train(replace(SMALL, stop_at_collapse=False), tmp_path / "on", data=digits).epochs) == 4
+
+
+def test_errors_before_any_work(digits, tmp_path, whole):
+    folder = tmp_path / "run"
+    with pytest.raises(ValueError, match="batch_size must be at most the number of points 300, got 301"):
+        train(replace(SMALL, batch_size=301), folder, data=digits)
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="device 'cuda' needs a GPU, and PyTorch finds none"):
+            train(replace(SMALL, device="cuda"), folder, data=digits)
+    with pytest.raises(ValueError, match="model must give outputs"):
+        train(SMALL, folder, data=digits.flat(torch.float32), model=mlp([64, 3]))
+    with pytest.raises(ValueError, match="model must read points"):
+        train(SMALL, folder, data=digits.flat(torch.float32), model=mlp([63, 10]))
+    with pytest.raises(ValueError, match="model must be given"):
+        train(replace(SMALL, model="custom"), folder, data=digits)
+    assert not folder.exists()
+    with pytest.raises(FileExistsError, match="resume it, or name another folder"):
+        train(SMALL, whole.folder, data=digits)
+    with pytest.raises(ValueError, match=r"other values: seed \(0, now 1\)"):
+        train(replace(SMALL, seed=1), whole.folder, data=digits, resume=True)
+    with pytest.raises(ValueError, match="other data"):
+        train(SMALL, whole.folder, data=digits.subset(200, 100, seed=0), resume=True)
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        Run.load(tmp_path / "none")
+    with pytest.raises(ValueError, match="epoch must be one of"):
+        whole.model(99)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": "cgro run 1"}', '{"format": "cgro run 2", "config": {}}'])
+def test_damaged_configurations_are_errors(text, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"config\.json"):
+        Run.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", '{"epoch": 2}', "3"])
+def test_damaged_metrics_are_errors(text, whole, tmp_path):
+    (tmp_path / "config.json").write_text((whole.folder / "config.json").read_text())
+    (tmp_path / "metrics.jsonl").write_text(text)
+    with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged"):
+        Run.load(tmp_path)
+
+
+# -- configurations ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"radius": -0.1}, "radius must be"),
+        ({"radius": math.nan}, "radius must be"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be positive and finite, got nan"),
+        ({"norm": 3}, "p must be 2 or 'inf', got 3"),
+        ({"model": "vgg"}, "model must be one of mlp"),
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"attack": "pgd"}, "attack must be"),
+        ({"attack": "pgd5x2"}, "attack must be fgsm or pgdK for training"),
+        ({"attack": "clean"}, "attack must be fgsm or pgdK for training"),
+        ({"robust_weight": 1.5}, "robust_weight must be between 0 and 1, got 1.5"),
+        ({"task": "colour"}, "task"),
+        ({"seed": -1}, "seed must be in"),
+        ({"hidden": [8, 0]}, "hidden must be positive numbers"),
+        ({"learning_rte": 1}, r"unknown entry 'learning_rte' \(did you mean 'learning_rate'\?\)"),
+    ],
+)
+def test_wrong_entries_are_errors(entries, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingConfig.from_mapping(entries)
+
+
+@pytest.mark.parametrize("entries", [{"epochs": 1.5}, {"epochs": True}, {"hidden": [1.5]}, {"model": 3}, {"radius": "0.1"}])
+def test_entries_of_another_type_are_errors(entries):
+    (name,) = entries
+    with pytest.raises(TypeError, match=name):
+        TrainingConfig.from_mapping(entries)
+
+
+def test_toml_says_the_same(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('data = "mnist"\nmodel = "lenet5"\nnorm = "2"\nradius = 1\nhidden = [3, 4]\nepochs = 20\n')
+    expected = TrainingConfig(data="mnist", model="lenet5", norm=2, radius=1.0, hidden=(3, 4), epochs=20)
+    assert TrainingConfig.from_toml(path) == expected
+    assert TrainingConfig.from_mapping(json.loads(json.dumps(expected.to_json()))) == expected
+    path.write_text("epochs = ")
+    with pytest.raises(ValueError, match=r"config\.toml is no TOML file"):
+        TrainingConfig.from_toml(path)
+
+
+def test_schedules():
+    def rates(name):
+        return [TrainingConfig(schedule=name, learning_rate=1.0).learning_rate_at(s) for s in (0.0, 0.2, 0.4, 0.7, 1.0)]
+
+    assert rates("cyclical") == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert rates("piecewise") == pytest.approx([1, 1, 1, 0.1, 0.01])
+    assert rates("constant") == [1, 1, 1, 1, 1]

@@ -1,0 +1,123 @@
+"""Clean and adversarial accuracy of a network on points."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from constructions import Ball
+
+from .attacks import Attack
+from .data import as_float
+from .objectives import LOSSES, is_error
+
+BATCH = 500
+"""Points that are attacked together."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Shares of points classified rightly, and so at all points that an attack tried; mean loss at the points themselves.
+
+    accuracy and loss: of the points given, in floating point. robust_accuracy: an empirical upper bound of the true one.
+    """
+
+    points: int
+    attack: str
+    accuracy: float
+    loss: float
+    robust_accuracy: float
+
+
+def evaluate(
+    model: nn.Module | Callable[[torch.Tensor], torch.Tensor],
+    points: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    attack: str = "pgd50x10",
+    *,
+    loss: str = "cross-entropy",
+    seed: int = 0,
+    batch_size: int = BATCH,
+    report: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
+    """Evaluate a model on points (N, ...) in [0,1] (uint8: k/255), in eval mode and float32 (or the float64 of its weights).
+
+    attack: "clean", "fgsm", "pgd10", "pgd50x10", "autoattack". report is called with the number of points done. The result
+    depends on the seed, not on how points are shared among processes. Raises ValueError for no points, FloatingPointError
+    for outputs that are not finite. Cost: steps * restarts forward and backward passes.
+
+    >>> from training import mlp
+    >>> evaluate(mlp([2, 1]), torch.rand(8, 2), torch.ones(8, dtype=torch.int64), Ball("inf", 0.0), "pgd3").points
+    8
+    """
+    if len(points) == 0 or len(points) != len(labels):
+        raise ValueError(f"points and labels must have the same positive length, got {len(points)} and {len(labels)}")
+    sums = evaluate_share(model, points, labels, ball, attack, loss=loss, seed=seed, batch_size=batch_size, report=report)
+    return summary(sums, len(points), attack)
+
+
+def evaluate_share(
+    model: nn.Module | Callable[[torch.Tensor], torch.Tensor],
+    points: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    attack: str,
+    *,
+    loss: str = "cross-entropy",
+    seed: int = 0,
+    batch_size: int = BATCH,
+    share: tuple[int, int] = (0, 1),
+    autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
+    report: Callable[[int], None] = lambda _: None,
+) -> torch.Tensor:
+    """What `evaluate` sums up, over every n-th batch from the k-th for share (k, n): rightly classified, loss, robustly so."""
+    worst, loss_of = Attack.parse(attack), LOSSES[loss]
+    parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    dtype = torch.float32 if parameter is None else parameter.dtype
+    training = isinstance(model, nn.Module) and model.training
+    sums = torch.zeros(3, dtype=torch.float64)
+    try:
+        if isinstance(model, nn.Module):
+            model.eval()
+        for number, start in enumerate(range(0, len(points), batch_size)):
+            if number % share[1] != share[0]:
+                continue
+            x, y = as_float(points[start : start + batch_size], dtype), labels[start : start + batch_size]
+            noise = stream(seed, "evaluation", number, x.device)
+            with autocast():
+                found = worst(model, x, y, ball, generator=noise) if worst.steps and ball.radius else x
+                with torch.no_grad():
+                    outputs, attacked = (model(inputs).to(dtype) for inputs in (x, found))
+            right = ~is_error(outputs, y)
+            sums += torch.stack([right.sum(), loss_of(outputs, y).double().sum(), (right & ~is_error(attacked, y)).sum()]).cpu()
+            report(min(start + batch_size, len(points)))
+    finally:
+        if isinstance(model, nn.Module):
+            model.train(training)
+    return sums
+
+
+def summary(sums: torch.Tensor, points: int, attack: str) -> Evaluation:
+    """The evaluation that sums over all points give. Raises FloatingPointError if they are not finite."""
+    right, loss, robust = (v / points for v in sums.tolist())
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"the mean loss over {points} points is {loss}")
+    return Evaluation(points, attack, right, loss, robust)
+
+
+def stream(seed: int, name: str, number: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Random numbers for one purpose and one batch or epoch, independent of all others.
+
+    >>> a, b, c = (torch.rand(1, generator=stream(0, name, 1)) for name in ("order", "order", "noise"))
+    >>> a == b, a == c
+    (tensor([True]), tensor([False]))
+    """
+    digest = hashlib.sha256(f"{seed} {name} {number}".encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -1,0 +1,246 @@
+"""A training run in one folder: what it was told to do, what it measured, and its checkpoints.
+
+    config.json             configuration, versions, machine, data
+    metrics.jsonl           a line for each epoch, then one with the measurement at the end
+    weights/0007.safetensors    the model after epoch 7;  state/0007.safetensors: the optimizer, of the last two epochs only
+    evaluations.jsonl       what `evaluate` measured later
+
+Files are replaced as wholes, and a checkpoint counts only with the line of its epoch, which holds its SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+import warnings
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse
+from safetensors.torch import save as serialize
+from torch import nn
+
+from constructions import replacing
+
+from .config import TrainingConfig
+from .data import Dataset, load_data
+from .models import build_model
+
+FORMAT = "cgro run 1"
+
+
+@dataclass
+class Run:
+    """A run: configuration, facts about versions, machine and data, metrics of each epoch, and of the end (None before it).
+
+    Rates in metrics are exact shares of the stated points; robust ones are empirical (an attack's), so upper bounds of
+    robust accuracy. `seconds` are wall clock. `Run.load(folder)` reads a run, `model()` gives its network.
+    """
+
+    folder: Path
+    config: TrainingConfig
+    about: dict[str, Any]
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    final: dict[str, Any] | None = None
+
+    @property
+    def status(self) -> str:
+        """'finished', 'stopped: why', or 'unfinished: k of n epochs'."""
+        if self.final is None:
+            return f"unfinished: {len(self.epochs)} of {self.config.epochs} epochs"
+        return f"stopped: {self.final['stopped']}" if self.final.get("stopped") else "finished"
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> Run:
+        """Read a run. Raises FileNotFoundError, or ValueError that says what is wrong with which file."""
+        folder = Path(folder)
+        path = folder / "config.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{folder} holds no run (no config.json)")
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            found = about.pop("format", None)
+            config = TrainingConfig.from_mapping(about.pop("config"))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        if found != FORMAT:
+            raise ValueError(f"{path} must have format {FORMAT!r}, got {found!r}")
+        run = cls(folder, config, about)
+        run._read_metrics()
+        return run
+
+    def model(self, epoch: int | None = None, into: nn.Module | None = None) -> nn.Module:
+        """The network after an epoch (default: the last), on the CPU, in eval mode; `into`: a module to fill (custom models).
+
+        Raises ValueError for an epoch without a checkpoint, a damaged file, or weights that do not fit.
+        """
+        if into is None:
+            if self.config.model == "custom":
+                raise ValueError(f"{self.folder} has a model of your own: give a module of its kind as `into`")
+            facts = self.about["data"]
+            into = model_for(self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"])
+        try:
+            into.load_state_dict(self.weights(epoch))
+        except RuntimeError as error:
+            raise ValueError(f"weights of {self.folder} do not fit the model: {error}") from error
+        return into.eval()
+
+    def weights(self, epoch: int | None = None) -> dict[str, torch.Tensor]:
+        """The model's tensors by name after an epoch (default: the last)."""
+        if not self.epochs:
+            raise ValueError(f"{self.folder} has no finished epoch")
+        line = self.epochs[-1 if epoch is None else self._position(epoch)]
+        return read_tensors(self.folder / "weights" / _name(line["epoch"]), line["weights"])
+
+    def checkpoints(self) -> list[int]:
+        """The epochs whose weights are kept."""
+        return [line["epoch"] for line in self.epochs if (self.folder / "weights" / _name(line["epoch"])).is_file()]
+
+    def dataset(self) -> Dataset:
+        """The data that the run was trained on, read again. Raises ValueError if they have changed, or were tensors."""
+        data = load_data(self.config.data, self.config.task, self.config.seed, root=self.config.root)
+        if data_facts(data) != self.about["data"]:
+            raise ValueError(f"data {self.config.data} are not those that {self.folder} was trained on")
+        return data
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, folder: str | PathLike[str], config: TrainingConfig, about: dict[str, Any]) -> Run:
+        """A new run in a folder that holds none. Raises FileExistsError if there is one."""
+        folder = Path(folder)
+        if (folder / "config.json").exists():
+            raise FileExistsError(f"{folder} holds a run already: resume it, or name another folder")
+        for name in ("weights", "state"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        with replacing(folder / "config.json") as temporary:
+            temporary.write_text(
+                json.dumps({"format": FORMAT, "config": config.to_json(), **about}, indent=1), encoding="utf-8"
+            )
+        return cls(folder, config, about)
+
+    def save(self, line: dict[str, Any], weights: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> None:
+        """Write the checkpoint of an epoch and then its metrics; drop what is not to be kept."""
+        number = line["epoch"]
+        line |= {"weights": self._write("weights", number, weights), "state": self._write("state", number, state)}
+        self.epochs.append(line)
+        self._write_metrics()
+        for kind, every in (("weights", self.config.keep), ("state", self.config.epochs + 1)):
+            for path in (self.folder / kind).glob("*.safetensors"):
+                old = int(path.stem)
+                if old < number - 1 and old % every:
+                    path.unlink()
+
+    def finish(self, final: dict[str, Any]) -> None:
+        """Write the measurement at the end."""
+        self.final = final
+        self._write_metrics()
+
+    def rewind(self) -> dict[str, torch.Tensor] | None:
+        """Go back to the last epoch with an undamaged checkpoint (or to the start) and return its optimizer's state."""
+        for kind in ("weights", "state"):
+            for path in (self.folder / kind).glob(".*"):
+                shutil.rmtree(path, ignore_errors=True)  # of a write that never ended
+        self.final = None
+        while self.epochs:
+            line = self.epochs[-1]
+            try:
+                self.weights()
+                return read_tensors(self.folder / "state" / _name(line["epoch"]), line["state"])
+            except ValueError as error:
+                warnings.warn(f"epoch {line['epoch']} is repeated: {error}", stacklevel=2)
+                self.epochs.pop()
+        return None
+
+    def _position(self, epoch: int) -> int:
+        kept = self.checkpoints()
+        if epoch not in kept:
+            raise ValueError(f"epoch must be one of {', '.join(map(str, kept))}, got {epoch}")
+        return [line["epoch"] for line in self.epochs].index(epoch)
+
+    def _write(self, kind: str, epoch: int, tensors: dict[str, torch.Tensor]) -> str:
+        content = serialize({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+        path = self.folder / kind / _name(epoch)
+        try:
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            text = f"cannot write the checkpoint of epoch {epoch}, earlier ones are intact: {error.strerror}"
+            raise OSError(error.errno, text, str(path)) from error
+        return hashlib.sha256(content).hexdigest()
+
+    def _write_metrics(self) -> None:
+        lines = [*self.epochs, *([] if self.final is None else [{"final": self.final}])]
+        with replacing(self.folder / "metrics.jsonl") as temporary:
+            temporary.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
+
+    def _read_metrics(self) -> None:
+        path = self.folder / "metrics.jsonl"
+        try:
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            lines = [json.loads(line) for line in text.splitlines()]
+            self.epochs = [line for line in lines if "final" not in line]
+            self.final = next((line["final"] for line in lines if "final" in line), None)
+            if [line["epoch"] for line in self.epochs] != list(range(1, len(self.epochs) + 1)):
+                raise ValueError("its epochs are not 1, 2, ...")
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def model_for(config: TrainingConfig, shape: tuple[int, ...], outputs: int, mean: list[float], std: list[float]) -> nn.Module:
+    """The untrained model of a configuration for points of a shape."""
+    hidden = tuple(max(1, round(n * config.width)) for n in config.hidden)
+    return build_model(config.model, shape, outputs, width=config.width, seed=config.seed, mean=mean, std=std, hidden=hidden)
+
+
+def data_facts(data: Dataset) -> dict[str, Any]:
+    """What a run keeps of its data: names, sizes, moments of the training points by channel, SHA-256 of all of them."""
+    digest = hashlib.sha256()
+    for part in (data.train_points, data.train_labels, data.test_points, data.test_labels):
+        digest.update(part.cpu().contiguous().numpy().tobytes())
+    mean, std = moments(data.train_points)
+    facts = {"name": data.name, "task": data.task, "source": data.source, "outputs": data.outputs, "mean": mean, "std": std}
+    counts = {"shape": list(data.train_points.shape[1:]), "train": len(data.train_points), "test": len(data.test_points)}
+    return facts | counts | {"sha256": digest.hexdigest()}
+
+
+def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation (1 if it is 0) of each channel of images (N, C, H, W), or of all numbers of points (N, D).
+
+    >>> moments(torch.tensor([[0, 255]], dtype=torch.uint8))
+    ([0.5], [0.5])
+    """
+    found = []
+    for channel in points.cpu().unbind(1) if points.ndim > 2 else [points.cpu()]:
+        if channel.dtype == torch.uint8:
+            values, counts = torch.arange(256) / 255.0, torch.bincount(channel.flatten(), minlength=256)
+        else:
+            values, counts = channel.flatten(), torch.ones(channel.numel())
+        shares, values = counts.double() / channel.numel(), values.double()
+        mean = float(shares @ values)
+        found.append((mean, math.sqrt(float(shares @ (values - mean) ** 2)) or 1.0))
+    return [mean for mean, _ in found], [std for _, std in found]
+
+
+def read_tensors(path: Path, sha256: str) -> dict[str, torch.Tensor]:
+    """The tensors of a .safetensors file, which never holds code. Raises ValueError unless it has this digest."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"{path} is not the file that the run wrote: truncated, damaged or replaced")
+    try:
+        return parse(content)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no .safetensors file: {error}") from error
+
+
+def _name(epoch: int) -> str:
+    return f"{epoch:04d}.safetensors"

@@ -1,0 +1,261 @@
+"""One process of a training run: epochs of attacks and steps, and what is measured after each."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from .attacks import Attack, batch_norm, pgd
+from .augmentation import augment
+from .config import TrainingConfig
+from .data import Dataset, as_float
+from .evaluation import evaluate_share, stream, summary
+from .objectives import LOSSES, divergence, is_error, mixed
+from .runs import Run
+
+PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float64": "64-true"}
+"""Names of precisions in Fabric."""
+
+COLLAPSE = 0.2
+"""A fall of robust training accuracy by so much within a run is called catastrophic overfitting."""
+
+CHECK_EVERY = 32
+"""Steps between looks at the loss, each of which waits for the device."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: steps done of all, the stage, and the latest measurements (None before the first).
+
+    loss: of the last steps. accuracy, robust_accuracy: on test points, after the last epoch.
+    """
+
+    done: int
+    total: int
+    stage: str
+    loss: float | None = None
+    accuracy: float | None = None
+    robust_accuracy: float | None = None
+
+
+def make_fabric(config: TrainingConfig) -> Fabric:
+    """Device, precision and processes as configured. Raises ValueError if they are not there."""
+    if config.accelerator == "cuda":
+        if not torch.cuda.is_available():
+            raise ValueError("device 'cuda' needs a GPU, and PyTorch finds none")
+        if config.devices > torch.cuda.device_count():
+            raise ValueError(f"devices must be at most the {torch.cuda.device_count()} GPUs there are, got {config.devices}")
+    strategy = "ddp_spawn" if config.devices > 1 else "auto"
+    precision = PRECISIONS[config.precision]
+    return Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+
+
+def work(fabric: Fabric, **rest: Any) -> None:
+    """Run to the end, in one process."""
+    Worker(fabric, **rest).run_all()
+
+
+class Worker:
+    """What one process of a run does; the first of them writes. `state`: tensors of the optimizer, to resume."""
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        run: Run,
+        data: Dataset,
+        model: nn.Module,
+        state: dict[str, torch.Tensor] | None,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self.fabric, self.run, self.config, self.report = fabric, run, run.config, report
+        self.data = data.to(fabric.device)
+        self.model = copy.deepcopy(model).to(fabric.device)  # processes that are started share the memory of what they get
+        if len(data.shape) == 3:
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.raw: nn.Module = self.model  # for attacks, which go round DDP
+        if self.config.compile:
+            self.raw = torch.compile(self.model)  # type: ignore[assignment] # a module, which the stubs do not say
+        self.plain = make_optimizer(self.config, self.model, state)
+        self.forward, self.optimizer = fabric.setup(self.raw, self.plain)
+        self.attack, self.loss = Attack.parse(self.config.attack), LOSSES[self.config.loss]
+        self.dtype = torch.float64 if self.config.precision == "float64" else torch.float32
+        self.batches = -(-len(data.train_points) // self.config.batch_size)
+        self.latest: dict[str, float] = {}
+
+    def run_all(self) -> None:
+        """The epochs that are left, and the measurement at the end."""
+        run, config, parts = self.run, self.config, ("train", "test")
+        few = {part: self.choose(part) for part in parts}
+        stopped = None
+        for epoch in range(len(run.epochs) + 1, config.epochs + 1):
+            if stopped := self.collapsed():
+                break
+            began = time.perf_counter()
+            line = self.epoch(epoch)
+            for part in parts:
+                line[part] = self.measure(*few[part], config.eval_attack, f"measuring {part}", self.fabric.autocast)
+            line["seconds"] = time.perf_counter() - began
+            if self.fabric.is_global_zero:
+                run.save(line, self.model.state_dict(), optimizer_tensors(self.plain))
+            else:
+                run.epochs.append(line)
+            self.latest |= {name: line["test"][name] for name in ("accuracy", "robust_accuracy")}
+        began = time.perf_counter()
+        clean = self.measure(self.data.train_points, self.data.train_labels, "clean", "measuring all of train")
+        test = self.measure(self.data.test_points, self.data.test_labels, config.final_attack, "measuring all of test")
+        if self.fabric.is_global_zero:
+            run.finish({"train": clean, "test": test, "stopped": stopped, "seconds": time.perf_counter() - began})
+        self.fabric.barrier()
+
+    def collapsed(self) -> str | None:
+        """Why to stop before the next epoch, if there is a reason."""
+        if not (self.config.stop_at_collapse and self.config.radius and self.run.epochs):
+            return None
+        robust = [line["train"]["robust_accuracy"] for line in self.run.epochs]
+        if robust[-1] >= max(robust) - COLLAPSE:
+            return None
+        fall = f"from {max(robust):.3f} to {robust[-1]:.3f}"
+        return f"catastrophic overfitting: robust training accuracy fell {fall} in epoch {len(robust)}"
+
+    def epoch(self, number: int) -> dict[str, Any]:
+        """Train for one epoch; its metrics."""
+        config, device = self.config, self.fabric.device
+        noise, shifts = (stream(config.seed, name, number, device) for name in ("noise", "augmentation"))
+        order = torch.randperm(len(self.data.train_points), generator=stream(config.seed, "order", number)).to(device)
+        sums = torch.zeros(2, self.batches, dtype=torch.float64, device=device)  # losses and errors of each step
+        self.model.train()
+        for k, index in enumerate(order.split(config.batch_size)):
+            done = (number - 1) * self.batches + k
+            for group in self.plain.param_groups:
+                group["lr"] = config.learning_rate_at(done / (config.epochs * self.batches))
+            x, y = self.data.train_points[index], self.data.train_labels[index]
+            x = as_float(augment(x, shifts) if config.augment else x, self.dtype)
+            start = config.ball.sample(x, noise) if config.radius else x  # of the whole batch, however it is shared
+            share = slice(self.fabric.global_rank, None, self.fabric.world_size)
+            sums[:, k] = self.step(x[share], y[share], start[share], len(index))
+            if (k + 1) % CHECK_EVERY == 0 or k + 1 == self.batches:
+                self.check(number, sums[0, : k + 1])
+                self.latest["loss"] = float(sums[0, max(0, k + 1 - CHECK_EVERY) : k + 1].sum()) / CHECK_EVERY
+            self.tell(f"epoch {number} of {config.epochs}", done + 1)
+        means = self.total(sums).sum(1) / len(order)
+        training = {"loss": float(means[0]), "accuracy": 1 - float(means[1])}
+        return {"epoch": number, "learning_rate": config.learning_rate_at(number / config.epochs), "training": training}
+
+    def step(self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor, count: int) -> torch.Tensor:
+        """One attack and one step of the optimizer on this process's share of `count` points; sums of losses and errors."""
+        config = self.config
+        if len(self.data.shape) == 3:
+            x, start = (t.contiguous(memory_format=torch.channels_last) for t in (x, start))
+        weight = config.robust_weight if config.objective == "adversarial" else 0.5
+        both = config.radius > 0 and 0 < weight < 1
+        with self.fabric.autocast():
+            attacked = self.attacked(x, y, start) if config.radius and weight and len(x) else x
+            outputs = self.forward(torch.cat([x, attacked]) if both else attacked)
+            clean, robust = outputs.split(len(x)) if both else (outputs, outputs)
+            losses = self.loss(clean, y)
+            if both and config.objective == "trades":
+                losses = losses + config.trades_beta * divergence(clean, robust)
+            elif both:
+                losses = mixed(losses, self.loss(robust, y), weight)
+        self.optimizer.zero_grad()
+        self.fabric.backward(losses.sum() * (self.fabric.world_size / count))
+        if config.clip is not None:
+            self.fabric.clip_gradients(self.forward, self.optimizer, max_norm=config.clip, error_if_nonfinite=False)
+        self.optimizer.step()
+        return torch.stack([losses.detach().double().sum(), is_error(robust.detach(), y).double().sum()])
+
+    def attacked(self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+        """The points that the training attack finds from `start`."""
+        config = self.config
+        with batch_norm(self.model, config.batch_norm):
+            objective = self.loss
+            if config.objective == "trades":
+                with torch.no_grad():
+                    clean = self.raw(x)
+                objective = lambda outputs, _: divergence(clean, outputs)  # noqa: E731
+            return pgd(
+                self.raw,
+                x,
+                y,
+                config.ball,
+                objective,
+                steps=self.attack.steps,
+                step_size=config.step_size or self.attack.step_size(config.ball),
+                start=start,
+                keep="last",
+            )
+
+    def choose(self, part: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """The training or test points, and their labels, that are measured after every epoch."""
+        points, labels = (getattr(self.data, f"{part}_{kind}") for kind in ("points", "labels"))
+        order = torch.randperm(len(points), generator=stream(self.config.seed, f"measured {part}", 0))
+        index = order[: self.config.eval_points].to(points.device)
+        return points[index], labels[index]
+
+    def measure(
+        self, points: torch.Tensor, labels: torch.Tensor, attack: str, stage: str, autocast: Any = nullcontext
+    ) -> dict[str, Any]:
+        """Evaluate the model, all processes together; in float32 unless `autocast` says otherwise."""
+        sums = evaluate_share(
+            self.model,
+            points,
+            labels,
+            self.config.ball,
+            attack,
+            loss=self.config.loss,
+            seed=self.config.seed,
+            share=(self.fabric.global_rank, self.fabric.world_size),
+            autocast=autocast,
+            report=lambda count: self.tell(f"{stage}, {count} of {len(points)}"),
+        )
+        return asdict(summary(self.total(sums), len(points), attack))
+
+    def total(self, sums: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes, on the CPU."""
+        found = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
+        assert isinstance(found, torch.Tensor)
+        return found.cpu()
+
+    def check(self, epoch: int, losses: torch.Tensor) -> None:
+        """Raise FloatingPointError if one of an epoch's losses is not finite."""
+        bad = (~torch.isfinite(losses)).nonzero()
+        if len(bad):
+            k = int(bad[0])
+            kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
+            raise FloatingPointError(f"the loss became {float(losses[k])} in step {k + 1} of epoch {epoch}; {kept}")
+
+    def tell(self, stage: str, done: int | None = None) -> None:
+        """Report progress, from the first process."""
+        if self.fabric.is_global_zero:
+            done = len(self.run.epochs) * self.batches if done is None else done
+            self.report(Progress(done, self.config.epochs * self.batches, stage, **self.latest))
+
+
+def make_optimizer(config: TrainingConfig, model: nn.Module, state: dict[str, torch.Tensor] | None) -> torch.optim.Optimizer:
+    """The optimizer, in the state that `optimizer_tensors` gave."""
+    optimizer: torch.optim.Optimizer
+    if config.optimizer == "sgd":
+        optimizer = torch.optim.SGD(model.parameters(), config.learning_rate, momentum=0.9, weight_decay=config.weight_decay)
+    else:
+        optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    if state is not None:
+        entries: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in state.items():
+            index, key = name.split(".")
+            entries.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+    return optimizer
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The state of an optimizer by parameter and name; settings are in the configuration."""
+    entries = optimizer.state_dict()["state"]
+    return {f"{index}.{key}": value for index, entry in entries.items() for key, value in entry.items()}
