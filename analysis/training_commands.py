@@ -54,7 +54,9 @@ def add_training_commands(commands: Any) -> None:
 
 def add_configuration(command: argparse.ArgumentParser) -> None:
     """One option for each entry of `TrainingConfig`, and --config."""
-    command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with such entries; options go before it")
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file with such entries, or mnist-lenet5, cifar10-resnet9; options win"
+    )
     for field in dataclasses.fields(TrainingConfig):
         name, kind = f"--{field.name.replace('_', '-')}", str(field.type)
         text = field.metadata["help"]

@@ -96,7 +96,8 @@ def test_bytes_are_rounded_correctly(dtype, bits):
         spacing = Fraction(2) ** int(np.frexp(value)[1] - bits)
         assert abs(Fraction(value) - Fraction(k, 255)) <= spacing / 2
     points = torch.rand(3)
-    assert as_float(points, torch.float64) is points
+    assert as_float(points) is points
+    assert torch.equal(as_float(points, torch.float64), points.double())
 
 
 # -- tasks -------------------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
     assert 1 - found["adversarial"].robust_accuracy < (1 - found["clean"].robust_accuracy) / 3
 
 
+@pytest.mark.filterwarnings("ignore:this processor emulates bfloat16")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -394,6 +395,9 @@ def test_toml_says_the_same(tmp_path):
     assert TrainingConfig.from_toml(path) == expected
     assert TrainingConfig.from_mapping(json.loads(json.dumps(expected.to_json()))) == expected
     path.write_text("epochs = ")
+    assert TrainingConfig.from_toml("cifar10-resnet9").ball == Ball("inf", 8 / 255)
+    with pytest.raises(FileNotFoundError, match="no configuration of that name"):
+        TrainingConfig.from_toml("mnist-lenet")
     with pytest.raises(ValueError, match=r"config\.toml is no TOML file"):
         TrainingConfig.from_toml(path)
 

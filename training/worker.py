@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -53,6 +54,8 @@ def make_fabric(config: TrainingConfig) -> Fabric:
             raise ValueError("device 'cuda' needs a GPU, and PyTorch finds none")
         if config.devices > torch.cuda.device_count():
             raise ValueError(f"devices must be at most the {torch.cuda.device_count()} GPUs there are, got {config.devices}")
+    elif config.precision == "bfloat16" and emulates_bfloat16():
+        warnings.warn("this processor emulates bfloat16, many times slower than float32", stacklevel=3)
     strategy = "ddp_spawn" if config.devices > 1 else "auto"
     precision = PRECISIONS[config.precision]
     return Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy, precision=precision)  # type: ignore[arg-type]
@@ -61,6 +64,12 @@ def make_fabric(config: TrainingConfig) -> Fabric:
 def work(fabric: Fabric, **rest: Any) -> None:
     """Run to the end, in one process."""
     Worker(fabric, **rest).run_all()
+
+
+def emulates_bfloat16() -> bool:
+    """Whether this processor has no instructions for bfloat16."""
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    return not supported()
 
 
 class Worker:
