@@ -260,7 +260,7 @@ class Search:
     def tighten(self, below: list[Layer], layer: Layer) -> Layer:
         """The layer with bounds by linear functions where they are better than those by intervals."""
         n, low, high = len(layer.bias), layer.low, layer.high
-        if n == 0 or (not below and self.inputs.centre is None):
+        if n == 0 or (not below and self.inputs.centre is None) or time.monotonic() > self.end:
             self.linear.append((np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), []))
             return layer
         forms, constants = np.concatenate([layer.weight, -layer.weight]), np.concatenate([layer.bias, -layer.bias])

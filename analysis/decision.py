@@ -90,7 +90,7 @@ def certify(
     rounding and errors of the solver lead to "unresolved", never to a wrong verdict. Complete but for margins within rounding
     of 0 (about 1e-12 of the weights' size); for l_2, the closer to 0 the more parts. Cost: milliseconds to seconds for some
     dozens of units that change sign on the set, exponential in their number in the worst case. Layers must be small enough
-    to be dense.
+    to be dense. max_seconds is looked at between layers and parts, and does not count what is computed once for a network.
     Sources: Zhang et al. 2018 (bounds), Ehlers 2017 (linear programs), Bunel et al. 2018 (branch and bound), Dvijotham et al.
     2018 (duals that certify).
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import highspy
 import numpy as np
+from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
 from .bounding import Array, Inputs, Layer
 
@@ -28,42 +29,42 @@ class Relaxation:
         self.first: list[int] = []
         count = 0
         for i, a in enumerate(layers):
-            n, start, before = len(a.bias), self.offsets[i], 0 if i == 0 else self.offsets[i - 1]
-            z = np.zeros((n, columns))
-            z[:, before:start] = a.weight
-            h = np.zeros((n, columns))
-            h[np.arange(n), start + np.arange(n)] = 1.0
+            n, start, before = len(a.bias), int(self.offsets[i]), 0 if i == 0 else int(self.offsets[i - 1])
+            weight = coo_array(a.weight)
+            z = csr_array((weight.data, (weight.row, weight.col + before)), shape=(n, columns))
+            h = csr_array((np.ones(n), (np.arange(n), start + np.arange(n))), shape=(n, columns))
             unstable = np.flatnonzero((a.low < 0) & (a.high > 0))
             slope = (a.high / np.where(a.high > a.low, a.high - a.low, 1.0))[unstable]
-            rows += [h - z, h[unstable] - slope[:, None] * z[unstable]]
+            rows += [h - z, h[unstable] - diags_array(slope) @ z[unstable]]
             low += [a.bias, np.full(len(unstable), -np.inf)]
             high += [np.where(a.low >= 0, a.bias, np.inf), slope * (a.bias - a.low)[unstable]]
             units += [start + np.arange(n), start + unstable]
             factors += [np.ones(n), slope]
             self.first.append(count)
             count += n + len(unstable)
-            for (p, q), ends in zip(a.pairs, a.ends, strict=True):
+            if len(a.pairs):
+                p, q = a.pairs.T
                 for one, two, c, e in ((1, 1, 0, 0), (1, -1, 0, 0), (1, -1, -1, 0), (1, -1, 0, 1)):
-                    values = ends @ np.array([c, e, one, two])
-                    rows.append((one * h[p] + two * h[q] + c * z[p] + e * z[q])[None])
+                    values = a.ends @ np.array([c, e, one, two])
                     shift = c * a.bias[p] + e * a.bias[q]
-                    low.append(np.array([values.min() - shift]))
-                    high.append(np.array([values.max() - shift]))
-                    units.append(np.array([start + (q if e else p)]))
-                    factors.append(np.array([-(c + e)]))
-                    count += 1
+                    rows.append(one * h[p] + two * h[q] + c * z[p] + e * z[q])
+                    low.append(values.min(axis=1) - shift)
+                    high.append(values.max(axis=1) - shift)
+                    units.append(start + (q if e else p))
+                    factors.append(np.full(len(p), -float(c + e)))
+                    count += len(p)
         self.units, self.factors = (np.concatenate(v) if v else np.zeros(0) for v in (units, factors))
-        matrix = np.concatenate(rows) if rows else np.zeros((0, columns))
-        places = np.nonzero(matrix)
+        matrix = vstack(rows, format="csr") if rows else csr_array((0, columns))
+        matrix.eliminate_zeros()
         program = highspy.HighsLp()
-        program.num_col_, program.num_row_ = columns, len(matrix)
+        program.num_col_, program.num_row_ = columns, matrix.shape[0]
         program.col_cost_ = np.zeros(columns)
         program.col_lower_ = np.concatenate([inputs.lower, *(np.zeros(len(a.bias)) for a in layers)])
         program.col_upper_ = np.concatenate([inputs.upper, *(np.maximum(a.high, 0) for a in layers)])
         program.row_lower_, program.row_upper_ = (np.concatenate(v) if v else np.zeros(0) for v in (low, high))
         program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        program.a_matrix_.start_ = np.concatenate([[0], np.cumsum(np.bincount(places[0], minlength=len(matrix)))])
-        program.a_matrix_.index_, program.a_matrix_.value_ = places[1], matrix[places]
+        program.a_matrix_.start_ = matrix.indptr
+        program.a_matrix_.index_, program.a_matrix_.value_ = matrix.indices, matrix.data
         self.solver = highspy.Highs()
         self.solver.silent()
         for name, value in (("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 1)):

@@ -149,6 +149,17 @@ def test_convolutions_with_augmentation_and_batch_normalisation(tmp_path):
     assert runs[0].final["test"]["accuracy"] > 0.9
 
 
+def test_tensorboard_gets_what_is_measured(whole, digits, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(replace(SMALL, epochs=2), tmp_path / "run", data=digits)
+    events = EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    found = [event.value for event in events.Scalars("test/accuracy")]
+    assert found == pytest.approx([line["test"]["accuracy"] for line in run.epochs])
+
+
 # -- interruptions -----------------------------------------------------------------------------------------------------
 
 

@@ -114,6 +114,7 @@ class Worker:
             line["seconds"] = time.perf_counter() - began
             if self.fabric.is_global_zero:
                 run.save(line, self.model.state_dict(), optimizer_tensors(self.plain))
+                write_scalars(run)
             else:
                 run.epochs.append(line)
             self.latest |= {name: line["test"][name] for name in ("accuracy", "robust_accuracy")}
@@ -246,6 +247,20 @@ class Worker:
         if self.fabric.is_global_zero:
             done = len(self.run.epochs) * self.batches if done is None else done
             self.report(Progress(done, self.config.epochs * self.batches, stage, **self.latest))
+
+
+def write_scalars(run: Run) -> None:
+    """Add the last epoch's metrics to the run's `tensorboard` folder, if TensorBoard is installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return
+    line = run.epochs[-1]
+    with SummaryWriter(str(run.folder / "tensorboard"), purge_step=line["epoch"]) as writer:
+        for part in ("training", "train", "test"):
+            for name, value in line[part].items():
+                if isinstance(value, float):
+                    writer.add_scalar(f"{part}/{name}", value, line["epoch"])
 
 
 def make_optimizer(config: TrainingConfig, model: nn.Module, state: dict[str, torch.Tensor] | None) -> torch.optim.Optimizer:
