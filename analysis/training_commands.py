@@ -128,20 +128,27 @@ def print_run(run: Run) -> None:
     for name in ("epoch", "training loss", "train clean", "train robust", "test clean", "test robust", "seconds"):
         table.add_column(name, justify="right")
     for line in run.epochs:
-        parts = [f"{100 * line[part][kind]:.2f}%" for part in ("train", "test") for kind in ("accuracy", "robust_accuracy")]
+        parts = [percent(line[part][kind]) for part in ("train", "test") for kind in ("accuracy", "robust_accuracy")]
         table.add_row(str(line["epoch"]), f"{line['training']['loss']:.4f}", *parts, f"{line['seconds']:.1f}")
-    console = Console()
-    console.print(table)
-    config, final = run.config, run.final
-    if final is None:
+    Console().print(table)
+    if run.final is None:
         return
-    few = run.epochs[0]["test"]["points"] if run.epochs else 0
-    print(f"epochs: on fixed samples of at most {few} points, robust by {config.eval_attack} in the {config.ball}")
-    test = final["test"]
-    print(f"all {final['train']['points']:,} training points: {percent(final['train']['accuracy'])} right")
-    print(f"all {test['points']:,} test points: {percent(test['accuracy'])} right, at most {percent(test['robust_accuracy'])} "
-          f"robustly ({test['attack']}, empirical)")  # fmt: skip
+    config, final = run.config, run.final
+    sample, test = final["train_sample"], final["test"]
+    print(f"epochs: samples of {sample['points']:,} training and {run.epochs[0]['test']['points']:,} test points; robust: "
+          f"at most, by {config.eval_attack} in the {config.ball}")  # fmt: skip
+    whole = final["train"]
+    print(f"network of epoch {final['epoch']}: {percent(whole['accuracy'])} of all {whole['points']:,} training points right")
+    print(f"all {test['points']:,} test points: {percent(test['accuracy'])} right" + robustly(test))
+    print(f"{sample['points']:,} training points: {percent(sample['accuracy'])} right" + robustly(sample))
     print(f"data: {run.about['data']['source']}")
+
+
+def robustly(found: dict[str, Any]) -> str:
+    """What an attack says of robust accuracy."""
+    if found["robust_accuracy"] is None:
+        return ""
+    return f", at most {percent(found['robust_accuracy'])} robustly ({found['attack']}, empirical)"
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -168,8 +175,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
         print(json.dumps(record))
         return
     which = f"{found.points:,} {options.part} points, epoch {epoch}"
-    print(f"{which}: {percent(found.accuracy)} right, at most {percent(found.robust_accuracy)} robustly "
-          f"({found.attack} in the {ball}, empirical); mean loss {found.loss:.4f}")  # fmt: skip
+    robust = robustly(record).replace(found.attack, f"{found.attack} in the {ball}")
+    print(f"{which}: {percent(found.accuracy)} right{robust}; mean loss {found.loss:.4f}")
     print(f"data: {run.about['data']['source']}")
 
 
@@ -211,11 +218,11 @@ def summary(trial: Trial) -> dict[str, Any]:
     row |= {"status": trial.error or trial.run.status}
     for part in ("train", "test"):
         row[f"{part}_accuracy"] = final[part]["accuracy"] if final else None
-    row["robust_train_accuracy"] = trial.run.epochs[-1]["train"]["robust_accuracy"] if final else None
-    row["robust_test_accuracy"] = final["test"]["robust_accuracy"] if final else None
+    for name, part in (("train_sample", "train_sample"), ("test", "test")):
+        row[f"{name}_robust_accuracy"] = final[part]["robust_accuracy"] if final else None
     return row
 
 
-def percent(share: float) -> str:
-    """A share in percent."""
-    return f"{100 * share:.2f}%"
+def percent(share: float | None) -> str:
+    """A share in percent, if there is one."""
+    return "" if share is None else f"{100 * share:.2f}%"

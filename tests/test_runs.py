@@ -19,6 +19,7 @@ from torch import nn
 
 from constructions import Ball
 from training import Dataset, Run, TrainingConfig, evaluate, load_data, mlp, train
+from training.runs import moments
 
 SMALL = TrainingConfig(
     hidden=(24,), epochs=4, radius=0.05, attack="pgd2", eval_attack="pgd2", final_attack="pgd3x2", eval_points=60, batch_size=64
@@ -163,6 +164,46 @@ def test_tensorboard_gets_what_is_measured(whole, digits, tmp_path):
 # -- interruptions -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_float64_is_kept_and_resumed(optimizer, digits, tmp_path):
+    config = replace(SMALL, precision="float64", optimizer=optimizer)
+    whole = train(config, tmp_path / "whole", data=digits)
+    assert {tensor.dtype for tensor in whole.weights().values()} == {torch.float64, torch.int64}  # and counters
+    assert all(torch.equal(value, whole.weights()[name]) for name, value in whole.model().state_dict().items())
+    with pytest.raises(StopError):
+        train(config, tmp_path / "run", data=digits, report=stop_at("epoch 3"))
+    assert numbers(train(config, tmp_path / "run", data=digits, resume=True)) == numbers(whole)
+
+
+def test_dropout_is_resumed_and_tied_weights_are_kept(digits, tmp_path):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.last = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+            self.second.weight, self.dropout = self.first.weight, nn.Dropout(0.5)
+
+        def forward(self, x):
+            return self.last(self.dropout(self.second(self.first(x.flatten(1)).relu()).relu()))
+
+    torch.manual_seed(0)
+    model = Tied()
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    whole = train(SMALL, tmp_path / "whole", data=digits, model=model)
+    model.load_state_dict(start)
+    with pytest.raises(StopError):
+        train(SMALL, tmp_path / "run", data=digits, model=model, report=stop_at("epoch 3"))
+    model.load_state_dict(start)
+    assert numbers(train(SMALL, tmp_path / "run", data=digits, model=model, resume=True)) == numbers(whole)
+
+
+def test_progress_is_told_in_order_with_the_mean_loss(digits, tmp_path):
+    told = []
+    run = train(SMALL, tmp_path / "run", data=digits, report=told.append)
+    assert [p.done for p in told] == sorted(p.done for p in told)
+    assert told[-1].done == told[-1].total == 4 * 5
+    assert told[-1].loss == pytest.approx(run.epochs[-1]["training"]["loss"])
+
+
 @pytest.mark.parametrize("stage", ["epoch 1", "epoch 3", "measuring test", "measuring all of test"])
 def test_an_interrupted_run_goes_on_to_the_same_end(stage, whole, digits, tmp_path):
     with pytest.raises(StopError):
@@ -281,6 +322,24 @@ def test_two_processes_give_the_result_of_one(digits, tmp_path):
         assert a["training"] == pytest.approx(b["training"], abs=1e-6)
 
 
+@pytest.mark.slow
+def test_two_processes_agree_on_what_is_measured_and_pass_on_errors(digits, tmp_path):
+    def network():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+
+    config, told = replace(SMALL, device="cpu", devices=2), []
+    run = train(config, tmp_path / "run", data=digits, model=network(), report=told.append)
+    found = evaluate(run.model(into=network()), digits.test_points, digits.test_labels, config.ball, config.final_attack)
+    assert (run.final["test"]["accuracy"], run.final["test"]["robust_accuracy"]) == (found.accuracy, found.robust_accuracy)
+    assert run.final["test"]["loss"] == pytest.approx(found.loss, abs=1e-6)
+    assert told[-1].done == told[-1].total
+    with pytest.raises(FloatingPointError):
+        train(replace(config, learning_rate=1e30), tmp_path / "nan", data=digits, model=network())
+    with pytest.raises(StopError):
+        train(config, tmp_path / "stop", data=digits, model=network(), report=stop_at("epoch 1"))
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 
@@ -310,13 +369,18 @@ def test_catastrophic_overfitting_stops_the_run(digits, tmp_path, monkeypatch):
     def falling(model, points, *rest, **named):
         calls.append(0)
         sums = true(model, points, *rest, **named)
-        sums[2] = 0 if len(calls) == 5 else sums[0]  # training points of epoch 3
+        sums[2] = 0 if len(calls) == 2 * collapse - 1 else sums[0]  # training points of that epoch
         return sums
 
     monkeypatch.setattr(worker, "evaluate_share", falling)
-    run = train(SMALL, tmp_path / "run", data=digits)
-    assert len(run.epochs) == 3
-    assert run.status.startswith("stopped: catastrophic overfitting: robust training accuracy fell from")
+    for collapse in (3, 4):
+        calls.clear()
+        run = train(SMALL, tmp_path / str(collapse), data=digits)
+        assert len(run.epochs) == collapse
+        assert run.status.startswith("stopped: catastrophic overfitting: robust training accuracy fell from")
+        assert run.final["epoch"] == collapse - 1
+        before = run.weights(collapse - 1)
+        assert all(torch.equal(value, before[name]) for name, value in run.model().state_dict().items())
     calls.clear()
     assert len(train(replace(SMALL, stop_at_collapse=False), tmp_path / "on", data=digits).epochs) == 4
 
@@ -420,3 +484,14 @@ def test_schedules():
     assert rates("cyclical") == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert rates("piecewise") == pytest.approx([1, 1, 1, 0.1, 0.01])
     assert rates("constant") == [1, 1, 1, 1, 1]
+
+
+def test_moments():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (50, 3, 4, 4), generator=generator, dtype=torch.uint8)
+    mean, std = moments(images)
+    expected = torch.std_mean(images.double() / 255, dim=(0, 2, 3), correction=0)
+    assert torch.tensor([std, mean], dtype=torch.float64).allclose(torch.stack(expected))
+    assert moments(images.double() / 255)[1] == pytest.approx(std)
+    assert moments(torch.full((7, 1, 2, 2), 0.1))[1] == [1.0]  # rounding is no deviation
+    assert len(moments(torch.rand(5, 4, 3))[0]) == 1

@@ -40,7 +40,10 @@ class TrainingConfig:
 
     Robust loss: (1 - robust_weight) L(f(x), y) + robust_weight max L(f(x'), y) over the ball (objective "adversarial"; with
     robust_weight 1 that of Madry et al. 2018), or L(f(x), y) + trades_beta max KL(f(x) || f(x')) ("trades", Zhang et al.
-    2019). radius 0: clean training. Raises ValueError or TypeError that names the entry, the rule and the value.
+    2019). Where clean and attacked points are both trained on, they are one batch for batch normalisation. Radius 0 is clean
+    training. Batches have sizes as equal as can be, at most batch_size.
+
+    Raises ValueError or TypeError that names the entry, the rule and the value.
 
     >>> TrainingConfig(data="mnist", model="lenet5", radius=0.1, epochs=20).ball
     Ball(p=inf, radius=0.1)

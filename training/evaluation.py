@@ -25,14 +25,15 @@ BATCH = 500
 class Evaluation:
     """Shares of points classified rightly, and so at all points that an attack tried; mean loss at the points themselves.
 
-    accuracy and loss: of the points given, in floating point. robust_accuracy: an empirical upper bound of the true one.
+    accuracy and loss: of the points given, in floating point. robust_accuracy: an empirical upper bound of the true one
+    (None for attack "clean", which tried nothing).
     """
 
     points: int
     attack: str
     accuracy: float
     loss: float
-    robust_accuracy: float
+    robust_accuracy: float | None
 
 
 def evaluate(
@@ -81,7 +82,7 @@ def evaluate_share(
     worst, loss_of = Attack.parse(attack), LOSSES[loss]
     parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     dtype = torch.float32 if parameter is None else parameter.dtype
-    training = isinstance(model, nn.Module) and model.training
+    modes = {m: m.training for m in model.modules()} if isinstance(model, nn.Module) else {}
     sums = torch.zeros(3, dtype=torch.float64)
     try:
         if isinstance(model, nn.Module):
@@ -99,8 +100,8 @@ def evaluate_share(
             sums += torch.stack([right.sum(), loss_of(outputs, y).double().sum(), (right & ~is_error(attacked, y)).sum()]).cpu()
             report(min(start + batch_size, len(points)))
     finally:
-        if isinstance(model, nn.Module):
-            model.train(training)
+        for module, mode in modes.items():
+            module.training = mode
     return sums
 
 
@@ -109,7 +110,7 @@ def summary(sums: torch.Tensor, points: int, attack: str) -> Evaluation:
     right, loss, robust = (v / points for v in sums.tolist())
     if not math.isfinite(loss):
         raise FloatingPointError(f"the mean loss over {points} points is {loss}")
-    return Evaluation(points, attack, right, loss, robust)
+    return Evaluation(points, attack, right, loss, None if attack == "clean" else robust)
 
 
 def stream(seed: int, name: str, number: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from .config import TrainingConfig
 from .data import Dataset, as_float, load_data
@@ -37,8 +38,10 @@ def train(
 
     data: instead of config.data. model: instead of config.model; its weights are trained in place, too. resume: go on with the
     run in the folder from its last undamaged checkpoint (start, if there is none); on a CPU, with as many threads, the result
-    is bit for bit that of an uninterrupted run. It depends on the number of processes by the order of sums only. report is
-    called after every step.
+    is bit for bit that of an uninterrupted run. Without batch normalisation, whose statistics are those of a process's share
+    of a batch, it depends on the number of processes by the order of sums only. report is called after every step.
+
+    A run that stops because robust training accuracy collapsed ends with the network of the epoch before.
 
     The order of points, augmentation and attack noise depend on seed, epoch and step alone. Attacks start at uniformly
     random points of the balls, take gradients with respect to the input only, and leave running statistics alone.
@@ -64,11 +67,15 @@ def train(
         raise FileExistsError(f"{folder} holds a run already: resume it, or name another folder")
     if data is None:
         data = load_data(config.data, config.task, config.seed, root=config.root, download=config.download)
+    if config.batch_size < config.devices:
+        raise ValueError(f"batch_size must be at least the number of processes {config.devices}, got {config.batch_size}")
     if config.batch_size > len(data.train_points):
         raise ValueError(f"batch_size must be at most the number of points {len(data.train_points)}, got {config.batch_size}")
     for part, labels in (("train", data.train_labels), ("test", data.test_labels)):
         check_labels(labels, len(getattr(data, f"{part}_points")), data.outputs)
     facts = data_facts(data)
+    if model is not None and config.precision == "float64":
+        model = model.double()
     if model is None:
         model = model_for(config, data.shape, data.outputs, facts["mean"], facts["std"])
     check_outputs(model, data)
@@ -76,8 +83,13 @@ def train(
     if run.final is None:
         if run.epochs:
             model.load_state_dict(run.weights())
-        with relay(report) if config.devices > 1 else nullcontext(report) as told:
-            fabric.launch(partial(work, run=run, data=data, model=model, state=state, report=told))
+        try:
+            with relay(report) if config.devices > 1 else nullcontext(report) as told:
+                fabric.launch(partial(work, run=run, data=data, model=model, state=state, report=told))
+        except ProcessRaisedException as error:  # of one of several processes
+            name, _, text = error.msg.strip().splitlines()[-1].partition(": ")
+            kinds = {kind.__name__: kind for kind in (FloatingPointError, OSError, ValueError)}
+            raise kinds.get(name, RuntimeError)(text) from error
         run = Run.load(folder)
     run.model(into=model)
     return run
@@ -91,11 +103,13 @@ def begin(folder: Path, config: TrainingConfig, facts: dict[str, Any]) -> tuple[
         machine = {"processor": platform.machine(), "device": gpu or "cpu", "threads": torch.get_num_threads()}
         return Run.create(folder, config, {"versions": versions, "machine": machine, "data": facts}), None
     run, new = Run.load(folder), config.to_json()
-    differing = [f"{name} ({value!r}, now {new[name]!r})" for name, value in run.config.to_json().items() if new[name] != value]
+    old = {name: value for name, value in run.config.to_json().items() if name not in ("root", "download", "device")}
+    differing = [f"{name} ({value!r}, now {new[name]!r})" for name, value in old.items() if new[name] != value]
     if differing:
         raise ValueError(f"{folder} was begun with other values: {', '.join(differing)}")
     if run.about["data"] != facts:
         raise ValueError(f"{folder} was begun on other data")
+    run.config = config
     return run, run.rewind() if run.final is None else None
 
 
@@ -116,17 +130,30 @@ def check_outputs(model: nn.Module, data: Dataset) -> None:
 
 @contextmanager
 def relay(report: Report) -> Iterator[Report]:
-    """What calls `report` in this process when it is called in another one."""
-    queue: Any = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    """What calls `report` in this process when it is called in another one; what it raises is raised at the end."""
+    receiver, sender = torch.multiprocessing.get_context("spawn").Pipe(duplex=False)
+    ended, errors = threading.Event(), list[BaseException]()
 
     def listen() -> None:
-        while (item := queue.get()) is not None:
-            report(item)
+        try:
+            while not ended.is_set() or receiver.poll():
+                if receiver.poll(0.1):
+                    progress = receiver.recv()
+                    try:
+                        if not errors:
+                            report(progress)
+                    except BaseException as error:
+                        errors.append(error)
+        except (EOFError, OSError):  # all processes are gone
+            pass
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     try:
-        yield queue.put
+        yield sender.send
     finally:
-        queue.put(None)
+        ended.set()
+        sender.close()
         listener.join()
+    if errors:
+        raise errors[0]

@@ -126,4 +126,4 @@ def check_labels(labels: torch.Tensor, count: int, outputs: int) -> None:
 
 def is_error(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Whether the margin is <= 0: a tie is an error, as in the papers' 1{y f(x) <= 0}."""
-    return margin(outputs, labels) <= 0
+    return ~(margin(outputs, labels) > 0)

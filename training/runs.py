@@ -76,7 +76,9 @@ class Run:
         return run
 
     def model(self, epoch: int | None = None, into: nn.Module | None = None) -> nn.Module:
-        """The network after an epoch (default: the last), on the CPU, in eval mode; `into`: a module to fill (custom models).
+        """The network after an epoch (default: the one measured at the end, or the last), on the CPU, in eval mode.
+
+        into: a module to fill, instead of a new one (custom models).
 
         Raises ValueError for an epoch without a checkpoint, a damaged file, or weights that do not fit.
         """
@@ -85,6 +87,8 @@ class Run:
                 raise ValueError(f"{self.folder} has a model of your own: give a module of its kind as `into`")
             facts = self.about["data"]
             into = model_for(self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"])
+        if self.config.precision == "float64":
+            into = into.double()
         try:
             into.load_state_dict(self.weights(epoch))
         except RuntimeError as error:
@@ -92,9 +96,11 @@ class Run:
         return into.eval()
 
     def weights(self, epoch: int | None = None) -> dict[str, torch.Tensor]:
-        """The model's tensors by name after an epoch (default: the last)."""
+        """The model's tensors by name after an epoch (default: the one measured at the end, or the last)."""
         if not self.epochs:
             raise ValueError(f"{self.folder} has no finished epoch")
+        if epoch is None and self.final is not None:
+            epoch = self.final["epoch"]
         line = self.epochs[-1 if epoch is None else self._position(epoch)]
         return read_tensors(self.folder / "weights" / _name(line["epoch"]), line["weights"])
 
@@ -132,10 +138,9 @@ class Run:
         self.epochs.append(line)
         self._write_metrics()
         for kind, every in (("weights", self.config.keep), ("state", self.config.epochs + 1)):
-            for path in (self.folder / kind).glob("*.safetensors"):
-                old = int(path.stem)
-                if old < number - 1 and old % every:
-                    path.unlink()
+            for old in range(1, number - 1):
+                if old % every:
+                    (self.folder / kind / _name(old)).unlink(missing_ok=True)
 
     def finish(self, final: dict[str, Any]) -> None:
         """Write the measurement at the end."""
@@ -144,8 +149,8 @@ class Run:
 
     def rewind(self) -> dict[str, torch.Tensor] | None:
         """Go back to the last epoch with an undamaged checkpoint (or to the start) and return its optimizer's state."""
-        for kind in ("weights", "state"):
-            for path in (self.folder / kind).glob(".*"):
+        for kind in ("weights", "state", "."):
+            for path in (self.folder / kind).glob(".*.jsonl.*" if kind == "." else ".*"):
                 shutil.rmtree(path, ignore_errors=True)  # of a write that never ended
         self.final = None
         while self.epochs:
@@ -165,7 +170,7 @@ class Run:
         return [line["epoch"] for line in self.epochs].index(epoch)
 
     def _write(self, kind: str, epoch: int, tensors: dict[str, torch.Tensor]) -> str:
-        content = serialize({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+        content = serialize({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
         path = self.folder / kind / _name(epoch)
         try:
             with replacing(path) as temporary:
@@ -196,14 +201,15 @@ class Run:
 def model_for(config: TrainingConfig, shape: tuple[int, ...], outputs: int, mean: list[float], std: list[float]) -> nn.Module:
     """The untrained model of a configuration for points of a shape."""
     hidden = tuple(max(1, round(n * config.width)) for n in config.hidden)
-    return build_model(config.model, shape, outputs, width=config.width, seed=config.seed, mean=mean, std=std, hidden=hidden)
+    model = build_model(config.model, shape, outputs, width=config.width, seed=config.seed, mean=mean, std=std, hidden=hidden)
+    return model.double() if config.precision == "float64" else model
 
 
 def data_facts(data: Dataset) -> dict[str, Any]:
     """What a run keeps of its data: names, sizes, moments of the training points by channel, SHA-256 of all of them."""
     digest = hashlib.sha256()
     for part in (data.train_points, data.train_labels, data.test_points, data.test_labels):
-        digest.update(part.cpu().contiguous().numpy().tobytes())
+        digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
     mean, std = moments(data.train_points)
     facts = {"name": data.name, "task": data.task, "source": data.source, "outputs": data.outputs, "mean": mean, "std": std}
     counts = {"shape": list(data.train_points.shape[1:]), "train": len(data.train_points), "test": len(data.test_points)}
@@ -211,20 +217,21 @@ def data_facts(data: Dataset) -> dict[str, Any]:
 
 
 def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation (1 if it is 0) of each channel of images (N, C, H, W), or of all numbers of points (N, D).
+    """Mean and standard deviation (1 if they are constant) of each channel of images (N, C, H, W), else of all numbers.
 
     >>> moments(torch.tensor([[0, 255]], dtype=torch.uint8))
     ([0.5], [0.5])
     """
     found = []
-    for channel in points.cpu().unbind(1) if points.ndim > 2 else [points.cpu()]:
+    for channel in points.cpu().unbind(1) if points.ndim == 4 else [points.cpu()]:
         if channel.dtype == torch.uint8:
             values, counts = torch.arange(256) / 255.0, torch.bincount(channel.flatten(), minlength=256)
         else:
             values, counts = channel.flatten(), torch.ones(channel.numel())
         shares, values = counts.double() / channel.numel(), values.double()
         mean = float(shares @ values)
-        found.append((mean, math.sqrt(float(shares @ (values - mean) ** 2)) or 1.0))
+        deviation = math.sqrt(float(shares @ (values - mean) ** 2))
+        found.append((mean, deviation if deviation > 1e-6 else 1.0))
     return [mean for mean, _ in found], [std for _, std in found]
 
 

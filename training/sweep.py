@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -62,7 +63,7 @@ def sweep(
 
     address: that of a Ray cluster whose nodes share the folders ("auto": the one this machine belongs to); else processes on
     this machine. A trial that fails has its error; the others go on. Raises ValueError for jobs < 1, ImportError if Ray is
-    asked for and missing.
+    asked for and missing. On GPUs, every run takes the first one that it sees.
 
     >>> import tempfile
     >>> config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean")
@@ -76,9 +77,13 @@ def sweep(
     done: dict[Path, Trial] = {}
     with _backend(address, threads):
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        for trial in parallel(joblib.delayed(_run)(trial, threads if jobs > 1 else None) for trial in planned):
-            done[trial.folder] = trial
-            report(trial)
+        try:
+            for trial in parallel(joblib.delayed(_run)(trial, threads if jobs > 1 else None) for trial in planned):
+                done[trial.folder] = trial
+                report(trial)
+        except BrokenProcessPool as error:  # a process was killed: what has ended is kept
+            lost = f"a process ended without a word: {type(error).__name__}"
+            done |= {trial.folder: replace(trial, error=lost) for trial in planned if trial.folder not in done}
     return [done[trial.folder] for trial in planned]
 
 

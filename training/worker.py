@@ -97,15 +97,15 @@ class Worker:
         self.attack, self.loss = Attack.parse(self.config.attack), LOSSES[self.config.loss]
         self.dtype = torch.float64 if self.config.precision == "float64" else torch.float32
         self.batches = -(-len(data.train_points) // self.config.batch_size)
-        self.latest: dict[str, float] = {}
+        self.latest: dict[str, float | None] = {}
+        self.done = len(run.epochs) * self.batches
 
     def run_all(self) -> None:
         """The epochs that are left, and the measurement at the end."""
         run, config, parts = self.run, self.config, ("train", "test")
         few = {part: self.choose(part) for part in parts}
-        stopped = None
         for epoch in range(len(run.epochs) + 1, config.epochs + 1):
-            if stopped := self.collapsed():
+            if self.collapsed():
                 break
             began = time.perf_counter()
             line = self.epoch(epoch)
@@ -118,18 +118,24 @@ class Worker:
             else:
                 run.epochs.append(line)
             self.latest |= {name: line["test"][name] for name in ("accuracy", "robust_accuracy")}
-        began = time.perf_counter()
-        clean = self.measure(self.data.train_points, self.data.train_labels, "clean", "measuring all of train")
-        test = self.measure(self.data.test_points, self.data.test_labels, config.final_attack, "measuring all of test")
+        began, data, attack = time.perf_counter(), self.data, config.final_attack
+        epoch, stopped = len(run.epochs), self.collapsed()
+        if stopped:  # take the network from before
+            epoch = max(1, epoch - 1)
+            self.model.load_state_dict(self.fabric.broadcast(run.weights(epoch) if self.fabric.is_global_zero else {}))
+        final: dict[str, Any] = {"epoch": epoch, "stopped": stopped}
+        final["train"] = self.measure(data.train_points, data.train_labels, "clean", "measuring all of train")
+        final["train_sample"] = self.measure(*few["train"], attack, "measuring a sample of train")
+        final["test"] = self.measure(data.test_points, data.test_labels, attack, "measuring all of test")
         if self.fabric.is_global_zero:
-            run.finish({"train": clean, "test": test, "stopped": stopped, "seconds": time.perf_counter() - began})
+            run.finish({**final, "seconds": time.perf_counter() - began})
         self.fabric.barrier()
 
     def collapsed(self) -> str | None:
-        """Why to stop before the next epoch, if there is a reason."""
-        if not (self.config.stop_at_collapse and self.config.radius and self.run.epochs):
-            return None
+        """Why to stop after the last epoch, if there is a reason."""
         robust = [line["train"]["robust_accuracy"] for line in self.run.epochs]
+        if not (self.config.stop_at_collapse and self.config.radius and robust) or None in robust:
+            return None
         if robust[-1] >= max(robust) - COLLAPSE:
             return None
         fall = f"from {max(robust):.3f} to {robust[-1]:.3f}"
@@ -137,24 +143,39 @@ class Worker:
 
     def epoch(self, number: int) -> dict[str, Any]:
         """Train for one epoch; its metrics."""
+        device = self.fabric.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # for dropout and the like
+            torch.manual_seed(stream(self.config.seed, f"model {self.fabric.global_rank}", number).initial_seed())
+            line = self.steps(number)
+        for buffer in self.model.buffers():  # running statistics of the first process
+            if self.fabric.world_size > 1:
+                buffer.copy_(self.fabric.broadcast(buffer))
+        return line
+
+    def steps(self, number: int) -> dict[str, Any]:
+        """All steps of an epoch."""
         config, device = self.config, self.fabric.device
         noise, shifts = (stream(config.seed, name, number, device) for name in ("noise", "augmentation"))
         order = torch.randperm(len(self.data.train_points), generator=stream(config.seed, "order", number)).to(device)
         sums = torch.zeros(2, self.batches, dtype=torch.float64, device=device)  # losses and errors of each step
+        batches = order.tensor_split(self.batches)
         self.model.train()
-        for k, index in enumerate(order.split(config.batch_size)):
+        for k, index in enumerate(batches):
             done = (number - 1) * self.batches + k
             for group in self.plain.param_groups:
-                group["lr"] = config.learning_rate_at(done / (config.epochs * self.batches))
+                group["lr"] = config.learning_rate_at((done + 0.5) / (config.epochs * self.batches))
             x, y = self.data.train_points[index], self.data.train_labels[index]
             x = as_float(augment(x, shifts) if config.augment else x, self.dtype)
             start = config.ball.sample(x, noise) if config.radius else x  # of the whole batch, however it is shared
             share = slice(self.fabric.global_rank, None, self.fabric.world_size)
             sums[:, k] = self.step(x[share], y[share], start[share], len(index))
             if (k + 1) % CHECK_EVERY == 0 or k + 1 == self.batches:
-                self.check(number, sums[0, : k + 1])
-                self.latest["loss"] = float(sums[0, max(0, k + 1 - CHECK_EVERY) : k + 1].sum()) / CHECK_EVERY
-            self.tell(f"epoch {number} of {config.epochs}", done + 1)
+                first = k // CHECK_EVERY * CHECK_EVERY
+                losses = self.total(sums[0, first : k + 1])
+                self.check(number, first, losses)
+                self.latest["loss"] = float(losses.sum()) / sum(map(len, batches[first : k + 1]))
+            self.done = done + 1
+            self.tell(f"epoch {number} of {config.epochs}")
         means = self.total(sums).sum(1) / len(order)
         training = {"loss": float(means[0]), "accuracy": 1 - float(means[1])}
         return {"epoch": number, "learning_rate": config.learning_rate_at(number / config.epochs), "training": training}
@@ -189,7 +210,7 @@ class Worker:
             objective = self.loss
             if config.objective == "trades":
                 with torch.no_grad():
-                    clean = self.raw(x)
+                    clean = self.raw(x).to(self.dtype)
                 objective = lambda outputs, _: divergence(clean, outputs)  # noqa: E731
             return pgd(
                 self.raw,
@@ -230,23 +251,22 @@ class Worker:
 
     def total(self, sums: torch.Tensor) -> torch.Tensor:
         """The sum over all processes, on the CPU."""
-        found = self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
+        found = self.fabric.all_reduce(sums.to(self.fabric.device, copy=True), reduce_op="sum")
         assert isinstance(found, torch.Tensor)
         return found.cpu()
 
-    def check(self, epoch: int, losses: torch.Tensor) -> None:
-        """Raise FloatingPointError if one of an epoch's losses is not finite."""
+    def check(self, epoch: int, first: int, losses: torch.Tensor) -> None:
+        """Raise FloatingPointError if one of an epoch's losses, from that of step `first` on, is not finite."""
         bad = (~torch.isfinite(losses)).nonzero()
         if len(bad):
             k = int(bad[0])
             kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
-            raise FloatingPointError(f"the loss became {float(losses[k])} in step {k + 1} of epoch {epoch}; {kept}")
+            raise FloatingPointError(f"the loss became {float(losses[k])} in step {first + k + 1} of epoch {epoch}; {kept}")
 
-    def tell(self, stage: str, done: int | None = None) -> None:
+    def tell(self, stage: str) -> None:
         """Report progress, from the first process."""
         if self.fabric.is_global_zero:
-            done = len(self.run.epochs) * self.batches if done is None else done
-            self.report(Progress(done, self.config.epochs * self.batches, stage, **self.latest))
+            self.report(Progress(self.done, self.config.epochs * self.batches, stage, **self.latest))
 
 
 def write_scalars(run: Run) -> None:
