@@ -480,7 +480,7 @@ def test_data_are_downloaded_only_on_request_and_only_if_missing(small_mnist, tm
 
     monkeypatch.setattr("torchvision.datasets.MNIST", fail)
     (folder / "t10k-labels-idx1-ubyte").unlink()
-    with pytest.raises(RuntimeError, match=r"mnist cannot be downloaded to .*: no network"):
+    with pytest.raises(OSError, match=r"mnist cannot be downloaded to .*: no network"):
         load_data("mnist", root=tmp_path, download=True)
 
 

@@ -155,6 +155,18 @@ def test_a_sweep_in_parallel_gives_the_same(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_sweep_on_a_ray_cluster(tmp_path):
+    ray = pytest.importorskip("ray")
+    config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean", eval_points=20)
+    try:
+        done = sweep(trials(config, tmp_path, seeds=[0, 1]), address="local")
+    finally:
+        ray.shutdown()
+    assert [(trial.error, trial.run.status) for trial in done] == [("", "finished"), ("", "finished")]
+
+
+@pytest.mark.slow
 def test_one_epoch_of_resnet9_on_real_colour_images(data_folder, tmp_path, capsys):
     """2,000 CIFAR-10 images, from files to measurements (JPEG-recompressed, so accuracies are the copy's own)."""
     archive = Path(data_folder) / "cifar10-jpeg.tar.gz"

@@ -170,7 +170,7 @@ def load_data(
 
     Digits, and images without that division, are split 80/20, stratified by class, with `seed`. task: see `read_task`.
 
-    Raises ValueError for an unknown name or task, and for missing, damaged or unfit files, naming them; RuntimeError where a
+    Raises ValueError for an unknown name or task, and for missing, damaged or unfit files, naming them; OSError where a
     download fails.
 
     >>> data = load_data("digits", "parity")

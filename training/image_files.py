@@ -60,7 +60,7 @@ def read_published(name: str, root: Path, download: bool) -> Images:
 
     Each file is compared with the published one by its MD5 before anything in it is read; CIFAR-10's files are pickles, and
     no other pickle is ever loaded. Missing files are downloaded by torchvision if download is true.
-    Raises ValueError for a missing or differing file, RuntimeError where the download fails.
+    Raises ValueError for a missing or differing file, OSError where the download fails.
     Source: LeCun et al. 1998; Krizhevsky 2009.
     """
     folder, digests = root / FOLDERS[name][0], FOLDERS[name][1]
@@ -81,7 +81,7 @@ def _download(name: str, root: Path) -> None:
     try:
         (datasets.MNIST if name == "mnist" else datasets.CIFAR10)(root, download=True)
     except (OSError, RuntimeError) as error:
-        raise RuntimeError(f"{name} cannot be downloaded to {root}: {error}") from error
+        raise OSError(f"{name} cannot be downloaded to {root}: {error}") from error
 
 
 def _read_file(path: Path, md5: str) -> bytes:

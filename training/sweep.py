@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -59,11 +58,12 @@ def trials(
 def sweep(
     planned: list[Trial], *, jobs: int = 1, address: str | None = None, report: Callable[[Trial], None] = lambda _: None
 ) -> list[Trial]:
-    """Run trials, `jobs` at a time; `report` is called as each one ends. Those begun before go on, finished ones are kept.
+    """Run trials; `report` is called as each one ends. Those begun before go on, finished ones are kept.
 
-    address: that of a Ray cluster whose nodes share the folders ("auto": the one this machine belongs to); else processes on
-    this machine. A trial that fails has its error; the others go on. Raises ValueError for jobs < 1, ImportError if Ray is
-    asked for and missing. On GPUs, every run takes the first one that it sees.
+    Without an address, in `jobs` processes on this machine, which share its first GPU. address: that of a Ray cluster whose
+    nodes share the folders ("auto": the one this machine belongs to, "local": a new one); there a trial takes one processor
+    and, with device "cuda", one GPU. A trial that fails has its error; the others go on. Raises ValueError for jobs < 1,
+    ImportError if Ray is asked for and missing.
 
     >>> import tempfile
     >>> config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean")
@@ -73,31 +73,41 @@ def sweep(
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
-    threads = max(1, (os.cpu_count() or 1) // jobs)
     done: dict[Path, Trial] = {}
-    with _backend(address, threads):
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        try:
-            for trial in parallel(joblib.delayed(_run)(trial, threads if jobs > 1 else None) for trial in planned):
-                done[trial.folder] = trial
-                report(trial)
-        except BrokenProcessPool as error:  # a process was killed: what has ended is kept
-            lost = f"a process ended without a word: {type(error).__name__}"
-            done |= {trial.folder: replace(trial, error=lost) for trial in planned if trial.folder not in done}
+    for trial in _here(planned, jobs) if address is None else _on_cluster(planned, address):
+        done[trial.folder] = trial
+        report(trial)
     return [done[trial.folder] for trial in planned]
 
 
-def _backend(address: str | None, threads: int) -> AbstractContextManager[object]:
-    if address is None:
-        return joblib.parallel_config("loky", inner_max_num_threads=threads)
+def _here(planned: list[Trial], jobs: int) -> Iterator[Trial]:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    left = {trial.folder: trial for trial in planned}
+    with joblib.parallel_config("loky", inner_max_num_threads=threads):
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        try:
+            for trial in parallel(joblib.delayed(_run)(trial, threads if jobs > 1 else None) for trial in planned):
+                del left[trial.folder]
+                yield trial
+        except BrokenProcessPool:  # what has ended is kept
+            yield from (replace(trial, error="a process of the sweep was killed") for trial in left.values())
+
+
+def _on_cluster(planned: list[Trial], address: str) -> Iterator[Trial]:
     try:
         import ray
-        from ray.util.joblib import register_ray
     except ImportError as error:
         raise ImportError("an address needs the package ray: pip install 'cgro[cluster]'") from error
-    ray.init(address=address, ignore_reinit_error=True)
-    register_ray()
-    return joblib.parallel_config("ray")
+    ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
+    work = ray.remote(_run)
+    pending = {work.options(num_gpus=int(trial.config.device == "cuda")).remote(trial, None): trial for trial in planned}
+    while pending:
+        (ready, *_), _ = ray.wait(list(pending))
+        trial = pending.pop(ready)
+        try:
+            yield ray.get(ready)
+        except ray.exceptions.RayError as error:  # its process is gone
+            yield replace(trial, error=f"{type(error).__name__}: {error}")
 
 
 def _run(trial: Trial, threads: int | None) -> Trial:
