@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -399,14 +400,20 @@ class Attack:
         )
 
 
-def _autoattack(
-    model: Model, x: torch.Tensor, labels: torch.Tensor, ball: Ball, generator: torch.Generator | None
-) -> torch.Tensor:
-    """What AutoAttack finds, projected so that it lies in ball and cube exactly; x itself where that is no error."""
+def import_autoattack() -> Any:
+    """The class of the package pyautoattack. Raises ImportError that says how to install it."""
     try:
         from pyautoattack import AutoAttack  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as error:
         raise ImportError("autoattack needs the package pyautoattack: pip install 'cgro[autoattack]'") from error
+    return AutoAttack
+
+
+def _autoattack(
+    model: Model, x: torch.Tensor, labels: torch.Tensor, ball: Ball, generator: torch.Generator | None
+) -> torch.Tensor:
+    """What AutoAttack finds, projected so that it lies in ball and cube exactly; x itself where that is no error."""
+    attack_class = import_autoattack()
     if x.ndim != 4:
         raise ValueError(f"autoattack needs images of shape (batch, C, H, W), got x of shape {tuple(x.shape)}")
     if not len(x) or not ball.radius:
@@ -423,7 +430,7 @@ def _autoattack(
     devices = [x.device] if x.is_cuda else []
     with torch.random.fork_rng(devices=devices), torch.enable_grad():  # it seeds the global state
         norm = "Linf" if ball.p == math.inf else "L2"
-        attack = AutoAttack(logits, norm=norm, eps=ball.radius, seed=seed, device=x.device, version="custom", attacks=names)
+        attack = attack_class(logits, norm=norm, eps=ball.radius, seed=seed, device=x.device, version="custom", attacks=names)
         attack.verbose = False
         attack.apgd.n_restarts = attack.apgd_targeted.n_restarts = attack.fab.n_restarts = 1
         attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, outputs - 1)

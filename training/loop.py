@@ -16,10 +16,11 @@ import torch
 from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+from .attacks import import_autoattack
 from .config import TrainingConfig
 from .data import Dataset, as_float, load_data
 from .objectives import check_labels
-from .runs import Run, data_facts, model_for
+from .runs import Run, data_facts, model_for, same_data
 from .worker import Progress, make_fabric, work
 
 Report = Callable[[Progress], None]
@@ -57,6 +58,11 @@ def train(
     ...     run.status, run.final["test"]["points"], run.final["test"]["robust_accuracy"] > 0.5
     ('finished', 360, True)
     """
+    for name, value, kind in (("config", config, TrainingConfig), ("data", data, Dataset), ("model", model, nn.Module)):
+        if not isinstance(value, kind) and not (value is None and name != "config"):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+    if "autoattack" in (config.eval_attack, config.final_attack):
+        import_autoattack()
     if model is not None:
         config = replace(config, model="custom")
     elif config.model == "custom":
@@ -74,8 +80,8 @@ def train(
     for part, labels in (("train", data.train_labels), ("test", data.test_labels)):
         check_labels(labels, len(getattr(data, f"{part}_points")), data.outputs)
     facts = data_facts(data)
-    if model is not None and config.precision == "float64":
-        model = model.double()
+    if model is not None:
+        model = model.double() if config.precision == "float64" else model.float()
     if model is None:
         model = model_for(config, data.shape, data.outputs, facts["mean"], facts["std"])
     check_outputs(model, data)
@@ -107,7 +113,7 @@ def begin(folder: Path, config: TrainingConfig, facts: dict[str, Any]) -> tuple[
     differing = [f"{name} ({value!r}, now {new[name]!r})" for name, value in old.items() if new[name] != value]
     if differing:
         raise ValueError(f"{folder} was begun with other values: {', '.join(differing)}")
-    if run.about["data"] != facts:
+    if not same_data(run.about["data"], facts):
         raise ValueError(f"{folder} was begun on other data")
     run.config = config
     return run, run.rewind() if run.final is None else None
@@ -116,9 +122,9 @@ def begin(folder: Path, config: TrainingConfig, facts: dict[str, Any]) -> tuple[
 def check_outputs(model: nn.Module, data: Dataset) -> None:
     """Raise ValueError unless the model reads the data's points and gives as many outputs as there are labels."""
     count = min(2, len(data.train_points))
-    parameter = next(model.parameters(), None)
+    parameter = next((p for p in model.parameters() if p.requires_grad), None)
     if parameter is None:
-        raise ValueError("model must have parameters to be trained")
+        raise ValueError("model must have parameters that require gradients")
     try:
         with torch.no_grad():
             found = tuple(model.eval()(as_float(data.train_points[:count], parameter.dtype).to(parameter)).shape)

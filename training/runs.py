@@ -111,8 +111,9 @@ class Run:
     def dataset(self) -> Dataset:
         """The data that the run was trained on, read again. Raises ValueError if they have changed, or were tensors."""
         data = load_data(self.config.data, self.config.task, self.config.seed, root=self.config.root)
-        if data_facts(data) != self.about["data"]:
-            raise ValueError(f"data {self.config.data} are not those that {self.folder} was trained on")
+        if not same_data(data_facts(data), self.about["data"]):
+            hint = "tensors of your own are measured by `evaluate`"
+            raise ValueError(f"data {self.config.data} are not those that {self.folder} was trained on ({hint})")
         return data
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -166,13 +167,16 @@ class Run:
     def _position(self, epoch: int) -> int:
         kept = self.checkpoints()
         if epoch not in kept:
-            raise ValueError(f"epoch must be one of {', '.join(map(str, kept))}, got {epoch}")
+            raise ValueError(
+                f"epoch must be one of those kept in {self.folder} ({', '.join(map(str, kept)) or 'none'}), got {epoch}"
+            )
         return [line["epoch"] for line in self.epochs].index(epoch)
 
     def _write(self, kind: str, epoch: int, tensors: dict[str, torch.Tensor]) -> str:
         content = serialize({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
         path = self.folder / kind / _name(epoch)
         try:
+            path.parent.mkdir(exist_ok=True)
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
         except OSError as error:
@@ -203,6 +207,11 @@ def model_for(config: TrainingConfig, shape: tuple[int, ...], outputs: int, mean
     hidden = tuple(max(1, round(n * config.width)) for n in config.hidden)
     model = build_model(config.model, shape, outputs, width=config.width, seed=config.seed, mean=mean, std=std, hidden=hidden)
     return model.double() if config.precision == "float64" else model
+
+
+def same_data(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """Whether two facts are of the same data: all but the moments, which are rounded as threads share the sums."""
+    return all(first.get(name) == second.get(name) for name in {*first, *second} - {"mean", "std"})
 
 
 def data_facts(data: Dataset) -> dict[str, Any]:
