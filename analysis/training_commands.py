@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from constructions import Ball, write_file
 from training import Progress as Step
@@ -60,10 +60,11 @@ def add_configuration(command: argparse.ArgumentParser) -> None:
     for field in dataclasses.fields(TrainingConfig):
         name, kind = f"--{field.name.replace('_', '-')}", str(field.type)
         text = field.metadata["help"]
-        if field.default not in (None, False, True):
+        if field.default is not None and kind != "bool":
             shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
             text += f" (default: {shown})"
         if kind == "bool":
+            text += f" (default: {'yes' if field.default else 'no'})"
             command.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         elif kind.startswith("tuple"):
             command.add_argument(name, type=int, nargs="*", default=argparse.SUPPRESS, metavar="N", help=text)
@@ -183,12 +184,13 @@ def run_evaluate(options: argparse.Namespace) -> None:
 def run_sweep(options: argparse.Namespace) -> None:
     """`cgro sweep`."""
     planned = trials(read_configuration(options), options.out, options.widths, options.radii, options.seeds)
+    options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("runs", total=len(planned))
 
         def report(trial: Trial) -> None:
-            console.print(f"{trial.folder}: {trial.error or trial.run.status}", highlight=False)
+            console.print(f"{trial.folder}: {trial.error or trial.run.status}", highlight=False, markup=False)
             bar.advance(task)
 
         done = sweep(planned, jobs=options.jobs, address=options.address, report=report)
@@ -201,13 +203,12 @@ def run_sweep(options: argparse.Namespace) -> None:
         for name in rows[0]:
             table.add_column(name.replace("_", " "), justify="right")
         for row in rows:
-            table.add_row(
-                *(percent(v) if "accuracy" in k and v is not None else "" if v is None else str(v) for k, v in row.items())
-            )
+            cells = (percent(value) if "accuracy" in name else str(value) for name, value in row.items())
+            table.add_row(*map(Text, cells))
         Console().print(table)
     failed = sum(bool(trial.error) for trial in done)
     if failed:
-        print(f"{failed} of {len(done)} runs failed; the others are kept", file=sys.stderr)
+        raise ValueError(f"{failed} of {len(done)} runs failed{'; the others are kept' if failed < len(done) else ''}")
 
 
 def summary(trial: Trial) -> dict[str, Any]:

@@ -13,13 +13,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from constructions import Ball
 from training import Dataset, Run, TrainingConfig, evaluate, load_data, mlp, train
-from training.runs import moments
+from training.runs import data_facts, moments, same_data
 
 SMALL = TrainingConfig(
     hidden=(24,), epochs=4, radius=0.05, attack="pgd2", eval_attack="pgd2", final_attack="pgd3x2", eval_points=60, batch_size=64
@@ -385,6 +386,53 @@ def test_catastrophic_overfitting_stops_the_run(digits, tmp_path, monkeypatch):
     assert len(train(replace(SMALL, stop_at_collapse=False), tmp_path / "on", data=digits).epochs) == 4
 
 
+def test_runs_are_read_with_any_number_of_threads(digits, whole):
+    facts = {**whole.about["data"], "mean": [0.3], "std": [0.4]}  # rounded otherwise
+    assert same_data(facts, data_facts(digits))
+    assert not same_data({**facts, "sha256": ""}, data_facts(digits))
+    with pytest.raises(ValueError, match="not those that"):
+        whole.dataset()  # the run has a part of them
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"config": {}}, TypeError, "config must be a TrainingConfig, got dict"),
+        ({"data": (1, 2)}, TypeError, "data must be a Dataset, got tuple"),
+        ({"model": nn.Linear}, TypeError, "model must be a Module, got type"),
+        ({"model": nn.Sequential(nn.Flatten(), mlp([64, 10])).requires_grad_(False)}, ValueError, "require gradients"),
+    ],
+)
+def test_wrong_arguments_are_named(changes, error, message, digits, tmp_path):
+    with pytest.raises(error, match=message):
+        train(**{"config": SMALL, "folder": tmp_path / "run", "data": digits} | changes)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("entry", ["eval_attack", "final_attack"])
+def test_a_missing_package_is_noticed_before_training(entry, digits, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyautoattack", None)
+    with pytest.raises(ImportError, match=r"pip install 'cgro\[autoattack\]'"):
+        train(replace(SMALL, **{entry: "autoattack"}), tmp_path / "run", data=digits)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"ball": 0.1}, TypeError, "ball must be a Ball, got float"),
+        ({"loss": "hinge"}, ValueError, "loss must be one of cross-entropy, exponential, got 'hinge'"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"labels": torch.full((5,), 10)}, ValueError, r"labels must be 0\.\.9"),
+        ({"labels": torch.zeros(5)}, ValueError, "labels must be integers"),
+    ],
+)
+def test_wrong_arguments_of_evaluate_are_named(changes, error, message):
+    arguments = {"points": torch.rand(5, 3), "labels": torch.zeros(5, dtype=torch.int64), "ball": Ball("inf", 0.1)}
+    with pytest.raises(error, match=message):
+        evaluate(mlp([3, 10]), **arguments | changes)
+
+
 def test_errors_before_any_work(digits, tmp_path, whole):
     folder = tmp_path / "run"
     with pytest.raises(ValueError, match="batch_size must be at most the number of points 300, got 301"):
@@ -438,7 +486,7 @@ def test_damaged_metrics_are_errors(text, whole, tmp_path):
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0.0"),
         ({"learning_rate": math.nan}, "learning_rate must be positive and finite, got nan"),
-        ({"norm": 3}, "p must be 2 or 'inf', got 3"),
+        ({"norm": 3}, "norm must be 2 or 'inf', got 3"),
         ({"model": "vgg"}, "model must be one of mlp"),
         ({"loss": "hinge"}, "loss must be one of"),
         ({"attack": "pgd"}, "attack must be"),
@@ -454,6 +502,10 @@ def test_damaged_metrics_are_errors(text, whole, tmp_path):
 def test_wrong_entries_are_errors(entries, message):
     with pytest.raises(ValueError, match=message):
         TrainingConfig.from_mapping(entries)
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert TrainingConfig(radius=np.float64(0.1), epochs=np.int64(2)) == TrainingConfig(radius=0.1, epochs=2)
 
 
 @pytest.mark.parametrize("entries", [{"epochs": 1.5}, {"epochs": True}, {"hidden": [1.5]}, {"model": 3}, {"radius": "0.1"}])

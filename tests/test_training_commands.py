@@ -105,6 +105,7 @@ def test_images_in_folders_are_trained_on(tmp_path, capsys):
         (["--data", "mnist", "--root", "/nowhere"], "/nowhere"),
         (["--batch-size", "2000"], "batch_size must be at most the number of points 1437, got 2000"),
         (["--resume", "nothing"], "holds no run"),
+        (["--norm", "1"], "norm must be 2 or 'inf', got '1'"),
         (["--model", "resnet9", "--width", "0"], "width must be positive"),
     ],
 )
@@ -128,7 +129,7 @@ def test_a_sweep_keeps_what_succeeds_and_reports_what_fails(tmp_path, capsys):
     command = ["sweep", *QUICK, "--epochs", "1", "--radii", "0", "0.05", "--seeds", "0", "1", "--out", str(tmp_path)]
     (tmp_path / "width1-radius0-seed1").mkdir()
     (tmp_path / "width1-radius0-seed1" / "config.json").write_text("{")
-    assert main([*command, "--json"]) == 0
+    assert main([*command, "--json"]) == 2
     printed, error = capsys.readouterr()
     rows = json.loads(printed)
     assert [row["status"] == "finished" for row in rows] == [True, False, True, True]
@@ -136,7 +137,7 @@ def test_a_sweep_keeps_what_succeeds_and_reports_what_fails(tmp_path, capsys):
     assert "1 of 4 runs failed; the others are kept" in error
     assert json.loads((tmp_path / "sweep.json").read_text()) == rows
     before = (tmp_path / "width1-radius0.05-seed1" / "metrics.jsonl").stat().st_mtime_ns
-    assert main(command) == 0  # what is finished is not done again
+    assert main(command) == 2  # what is finished is not done again
     assert (tmp_path / "width1-radius0.05-seed1" / "metrics.jsonl").stat().st_mtime_ns == before
 
 

@@ -8,6 +8,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,10 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _typed(field.name, field.type, getattr(self, field.name)))
-        object.__setattr__(self, "norm", self.ball.p)
+        try:
+            object.__setattr__(self, "norm", self.ball.p)
+        except ValueError as error:
+            raise ValueError(str(error).replace("p must", "norm must")) from error
         for name in ("epochs", "batch_size", "devices", "eval_points", "keep"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("learning_rate", "width"):
@@ -202,8 +206,10 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
         return value  # Ball reads it
     if value is None and "None" in kind:
         return None
-    if "float" in kind and isinstance(value, int) and not isinstance(value, bool):
+    if "float" in kind and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
+    if kind == "int" and isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
     if "tuple" in kind and isinstance(value, (list, tuple)) and all(type(v) is int for v in value):
         return tuple(value)
     allowed = {"float": float, "int": int, "str": str, "bool": bool}

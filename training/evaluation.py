@@ -15,7 +15,7 @@ from constructions import Ball
 
 from .attacks import Attack
 from .data import as_float
-from .objectives import LOSSES, is_error
+from .objectives import LOSSES, check_labels, is_error
 
 BATCH = 500
 """Points that are attacked together."""
@@ -58,6 +58,13 @@ def evaluate(
     >>> evaluate(mlp([2, 1]), torch.rand(8, 2), torch.ones(8, dtype=torch.int64), Ball("inf", 0.0), "pgd3").points
     8
     """
+    points, labels = torch.as_tensor(points), torch.as_tensor(labels)
+    if not isinstance(ball, Ball):
+        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if len(points) == 0 or len(points) != len(labels):
         raise ValueError(f"points and labels must have the same positive length, got {len(points)} and {len(labels)}")
     sums = evaluate_share(model, points, labels, ball, attack, loss=loss, seed=seed, batch_size=batch_size, report=report)
@@ -91,6 +98,9 @@ def evaluate_share(
             if number % share[1] != share[0]:
                 continue
             x, y = as_float(points[start : start + batch_size], dtype), labels[start : start + batch_size]
+            if start == 0:
+                with torch.no_grad():
+                    check_labels(labels, len(points), model(x[:1]).shape[-1])
             noise = stream(seed, "evaluation", number, x.device)
             with autocast():
                 found = worst(model, x, y, ball, generator=noise) if worst.steps and ball.radius else x

@@ -167,9 +167,8 @@ class Run:
     def _position(self, epoch: int) -> int:
         kept = self.checkpoints()
         if epoch not in kept:
-            raise ValueError(
-                f"epoch must be one of those kept in {self.folder} ({', '.join(map(str, kept)) or 'none'}), got {epoch}"
-            )
+            text = ", ".join(map(str, kept)) or "none"
+            raise ValueError(f"epoch must be one of those kept in {self.folder} ({text}), got {epoch}")
         return [line["epoch"] for line in self.epochs].index(epoch)
 
     def _write(self, kind: str, epoch: int, tensors: dict[str, torch.Tensor]) -> str:
