@@ -93,13 +93,13 @@ def build_parser() -> argparse.ArgumentParser:
     command.set_defaults(run=run_count)
 
     command = commands.add_parser("inspect", help="provenance, layers, sizes and pictures of a network")
-    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, or .npz with W0, b0, W1, b1, ...")
+    add_network(command)
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw units and function to .svg, .png or .pdf")
     command.add_argument("--json", action="store_true", help="print JSON instead of tables")
     command.set_defaults(run=run_inspect)
 
     command = commands.add_parser("regions", help="linear regions over a box: exact counts, bounds and pictures")
-    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
+    add_network(command)
     command.add_argument("--box", type=float, nargs=2, default=[0.0, 1.0], metavar=("LO", "HI"), help="every input's interval")
     command.add_argument("--pieces", action="store_true", help="also merge cells with the same affine map into linear pieces")
     command.add_argument("--exact", action="store_true", help="keep all vertices in integers")
@@ -111,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.set_defaults(run=run_regions)
 
     command = commands.add_parser("certify", help="prove or refute margins on balls and boxes, with certificates")
-    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
+    add_network(command)
     task = command.add_mutually_exclusive_group(required=True)
     task.add_argument("--queries", type=Path, metavar="FILE", help=".npz with lo, hi (boxes, (N, D)) and y (labels, (N,))")
     task.add_argument("--memorized", type=Path, metavar="FILE", help=".npz with x (N, D) and y (N,): what an f_S memorizes")
@@ -130,7 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.set_defaults(run=run_check)
 
     command = commands.add_parser("export", help="write a network as ONNX and a query as VNN-LIB, for any verifier")
-    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
+    add_network(command)
     command.add_argument("--onnx", type=Path, metavar="FILE", help="write the network (Gemm and Relu, float32)")
     command.add_argument("--float64", action="store_true", help="write float64, which holds every weight exactly")
     command.add_argument("--round", action="store_true", help="round weights that float32 cannot hold, instead of refusing")
@@ -140,6 +140,11 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--version", default="1.0", choices=["1.0", "2.0"], help="of VNN-LIB (default: 1.0)")
     command.set_defaults(run=run_export)
     return parser
+
+
+def add_network(command: argparse.ArgumentParser) -> None:
+    """The argument that names a network's file."""
+    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
 
 
 def run_compare(options: argparse.Namespace) -> None:

@@ -22,7 +22,18 @@ import sympy
 import torch
 from scipy.sparse.csgraph import connected_components
 
-from constructions import Affine, Ball, LinearRegions, ReLUNetwork, Sparse, affine, compose, linear_regions, parallel
+from constructions import (
+    Affine,
+    Ball,
+    LinearRegions,
+    ReLUNetwork,
+    Sparse,
+    affine,
+    check_network,
+    compose,
+    linear_regions,
+    parallel,
+)
 
 INPUTS = 8
 """Most inputs of a network, or of one of its separable parts, whose cells are listed with their vertices."""
@@ -198,9 +209,7 @@ def distance_error(network: ReLUNetwork, centre: Any, norm: Any, box: tuple[Any,
 
 def _read(network: Any, box: Any, name: str = "network") -> tuple[np.ndarray, np.ndarray]:
     """The corners of the box, for a network that has one output and is stated there."""
-    if not isinstance(network, ReLUNetwork):
-        hint = " (ReLUNetwork.from_module reads modules)"
-        raise TypeError(f"{name} must be a ReLUNetwork{hint}, got {type(network).__name__}")
+    check_network(network, name)
     if not isinstance(network.inputs, int):
         raise ValueError(f"{name} must have numbers as weights, got {network}")
     if network.outputs != 1:

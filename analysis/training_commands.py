@@ -32,7 +32,7 @@ def add_training_commands(commands: Any) -> None:
     command.add_argument("--attack", default="pgd50x10", help="clean, fgsm, pgdK, pgdKxR (R restarts), autoattack")
     command.add_argument("--norm", choices=["inf", "2"], help="norm of the perturbations (default: the run's)")
     command.add_argument("--radius", type=float, metavar="R", help="radius of the perturbations (default: the run's)")
-    command.add_argument("--epoch", type=int, metavar="E", help="after which epoch (default: the last)")
+    command.add_argument("--epoch", type=int, metavar="E", help="after which epoch (default: that measured at the end)")
     command.add_argument("--part", default="test", choices=["test", "train"], help="of the data")
     command.add_argument("--points", type=int, metavar="N", help="only the first N points")
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -167,7 +167,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         task = bar.add_task(f"{options.attack} on {len(points)} points", total=len(points))
         found = evaluate(model, points, labels, ball, options.attack, loss=run.config.loss, seed=run.config.seed,
                          report=lambda count: bar.update(task, completed=count))  # fmt: skip
-    epoch = len(run.epochs) if options.epoch is None else options.epoch
+    epoch = run.epoch if options.epoch is None else options.epoch
     facts = {"epoch": epoch, "part": options.part, "norm": "2" if ball.p == 2 else "inf", "radius": ball.radius}
     record = {**facts, **dataclasses.asdict(found)}
     path = run.folder / "evaluations.jsonl"
@@ -219,8 +219,8 @@ def summary(trial: Trial) -> dict[str, Any]:
     row |= {"status": trial.error or trial.run.status}
     for part in ("train", "test"):
         row[f"{part}_accuracy"] = final[part]["accuracy"] if final else None
-    for name, part in (("train_sample", "train_sample"), ("test", "test")):
-        row[f"{name}_robust_accuracy"] = final[part]["robust_accuracy"] if final else None
+    for part in ("train_sample", "test"):
+        row[f"{part}_robust_accuracy"] = final[part]["robust_accuracy"] if final else None
     return row
 
 

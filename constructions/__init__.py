@@ -13,7 +13,7 @@ from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statem
 from .level_set import LevelSet, level_set
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
-from .network import Affine, ReLUNetwork, Size
+from .network import Affine, ReLUNetwork, Size, check_network
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
 from .restriction import on_plane, on_segment
@@ -51,6 +51,7 @@ __all__ = [
     "add",
     "affine",
     "bit_budget",
+    "check_network",
     "closed_form",
     "compose",
     "contract",

@@ -18,8 +18,7 @@ from .approximation import power_of_two
 from .geometry import Thresholds, read_norm, read_points, shared_rounding
 from .lemma import Provenance
 from .memorization import VARIANTS, Variant, _members, _targets, assemble
-from .network import ReLUNetwork
-from .rounding import check_network
+from .network import ReLUNetwork, check_network
 
 HALF_ULP = Fraction(1, 2**54)
 """The most by which a float64 sum in [-1, 1] is rounded (twice that in [-2, 2])."""

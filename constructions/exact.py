@@ -21,8 +21,8 @@ import scipy.sparse
 import torch
 
 from .arrangement import FAR, lowest_bit
-from .network import ReLUNetwork
-from .rounding import REACH, Table, check_network, table_of, walk
+from .network import ReLUNetwork, check_network
+from .rounding import REACH, Table, table_of, walk
 
 CHUNK = 2**14
 """Numbers of the widest layer that are computed at once, for at least `BATCH` points: a few digits stay in the cache."""

@@ -23,8 +23,7 @@ from torch import nn
 
 from .files import write_file
 from .matrix import ENTRY_LIMIT
-from .network import ReLUNetwork
-from .rounding import check_network
+from .network import ReLUNetwork, check_network
 
 OPSET, IR_VERSION = 13, 8
 """Old enough for all verifiers that we know, new enough for float64."""

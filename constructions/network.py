@@ -306,6 +306,19 @@ class ReLUNetwork:
         return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}"
 
 
+def check_network(network: Any, name: str = "network") -> None:
+    """Raise TypeError unless it is a `ReLUNetwork`, saying how a module becomes one.
+
+    >>> check_network(nn.Linear(1, 1))
+    Traceback (most recent call last):
+    ...
+    TypeError: network must be a ReLUNetwork (ReLUNetwork.from_module reads modules), got Linear
+    """
+    if not isinstance(network, ReLUNetwork):
+        hint = " (ReLUNetwork.from_module reads modules)"
+        raise TypeError(f"{name} must be a ReLUNetwork{hint}, got {type(network).__name__}")
+
+
 def _relu(x: Array) -> Array:
     if not isinstance(x, torch.Tensor):
         return x * (x > 0)

@@ -19,7 +19,7 @@ import torch
 
 from .arrangement import FAR, lowest_bit
 from .matrix import Block, Constant, Dense, Kron, Matrix, Sparse
-from .network import Affine, ReLUNetwork
+from .network import Affine, ReLUNetwork, check_network
 
 TABLE_LIMIT = 2**24
 """Most nonzeros of a layer that is looked at entry by entry."""
@@ -412,13 +412,6 @@ def rounding_error(network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype
             raise ValueError(f"values must stay below the largest {dtype}; sums may reach {largest:g}")
         reach = layer.upper
     return torch.from_numpy(error)
-
-
-def check_network(network: Any, name: str = "network") -> None:
-    """Raise TypeError unless it is a `ReLUNetwork`, saying how a module becomes one."""
-    if not isinstance(network, ReLUNetwork):
-        hint = " (ReLUNetwork.from_module reads modules)"
-        raise TypeError(f"{name} must be a ReLUNetwork{hint}, got {type(network).__name__}")
 
 
 def _box(network: ReLUNetwork, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from torch import nn
 
 from constructions import Ball
 from training.attacks import Attack, batch_norm, fgsm, gta, pgd, project
-from training.objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed, trades
+from training.objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 NORMS = st.sampled_from(["inf", 2])
@@ -569,23 +569,21 @@ def test_losses_are_finite_for_large_outputs(outputs, size):
     signs = torch.tensor([[1.0, -1.0, 0.5], [-1.0, 1.0, 0.0]])[:, :outputs]
     f, g = (size * signs).requires_grad_(True), (-size * signs).requires_grad_(True)
     labels = torch.tensor([1, -1]) if outputs == 1 else torch.tensor([1, 0])
-    losses = [*(loss(f, labels) for loss in LOSSES.values()), divergence(f, g), trades(f, g, labels, 6.0)]
+    losses = [*(loss(f, labels) for loss in LOSSES.values()), divergence(f, g)]
     for value in losses:
         gradients = torch.autograd.grad(value.sum(), [f, g], allow_unused=True, retain_graph=True)
         assert torch.isfinite(value).all()
         assert all(torch.isfinite(gradient).all() for gradient in gradients if gradient is not None)
 
 
-def test_mixed_and_trades():
-    f, g, labels = torch.randn(9, 4), torch.randn(9, 4), torch.arange(9) % 4
+def test_mixed_losses():
+    f, g = torch.randn(9, 4), torch.randn(9, 4)
     assert torch.equal(mixed(f, g, 0.0), f)
     assert torch.equal(mixed(f, g, 1.0), g)
     assert torch.allclose(mixed(f, g, 0.3), 0.7 * f + 0.3 * g)
-    assert torch.equal(trades(f, f, labels, 6.0), classification_loss(f, labels))
+    assert torch.equal(divergence(f, f), torch.zeros(9))
     with pytest.raises(ValueError, match=r"weight must be between 0 and 1, got 1\.5"):
         mixed(f, g, 1.5)
-    with pytest.raises(ValueError, match="beta must be finite and >= 0, got nan"):
-        trades(f, g, labels, math.nan)
 
 
 def test_trades_attacks_move_away_from_the_clean_outputs():

@@ -316,22 +316,21 @@ def test_bounds_are_those_of_exact_arithmetic_up_to_rounding():
 # -- mutations ---------------------------------------------------------------------------------------------------------
 
 
-def leaves(query):
+def nodes(query, key):
     stack, out = list(query["trees"]), []
     while stack:
         node = stack.pop()
         stack += [node[side] for side in ("on", "off") if side in node]
-        out += [node] if "leaf" in node else []
+        out += [node] if key in node else []
     return out
+
+
+def leaves(query):
+    return nodes(query, "leaf")
 
 
 def inner(query):
-    stack, out = list(query["trees"]), []
-    while stack:
-        node = stack.pop()
-        stack += [node[side] for side in ("on", "off") if side in node]
-        out += [node] if "unit" in node else []
-    return out
+    return nodes(query, "unit")
 
 
 def raise_bound(rng, data, query, points):

@@ -379,7 +379,7 @@ def test_catastrophic_overfitting_stops_the_run(digits, tmp_path, monkeypatch):
         run = train(SMALL, tmp_path / str(collapse), data=digits)
         assert len(run.epochs) == collapse
         assert run.status.startswith("stopped: catastrophic overfitting: robust training accuracy fell from")
-        assert run.final["epoch"] == collapse - 1
+        assert run.final["epoch"] == run.epoch == collapse - 1
         before = run.weights(collapse - 1)
         assert all(torch.equal(value, before[name]) for name, value in run.model().state_dict().items())
     calls.clear()
@@ -495,6 +495,8 @@ def test_damaged_metrics_are_errors(text, whole, tmp_path):
         ({"robust_weight": 1.5}, "robust_weight must be between 0 and 1, got 1.5"),
         ({"task": "colour"}, "task"),
         ({"seed": -1}, "seed must be in"),
+        ({"trades_beta": math.nan}, "trades_beta must be >= 0 and finite, got nan"),
+        ({"trades_beta": -1.0}, "trades_beta must be >= 0 and finite, got -1.0"),
         ({"hidden": [8, 0]}, "hidden must be positive numbers"),
         ({"learning_rte": 1}, r"unknown entry 'learning_rte' \(did you mean 'learning_rate'\?\)"),
     ],

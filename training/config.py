@@ -23,7 +23,9 @@ from .data import read_task
 from .models import MODELS
 from .objectives import LOSSES
 
-PRECISIONS = ("float32", "bfloat16", "float64")
+PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float64": "64-true"}
+"""Precisions, and what Lightning Fabric calls them."""
+
 SCHEDULES = ("cyclical", "piecewise", "constant")
 OBJECTIVES = ("adversarial", "trades")
 OPTIMIZERS = ("adam", "sgd")

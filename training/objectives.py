@@ -78,20 +78,6 @@ def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
     return functional.kl_div(q, p, reduction="none", log_target=True).sum(1)
 
 
-def trades(clean: torch.Tensor, robust: torch.Tensor, labels: torch.Tensor, beta: float) -> torch.Tensor:
-    """L(f(x), y) + beta KL(f(x) || f(x')) for outputs at clean points x and attacked ones x'; one value a row.
-
-    L is `classification_loss`. Raises ValueError unless beta >= 0 is finite.
-    Source: Zhang et al. 2019, Equation (5), with beta = 1 / lambda.
-
-    >>> trades(torch.tensor([[0.0]]), torch.tensor([[0.0]]), torch.tensor([1]), 6.0)
-    tensor([0.6931])
-    """
-    if not 0 <= beta < float("inf"):
-        raise ValueError(f"beta must be finite and >= 0, got {beta}")
-    return classification_loss(clean, labels) + beta * divergence(clean, robust)
-
-
 def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K); positive exactly where the label is predicted.
 

@@ -26,7 +26,7 @@ from safetensors.torch import load as parse
 from safetensors.torch import save as serialize
 from torch import nn
 
-from constructions import replacing
+from constructions import write_file
 
 from .config import TrainingConfig
 from .data import Dataset, load_data
@@ -56,6 +56,11 @@ class Run:
             return f"unfinished: {len(self.epochs)} of {self.config.epochs} epochs"
         return f"stopped: {self.final['stopped']}" if self.final.get("stopped") else "finished"
 
+    @property
+    def epoch(self) -> int:
+        """The epoch whose network `model()` gives: the one measured at the end, or the last; 0 if none has ended."""
+        return len(self.epochs) if self.final is None else int(self.final["epoch"])
+
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Run:
         """Read a run. Raises FileNotFoundError, or ValueError that says what is wrong with which file."""
@@ -76,7 +81,7 @@ class Run:
         return run
 
     def model(self, epoch: int | None = None, into: nn.Module | None = None) -> nn.Module:
-        """The network after an epoch (default: the one measured at the end, or the last), on the CPU, in eval mode.
+        """The network after an epoch (default: that of `epoch`), on the CPU, in eval mode.
 
         into: a module to fill, instead of a new one (custom models).
 
@@ -96,13 +101,14 @@ class Run:
         return into.eval()
 
     def weights(self, epoch: int | None = None) -> dict[str, torch.Tensor]:
-        """The model's tensors by name after an epoch (default: the one measured at the end, or the last)."""
+        """The model's tensors by name after an epoch (default: that of `epoch`)."""
         if not self.epochs:
             raise ValueError(f"{self.folder} has no finished epoch")
-        if epoch is None and self.final is not None:
-            epoch = self.final["epoch"]
-        line = self.epochs[-1 if epoch is None else self._position(epoch)]
-        return read_tensors(self.folder / "weights" / _name(line["epoch"]), line["weights"])
+        epoch, kept = self.epoch if epoch is None else epoch, self.checkpoints()
+        if epoch not in kept:
+            text = ", ".join(map(str, kept)) or "none"
+            raise ValueError(f"epoch must be one of those kept in {self.folder} ({text}), got {epoch}")
+        return read_tensors(self.folder / "weights" / _name(epoch), self.epochs[epoch - 1]["weights"])
 
     def checkpoints(self) -> list[int]:
         """The epochs whose weights are kept."""
@@ -120,16 +126,11 @@ class Run:
 
     @classmethod
     def create(cls, folder: str | PathLike[str], config: TrainingConfig, about: dict[str, Any]) -> Run:
-        """A new run in a folder that holds none. Raises FileExistsError if there is one."""
+        """A new run in a folder that holds none."""
         folder = Path(folder)
-        if (folder / "config.json").exists():
-            raise FileExistsError(f"{folder} holds a run already: resume it, or name another folder")
         for name in ("weights", "state"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        with replacing(folder / "config.json") as temporary:
-            temporary.write_text(
-                json.dumps({"format": FORMAT, "config": config.to_json(), **about}, indent=1), encoding="utf-8"
-            )
+        write_file(folder / "config.json", json.dumps({"format": FORMAT, "config": config.to_json(), **about}, indent=1))
         return cls(folder, config, about)
 
     def save(self, line: dict[str, Any], weights: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> None:
@@ -150,9 +151,8 @@ class Run:
 
     def rewind(self) -> dict[str, torch.Tensor] | None:
         """Go back to the last epoch with an undamaged checkpoint (or to the start) and return its optimizer's state."""
-        for kind in ("weights", "state", "."):
-            for path in (self.folder / kind).glob(".*.jsonl.*" if kind == "." else ".*"):
-                shutil.rmtree(path, ignore_errors=True)  # of a write that never ended
+        for path in (*self.folder.glob("*/.*.safetensors.*"), *self.folder.glob(".*.jsonl.*")):
+            shutil.rmtree(path, ignore_errors=True)  # of a write that never ended
         self.final = None
         while self.epochs:
             line = self.epochs[-1]
@@ -164,20 +164,12 @@ class Run:
                 self.epochs.pop()
         return None
 
-    def _position(self, epoch: int) -> int:
-        kept = self.checkpoints()
-        if epoch not in kept:
-            text = ", ".join(map(str, kept)) or "none"
-            raise ValueError(f"epoch must be one of those kept in {self.folder} ({text}), got {epoch}")
-        return [line["epoch"] for line in self.epochs].index(epoch)
-
     def _write(self, kind: str, epoch: int, tensors: dict[str, torch.Tensor]) -> str:
         content = serialize({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
         path = self.folder / kind / _name(epoch)
         try:
             path.parent.mkdir(exist_ok=True)
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+            write_file(path, content)
         except OSError as error:
             text = f"cannot write the checkpoint of epoch {epoch}, earlier ones are intact: {error.strerror}"
             raise OSError(error.errno, text, str(path)) from error
@@ -185,8 +177,7 @@ class Run:
 
     def _write_metrics(self) -> None:
         lines = [*self.epochs, *([] if self.final is None else [{"final": self.final}])]
-        with replacing(self.folder / "metrics.jsonl") as temporary:
-            temporary.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
+        write_file(self.folder / "metrics.jsonl", "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 
     def _read_metrics(self) -> None:
         path = self.folder / "metrics.jsonl"
@@ -233,7 +224,7 @@ def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
     found = []
     for channel in points.cpu().unbind(1) if points.ndim == 4 else [points.cpu()]:
         if channel.dtype == torch.uint8:
-            values, counts = torch.arange(256) / 255.0, torch.bincount(channel.flatten(), minlength=256)
+            values, counts = torch.arange(256).double() / 255, torch.bincount(channel.flatten(), minlength=256)
         else:
             values, counts = channel.flatten(), torch.ones(channel.numel())
         shares, values = counts.double() / channel.numel(), values.double()

@@ -16,14 +16,11 @@ from torch import nn
 
 from .attacks import Attack, batch_norm, pgd
 from .augmentation import augment
-from .config import TrainingConfig
+from .config import PRECISIONS, TrainingConfig
 from .data import Dataset, as_float
 from .evaluation import evaluate_share, stream, summary
 from .objectives import LOSSES, divergence, is_error, mixed
 from .runs import Run
-
-PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float64": "64-true"}
-"""Names of precisions in Fabric."""
 
 COLLAPSE = 0.2
 """A fall of robust training accuracy by so much within a run is called catastrophic overfitting."""
