@@ -7,18 +7,21 @@ from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .exact import exact_signs, exact_values
 from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .files import replacing, write_file
-from .geometry import Ball, Separation, distance, lean_indicator, separation, soft_indicator
+from .geometry import Ball, distance, lean_indicator, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import Affine, ReLUNetwork, Size, check_network
+from .range_search import RangeSearch
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
 from .restriction import on_plane, on_segment
 from .rounding import BitBudget, bit_budget, rounding_error
+from .separation import Separation, nearest_within_class, pairs_within, separation
 from .storage import load
+from .tasks import Engine, ProcessLostError, run_shards, run_tasks
 
 __all__ = [
     "CONTRACTS",
@@ -32,13 +35,16 @@ __all__ = [
     "Contract",
     "CountRow",
     "Dense",
+    "Engine",
     "Identity",
     "Kron",
     "Lemma",
     "LevelSet",
     "LinearRegions",
     "Matrix",
+    "ProcessLostError",
     "Provenance",
+    "RangeSearch",
     "ReLUNetwork",
     "Region",
     "RegionCount",
@@ -81,8 +87,10 @@ __all__ = [
     "montufar_lower",
     "montufar_upper",
     "multiplication",
+    "nearest_within_class",
     "on_plane",
     "on_segment",
+    "pairs_within",
     "parallel",
     "parts",
     "pattern_bound",
@@ -90,6 +98,8 @@ __all__ = [
     "read_vnnlib",
     "replacing",
     "rounding_error",
+    "run_shards",
+    "run_tasks",
     "separation",
     "serra_upper",
     "soft_indicator",

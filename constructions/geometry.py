@@ -1,4 +1,4 @@
-"""l_p balls, separation of labelled points, distance networks and the indicators of balls."""
+"""l_p balls, distance networks and the indicators of balls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.spatial.distance import cdist
 from sympy import Eq, Integer, Mod, Piecewise, Symbol
 
 from .approximation import UNIT, absolute, maximum, squaring
@@ -114,88 +113,6 @@ def read_norm(p: Any) -> float:
     if str(p) not in known:
         raise ValueError(f"p must be 2 or 'inf', got {p!r}")
     return known[str(p)]
-
-
-# -- separation --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Separation:
-    """The least distance between points of different labels (inf if there is one label only), and where it is attained.
-
-    pair: indices (first set, second set), or None. exact: computed without rounding, up to the final square root (l_2)
-    and division by 255 (uint8). lower: a certified lower bound of the true value.
-    """
-
-    distance: float
-    pair: tuple[int, int] | None
-    exact: bool
-    lower: float
-
-
-def separation(
-    points: Any, labels: Any, other_points: Any = None, other_labels: Any = None, *, norm: Any = math.inf
-) -> Separation:
-    """The least l_p distance between points of different labels, in one set or between two.
-
-    points: shape (N, ...), floats, or uint8 read as k/255; labels: (N,). Compares all pairs: time N^2 D, memory N D.
-    Raises ValueError for shapes that do not fit and for NaN.
-
-    >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
-    Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
-    """
-    first, labels = _labelled(points, labels, "points", "labels")
-    if other_points is None:
-        return _nearest(first, first, labels, labels, read_norm(norm), same_label=False)
-    second, others = _labelled(other_points, other_labels, "other_points", "other_labels")
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(f"other_points must have {first.shape[1]} coordinates like points, got {second.shape[1]}")
-    return _nearest(first, second, labels, others, read_norm(norm), same_label=False)
-
-
-def nearest_within_class(points: Any, labels: Any, *, norm: Any = math.inf) -> Separation:
-    """The least l_p distance between two points of the same label; see `separation`."""
-    values, labels = _labelled(points, labels, "points", "labels")
-    return _nearest(values, values, labels, labels, read_norm(norm), same_label=True)
-
-
-def _labelled(points: Any, labels: Any, name: str, labels_name: str) -> tuple[np.ndarray, np.ndarray]:
-    array = np.asarray(points)
-    array = array.reshape(len(array), -1)
-    labels = np.asarray(labels).reshape(-1)
-    if len(array) != len(labels):
-        raise ValueError(f"{labels_name} must have one entry for each of the {len(array)} points, got {len(labels)}")
-    if array.dtype != np.uint8 and not np.isfinite(array.astype(np.float64)).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return array, labels
-
-
-def _nearest(a: np.ndarray, b: np.ndarray, labels: np.ndarray, others: np.ndarray, p: float, *, same_label: bool) -> Separation:
-    """The nearest pair with different labels, or with the same one (of one set, a point and itself left out)."""
-    unit = 255.0 if a.dtype == b.dtype == np.uint8 else 1.0
-    one_set = a is b
-    a, b = (v / 255.0 if v.dtype == np.uint8 and unit == 1.0 else v.astype(np.float64) for v in (a, b))
-    best, pair = math.inf, None
-    step = max(1, 2**24 // max(1, len(b)))
-    for start in range(0, len(a), step):
-        rows = slice(start, start + step)
-        distances = cdist(a[rows], b, "chebyshev" if p == math.inf else "euclidean")
-        forbidden = (labels[rows, None] == others[None]) != same_label
-        if same_label and one_set:
-            diagonal_rows = np.arange(len(distances))
-            forbidden[diagonal_rows, start + diagonal_rows] = True
-        distances[forbidden] = math.inf
-        i, j = divmod(int(distances.argmin()), len(b))
-        if distances[i, j] < best:
-            best, pair = float(distances[i, j]), (start + i, j)
-    if pair is None:
-        return Separation(math.inf, None, True, math.inf)
-    dimension = a.shape[1]
-    grid = 2.0**20 if p == math.inf or dimension <= 2**8 else 2.0**10
-    exact = unit == 255.0 or all(np.abs(v).max() <= 1 and np.array_equal(v * grid, np.rint(v * grid)) for v in (a, b))
-    unrounded = exact and unit == 1.0 and p == math.inf
-    lower = best if unrounded else best * (1 - (dimension + 8) * 2.0**-53)
-    return Separation(best / unit, pair, exact, lower / unit if unit == 1.0 else math.nextafter(lower / unit, 0.0))
 
 
 # -- distances ---------------------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from .geometry import (
     Thresholds,
     lean_indicators,
     linf_distances,
-    nearest_within_class,
     read_points,
     shared_rounding,
     shared_squared_distances,
@@ -31,13 +30,12 @@ from .geometry import (
     squared_distances,
     thresholds,
 )
-from .geometry import (
-    separation as find_separation,
-)
 from .intervals import magnitude_bound
 from .lemma import implements, record
 from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from .network import Affine, ReLUNetwork
+from .separation import nearest_within_class
+from .separation import separation as find_separation
 
 Variant = Literal["paper", "gate", "lean"]
 

@@ -1,7 +1,6 @@
 """Balls, separation, distance networks and indicators against exact rational arithmetic."""
 
 import math
-import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -9,10 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import brute_separation, counts, distance_inf, distance_squared, lean_ramp, pieces, ramp
+from oracles import counts, distance_inf, distance_squared, lean_ramp, pieces, ramp
 
-from constructions import Ball, distance, lean_indicator, separation, soft_indicator
-from constructions.geometry import linf_distance_parameters, nearest_within_class, read_norm, read_points, thresholds
+from constructions import Ball, distance, lean_indicator, soft_indicator
+from constructions.geometry import linf_distance_parameters, read_norm, read_points, thresholds
 
 NORMS = ("inf", 2)
 DTYPES = (torch.float64, torch.float32)
@@ -135,99 +134,6 @@ def test_radii_are_numbers(radius):
 
 def test_balls_print_their_norm_and_radius():
     assert [str(Ball(p, 0.25)) for p in NORMS] == ["l_inf ball of radius 0.25", "l_2 ball of radius 0.25"]
-
-
-# -- separation --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("norm", NORMS)
-@given(seed=st.integers(0, 10**6), count=st.integers(1, 12), dimension=st.integers(1, 5), two=st.booleans())
-def test_separation_of_dyadic_points(norm, seed, count, dimension, two):
-    generator = np.random.default_rng(seed)
-
-    def draw(n):
-        return generator.integers(0, 17, (n, dimension)) / 16, generator.integers(0, 3, n)
-
-    points, labels = draw(count)
-    others = draw(5) if two else (None, None)
-    found = separation(points, labels, *others, norm=norm)
-    least, pairs = brute_separation(points, labels, *others, p=read_norm(norm))
-    assert found.exact
-    if least is None:
-        assert (found.distance, found.pair) == (math.inf, None)
-    else:
-        assert found.pair in pairs
-        assert found.distance == (float(least) if norm == "inf" else math.sqrt(least))
-        assert Fraction(found.lower) ** (1 if norm == "inf" else 2) <= least
-        assert found.lower >= found.distance * (1 - 2.0**-49)
-
-
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("two", [False, True])
-def test_separation_of_images(norm, two):
-    """uint8 is read as k/255; the distance is found in whole numbers."""
-    generator = np.random.default_rng(0)
-    images, labels = generator.integers(0, 256, (20, 4, 4)).astype(np.uint8), generator.integers(0, 2, 20)
-    arguments = (images[:10], labels[:10], images[10:], labels[10:]) if two else (images, labels)
-    found = separation(*arguments, norm=norm)
-    whole = [v.reshape(len(v), -1).tolist() if v.ndim == 3 else v for v in arguments]
-    least, pairs = brute_separation(*whole, p=read_norm(norm))
-    assert found.exact
-    assert found.pair in pairs
-    assert found.distance == (float(least) if norm == "inf" else math.sqrt(least)) / 255
-    assert (255 * Fraction(found.lower)) ** (1 if norm == "inf" else 2) <= least
-    assert found.lower >= found.distance * (1 - 2.0**-48)
-    mixed = separation(images[:10], labels[:10], images[10:] / 255.0, labels[10:], norm=norm)
-    plain = separation(images[:10], labels[:10], images[10:], labels[10:], norm=norm)
-    assert mixed.distance == pytest.approx(plain.distance, abs=1e-15)
-    assert not mixed.exact
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_separation_of_generic_points(norm):
-    points, labels = np.random.default_rng(0).random((40, 6)), np.arange(40) % 3
-    found = separation(points, labels, norm=norm)
-    least, pairs = brute_separation(points, labels, p=read_norm(norm))
-    assert not found.exact
-    assert found.pair in pairs
-    assert found.distance == pytest.approx(float(least) ** (1 if norm == "inf" else 0.5), rel=1e-15)
-    assert Fraction(found.lower) ** (1 if norm == "inf" else 2) <= least
-    assert found.lower >= found.distance * (1 - 2.0**-48)
-    assert separation(torch.from_numpy(points), torch.from_numpy(labels), norm=norm) == found
-
-
-@pytest.mark.parametrize("norm", NORMS)
-def test_nearest_points_of_one_class(norm):
-    points, labels = np.random.default_rng(0).integers(0, 17, (30, 4)) / 16, np.arange(30) % 3
-    found = nearest_within_class(points, labels, norm=norm)
-    power = distance_inf if norm == "inf" else distance_squared
-    pairs = {(i, j): power(points[i], points[j]) for i in range(30) for j in range(30) if i != j and labels[i] == labels[j]}
-    assert pairs[found.pair] == min(pairs.values())
-    assert found.distance == float(min(pairs.values())) ** (1 if norm == "inf" else 0.5)
-    assert nearest_within_class(points[:3], [0, 1, 2], norm=norm).pair is None
-
-
-def test_separation_takes_memory_of_order_n():
-    """The docstring's promise: all pairs are compared in chunks. 20,000 points have 4 10^8 pairs."""
-    points, labels = np.random.default_rng(0).random((20_000, 1)), np.arange(20_000) % 2
-    tracemalloc.start()
-    try:
-        separation(points, labels)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 300 * 2**20
-
-
-def test_separation_checks_its_arguments():
-    with pytest.raises(ValueError, match="labels must have one entry for each of the 2 points, got 3"):
-        separation([[0.0], [1.0]], [0, 1, 1])
-    with pytest.raises(ValueError, match="other_points must have 1 coordinates like points, got 2"):
-        separation([[0.0]], [0], [[0.0, 1.0]], [1])
-    with pytest.raises(ValueError, match="NaN or infinity"):
-        separation([[0.0], [math.nan]], [0, 1])
-    with pytest.raises(ValueError, match="p must be 2 or 'inf'"):
-        separation([[0.0], [1.0]], [0, 1], norm=1)
 
 
 # -- distances ---------------------------------------------------------------------------------------------------------

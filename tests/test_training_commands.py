@@ -149,7 +149,7 @@ def test_a_sweep_in_parallel_gives_the_same(tmp_path):
         assert [trial.error for trial in done] == ["", ""]
         found.append([trial.run.final["test"] for trial in done])
     assert found[0] == found[1]
-    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="jobs must be an integer >= 1, got 0"):
         sweep([], jobs=0)
     with pytest.raises(ValueError, match="must not be repeated"):
         trials(config, tmp_path, seeds=[0, 0])

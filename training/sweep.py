@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-import joblib
-import torch
+from constructions import ProcessLostError, run_tasks
 
 from .config import TrainingConfig
 from .loop import train
@@ -61,8 +58,8 @@ def sweep(
     """Run trials; `report` is called as each one ends. Those begun before go on, finished ones are kept.
 
     Without an address, in `jobs` processes on this machine, which share its first GPU. address: that of a Ray cluster whose
-    nodes share the folders ("auto": the one this machine belongs to, "local": a new one); there a trial takes one processor
-    and, with device "cuda", one GPU. A trial that fails has its error; the others go on. Raises ValueError for jobs < 1,
+    nodes share the folders, as for `constructions.run_tasks`; there a trial takes one processor and, with device "cuda", one
+    GPU. A trial that fails, or whose process is killed, has its error; the others go on. Raises ValueError for jobs < 1,
     ImportError if Ray is asked for and missing.
 
     >>> import tempfile
@@ -71,48 +68,15 @@ def sweep(
     ...     [(trial.error, trial.run.status) for trial in sweep(trials(config, folder, seeds=[0, 1]))]
     [('', 'finished'), ('', 'finished')]
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, got {jobs}")
-    done: dict[Path, Trial] = {}
-    for trial in _here(planned, jobs) if address is None else _on_cluster(planned, address):
-        done[trial.folder] = trial
-        report(trial)
-    return [done[trial.folder] for trial in planned]
+    gpus = int(any(t.config.device == "cuda" for t in planned))
+    done: dict[int, Trial] = {}
+    for k, trial in run_tasks(_run, planned, jobs=jobs, address=address, gpus=gpus):
+        done[k] = replace(planned[k], error=str(trial)) if isinstance(trial, ProcessLostError) else trial
+        report(done[k])
+    return [done[k] for k in range(len(planned))]
 
 
-def _here(planned: list[Trial], jobs: int) -> Iterator[Trial]:
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    left = {trial.folder: trial for trial in planned}
-    with joblib.parallel_config("loky", inner_max_num_threads=threads):
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-        try:
-            for trial in parallel(joblib.delayed(_run)(trial, threads if jobs > 1 else None) for trial in planned):
-                del left[trial.folder]
-                yield trial
-        except BrokenProcessPool:  # what has ended is kept
-            yield from (replace(trial, error="a process of the sweep was killed") for trial in left.values())
-
-
-def _on_cluster(planned: list[Trial], address: str) -> Iterator[Trial]:
-    try:
-        import ray
-    except ImportError as error:
-        raise ImportError("an address needs the package ray: pip install 'cgro[cluster]'") from error
-    ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
-    work = ray.remote(_run)
-    pending = {work.options(num_gpus=int(trial.config.device == "cuda")).remote(trial, None): trial for trial in planned}
-    while pending:
-        (ready, *_), _ = ray.wait(list(pending))
-        trial = pending.pop(ready)
-        try:
-            yield ray.get(ready)
-        except ray.exceptions.RayError as error:  # its process is gone
-            yield replace(trial, error=f"{type(error).__name__}: {error}")
-
-
-def _run(trial: Trial, threads: int | None) -> Trial:
-    if threads is not None:
-        torch.set_num_threads(threads)
+def _run(trial: Trial) -> Trial:
     try:
         train(trial.config, trial.folder, resume=True)
     except Exception as error:  # the other trials go on

@@ -1,0 +1,175 @@
+"""Independent tasks: in this process, in processes of this machine, on a Ray cluster, or on the ranks of torch.distributed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import torch
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+ATTEMPTS = 3
+"""How often a shard whose process is lost is tried in all."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where a long computation runs, shard by shard; its result does not depend on it.
+
+    jobs, address: as for `run_tasks`. journal: a file that every shard's result is added to as it comes, and from which an
+    interrupted computation goes on. device: of the tensors in each process. report(done, total) is called as shards end.
+
+    >>> run_shards(abs, 3, "absolute values", Engine(jobs=1))
+    [0, 1, 2]
+    """
+
+    jobs: int = 1
+    address: str | None = None
+    journal: str | PathLike[str] | None = None
+    device: str = "cpu"
+    report: Callable[[int, int], None] = lambda done, total: None
+
+
+HERE = Engine()
+"""This process."""
+
+
+class ProcessLostError(RuntimeError):
+    """The process of a task is gone: killed, or out of memory.
+
+    >>> list(run_tasks(os._exit, [1], jobs=2))
+    [(0, ProcessLostError('its process was killed'))]
+    """
+
+
+def run_tasks(
+    work: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int = 1, address: str | None = None, gpus: int = 0
+) -> Iterator[tuple[int, Result | ProcessLostError]]:
+    """Yield (k, work(tasks[k])) as the tasks end; a ProcessLostError instead of the result where its process is gone.
+
+    Without an address, in `jobs` processes of this machine (1: in this one), which share its processors. address: that of a
+    Ray cluster ("auto": the one this machine belongs to, "local": a new one), where a task takes one processor and `gpus`
+    GPUs; or "torch": the ranks of the torch.distributed group that this process is in, which all make this call and all get
+    all results. `work` and the tasks must be picklable. An exception that `work` raises is raised here. Raises ValueError
+    for jobs < 1 and for "torch" outside of a group; ImportError if Ray is asked for and missing.
+
+    >>> sorted(run_tasks(abs, [-1, 2, -3]))
+    [(0, 1), (1, 2), (2, 3)]
+    """
+    if not isinstance(jobs, int) or jobs < 1:
+        raise ValueError(f"jobs must be an integer >= 1, got {jobs!r}")
+    if address == "torch":
+        return _on_ranks(work, tasks)
+    if address is not None:
+        return _on_cluster(work, tasks, address, gpus)
+    if jobs == 1:
+        return ((k, work(task)) for k, task in enumerate(tasks))
+    return _in_processes(work, tasks, jobs)
+
+
+def run_shards(work: Callable[[int], Result], count: int, question: Any, engine: Engine) -> list[Result]:
+    """[work(0), ..., work(count - 1)], for results that JSON holds; a shard whose process is lost is tried again.
+
+    question (JSON) says what is computed: a journal that answers another one raises ValueError. Raises ProcessLostError for a
+    shard lost `ATTEMPTS` times, and what `run_tasks` raises. (A journal gives tuples back as lists.)
+
+    >>> run_shards(abs, 3, "absolute values", Engine())
+    [0, 1, 2]
+    """
+    head = json.dumps({"question": question, "shards": count}, sort_keys=True)
+    path = None if engine.journal is None else Path(engine.journal)
+    found: dict[int, Result] = {} if path is None else _read_journal(path, head)
+    engine.report(len(found), count)
+    for _ in range(ATTEMPTS):
+        missing = [k for k in range(count) if k not in found]
+        for k, result in run_tasks(work, missing, jobs=engine.jobs, address=engine.address):
+            if isinstance(result, ProcessLostError):
+                continue
+            found[missing[k]] = result
+            if path is not None:
+                _append(path, head, json.dumps([missing[k], result], allow_nan=False))
+            engine.report(len(found), count)
+        if len(found) == count:
+            return [found[k] for k in range(count)]
+    raise ProcessLostError(f"{count - len(found)} of {count} shards lost their process {ATTEMPTS} times (out of memory?)")
+
+
+def _read_journal(path: Path, head: str) -> dict[int, Any]:
+    """The results kept in a journal; a last line that was not written whole does not count."""
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").split("\n")
+    if lines[0] != head:
+        raise ValueError(f"{path} holds results of another computation: choose another file")
+    return dict(json.loads(line) for line in lines[1:-1])
+
+
+def _append(path: Path, head: str, line: str) -> None:
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size == 0:
+            file.write(f"{head}\n".encode())
+        else:  # a line cut short by a crash goes
+            file.seek(0)
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+        file.write(f"{line}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _in_processes(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Any]]:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    left = set(range(len(tasks)))
+    with joblib.parallel_config("loky", inner_max_num_threads=threads):
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        try:
+            for k, result in parallel(joblib.delayed(_call)(work, k, task, threads) for k, task in enumerate(tasks)):
+                left.remove(k)
+                yield k, result
+        except BrokenProcessPool:  # what has ended is kept
+            yield from ((k, ProcessLostError("its process was killed")) for k in sorted(left))
+
+
+def _on_cluster(work: Callable[[Task], Result], tasks: Sequence[Task], address: str, gpus: int) -> Iterator[tuple[int, Any]]:
+    try:
+        import ray
+    except ImportError as error:
+        raise ImportError("an address needs the package ray: pip install 'cgro[cluster]'") from error
+    ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
+    call, shared = ray.remote(_call).options(num_gpus=gpus), ray.put(work)
+    pending = {call.remote(shared, k, task, None): k for k, task in enumerate(tasks)}
+    while pending:
+        (ready, *_), _ = ray.wait(list(pending))
+        k = pending.pop(ready)
+        try:
+            yield ray.get(ready)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+        except ray.exceptions.RayError as error:
+            yield k, ProcessLostError(f"{type(error).__name__}: {error}")
+
+
+def _on_ranks(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Any]]:
+    group = torch.distributed
+    if not (group.is_available() and group.is_initialized()):
+        raise ValueError("address 'torch' needs torch.distributed.init_process_group, as torchrun's processes call it")
+    rank, size = group.get_rank(), group.get_world_size()
+    shares: list[Any] = [None] * size
+    group.all_gather_object(shares, [(k, work(tasks[k])) for k in range(rank, len(tasks), size)])
+    yield from sorted((pair for share in shares for pair in share), key=lambda pair: pair[0])
+
+
+def _call(work: Callable[[Task], Result], k: int, task: Task, threads: int | None) -> tuple[int, Result]:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return k, work(task)
