@@ -19,6 +19,7 @@ from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
 from .restriction import on_plane, on_segment
 from .rounding import BitBudget, bit_budget, rounding_error
+from .screening import localize
 from .separation import Separation, nearest_within_class, pairs_within, separation
 from .storage import load
 from .tasks import Engine, ProcessLostError, run_shards, run_tasks
@@ -81,6 +82,7 @@ __all__ = [
     "level_set",
     "linear_regions",
     "load",
+    "localize",
     "magnitude_bound",
     "maximum",
     "memorizer",

@@ -17,7 +17,7 @@ import torch
 from .approximation import power_of_two
 from .geometry import Thresholds, read_norm, read_points, shared_rounding
 from .lemma import Provenance
-from .memorization import VARIANTS, Variant, _members, _targets, assemble
+from .memorization import VARIANTS, Memorizer, Variant
 from .network import ReLUNetwork, check_network
 
 HALF_ULP = Fraction(1, 2**54)
@@ -222,6 +222,6 @@ def memorizer(
         raise ValueError(f"points must be ({len(index)}, {clean.inputs}) to fit labels and clean, got {centres.shape}")
     if int(index.min()) < 0 or int(index.max()) >= classes or (outputs == 1 and not bool((values.abs() == 1).all())):
         raise ValueError(f"labels must be {'-1 or +1' if outputs == 1 else f'0..{outputs - 1}'}")
-    targets, members = _targets(index, values.numpy(), outputs), _members(index, classes)
-    cut = Thresholds(float(inner), float(outer))
-    return assemble(clean, centres, read_norm(norm), cut, variant, m, bound, targets, members)
+    return Memorizer(
+        clean, centres, values, read_norm(norm), Thresholds(float(inner), float(outer)), variant, m, bound
+    ).network()

@@ -207,10 +207,18 @@ def shared_squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
     both = delay(parallel(squares, carried), 1, nonnegative=True)
     if isinstance(centres, Dense):
         linear: Matrix = Dense(-2 * centres.entries, copy=False)
-        norms: Matrix = Dense((centres.entries**2).sum(1, keepdim=True) + shared_rounding(dimension))
+        norms: Matrix = Dense(squared_norms(centres.entries)[:, None] + shared_rounding(dimension))
     else:
         linear, norms = Unknown(count, dimension), Unknown(count, 1)
     return compose(affine(Block(((Constant(count, 1), linear),)), norms), both)
+
+
+def squared_norms(points: torch.Tensor) -> torch.Tensor:
+    """||c||^2 of rows, coordinate by coordinate: a row's value depends neither on the other rows nor on the machine."""
+    total = points.new_zeros(len(points))
+    for values in points.T:
+        total += values * values
+    return total
 
 
 def shared_rounding(dimension: int) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from .intervals import magnitude_bound
 from .lemma import implements, record
 from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from .network import Affine, ReLUNetwork
+from .screening import Screen
 from .separation import nearest_within_class
 from .separation import separation as find_separation
 
@@ -230,10 +231,8 @@ def _memorize(
                 f"the paper's form counts overlapping balls of one class twice: points {same.pair[0]} and {same.pair[1]} "
                 f"are {same.distance:.6g} apart, less than two outer radii = {reach:.6g}; use variant 'gate' or 'lean'"
             )
-    classes = 2 if clean.outputs == 1 else clean.outputs
-    index = torch.from_numpy((1 - labels) // 2 if clean.outputs == 1 else labels)
-    targets, members = _targets(index, labels, clean.outputs), _members(index, classes)
-    network = assemble(clean, centres, p, cut, variant, m, bound, targets, members).restrict(UNIT)
+    memorizer = Memorizer(clean, centres, torch.from_numpy(labels), p, cut, variant, m, bound)
+    network = replace(memorizer.network(), screen=Screen(memorizer))
     facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}
     facts["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
     facts["norm"], facts["data"] = "inf" if p == math.inf else "2", fingerprint(centres.entries, labels)
@@ -252,18 +251,6 @@ def fingerprint(points: Any, labels: Any) -> str:
     digest.update(np.ascontiguousarray(read_points(points, "points", None).entries.numpy()).data)
     digest.update(np.ascontiguousarray(np.asarray(labels).reshape(-1).astype(np.int64)).data)
     return digest.hexdigest()
-
-
-def _targets(index: torch.Tensor, labels: np.ndarray, outputs: int) -> Dense:
-    """The values to memorize, one column of N K numbers: y_i, or the one-hot row of y_i."""
-    if outputs == 1:
-        return Dense(torch.from_numpy(labels).double()[:, None])
-    return Dense(nn.functional.one_hot(index, outputs).double().reshape(-1, 1))
-
-
-def _members(index: torch.Tensor, classes: int) -> Sparse:
-    """classes x N: row c sums the indicators of class c (binary: +1 first)."""
-    return Sparse((classes, len(index)), index, torch.arange(len(index)), torch.ones(len(index), dtype=torch.float64))
 
 
 def distance_error(ball: Ball, variant: Variant, dimension: int, m: int) -> Fraction:
@@ -287,6 +274,32 @@ def least_depth(ball: Ball, variant: Variant, separated: float, dimension: int, 
         while m < 26 and dimension * Fraction(1, 4 ** (m + 1)) > room:
             m += 1
     return m
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Memorizer:
+    """What an f_S is made of: f_clean, centres (N, D) and labels (N,), norm, thresholds, form and bound of |f_clean|."""
+
+    clean: ReLUNetwork
+    centres: Dense
+    labels: torch.Tensor
+    p: float
+    cut: Thresholds
+    variant: Variant
+    m: int
+    bound: float
+
+    def network(self, rows: torch.Tensor | None = None) -> ReLUNetwork:
+        """f_S on [0,1]^D; rows: of these centres only, in this order (at least one)."""
+        centres = self.centres if rows is None else Dense(self.centres.entries[rows], copy=False)
+        labels, outputs = self.labels if rows is None else self.labels[rows], self.clean.outputs
+        if outputs == 1:
+            index, targets = (1 - labels) // 2, labels.double()[:, None]
+        else:
+            index, targets = labels, nn.functional.one_hot(labels, outputs).double().reshape(-1, 1)
+        members = Sparse((max(2, outputs), len(index)), index, torch.arange(len(index)), torch.ones(len(index)).double())
+        given = (self.p, self.cut, self.variant, self.m, self.bound, Dense(targets), members)
+        return assemble(self.clean, centres, *given).restrict(UNIT)
 
 
 # -- building ----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from .matrix import ENTRY_LIMIT, Array, Count, Dense, Matrix, column
 
 if TYPE_CHECKING:
     from .lemma import Provenance
+    from .screening import Screen
 
 MEMORY_LIMIT = 2**23
 """Bytes that the widest two neighbouring layers of one batch chunk may take: small enough for a processor's cache."""
@@ -88,12 +89,14 @@ class ReLUNetwork:
     """The function A_L o relu o A_(L-1) o ... o relu o A_1 given by affine layers A_1, ..., A_L.
 
     domain: the closed interval of every input coordinate on which the construction's statement holds (None: all of R).
-    Evaluation outside of it raises ValueError. provenance: which statement built the network, from which parts.
+    Evaluation outside of it raises ValueError. provenance: which statement built the network, from which parts. screen:
+    what finds the parts of it that matter at a point (f_S has one); it changes what evaluation costs, not its result.
     """
 
     layers: tuple[Affine, ...]
     domain: tuple[float, float] | None = None
     provenance: Provenance | None = None
+    screen: Screen | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -135,19 +138,26 @@ class ReLUNetwork:
 
     # -- evaluation --------------------------------------------------------------------------------------------------
 
-    def __call__(self, x: Any) -> torch.Tensor:
+    def __call__(self, x: Any, *, screened: bool | None = None) -> torch.Tensor:
         """Values at x of shape (..., inputs), as (..., outputs); differentiable in x.
 
         A tensor is evaluated in its own dtype and on its device; other array-likes become float64. The batch is split
         so that memory stays near `MEMORY_LIMIT` (or what one point takes), also while gradients are taken (recomputation).
-        Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`.
+        screened: whether an f_S computes only the indicators that are not 0 (see `localize`), which gives the same values and
+        gradients up to rounding; None: from `SCREENED_FROM` coordinates of centres on.
+        Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`, and if there is no screen.
         """
         if not isinstance(x, torch.Tensor):
             x = torch.as_tensor(np.asarray(x, dtype=np.float64))
         elif not x.is_floating_point():
             x = x.double()
-        self._check_points(x)
+        self.check_points(x)
         points = x.reshape(-1, self.inputs)
+        screen = self._chosen_screen(screened)
+        if screen is not None:
+            parts = [(rows, local(points[rows])) for rows, local in screen.split(points)]
+            order = torch.argsort(torch.cat([rows for rows, _ in parts]))
+            return torch.cat([values for _, values in parts])[order].reshape(*x.shape[:-1], self.outputs)
         chunk = self.chunk(points.element_size())
         if len(points) <= chunk:
             values = self._forward(points)
@@ -159,16 +169,33 @@ class ReLUNetwork:
             )
         return values.reshape(*x.shape[:-1], self.outputs)
 
-    def exact(self, x: Any) -> np.ndarray:
+    def exact(self, x: Any, *, screened: bool | None = None) -> np.ndarray:
         """Values at rational points, in exact rational arithmetic: no rounding anywhere.
 
         x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object array of Fractions,
         shape (..., outputs). Batches of floats cost microseconds a point for hundreds of parameters; see `exact_values`.
-        Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`.
+        screened: as for evaluation; the values are the same. Raises ValueError for a wrong last axis, NaN, infinity, or a
+        point outside `domain`.
         """
         from .exact import exact_values
 
-        return exact_values(self, x)
+        screen = self._chosen_screen(screened)
+        if screen is None:
+            return exact_values(self, x)
+        given = np.asarray(x, dtype=object)
+        points = torch.from_numpy(given.astype(np.float64))
+        self.check_points(points)
+        flat, values = given.reshape(-1, self.inputs), np.empty((points.numel() // self.inputs, self.outputs), dtype=object)
+        for rows, local in screen.split(points.reshape(-1, self.inputs)):
+            values[rows.numpy()] = exact_values(local, flat[rows.numpy()])
+        return values.reshape(*given.shape[:-1], self.outputs)
+
+    def _chosen_screen(self, screened: bool | None) -> Screen | None:
+        if self.screen is None and screened:
+            raise ValueError("screened must not be True for a network without a screen (f_S and f_adv have one)")
+        if self.screen is None or screened is False:
+            return None
+        return self.screen if screened or self.screen.worthwhile else None
 
     def _forward(self, x: Array) -> Array:
         for layer in self.layers[:-1]:
@@ -182,7 +209,8 @@ class ReLUNetwork:
         pair = max(a + b for a, b in itertools.pairwise(widths))
         return max(1, MEMORY_LIMIT // (itemsize * pair))
 
-    def _check_points(self, x: torch.Tensor) -> None:
+    def check_points(self, x: torch.Tensor) -> None:
+        """Raise ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`."""
         if x.ndim == 0 or x.shape[-1] != self.inputs:
             raise ValueError(f"x must have shape (..., {self.inputs}), got {tuple(x.shape)}")
         if x.numel() == 0:

@@ -1,0 +1,95 @@
+"""Screened evaluation of f_S: at a point, only the centres whose indicators are not 0 there are computed; nothing is lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .geometry import Ball
+from .network import ReLUNetwork, check_network
+from .range_search import RangeSearch
+
+if TYPE_CHECKING:
+    from .memorization import Memorizer
+
+SCREENED_FROM = 2**20
+"""Coordinates of all centres (N D) from which f_S evaluates itself through its screen."""
+
+GROUP_MEMORY = {"cpu": 2**23, "cuda": 2**30}
+"""Bytes that the points of one group and the indicators near them may take, if each has one; for other devices as "cpu"."""
+
+SLACK = 2.0**-40
+"""How much farther centres are looked for than indicators reach: more than what float64 rounded in thresholds and biases."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Screen:
+    """Splits points into groups on which an f_S equals a small network, in exact arithmetic: f_S of the centres near them.
+
+    An indicator is exactly 0 from the outer threshold on, so centres farther away do not contribute; `RangeSearch` finds all
+    others, rounding accounted for. Setting up takes N D once for each device and radius; see `RangeSearch` for the rest.
+    """
+
+    memorizer: Memorizer
+    _searches: dict[tuple[str, float], RangeSearch] = field(default_factory=dict, init=False)
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether the network is so large that it is evaluated through its screen unless told otherwise."""
+        return self.memorizer.centres.stored >= SCREENED_FROM
+
+    def split(self, points: torch.Tensor, ball: Ball | None = None) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
+        """(rows, network) that cover all points (M, D) once: f_S is this network on the balls around these rows."""
+        rows, columns, _ = self._search(points.device, self._reach(ball))(points)
+        touched = torch.unique_consecutive(rows)
+        others = torch.ones(len(points), dtype=torch.bool, device=points.device)
+        others[touched] = False
+        if others.any() or not len(points):
+            yield others.nonzero()[:, 0], self.memorizer.clean
+        memory = GROUP_MEMORY.get(points.device.type, GROUP_MEMORY["cpu"])
+        size = max(1, math.isqrt(memory // (32 * points.shape[1])))
+        for group in touched.split(size) if len(touched) else ():
+            first, last = torch.searchsorted(rows, group[[0, -1]]).tolist()
+            last += int((rows[last:] == group[-1]).sum())
+            yield group, self.memorizer.network(torch.unique(columns[first:last]).cpu())
+
+    def _reach(self, ball: Ball | None) -> float:
+        """The distance in the memorizer's norm from which centres do not matter to points of a ball."""
+        given = self.memorizer
+        outer = given.cut.outer if given.p == math.inf else math.sqrt(given.cut.outer)
+        radius = 0.0 if ball is None else ball.radius
+        if ball is not None and ball.p == math.inf and given.p == 2:
+            radius *= math.sqrt(given.centres.shape[1])
+        return (outer + radius) * (1 + SLACK) + SLACK
+
+    def _search(self, device: torch.device, reach: float) -> RangeSearch:
+        key = (str(device), reach)
+        if key not in self._searches:
+            self._searches[key] = RangeSearch(self.memorizer.centres.entries.to(device), self.memorizer.p, reach)
+        return self._searches[key]
+
+
+def localize(network: ReLUNetwork, points: Any, ball: Ball | None = None) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
+    """(rows, small network) for groups of points (M, D): the network equals the small one at them, or on balls around them.
+
+    Of f_S and f_adv it is the same construction with the near centres only, or f_clean where there are none: equal in exact
+    arithmetic on all of the balls within [0,1]^D, so what is proved of it there is proved of f_S. Any other network comes back
+    as it is, with all points. Every point is in one group. Cost: see `RangeSearch`. Raises TypeError for another kind of
+    network, ValueError for points of another shape, outside of the domain or not finite.
+
+    >>> from constructions import affine, f_S
+    >>> f = f_S(affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))
+    >>> [(rows.tolist(), local.size.units) for rows, local in localize(f, [[0.25, 0.5], [0.5, 0.0]])], f.size.units
+    ([([1], 0), ([0], 21)], 26)
+    """
+    check_network(network)
+    x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64))
+    network.check_points(x)
+    if x.ndim != 2:
+        raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")
+    return iter([(torch.arange(len(x)), network)]) if network.screen is None else network.screen.split(x, ball)
