@@ -9,7 +9,7 @@ from .flatness import FlatnessProfile, flatness_profile
 from .inspection import Inspection
 from .margins import certified_margins
 from .measured import Measured
-from .memorization_proof import MemorizationProof, certify_memorization
+from .memorization_proof import MemorizationProof, certify_memorization, save_points
 from .report import write_report
 from .sup_error import SupError, distance_error, sup_error
 
@@ -36,6 +36,7 @@ __all__ = [
     "flatness_profile",
     "margin",
     "robust_error",
+    "save_points",
     "sup_error",
     "write_report",
 ]

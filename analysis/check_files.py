@@ -1,4 +1,4 @@
-"""Checking certificate files of either kind with the standalone checkers."""
+"""Checking certificate files of all kinds with the standalone checkers."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from pathlib import Path
 
 from constructions import ReLUNetwork
 
-from . import check_certificate, check_memorization
+from . import check_balls, check_certificate, check_memorization
 from .branching import prepare
-from .memorization_proof import network_digest
+from .memorization_proof import BALLS, network_digest
+from .queries import read_labelled_points
 
 
-def check_file(path: Path, network: ReLUNetwork | None = None) -> list[str]:
+def check_file(path: Path, network: ReLUNetwork | None = None, points: Path | None = None) -> list[str]:
     """Why each query of a certificate is rejected, or "" where it is accepted; a proof of memorization counts as one query.
 
-    network: if given, the certificate must be about it (by its digest). Raises ValueError for a file that is no certificate.
+    network: if given, the certificate must be about it (by its digest). points: .npz file of x and y, for certificates that
+    hold a digest of them only. Raises ValueError for a file that is no certificate, and where points are missing.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        decisions = content["format"] == check_certificate.FORMAT
-        digest, given = content["digest"], content.get("network")
+        decisions, balls = (content["format"] == known for known in (check_certificate.FORMAT, BALLS))
+        digest, given = content["network_digest" if balls else "digest"], content.get("network")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no certificate: {type(error).__name__}: {error}") from error
     if network is not None and digest != (prepare(network).digest if decisions else network_digest(network)):
@@ -30,8 +32,13 @@ def check_file(path: Path, network: ReLUNetwork | None = None) -> list[str]:
             return [
                 "this form or size has no proof for the standalone checker: certify_memorization proves it from the network"
             ]
+        if balls and points is None:
+            raise ValueError(f"{path} needs the file of the points that it is about (--points)")
         try:
-            check_memorization.check(content)
+            if points is not None and balls:
+                check_balls.check(content, *read_labelled_points(points))
+            else:
+                check_memorization.check(content)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
             return [f"{type(error).__name__}: {error}"]
         return [""]

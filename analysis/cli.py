@@ -127,6 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     command = commands.add_parser("check-certificate", help="check a certificate, independently of how it was found")
     command.add_argument("certificate", type=Path, metavar="FILE", help="JSON written by certify")
     command.add_argument("--network", type=Path, metavar="NET", help="also check that the certificate is about this network")
+    command.add_argument("--points", type=Path, metavar="FILE", help=".npz of the points, where the certificate has none")
     command.set_defaults(run=run_check)
 
     command = commands.add_parser("export", help="write a network as ONNX and a query as VNN-LIB, for any verifier")
@@ -362,7 +363,7 @@ def print_certifications(results: list[Certification], total: int) -> None:
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
-    reasons = check_file(options.certificate, load(options.network) if options.network else None)
+    reasons = check_file(options.certificate, load(options.network) if options.network else None, options.points)
     for i, reason in enumerate(reasons):
         print(f"query {i}: {'rejected: ' + reason if reason else 'accepted'}")
     if any(reasons) or not reasons:

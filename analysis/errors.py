@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from constructions import Ball, ReLUNetwork, interval_bounds
+from constructions import Ball, ReLUNetwork, interval_bounds, localize
 from training import is_error, margin, pgd, project
 
 from .measured import Measured
@@ -94,7 +94,9 @@ def certainly_wrong(network: ReLUNetwork, points: torch.Tensor, labels: torch.Te
     >>> certainly_wrong(affine([[1.0]]), torch.tensor([[0.5], [-0.5]]), torch.tensor([1, 1]))
     tensor([False,  True])
     """
-    low, high = interval_bounds(network, points, points)
+    low, high = (torch.empty(len(points), network.outputs, dtype=torch.float64) for _ in range(2))
+    for rows, local in localize(network, points):
+        low[rows], high[rows] = interval_bounds(local, points[rows], points[rows])
     if network.outputs == 1:
         worst = torch.where(labels > 0, high[:, 0], -low[:, 0])
         return worst <= 0

@@ -29,9 +29,8 @@ from constructions import (
     Block,
     Constant,
     Dense,
-    Identity,
-    Kron,
     Matrix,
+    RangeSearch,
     ReLUNetwork,
     Separation,
     Sparse,
@@ -39,7 +38,10 @@ from constructions import (
     delay,
     magnitude_bound,
     memorizer,
+    replacing,
+    same,
     separation,
+    structure_digest,
     write_file,
 )
 from training import margin
@@ -50,9 +52,9 @@ UNIT_ROUNDOFF = Fraction(1, 2**53)
 """A float64 sum differs from the sum by at most this part of the result."""
 
 EMBEDDED = 500_000
-"""Most nonzero weights that a certificate carries; beyond, it has digests only and `certify_memorization` is its check."""
+"""Most nonzero weights that a certificate carries; beyond, it has digests of the network and of the points."""
 
-FORMAT = "cgro memorization certificate 1"
+FORMAT, BALLS = "cgro memorization certificate 1", "cgro balls certificate 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +85,16 @@ class MemorizationProof:
 
     @cached_property
     def certificate(self) -> dict[str, Any]:
-        """The proof as JSON: see the head of `check_memorization.py`, which checks it without this library."""
+        """The proof as JSON: see the head of its "checker", a program in this folder that needs nothing of this library."""
         return _certificate(self, *self._subject)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the certificate as JSON; an existing file is replaced only once the new one is complete.
 
-        That of variant paper, and of networks of more than `EMBEDDED` weights, has digests only ("checker": "library only"):
-        `certify_memorization` is its check. Raises ValueError if unresolved.
+        Of a network of more than `EMBEDDED` weights it holds f_clean, thresholds and digests: `check_balls.py` proves from them
+        and from a file of the points (`save_points`) that the f_S which they define is right on all balls; that the network
+        is this f_S is what `certify_memorization` compared. Variant paper, and refutations of such networks, have digests only
+        ("checker": "library only"). Raises ValueError if unresolved.
         """
         if self.verdict == "unresolved":
             raise ValueError(f"there is no certificate: the verdict is unresolved ({self.reason})")
@@ -151,15 +155,15 @@ def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball) -> 
     subject = (network, x, y, ball, hints)
     facts = (len(x), found.distance, found.exact, hints.inner, hints.outer)
     try:
-        bound = _prove(network, x, y, ball, hints, found)
-        return MemorizationProof("proved", bound, *facts, _subject=subject)
+        bound, clean = _prove(network, x, y, ball, hints, found)
+        return MemorizationProof("proved", bound, *facts, _subject=(*subject, clean))
     except _OpenError as obstacle:
         reason = str(obstacle)
     witness = _refute(network, x, y, ball, found)
     if witness is None:
-        return MemorizationProof("unresolved", None, *facts, reason=reason, _subject=subject)
+        return MemorizationProof("unresolved", None, *facts, reason=reason, _subject=(*subject, None))
     i, point, value = witness
-    return MemorizationProof("refuted", value, *facts, reason=reason, witness=(i, point), _subject=subject)
+    return MemorizationProof("refuted", value, *facts, reason=reason, witness=(i, point), _subject=(*subject, None))
 
 
 class _OpenError(Exception):
@@ -209,8 +213,10 @@ def _hints(network: ReLUNetwork, count: int, ball: Ball) -> _Hints:
 # -- the proof ---------------------------------------------------------------------------------------------------------
 
 
-def _prove(network: ReLUNetwork, x: torch.Tensor, y: torch.Tensor, ball: Ball, hints: _Hints, found: Separation) -> Fraction:
-    """The certified margin; raises _OpenError where the proof fails.
+def _prove(
+    network: ReLUNetwork, x: torch.Tensor, y: torch.Tensor, ball: Ball, hints: _Hints, found: Separation
+) -> tuple[Fraction, ReLUNetwork]:
+    """The certified margin, and f_clean as it stands in the network; raises _OpenError where the proof fails.
 
     Real arithmetic, actual weights. Let t_i be what the network computes for the distance (l_inf) or its square d_i, and
     d_i - lo <= t_i <= d_i + hi (`_deviations`). On ball i, d_i <= radius^power, and d_k >= (R - radius)^power for the others.
@@ -246,7 +252,7 @@ def _prove(network: ReLUNetwork, x: torch.Tensor, y: torch.Tensor, ball: Ball, h
         leak = max(Fraction(0), size - bound * (1 - eps))
         least = 1 - eps - leak * (1 if network.outputs == 1 else 2)
     _require(least > 0, f"the margin that rounding and multiplication leave is {float(least):.6g}")
-    return least
+    return least, clean
 
 
 def _is_power_of_two(value: Fraction) -> bool:
@@ -288,8 +294,10 @@ def _deviations(
 
 def _rounding(actual: np.ndarray, rounded: np.ndarray) -> Fraction:
     """How far biases may be from exact sums of two numbers, whose float64 values are `rounded`."""
-    drift = Fraction(float(np.abs(actual - rounded).max())) * (1 + 2 * UNIT_ROUNDOFF)
-    return drift + UNIT_ROUNDOFF * Fraction(float(np.abs(rounded).max()))
+    parts = [slice(k, k + 2**20) for k in range(0, len(actual), 2**20)]
+    drift = max(float(np.abs(actual[part] - rounded[part]).max()) for part in parts)
+    largest = max(float(np.abs(rounded[part]).max()) for part in parts)
+    return Fraction(drift) * (1 + 2 * UNIT_ROUNDOFF) + UNIT_ROUNDOFF * Fraction(largest)
 
 
 def _norm_errors(x: torch.Tensor, biases: np.ndarray) -> tuple[Fraction, Fraction]:
@@ -325,15 +333,15 @@ def _match(
     for level, (layer, other) in enumerate(zip(network.layers, wanted.layers, strict=True)):
         where = f"layer {level + 1} is not that of a memorizer of these points and labels in this order"
         (rows, columns), (m, n) = layer.weight.shape, other.weight.shape
-        bias, right = layer.bias.to_dense()[:, 0].numpy(), other.bias.to_dense()[:, 0].numpy()
         if level > depth:
             _require((rows, columns) == (m, n) and same(layer.weight, other.weight), f"{where}: weights")
-            _require(np.array_equal(bias, right), f"{where}: biases")
+            _require(same(layer.bias, other.bias), f"{where}: biases")
             continue
         if level == depth:
             _require(rows == m, f"{where}: units")
             _require(same(_cut(layer.weight, 0, edge), _cut(other.weight, 0, 2 * outputs)), f"{where}: weights")
-            clean.append(_joined(layer.weight, bias, other.weight, right, edge, outputs, hints.variant == "paper", where))
+            given = (layer.weight, _numbers(layer.bias), other.weight, _numbers(other.bias))
+            clean.append(_joined(*given, edge, outputs, hints.variant == "paper", where))
             continue
         split = rows - (m - 2 * outputs)
         _require(split >= 1, f"{where}: units")
@@ -342,12 +350,12 @@ def _match(
         if level:
             crossed = _cut(layer.weight, 0, edge, split, columns), _cut(layer.weight, split, 0, rows, edge)
             _require(all(part.nonzeros == 0 for part in crossed), f"{where}: f_clean and indicators are mixed")
-        clean.append(Affine(_cut(layer.weight, 0, 0, split, edge if level else columns), _vector(bias[:split])))
-        bias, right = bias[split:], right[2 * outputs :]
+        clean.append(Affine(_cut(layer.weight, 0, 0, split, edge if level else columns), _cut(layer.bias, 0, 0, split)))
+        bias, right = _cut(layer.bias, split, 0), _cut(other.bias, 2 * outputs, 0)
         if level in rounded:
-            biases[level], reference[level] = bias, right
+            biases[level], reference[level] = _numbers(bias), _numbers(right)
         else:
-            _require(np.array_equal(bias, right), f"{where}: biases")
+            _require(same(bias, right), f"{where}: biases")
         edge = split
     return ReLUNetwork(tuple(clean)), biases, reference
 
@@ -368,6 +376,11 @@ def _joined(
     _require(not (exact and offset.any()), f"{where}: f_clean's biases")
     _require(np.array_equal(bias, right + a @ offset), f"{where}: biases")
     return Affine(Dense(torch.from_numpy(last.toarray())), _vector(offset))
+
+
+def _numbers(column: Matrix) -> np.ndarray:
+    """The entries of a one-column matrix; not to be changed."""
+    return (column.entries if isinstance(column, Dense) else column.to_dense())[:, 0].numpy()
 
 
 def _vector(values: np.ndarray) -> Matrix:
@@ -392,35 +405,6 @@ def _cut(matrix: Matrix, top: int, left: int, bottom: int | None = None, right: 
     rows, columns, values = matrix.coordinates()
     kept = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
     return Sparse((bottom - top, right - left), rows[kept] - top, columns[kept] - left, values[kept])
-
-
-def same(a: Matrix, b: Matrix) -> bool:
-    """Whether two matrices have equal entries: by their forms where these agree, else entry by entry."""
-    if a.shape != b.shape:
-        return False
-    if _alike(a, b):
-        return True
-    if any(isinstance(size, int) and size > 2**26 for size in (a.nonzeros, b.nonzeros)):
-        return False
-    return bool((_rows_of(a) != _rows_of(b)).nnz == 0)
-
-
-def _alike(a: Matrix, b: Matrix) -> bool:
-    if a is b:
-        return True
-    match a, b:
-        case (Identity(), Identity()) | (Constant(), Constant()):
-            return a == b
-        case Dense(), Dense():
-            return torch.equal(a.entries, b.entries)
-        case Sparse(), Sparse():
-            return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("rows", "columns", "values"))
-        case Kron(), Kron():
-            return a.left.shape == b.left.shape and _alike(a.left, b.left) and _alike(a.right, b.right)
-        case Block(), Block():
-            pairs = [pair for p, q in zip(a.grid, b.grid, strict=False) for pair in zip(p, q, strict=False)]
-            return (a.heights, a.widths) == (b.heights, b.widths) and all(_alike(p, q) for p, q in pairs)
-    return False
 
 
 # -- refutation --------------------------------------------------------------------------------------------------------
@@ -490,9 +474,17 @@ def _margin(values: list[Fraction], label: int) -> Fraction:
 
 
 def _certificate(
-    proof: MemorizationProof, network: ReLUNetwork, x: torch.Tensor, y: torch.Tensor, ball: Ball, hints: _Hints
+    proof: MemorizationProof,
+    network: ReLUNetwork,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    ball: Ball,
+    hints: _Hints,
+    clean: ReLUNetwork | None,
 ) -> dict[str, Any]:
     small = network.size.weights <= EMBEDDED
+    if not small and clean is not None and clean.size.dense_parameters <= EMBEDDED and hints.variant != "paper":
+        return _balls_certificate(proof, network_digest(network), x, y, ball, hints, clean)
     checkable = small and (proof.verdict == "refuted" or (proof.verdict == "proved" and hints.variant != "paper"))
     certificate: dict[str, Any] = {
         "format": FORMAT,
@@ -521,8 +513,50 @@ def _certificate(
     return certificate
 
 
+def _balls_certificate(
+    proof: MemorizationProof, digest: str, x: torch.Tensor, y: torch.Tensor, ball: Ball, hints: _Hints, clean: ReLUNetwork
+) -> dict[str, Any]:
+    """What `check_balls.py` reads: see its head. Hints are those of a search for points too near each other."""
+    outer = hints.outer if ball.p == math.inf else math.sqrt(hints.outer)
+    search = RangeSearch(x, ball.p, (outer + ball.radius) * (1 + 1e-8) + 1e-8)
+    layers = [[layer.weight.to_dense().tolist(), layer.bias.to_dense()[:, 0].tolist()] for layer in clean.layers]
+    return {
+        "format": BALLS,
+        "checker": "check_balls.py",
+        "verdict": proof.verdict,
+        "margin": str(proof.bound),
+        "points": len(x),
+        "norm": "inf" if ball.p == math.inf else "2",
+        "radius": ball.radius,
+        "variant": hints.variant,
+        "m": hints.m,
+        "inner": hints.inner,
+        "outer": hints.outer,
+        "bound": hints.bound,
+        "clean": layers,
+        "digest": hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest(),
+        "network_digest": digest,
+        "cuts": search.cuts,
+        "projection": search.projection,
+    }
+
+
+def save_points(path: str | PathLike[str], points: Any, labels: Any) -> None:
+    """Write x, (N, D), and y, (N,), to an .npz file, compressed: what `check_balls.py` and `cgro certify --memorized` read.
+
+    Numbers are kept as they are (uint8, read as k/255, or floats). An existing file is replaced once the new one is complete.
+
+    >>> save_points("points.npz", [[0.25, 0.5]], [1])
+    >>> [array.tolist() for array in np.load("points.npz").values()]
+    [[[0.25, 0.5]], [1]]
+    """
+    array = np.asarray(points)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, x=array.reshape(len(array), -1), y=np.asarray(labels).reshape(-1))
+
+
 def network_digest(network: ReLUNetwork) -> str:
-    """SHA-256 of a network as a certificate holds it; of its nonzero entries and biases where it is too large to be held.
+    """SHA-256 of a network as a certificate holds it; where it is too large to be held, of its structured form.
 
     >>> from constructions import absolute
     >>> network_digest(absolute()) == network_digest(absolute())
@@ -530,14 +564,7 @@ def network_digest(network: ReLUNetwork) -> str:
     """
     if network.size.weights <= EMBEDDED:
         return hashlib.sha256(json.dumps(_as_text(network), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    digest = hashlib.sha256()
-    for layer in network.layers:
-        rows = _rows_of(layer.weight)
-        rows.sort_indices()
-        parts = rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data, layer.bias.to_dense().numpy()
-        for array in parts:
-            digest.update(np.ascontiguousarray(array + 0).data)  # no negative zeros
-    return digest.hexdigest()
+    return structure_digest(network)
 
 
 def _as_text(network: ReLUNetwork) -> dict[str, Any]:

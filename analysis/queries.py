@@ -59,7 +59,10 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
 
 
 def read_labelled_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Points x (or points), shape (N, D), and y (or label, labels), shape (N,), of an .npz file, as float64 and int64."""
+    """Points x (or points), shape (N, D), and y (or label, labels), shape (N,), of an .npz file, as float64 and int64.
+
+    uint8 is read as k/255.
+    """
     points, labels = _select(path, "point", "label")
     if points.ndim != 2 or len(points) != len(labels):
         raise ValueError(f"{path}: points must have shape ({len(labels)}, D), got {points.shape}")
@@ -145,7 +148,8 @@ def _select(path: Path, *wanted: str) -> list[Any]:
             raise ValueError(f"{path}: {name} must have shape (N,), got {values.shape}")
         if values.dtype.itemsize > 8 or (values.dtype.kind != "f" and np.abs(values.astype(np.float64)).max(initial=0) > 2**53):
             raise ValueError(f"{path}: {name} must hold float64, or integers up to 2^53, got {values.dtype} beyond these")
-        found.append(values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64))
+        scale = 255.0 if name == "point" and values.dtype == np.uint8 else 1.0
+        found.append(values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64) / scale)
     return found
 
 

@@ -11,7 +11,7 @@ from .geometry import Ball, distance, lean_indicator, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import Affine, ReLUNetwork, Size, check_network
 from .range_search import RangeSearch
@@ -21,7 +21,7 @@ from .restriction import on_plane, on_segment
 from .rounding import BitBudget, bit_budget, rounding_error
 from .screening import localize
 from .separation import Separation, nearest_within_class, pairs_within, separation
-from .storage import load
+from .storage import load, structure_digest
 from .tasks import Engine, ProcessLostError, run_shards, run_tasks
 
 __all__ = [
@@ -102,11 +102,13 @@ __all__ = [
     "rounding_error",
     "run_shards",
     "run_tasks",
+    "same",
     "separation",
     "serra_upper",
     "soft_indicator",
     "squaring",
     "statements",
+    "structure_digest",
     "tooth",
     "write_file",
     "write_onnx",

@@ -277,8 +277,11 @@ def lean_indicators(centres: Matrix, inner: float, outer: float) -> ReLUNetwork:
     """`lean_indicator` for the rows of `centres` (N x D, entries may be unknown, sizes symbolic)."""
     count, dimension = centres.shape
     if isinstance(centres, Dense):
-        c = centres.entries.reshape(-1, 1)
-        bias: Matrix = Dense(torch.cat([-c - inner, c - inner], dim=1).reshape(-1, 1), copy=False)
+        c = centres.entries.reshape(-1)
+        shifts = torch.empty(len(c), 2, dtype=torch.float64)  # filled in place: these are 2 N D numbers
+        torch.sub(c, inner, out=shifts[:, 1])
+        torch.add(c, inner, out=shifts[:, 0]).neg_()
+        bias: Matrix = Dense(shifts.reshape(-1, 1), copy=False)
     else:
         bias = Unknown(2 * count * dimension, 1)
     sides = kron(Constant(count, 1), kron(Identity(dimension), Dense(torch.tensor([[1.0], [-1.0]]))))

@@ -117,6 +117,18 @@ class RangeSearch:
             values.append(gap.abs_().amax(1) if self.p == math.inf else torch.linalg.vecdot(gap, gap))
         return torch.cat(values)
 
+    @property
+    def cuts(self) -> list[list[float]]:
+        """[axis, low, high] of each cut, high - low >= radius; none where projections are used."""
+        if self._projects:
+            return []
+        return [list(cut) for cut in zip(self._axes.tolist(), self._low.tolist(), self._high.tolist(), strict=True)]
+
+    @property
+    def projection(self) -> list[list[float]]:
+        """The rows of the projection, orthonormal up to rounding; none where cuts are used."""
+        return self._basis.T.tolist() if self._projects else []
+
     def _features(self, points: torch.Tensor, *, right: bool) -> torch.Tensor:
         one = self._projected if self._projects else self._sides
         parts = points.split(max(1, BLOCK["cpu"] // points.shape[1]))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .files import replacing
+from .geometry import Thresholds, read_norm
 from .importing import read_onnx
 from .lemma import LEMMAS, Lemma, Provenance
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, same
+from .memorization import Memorizer
 from .network import Affine, ReLUNetwork
+from .screening import Screen
 
 FORMAT = 1
 
@@ -30,9 +35,11 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
     if path.suffix != ".safetensors":
         raise ValueError(f"path must end in .safetensors, got {path}")
     tensors: dict[str, torch.Tensor] = {}
-    layers = [{"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in network.layers]
     origin = _describe_provenance(network.provenance) if network.provenance else None
+    layers = _describe_layers(network, tensors)
     header = {"format": FORMAT, "layers": layers, "domain": network.domain, "provenance": origin}
+    if network.screen is not None and network.screen.worthwhile:
+        header["memorizer"] = _describe_memorizer(network.screen.memorizer, tensors)
     separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         save_file(separate, temporary, metadata={"cgro": json.dumps(header)})
@@ -73,10 +80,10 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         header = json.loads(metadata["cgro"])
         if header["format"] != FORMAT:
             raise ValueError(f"format {header['format']} is not the known format {FORMAT}")
-        layers = tuple(Affine(_build(a["weight"], tensors), _build(a["bias"], tensors)) for a in header["layers"])
         domain = tuple(header["domain"]) if header["domain"] else None
         origin = _build_provenance(header["provenance"]) if header["provenance"] else None
-        return ReLUNetwork(layers, domain, origin)
+        network = ReLUNetwork(_build_layers(header["layers"], tensors), domain, origin)
+        return _screened(network, header["memorizer"], tensors) if "memorizer" in header else network
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
 
@@ -104,6 +111,49 @@ def _load_npz(path: Path) -> ReLUNetwork:
         return ReLUNetwork.from_layers(layers)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
+
+
+def structure_digest(network: ReLUNetwork) -> str:
+    """SHA-256 of the layers in the form that a file keeps: equal networks in other forms have others. Time: what is stored.
+
+    >>> from constructions import squaring
+    >>> structure_digest(squaring(3)) == structure_digest(squaring(3)) != structure_digest(squaring(4))
+    True
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    digest = hashlib.sha256(json.dumps(_describe_layers(network, tensors)).encode())
+    for tensor in tensors.values():
+        digest.update(np.ascontiguousarray(tensor.numpy()).data)
+    return digest.hexdigest()
+
+
+def _describe_layers(network: ReLUNetwork, tensors: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
+    return [{"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in network.layers]
+
+
+def _build_layers(trees: list[dict[str, Any]], tensors: dict[str, torch.Tensor]) -> tuple[Affine, ...]:
+    return tuple(Affine(_build(a["weight"], tensors), _build(a["bias"], tensors)) for a in trees)
+
+
+def _describe_memorizer(memorizer: Memorizer, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    tensors |= {"centres": memorizer.centres.entries, "labels": memorizer.labels}
+    facts = {"p": str(memorizer.p), "variant": memorizer.variant, "m": memorizer.m, "bound": memorizer.bound}
+    cut = {"inner": memorizer.cut.inner, "outer": memorizer.cut.outer}
+    clean = {"layers": _describe_layers(memorizer.clean, tensors), "domain": memorizer.clean.domain}
+    return {**facts, **cut, "clean": clean}
+
+
+def _screened(network: ReLUNetwork, tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> ReLUNetwork:
+    """The network with a screen, if what it is said to be made of gives exactly its layers; else an error."""
+    clean = ReLUNetwork(_build_layers(tree["clean"]["layers"], tensors), tree["clean"]["domain"])
+    cut = Thresholds(float(tree["inner"]), float(tree["outer"]))
+    given = (read_norm(tree["p"]), cut, tree["variant"], int(tree["m"]), float(tree["bound"]))
+    memorizer = Memorizer(clean, Dense(tensors["centres"], copy=False), tensors["labels"], *given)
+    rebuilt = memorizer.network().layers
+    equal = (same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in zip(network.layers, rebuilt, strict=True))
+    if not all(equal):
+        raise ValueError("its layers are not those of the memorizer that it names")
+    return replace(network, screen=Screen(memorizer))
 
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
