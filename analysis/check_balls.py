@@ -4,7 +4,7 @@
 
 POINTS.npz: x (N, D), floats in [0,1] or uint8 read as k/255; y (N,), -1 and +1 or 0..K-1. Certificate: `norm` inf or 2;
 `radius`; thresholds `inner`, `outer` of the distance (inf) or its square (2); `variant` lean or gate; `m`, depth of squaring;
-`bound` B; `clean`, layers [weights, biases] of f_clean; `digest`, SHA-256 of x as float64 and y as int64; hints.
+`bound` B; `clean`, layers [weights, biases] of f_clean; `digest`, SHA-256 of x as float64, y as int64 and the claim; hints.
 
 Proof. Networks for distances are exact (inf), or exceed squares by at most D / 4^(m+1) and rounding (2); other biases are
 rounded by less than SLACK. If inner is that much over radius^p, indicators are 1 on their balls; if points of other labels are
@@ -34,7 +34,8 @@ def need(condition: Any, reason: str) -> None:  # reject unless it holds
 def check(c: dict[str, Any], x: np.ndarray, y: np.ndarray) -> None:  # raise ValueError unless the certificate proves its claim
     need(c["format"] == "cgro balls certificate 1", "unknown format")
     x, y = np.ascontiguousarray(x / 255.0 if x.dtype == np.uint8 else x, np.float64), np.ascontiguousarray(y, np.int64)
-    need(hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest() == c["digest"], "points or labels are not those of the digest")
+    claim = json.dumps([c[name] for name in ("norm", "radius", "variant", "m", "inner", "outer", "bound")]).encode()
+    need(hashlib.sha256(x.tobytes() + y.tobytes() + claim).hexdigest() == c["digest"], "digest of points and claim")
     need(x.ndim == 2 and y.shape == (len(x),) and x.min() >= 0 and x.max() <= 1, "points must be (N, D) in [0,1]")
     p, d, radius, inner, outer = {"inf": 1, "2": 2}[c["norm"]], x.shape[1], c["radius"], c["inner"], c["outer"]
     need((c["variant"] == "lean" or (c["variant"] == "gate" and d > 2)) and 0 < c["m"] < 500, "unknown form")
@@ -61,6 +62,7 @@ def check(c: dict[str, Any], x: np.ndarray, y: np.ndarray) -> None:  # raise Val
         squares, ones = (z * z).sum(1)[:, None], np.ones((len(x), 1))
         left, right = np.hstack([-2 * z, squares, ones]), np.hstack([z, ones, squares])
         limit = apart**2 * abs(basis @ basis.T).sum(1).max(initial=0) + MARGIN * (1 + squares.max())
+        need(limit < 1e99, "the projection is too large")
     for start in range(0, len(x), 512):
         close = ~(left[start : start + 512] @ right[start:].T >= limit) & (y[start : start + 512, None] != y[start:])
         i, j = close.nonzero()

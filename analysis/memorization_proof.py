@@ -520,21 +520,18 @@ def _balls_certificate(
     outer = hints.outer if ball.p == math.inf else math.sqrt(hints.outer)
     search = RangeSearch(x, ball.p, (outer + ball.radius) * (1 + 1e-8) + 1e-8)
     layers = [[layer.weight.to_dense().tolist(), layer.bias.to_dense()[:, 0].tolist()] for layer in clean.layers]
+    claim: dict[str, Any] = {"norm": "inf" if ball.p == math.inf else "2", "radius": ball.radius, "variant": hints.variant}
+    claim |= {"m": hints.m, "inner": hints.inner, "outer": hints.outer, "bound": hints.bound}
+    text = x.numpy().tobytes() + y.numpy().tobytes() + json.dumps(list(claim.values())).encode()
     return {
         "format": BALLS,
         "checker": "check_balls.py",
         "verdict": proof.verdict,
         "margin": str(proof.bound),
         "points": len(x),
-        "norm": "inf" if ball.p == math.inf else "2",
-        "radius": ball.radius,
-        "variant": hints.variant,
-        "m": hints.m,
-        "inner": hints.inner,
-        "outer": hints.outer,
-        "bound": hints.bound,
+        **claim,
         "clean": layers,
-        "digest": hashlib.sha256(x.numpy().tobytes() + y.numpy().tobytes()).hexdigest(),
+        "digest": hashlib.sha256(text).hexdigest(),
         "network_digest": digest,
         "cuts": search.cuts,
         "projection": search.projection,

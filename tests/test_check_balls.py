@@ -1,6 +1,7 @@
 """The checker of f_S of many points: it accepts what is true, and nothing that was changed."""
 
 import copy
+import hashlib
 import json
 import math
 import subprocess
@@ -16,7 +17,7 @@ import analysis
 from analysis import certify_memorization, memorization_proof, save_points
 from analysis.check_balls import check
 from analysis.cli import main
-from constructions import Ball, f_S
+from constructions import Ball, f_S, separation
 
 FORMS = [(norm, variant, outputs) for norm in ("inf", 2) for variant in ("lean", "gate") for outputs in (1, 3)]
 
@@ -55,10 +56,9 @@ def test_true_certificates_are_accepted(norm, variant, outputs):
 
 
 def renewed(certificate, points, labels):
-    """The certificate with the digest of other points and labels, as a forger would write it."""
-    import hashlib
-
-    text = np.ascontiguousarray(points).tobytes() + np.ascontiguousarray(labels, np.int64).tobytes()
+    """The certificate with the digest of other points, labels and claims, as a forger would write it."""
+    claim = [certificate[name] for name in ("norm", "radius", "variant", "m", "inner", "outer", "bound")]
+    text = points.tobytes() + np.ascontiguousarray(labels, np.int64).tobytes() + json.dumps(claim).encode()
     return {**certificate, "digest": hashlib.sha256(text).hexdigest()}
 
 
@@ -81,23 +81,30 @@ def test_changed_points_labels_and_thresholds_are_rejected(norm, variant, output
     for hints in ({}, {"cuts": [], "projection": []}):
         with pytest.raises(ValueError, match="points of different labels are"):
             check({**renewed(certificate, near, labels), **hints}, near, labels)
-    width, least = certificate["outer"] - certificate["inner"], certificate["radius"] ** (1 if norm == "inf" else 2)
+    power = 1 if norm == "inf" else 2
+    apart = separation(points, labels, norm=norm).distance - certificate["radius"]
+    width = next(w for w in (2.0**k for k in range(-20, 9)) if (certificate["inner"] + w) ** (1 / power) > apart)
     changes = [
         {"radius": certificate["radius"] * 1.5},
         {"radius": -1.0},
-        {"inner": least, "outer": least + width},
+        {"inner": certificate["radius"] ** power},
+        {"inner": certificate["radius"] ** power, "outer": certificate["radius"] ** power + 2.0**-6},
         {"outer": certificate["outer"] + 2**-30},
-        {"outer": certificate["inner"] + 8 * width},
-        {"outer": certificate["inner"] + 64 * width},
+        {"outer": certificate["inner"] + width},
+        {"outer": certificate["inner"]},
         {"bound": certificate["bound"] / 64},
-        {"clean": []},
         {"variant": "paper"},
         {"norm": "1"},
-        {"m": 0 if norm == 2 else -1},
-        {"format": "other"},
+        {"m": -1},
     ]
     for change in changes:
-        with pytest.raises((ValueError, KeyError, TypeError)):
+        with pytest.raises(ValueError, match="digest"):
+            check({**certificate, **change}, points, labels)
+        with pytest.raises((ValueError, KeyError)) as found:
+            check(renewed({**certificate, **change, "cuts": []}, points, labels), points, labels)
+        assert "digest" not in str(found.value)
+    for change in ({"format": "other"}, {"clean": []}):
+        with pytest.raises(ValueError, match=r"format|bound"):
             check({**certificate, **change}, points, labels)
     larger = copy.deepcopy(certificate)
     larger["clean"][-1][1][0] += 1000.0
@@ -137,7 +144,7 @@ def test_values_of_the_wrong_kind_are_rejected(name, value):
     if (name, value) in [("bound", math.inf), ("m", True)]:
         return  # a larger bound is no lie; JSON's true is the number 1
     with np.errstate(all="ignore"), pytest.raises((ValueError, TypeError, KeyError, IndexError, OverflowError)):
-        check({**certificate, name: value}, points, labels)
+        check(renewed({**certificate, name: value}, points, labels) | {name: value}, points, labels)
 
 
 def test_points_outside_and_undefined_are_rejected():
@@ -189,7 +196,7 @@ def test_uint8_points_are_kths_of_255(tmp_path):
 def test_the_checker_is_short():
     source = Path(analysis.__file__).with_name("check_balls.py").read_text()
     code = source[source.index("import hashlib") :].splitlines()
-    assert sum(bool(line.strip()) for line in code) <= 55
+    assert sum(bool(line.strip()) for line in code) <= 60
     assert {line.split()[1] for line in code if line.startswith(("import ", "from "))} - set(sys.stdlib_module_names) == {
         "numpy"
     }
