@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from constructions import Ball, ReLUNetwork, predictions
+from constructions import Ball, RangeSearch, ReLUNetwork, predictions
 from training import project
 
 from .measured import Measured
@@ -23,9 +23,11 @@ class Zones:
 
 
 def zones(points: torch.Tensor, centres: torch.Tensor, ball: Ball, outer: float) -> Zones:
-    """Sort points (M, D) by their l_p distance to the nearest centre; float64, all M N distances."""
-    parts = points.double().split(max(1, 2**24 // max(1, centres.numel())))
-    nearest = torch.cat([torch.cdist(part, centres.double(), p=ball.p).amin(1) for part in parts])
+    """Sort points (M, D) by their l_p distance to the nearest centre, in float64; cost: see `constructions.RangeSearch`."""
+    rows, _, distances = RangeSearch(centres.double(), ball.p, outer)(points.double())
+    distances = distances if ball.p == math.inf else distances.sqrt()
+    nearest = torch.full((len(points),), math.inf, dtype=torch.float64)
+    nearest.scatter_reduce_(0, rows, distances, "amin")
     inside, outside = nearest <= ball.radius, nearest >= outer
     return Zones(inside, ~inside & ~outside, outside)
 
@@ -62,6 +64,7 @@ def agreement_table(
     ball: Ball,
     outer: float,
     seed: int = 0,
+    count: int | None = None,
 ) -> dict[str, Measured]:
     """Label agreement of a learned and a constructed network, zone by zone.
 
@@ -72,6 +75,8 @@ def agreement_table(
     """
     generator = torch.Generator().manual_seed(seed)
     train = train_points.double()
+    if count is not None:
+        train = train[torch.randperm(len(train), generator=generator)[:count]]
     sampled = torch.cat(
         [
             project(ball.sample(train, generator), train, ball),
@@ -79,7 +84,7 @@ def agreement_table(
             between_points(train, generator),
         ]
     )
-    where = zones(sampled, train, ball, outer)
+    where = zones(sampled, train_points, ball, outer)
     table = {
         "clean test points": agreement(learned, constructed, test_points),
         "training points, attacked": agreement(learned, constructed, attacked),

@@ -32,7 +32,7 @@ from constructions import (
 from training import TASKS
 
 from .check_files import check_file
-from .comparison import CompareSettings, Comparison, compare, prepare, stages
+from .comparison import CompareSettings, Comparison, check_settings, compare, stages
 from .decision import MAX_SECONDS, Certification
 from .inspection import Inspection
 from .memorization_proof import certify_memorization
@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     command = commands.add_parser("compare", help="train and construct classifiers on the same data and compare them")
-    command.add_argument("--data", default="digits", choices=["digits"], help="the data (the embedded digits)")
+    command.add_argument("--data", default="digits", help="digits (embedded), mnist, cifar10, or a folder or .tar.gz of images")
     command.add_argument("--task", default="both", choices=["both", *TASKS], help="odd against even, ten classes, or both")
     command.add_argument("--norm", default="inf", choices=["inf", "2"], help="norm of the perturbations")
     command.add_argument("--radius", type=float, help="radius of the perturbations (default: 0.1 for inf, 0.3 for 2)")
@@ -153,8 +153,9 @@ def run_compare(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)  # small matrices: a second thread gains little, and loses much on a busy machine
     norm = Ball(options.norm, 0.0).p
     tasks = TASKS if options.task == "both" else (options.task,)
-    settings = CompareSettings(data=options.data, tasks=tasks, norm=norm, radius=options.radius, seed=options.seed)
-    prepare(settings)
+    kind = CompareSettings if options.data == "digits" else CompareSettings.large
+    settings = kind(data=options.data, tasks=tasks, norm=norm, radius=options.radius, seed=options.seed)
+    check_settings(settings)
     options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with progress_bar(console) as progress:

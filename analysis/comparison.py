@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from constructions import Ball, ReLUNetwork, f_adv, f_S, separation
+from constructions import Ball, ReLUNetwork, Separation, f_adv, f_S, separation
 from training import TASKS, Dataset, Progress, Run, TrainingConfig, is_error, load_data, mlp, train
 
 from .agreement import agreement_table, outer_radius, zones
@@ -25,12 +25,20 @@ from .measured import Measured
 from .memorization_proof import certify_memorization
 
 MODELS = ("f_clean", "f_adv", "f_S", "learned")
+SAVED = 2**24
+"""Most numbers of a network that a comparison writes; f_S is built again from f_clean and the data."""
+
 DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
 
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """What to compare. radius None takes 0.1 (l_inf) or 0.3 (l_2). flat_points: points behind each flatness curve."""
+    """What to compare. data: what `training.load_data` reads; `large` has settings for thousands of points.
+
+    radius None takes 0.1 (l_inf) or 0.3 (l_2). attacked_points: the first so many training points are attacked (None: all),
+    and those of f_clean alone certified beyond these. flat_points: points behind each flatness curve. sampled_points: random
+    points of each kind behind the agreement by zones (None: one a training point).
+    """
 
     data: str = "digits"
     tasks: tuple[str, ...] = TASKS
@@ -45,6 +53,18 @@ class CompareSettings:
     attack_steps: int = 40
     constructed_attack_steps: int = 10
     flat_points: int = 64
+    attacked_points: int | None = None
+    sampled_points: int | None = None
+
+    @classmethod
+    def large(cls, **given: Any) -> CompareSettings:
+        """Settings for tens of thousands of points: fewer epochs, and 2,000 training points attacked.
+
+        >>> CompareSettings.large(data="mnist", radius=0.1).adversarial_epochs
+        5
+        """
+        few = {"clean_epochs": 10, "adversarial_epochs": 5, "attack_steps": 20, "attacked_points": 2000, "sampled_points": 5000}
+        return cls(**{**few, **given})
 
     @property
     def ball(self) -> Ball:
@@ -70,6 +90,7 @@ class TaskResult:
     dimension: int
     train_count: int
     test_count: int
+    attacked_count: int
     source: str
     separation_train: float
     separation_all: float
@@ -109,6 +130,7 @@ def stages(settings: CompareSettings) -> dict[str, int]:
     """The stages of one task and the number of advances that each makes (for a progress bar)."""
     attack = 4 * (settings.attack_steps + 2) + 4 * (settings.constructed_attack_steps + 2)
     return {
+        "measuring separation": 1,
         "training f_clean": settings.clean_epochs,
         "training adversarially": settings.adversarial_epochs,
         "building f_S and f_adv": 2,
@@ -124,40 +146,51 @@ def flat_radii(ball: Ball) -> list[float]:
     return [round(ball.radius * k / 4, 12) for k in range(13)]
 
 
-def prepare(settings: CompareSettings) -> list[Dataset]:
-    """Load the data of all tasks; ValueError, before any long work, if the settings do not fit them."""
+def check_settings(settings: CompareSettings) -> None:
+    """Raise ValueError for settings that fit no data."""
     if settings.seed < 0:
         raise ValueError(f"seed must be >= 0, got {settings.seed}")
     if not settings.ball.radius > 0:
         raise ValueError(f"radius must be positive, got {settings.ball.radius:g}")
-    data = [load_data(settings.data, task, settings.seed).flat() for task in settings.tasks]
-    for part in data:
-        found = separation(part.train_points.numpy(), part.train_labels.numpy(), norm=settings.norm)
-        if not found.distance > 2 * settings.ball.radius:
-            limit = f"half the separation {found.distance:.6g} of task {part.task}"
-            raise ValueError(f"radius must be below {limit}, got {settings.ball.radius:g}")
-    return data
+
+
+def measured_separation(data: Dataset, settings: CompareSettings) -> Separation:
+    """The separation of the training points. Raises ValueError if the radius leaves no room."""
+    found = separation(data.train_points.numpy(), data.train_labels.numpy(), norm=settings.norm)
+    if not found.distance > 2 * settings.ball.radius:
+        limit = f"half the separation {found.distance:.6g} of task {data.task}"
+        raise ValueError(f"radius must be below {limit}, got {settings.ball.radius:g}")
+    return found
 
 
 def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None, runs: Path | None = None) -> Comparison:
     """Run all tasks; `announce(stage)` returns a function that is called at every advance of that stage.
 
     runs: folder of the training runs; those that it holds of the same configuration go on, or are taken as they are.
-    Raises ValueError before any training if the settings do not fit the data.
+    Raises ValueError before any training if the settings do not fit the data. Time: on digits two minutes, on MNIST some
+    twenty, most of it bounds and attacks of the learned networks; memory on MNIST some 6 GB.
     """
-    data = prepare(settings)
+    check_settings(settings)
+    data = [load_data(settings.data, task, settings.seed).flat() for task in settings.tasks]
+    apart = []
+    for part in data:
+        advance = announce("measuring separation")
+        apart.append(measured_separation(part, settings))
+        advance()
     with TemporaryDirectory() as folder:
-        tasks = [compare_task(part, settings, announce, runs or Path(folder)) for part in data]
+        given = zip(data, apart, strict=True)
+        tasks = [compare_task(part, found, settings, announce, runs or Path(folder)) for part, found in given]
     versions = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
     return Comparison(settings, tasks, versions)
 
 
-def compare_task(data: Dataset, settings: CompareSettings, announce: Step, runs: Path) -> TaskResult:
+def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, announce: Step, runs: Path) -> TaskResult:
     """Train f_clean and an adversarially trained network, build f_adv and f_S, and measure all four."""
     started = time.perf_counter()
     ball, seed = settings.ball, settings.seed
     train_set, test_set = (data.train_points, data.train_labels), (data.test_points, data.test_labels)
     dimension = train_set[0].shape[1]
+    seen = slice(settings.attacked_points)  # training points that are attacked
 
     clean = trained(data, settings, "f_clean", runs, announce("training f_clean"))
     learned = trained(data, settings, "learned", runs, announce("training adversarially"))
@@ -166,16 +199,19 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step, runs:
     proved: dict[str, dict[str, torch.Tensor]] = {name: {} for name in MODELS}
     for name, network in (("f_clean", clean), ("learned", learned)):
         for split, (points, labels) in (("train", train_set), ("test", test_set)):
-            proved[name][split] = certified_margins(network, points, labels, ball) > 0
+            chosen = seen if (name, split) == ("learned", "train") else slice(None)
+            proved[name][split] = certified_margins(network, points[chosen], labels[chosen], ball) > 0
             advance()
     right = is_right(clean, *train_set)
     margins = torch.where(right, torch.where(proved["f_clean"]["train"], math.inf, 0.0), -1.0)
 
     advance = announce("building f_S and f_adv")
-    constructed = f_S(clean, *train_set, ball)
+    constructed = f_S(clean, *train_set, ball, separation=apart.lower)  # certify_memorization measures again
     advance()
     small = margins <= ball.radius
-    partial = f_adv(clean, *train_set, ball, margins=margins) if small.any() else clean  # nothing to memorize
+    partial = (
+        f_adv(clean, *train_set, ball, margins=margins, separation=apart.lower) if small.any() else clean
+    )  # nothing to memorize
     advance()
     networks = dict(zip(MODELS, (clean, partial, constructed, learned), strict=True))
     proof = certify_memorization(constructed, *train_set, ball)
@@ -190,10 +226,10 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step, runs:
     attacks: dict[tuple[str, str], RobustError] = {}
     for name in ("f_clean", "learned", "f_S", "f_adv"):  # f_clean first: its adversarial points are tried on f_S and f_adv
         models[name] = ModelResult(_describe(name, settings), asdict(networks[name].size))
-        for split, (points, labels) in (("train", train_set), ("test", test_set)):
+        for split, (points, labels) in (("train", tuple(part[seen] for part in train_set)), ("test", test_set)):
             built = name in ("f_S", "f_adv")
             starts = attacks["f_clean", split].adversarial if built else points
-            proofs = proved[name].get(split)
+            proofs = None if split not in proved[name] else proved[name][split][: len(points)]
             every = max(1, len(points) // 128) if built and split == "train" else 1  # proved: attacked as a check only
             attack = attacks[name, split] = robust_error(
                 networks[name],
@@ -207,9 +243,9 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step, runs:
                 progress=advance,
             )
             errors = models[name].errors
-            errors[f"clean {split}"] = clean_error(networks[name], points, labels)
-            if proofs is not None and proofs.all():
-                errors[f"robust {split}"] = Measured.share(0, len(points))
+            errors[f"clean {split}"] = clean_error(networks[name], *(train_set if split == "train" else test_set))
+            if split in proved[name] and proved[name][split].all():
+                errors[f"robust {split}"] = Measured.share(0, len(proved[name][split]))
             else:
                 errors[f"robust {split}"] = attack.lower
                 if attack.upper is not None:
@@ -218,7 +254,9 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step, runs:
     advance = announce("measuring agreement")
     outer = outer_radius(constructed, ball)
     attacked = attacks["learned", "train"].adversarial
-    table = agreement_table(learned, constructed, train_set[0], test_set[0], attacked, ball, outer, seed)
+    table = agreement_table(
+        learned, constructed, train_set[0], test_set[0], attacked, ball, outer, seed, settings.sampled_points
+    )
     where = zones(test_set[0], train_set[0], ball, outer)
     changed = int((is_right(clean, *test_set) != is_right(constructed, *test_set)).sum())
     advance()
@@ -240,6 +278,7 @@ def compare_task(data: Dataset, settings: CompareSettings, announce: Step, runs:
         dimension=dimension,
         train_count=len(train_set[0]),
         test_count=len(test_set[0]),
+        attacked_count=len(train_set[0][seen]),
         source=data.source,
         separation_train=proof.separation,
         separation_all=separation(*everything, norm=ball.p).distance,
@@ -301,11 +340,12 @@ def is_right(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -
 
 
 def write_networks(comparison: Comparison, folder: Path) -> None:
-    """Save every network as networks/TASK-MODEL.safetensors."""
+    """Save every network of up to `SAVED` numbers as networks/TASK-MODEL.safetensors."""
     folder.mkdir(parents=True, exist_ok=True)
     for task in comparison.tasks:
         for name, network in task.networks.items():
-            network.save(folder / f"{task.task}-{name}.safetensors")
+            if network.size.stored <= SAVED:
+                network.save(folder / f"{task.task}-{name}.safetensors")
 
 
 def _describe(name: str, settings: CompareSettings) -> str:

@@ -14,6 +14,7 @@ tensor([5., 7., 5., 7., 5., 7.])
 from __future__ import annotations
 
 import itertools
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
@@ -200,6 +201,13 @@ class Dense(Matrix):
 
     def apply(self, x: Array) -> Array:
         return x @ _like(self.entries, x, self._cast).T
+
+    def __getstate__(self) -> np.ndarray:  # as an array, which joblib shares between processes
+        return self.entries.numpy()
+
+    def __setstate__(self, entries: np.ndarray) -> None:
+        object.__setattr__(self, "entries", from_shared(entries))
+        object.__setattr__(self, "_cast", {})
 
     def to_dense(self) -> torch.Tensor:
         return self.entries.clone()
@@ -420,6 +428,13 @@ class Unknown(Matrix):
 
     def absolute(self) -> Matrix:
         return self
+
+
+def from_shared(array: np.ndarray) -> torch.Tensor:
+    """A tensor on an array's memory, which nobody may change: it may be shared with other processes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def zeros(rows: Count, columns: Count) -> Constant:

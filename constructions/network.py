@@ -155,9 +155,7 @@ class ReLUNetwork:
         points = x.reshape(-1, self.inputs)
         screen = self._chosen_screen(screened)
         if screen is not None:
-            parts = [(rows, local(points[rows])) for rows, local in screen.split(points)]
-            order = torch.argsort(torch.cat([rows for rows, _ in parts]))
-            return torch.cat([values for _, values in parts])[order].reshape(*x.shape[:-1], self.outputs)
+            return screen.values(points).reshape(*x.shape[:-1], self.outputs)
         chunk = self.chunk(points.element_size())
         if len(points) <= chunk:
             values = self._forward(points)

@@ -7,12 +7,13 @@ matrix product of some 34 to 64 columns; the pairs that it leaves are measured i
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+
+from .matrix import from_shared
 
 COMPONENTS = 32
 """Principal components that l_2 distances are bounded by."""
@@ -143,11 +144,8 @@ class RangeSearch:
         return {**state, "device": str(self.points.device)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nobody writes
-            for name, value in state.items():
-                moved = torch.from_numpy(value).to(state["device"]) if isinstance(value, np.ndarray) else value
-                setattr(self, name, moved)
+        for name, value in state.items():
+            setattr(self, name, from_shared(value).to(state["device"]) if isinstance(value, np.ndarray) else value)
 
     # -- l_2: projections --------------------------------------------------------------------------------------------
 

@@ -58,6 +58,12 @@ class Screen:
             last += int((rows[last:] == group[-1]).sum())
             yield group, self.memorizer.network(torch.unique(columns[first:last]).cpu())
 
+    def values(self, points: torch.Tensor) -> torch.Tensor:
+        """f_S at points (M, D), as (M, K); differentiable."""
+        parts = [(rows, local(points[rows])) for rows, local in self.split(points)]
+        order = torch.argsort(torch.cat([rows for rows, _ in parts]))
+        return torch.cat([values for _, values in parts])[order]
+
     def _reach(self, ball: Ball | None) -> float:
         """The distance in the memorizer's norm from which centres do not matter to points of a ball."""
         given = self.memorizer

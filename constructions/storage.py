@@ -150,8 +150,8 @@ def _screened(network: ReLUNetwork, tree: dict[str, Any], tensors: dict[str, tor
     given = (read_norm(tree["p"]), cut, tree["variant"], int(tree["m"]), float(tree["bound"]))
     memorizer = Memorizer(clean, Dense(tensors["centres"], copy=False), tensors["labels"], *given)
     rebuilt = memorizer.network().layers
-    equal = (same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in zip(network.layers, rebuilt, strict=True))
-    if not all(equal):
+    pairs = zip(network.layers, rebuilt, strict=False)
+    if len(rebuilt) != len(network.layers) or not all(same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs):
         raise ValueError("its layers are not those of the memorizer that it names")
     return replace(network, screen=Screen(memorizer))
 

@@ -1,5 +1,7 @@
 """f_S from the centres that matter at a point is f_S: in exact arithmetic, in floats, with gradients, and on balls."""
 
+import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
-from constructions import VARIANTS, Ball, ReLUNetwork, affine, f_adv, f_S, localize
+from constructions import VARIANTS, Ball, Engine, ReLUNetwork, affine, evaluate, f_adv, f_S, load, localize
+from constructions.screening import Screen
 
 NORMS = ("inf", 2)
 FORMS = [(norm, variant, outputs) for norm in NORMS for variant in VARIANTS for outputs in (1, 3)]
@@ -114,6 +117,60 @@ def test_large_networks_are_screened_by_themselves(monkeypatch):
     monkeypatch.setattr(ReLUNetwork, "_forward", lambda self, x: widths.append(self.size.width) or forward(self, x))
     assert torch.equal(network(x), network(x, screened=False))
     assert widths == [2 * 2 * 256 + 2, network.size.width, network.size.width]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_shards_give_the_same_values_everywhere(norm, tmp_path, monkeypatch):
+    """Workers get the parts of a screened network; files keep what was computed."""
+    rng = np.random.default_rng(0)
+    centres, labels = rng.integers(0, 2, (1200, 100)) * 0.8, rng.choice([-1, 1], 1200)
+    network = f_S(nn.Linear(100, 1), centres, labels, Ball(norm, 0.1))
+    points = torch.from_numpy(centres).float()[:1100] + 0.05
+    alone = evaluate(network, points)
+    assert alone.dtype == torch.float32
+    assert torch.equal(alone, torch.cat([network(points[:1024], screened=True), network(points[1024:], screened=True)]))
+    journal, seen = tmp_path / "journal", []
+    engine = Engine(jobs=2, journal=journal, report=lambda done, total: seen.append((done, total)))
+    assert torch.equal(evaluate(network, points, engine), alone)
+    assert seen == [(0, 2), (1, 2), (2, 2)]
+    assert torch.equal(evaluate(network, points, engine), alone)
+    assert seen[3:] == [(2, 2)]
+    with pytest.raises(ValueError, match="another computation"):
+        evaluate(network, points + 0.01, engine)
+    plain = affine(np.ones((2, 100)))
+    assert torch.equal(evaluate(plain, points.double(), Engine(jobs=2)), plain(points.double()))
+    for wrong in (points[0], points[:, :3], points * float("nan"), points + 9):
+        with pytest.raises(ValueError, match=r"points must have|x must"):
+            evaluate(network, wrong)
+
+
+def test_networks_travel_between_processes():
+    network, points, _ = example(2, "gate", 3)
+    again = pickle.loads(pickle.dumps(network))
+    assert torch.equal(again(points), network(points))
+    assert torch.equal(again(points, screened=True), network(points, screened=True))
+    assert torch.equal(again(points.float()), network(points.float()))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_files_keep_screens_and_are_checked(tmp_path, monkeypatch, outputs):
+    monkeypatch.setattr("constructions.screening.SCREENED_FROM", 1)
+    network, points, _ = example("inf", "lean", outputs)
+    network.save(tmp_path / "f.safetensors")
+    again = load(tmp_path / "f.safetensors")
+    assert again.screen is not None
+    assert torch.equal(again(points), network(points))
+    assert torch.equal(again(points, screened=False), network(points, screened=False))
+    other = replace(network, screen=example("inf", "lean", outputs, seed=1)[0].screen)
+    other.save(tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="its layers are not those of the memorizer that it names"):
+        load(tmp_path / "other.safetensors")
+    clean = network.screen.memorizer.clean
+    mixed = replace(network, screen=Screen(replace(network.screen.memorizer, clean=affine(np.ones((outputs, 3))))))
+    assert clean is not mixed.screen.memorizer.clean
+    mixed.save(tmp_path / "mixed.safetensors")
+    with pytest.raises(ValueError, match="its layers are not those"):
+        load(tmp_path / "mixed.safetensors")
 
 
 def test_wrong_arguments_are_named():

@@ -1,0 +1,52 @@
+"""Values of a network at many points, shard by shard, on any engine."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from .matrix import from_shared
+from .network import ReLUNetwork, check_network
+from .screening import Screen
+from .storage import structure_digest
+from .tasks import HERE, Engine, run_shards
+
+SHARD = 2**10
+"""Points that one task evaluates."""
+
+
+def evaluate(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> torch.Tensor:
+    """Values at points (M, D), as (M, K), in shards of `SHARD` points: where and how the engine says, interruptible.
+
+    Floating-point tensors are evaluated in their dtype, others in float64. f_S is evaluated through its screen, and workers
+    get its parts, not its layers. Raises ValueError for points of another shape, outside of the domain or not finite.
+
+    >>> from constructions import affine
+    >>> evaluate(affine([[2.0]]), [[0.25], [0.5]]).tolist()
+    [[0.5], [1.0]]
+    """
+    check_network(network)
+    x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64))
+    network.check_points(x)
+    if x.ndim != 2:
+        raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")
+    given = (x if x.is_floating_point() else x.double()).detach().cpu().numpy()
+    subject = network if network.screen is None else network.screen
+    question = ""
+    if engine.journal is not None:
+        digest = hashlib.sha256(structure_digest(network).encode())
+        digest.update(np.ascontiguousarray(given).data)
+        question = digest.hexdigest()
+    shards = run_shards(partial(_values, subject, given, engine.device), -(-len(given) // SHARD), question, engine)
+    values = torch.tensor([row for shard in shards for row in shard], dtype=torch.float64)
+    return values.reshape(len(given), network.outputs).to(x.dtype if x.is_floating_point() else torch.float64)
+
+
+def _values(subject: ReLUNetwork | Screen, points: np.ndarray, device: str, k: int) -> list[list[float]]:
+    x = from_shared(points[k * SHARD : (k + 1) * SHARD]).to(device)
+    with torch.no_grad():
+        return (subject.values(x) if isinstance(subject, Screen) else subject(x)).tolist()
