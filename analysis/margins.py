@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import math
+from functools import partial
 
+import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork
+from constructions import HERE, Ball, Engine, ReLUNetwork, from_shared, run_shards
 
 from .reading import read_labelled, read_network
 
 CHUNK = 128
 """Points bounded at once; memory grows with CHUNK times the product of the two widest layers."""
 
+SHARD = 2**10
+"""Points that one task bounds."""
+
 Lines = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # slope of the lower line, slope and offset of the upper line
 
 
-def certified_margins(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor, ball: Ball) -> torch.Tensor:
+def certified_margins(
+    network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor, ball: Ball, engine: Engine = HERE
+) -> torch.Tensor:
     """Certified lower bounds of the margin over B_p(x_i, radius) and [0,1]^D, for each point: float64, shape (N,).
 
     The margin is y f(x) (one output, labels -1, +1) or f_y(x) - max_(k != y) f_k(x). A positive bound proves that every
-    point of the ball gets the label; a bound <= 0 proves nothing. Every hidden unit's pre-activation is bounded by
-    linear functions of the input, substituted back layer by layer, with an a-priori bound of the rounding errors
-    subtracted. Cost: O(N w^3 depth) for width w, so it is meant for small dense networks.
+    point of the ball gets the label; a bound <= 0 proves nothing: f_adv's S_small is safely { bound <= 0 }. Every hidden
+    unit's pre-activation is bounded by linear functions of the input, substituted back layer by layer, with an a-priori
+    bound of the rounding errors subtracted. Cost: O(N w^3 depth) for width w, so it is meant for small dense networks;
+    the engine computes shards of `SHARD` points, and its journal makes an interrupted call go on.
     Source: Zhang et al. 2018 (CROWN), Theorem 3.2. Raises ValueError if a layer is too large to be dense,
     and for labels or shapes that do not fit.
 
@@ -33,12 +43,24 @@ def certified_margins(network: ReLUNetwork, points: torch.Tensor, labels: torch.
     """
     network = read_network(network)
     points, labels = read_labelled(network, points, labels)
-    weights, biases = [], []
-    for layer in network.layers:
-        weights.append(layer.weight.to_dense())
-        biases.append(layer.bias.to_dense()[:, 0])
-    parts = zip(points.split(CHUNK), labels.split(CHUNK), strict=True)
-    return torch.cat([_margins(weights, biases, x, y, ball) for x, y in parts])
+    layers = [(layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()) for layer in network.layers]
+    digest = hashlib.sha256()
+    if engine.journal is not None:
+        for array in (*itertools.chain(*layers), points.numpy(), labels.numpy()):
+            digest.update(np.ascontiguousarray(array).data)
+    question = ["certified margins", str(ball), ball.radius, digest.hexdigest()]
+    work = partial(_shard, layers, points.numpy(), labels.numpy(), ball)
+    parts = run_shards(work, -(-len(points) // SHARD), question, engine)
+    return torch.tensor([value for part in parts for value in part], dtype=torch.float64)
+
+
+def _shard(
+    layers: list[tuple[np.ndarray, np.ndarray]], points: np.ndarray, labels: np.ndarray, ball: Ball, k: int
+) -> list[float]:
+    weights, biases = ([from_shared(layer[i]) for layer in layers] for i in (0, 1))
+    rows = slice(k * SHARD, (k + 1) * SHARD)
+    parts = zip(from_shared(points[rows]).split(CHUNK), from_shared(labels[rows]).split(CHUNK), strict=True)
+    return [value for x, y in parts for value in _margins(weights, biases, x, y, ball).tolist()]
 
 
 def _margins(
@@ -46,9 +68,9 @@ def _margins(
 ) -> torch.Tensor:
     lines: list[Lines] = []
     for depth in range(len(weights) - 1):
-        rows = weights[depth].expand(len(x), -1, -1)
-        low = _lower_bound(rows, biases[depth].expand(len(x), -1), weights[:depth], biases[:depth], lines, x, ball)
-        high = -_lower_bound(-rows, -biases[depth].expand(len(x), -1), weights[:depth], biases[:depth], lines, x, ball)
+        rows, offset = weights[depth][None], biases[depth][None]
+        low = _lower_bound(rows, offset, weights[:depth], biases[:depth], lines, x, ball)
+        high = -_lower_bound(-rows, -offset, weights[:depth], biases[:depth], lines, x, ball)
         lines.append(_relaxation(low, high))
     outputs = len(weights[-1])
     if outputs == 1:
@@ -81,23 +103,28 @@ def _lower_bound(
     x: torch.Tensor,
     ball: Ball,
 ) -> torch.Tensor:
-    """Lower bounds over the ball of rows @ relu(...) + offset, shapes (batch, k, n) and (batch, k)."""
+    """Lower bounds over the ball of rows @ relu(...) + offset, shapes (batch or 1, k, n) and (batch or 1, k)."""
     size, magnitude = rows.abs(), offset.abs()  # the same recursion without cancellation, to bound the rounding
-    terms = rows.shape[-1]
-    for weight, bias, (below, slope, above) in zip(reversed(weights), reversed(biases), reversed(lines), strict=True):
-        negative = rows.clamp_max(0)
-        offset = offset + (negative @ above[..., None])[..., 0]
-        rows = negative * slope[:, None] + rows.clamp_min(0) * below[:, None]
-        magnitude = magnitude + (size @ above[..., None])[..., 0]
+    terms, total = rows.shape[-1], size.sum(-1)
+    for k in reversed(range(len(weights))):
+        weight, bias, (below, slope, above) = weights[k], biases[k], lines[k]
+        offset = offset + _dot(rows.clamp_max(0), above)
+        rows = rows.clamp_max(0) * slope[:, None] + rows.clamp_min(0) * below[:, None]
+        magnitude = magnitude + _dot(size, above)
         size = size * torch.maximum(slope, below)[:, None]
-        offset = offset + rows @ bias
-        magnitude = magnitude + size @ bias.abs()
-        rows, size = rows @ weight, size @ weight.abs()
+        offset, magnitude = offset + rows @ bias, magnitude + size @ bias.abs()
+        total = size @ weight.abs().sum(1)
+        rows, size = rows @ weight, size @ weight.abs() if k else size
         terms += 4 * weight.shape[0] + weight.shape[1]
-    low, high = (x - ball.radius).clamp_min(0.0)[:, None], (x + ball.radius).clamp_max(1.0)[:, None]
-    value = offset + (rows.clamp_min(0) * low + rows.clamp_max(0) * high).sum(-1)
+    low, high = (x - ball.radius).clamp_min(0.0), (x + ball.radius).clamp_max(1.0)
+    value = offset + _dot(rows, (low + high) / 2) - _dot(rows.abs(), (high - low) / 2)
     if ball.p != math.inf:
         reach = ball.radius * torch.linalg.vector_norm(rows, ord=ball.dual, dim=-1)
-        value = torch.maximum(value, offset + (rows @ x[..., None])[..., 0] - reach)
-    rounding = 8 * (terms + 8) * torch.finfo(torch.float64).eps * (magnitude + size.sum(-1) * (1 + ball.radius))
+        value = torch.maximum(value, offset + _dot(rows, x) - reach)
+    rounding = 8 * (terms + 8) * torch.finfo(torch.float64).eps * (magnitude + total * (1 + ball.radius))
     return value - rounding
+
+
+def _dot(rows: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    """rows[i] @ vectors[i], shape (batch, k); rows of shape (1, k, n) are those of every i."""
+    return vectors @ rows[0].T if len(rows) == 1 else (rows @ vectors[..., None])[..., 0]

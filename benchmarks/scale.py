@@ -201,8 +201,12 @@ def run_growth(_: str) -> None:
                 panels[name == "D"].loglog(axis, values, marker, color=colour, label=text, markersize=4)
     panels[0].set_xlabel("N, training points (D = 784)")
     panels[1].set_xlabel("D, pixels (N = 15,000)")
-    for panel in panels:
+    for panel, axis in zip(panels, (list(POINTS), [side**2 for side in SIDES]), strict=True):
+        panel.set_xticks(axis, [f"{k:,}" for k in axis])
         panel.set_xticks([], minor=True)
+        panel.set_yticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
+        panel.set_yticks([], minor=True)
+        panel.set_ylabel("seconds; GiB")
         panel.legend(fontsize=8)
     figure.suptitle("f_S on MNIST: time for 2,000 test images, and peak memory", fontsize=10)
     figure.savefig(Path(__file__).parent.parent / "docs" / "scale.png", dpi=110)

@@ -12,7 +12,7 @@ from .geometry import Ball, distance, lean_indicator, soft_indicator
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, from_shared, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import Affine, ReLUNetwork, Size, check_network
 from .range_search import RangeSearch
@@ -23,10 +23,11 @@ from .rounding import BitBudget, bit_budget, rounding_error
 from .screening import localize
 from .separation import Separation, nearest_within_class, pairs_within, separation
 from .storage import load, structure_digest
-from .tasks import Engine, ProcessLostError, run_shards, run_tasks
+from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
 
 __all__ = [
     "CONTRACTS",
+    "HERE",
     "LEMMAS",
     "VARIANTS",
     "Affine",
@@ -77,6 +78,7 @@ __all__ = [
     "f_adv",
     "fingerprint",
     "fitted_exponent",
+    "from_shared",
     "gate",
     "implements",
     "interval_bounds",

@@ -431,7 +431,11 @@ class Unknown(Matrix):
 
 
 def from_shared(array: np.ndarray) -> torch.Tensor:
-    """A tensor on an array's memory, which nobody may change: it may be shared with other processes."""
+    """A tensor on an array's memory, which nobody may change: it may be shared with other processes.
+
+    >>> from_shared(np.array([1.0, 2.0]))
+    tensor([1., 2.], dtype=torch.float64)
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)
