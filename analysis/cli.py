@@ -18,6 +18,7 @@ from rich.table import Table
 from constructions import (
     VARIANTS,
     Ball,
+    Engine,
     LinearRegions,
     RegionCount,
     count_regions,
@@ -305,7 +306,10 @@ def run_certify(options: argparse.Namespace) -> None:
             raise ValueError("--radius must be given with --memorized")
         points, labels = read_labelled_points(options.memorized)
         norm: Any = options.norm or "inf"
-        proof = certify_memorization(network, points, labels, Ball(norm, options.radius))
+        with progress_bar(Console(stderr=True)) as progress:
+            bar = progress.add_task("measuring separation", total=None)
+            engine = Engine(report=lambda done, total: progress.update(bar, completed=done, total=total))
+            proof = certify_memorization(network, points, labels, Ball(norm, options.radius), engine)
         if options.out and proof.verdict != "unresolved":
             proof.save(options.out)
         facts = proof.to_json()

@@ -23,12 +23,14 @@ import torch
 
 from constructions import (
     CONTRACTS,
+    HERE,
     VARIANTS,
     Affine,
     Ball,
     Block,
     Constant,
     Dense,
+    Engine,
     Matrix,
     RangeSearch,
     ReLUNetwork,
@@ -109,7 +111,7 @@ class MemorizationProof:
         return facts
 
 
-def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball) -> MemorizationProof:
+def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball, engine: Engine = HERE) -> MemorizationProof:
     """Prove, refute or leave open that the margin is positive on every ball B_p(points[i], radius) within [0,1]^D.
 
     network: built by `f_S` (any variant, norm, ±1 or K classes), or by `f_adv` with the points that it memorizes; its
@@ -125,7 +127,8 @@ def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball) -> 
     thresholds' slack covers the sum of the effects; any other changed weight leaves the claim unproved.
 
     Raises TypeError or ValueError for a network not built by f_S or f_adv, another number of points, another norm, points
-    outside [0,1] and labels that do not fit. Time N^2 D for the distances and N D for the weights; memory N D.
+    outside [0,1] and labels that do not fit. Time: that of `constructions.separation`, where the engine says, and N D for the
+    weights; memory N D.
 
     >>> from constructions import affine, f_S
     >>> points, ball = [[0.25, 0.5], [0.75, 0.5]], Ball("inf", 0.125)
@@ -151,7 +154,7 @@ def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball) -> 
         row, column = outside.nonzero()[0].tolist()
         raise ValueError(f"points must lie in [0, 1], got {x[row, column].item()} in row {row}")
     hints = _hints(network, len(x), ball)
-    found = separation(x.numpy(), y.numpy(), norm=ball.p)
+    found = separation(x.numpy(), y.numpy(), norm=ball.p, engine=engine)
     subject = (network, x, y, ball, hints)
     facts = (len(x), found.distance, found.exact, hints.inner, hints.outer)
     try:

@@ -37,6 +37,7 @@ from .network import Affine, ReLUNetwork
 from .screening import Screen
 from .separation import nearest_within_class
 from .separation import separation as find_separation
+from .tasks import HERE, Engine
 
 Variant = Literal["paper", "gate", "lean"]
 
@@ -63,14 +64,15 @@ def f_S(  # noqa: N802 - the papers' name
     variant: Variant = "lean",
     m: int | None = None,
     separation: float | None = None,
+    engine: Engine = HERE,
 ) -> ReLUNetwork:
     """The CGRO classifier: a ReLU network that equals `clean` away from the centres and `labels[i]` on each whole ball.
 
     clean: an `nn.Linear`, an `nn.Sequential` of Linear and ReLU, or a `ReLUNetwork`, D -> 1 (labels -1, +1) or D -> K
     (labels 0..K-1). centres: (N, D) in [0,1]. ball: norm and radius delta. m: depth of the squaring networks (used by l_2
     distances and by the paper's multiplications only); None takes the least that leaves half the room. separation: least
-    distance between centres of different labels; None computes and checks it (N^2 D operations), a number is taken as
-    the caller's assumption: nothing pairwise is then checked.
+    distance between centres of different labels; None computes and checks it (see `separation`; where the engine says), a
+    number is taken as the caller's assumption: nothing pairwise is then checked.
 
     Guarantees in exact arithmetic, on [0,1]^D, with R the separation: (i) on each ball, variants gate and lean give
     exactly y_i (binary) or the one-hot row of y_i (K classes); paper gives it up to 1/4. (ii) f = clean where every
@@ -82,7 +84,8 @@ def f_S(  # noqa: N802 - the papers' name
     loses about 2^-24 (2 |f_clean|)^2; gate and lean do not depend on the size of f_clean.
 
     Parameters: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) beside those of clean; `constructions.counting`
-    has the closed forms. Building costs time and memory N D.
+    has the closed forms. Building costs time and memory N D. Large networks evaluate themselves through a screen: see
+    `localize`.
 
     Raises ValueError for shapes that do not fit, NaN, labels outside the allowed set, centres outside [0,1],
     delta >= R/2 (naming the nearest pair), overlapping balls of one class or |clean| beyond 2^20 (variant paper), an m too
@@ -97,7 +100,7 @@ def f_S(  # noqa: N802 - the papers' name
     [1.0, 1.0, -1.0, -1.0]
     """
     problem = _read(clean, centres, labels, ball, variant, m)
-    return _memorize(problem, problem, ball, variant, m, separation)
+    return _memorize(problem, problem, ball, variant, m, separation, engine)
 
 
 @implements(
@@ -114,6 +117,7 @@ def f_adv(
     variant: Variant = "lean",
     m: int | None = None,
     separation: float | None = None,
+    engine: Engine = HERE,
 ) -> ReLUNetwork:
     """f_S restricted to S_small, the centres whose margin under `clean` is at most the radius (mu N of them).
 
@@ -148,7 +152,7 @@ def f_adv(
         raise ValueError(f"no centre has margin up to the radius {ball.radius:g}: clean itself is robust on all of them")
     chosen = Dense(problem.centres.entries[torch.from_numpy(small)])
     memorized = _Problem(problem.clean, chosen, problem.labels[small])
-    return _memorize(memorized, problem, ball, variant, m, separation)
+    return _memorize(memorized, problem, ball, variant, m, separation, engine)
 
 
 def predictions(values: torch.Tensor) -> torch.Tensor:
@@ -198,7 +202,13 @@ def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any
 
 
 def _memorize(
-    chosen: _Problem, everything: _Problem, ball: Ball, variant: Variant, m: int | None, separated: float | None
+    chosen: _Problem,
+    everything: _Problem,
+    ball: Ball,
+    variant: Variant,
+    m: int | None,
+    separated: float | None,
+    engine: Engine,
 ) -> ReLUNetwork:
     """Memorize the chosen points, whose outer balls must not meet the balls of differently labelled points at all."""
     clean, centres, labels, p = chosen.clean, chosen.centres, chosen.labels, ball.p
@@ -207,7 +217,7 @@ def _memorize(
     where = ""
     if separated is None:
         others = () if chosen is everything else (everything.centres.entries.numpy(), everything.labels)
-        found = find_separation(centres.entries.numpy(), labels, *others, norm=p)
+        found = find_separation(centres.entries.numpy(), labels, *others, norm=p, engine=engine)
         separated = found.lower
         where = f", between points {found.pair[0]} and {found.pair[1]}" if found.pair else ""
     if not separated > 2 * ball.radius:
@@ -224,7 +234,7 @@ def _memorize(
     error = distance_error(ball, variant, dimension, m)
     cut = thresholds(ball, separated, error)
     if variant == "paper" and not assumed:
-        same = nearest_within_class(centres.entries.numpy(), labels, norm=p)
+        same = nearest_within_class(centres.entries.numpy(), labels, norm=p, engine=replace(engine, journal=None))
         reach = 2 * (cut.outer if p == math.inf else math.sqrt(cut.outer))
         if same.pair and same.lower < reach:
             raise ValueError(

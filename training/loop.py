@@ -70,7 +70,7 @@ def train(
     fabric = make_fabric(config)
     folder = Path(folder)
     if not resume and (folder / "config.json").exists():
-        raise FileExistsError(f"{folder} holds a run already: resume it, or name another folder")
+        raise FileExistsError(f"{folder} holds a run already: resume it (resume=True, --resume), or name another folder")
     if data is None:
         data = load_data(config.data, config.task, config.seed, root=config.root, download=config.download)
     if config.batch_size < config.devices:
