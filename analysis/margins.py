@@ -14,8 +14,8 @@ from constructions import HERE, Ball, Engine, ReLUNetwork, from_shared, run_shar
 
 from .reading import read_labelled, read_network
 
-CHUNK = 128
-"""Points bounded at once; memory grows with CHUNK times the product of the two widest layers."""
+CHUNK = 2**20
+"""Numbers of the largest weight matrix, over all points bounded at once: larger temporaries cost page faults."""
 
 SHARD = 2**10
 """Points that one task bounds."""
@@ -59,7 +59,8 @@ def _shard(
 ) -> list[float]:
     weights, biases = ([from_shared(layer[i]) for layer in layers] for i in (0, 1))
     rows = slice(k * SHARD, (k + 1) * SHARD)
-    parts = zip(from_shared(points[rows]).split(CHUNK), from_shared(labels[rows]).split(CHUNK), strict=True)
+    chunk = max(1, CHUNK // max(len(b) * a.shape[1] for a, b in itertools.product(weights, biases)))
+    parts = zip(from_shared(points[rows]).split(chunk), from_shared(labels[rows]).split(chunk), strict=True)
     return [value for x, y in parts for value in _margins(weights, biases, x, y, ball).tolist()]
 
 

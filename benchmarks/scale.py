@@ -11,6 +11,7 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,7 @@ def run_attack(device: str) -> None:
         apart = APART["parity", "inf" if ball.p != 2 else "2"]
         network = f_S(clean, data.train_points, data.train_labels, ball, separation=apart)
         with torch.no_grad():
-            once = seconds(lambda network=network: network(x), 3, device)
+            once = seconds(partial(network, x), 3, device)
         start = time.perf_counter()
         found = pgd(network, x, y, ball, lambda f, labels: -margin(f, labels), steps=20)
         taken = time.perf_counter() - start
@@ -134,7 +135,7 @@ def run_attack(device: str) -> None:
         )
         with torch.no_grad():  # a second or two an example for l_inf: the whole network has 94 million units
             parts = zip(found[wrong].split(20), y[wrong].split(20), strict=True)
-            whole = [int(is_error(network(x, screened=False), y).sum()) for x, y in track(list(parts), "the whole network")]
+            whole = [int(is_error(network(a, screened=False), b).sum()) for a, b in track(list(parts), "the whole network")]
         print(f"  wrong for the whole network, too: {sum(whole)}", flush=True)
 
 
