@@ -32,10 +32,13 @@ def need(condition: Any, reason: str) -> None:  # reject unless it holds
 
 
 def check(c: dict[str, Any], x: np.ndarray, y: np.ndarray) -> None:  # raise ValueError unless the certificate proves its claim
-    need(c["format"] == "cgro balls certificate 1", "unknown format")
+    need(c["format"] == "cgro balls certificate 1", "unknown format (check_memorization.py may know it)")
     x, y = np.ascontiguousarray(x / 255.0 if x.dtype == np.uint8 else x, np.float64), np.ascontiguousarray(y, np.int64)
     claim = json.dumps([c[name] for name in ("norm", "radius", "variant", "m", "inner", "outer", "bound")]).encode()
-    need(hashlib.sha256(x.tobytes() + y.tobytes() + claim).hexdigest() == c["digest"], "digest of points and claim")
+    need(
+        hashlib.sha256(x.tobytes() + y.tobytes() + claim).hexdigest() == c["digest"],
+        "points, labels or claim are not those of the digest",
+    )
     need(x.ndim == 2 and y.shape == (len(x),) and x.min() >= 0 and x.max() <= 1, "points must be (N, D) in [0,1]")
     p, d, radius, inner, outer = {"inf": 1, "2": 2}[c["norm"]], x.shape[1], c["radius"], c["inner"], c["outer"]
     need((c["variant"] == "lean" or (c["variant"] == "gate" and d > 2)) and 0 < c["m"] < 500, "unknown form")
@@ -73,6 +76,8 @@ def check(c: dict[str, Any], x: np.ndarray, y: np.ndarray) -> None:  # raise Val
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python check_balls.py CERTIFICATE.json POINTS.npz")
     try:
         with open(sys.argv[1], encoding="utf-8") as file, np.load(sys.argv[2], allow_pickle=False) as points:
             check(json.load(file), points["x"], points["y"])

@@ -32,6 +32,8 @@ def check_file(path: Path, network: ReLUNetwork | None = None, points: Path | No
             return [
                 "this form or size has no proof for the standalone checker: certify_memorization proves it from the network"
             ]
+        if points is not None and not balls:
+            raise ValueError(f"{path} holds the points that it is about: --points would not be looked at")
         if balls and points is None:
             raise ValueError(f"{path} needs the file of the points that it is about (--points)")
         try:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -545,14 +546,23 @@ def save_points(path: str | PathLike[str], points: Any, labels: Any) -> None:
     """Write x, (N, D), and y, (N,), to an .npz file, compressed: what `check_balls.py` and `cgro certify --memorized` read.
 
     Numbers are kept as they are (uint8, read as k/255, or floats). An existing file is replaced once the new one is complete.
+    Raises ValueError for another suffix, shapes that do not fit, numbers outside [0,1], NaN and labels that are no integers.
 
     >>> save_points("points.npz", [[0.25, 0.5]], [1])
     >>> [array.tolist() for array in np.load("points.npz").values()]
     [[[0.25, 0.5]], [1]]
     """
-    array = np.asarray(points)
+    array, values = np.asarray(points), np.asarray(labels).reshape(-1)
+    if Path(path).suffix != ".npz":
+        raise ValueError(f"path must end in .npz, got {path}")
+    if len(array) != len(values):
+        raise ValueError(f"labels must have one entry for each of the {len(array)} points, got {len(values)}")
+    if array.dtype != np.uint8 and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"points must lie in [0, 1] (or be uint8), got values in [{array.min()}, {array.max()}]")
+    if values.dtype.kind not in "iu":
+        raise ValueError(f"labels must be integers, got {values.dtype}")
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, x=array.reshape(len(array), -1), y=np.asarray(labels).reshape(-1))
+        np.savez_compressed(file, x=array.reshape(len(array), -1), y=values)
 
 
 def network_digest(network: ReLUNetwork) -> str:

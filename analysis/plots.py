@@ -85,7 +85,7 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
     axes.set_ylabel("error (%)")
     axes.set_ylim(0, 108)
     axes.grid(axis="x", visible=False)
-    axes.legend(loc="upper left", ncols=4, fontsize=9, frameon=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=9, frameon=False)  # above bars of any height
     return figure
 
 

@@ -4,7 +4,7 @@ from .approximation import absolute, gate, maximum, multiplication, squaring, to
 from .calculus import add, affine, compose, copies, delay, parallel
 from .contracts import CONTRACTS, Contract, contract, contracts, memorizer
 from .counting import CountRow, closed_form, count_table, fitted_exponent
-from .evaluation import evaluate
+from .evaluation import sharded_values
 from .exact import exact_signs, exact_values
 from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .files import replacing, write_file
@@ -70,7 +70,6 @@ __all__ = [
     "count_table",
     "delay",
     "distance",
-    "evaluate",
     "exact_signs",
     "exact_values",
     "explain",
@@ -109,6 +108,7 @@ __all__ = [
     "same",
     "separation",
     "serra_upper",
+    "sharded_values",
     "soft_indicator",
     "squaring",
     "statements",

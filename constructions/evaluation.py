@@ -13,23 +13,24 @@ from .matrix import from_shared
 from .network import ReLUNetwork, check_network
 from .screening import Screen
 from .storage import structure_digest
-from .tasks import HERE, Engine, run_shards
+from .tasks import HERE, Engine, check_engine, run_shards
 
 SHARD = 2**10
 """Points that one task evaluates."""
 
 
-def evaluate(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> torch.Tensor:
+def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> torch.Tensor:
     """Values at points (M, D), as (M, K), in shards of `SHARD` points: where and how the engine says, interruptible.
 
     Floating-point tensors are evaluated in their dtype, others in float64. f_S is evaluated through its screen, and workers
     get its parts, not its layers. Raises ValueError for points of another shape, outside of the domain or not finite.
 
     >>> from constructions import affine
-    >>> evaluate(affine([[2.0]]), [[0.25], [0.5]]).tolist()
+    >>> sharded_values(affine([[2.0]]), [[0.25], [0.5]]).tolist()
     [[0.5], [1.0]]
     """
     check_network(network)
+    check_engine(engine)
     x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64))
     network.check_points(x)
     if x.ndim != 2:

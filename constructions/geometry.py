@@ -353,7 +353,8 @@ def read_points(points: Any, name: str, interval: tuple[float, float] | None = U
         )
     if interval and not (float(array.min()) >= interval[0] and float(array.max()) <= interval[1]):
         low, high = float(array.min()), float(array.max())
-        raise ValueError(f"{name} must lie in [{interval[0]:g}, {interval[1]:g}], got values in [{low:.6g}, {high:.6g}]")
+        hint = " (images: divide by 255)" if low >= 0 and 1 < high <= 255 else ""
+        raise ValueError(f"{name} must lie in [{interval[0]:g}, {interval[1]:g}], got values in [{low:.6g}, {high:.6g}]{hint}")
     return Dense(array)
 
 

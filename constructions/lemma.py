@@ -17,6 +17,7 @@ import numpy as np
 import sympy
 
 from .network import ReLUNetwork
+from .tasks import Engine
 
 P = ParamSpec("P")
 
@@ -97,7 +98,7 @@ def implements(
             bound.apply_defaults()
             recorded = network.provenance.arguments if network.provenance else {}
             arguments = {**bound.arguments, "D": network.inputs, "K": network.outputs, **recorded}
-            plain = {name: _plain(value) for name, value in arguments.items() if value is not None}
+            plain = {name: _plain(v) for name, v in arguments.items() if v is not None and not isinstance(v, Engine)}
             return replace(network, provenance=Provenance(lemma, plain, parts_of(network)))
 
         return construct

@@ -15,8 +15,8 @@ import torch
 
 from .matrix import from_shared
 
-COMPONENTS = 32
-"""Principal components that l_2 distances are bounded by."""
+COMPONENTS, LEFT = 32, 0.02
+"""Principal components that l_2 distances are bounded by, at least, and the share of pairs up to which they are enough."""
 
 CUTS = 32
 """Most cuts that l_inf distances are bounded by."""
@@ -153,9 +153,15 @@ class RangeSearch:
         sample = self._sample(generator)
         self._mean = sample.mean(0)
         centred = sample - self._mean
-        count = min(COMPONENTS, *centred.shape)
-        vectors = torch.linalg.eigh(centred @ centred.T)[1][:, -count:]  # of the sample's Gram matrix: linear in D
-        self._basis = torch.linalg.qr(centred.T @ vectors)[0]
+        values, vectors = torch.linalg.eigh(centred @ centred.T)  # of the sample's Gram matrix: linear in D
+        z, count = vectors * values.clamp_min(0).sqrt(), min(COMPONENTS, *centred.shape)
+        while count < min(centred.shape):  # more where these leave many pairs, as without structure in the data
+            rest = torch.linalg.vector_norm(z[:, :-count], dim=1, keepdim=True)
+            bounds = torch.cdist(torch.cat([z[:, -count:], rest], 1)[: 2**7], torch.cat([z[:, -count:], rest], 1))
+            if float((bounds < self.radius).double().mean()) <= LEFT:
+                break
+            count = min(4 * count, *centred.shape)
+        self._basis = torch.linalg.qr(centred.T @ vectors[:, -count:])[0]
         gram = self._basis.T @ self._basis
         gram.diagonal().sub_(1)
         # Q^T Q = I + E: |Q^T d|^2 + |d - Q Q^T d|^2 = |d|^2 + d^T Q E Q^T d, and |E| <= its largest row sum (Gershgorin)

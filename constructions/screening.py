@@ -95,6 +95,8 @@ def localize(network: ReLUNetwork, points: Any, ball: Ball | None = None) -> Ite
     """
     check_network(network)
     x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64))
+    if ball is not None and not isinstance(ball, Ball):
+        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     network.check_points(x)
     if x.ndim != 2:
         raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 
 from .geometry import read_norm
 from .range_search import RangeSearch
-from .tasks import HERE, Engine, run_shards
+from .tasks import HERE, Engine, check_engine, run_shards
 
 DIRECT = 2**27
 """Most coordinates, over all pairs, that are compared one by one; beyond, bounds come first."""
@@ -53,7 +53,9 @@ def separation(
     """The least l_p distance between points of different labels, in one set or between two.
 
     points: shape (N, ...), floats, or uint8 read as k/255; labels: (N,). Time: N^2 / 2 products of 34 to 64 numbers (see
-    `RangeSearch`), and D for each pair that these leave; memory N D. Raises ValueError for shapes that do not fit and for NaN.
+    `RangeSearch`), and D for each pair that these leave; memory N D. Of images, uint8 gives the exact distance; their
+    quotients by 255 in floating point give that of what they are rounded to, up to rounding. Raises ValueError for shapes
+    that do not fit and for NaN.
 
     >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
     Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
@@ -89,8 +91,8 @@ def pairs_within(
     >>> pairs_within(0.5, [[0.0], [0.25], [1.0]], [1, 1, -1])
     (array([[0, 1]]), array([0.25]))
     """
-    if not (math.isfinite(radius) and radius > 0):
-        raise ValueError(f"radius must be finite and > 0, got {radius}")
+    if not isinstance(radius, (int, float, np.number)) or not (math.isfinite(radius) and radius > 0):
+        raise ValueError(f"radius must be finite and > 0, got {radius!r}")
     pairs = _read_pairs(points, labels, other_points, other_labels, norm, same_label)
     found = _run(_Pairs.shard, pairs.within(radius * pairs.unit, engine.device), engine)
     table = np.array([row for shard in found for row in shard], dtype=np.float64).reshape(-1, 3)
@@ -176,19 +178,25 @@ def _read_pairs(points: Any, labels: Any, other_points: Any, other_labels: Any, 
 
 
 def _labelled(points: Any, labels: Any, name: str, labels_name: str) -> tuple[np.ndarray, np.ndarray]:
-    array, labels = np.asarray(points), np.asarray(labels).reshape(-1)
-    array = np.ascontiguousarray(array.reshape(len(array), -1))
+    array = np.asarray(points)
+    if array.ndim == 0 or array.size == 0 or array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be numbers of shape (N, ...) with N >= 1, got shape {array.shape} of {array.dtype}")
+    if labels is None:
+        raise ValueError(f"{labels_name} must be given with {name}")
+    array, labels = np.ascontiguousarray(array.reshape(len(array), -1)), np.asarray(labels).reshape(-1)
     if len(array) != len(labels):
         raise ValueError(f"{labels_name} must have one entry for each of the {len(array)} points, got {len(labels)}")
     if array.dtype not in (np.uint8, np.float32, np.float64):
         array = array.astype(np.float64)
-    if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    if not (np.isfinite(array.min()) and np.isfinite(array.max())):
+        row = int((~np.isfinite(array)).any(1).argmax())
+        raise ValueError(f"{name} must be finite, got NaN or infinity in row {row}")
     return array, labels
 
 
 def _nearest(pairs: _Pairs, engine: Engine) -> Separation:
     """The nearest pair. Of many, first some points' nearest ones, which bound it, then all that are within the bound."""
+    check_engine(engine)
     rows = pairs.rows()
     if not len(rows):
         return Separation(math.inf, None, True, math.inf)

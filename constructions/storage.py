@@ -38,7 +38,7 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
     origin = _describe_provenance(network.provenance) if network.provenance else None
     layers = _describe_layers(network, tensors)
     header = {"format": FORMAT, "layers": layers, "domain": network.domain, "provenance": origin}
-    if network.screen is not None and network.screen.worthwhile:
+    if network.screen is not None:
         header["memorizer"] = _describe_memorizer(network.screen.memorizer, tensors)
     separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
     with replacing(path) as temporary:

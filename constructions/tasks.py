@@ -21,12 +21,19 @@ ATTEMPTS = 3
 """How often a shard whose process is lost is tried in all."""
 
 
+def check_jobs(jobs: int) -> None:
+    """Raise ValueError unless it is an integer >= 1."""
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise ValueError(f"jobs must be an integer >= 1, got {jobs!r}")
+
+
 @dataclass(frozen=True)
 class Engine:
     """Where a long computation runs, shard by shard; its result does not depend on it.
 
-    jobs, address: as for `run_tasks`. journal: a file that every shard's result is added to as it comes, and from which an
-    interrupted computation goes on. device: of the tensors in each process. report(done, total) is called as shards end.
+    jobs, address: as for `run_tasks`; starting processes takes some seconds. journal: a file that every shard's result is
+    added to as it comes, and from which an interrupted computation goes on. device: of the tensors in each process.
+    report(done, total) is called as shards end. Raises ValueError or TypeError for values that none of these can have.
 
     >>> run_shards(abs, 3, "absolute values", Engine(jobs=1))
     [0, 1, 2]
@@ -37,6 +44,21 @@ class Engine:
     journal: str | PathLike[str] | None = None
     device: str = "cpu"
     report: Callable[[int, int], None] = lambda done, total: None
+
+    def __post_init__(self) -> None:
+        check_jobs(self.jobs)
+        if not callable(self.report):
+            raise TypeError(f"report must be callable with (done, total), got {self.report!r}")
+        if self.journal is not None:
+            path = Path(self.journal)
+            if path.is_dir() or not path.parent.is_dir():
+                raise ValueError(f"journal must be a file in a folder that exists, got {path}")
+        try:
+            kind = torch.device(self.device).type
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"device must be cpu, cuda or cuda:0, cuda:1, ..., got {self.device!r}") from error
+        if kind == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device {self.device} is not there: PyTorch finds no GPU")
 
 
 HERE = Engine()
@@ -65,8 +87,7 @@ def run_tasks(
     >>> sorted(run_tasks(abs, [-1, 2, -3]))
     [(0, 1), (1, 2), (2, 3)]
     """
-    if not isinstance(jobs, int) or jobs < 1:
-        raise ValueError(f"jobs must be an integer >= 1, got {jobs!r}")
+    check_jobs(jobs)
     if address == "torch":
         return _on_ranks(work, tasks)
     if address is not None:
@@ -74,6 +95,12 @@ def run_tasks(
     if jobs == 1:
         return ((k, work(task)) for k, task in enumerate(tasks))
     return _in_processes(work, tasks, jobs)
+
+
+def check_engine(engine: Engine) -> None:
+    """Raise TypeError for anything else."""
+    if not isinstance(engine, Engine):
+        raise TypeError(f"engine must be an Engine, got {type(engine).__name__}")
 
 
 def run_shards(work: Callable[[int], Result], count: int, question: Any, engine: Engine) -> list[Result]:
@@ -107,9 +134,13 @@ def _read_journal(path: Path, head: str) -> dict[int, Any]:
     """The results kept in a journal; a last line that was not written whole does not count."""
     if not path.exists():
         return {}
-    lines = path.read_text(encoding="utf-8").split("\n")
-    if lines[0] != head:
-        raise ValueError(f"{path} holds results of another computation: choose another file")
+    lines = path.read_bytes().split(b"\n")
+    if lines == [b""]:
+        return {}
+    if lines[0] != head.encode():
+        known = lines[0].startswith(b'{"question":')
+        what = "holds results of another computation" if known else "is no journal"
+        raise ValueError(f"journal {path} {what}: choose another file")
     return dict(json.loads(line) for line in lines[1:-1])
 
 

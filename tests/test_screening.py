@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
-from constructions import VARIANTS, Ball, Engine, ReLUNetwork, affine, evaluate, f_adv, f_S, load, localize
+from constructions import VARIANTS, Ball, Engine, ReLUNetwork, affine, f_adv, f_S, load, localize, sharded_values
 from constructions.screening import Screen
 
 NORMS = ("inf", 2)
@@ -126,22 +126,22 @@ def test_shards_give_the_same_values_everywhere(norm, tmp_path, monkeypatch):
     centres, labels = rng.integers(0, 2, (1200, 100)) * 0.8, rng.choice([-1, 1], 1200)
     network = f_S(nn.Linear(100, 1), centres, labels, Ball(norm, 0.1))
     points = torch.from_numpy(centres).float()[:1100] + 0.05
-    alone = evaluate(network, points)
+    alone = sharded_values(network, points)
     assert alone.dtype == torch.float32
     assert torch.equal(alone, torch.cat([network(points[:1024], screened=True), network(points[1024:], screened=True)]))
     journal, seen = tmp_path / "journal", []
     engine = Engine(jobs=2, journal=journal, report=lambda done, total: seen.append((done, total)))
-    assert torch.equal(evaluate(network, points, engine), alone)
+    assert torch.equal(sharded_values(network, points, engine), alone)
     assert seen == [(0, 2), (1, 2), (2, 2)]
-    assert torch.equal(evaluate(network, points, engine), alone)
+    assert torch.equal(sharded_values(network, points, engine), alone)
     assert seen[3:] == [(2, 2)]
     with pytest.raises(ValueError, match="another computation"):
-        evaluate(network, points + 0.01, engine)
+        sharded_values(network, points + 0.01, engine)
     plain = affine(np.ones((2, 100)))
-    assert torch.equal(evaluate(plain, points.double(), Engine(jobs=2)), plain(points.double()))
+    assert torch.equal(sharded_values(plain, points.double(), Engine(jobs=2)), plain(points.double()))
     for wrong in (points[0], points[:, :3], points * float("nan"), points + 9):
         with pytest.raises(ValueError, match=r"points must have|x must"):
-            evaluate(network, wrong)
+            sharded_values(network, wrong)
 
 
 def test_networks_travel_between_processes():
