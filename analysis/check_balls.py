@@ -33,25 +33,26 @@ def need(condition: Any, reason: str) -> None:  # reject unless it holds
 
 def check(c: dict[str, Any], x: np.ndarray, y: np.ndarray) -> None:  # raise ValueError unless the certificate proves its claim
     need(c["format"] == "cgro balls certificate 1", "unknown format (check_memorization.py may know it)")
+    need(x.dtype in (np.uint8, np.float32, np.float64) and y.dtype.kind in "iu" and y.max() < 2**31, "x or y are no numbers")
     x, y = np.ascontiguousarray(x / 255.0 if x.dtype == np.uint8 else x, np.float64), np.ascontiguousarray(y, np.int64)
     claim = json.dumps([c[name] for name in ("norm", "radius", "variant", "m", "inner", "outer", "bound")]).encode()
-    need(
-        hashlib.sha256(x.tobytes() + y.tobytes() + claim).hexdigest() == c["digest"],
-        "points, labels or claim are not those of the digest",
-    )
+    digest = hashlib.sha256(x.tobytes() + y.tobytes() + claim).hexdigest()
+    need(digest == c["digest"], "points, labels or claim are not those of the digest")
     need(x.ndim == 2 and y.shape == (len(x),) and x.min() >= 0 and x.max() <= 1, "points must be (N, D) in [0,1]")
     p, d, radius, inner, outer = {"inf": 1, "2": 2}[c["norm"]], x.shape[1], c["radius"], c["inner"], c["outer"]
     need((c["variant"] == "lean" or (c["variant"] == "gate" and d > 2)) and 0 < c["m"] < 500, "unknown form")
     error = (Q(d, 4 ** (c["m"] + 1)) + Q(d * (d + 1), 2**51)) * (p - 1) + SLACK
     need(radius >= 0 and Q(inner) >= Q(radius) ** p + error, "the inner threshold does not cover the balls")
     need(outer > inner and math.frexp(outer - inner)[0] == 0.5, "outer - inner must be a power of two")
+    layers = [(np.array(w, np.float64), np.array(b, np.float64)) for w, b in c["clean"]]
+    need(layers and all(w.ndim == 2 and b.shape == w.shape[:1] for w, b in layers), "f_clean's layers do not fit")
     low, high, apart = np.zeros(d), np.ones(d), outer ** (1 / p) + radius + MARGIN
-    for k, (weights, bias) in enumerate((np.array(w), np.array(b)) for w, b in c["clean"]):
+    for k, (w, b) in enumerate(layers):
         low, high = (low, high) if k == 0 else (low.clip(0), high.clip(0))
-        lost = MARGIN * (abs(weights) @ np.maximum(abs(low), abs(high)) + abs(bias))
-        middle, spread = weights @ ((low + high) / 2) + bias, abs(weights) @ ((high - low) / 2) + lost
+        lost = MARGIN * (1 + abs(w) @ np.maximum(abs(low), abs(high)) + abs(b))
+        middle, spread = w @ ((low + high) / 2) + b, abs(w) @ ((high - low) / 2) + lost
         low, high = middle - spread, middle + spread
-    need(max(abs(low).max(), abs(high).max()) <= c["bound"] and len(c["clean"]) > 0, "f_clean may exceed its bound")
+    need(type(c["bound"]) is float and abs(np.append(low, high)).max() <= c["bound"] < 1e300, "f_clean may exceed its bound")
     need(np.isin(y, [-1, 1] if len(low) == 1 else list(range(len(low)))).all(), "labels do not fit f_clean's outputs")
     if p == 1:
         cuts = np.array(c["cuts"], np.float64).reshape(-1, 3)
@@ -61,16 +62,16 @@ def check(c: dict[str, Any], x: np.ndarray, y: np.ndarray) -> None:  # raise Val
         left, right, limit = np.hstack([below, above]), np.hstack([above, below]), 0.5
     else:
         basis = np.array(c["projection"], np.float64).reshape(-1, d)
-        z = x @ basis.T
-        squares, ones = (z * z).sum(1)[:, None], np.ones((len(x), 1))
+        z, ones = x @ basis.T, np.ones((len(x), 1))
+        squares = (z * z).sum(1)[:, None]
         left, right = np.hstack([-2 * z, squares, ones]), np.hstack([z, ones, squares])
         limit = apart**2 * abs(basis @ basis.T).sum(1).max(initial=0) + MARGIN * (1 + squares.max())
         need(limit < 1e99, "the projection is too large")
     for start in range(0, len(x), 512):
         close = ~(left[start : start + 512] @ right[start:].T >= limit) & (y[start : start + 512, None] != y[start:])
-        i, j = close.nonzero()
+        i, j = np.array(close.nonzero()) + start
         for part in range(0, len(i), 4096):
-            gap = abs(x[start + i[part : part + 4096]] - x[start + j[part : part + 4096]])
+            gap = abs(x[i[part : part + 4096]] - x[j[part : part + 4096]])
             least = gap.max(1).min() if p == 1 else math.sqrt((gap * gap).sum(1).min())
             need(least >= apart, f"points of different labels are {least} apart, less than {apart}")
 

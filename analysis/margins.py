@@ -17,6 +17,9 @@ from .reading import read_labelled, read_network
 CHUNK = 2**20
 """Numbers of the largest weight matrix, over all points bounded at once: larger temporaries cost page faults."""
 
+SIZES = 1e-100, 1e100
+"""Sizes of weights whose products neither overflow nor underflow unseen in a few layers."""
+
 SHARD = 2**10
 """Points that one task bounds."""
 
@@ -44,6 +47,12 @@ def certified_margins(
     network = read_network(network)
     points, labels = read_labelled(network, points, labels)
     layers = [(layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()) for layer in network.layers]
+    for array in itertools.chain(*layers):
+        sizes = np.abs(array[array != 0])
+        if sizes.size and not (sizes.min() >= SIZES[0] and sizes.max() <= SIZES[1]):
+            raise ValueError(
+                f"weights must be 0 or {SIZES[0]:g} to {SIZES[1]:g} in size, got {sizes.min():g} to {sizes.max():g}"
+            )
     digest = hashlib.sha256()
     if engine.journal is not None:
         for array in (*itertools.chain(*layers), points.numpy(), labels.numpy()):
@@ -120,10 +129,11 @@ def _lower_bound(
     low, high = (x - ball.radius).clamp_min(0.0), (x + ball.radius).clamp_max(1.0)
     value = offset + _dot(rows, (low + high) / 2) - _dot(rows.abs(), (high - low) / 2)
     if ball.p != math.inf:
-        reach = ball.radius * torch.linalg.vector_norm(rows, ord=ball.dual, dim=-1)
+        largest = rows.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)  # squares must not underflow
+        reach = ball.radius * torch.linalg.vector_norm(rows / largest, ord=ball.dual, dim=-1) * largest[..., 0]
         value = torch.maximum(value, offset + _dot(rows, x) - reach)
     rounding = 8 * (terms + 8) * torch.finfo(torch.float64).eps * (magnitude + total * (1 + ball.radius))
-    return value - rounding
+    return torch.nan_to_num(value - rounding, nan=-torch.finfo(value.dtype).max)
 
 
 def _dot(rows: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:

@@ -35,7 +35,8 @@ def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> 
     network.check_points(x)
     if x.ndim != 2:
         raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")
-    given = (x if x.is_floating_point() else x.double()).detach().cpu().numpy()
+    held = x.double() if not x.is_floating_point() else x.float() if x.itemsize < 4 else x
+    given = held.detach().cpu().numpy()
     subject = network if network.screen is None else network.screen
     question = ""
     if engine.journal is not None:

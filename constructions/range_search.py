@@ -53,9 +53,9 @@ class RangeSearch:
     """
 
     def __init__(self, points: torch.Tensor, norm: float, radius: float, seed: int = 0) -> None:
+        if points.ndim != 2 or 0 in points.shape:
+            raise ValueError(f"points must have shape (N, D) with N, D >= 1, got {tuple(points.shape)}")
         self.points, self.p, self.radius = points.detach(), float(norm), float(radius)
-        exact_products = torch.get_float32_matmul_precision() == "highest"
-        self._dtype = torch.float32 if exact_products else torch.float64
         generator = torch.Generator().manual_seed(seed)
         self._projects = self.p == 2 or self.points.shape[1] <= FEW
         if self._projects:
@@ -74,14 +74,15 @@ class RangeSearch:
         rounding, may be among them.
         """
         queries = queries.detach()
-        limit = (self.radius if self.p == math.inf else self.radius**2) * (1 + (self.points.shape[1] + 8) * 2.0**-50)
+        reach = self.radius if self.p == math.inf else self.radius * self.radius
+        limit = reach * (1 + (self.points.shape[1] + 8) * 2.0**-50) + 1e-300  # squares may underflow
         kept = [torch.empty(3, 0, dtype=torch.float64, device=self.points.device)]
         for rows, columns in self.candidates(queries, first):
             if wanted is not None:
                 chosen = wanted(rows, columns)
                 rows, columns = rows[chosen], columns[chosen]
             values = self.measure(queries, rows, columns)
-            near = values <= limit
+            near = ~(values > limit)
             kept.append(torch.stack([rows[near], columns[near], values[near]]))  # rows are exact in float64
         rows, columns, values = torch.cat(kept, 1)
         order = torch.argsort(rows * len(self.points) + columns)
@@ -89,7 +90,8 @@ class RangeSearch:
 
     def candidates(self, queries: torch.Tensor, first: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Rows of queries and of points, block by block: all pairs that the bounds do not rule out."""
-        left, right = self._features(queries.detach(), right=False), self._right
+        dtype = _product_dtype()
+        left, right = self._features(queries.detach(), right=False).to(dtype), self._right.to(dtype)
         device = self.points.device.type
         block = BLOCK.get(device, BLOCK["cpu"])
         height = max(1, min(len(left), 2**8 if device == "cpu" else 2**12))
@@ -133,7 +135,7 @@ class RangeSearch:
     def _features(self, points: torch.Tensor, *, right: bool) -> torch.Tensor:
         one = self._projected if self._projects else self._sides
         parts = points.split(max(1, BLOCK["cpu"] // points.shape[1]))
-        return torch.cat([one(part, right=right).to(self._dtype) for part in parts])
+        return torch.cat([one(part, right=right).float() for part in parts])
 
     def _sample(self, generator: torch.Generator) -> torch.Tensor:
         rows = torch.randperm(len(self.points), generator=generator)[:SAMPLE]
@@ -182,9 +184,9 @@ class RangeSearch:
             return 0.5
         longest = math.sqrt(float(rows[:, -2].max())) + math.sqrt(float(self._right[:, -1].max()))
         rounding = (rows.shape[1] + 16) * 2.0**-23 * longest**2  # of features and of sums in float32: see the tests
-        reach = self.radius**2 * (1 if self.p == 2 else self.points.shape[1])  # |d|_2 <= sqrt(D) |d|_inf
+        reach = self.radius * self.radius * (1 if self.p == 2 else self.points.shape[1])  # |d|_2 <= sqrt(D) |d|_inf
         limit = (reach * self._stretch + rounding) * (1 + 2.0**-20) + 2.0**-100
-        return limit if limit < 1e38 else math.nan  # nothing is ruled out where float32 may overflow
+        return limit if max(limit, longest**2) < 1e37 else math.nan  # nothing is ruled out where float32 may overflow
 
     # -- l_inf: cuts -------------------------------------------------------------------------------------------------
 
@@ -220,3 +222,11 @@ class RangeSearch:
         values = points[:, self._axes]
         below, above = values <= self._low, values >= self._high
         return torch.cat([below, above] if right else [above, below], 1)
+
+
+def _product_dtype() -> torch.dtype:
+    """float32 where its matrix products are done in float32, which bounds their rounding; else (TF32, bfloat16) float64."""
+    try:
+        return torch.float32 if torch.get_float32_matmul_precision() == "highest" else torch.float64
+    except RuntimeError:  # set through PyTorch's newer switches
+        return torch.float64

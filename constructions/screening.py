@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from .approximation import UNIT
 from .geometry import Ball
 from .network import ReLUNetwork, check_network
 from .range_search import RangeSearch
@@ -50,7 +51,7 @@ class Screen:
         others = torch.ones(len(points), dtype=torch.bool, device=points.device)
         others[touched] = False
         if others.any() or not len(points):
-            yield others.nonzero()[:, 0], self.memorizer.clean
+            yield others.nonzero()[:, 0], self.memorizer.clean.restrict(UNIT)
         memory = GROUP_MEMORY.get(points.device.type, GROUP_MEMORY["cpu"])
         size = max(1, math.isqrt(memory // (32 * points.shape[1])))
         for group in touched.split(size) if len(touched) else ():

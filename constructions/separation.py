@@ -23,6 +23,9 @@ DIRECT = 2**27
 SHARD = 2**10
 """Points that are compared with all others at once."""
 
+LARGEST, LEAST = 1e150, 1e-280
+"""Most that a coordinate may be, and least square that is trusted: others overflow or underflow."""
+
 PROBES = 16, 512
 """Points whose nearest others bound the separation, before all points are looked at."""
 
@@ -191,6 +194,8 @@ def _labelled(points: Any, labels: Any, name: str, labels_name: str) -> tuple[np
     if not (np.isfinite(array.min()) and np.isfinite(array.max())):
         row = int((~np.isfinite(array)).any(1).argmax())
         raise ValueError(f"{name} must be finite, got NaN or infinity in row {row}")
+    if not max(abs(float(array.min())), abs(float(array.max()))) <= LARGEST:
+        raise ValueError(f"{name} must be at most {LARGEST:g} in size, got values in [{array.min()}, {array.max()}]")
     return array, labels
 
 
@@ -212,6 +217,8 @@ def _nearest(pairs: _Pairs, engine: Engine) -> Separation:
     best = _root(pairs, value)
     grid = 2.0**20 if pairs.p == math.inf or pairs.a.shape[1] <= 2**8 else 2.0**10
     exact = pairs.unit == 255 or all(_on_grid(array, grid) for array in (pairs.a, pairs.b))
+    if pairs.p == 2 and 0 < value < LEAST:
+        return Separation(best / pairs.unit, (i, j), False, 0.0)
     unrounded = exact and pairs.unit == 1 and pairs.p == math.inf
     lower = best if unrounded else best * (1 - (pairs.a.shape[1] + 8) * 2.0**-53)
     return Separation(best / pairs.unit, (i, j), exact, lower if pairs.unit == 1 else math.nextafter(lower / pairs.unit, 0.0))
@@ -233,5 +240,6 @@ def _run(work: Callable[[_Pairs, int], Any], pairs: _Pairs, engine: Engine) -> l
     if engine.journal is not None:
         for array in (pairs.a, pairs.b, pairs.labels, pairs.others):
             digest.update(np.ascontiguousarray(array).data)
-    question = [work.__name__, str(pairs.p), pairs.same_label, pairs.search.radius, digest.hexdigest()]
+    kinds = [[str(array.dtype), *array.shape] for array in (pairs.a, pairs.b, pairs.labels, pairs.others)]
+    question = [work.__name__, str(pairs.p), pairs.same_label, pairs.one_set, pairs.search.radius, kinds, digest.hexdigest()]
     return run_shards(partial(work, pairs), -(-len(pairs.a) // pairs.step), question, engine)

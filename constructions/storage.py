@@ -169,7 +169,7 @@ def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any
         case Constant():
             return {"form": "Constant", "rows": matrix.rows, "columns": matrix.columns, "value": matrix.value}
         case Dense():
-            return {"form": "Dense", "entries": keep(matrix.entries)}
+            return {"form": "Dense", "entries": keep(matrix.entries), "shape": list(matrix.entries.shape)}
         case Sparse():
             names = [keep(t) for t in (matrix.rows, matrix.columns, matrix.values)]
             return {"form": "Sparse", "size": list(matrix.size), "tensors": names}

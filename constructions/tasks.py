@@ -18,7 +18,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 ATTEMPTS = 3
-"""How often a shard whose process is lost is tried in all."""
+"""How often in a row lost processes may end no shard."""
 
 
 def check_jobs(jobs: int) -> None:
@@ -107,26 +107,33 @@ def run_shards(work: Callable[[int], Result], count: int, question: Any, engine:
     """[work(0), ..., work(count - 1)], for results that JSON holds; a shard whose process is lost is tried again.
 
     question (JSON) says what is computed: a journal that answers another one raises ValueError. Raises ProcessLostError for a
-    shard lost `ATTEMPTS` times, and what `run_tasks` raises. (A journal gives tuples back as lists.)
+    processes lost `ATTEMPTS` times without progress, and what `run_tasks` raises. (A journal gives tuples back as lists.)
 
     >>> run_shards(abs, 3, "absolute values", Engine())
     [0, 1, 2]
     """
     head = json.dumps({"question": question, "shards": count}, sort_keys=True)
     path = None if engine.journal is None else Path(engine.journal)
-    found: dict[int, Result] = {} if path is None else _read_journal(path, head)
+    first = engine.address != "torch" or torch.distributed.get_rank() == 0  # of several ranks, one keeps the journal
+    found: dict[int, Result] = {} if path is None or not first else _read_journal(path, head)
+    if engine.address == "torch":
+        held = [found]
+        torch.distributed.broadcast_object_list(held)
+        found = held[0]
     engine.report(len(found), count)
-    for _ in range(ATTEMPTS):
-        missing = [k for k in range(count) if k not in found]
+    failures = 0
+    while failures < ATTEMPTS:
+        before, missing = len(found), [k for k in range(count) if k not in found]
         for k, result in run_tasks(work, missing, jobs=engine.jobs, address=engine.address):
             if isinstance(result, ProcessLostError):
                 continue
             found[missing[k]] = result
-            if path is not None:
+            if path is not None and first:
                 _append(path, head, json.dumps([missing[k], result], allow_nan=False))
             engine.report(len(found), count)
         if len(found) == count:
             return [found[k] for k in range(count)]
+        failures = failures + 1 if len(found) == before else 0
     raise ProcessLostError(f"{count - len(found)} of {count} shards lost their process {ATTEMPTS} times (out of memory?)")
 
 
@@ -135,7 +142,7 @@ def _read_journal(path: Path, head: str) -> dict[int, Any]:
     if not path.exists():
         return {}
     lines = path.read_bytes().split(b"\n")
-    if lines == [b""]:
+    if len(lines) == 1:  # empty, or cut short in its first line
         return {}
     if lines[0] != head.encode():
         known = lines[0].startswith(b'{"question":')
@@ -146,14 +153,10 @@ def _read_journal(path: Path, head: str) -> dict[int, Any]:
 
 def _append(path: Path, head: str, line: str) -> None:
     with path.open("a+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size == 0:
-            file.write(f"{head}\n".encode())
-        else:  # a line cut short by a crash goes
-            file.seek(0)
-            whole = file.read().rfind(b"\n") + 1
-            file.truncate(whole)
-        file.write(f"{line}\n".encode())
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)  # a line cut short by a crash goes
+        file.write(f"{line}\n".encode() if whole else f"{head}\n{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
 
@@ -195,8 +198,16 @@ def _on_ranks(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator
     if not (group.is_available() and group.is_initialized()):
         raise ValueError("address 'torch' needs torch.distributed.init_process_group, as torchrun's processes call it")
     rank, size = group.get_rank(), group.get_world_size()
+    mine: list[tuple[int, Any]] | Exception
+    try:
+        mine = [(k, work(tasks[k])) for k in range(rank, len(tasks), size)]
+    except Exception as error:  # raised on all ranks, or the others would wait
+        mine = error
     shares: list[Any] = [None] * size
-    group.all_gather_object(shares, [(k, work(tasks[k])) for k in range(rank, len(tasks), size)])
+    group.all_gather_object(shares, mine)
+    for share in shares:
+        if isinstance(share, Exception):
+            raise share
     yield from sorted((pair for share in shares for pair in share), key=lambda pair: pair[0])
 
 

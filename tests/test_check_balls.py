@@ -141,10 +141,38 @@ def test_false_hints_do_not_hide_a_near_pair(norm):
 @pytest.mark.parametrize("name", ["radius", "inner", "outer", "bound", "m", "clean", "digest"])
 def test_values_of_the_wrong_kind_are_rejected(name, value):
     certificate, points, labels = certificate_of(*problem(2))
-    if (name, value) in [("bound", math.inf), ("m", True)]:
-        return  # a larger bound is no lie; JSON's true is the number 1
+    if (name, value) == ("m", True):
+        return  # JSON's true is the number 1
     with np.errstate(all="ignore"), pytest.raises((ValueError, TypeError, KeyError, IndexError, OverflowError)):
         check(renewed({**certificate, name: value}, points, labels) | {name: value}, points, labels)
+
+
+def forged(x, y, **changes):
+    base = {"format": "cgro balls certificate 1", "norm": "inf", "radius": 0.0625, "variant": "lean", "m": 1, "inner": 0.125}
+    return renewed({**base, "outer": 0.25, "cuts": [], "projection": [], **changes}, x, y), x, y
+
+
+def test_forgeries_by_overflow_underflow_and_shapes_are_rejected():
+    x, y, big = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([-1, 1]), 2**62
+    minimum = [[[[-2 * big, 0], [0, big]], [big, 0]], [[[1, 1]], [-big]]]  # in int64, -2^63 is its own absolute value
+    with pytest.raises(ValueError, match="may exceed its bound"):
+        check(*forged(x, y, bound=2.0**40, clean=minimum))
+    tiny = [[[[1e-300, 0.0]], [0.0]], [[[1e-300]], [0.0]], [[[1e300]], [0.0]], [[[1e300]], [0.0]], [[[1e20]], [0.0]]]
+    with pytest.raises(ValueError, match="may exceed its bound"), np.errstate(all="ignore"):
+        check(*forged(x, y, bound=2.0, clean=tiny))
+    right = [[[[0.25, 0.0]], [0.0]]]
+    check(*forged(x, y, bound=2.0, clean=right))
+    for bound in (math.inf, [2.0], True, 2):
+        with pytest.raises(ValueError, match="may exceed its bound"):
+            check(*forged(x, y, bound=bound, clean=right))
+    for layer in ([[[0.25, 0.0]], []], [[[0.25, 0.0]], [0.0, 0.0]], [[[0.25, 0.0]], [[0.0]]], [[0.25, 0.0], 0.0]):
+        with pytest.raises(ValueError, match="layers do not fit"):
+            check(*forged(x, y, bound=2.0, clean=[layer]))
+    for labels in (np.array([-1.9, 1.9]), np.array([-1, 1j]), np.array(["-1", "1"]), np.array([2**64 - 1, 1], np.uint64)):
+        with pytest.raises(ValueError, match="no numbers"):
+            check(forged(x, y, bound=2.0, clean=right)[0], x, labels)
+    with pytest.raises(ValueError, match="no numbers"):
+        check(forged(x, y, bound=2.0, clean=right)[0], x.astype(complex), y)
 
 
 def test_points_outside_and_undefined_are_rejected():
@@ -196,7 +224,7 @@ def test_uint8_points_are_kths_of_255(tmp_path):
 def test_the_checker_is_short():
     source = Path(analysis.__file__).with_name("check_balls.py").read_text()
     code = source[source.index("import hashlib") :].splitlines()
-    assert sum(bool(line.strip()) for line in code) <= 62
+    assert sum(bool(line.strip()) for line in code) <= 66
     assert {line.split()[1] for line in code if line.startswith(("import ", "from "))} - set(sys.stdlib_module_names) == {
         "numpy"
     }

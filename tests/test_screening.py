@@ -100,7 +100,7 @@ def test_small_margin_networks_and_far_points():
     points, labels = [[0.4375, 0.5], [1.0, 0.5]], [-1, 1]
     network = f_adv(clean, points, labels, Ball("inf", 0.125), margins=[0.0625, 0.5])
     ((far, local),) = localize(network, [[1.0, 0.5], [1.0, 1.0]])
-    assert local is network.screen.memorizer.clean
+    assert local.layers is network.screen.memorizer.clean.layers
     assert far.tolist() == [0, 1]
     assert network.exact([[Fraction(1, 3), 1]], screened=True) == network.exact([[Fraction(1, 3), 1]])
     assert network(torch.empty(0, 2), screened=True).shape == (0, 1)

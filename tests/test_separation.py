@@ -260,3 +260,30 @@ def test_results_do_not_depend_on_where_they_are_computed(norm, tmp_path):
     assert seen == list(range(4, 14))
     with pytest.raises(ValueError, match="holds results of another computation"):
         separation(points, 1 - labels, norm=norm, engine=Engine(journal=journal))
+    pairs_within(0.5, points, labels, norm=norm, engine=Engine(journal=tmp_path / "pairs"))
+    with pytest.raises(ValueError, match="holds results of another computation"):  # two sets are not one
+        pairs_within(0.5, points, labels, points, labels, norm=norm, engine=Engine(journal=tmp_path / "pairs"))
+
+
+def test_numbers_that_overflow_or_underflow():
+    """Sizes are refused, or bounded by 0; nothing is missed."""
+    with pytest.raises(ValueError, match=r"points must be at most 1e\+150 in size"):
+        separation([[0.0], [1e200]], [1, -1], norm=2)
+    assert separation([[0.0], [1.6e-162]], [1, -1], norm=2).lower == 0
+    points = np.zeros((2, 4))
+    points[1] = 1.6e-162
+    assert len(pairs_within(3.3e-162, points, [1, 1], norm=2)[0]) == 1
+    assert len(pairs_within(1e200, points, [1, 1], norm=2)[0]) == 1
+    with pytest.raises(ValueError, match="points must be numbers"):
+        separation(np.array([[0.0], [1j]]), [1, -1])
+
+
+def test_precision_lowered_later_loses_no_pair():
+    points = torch.from_numpy(draw("float64", 200, 50))
+    search = RangeSearch(points, 2, 2.5)
+    wanted = search(points)
+    try:
+        torch.set_float32_matmul_precision("medium")
+        assert all(torch.equal(a, b) for a, b in zip(search(points), wanted, strict=True))
+    finally:
+        torch.set_float32_matmul_precision("highest")

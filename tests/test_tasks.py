@@ -64,7 +64,7 @@ def test_a_shard_that_kills_every_process_is_an_error(tmp_path):
     engine = Engine(jobs=2, journal=journal)
     with pytest.raises(ProcessLostError, match="of 8 shards lost their process 3 times"):
         run_shards(partial(die, marks, 99), 8, "squares", engine)
-    assert len(list(marks.iterdir())) == 3
+    assert len(list(marks.iterdir())) >= 3
     assert len(journal.read_text().splitlines()) > 1
     for mark in marks.iterdir():
         mark.unlink()
@@ -90,7 +90,11 @@ def test_an_interrupt_keeps_the_journal(tmp_path):
 
 def rank(number, folder):
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/group", rank=number, world_size=2)
-    found = run_shards(square, 5, "squares", Engine(address="torch"))
+    found = run_shards(square, 5, "squares", Engine(address="torch", journal=folder / "journal"))
+    again = run_shards(square, 5, "squares", Engine(address="torch", journal=folder / "journal"))
+    assert again == found
+    with pytest.raises(ValueError, match="task 2 is wrong"):  # on every rank
+        run_shards(fail, 4, "failures", Engine(address="torch"))
     (folder / f"{number}.json").write_text(json.dumps(found))
     torch.distributed.destroy_process_group()
 
@@ -100,6 +104,7 @@ def test_ranks_share_the_shards_and_all_get_all_results(tmp_path):
         list(run_tasks(square, [1], address="torch"))
     torch.multiprocessing.spawn(rank, (tmp_path,), nprocs=2)
     assert [json.loads((tmp_path / f"{k}.json").read_text()) for k in range(2)] == [[0, 1, 4, 9, 16]] * 2
+    assert len((tmp_path / "journal").read_text().splitlines()) == 6
 
 
 @pytest.mark.slow
@@ -115,3 +120,29 @@ def test_tasks_on_a_ray_cluster(tmp_path):
             list(run_tasks(fail, range(4), address="local"))
     finally:
         ray.shutdown()
+
+
+def test_a_journal_cut_in_its_first_line_starts_afresh(tmp_path):
+    for content in ("", '{"quest'):
+        (tmp_path / "journal").write_text(content)
+        assert run_shards(square, 3, "squares", Engine(journal=tmp_path / "journal")) == [0, 1, 4]
+        assert len((tmp_path / "journal").read_text().splitlines()) == 4
+    (tmp_path / "other").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(ValueError, match="is no journal"):
+        run_shards(square, 3, "squares", Engine(journal=tmp_path / "other"))
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"jobs": 0}, "jobs must be an integer >= 1, got 0"),
+        ({"jobs": True}, "jobs must be an integer >= 1, got True"),
+        ({"journal": "/nowhere/file"}, "journal must be a file in a folder that exists, got /nowhere/file"),
+        ({"journal": "/"}, "journal must be a file in a folder that exists, got /"),
+        ({"device": "gpu"}, "device must be cpu, cuda or"),
+        ({"report": None}, "report must be callable"),
+    ],
+)
+def test_engines_are_checked_when_they_are_made(given, complaint):
+    with pytest.raises((ValueError, TypeError), match=complaint):
+        Engine(**given)
