@@ -104,7 +104,7 @@ def test_changed_points_labels_and_thresholds_are_rejected(norm, variant, output
             check(renewed({**certificate, **change, "cuts": []}, points, labels), points, labels)
         assert "digest" not in str(found.value)
     for change in ({"format": "other"}, {"clean": []}):
-        with pytest.raises(ValueError, match=r"format|bound"):
+        with pytest.raises(ValueError, match=r"format|layers"):
             check({**certificate, **change}, points, labels)
     larger = copy.deepcopy(certificate)
     larger["clean"][-1][1][0] += 1000.0
