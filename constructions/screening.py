@@ -55,8 +55,7 @@ class Screen:
         memory = GROUP_MEMORY.get(points.device.type, GROUP_MEMORY["cpu"])
         size = max(1, math.isqrt(memory // (32 * points.shape[1])))
         for group in touched.split(size) if len(touched) else ():
-            first, last = torch.searchsorted(rows, group[[0, -1]]).tolist()
-            last += int((rows[last:] == group[-1]).sum())
+            first, last = int(torch.searchsorted(rows, group[0])), int(torch.searchsorted(rows, group[-1], right=True))
             yield group, self.memorizer.network(torch.unique(columns[first:last]).cpu())
 
     def values(self, points: torch.Tensor) -> torch.Tensor:
@@ -77,6 +76,8 @@ class Screen:
     def _search(self, device: torch.device, reach: float) -> RangeSearch:
         key = (str(device), reach)
         if key not in self._searches:
+            while len(self._searches) >= 4:  # each holds a few dozen numbers a centre
+                del self._searches[next(iter(self._searches))]
             self._searches[key] = RangeSearch(self.memorizer.centres.entries.to(device), self.memorizer.p, reach)
         return self._searches[key]
 

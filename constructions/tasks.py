@@ -106,15 +106,15 @@ def check_engine(engine: Engine) -> None:
 def run_shards(work: Callable[[int], Result], count: int, question: Any, engine: Engine) -> list[Result]:
     """[work(0), ..., work(count - 1)], for results that JSON holds; a shard whose process is lost is tried again.
 
-    question (JSON) says what is computed: a journal that answers another one raises ValueError. Raises ProcessLostError for a
-    processes lost `ATTEMPTS` times without progress, and what `run_tasks` raises. (A journal gives tuples back as lists.)
+    question (JSON) says what is computed: a journal that answers another one raises ValueError. Raises ProcessLostError
+    where processes are lost `ATTEMPTS` times without progress, and what `run_tasks` raises. (A journal gives tuples back as lists.)
 
     >>> run_shards(abs, 3, "absolute values", Engine())
     [0, 1, 2]
     """
     head = json.dumps({"question": question, "shards": count}, sort_keys=True)
     path = None if engine.journal is None else Path(engine.journal)
-    first = engine.address != "torch" or torch.distributed.get_rank() == 0  # of several ranks, one keeps the journal
+    first = engine.address != "torch" or _rank() == 0  # of several ranks, one keeps the journal
     found: dict[int, Result] = {} if path is None or not first else _read_journal(path, head)
     if engine.address == "torch":
         held = [found]
@@ -194,21 +194,24 @@ def _on_cluster(work: Callable[[Task], Result], tasks: Sequence[Task], address: 
 
 
 def _on_ranks(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Any]]:
-    group = torch.distributed
-    if not (group.is_available() and group.is_initialized()):
-        raise ValueError("address 'torch' needs torch.distributed.init_process_group, as torchrun's processes call it")
-    rank, size = group.get_rank(), group.get_world_size()
+    rank, size = _rank(), torch.distributed.get_world_size()
     mine: list[tuple[int, Any]] | Exception
     try:
         mine = [(k, work(tasks[k])) for k in range(rank, len(tasks), size)]
     except Exception as error:  # raised on all ranks, or the others would wait
         mine = error
     shares: list[Any] = [None] * size
-    group.all_gather_object(shares, mine)
+    torch.distributed.all_gather_object(shares, mine)
     for share in shares:
         if isinstance(share, Exception):
             raise share
     yield from sorted((pair for share in shares for pair in share), key=lambda pair: pair[0])
+
+
+def _rank() -> int:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        raise ValueError("address 'torch' needs torch.distributed.init_process_group, as torchrun's processes call it")
+    return torch.distributed.get_rank()
 
 
 def _call(work: Callable[[Task], Result], k: int, task: Task, threads: int | None) -> tuple[int, Result]:

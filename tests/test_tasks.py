@@ -102,6 +102,8 @@ def rank(number, folder):
 def test_ranks_share_the_shards_and_all_get_all_results(tmp_path):
     with pytest.raises(ValueError, match="address 'torch' needs"):
         list(run_tasks(square, [1], address="torch"))
+    with pytest.raises(ValueError, match="address 'torch' needs"):
+        run_shards(square, 1, "squares", Engine(address="torch"))
     torch.multiprocessing.spawn(rank, (tmp_path,), nprocs=2)
     assert [json.loads((tmp_path / f"{k}.json").read_text()) for k in range(2)] == [[0, 1, 4, 9, 16]] * 2
     assert len((tmp_path / "journal").read_text().splitlines()) == 6
