@@ -107,7 +107,7 @@ def run_shards(work: Callable[[int], Result], count: int, question: Any, engine:
     """[work(0), ..., work(count - 1)], for results that JSON holds; a shard whose process is lost is tried again.
 
     question (JSON) says what is computed: a journal that answers another one raises ValueError. Raises ProcessLostError
-    where processes are lost `ATTEMPTS` times without progress, and what `run_tasks` raises. (A journal gives tuples back as lists.)
+    where processes are lost `ATTEMPTS` times without progress, and what `run_tasks` raises. (Journals give tuples as lists.)
 
     >>> run_shards(abs, 3, "absolute values", Engine())
     [0, 1, 2]
