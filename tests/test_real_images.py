@@ -1,16 +1,17 @@
 """f_S on MNIST images, where CGRO_DATA names a folder that has them (torchvision's layout)."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from analysis import certify_memorization, clean_error
+from analysis import certify_memorization, check_balls, clean_error, save_points
 from analysis.agreement import outer_radius, zones
 from constructions import Ball, ReLUNetwork, closed_form, f_S, separation
 from constructions.counting import D, N
-from training import Dataset, TrainingConfig, is_error, mlp, train
+from training import Dataset, TrainingConfig, is_error, load_data, mlp, train
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,39 @@ def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     assert torch.allclose(values[where.outside], clean_values[where.outside], atol=1e-12)
     assert (is_error(values, other_labels) != is_error(clean_values, other_labels)).sum() <= (~where.outside).sum()
     assert clean_error(network, points[:50], labels[:50]).value == 0
+
+
+@pytest.mark.slow
+def test_mnist_separations_are_those_of_the_literature(data_folder):
+    """Yang et al. 2020, Table 1: 0.737 between training points of different classes, 0.812 between these and test points."""
+    data = load_data("mnist", "classes", root=data_folder)
+    points, labels = data.train_points.flatten(1).numpy(), data.train_labels.numpy()
+    found = separation(points, labels)
+    assert (found.distance, found.exact) == (188 / 255, True)
+    i, j = found.pair
+    assert labels[i] != labels[j]
+    assert np.abs(points[i].astype(int) - points[j]).max() == 188
+    found = separation(points, labels, data.test_points.flatten(1).numpy(), data.test_labels.numpy())
+    assert (found.distance, found.exact) == (207 / 255, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["inf", 2])
+def test_f_s_of_a_part_of_mnist(data_folder, norm, tmp_path):
+    """What the screen computes is the whole network; all balls are certified, and a changed label is not."""
+    data = load_data("mnist", "parity", root=data_folder).subset(10_000, 1000)
+    images, labels = data.train_points.flatten(1).numpy(), data.train_labels.numpy()
+    points, ball = images / 255.0, Ball(norm, 0.1 if norm == "inf" else 1.0)
+    network = f_S(mlp([784, 32, 1], 0), points, labels, ball)
+    test = data.flat(torch.float32).test_points
+    chosen = torch.cat([test[:3], torch.from_numpy(points[:3]).float() + 0.001]).clamp(0, 1)
+    with torch.no_grad():
+        assert torch.allclose(network(chosen), network(chosen, screened=False), atol=1e-4)
+        assert (network(torch.from_numpy(points[:500]).float()).sign().flatten() == data.train_labels[:500]).all()
+    proof = certify_memorization(network, points, labels, ball)
+    assert proof.verdict == "proved"
+    save_points(tmp_path / "points.npz", images, labels)
+    check_balls.check(json.loads(json.dumps(proof.certificate)), images, labels)
+    labels[7] = -labels[7]
+    with pytest.raises(ValueError, match="digest"):
+        check_balls.check(proof.certificate, images, labels)
