@@ -14,6 +14,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from .geometry import read_norm
+from .matrix import from_shared
 from .range_search import RangeSearch
 from .tasks import HERE, Engine, check_engine, run_shards
 
@@ -131,7 +132,7 @@ class _Pairs:
 
     def within(self, radius: float, device: str) -> _Pairs:
         """The pairs at most a radius apart."""
-        return replace(self, search=RangeSearch(torch.from_numpy(self.b).to(device), self.p, math.nextafter(radius, math.inf)))
+        return replace(self, search=RangeSearch(from_shared(self.b).to(device), self.p, math.nextafter(radius, math.inf)))
 
     def directly(self, rows: np.ndarray) -> tuple[float, int, int]:
         """The nearest pair with i among the rows, the first of several."""

@@ -447,7 +447,7 @@ def test_errors_before_any_work(digits, tmp_path, whole):
     with pytest.raises(ValueError, match="model must be given"):
         train(replace(SMALL, model="custom"), folder, data=digits)
     assert not folder.exists()
-    with pytest.raises(FileExistsError, match="resume it, or name another folder"):
+    with pytest.raises(FileExistsError, match="holds a run already: resume it"):
         train(SMALL, whole.folder, data=digits)
     with pytest.raises(ValueError, match=r"other values: seed \(0, now 1\)"):
         train(replace(SMALL, seed=1), whole.folder, data=digits, resume=True)

@@ -278,6 +278,12 @@ def test_numbers_that_overflow_or_underflow():
         separation(np.array([[0.0], [1j]]), [1, -1])
 
 
+@pytest.mark.usefixtures("bounded")
+def test_arrays_that_nobody_may_write_are_read():
+    points = np.frombuffer(bytes(range(200)), np.uint8).reshape(50, 4)
+    assert separation(points, np.arange(50) % 2).distance == 4 / 255
+
+
 def test_precision_lowered_later_loses_no_pair():
     points = torch.from_numpy(draw("float64", 200, 50))
     search = RangeSearch(points, 2, 2.5)
