@@ -242,7 +242,8 @@ def _memorize(
                 f"are {same.distance:.6g} apart, less than two outer radii = {reach:.6g}; use variant 'gate' or 'lean'"
             )
     memorizer = Memorizer(clean, centres, torch.from_numpy(labels), p, cut, variant, m, bound)
-    network = replace(memorizer.network(), screen=Screen(memorizer))
+    network = memorizer.network()
+    network = replace(network, screen=Screen(memorizer, network.layers))
     facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}
     facts["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
     facts["norm"], facts["data"] = "inf" if p == math.inf else "2", fingerprint(centres.entries, labels)

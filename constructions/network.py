@@ -107,8 +107,15 @@ class ReLUNetwork:
                 raise ValueError(
                     f"layer {i + 1} takes {outer.weight.shape[1]} numbers but layer {i} gives {inner.weight.shape[0]}"
                 )
+        if self.screen is not None and self.screen.layers is not self.layers:
+            object.__setattr__(self, "screen", None)  # it speaks of other layers
         if self.domain is not None and not self.domain[0] < self.domain[1]:
             raise ValueError(f"domain must be an interval (lower, upper) with lower < upper, got {self.domain}")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if self.screen is not None:
+            object.__setattr__(self.screen, "layers", self.layers)
 
     @classmethod
     def from_layers(cls, layers: Iterable[tuple[Any, Any]], domain: tuple[float, float] | None = None) -> ReLUNetwork:

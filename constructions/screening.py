@@ -12,7 +12,7 @@ import torch
 
 from .approximation import UNIT
 from .geometry import Ball
-from .network import ReLUNetwork, check_network
+from .network import Affine, ReLUNetwork, check_network
 from .range_search import RangeSearch
 
 if TYPE_CHECKING:
@@ -34,10 +34,15 @@ class Screen:
 
     An indicator is exactly 0 from the outer threshold on, so centres farther away do not contribute; `RangeSearch` finds all
     others, rounding accounted for. Setting up takes N D once for each device and radius; see `RangeSearch` for the rest.
+    layers: those of the network that it belongs to; a network with other layers drops it.
     """
 
     memorizer: Memorizer
+    layers: tuple[Affine, ...]
     _searches: dict[tuple[str, float], RangeSearch] = field(default_factory=dict, init=False)
+
+    def __getstate__(self) -> dict[str, Any]:  # without the layers, which `ReLUNetwork` gives back
+        return {**vars(self), "layers": ()}
 
     @property
     def worthwhile(self) -> bool:

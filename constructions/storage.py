@@ -153,7 +153,7 @@ def _screened(network: ReLUNetwork, tree: dict[str, Any], tensors: dict[str, tor
     pairs = zip(network.layers, rebuilt, strict=False)
     if len(rebuilt) != len(network.layers) or not all(same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs):
         raise ValueError("its layers are not those of the memorizer that it names")
-    return replace(network, screen=Screen(memorizer))
+    return replace(network, screen=Screen(memorizer, network.layers))
 
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

@@ -150,6 +150,17 @@ def test_networks_travel_between_processes():
     assert torch.equal(again(points), network(points))
     assert torch.equal(again(points, screened=True), network(points, screened=True))
     assert torch.equal(again(points.float()), network(points.float()))
+    assert again.restrict((0.0, 0.5)).screen is again.screen
+    assert again.screen is not None
+
+
+def test_a_network_with_other_layers_is_not_evaluated_through_the_old_screen():
+    network, points, _ = example("inf", "lean", 1)
+    last = network.layers[-1]
+    changed = replace(network, layers=(*network.layers[:-1], replace(last, weight=-last.weight)))
+    assert changed.screen is None
+    assert torch.equal(changed(points), -network(points))
+    assert network.restrict(None).screen is network.screen
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
@@ -161,12 +172,14 @@ def test_files_keep_screens_and_are_checked(tmp_path, monkeypatch, outputs):
     assert again.screen is not None
     assert torch.equal(again(points), network(points))
     assert torch.equal(again(points, screened=False), network(points, screened=False))
-    other = replace(network, screen=example("inf", "lean", outputs, seed=1)[0].screen)
+    strange = example("inf", "lean", outputs, seed=1)[0].screen.memorizer
+    other = replace(network, screen=Screen(strange, network.layers))
     other.save(tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="its layers are not those of the memorizer that it names"):
         load(tmp_path / "other.safetensors")
     clean = network.screen.memorizer.clean
-    mixed = replace(network, screen=Screen(replace(network.screen.memorizer, clean=affine(np.ones((outputs, 3))))))
+    mixed = replace(network.screen.memorizer, clean=affine(np.ones((outputs, 3))))
+    mixed = replace(network, screen=Screen(mixed, network.layers))
     assert clean is not mixed.screen.memorizer.clean
     mixed.save(tmp_path / "mixed.safetensors")
     with pytest.raises(ValueError, match="its layers are not those"):
