@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,6 +17,28 @@ def read_network(network: Any) -> ReLUNetwork:
     if not isinstance(network, (ReLUNetwork, nn.Module)):
         raise TypeError(f"network must be a ReLUNetwork or a module of Linear and ReLU layers, got {type(network).__name__}")
     return ReLUNetwork.from_module(network)
+
+
+Model = Callable[[torch.Tensor], torch.Tensor]
+"""Maps points (batch, ...) to outputs (batch, K), differentiably, each row by itself."""
+
+
+def read_model(model: Any) -> Model:
+    """What evaluates points of any shape (batch, ...): a module in eval mode, or a `ReLUNetwork` of their flat rows.
+
+    Raises TypeError for anything that cannot be called.
+
+    >>> from constructions import affine
+    >>> read_model(affine([[1.0, 2.0, 3.0, 4.0]]))(torch.ones(1, 1, 2, 2))
+    tensor([[10.]])
+    """
+    if isinstance(model, ReLUNetwork):
+        return lambda points: model(points.flatten(1))
+    if isinstance(model, nn.Module):
+        return model.eval()
+    if not callable(model):
+        raise TypeError(f"model must be a ReLUNetwork, a module or a function of points, got {type(model).__name__}")
+    return model
 
 
 def read_labelled(network: ReLUNetwork, points: Any, labels: Any) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,122 @@
+"""Numbers with 95% confidence intervals: shares, means, differences and correlations of what was measured at many points.
+
+An interval speaks of the distribution that the points were drawn from, independently; the value itself is that of the points.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from .measured import Kind, Measured
+
+LEVEL, RESAMPLES = 0.95, 1000
+
+
+def share(found: Any, kind: Kind = "exact") -> Measured:
+    """The share of true entries, with the binomial interval of Clopper and Pearson 1934 (which 0 and 1 have, too).
+
+    Raises ValueError if there are none.
+
+    >>> share([True, True, False, True]).interval          # doctest: +ELLIPSIS
+    (0.194..., 0.993...)
+    """
+    flags = _numbers(found).astype(bool)
+    count = int(flags.sum())
+    low, high = stats.binomtest(count, len(flags)).proportion_ci(LEVEL, "exact")
+    return Measured(count / len(flags), kind, count, len(flags), (float(low), float(high)))
+
+
+def mean(values: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
+    """The mean, with the percentile interval of Efron's bootstrap. Raises ValueError for no values, NaN and infinity.
+
+    >>> mean([1.0, 1.0, 1.0])
+    Measured(value=1.0, kind='estimate', count=None, total=3, interval=(1.0, 1.0))
+    """
+    x = _numbers(values)
+    return Measured(float(x.mean()), kind, None, len(x), _bootstrap((x,), np.mean, seed))
+
+
+def median(values: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
+    """The median, else as `mean`.
+
+    >>> median([0.0, 1.0, 5.0]).value
+    1.0
+    """
+    x = _numbers(values)
+    return Measured(float(np.median(x)), kind, None, len(x), _bootstrap((x,), np.median, seed))
+
+
+def difference(first: Any, second: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
+    """mean(first) - mean(second) of two independent samples, such as a training and a test set; bootstrap as in `mean`.
+
+    >>> difference([3.0, 3.0], [1.0]).interval
+    (2.0, 2.0)
+    """
+    x, y = _numbers(first), _numbers(second)
+
+    def gap(a: np.ndarray, b: np.ndarray, axis: int = -1) -> Any:
+        return a.mean(axis=axis) - b.mean(axis=axis)
+
+    return Measured(float(x.mean() - y.mean()), kind, None, len(x) + len(y), _bootstrap((x, y), gap, seed))
+
+
+def ratio(first: Any, second: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
+    """mean(first) / mean(second) of numbers of the same points; bootstrap over points. Raises ValueError if the second is 0.
+
+    >>> ratio([2.0, 4.0], [1.0, 2.0]).interval
+    (2.0, 2.0)
+    """
+    x, y = _numbers(first), _numbers(second)
+    if len(x) != len(y) or not y.mean():
+        raise ValueError(f"first and second must be of the same points, the mean of second not 0, got {len(x)} and {len(y)}")
+
+    def quotient(a: np.ndarray, b: np.ndarray, axis: int = -1) -> Any:
+        return a.mean(axis=axis) / b.mean(axis=axis)
+
+    return Measured(float(x.mean() / y.mean()), kind, None, len(x), _bootstrap((x, y), quotient, seed, paired=True))
+
+
+def correlation(first: Any, second: Any, seed: int = 0) -> Measured:
+    """Pearson's correlation of pairs; bootstrap over pairs. Raises ValueError for fewer than 3 pairs or constant values.
+
+    >>> round(correlation([1, 2, 3, 4], [1, 2, 3, 5]).value, 3)
+    0.983
+    """
+    x, y = _numbers(first), _numbers(second)
+    if len(x) != len(y) or len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        raise ValueError(f"a correlation needs 3 pairs or more of values that vary, got {len(x)} and {len(y)}")
+    generator = np.random.default_rng(seed)
+    rows = generator.integers(len(x), size=(RESAMPLES, len(x)))
+    a, b = (v[rows] - v[rows].mean(1, keepdims=True) for v in (x, y))
+    sizes = np.sqrt((a * a).sum(1) * (b * b).sum(1))
+    found = (a * b).sum(1)[sizes > 0] / sizes[sizes > 0]  # a resample of one pair alone has none
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    value = float(np.corrcoef(x, y)[0, 1])
+    return Measured(value, "estimate", None, len(x), (float(low), float(high)))
+
+
+def _numbers(values: Any) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64).reshape(-1)
+    if not len(array) or not np.isfinite(array).all():
+        raise ValueError(f"values must be finite numbers, one or more, got {len(array)} with NaN or infinity or none at all")
+    return array
+
+
+def _bootstrap(samples: tuple[np.ndarray, ...], statistic: Any, seed: int, paired: bool = False) -> tuple[float, float]:
+    if all(np.ptp(sample) == 0 for sample in samples):  # nothing varies
+        value = float(statistic(*samples))
+        return value, value
+    found = stats.bootstrap(
+        samples,
+        statistic,
+        n_resamples=RESAMPLES,
+        batch=max(1, 2**22 // max(map(len, samples))),
+        method="percentile",
+        confidence_level=LEVEL,
+        paired=paired,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
