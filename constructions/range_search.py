@@ -30,8 +30,14 @@ LEVELS = 4
 SAMPLE = 2**10
 """Points that components and cuts are chosen from, and pairs that a cut is chosen by."""
 
-BLOCK = {"cpu": 2**22, "cuda": 2**28}
-"""Pairs bounded at once, for each kind of device (else as "cpu")."""
+BLOCK = {"cpu": 2**18, "cuda": 2**28}
+"""Pairs bounded at once, for each kind of device (else as "cpu"): on a CPU so many that they stay in its cache."""
+
+GATHERED = 2**14
+"""Pairs that are worth a look of their own."""
+
+CHUNK = 2**22
+"""Numbers of points that features are computed from at once, and of pairs that are measured at once."""
 
 
 class RangeSearch:
@@ -77,7 +83,7 @@ class RangeSearch:
         reach = self.radius if self.p == math.inf else self.radius * self.radius
         limit = reach * (1 + (self.points.shape[1] + 8) * 2.0**-50) + 1e-300  # squares may underflow
         kept = [torch.empty(3, 0, dtype=torch.float64, device=self.points.device)]
-        for rows, columns in self.candidates(queries, first):
+        for rows, columns in _gathered(self.candidates(queries, first)):
             if wanted is not None:
                 chosen = wanted(rows, columns)
                 rows, columns = rows[chosen], columns[chosen]
@@ -96,25 +102,29 @@ class RangeSearch:
         block = BLOCK.get(device, BLOCK["cpu"])
         height = max(1, min(len(left), 2**8 if device == "cpu" else 2**12))
         room = left.new_empty(min(block, height * max(1, len(right) - first)))
-        width = max(1, len(room) // height)
+        excluded, width = torch.empty_like(room, dtype=torch.bool), max(1, len(room) // height)
         for top in range(0, len(left), height):
             rows = left[top : top + height]
+            limit = self._limit(rows)
             for start in range(first, len(right), width):
                 columns = right[start : start + width]
-                product = room[: len(rows) * len(columns)].view(len(rows), len(columns))
+                size = len(rows) * len(columns)
                 with torch.autocast(device, enabled=False):
-                    torch.mm(rows, columns.T, out=product)
-                i, j = (~(product >= self._limit(rows))).nonzero(as_tuple=True)  # NaN is not ruled out
-                yield i + top, j + start
+                    torch.mm(rows, columns.T, out=room[:size].view(len(rows), len(columns)))
+                left_over = torch.ge(room[:size], limit, out=excluded[:size]).logical_not_()  # NaN is not ruled out
+                on_cpu = device == "cpu"  # where NumPy skips what is not there faster
+                found = torch.from_numpy(np.flatnonzero(left_over.numpy())) if on_cpu else left_over.nonzero()[:, 0]
+                if len(found):
+                    yield found // len(columns) + top, found % len(columns) + start
 
     def measure(self, queries: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         """Distances (l_2: squared) of the given pairs in float64: exact for uint8 points, else to some D roundings."""
-        step = max(1, BLOCK["cpu"] // (8 * self.points.shape[1]))
+        step = max(1, CHUNK // (8 * self.points.shape[1]))
         values = [torch.empty(0, dtype=torch.float64, device=self.points.device)]
         for i, j in zip(rows.split(step), columns.split(step), strict=True):
-            a, b = queries[i], self.points[j]
+            a, b = queries.index_select(0, i), self.points.index_select(0, j)
             if a.dtype == b.dtype == torch.uint8 and self.p == math.inf:
-                values.append((torch.maximum(a, b) - torch.minimum(a, b)).amax(1).double())
+                values.append(torch.maximum(a, b).sub_(torch.minimum(a, b)).amax(1).double())
                 continue
             gap = a.double() - b
             values.append(gap.abs_().amax(1) if self.p == math.inf else torch.linalg.vecdot(gap, gap))
@@ -134,7 +144,7 @@ class RangeSearch:
 
     def _features(self, points: torch.Tensor, *, right: bool) -> torch.Tensor:
         one = self._projected if self._projects else self._sides
-        parts = points.split(max(1, BLOCK["cpu"] // points.shape[1]))
+        parts = points.split(max(1, CHUNK // points.shape[1]))
         return torch.cat([one(part, right=right).float() for part in parts])
 
     def _sample(self, generator: torch.Generator) -> torch.Tensor:
@@ -222,6 +232,25 @@ class RangeSearch:
         values = points[:, self._axes]
         below, above = values <= self._low, values >= self._high
         return torch.cat([below, above] if right else [above, below], 1)
+
+
+def _gathered(blocks: Iterator[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The same pairs in parts of some `GATHERED` or more."""
+    kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+    count = 0
+    for block in blocks:
+        kept.append(block)
+        count += len(block[0])
+        if count >= GATHERED:
+            yield _joined(kept)
+            kept, count = [], 0
+    if kept:
+        yield _joined(kept)
+
+
+def _joined(blocks: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    rows, columns = zip(*blocks, strict=True)
+    return torch.cat(rows), torch.cat(columns)
 
 
 def _product_dtype() -> torch.dtype:

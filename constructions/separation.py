@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -137,14 +138,15 @@ class _Pairs:
     def directly(self, rows: np.ndarray) -> tuple[float, int, int]:
         """The nearest pair with i among the rows, the first of several."""
         best = (math.inf, -1, -1)
-        for part in np.array_split(rows, max(1, len(rows) * len(self.b) // 2**24)):
-            metric = "chebyshev" if self.p == math.inf else "sqeuclidean"
-            distances = cdist(self.a[part].astype(np.float64), self.b.astype(np.float64), metric)
-            unwanted = (self.labels[part, None] == self.others[None]) != self.same_label
-            unwanted |= (part[:, None] == np.arange(len(self.b))) & self.one_set
+        metric = "chebyshev" if self.p == math.inf else "sqeuclidean"
+        for part, start in itertools.product(np.split(rows, range(SHARD, len(rows), SHARD)), range(0, len(self.b), SHARD)):
+            others = np.arange(start, min(start + SHARD, len(self.b)))
+            distances = cdist(self.a[part].astype(np.float64), self.b[others].astype(np.float64), metric)
+            unwanted = (self.labels[part, None] == self.others[others]) != self.same_label
+            unwanted |= (part[:, None] == others) & self.one_set
             distances[unwanted] = math.inf
-            i, j = divmod(int(distances.argmin()), len(self.b))
-            best = min(best, (float(distances[i, j]), int(part[i]), j))
+            i, j = divmod(int(distances.argmin()), len(others))
+            best = min(best, (float(distances[i, j]), int(part[i]), int(others[j])))
         return best
 
     def near(self, rows: np.ndarray, first: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
