@@ -177,7 +177,9 @@ def test_subsets_are_random_parts_with_the_same_shares(train, seed):
     assert train > 1400 or not torch.equal(whole.subset(train, None, seed + 1).train_points, part.train_points)
 
 
-@pytest.mark.parametrize(("numbers", "message"), [((0, 5), "train must be in 1..1437"), ((5, 361), "test must be in 1..360")])
+@pytest.mark.parametrize(
+    ("numbers", "message"), [((0, 5), "train_points must be in 1..1437"), ((5, 361), "test_points must be in 1..360")]
+)
 def test_subsets_have_bounds(numbers, message):
     with pytest.raises(ValueError, match=message):
         load_data().subset(*numbers)

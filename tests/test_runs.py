@@ -83,6 +83,16 @@ def test_a_run_read_again_is_the_same(whole, digits):
     }
 
 
+def test_runs_on_a_part_of_the_data(digits, tmp_path):
+    part = train(replace(SMALL, epochs=1, train_points=300, test_points=100), tmp_path / "part")
+    assert numbers(part) == numbers(train(replace(SMALL, epochs=1), tmp_path / "given", data=digits))
+    assert torch.equal(Run.load(tmp_path / "part").dataset().test_points, digits.test_points)
+    with pytest.raises(ValueError, match=r"train_points must be in 1\.\.1437"):
+        train(replace(SMALL, train_points=1438), tmp_path / "more")
+    with pytest.raises(ValueError, match="test_points must be at least 1"):
+        replace(SMALL, test_points=0)
+
+
 def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
     data = load_data("digits", "parity")
     found = {}

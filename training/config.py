@@ -60,6 +60,8 @@ class TrainingConfig:
     task: str = option("classes", "classes, parity (odd +1, even -1), or labels of classes such as 0-4=-1,5-9=+1")
     root: str | None = option(None, "folder of MNIST and CIFAR-10 in torchvision's layout (default: $CGRO_DATA, or data)")
     download: bool = option(False, "fetch missing data")
+    train_points: int | None = option(None, "so many training points, random, each class with its share (default: all)")
+    test_points: int | None = option(None, "so many test points, likewise (default: all)")
     model: str = option("mlp", f"{', '.join(MODELS)}")
     hidden: tuple[int, ...] = option((256, 256), "hidden widths of mlp")
     width: float = option(1.0, "multiplies the number of channels of convolutional networks, or of hidden units")
@@ -104,6 +106,9 @@ class TrainingConfig:
             _require(0 < getattr(self, name) < math.inf, name, "positive and finite", getattr(self, name))
         for name in ("weight_decay", "trades_beta"):
             _require(0 <= getattr(self, name) < math.inf, name, ">= 0 and finite", getattr(self, name))
+        for name in ("train_points", "test_points"):
+            count = getattr(self, name)
+            _require(count is None or count >= 1, name, "at least 1", count)
         for name in ("step_size", "clip"):
             value = getattr(self, name)
             _require(value is None or 0 < value < math.inf, name, "positive and finite", value)
@@ -210,7 +215,7 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
         return None
     if "float" in kind and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    if kind == "int" and isinstance(value, Integral) and not isinstance(value, bool):
+    if kind.startswith("int") and isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     if "tuple" in kind and isinstance(value, (list, tuple)) and all(type(v) is int for v in value):
         return tuple(value)

@@ -104,7 +104,7 @@ class Dataset:
         train, test = (as_float(points, dtype).flatten(1).to(dtype) for points in (self.train_points, self.test_points))
         return replace(self, train_points=train, test_points=test)
 
-    def subset(self, train: int | None = None, test: int | None = None, seed: int = 0) -> Dataset:
+    def subset(self, train_points: int | None = None, test_points: int | None = None, seed: int = 0) -> Dataset:
         """So many random training and test points (None: all), each label with its share, up to rounding.
 
         Those for a smaller number are the first of those for a larger one. Raises ValueError for a number not in 1..N.
@@ -114,10 +114,10 @@ class Dataset:
         (200, [5, 5, 5, 5, 5, 5, 5, 5, 5, 5])
         """
         parts = []
-        for name, count in (("train", train), ("test", test)):
+        for name, count in (("train", train_points), ("test", test_points)):
             points, labels = getattr(self, f"{name}_points"), getattr(self, f"{name}_labels")
             if count is not None and not 1 <= count <= len(points):
-                raise ValueError(f"{name} must be in 1..{len(points)}, the number of points, got {count}")
+                raise ValueError(f"{name}_points must be in 1..{len(points)}, the number of points, got {count}")
             index = slice(None) if count is None else _stratified(labels.cpu(), seed)[:count].to(labels.device)
             parts += [points[index], labels[index]]
         return replace(self, **dict(zip(("train_points", "train_labels", "test_points", "test_labels"), parts, strict=True)))

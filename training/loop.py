@@ -73,6 +73,7 @@ def train(
         raise FileExistsError(f"{folder} holds a run already: resume it (resume=True, --resume), or name another folder")
     if data is None:
         data = load_data(config.data, config.task, config.seed, root=config.root, download=config.download)
+    data = data.subset(config.train_points, config.test_points, config.seed)
     if config.batch_size < config.devices:
         raise ValueError(f"batch_size must be at least the number of processes {config.devices}, got {config.batch_size}")
     if config.batch_size > len(data.train_points):

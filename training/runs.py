@@ -116,10 +116,12 @@ class Run:
 
     def dataset(self) -> Dataset:
         """The data that the run was trained on, read again. Raises ValueError if they have changed, or were tensors."""
-        data = load_data(self.config.data, self.config.task, self.config.seed, root=self.config.root)
+        config = self.config
+        data = load_data(config.data, config.task, config.seed, root=config.root)
+        data = data.subset(config.train_points, config.test_points, config.seed)
         if not same_data(data_facts(data), self.about["data"]):
             hint = "tensors of your own are measured by `evaluate`"
-            raise ValueError(f"data {self.config.data} are not those that {self.folder} was trained on ({hint})")
+            raise ValueError(f"data {config.data} are not those that {self.folder} was trained on ({hint})")
         return data
 
     # -- writing -------------------------------------------------------------------------------------------------------
