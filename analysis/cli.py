@@ -1,4 +1,4 @@
-"""The `cgro` command: compare, train, evaluate, sweep, count, inspect, regions, certify, check-certificate, export."""
+"""The `cgro` command and its subcommands."""
 
 from __future__ import annotations
 
@@ -37,9 +37,11 @@ from .comparison import CompareSettings, Comparison, check_settings, compare, st
 from .decision import MAX_SECONDS, Certification
 from .inspection import Inspection
 from .memorization_proof import certify_memorization
+from .page import percent
 from .queries import certify_all, read_labelled_points, read_queries
 from .regions import region_bounds, regions_json
-from .report import TASK_NAMES, bounds, percent, summary, write_report
+from .report import TASK_NAMES, bounds, summary, write_report
+from .study_commands import add_study_commands
 from .training_commands import add_training_commands
 
 
@@ -78,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.set_defaults(run=run_compare)
 
     add_training_commands(commands)
+    add_study_commands(commands)
 
     command = commands.add_parser("count", help="parameter counts over a grid, beside their closed forms")
     command.add_argument("--points", type=int, nargs="+", action="extend", metavar="N", help="numbers of training points")
@@ -226,7 +229,7 @@ def run_count(options: argparse.Namespace) -> None:
         if path:
             write_file(path, text(rows))
     if options.plot:
-        from .plots import save_figure
+        from .drawing import save_figure
 
         save_figure(counts.as_figure(rows, norm, hidden, options.mu), options.plot)
     if options.json:
@@ -283,7 +286,7 @@ def run_regions(options: argparse.Namespace) -> None:
     if options.plot and isinstance(found, LinearRegions):
         if not found.complete:
             raise ValueError(f"{options.plot} was not drawn, as not all units were reached")
-        from .plots import save_figure
+        from .drawing import save_figure
         from .region_figures import regions_figure
 
         boundary = level_set(network, box) if network.inputs == 2 and network.outputs == 1 else None

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from constructions import Block, Constant, Kron, Matrix, ReLUNetwork, explain
 
-from .plots import network_figure, save_figure
+from .drawing import save_figure
+from .plots import network_figure
 
 
 def form_of(matrix: Matrix, depth: int = 2) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 Kind = Literal[
     "exact", "certified lower bound", "certified upper bound", "empirical lower bound", "empirical upper bound", "estimate"
@@ -25,6 +26,23 @@ class Measured:
     count: int | None = None
     total: int | None = None
     interval: tuple[float, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; an end of the interval that is not finite is None.
+
+        >>> Measured.from_json(Measured(0.5, "estimate", interval=(-math.inf, 1.0)).to_json()).interval
+        (-inf, 1.0)
+        """
+        ends = None if self.interval is None else [v if math.isfinite(v) else None for v in self.interval]
+        return {**asdict(self), "interval": ends}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Measured:
+        """What `to_json` gave."""
+        ends = values["interval"]
+        if ends is not None:
+            ends = (-math.inf if ends[0] is None else ends[0], math.inf if ends[1] is None else ends[1])
+        return cls(**{**values, "interval": ends})
 
     @classmethod
     def share(cls, count: int, total: int, kind: Kind = "exact") -> Measured:

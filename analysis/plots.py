@@ -1,17 +1,17 @@
-"""Figures, as SVG and PNG. Colours are Okabe and Ito's, told apart by colour-blind readers too."""
+"""Figures of comparisons, counts and single networks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from constructions import ReLUNetwork, replacing
+from constructions import ReLUNetwork
 
+from .drawing import muted, new_figure, paper
 from .flatness import FlatnessProfile
 from .measured import Measured
 
@@ -26,42 +26,6 @@ LINES: Any = {  # nested widths, so that curves that coincide are all seen
     "f_S": {"linewidth": 1.4, "marker": "o", "markersize": 3},
     "learned": {"linewidth": 1.4, "marker": "s", "markersize": 3},
 }
-STYLE: Any = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "svg.hashsalt": "cgro",
-}
-
-
-def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of the given inches with one row of axes, independent of any display."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height))
-        axes = figure.subplots(1, columns, squeeze=False)
-    return figure, list(axes[0])
-
-
-def save_figure(figure: Figure, path: Path) -> list[Path]:
-    """Write a figure atomically; a path without suffix gives both .svg and .png."""
-    import matplotlib
-
-    paths = [path] if path.suffix else [path.with_suffix(".svg"), path.with_suffix(".png")]
-    with matplotlib.rc_context(STYLE):
-        for target in paths:
-            if target.suffix.lower() not in {".svg", ".png", ".pdf"}:
-                raise ValueError(f"figures are written as .svg, .png or .pdf, got {target}")
-            with replacing(target) as temporary:
-                figure.savefig(temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None)
-    return paths
 
 
 def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
@@ -79,7 +43,7 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
                 axes.plot([place, place], [height, 100 * upper.value], color=COLOURS[model], linewidth=1.2, alpha=0.7)
                 axes.plot([place], [100 * upper.value], marker="_", color=COLOURS[model], markersize=8)
             label = f"{height:.1f}" if height >= 0.05 else "0"
-            clear = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over the line up to the upper bound
+            clear = {"facecolor": paper(), "edgecolor": "none", "pad": 0.6}  # over the line up to the upper bound
             axes.text(place, height + 1, label, ha="center", va="bottom", fontsize=7.5, bbox=clear)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_ylabel("error (%)")
@@ -97,8 +61,8 @@ def flatness_figure(profiles: Mapping[str, Mapping[str, FlatnessProfile]], radiu
             values = np.maximum(profile[which].gradient, 1e-4)
             axes.plot(profile[which].radii, values, color=COLOURS[model], label=model, **LINES[model])
         axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
-        axes.axvline(radius, color="#555555", linewidth=0.9, linestyle="--")
-        axes.axvline(outer, color="#555555", linewidth=0.9, linestyle=":")
+        axes.axvline(radius, color=muted(), linewidth=0.9, linestyle="--")
+        axes.axvline(outer, color=muted(), linewidth=0.9, linestyle=":")
         axes.set_yscale("log")
         axes.set_xlabel("radius of the ball")
         axes.set_title(f"around {'training' if which == 'train' else 'test'} points", fontsize=10)

@@ -14,7 +14,7 @@ from matplotlib.tri import Triangulation
 
 from constructions import LevelSet, LinearRegions
 
-from .plots import new_figure
+from .drawing import new_figure
 
 RASTER = 3000
 """Cells from which on their outlines are drawn as pixels, also in vector files; colours always are."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
+from functools import partial
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from constructions import write_file
 
 from .comparison import Comparison, TaskResult, write_networks
 from .measured import Measured
-from .plots import agreement_figure, error_figure, flatness_figure, save_figure
+from .page import embedded, percent, render
+from .plots import agreement_figure, error_figure, flatness_figure
 
 TASK_NAMES = {"parity": "Odd (+1) against even (-1)", "classes": "Ten classes"}
 
@@ -25,30 +24,25 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     """
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    embedded: dict[str, dict[str, str]] = {}
+    pages: dict[str, dict[str, dict[str, str]]] = {}
     for task in comparison.tasks:
         drawn = {
-            "errors": error_figure({name: model.errors for name, model in task.models.items()}),
-            "flatness": flatness_figure(task.flatness, comparison.settings.ball.radius, task.outer),
-            "agreement": agreement_figure(task.agreement),
+            "errors": partial(error_figure, {name: model.errors for name, model in task.models.items()}),
+            "flatness": partial(flatness_figure, task.flatness, comparison.settings.ball.radius, task.outer),
+            "agreement": partial(agreement_figure, task.agreement),
         }
-        embedded[task.task] = {}
-        for name, figure in drawn.items():
-            svg, _ = save_figure(figure, figures / f"{task.task}-{name}")
-            embedded[task.task][name] = "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+        pages[task.task] = {name: embedded(draw, figures, f"{task.task}-{name}") for name, draw in drawn.items()}
     write_networks(comparison, folder / "networks")
     write_file(folder / "compare.json", json.dumps(comparison.to_json(), indent=1, allow_nan=False))
     page = folder / "report.html"
-    write_file(page, render(comparison, embedded))
+    write_file(page, page_of(comparison, pages))
     return page
 
 
-def render(comparison: Comparison, figures: dict[str, dict[str, str]]) -> str:
-    """The page as text; figures are data URIs by task and name."""
-    environment = Environment(
-        loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("compare.html").render(
+def page_of(comparison: Comparison, figures: dict[str, dict[str, dict[str, str]]]) -> str:
+    """The page as text; figures are data URIs by task, name and theme."""
+    return render(
+        "compare.html",
         tasks=comparison.tasks,
         settings=comparison.settings,
         versions=comparison.versions,
@@ -57,7 +51,6 @@ def render(comparison: Comparison, figures: dict[str, dict[str, str]]) -> str:
         names=TASK_NAMES,
         summaries={task.task: summary(task) for task in comparison.tasks},
         figures=figures,
-        percent=percent,
         bounds=bounds,
     )
 
@@ -87,15 +80,6 @@ def summary(task: TaskResult) -> str:
         f"{percent(task.agreement['clean test points'])} of the clean test points and, estimated, on "
         f"{percent(task.agreement['outside'])} of random points outside all balls and shells."
     )
-
-
-def percent(value: Measured) -> str:
-    """A share as a percentage with one decimal.
-
-    >>> percent(Measured.share(1, 3))
-    '33.3%'
-    """
-    return f"{100 * value.value:.1f}%"
 
 
 def bounds(errors: dict[str, Measured], name: str) -> str:

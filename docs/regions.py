@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from toy import BALL, toy_set, trained
 
-from analysis.plots import new_figure
+from analysis.drawing import new_figure
 from analysis.region_figures import draw_regions
 from constructions import ReLUNetwork, f_S, level_set, linear_regions
 

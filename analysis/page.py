@@ -1,0 +1,46 @@
+"""HTML pages: one self-contained file each, from templates, escaped by default."""
+
+from __future__ import annotations
+
+import base64
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .drawing import save_themes
+from .measured import Measured
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def render(template: str, **values: Any) -> str:
+    """A page as text."""
+    environment = Environment(
+        loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(template).render(percent=percent, **values)
+
+
+def embedded(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, str]:
+    """Write a figure in both themes and give each as a data URI."""
+    files = save_themes(draw, folder, name)
+    return {theme: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode() for theme, path in files.items()}
+
+
+def versions() -> dict[str, str]:
+    """What a page was made with."""
+    return {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
+
+
+def percent(value: Measured) -> str:
+    """A share as a percentage with one decimal.
+
+    >>> percent(Measured.share(1, 3))
+    '33.3%'
+    """
+    return f"{100 * value.value:.1f}%"

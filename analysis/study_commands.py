@@ -1,0 +1,131 @@
+"""The commands `cgro report` and `cgro figure`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from training import Run
+
+from .study import Study, StudySettings, study
+from .study_figures import FIGURES, drawings
+from .study_report import summaries, write_figures, write_study
+
+
+def add_study_commands(commands: Any) -> None:
+    """Add the two commands to a parser's subparsers."""
+    command = commands.add_parser("report", help="one page about saved runs, learned beside constructed; trains nothing")
+    command.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="folders of runs; clean ones (radius 0) serve as f_clean"
+    )
+    add_settings(command)
+    command.set_defaults(run=run_report)
+
+    command = commands.add_parser("figure", help="the papers' figures, from saved runs")
+    command.add_argument("name", choices=["all", *FIGURES], metavar="NAME", help=f"all, {', '.join(FIGURES)}")
+    command.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="folders of runs (default: those in --folder)")
+    command.add_argument(
+        "--folder", type=Path, default=Path("runs"), metavar="DIR", help="where runs are looked for (default: runs)"
+    )
+    command.add_argument("--data", metavar="NAME", help="only runs on these data: digits, mnist, cifar10, or a path")
+    add_settings(command)
+    command.set_defaults(run=run_figure)
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """What both commands are told."""
+    default = StudySettings()
+    command.add_argument(
+        "--points", type=int, default=default.points, metavar="N", help="training and test points measured (256)"
+    )
+    command.add_argument("--steps", type=int, default=default.steps, metavar="K", help="steps of the searches (20)")
+    command.add_argument("--epochs", type=int, default=default.epochs, metavar="E", help="checkpoints that are profiled (8)")
+    command.add_argument("--memorized", type=int, metavar="N", help="training points that f_S is built on (default: all)")
+    command.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of the points and searches")
+    command.add_argument("--out", type=Path, default=Path("results/report"), metavar="DIR",
+                         help="folder of the page, figures, and what was measured (default: results/report)")  # fmt: skip
+
+
+def run_report(options: argparse.Namespace) -> None:
+    """`cgro report`."""
+    found, page = measured(options, options.runs, lambda done: write_study(done, options.out))
+    for name, text in summaries(found).items():
+        print(f"{name}: {text}\n")
+    print(f"page: {page}")
+    complain(found)
+
+
+def run_figure(options: argparse.Namespace) -> None:
+    """`cgro figure`."""
+    names = FIGURES if options.name == "all" else (options.name,)
+    folders = options.runs or runs_in(options.folder, options.data)
+    found, _ = measured(options, folders, lambda done: write_figures(done, options.out, names))
+    files = [options.out / f"{drawing.file}.svg" for drawing in drawings(found, names)]
+    for file in files:
+        print(f"{file} (.png, -dark.svg, -dark.png, .csv)")
+    if not files:
+        raise ValueError(f"these runs give no figure {options.name!r}: {needs(options.name)}")
+    complain(found)
+
+
+def measured(options: argparse.Namespace, folders: list[Path], write: Any) -> tuple[Study, Any]:
+    """The study of runs, and what writing it gives."""
+    torch.set_num_threads(max(1, torch.get_num_threads()))
+    settings = StudySettings(options.points, options.steps, options.epochs, options.memorized, options.seed)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading the runs", total=None)
+        try:
+            found = study(
+                folders, settings, kept=options.out / "measured", report=lambda text: bar.update(task, description=text)
+            )
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(f"{options.out / 'measured'} holds what was measured: run again to go on") from interrupt
+        bar.update(task, description="drawing")
+        return found, write(found)
+
+
+def runs_in(folder: Path, data: str | None) -> list[Path]:
+    """Folders below one that hold a run, on the data asked for. Raises ValueError if there is none."""
+    if not folder.is_dir():
+        raise ValueError(f"no folder {folder}: name runs, or their folder with --folder")
+    found = [path.parent for path in sorted(folder.rglob("config.json"))]
+    if data is not None:
+        found = [path for path in found if trained_on(path, data)]
+    if not found:
+        raise ValueError(f"{folder} holds no run" + (f" on {data}" if data else "") + ": train one with cgro train")
+    return found
+
+
+def trained_on(folder: Path, data: str) -> bool:
+    """Whether a run is on the data of a name, or of a path."""
+    try:
+        found = Run.load(folder).config.data
+    except (ValueError, OSError):
+        return True  # `study` says what is wrong with it
+    return found == data or (Path(found).exists() and Path(data).exists() and Path(found).samefile(data))
+
+
+def needs(name: str) -> str:
+    """What a figure needs."""
+    return {
+        "capacity": "it needs runs that differ in width alone (cgro sweep --widths)",
+        "learning-process": "it needs an adversarial run with several checkpoints",
+        "flatness": "it needs an adversarial run with several checkpoints",
+        "gap": "it needs an adversarial run with several checkpoints",
+        "radial": "it needs an adversarial and a clean run (radius 0) on the same data",
+    }.get(name, "it needs an adversarial run")
+
+
+def complain(found: Study) -> None:
+    """Say which runs could not be used."""
+    for folder, text in found.problems:
+        print(f"left out: {folder}: {text}", file=sys.stderr)
+    if found.problems:
+        raise ValueError(f"{len(found.problems)} could not be used; the rest is written")
