@@ -5,6 +5,7 @@ from .boundary import Interval, margin
 from .comparison import CompareSettings, Comparison, compare
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
+from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .flatness import FlatnessProfile, flatness_profile
 from .inspection import Inspection
 from .margins import certified_margins
@@ -18,13 +19,16 @@ __all__ = [
     "CompareSettings",
     "Comparison",
     "FlatnessProfile",
+    "Inequality",
     "Inspection",
     "Interval",
     "Measured",
     "MemorizationProof",
+    "Phases",
     "SupError",
     "agreement",
     "agreement_table",
+    "attacked_errors",
     "certificate_of",
     "certified_margins",
     "certify",
@@ -34,7 +38,9 @@ __all__ = [
     "compare",
     "distance_error",
     "flatness_profile",
+    "lemmas",
     "margin",
+    "phases",
     "robust_error",
     "save_points",
     "sup_error",
