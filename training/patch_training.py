@@ -64,7 +64,7 @@ class PatchConfig:
     drawn for each recorded test error.
 
     Raises ValueError that names the entry, the rule and the value. Source: CGRO (anonymous 2023), Section 3; signs of the
-    second layer: Cao et al. 2022, Section 3.
+    second layer: not in the paper, needed for outputs of both signs.
 
     >>> PatchConfig(d=100, gamma=2.0)
     Traceback (most recent call last):
@@ -383,7 +383,7 @@ def train_patches(
     if path is not None and path.exists():
         first, state, curves = _read(path, config, device)
     recorded = set(recorded_steps(config.steps).tolist())
-    with torch.inference_mode():  # a fifth less time
+    with torch.inference_mode():  # steps are so short that bookkeeping for autograd shows
         for step in range(first, config.steps + 1):
             if step > first and (step % CHECKPOINT_STEPS == 0 or step == config.steps):
                 if path is not None:
