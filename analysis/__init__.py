@@ -13,6 +13,7 @@ from .boundary import Interval, margin
 from .comparison import CompareSettings, Comparison, compare
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
+from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .flatness import FlatnessProfile, flatness_profile
 from .inspection import Inspection
 from .margins import certified_margins
@@ -27,15 +28,18 @@ __all__ = [
     "CompareSettings",
     "Comparison",
     "FlatnessProfile",
+    "Inequality",
     "Inspection",
     "Interval",
     "Measured",
     "MemorizationProof",
     "MemorizationShare",
+    "Phases",
     "SupError",
     "agreement",
     "agreement_by_group",
     "agreement_table",
+    "attacked_errors",
     "certificate_of",
     "certified_margins",
     "certify",
@@ -46,11 +50,13 @@ __all__ = [
     "compare",
     "distance_error",
     "flatness_profile",
+    "lemmas",
     "margin",
     "memorization_part",
     "memorization_share",
     "normalized_margins",
     "outer_radius",
+    "phases",
     "quantile_groups",
     "radial_profile",
     "robust_error",
