@@ -1,15 +1,25 @@
 """What learned and constructed networks have in common: errors, agreement, flatness and reports."""
 
-from .agreement import agreement, agreement_table
+from .agreement import (
+    agreement,
+    agreement_by_group,
+    agreement_table,
+    class_groups,
+    normalized_margins,
+    outer_radius,
+    quantile_groups,
+)
 from .boundary import Interval, margin
 from .comparison import CompareSettings, Comparison, compare
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
+from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .flatness import FlatnessProfile, flatness_profile
 from .inspection import Inspection
 from .margins import certified_margins
 from .measured import Measured
 from .memorization_proof import MemorizationProof, certify_memorization, save_points
+from .memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
 from .report import write_report
 from .sup_error import SupError, distance_error, sup_error
 
@@ -18,23 +28,37 @@ __all__ = [
     "CompareSettings",
     "Comparison",
     "FlatnessProfile",
+    "Inequality",
     "Inspection",
     "Interval",
     "Measured",
     "MemorizationProof",
+    "MemorizationShare",
+    "Phases",
     "SupError",
     "agreement",
+    "agreement_by_group",
     "agreement_table",
+    "attacked_errors",
     "certificate_of",
     "certified_margins",
     "certify",
     "certify_box",
     "certify_memorization",
+    "class_groups",
     "clean_error",
     "compare",
     "distance_error",
     "flatness_profile",
+    "lemmas",
     "margin",
+    "memorization_part",
+    "memorization_share",
+    "normalized_margins",
+    "outer_radius",
+    "phases",
+    "quantile_groups",
+    "radial_profile",
     "robust_error",
     "save_points",
     "sup_error",

@@ -2,6 +2,19 @@
 
 from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
 from .calculus import add, affine, compose, copies, delay, parallel
+from .capacity import (
+    CapacityRow,
+    InterpolationRow,
+    capacity_table,
+    envelope_vc,
+    interpolation_table,
+    least_vc,
+    log_growth_bound,
+    minimal_parameters,
+    sauer_shelah,
+    vc_fraction,
+    vc_upper,
+)
 from .contracts import CONTRACTS, Contract, contract, contracts, memorizer
 from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .evaluation import sharded_values
@@ -9,12 +22,14 @@ from .exact import exact_signs, exact_values
 from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .files import replacing, write_file
 from .geometry import Ball, distance, lean_indicator, soft_indicator
+from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, from_shared, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import Affine, ReLUNetwork, Size, check_network
+from .packing import log_volume_bound, packing, packing_number, separated_set
 from .range_search import RangeSearch
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
@@ -22,6 +37,7 @@ from .restriction import on_plane, on_segment
 from .rounding import BitBudget, bit_budget, rounding_error
 from .screening import localize
 from .separation import Separation, nearest_within_class, pairs_within, separation
+from .shattering import ShatteredSet, shattered_set
 from .storage import load, structure_digest
 from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
 
@@ -34,12 +50,14 @@ __all__ = [
     "Ball",
     "BitBudget",
     "Block",
+    "CapacityRow",
     "Constant",
     "Contract",
     "CountRow",
     "Dense",
     "Engine",
     "Identity",
+    "InterpolationRow",
     "Kron",
     "Lemma",
     "LevelSet",
@@ -52,6 +70,7 @@ __all__ = [
     "Region",
     "RegionCount",
     "Separation",
+    "ShatteredSet",
     "Size",
     "Sparse",
     "Unknown",
@@ -60,6 +79,7 @@ __all__ = [
     "add",
     "affine",
     "bit_budget",
+    "capacity_table",
     "check_network",
     "closed_form",
     "compose",
@@ -70,6 +90,7 @@ __all__ = [
     "count_table",
     "delay",
     "distance",
+    "envelope_vc",
     "exact_signs",
     "exact_values",
     "explain",
@@ -80,21 +101,29 @@ __all__ = [
     "from_shared",
     "gate",
     "implements",
+    "interpolation",
+    "interpolation_table",
     "interval_bounds",
     "lean_indicator",
+    "least_vc",
     "level_set",
     "linear_regions",
     "load",
     "localize",
+    "log_growth_bound",
+    "log_volume_bound",
     "magnitude_bound",
     "maximum",
     "memorizer",
+    "minimal_parameters",
     "montufar_lower",
     "montufar_upper",
     "multiplication",
     "nearest_within_class",
     "on_plane",
     "on_segment",
+    "packing",
+    "packing_number",
     "pairs_within",
     "parallel",
     "parts",
@@ -106,14 +135,19 @@ __all__ = [
     "run_shards",
     "run_tasks",
     "same",
+    "sauer_shelah",
+    "separated_set",
     "separation",
     "serra_upper",
     "sharded_values",
+    "shattered_set",
     "soft_indicator",
     "squaring",
     "statements",
     "structure_digest",
     "tooth",
+    "vc_fraction",
+    "vc_upper",
     "write_file",
     "write_onnx",
     "write_vnnlib",

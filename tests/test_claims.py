@@ -51,6 +51,10 @@ CASES = {
         {"centre": [0.25, 0.5], "norm": 2, "m": 3},
         {"centre": [0.25, 0.5], "norm": 2, "m": 3, "shared": True},
     ],
+    "interpolation": [
+        {"points": [[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]], "values": [1, 1, -1]},
+        {"points": [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]], "values": [0.5, -3, 2, 1]},
+    ],
     "f_S": [
         {"clean": CLEAN, "centres": POINTS, "labels": LABELS, "ball": ball, "variant": variant}
         for ball in (BALL, Ball(2, 0.125))

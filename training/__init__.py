@@ -4,10 +4,12 @@ from .attacks import Attack, batch_norm, fgsm, gta, pgd, project
 from .augmentation import augment
 from .config import TrainingConfig, read_toml
 from .data import TASKS, Dataset, as_float, load_data, read_task
+from .distributions import PatchData
 from .evaluation import Evaluation, evaluate
 from .loop import train
 from .models import MODELS, Normalize, build_model, mlp
 from .objectives import LOSSES, check_labels, classification_loss, divergence, exponential, is_error, margin, mixed
+from .patch_training import PatchConfig, PatchRun, patch_network, regime_map, train_patches
 from .runs import Run
 from .sweep import Trial, sweep, trials
 from .worker import Progress
@@ -20,6 +22,9 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "Normalize",
+    "PatchConfig",
+    "PatchData",
+    "PatchRun",
     "Progress",
     "Run",
     "TrainingConfig",
@@ -40,11 +45,14 @@ __all__ = [
     "margin",
     "mixed",
     "mlp",
+    "patch_network",
     "pgd",
     "project",
     "read_task",
     "read_toml",
+    "regime_map",
     "sweep",
     "train",
+    "train_patches",
     "trials",
 ]
