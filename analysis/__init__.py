@@ -2,6 +2,7 @@
 
 from .agreement import agreement, agreement_table
 from .boundary import Interval, margin
+from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
 from .comparison import CompareSettings, Comparison, compare
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
@@ -14,6 +15,7 @@ from .report import write_report
 from .sup_error import SupError, distance_error, sup_error
 
 __all__ = [
+    "BoundaryDistances",
     "Certification",
     "CompareSettings",
     "Comparison",
@@ -25,6 +27,7 @@ __all__ = [
     "SupError",
     "agreement",
     "agreement_table",
+    "boundary_distances",
     "certificate_of",
     "certified_margins",
     "certify",
@@ -37,6 +40,7 @@ __all__ = [
     "margin",
     "robust_error",
     "save_points",
+    "small_margin",
     "sup_error",
     "write_report",
 ]
