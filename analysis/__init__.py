@@ -10,9 +10,11 @@ from .agreement import (
     quantile_groups,
 )
 from .boundary import Interval, margin
+from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
 from .comparison import CompareSettings, Comparison, compare
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
+from .exact_flatness import change_bound, exact_flatness
 from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .flatness import FlatnessProfile, flatness_profile
 from .inspection import Inspection
@@ -24,6 +26,7 @@ from .report import write_report
 from .sup_error import SupError, distance_error, sup_error
 
 __all__ = [
+    "BoundaryDistances",
     "Certification",
     "CompareSettings",
     "Comparison",
@@ -40,15 +43,18 @@ __all__ = [
     "agreement_by_group",
     "agreement_table",
     "attacked_errors",
+    "boundary_distances",
     "certificate_of",
     "certified_margins",
     "certify",
     "certify_box",
     "certify_memorization",
+    "change_bound",
     "class_groups",
     "clean_error",
     "compare",
     "distance_error",
+    "exact_flatness",
     "flatness_profile",
     "lemmas",
     "margin",
@@ -61,6 +67,7 @@ __all__ = [
     "radial_profile",
     "robust_error",
     "save_points",
+    "small_margin",
     "sup_error",
     "write_report",
 ]

@@ -35,7 +35,7 @@ THEMES = {"light": ("#ffffff", "#1c1c1e", "#e4e4e4", "#555555"), "dark": ("#1718
 _theme: ContextVar[str] = ContextVar("theme", default="light")
 
 
-def style() -> dict[str, Any]:
+def style() -> Any:
     """Matplotlib's settings in the current theme."""
     paper, ink, grid, _ = THEMES[_theme.get()]
     inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")

@@ -364,7 +364,7 @@ def measure_constructed(
         profiles = {}
         for name, network in pair.items():
             report(f"{entry.name}: flatness of {name}")
-            profiles[name] = profiles_of(network, part, run, settings)
+            profiles[name] = profiles_of(near(network), part, run, settings)
         report(f"{entry.name}: distances of f_clean")
         small = as_network(partner)
         bounded = small is not None and all(layer.weight.shape[0] * layer.weight.shape[1] <= 2**20 for layer in small.layers)
@@ -399,7 +399,20 @@ def build(partner: RunStudy, memorized: Dataset, run: Run) -> dict[str, ReLUNetw
     clean = compose(affine(scale * torch.eye(network.outputs, dtype=torch.float64)), network)
     points, labels = memorized.train_points.flatten(1), flat.train_labels
     apart = separation(points.numpy(), labels.numpy(), norm=run.config.norm)
-    return {"f_clean": clean, "f_S": f_S(clean, flat.train_points, labels, run.config.ball, separation=apart.lower)}
+    built = f_S(  # l_inf: with indicators that are linear in the distance, as the papers'
+        clean,
+        flat.train_points,
+        labels,
+        run.config.ball,
+        variant="gate" if run.config.norm == math.inf else "lean",
+        separation=apart.lower,
+    )
+    return {"f_clean": clean, "f_S": built}
+
+
+def near(network: ReLUNetwork) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The network at points of any shape; an f_S through the indicators that are not 0 there, whatever its size."""
+    return lambda points: network(points.flatten(1), screened=network.screen is not None)
 
 
 def margin_sizes(outputs: torch.Tensor) -> float:
@@ -413,7 +426,7 @@ def margin_sizes(outputs: torch.Tensor) -> float:
 def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memorized: Dataset, settings: StudySettings) -> Json:
     """Agreement tables, radial profiles and memorization shares of the learned network and f_S."""
     run, ball = entry.run, entry.config.ball
-    learned, clean, built = run.model(), pair["f_clean"], pair["f_S"]
+    learned, clean, built = run.model(), pair["f_clean"], near(pair["f_S"])
     attacked = boundary_distances(
         learned,
         part.train_points,
@@ -424,9 +437,9 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
         certified=False,
         seed=settings.seed,
     )
-    outer = outer_radius(built, ball)
+    outer = outer_radius(pair["f_S"], ball)
     groups: dict[str, dict[str, Measured]] = {}
-    floats = replace(part, **{f"{split}_points": as_unit(getattr(part, f"{split}_points")) for split in ("train", "test")})
+    floats = replace(part, train_points=as_unit(part.train_points), test_points=as_unit(part.test_points))
     centres = as_unit(memorized.train_points)
     groups["by zone"] = agreement_table(
         learned, built, centres, floats.test_points, attacked.nearest, ball, outer, settings.seed, settings.points
@@ -443,8 +456,8 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
         learned, built, attacked.nearest, distance
     )
     groups["with f_clean"] = {"clean test points": agreement(learned, clean, floats.test_points)}
-    radii = [k * outer / 12 for k in range(15)]
-    part_alone = memorization_part(built)
+    radii = [k * outer / 12 for k in range(13)]
+    part_alone = near(memorization_part(pair["f_S"]))
     radial: Json = {"radii": radii, "kind": "random directions"}
     for split in ("train", "test"):
         points, labels = getattr(floats, f"{split}_points"), getattr(part, f"{split}_labels")
@@ -456,7 +469,7 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
     shares = {}
     for split in ("train", "test"):
         points = getattr(floats, f"{split}_points")
-        found = memorization_share(learned, clean, built, points, ball, directions=1, seed=settings.seed)
+        found = memorization_share(learned, clean, built, points, ball, radii=radii, directions=1, seed=settings.seed)
         numbers = {name: getattr(found, name) for name in ("share", "a", "b", "explained", "by_memorization")}
         shares[split] = {name: None if m is None else m.to_json() for name, m in numbers.items()}
         shares[split] |= {"identified": found.count, "points": len(points)}

@@ -114,7 +114,7 @@ def learning_curves(run: RunStudy) -> Drawing:
     def draw() -> Figure:
         figure, (axes,) = new_figure(7.2, 3.5)
         for (part, kind), values in curves.items():
-            style = {"color": BLUE if part == "train" else RED, "linestyle": "-" if kind == "robust" else "--"}
+            style: dict[str, Any] = {"color": BLUE if part == "train" else RED, "linestyle": "-" if kind == "robust" else "--"}
             marker = "o" if part == "train" else "s"
             band(axes, epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, **style)
         axes.set_xlabel("epoch")
@@ -145,7 +145,7 @@ def robust_memorization(run: RunStudy, profiles: Mapping[str, Any]) -> Drawing:
             for model, parts in profiles.items():
                 for part in PARTS:
                     values = getattr(parts[part], curve)
-                    style = {"linestyle": "-" if part == "train" else "--", "color": COLOURS[model]}
+                    style: dict[str, Any] = {"linestyle": "-" if part == "train" else "--", "color": COLOURS[model]}
                     label = f"{model}, {PARTS[part]}"
                     band(axes, parts[part].radii, values, label, marker=SHAPES[model], floor=1e-4, **style)
             shade(axes, radius)
@@ -173,8 +173,8 @@ def robust_memorization(run: RunStudy, profiles: Mapping[str, Any]) -> Drawing:
     if "f_S" in profiles:
         caption += " f_S is constant on every training ball, by proof: its gradient there is exactly 0."
     alt = (
-        f"Gradient norm and loss change against the radius, on logarithmic scales, for {', '.join(profiles)}; around training points "
-        f"the learned network's gradient {found}."
+        f"Gradient norm and loss change against the radius, on logarithmic scales, for {', '.join(profiles)}; around training "
+        f"points the learned network's gradient {found}."
     )
     return Drawing(
         "robust-memorization", run.name, f"Robust memorization: {run.name}", caption, alt, draw, ["radius", *columns], rows
@@ -325,7 +325,7 @@ def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
 
     def draw() -> Figure:
         figure, panels = new_figure(9.6, 3.5, 2)
-        bins = np.linspace(0, 3 * radius, 25)
+        bins = np.linspace(0, 3 * radius, 25).tolist()
         for axes, part in zip(panels, PARTS, strict=True):
             for model, found in models.items():
                 upper = [3 * radius if value is None else min(value, 3 * radius) for value in found[part]["upper"]]
@@ -374,9 +374,7 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
         for axes, part in zip(panels, PARTS, strict=True):
             for model, values in curves[part].items():
                 top = max(abs(m.value) for m in values) or 1.0
-                scaled = [
-                    Measured(m.value / top, m.kind, None, m.total, tuple(v / top for v in m.interval or (0, 0))) for m in values
-                ]  # type: ignore[arg-type]
+                scaled = [over(m, top) for m in values]
                 label = model if top == 1.0 else f"{model} / {top:.3g}"
                 band(axes, radii, scaled, label, marker=SHAPES[model], color=COLOURS[model])
             shade(axes, run.config.radius)
@@ -430,7 +428,7 @@ def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
         figure, (axes,) = new_figure(7.2, 3.6)
         for name, values in curves.items():
             test, robust = "test" in name, "robust" in name
-            style = {"color": RED if test else BLUE, "linestyle": "-" if robust else "--"}
+            style: dict[str, Any] = {"color": RED if test else BLUE, "linestyle": "-" if robust else "--"}
             band(axes, sizes, values, name, marker="s" if test else "o", scale=100, **style)
         axes.set_xscale("log")
         axes.set_xlabel("parameters")
@@ -489,6 +487,12 @@ def at_radius(run: RunStudy, epoch: int, part: str) -> Measured:
     """Flatness within the training radius."""
     profile = run.profiles[epoch][part]
     return profile.gradient[profile.radii.index(run.config.radius)]
+
+
+def over(value: Measured, divisor: float) -> Measured:
+    """A number and its interval divided by another."""
+    low, high = value.interval or (value.value, value.value)
+    return Measured(value.value / divisor, value.kind, None, value.total, (low / divisor, high / divisor))
 
 
 def correlated(first: Sequence[Measured], second: Sequence[Measured]) -> Measured | None:
