@@ -5,6 +5,7 @@ from .boundary import Interval, margin
 from .comparison import CompareSettings, Comparison, compare
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
+from .exact_flatness import change_bound, exact_flatness
 from .flatness import FlatnessProfile, flatness_profile
 from .inspection import Inspection
 from .margins import certified_margins
@@ -30,9 +31,11 @@ __all__ = [
     "certify",
     "certify_box",
     "certify_memorization",
+    "change_bound",
     "clean_error",
     "compare",
     "distance_error",
+    "exact_flatness",
     "flatness_profile",
     "margin",
     "robust_error",

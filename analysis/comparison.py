@@ -119,7 +119,10 @@ class Comparison:
         settings = asdict(self.settings)
         settings["norm"] = "inf" if math.isinf(self.settings.norm) else "2"
         settings["radius"] = self.settings.ball.radius
-        tasks = [asdict(replace(task, networks={})) for task in self.tasks]
+        tasks = []
+        for task in self.tasks:
+            flatness = {model: {k: p.summary() for k, p in profiles.items()} for model, profiles in task.flatness.items()}
+            tasks.append({**asdict(replace(task, networks={}, flatness={})), "flatness": flatness})
         return {"settings": settings, "versions": self.versions, "tasks": tasks}
 
 
@@ -268,7 +271,14 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
         for split, (points, labels) in (("train", train_set), ("test", test_set)):
             few = slice(settings.flat_points)
             flatness[name][split] = flatness_profile(
-                networks[name], points[few], labels[few], ball, flat_radii(ball), seed=seed, progress=advance
+                networks[name],
+                points[few].float(),
+                labels[few],
+                ball,
+                flat_radii(ball),
+                seed=seed,
+                batch_size=settings.flat_points,
+                progress=advance,
             )
 
     everything = (torch.cat([train_set[k], test_set[k]]).numpy() for k in (0, 1))

@@ -3,72 +3,239 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from dataclasses import replace as with_changes
+from typing import Any
 
 import torch
+from torch import nn
+from torch.nn import functional
 
-from constructions import Ball, ReLUNetwork
-from training import classification_loss, project
+from constructions import Ball
+from training import as_float, check_labels, is_error, project
 
-from .measured import Kind
+from . import statistics
+from .measured import Kind, Measured
+from .reading import Model, read_model
+
+CURVES = ("gradient", "change", "wrong")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FlatnessProfile:
-    """Means over points, one entry a radius; both are empirical lower bounds of the means of the true maxima.
+    """What was found at each point (rows) within each radius (columns), shape (N, R); rows never decrease.
 
-    gradient: max over the ball of ||grad_x L||_q, q the dual exponent. change: max of L(x + xi, y) - L(x, y).
+    gradient: max over the ball of ||grad_x L||_q, q the dual exponent. change: max of L(x + xi, y) - L(x, y). wrong: whether a
+    point with margin <= 0 was found. kind: what these numbers are of the true maxima.
     """
 
     radii: list[float]
-    gradient: list[float]
-    change: list[float]
+    gradient: torch.Tensor
+    change: torch.Tensor
+    wrong: torch.Tensor
     kind: Kind = "empirical lower bound"
+
+    def mean(self, curve: str) -> list[Measured]:
+        """The mean over points at each radius, with a 95% interval: bootstrap, or of a share for "wrong".
+
+        curve: "gradient", "change" or "wrong"; else ValueError.
+        """
+        average = statistics.share if curve == "wrong" else statistics.mean
+        return [average(column, self.kind) for column in self._values(curve).T]
+
+    def contrast(self, radius: float, outer: float, curve: str = "gradient") -> Measured:
+        """Mean at `outer` over mean at `radius`, two radii of the profile: how much sharper the loss is farther out.
+
+        The ratio of two bounds is an estimate. Raises ValueError for other radii, and if the mean at `radius` is 0.
+        """
+        for name, asked in (("radius", radius), ("outer", outer)):
+            if asked not in self.radii:
+                raise ValueError(f"{name} must be one of the profile's radii {self.radii}, got {asked}")
+        values = self._values(curve)
+        return statistics.ratio(values[:, self.radii.index(outer)], values[:, self.radii.index(radius)])
+
+    def _values(self, curve: str) -> torch.Tensor:
+        if curve not in CURVES:
+            raise ValueError(f"curve must be one of {', '.join(CURVES)}, got {curve!r}")
+        values: torch.Tensor = getattr(self, curve).cpu()
+        return values
+
+    def summary(self) -> dict[str, Any]:
+        """Radii and means as plain JSON values."""
+        return {"radii": self.radii, "kind": self.kind, **{c: [asdict(m) for m in self.mean(c)] for c in CURVES}}
 
 
 def flatness_profile(
-    network: ReLUNetwork,
+    model: Any,
     points: torch.Tensor,
     labels: torch.Tensor,
     ball: Ball,
     radii: Sequence[float],
     *,
-    steps: int = 5,
+    steps: int = 20,
     seed: int = 0,
+    batch_size: int = 512,
     progress: Callable[[], None] = lambda: None,
 ) -> FlatnessProfile:
-    """Ascend the loss in balls of all radii in one sweep, in float32; `ball` gives the norm.
+    """Largest ||grad_x L(f(x + xi), y)||_q and L(f(x + xi), y) - L(f(x), y) found for ||xi||_p <= r, x + xi in [0,1]^D, all r.
 
-    Each radius starts from the previous one's strongest point and from a fresh random one (half of the steps each), and
-    keeps what the smaller balls found, so the curves are monotone as the true maxima are. Gradients are looked at along
-    the whole path. L is the logistic loss or cross-entropy. progress is called once a radius.
-    Raises ValueError unless radii are >= 0 and increasing. Source: CGRO (anonymous 2023), Section 6.
+    model: anything that `read_model` reads. points: shape (N, ...), in [0,1] or uint8 (k means k/255). labels: -1, +1 (one
+    output, logistic loss) or 0..K-1 (cross-entropy). ball: gives p; q is dual. radii: >= 0, increasing. A module computes in
+    the dtype and on the device of its weights, other models in float64 if the points are float64, else in float32.
+
+    One sweep over the radii. Each has three searches, with decreasing steps: ascents of the loss from the strongest point of
+    the radius before, stretched to this one, and from a random point; and one of the gradient norm from the steepest point
+    before. Where a gradient is 0, as on the plateaus of f_S, they go on from random points. All points seen count for
+    everything, and maxima carry over, so curves are monotone as the true maxima are.
+    L = log(1 + e^z), z = -y f or logsumexp_(k != y) f_k - f_y; the loss is ascended along grad z, which does not vanish where
+    L does. The gradient of ||g||_q is H a, H the Hessian of L and a the steepest direction for g; the difference
+    g(x) - g(x - h a) is taken, h = r/8. Within a linear region H only sees how the weights of the classes change; a difference
+    across regions also sees how the slopes do, and finds larger norms than second derivatives.
+
+    steps: n for one radius, at least n/4 for each of several; the cost is about that of 7/2 n max(1, R/4) gradients a point,
+    so 12 radii cost less than three times a single one. Memory is that of a gradient of batch_size points. The random
+    starts depend on seed and batch_size. progress is called once a radius, for each batch.
+
+    The results are lower bounds of the maxima, up to the rounding of the dtype (on a kink, up to what autograd takes for the
+    derivative there). Raises ValueError for bad arguments, FloatingPointError if the loss or a gradient is NaN or infinite.
+    Source: CGRO (anonymous 2023), Section 6; CGRM (anonymous 2023), Section 5.
+
+    >>> from constructions import affine
+    >>> x, y = torch.tensor([[0.5, 0.5]]), torch.tensor([1])
+    >>> found = flatness_profile(affine([[2.0, -2.0]]), x, y, Ball("inf", 0.1), [0.0, 0.25])
+    >>> found.gradient, found.wrong
+    (tensor([[2.0000, 2.9242]]), tensor([[True, True]]))
     """
-    if len(radii) == 0 or min(radii) < 0 or any(b <= a for a, b in itertools.pairwise(radii)):
-        raise ValueError(f"radii must be >= 0 and increasing, got {list(radii)}")
-    generator = torch.Generator().manual_seed(seed)
-    x = points.float()
-    gradient_max = torch.zeros(len(x))
+    sizes = read_radii(radii)
+    if steps < 1 or batch_size < 1:
+        raise ValueError(f"steps and batch_size must be >= 1, got {steps} and {batch_size}")
+    evaluate, x, y = _read(model, points, labels)
+    generator = torch.Generator(x.device).manual_seed(seed)
+    each = max(1, steps // min(len(sizes), 4))
+    parts = []
+    for rows, targets in zip(x.split(batch_size), y.split(batch_size), strict=True):
+        search = _Search(evaluate, rows, targets, generator)
+        columns = []
+        for radius in sizes:
+            search.widen(with_changes(ball, radius=radius), each)
+            columns.append((search.gradient, search.loss - search.clean, search.wrong))
+            progress()
+        parts.append([torch.stack(curve, 1) for curve in zip(*columns, strict=True)])
+    gradient, change, wrong = (torch.cat(curve) for curve in zip(*parts, strict=True))
+    return FlatnessProfile(sizes, gradient, change, wrong)
+
+
+class _Search:
+    """The maxima so far for one batch, where they are, and how they are looked for."""
+
+    def __init__(self, model: Model, x: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> None:
+        self.model, self.x, self.labels, self.generator = model, x, labels, generator
+        self.ball = Ball(2, 0.0)
+        self.loss = self.gradient = torch.full((len(x),), -math.inf, dtype=x.dtype, device=x.device)
+        self.wrong = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        self.strongest = self.steepest = x
+        self.clean: torch.Tensor = self.loss
+
+    def widen(self, ball: Ball, steps: int) -> None:
+        """Search a larger ball."""
+        before, self.ball = self.ball, ball
+        if not self.clean.isfinite().all():
+            self.look(self.x)
+            self.clean = self.loss
+        if not ball.radius:
+            return
+        stretch = ball.radius / before.radius if before.radius else 1.0
+        self.climb_gradient(self.x + stretch * (self.steepest - self.x), max(1, 3 * steps // 4))
+        warm = self.x + stretch * (self.strongest - self.x)
+        self.climb_loss(ball.sample(self.x, self.generator), steps, 2.0)
+        self.climb_loss(warm, steps, 0.5)
+
+    def climb_loss(self, start: torch.Tensor, steps: int, first: float) -> None:
+        """Steps of `first` radii and less along the gradient."""
+        point = project(start, self.x, self.ball)
+        _, slope = self.look(point)
+        for k in range(steps, 1, -1):
+            point = self.moved(point, slope, first * k / steps)
+            _, slope = self.look(point)
+
+    def climb_gradient(self, start: torch.Tensor, steps: int) -> None:
+        """Steps of a radius and less along the difference of gradients here and a little back along the steepest direction."""
+        point = project(start, self.x, self.ball)
+        for k in range(steps, 0, -1):
+            here, slope = self.look(point)
+            there, slope_there = self.look(self.moved(point, slope, -1 / 8))
+            weights = torch.softmax(functional.logsigmoid(torch.stack([here, there])), 0)  # as L'(z), which may underflow
+            ahead = _column(weights[0], point) * slope - _column(weights[1], point) * slope_there
+            point = self.moved(point, ahead, k / steps) if k > 1 else point
+
+    def moved(self, point: torch.Tensor, slope: torch.Tensor, radii: float) -> torch.Tensor:
+        """So many radii along the steepest direction, back in ball and cube; where the slope is 0, a random point."""
+        ahead = point + radii * self.ball.radius * self.ball.ascent(slope)
+        flat = ~slope.flatten(1).any(1)
+        if flat.any():
+            ahead = torch.where(_column(flat, point), self.ball.sample(self.x, self.generator), ahead)
+        return project(ahead, self.x, self.ball)
+
+    def look(self, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """z and its gradient; what they say of the maxima is kept."""
+        with torch.enable_grad():
+            point = point.detach().requires_grad_(True)
+            outputs = self.model(point)
+            z = log_odds(outputs, self.labels)
+            (slope,) = torch.autograd.grad(z.sum(), point)
+        point, z = point.detach(), z.detach()
+        loss, gradient = functional.softplus(z), torch.sigmoid(z) * self.ball.dual_norm(slope)
+        if not (loss + gradient).isfinite().all():
+            raise FloatingPointError(f"the loss or its gradient became NaN or infinite within radius {self.ball.radius:g}")
+        self.strongest = torch.where(_column(loss > self.loss, point), point, self.strongest)
+        self.steepest = torch.where(_column(gradient > self.gradient, point), point, self.steepest)
+        self.loss, self.gradient = torch.maximum(loss, self.loss), torch.maximum(gradient, self.gradient)
+        self.wrong = self.wrong | is_error(outputs.detach(), self.labels)
+        return z, slope
+
+
+def log_odds(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """z = log((1 - p_y) / p_y), p_y the probability of the label: the loss is log(1 + e^z), and convex in the outputs as z is.
+
+    -y f for outputs (batch, 1), logsumexp_(k != y) f_k - f_y for (batch, K); one value a row.
+    """
+    if outputs.shape[-1] == 1:
+        return -labels * outputs[:, 0]
+    gaps = outputs - outputs.gather(1, labels[:, None])
+    return gaps.scatter(1, labels[:, None], -torch.inf).logsumexp(1)
+
+
+def read_radii(radii: Sequence[float]) -> list[float]:
+    """Radii as numbers; raises ValueError unless finite, >= 0 and increasing, one or more."""
+    sizes = [float(r) for r in radii]
+    increasing = all(a < b for a, b in itertools.pairwise(sizes))
+    if not sizes or not (sizes[0] >= 0 and increasing and math.isfinite(sizes[-1])):
+        raise ValueError(f"radii must be finite, >= 0 and increasing, one or more, got {list(radii)}")
+    return sizes
+
+
+def _read(model: Any, points: torch.Tensor, labels: torch.Tensor) -> tuple[Model, torch.Tensor, torch.Tensor]:
+    """The model, and points and labels as it takes them, checked against its outputs."""
+    evaluate, points, labels = read_model(model), torch.as_tensor(points), torch.as_tensor(labels)
+    weights = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    dtype = weights.dtype if weights is not None else torch.float64 if points.dtype == torch.float64 else torch.float32
+    device = weights.device if weights is not None else points.device
+    if points.ndim < 2 or not points.numel() or not (points.is_floating_point() or points.dtype == torch.uint8):
+        given = f"{points.dtype} of shape {tuple(points.shape)}"
+        raise ValueError(f"points must have shape (N, ...) with N >= 1, floating-point or uint8, got {given}")
+    x = as_float(points, dtype).detach().to(device)
+    if not ((x >= 0) & (x <= 1)).all():
+        raise ValueError(f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]")
     with torch.no_grad():
-        clean = classification_loss(network(x), labels)
-    strongest, loss_max = x.clone(), clean.clone()
-    profile = FlatnessProfile([float(r) for r in radii], [], [])
-    for radius in radii:
-        current = with_changes(ball, radius=float(radius))
-        for start in (strongest, current.sample(x, generator)):
-            point = project(start, x, current)
-            for _ in range(max(1, steps // 2) + 1):
-                point = point.detach().requires_grad_(True)
-                loss = classification_loss(network(point), labels)
-                (gradient,) = torch.autograd.grad(loss.sum(), point)
-                gradient_max = torch.maximum(gradient_max, current.dual_norm(gradient))
-                better = loss.detach() > loss_max
-                loss_max = torch.where(better, loss.detach(), loss_max)
-                strongest = torch.where(better[:, None], point.detach(), strongest)
-                point = project(point.detach() + current.radius * current.ascent(gradient), x, current)
-        profile.gradient.append(float(gradient_max.mean()))
-        profile.change.append(float((loss_max - clean).mean()))
-        progress()
-    return profile
+        outputs = evaluate(x[:1])
+    if outputs.ndim != 2 or len(outputs) != 1:
+        raise ValueError(f"model must give outputs of shape (batch, K), got {tuple(outputs.shape)} for one point")
+    check_labels(labels, len(x), outputs.shape[1])
+    return evaluate, x, labels.long().to(device)
+
+
+def _column(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """One value a row, shaped to go with `like`."""
+    return values.reshape(-1, *[1] * (like.ndim - 1))

@@ -94,7 +94,7 @@ def flatness_figure(profiles: Mapping[str, Mapping[str, FlatnessProfile]], radiu
     figure, panels = new_figure(7.2, 3.3, 2)
     for axes, which in zip(panels, ("train", "test"), strict=True):
         for model, profile in profiles.items():
-            values = np.maximum(profile[which].gradient, 1e-4)
+            values = np.maximum(profile[which].gradient.mean(0).cpu().numpy(), 1e-4)
             axes.plot(profile[which].radii, values, color=COLOURS[model], label=model, **LINES[model])
         axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
         axes.axvline(radius, color="#555555", linewidth=0.9, linestyle="--")

@@ -1,4 +1,4 @@
-"""Certified margins, errors, agreement and flatness."""
+"""Certified margins, errors and agreement."""
 
 from fractions import Fraction
 
@@ -14,7 +14,6 @@ from analysis import (
     certified_margins,
     certify_memorization,
     clean_error,
-    flatness_profile,
     robust_error,
 )
 from analysis.agreement import outer_radius, zones
@@ -162,37 +161,6 @@ def test_outer_radius_is_a_distance_for_both_norms():
         assert 0.1 < outer <= 0.1875  # separation 0.375
     with pytest.raises(ValueError, match="built by f_S or f_adv"):
         outer_radius(squaring(2), Ball(2, 0.1))
-
-
-@pytest.mark.parametrize("p", NORMS)
-def test_flatness_of_a_linear_network_is_exact_and_curves_are_monotone(p):
-    w = torch.tensor([[0.5, -1.0]])
-    ball = Ball(p, 0.1)
-    points, labels = torch.full((3, 2), 0.5), torch.tensor([1, 1, -1])
-    profile = flatness_profile(affine(w), points, labels, ball, [0.0, 0.1, 0.2], steps=20)
-    dual = float(ball.dual_norm(w))
-    for radius, gradient, change in zip(profile.radii, profile.gradient, profile.change, strict=True):
-        worst = torch.tensor([0.25 + radius * dual] * 2 + [-0.25 + radius * dual])  # -y f at the worst point
-        assert gradient == pytest.approx(float((dual * torch.sigmoid(worst)).mean()), rel=1e-3)
-        start = torch.nn.functional.softplus(torch.tensor([0.25, 0.25, -0.25])).mean()
-        expected = float(torch.nn.functional.softplus(worst).mean() - start)
-        assert change == pytest.approx(expected, rel=1e-3, abs=1e-6)
-    assert profile.gradient == sorted(profile.gradient)
-    assert profile.change == sorted(profile.change)
-
-
-def test_f_s_is_flat_on_its_balls():
-    points, labels = toy()
-    network = f_S(affine(torch.ones(1, 3), [-1.5]), points, labels, Ball("inf", 0.1))
-    profile = flatness_profile(network, points, labels, Ball("inf", 0.1), [0.0, 0.05, 0.0999, 0.17])
-    assert max(profile.gradient[:3]) < 1e-6
-    assert profile.gradient[3] > 0.5
-
-
-def test_flatness_refuses_bad_radii():
-    for radii in ([], [0.2, 0.1], [-0.1, 0.1]):
-        with pytest.raises(ValueError, match="radii must be"):
-            flatness_profile(affine([[1.0]]), torch.rand(2, 1), torch.tensor([1, 1]), Ball(2, 0.1), radii)
 
 
 def test_measured_share_is_checked():
