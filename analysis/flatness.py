@@ -95,8 +95,8 @@ def flatness_profile(
     across regions also sees how the slopes do, and finds larger norms than second derivatives.
 
     steps: n for one radius, at least n/4 for each of several; the cost is about that of 7/2 n max(1, R/4) gradients a point,
-    so 12 radii cost less than three times a single one. Memory is that of a gradient of batch_size points. The random starts depend
-    on seed and batch_size. progress is called once a radius, for each batch.
+    so 12 radii cost less than three times a single one. Memory is that of a gradient of batch_size points. The random
+    starts depend on seed and batch_size. progress is called once a radius, for each batch.
 
     The results are lower bounds of the maxima, up to the rounding of the dtype (on a kink, up to what autograd takes for the
     derivative there). Raises ValueError for bad arguments, FloatingPointError if the loss or a gradient is NaN or infinite.
