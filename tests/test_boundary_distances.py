@@ -100,11 +100,22 @@ def test_the_cube_cuts_and_hides_errors(p):
 
 def test_points_that_are_errors_are_at_distance_zero_and_ties_next_to_it():
     net, x = affine([[1.0]], [-0.5]), [[0.25], [0.5], [0.75]]
-    found = boundary_distances(net, x, [1, 1, 1], "inf", radius=0.5)
+    found = boundary_distances(net, x, [1, 1, 1], "inf", radius=0.5, restarts=1)
     assert found.upper[0] == 0
     assert 0 <= found.upper[1] < 1e-4  # f = 0: an enclosure with rounding cannot tell
     assert 0.25 <= found.upper[2] < 0.2501
     assert found.lower[:2].tolist() == [0, 0]
+
+
+def test_errors_that_float32_invents_are_sought_a_little_beyond_but_within_the_cube():
+    walk_back = importlib.import_module("analysis.boundary_distances")._walk_back
+    x, towards, y = torch.tensor([[0.5]]).double(), torch.tensor([[1.0]]).double(), torch.tensor([1])
+    for error, distance in ((0.75, 0.25), (0.999, 0.499), (1.001, math.inf)):
+        point, found = walk_back(lambda p, _, error=error: p[:, 0] >= error, x, y, towards, Ball("inf", 1.0), 1.0)
+        assert found.item() == pytest.approx(distance, rel=1e-5)
+        assert 0 <= point.item() <= 1
+    _, found = walk_back(lambda p, _: p[:, 0] >= 0.7501, x, y, towards - 0.25, Ball("inf", 1.0), 1.0)
+    assert found.item() == pytest.approx(0.2501, rel=1e-5)
 
 
 def test_nothing_is_found_beyond_the_radius():
