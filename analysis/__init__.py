@@ -49,6 +49,7 @@ __all__ = [
     "certify_box",
     "certify_memorization",
     "change_bound",
+    "class_groups",
     "clean_error",
     "compare",
     "distance_error",

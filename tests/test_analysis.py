@@ -1,4 +1,4 @@
-"""Certified margins, errors and agreement."""
+"""Certified margins, errors and flatness."""
 
 from fractions import Fraction
 
@@ -107,57 +107,6 @@ def test_certainly_wrong_never_invents_an_error():
 def test_clean_error_counts():
     error = clean_error(affine([[1.0]], [-0.5]), torch.tensor([[0.25], [0.75], [1.0], [0.5]]), torch.tensor([1, 1, 1, 1]))
     assert error == Measured(0.5, "exact", 2, 4)  # the tie at 0.5 is an error
-
-
-def test_agreement_of_identical_and_of_independent_networks():
-    points = torch.rand(4000, 6, dtype=torch.float64)
-    one = ReLUNetwork.from_module(mlp([6, 16, 5], seed=1))
-    assert agreement(one, one, points) == Measured(1.0, "exact", 4000, 4000)
-    rng = torch.Generator().manual_seed(0)
-    coins = torch.randint(0, 2, (2, 4000), generator=rng) * 2.0 - 1
-    lookup = [f_S(affine(torch.zeros(1, 1)), torch.arange(400)[:, None] / 400, c[:400], Ball("inf", 0.0005)) for c in coins]
-    share = agreement(*lookup, torch.arange(400)[:, None] / 400).value
-    assert share == pytest.approx(0.5, abs=0.1)  # four standard deviations
-
-
-@pytest.mark.parametrize("p", NORMS)
-def test_zones_are_sorted_by_true_distance(p):
-    centres, points = torch.rand(30, 4, dtype=torch.float64), torch.rand(500, 4, dtype=torch.float64)
-    ball = Ball(p, 0.2)
-    where = zones(points, centres, ball, 0.35)
-    order = np.inf if p == "inf" else 2
-    nearest = np.array([min(np.linalg.norm(x - c, ord=order) for c in centres.numpy()) for x in points.numpy()])
-    assert (where.inside.numpy() == (nearest <= 0.2)).all()
-    assert (where.outside.numpy() == (nearest >= 0.35)).all()
-    assert (where.inside.int() + where.shell.int() + where.outside.int() == 1).all()
-
-
-def test_agreement_table_of_f_s_with_itself_and_with_f_clean():
-    points, labels = toy()
-    ball = Ball("inf", 0.1)
-    clean = ReLUNetwork.from_module(mlp([3, 6, 1], seed=3))
-    network = f_S(clean, points, labels, ball)
-    outer = outer_radius(network, ball)
-    test_points = torch.rand(300, 3, dtype=torch.float64)
-    own = agreement_table(network, network, points, test_points, points, ball, outer)
-    assert {name: value.value for name, value in own.items()} == dict.fromkeys(own, 1.0)
-    assert own["clean test points"].kind == "exact"
-    assert own["in the shells"].kind == "estimate"
-    with_clean = agreement_table(clean, network, points, test_points, points, ball, outer)
-    assert with_clean["outside"].value == 1.0
-    right = (predictions(clean(points)) == labels).double().mean()
-    assert with_clean["training points, attacked"].value == pytest.approx(float(right))
-
-
-def test_outer_radius_is_a_distance_for_both_norms():
-    points, labels = toy()
-    for p in NORMS:
-        ball = Ball(p, 0.1)
-        network = f_S(affine(torch.ones(1, 3)), points, labels, ball)
-        outer = outer_radius(network, ball)
-        assert 0.1 < outer <= 0.1875  # separation 0.375
-    with pytest.raises(ValueError, match="built by f_S or f_adv"):
-        outer_radius(squaring(2), Ball(2, 0.1))
 
 
 def test_measured_share_is_checked():
