@@ -80,11 +80,15 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
 
 def save_themes(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, Path]:
     """Draw in both themes and write NAME.svg, NAME.png, NAME-dark.svg and NAME-dark.png; gives the .svg of each theme."""
+    import matplotlib
+
     found = {}
     for theme in THEMES:
         token = _theme.set(theme)
         try:
-            found[theme] = save_figure(draw(), folder / (name if theme == "light" else f"{name}-{theme}"))[0]
+            with matplotlib.rc_context(style()):
+                figure = draw()
+            found[theme] = save_figure(figure, folder / (name if theme == "light" else f"{name}-{theme}"))[0]
         finally:
             _theme.reset(token)
     return found

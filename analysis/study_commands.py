@@ -11,11 +11,11 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from training import Run
+from training import PatchConfig, Run, train_patches
 
 from .study import Study, StudySettings, study
-from .study_figures import FIGURES, drawings
-from .study_report import summaries, write_figures, write_study
+from .study_figures import FIGURES, drawings, feature_learning
+from .study_report import summaries, write_drawing, write_figures, write_study
 
 
 def add_study_commands(commands: Any) -> None:
@@ -63,6 +63,9 @@ def run_report(options: argparse.Namespace) -> None:
 
 def run_figure(options: argparse.Namespace) -> None:
     """`cgro figure`."""
+    if options.name == "feature-learning":
+        run_feature_learning(options)
+        return
     names = FIGURES if options.name == "all" else (options.name,)
     folders = options.runs or runs_in(options.folder, options.data)
     found, _ = measured(options, folders, lambda done: write_figures(done, options.out, names))
@@ -72,6 +75,23 @@ def run_figure(options: argparse.Namespace) -> None:
     if not files:
         raise ValueError(f"these runs give no figure {options.name!r}: {needs(options.name)}")
     complain(found)
+
+
+def run_feature_learning(options: argparse.Namespace) -> None:
+    """`cgro figure feature-learning`: the papers' experiment on synthetic data, which takes no run."""
+    config = PatchConfig(seed=options.seed)
+    folder = options.out / "measured"
+    folder.mkdir(parents=True, exist_ok=True)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"gradient descent, {config.steps:,} steps", total=config.steps)
+        run = train_patches(
+            config,
+            checkpoint=folder / f"patches-{config.seed}.safetensors",
+            progress=lambda step, total: bar.update(task, completed=step, total=total),
+        )
+    drawing = feature_learning(run)
+    write_drawing(drawing, options.out)
+    print(f"{options.out / drawing.file}.svg (.png, -dark.svg, -dark.png, .csv)\n{drawing.caption}")
 
 
 def measured(options: argparse.Namespace, folders: list[Path], write: Any) -> tuple[Study, Any]:

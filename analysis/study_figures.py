@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from training import PatchRun
+
 from . import statistics
 from .drawing import BLUE, GREEN, MARKERS, ORANGE, RED, SKY, muted, new_figure
+from .feature_learning import phases
 from .measured import Measured
 from .study import OUTSIDE, Constructed, RunStudy, Study
 
@@ -105,9 +108,11 @@ def learning_curves(run: RunStudy) -> Drawing:
     epochs = [line["epoch"] for line in run.run.epochs]
     kinds = {"clean": "accuracy", "robust": "robust_accuracy"}
     curves = {
-        (part, kind): [error_of(line[part], key) for line in run.run.epochs] for part in PARTS for kind, key in kinds.items()
-        if run.run.epochs[0][part][key] is not None
-    }  # fmt: skip
+        (part, kind): [error_of(line[part], key) for line in run.run.epochs]
+        for part in PARTS
+        for kind, key in kinds.items()
+        if kind == "clean" or (run.robust and run.run.epochs[0][part][key] is not None)
+    }
     attack = run.config.eval_attack
     where = f"{run.run.epochs[0]['train']['points']:,} training and {run.run.epochs[0]['test']['points']:,} test points"
 
@@ -124,13 +129,10 @@ def learning_curves(run: RunStudy) -> Drawing:
         return figure
 
     rows = [[e, *numbers([c[k] for c in curves.values()])] for k, e in enumerate(epochs)]
-    caption = (
-        f"Errors after each epoch on {where}; robust: at least, by {attack} in the {run.config.ball} (empirical lower "
-        "bounds). "
-        "Bands: 95% intervals for the distribution of the points (Clopper and Pearson)."
-    )
+    by = f"; robust: at least, by {attack} in the {run.config.ball} (empirical lower bounds)" if run.robust else " (exact)"
+    caption = f"Errors after each epoch on {where}{by}. Bands: 95% intervals for the distribution of the points."
     ends = spoken({f"{kind} {PARTS[part]}": values[-1] for (part, kind), values in curves.items()})
-    alt = f"Clean and robust, training and test errors over the epochs; the last: {ends}."
+    alt = f"Training and test errors over the epochs; the last: {ends}."
     return Drawing("learning-curves", run.name, f"Learning curves of {run.name}", caption, alt, draw,
                    ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])], rows)  # fmt: skip
 
@@ -286,7 +288,7 @@ def gap(run: RunStudy) -> Drawing:
     found = correlated(flat, gaps)
 
     def draw() -> Figure:
-        figure, (axes,) = new_figure(5.6, 3.9)
+        figure, (axes,) = new_figure(7.2, 3.9)
         for k, epoch in enumerate(epochs):
             x, y = flat[k], gaps[k]
             axes.errorbar(
@@ -398,6 +400,46 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
     rows = [[r, *numbers([v[k] for p in PARTS for v in curves[p].values()])] for k, r in enumerate(radii)]
     alt = f"Mean margins along random rays for {', '.join(curves['train'])}. Memorization share: {said}."
     return Drawing("radial", run.name, f"Margins along rays: {run.name}", caption, alt, draw, ["radius", *columns], rows)
+
+
+def feature_learning(run: PatchRun) -> Drawing:
+    """The signal and the noise that the papers' two-layer network learns on patch-structured data, over its steps."""
+    config, found = run.config, phases(run)
+    step, signal = run.curves["step"], config.scales.alpha**3 * run.curves["U"]
+    noise = run.curves["V"]
+
+    def draw() -> Figure:
+        figure, (axes,) = new_figure(7.2, 3.6)
+        x = np.maximum(step, 1)
+        axes.plot(x, np.maximum(signal, 1e-6), color=BLUE, label="signal: alpha^3 U")
+        axes.plot(x, np.maximum(np.median(noise, 1), 1e-6), color=RED, linestyle="--", label="noise: median V_i")
+        axes.fill_between(x, np.maximum(noise.min(1), 1e-6), np.maximum(noise.max(1), 1e-6), color=RED, alpha=0.18, linewidth=0)
+        for end in (found.signal_learned, found.noise_begins, found.noise_memorized):
+            if end is not None:
+                axes.axvline(end, color=muted(), linewidth=0.9, linestyle=":")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("step of gradient descent")
+        axes.set_ylabel("part of the output")
+        axes.legend(fontsize=9)
+        return figure
+
+    ends = f"T_0 = {found.signal_learned}, end of phase II = {found.noise_begins}, T_1 = {found.noise_memorized}"
+    errors = run.errors
+    told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in errors.items())
+    caption = (
+        f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P = {config.P}, m = {config.m}, "
+        f"lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned of the signal, and of each training point's "
+        f"noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with constants 1: T_0 = "
+        f"{found.predicted[0]:.3g}, T_1 = "
+        f"{found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from random points)."
+    )
+    rows = [
+        [int(k), float(a), *map(float, (np.median(v), v.min(), v.max()))] for k, a, v in zip(step, signal, noise, strict=True)
+    ]
+    alt = f"Signal and noise over the steps, both axes logarithmic: the signal is learned first, then the noise. {ends}."
+    columns = ["step", "alpha^3 U", "median V_i", "least V_i", "largest V_i"]
+    return Drawing("feature-learning", f"d{config.d}-seed{config.seed}", "Feature learning", caption, alt, draw, columns, rows)
 
 
 def capacity(study: Study) -> Iterator[Drawing]:

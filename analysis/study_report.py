@@ -22,11 +22,13 @@ FLAT = 3.0
 def write_figures(study: Study, folder: Path, names: tuple[str, ...] = FIGURES) -> dict[str, dict[str, str]]:
     """Write all figures of these names and their numbers; gives data URIs by file and theme."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for drawing in drawings(study, names):
-        files[drawing.file] = embedded(drawing.draw, folder, drawing.file)
-        write_csv(folder / f"{drawing.file}.csv", drawing.columns, drawing.rows)
-    return files
+    return {drawing.file: write_drawing(drawing, folder) for drawing in drawings(study, names)}
+
+
+def write_drawing(drawing: Drawing, folder: Path) -> dict[str, str]:
+    """Write one figure and its numbers; gives data URIs by theme."""
+    write_csv(folder / f"{drawing.file}.csv", drawing.columns, drawing.rows)
+    return embedded(drawing.draw, folder, drawing.file)
 
 
 def write_study(study: Study, folder: Path) -> Path:

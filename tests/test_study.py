@@ -1,0 +1,311 @@
+"""Reports and figures from saved runs: what they measure, what they say, and what they do with runs that are not whole."""
+
+import csv
+import html.parser
+import itertools
+import json
+import re
+import shutil
+
+import pytest
+import torch
+
+from analysis.cli import main
+from analysis.measured import Measured
+from analysis.statistics import correlation, difference, mean, median, ratio, share
+from analysis.study import RADII, Store, StudySettings, epochs_of, study
+from analysis.study_figures import FIGURES, drawings, error_of, numbers
+from analysis.study_report import summaries, write_study
+from training import Run, TrainingConfig, train
+
+SMALL = {"hidden": (24,), "epochs": 3, "batch_size": 64, "learning_rate": 3e-3, "eval_points": 100, "train_points": 300,
+         "test_points": 120, "eval_attack": "pgd3", "final_attack": "pgd3"}  # fmt: skip
+FEW = StudySettings(points=16, steps=3, epochs=2, memorized=60)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """An adversarial run, a clean one, and two of other widths."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, changes in {
+        "robust": {"radius": 0.08, "attack": "pgd3"},
+        "clean": {"radius": 0.0},
+        "wide": {"radius": 0.08, "attack": "pgd3", "width": 2.0},
+    }.items():
+        train(TrainingConfig(**{**SMALL, **changes}), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(runs, tmp_path_factory):
+    folders = [runs / name for name in ("robust", "clean", "wide")]
+    return study(folders, FEW, kept=tmp_path_factory.mktemp("kept"))
+
+
+@pytest.fixture(scope="module")
+def page(found, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    return write_study(found, folder)
+
+
+# -- statistics --------------------------------------------------------------------------------------------------------
+
+
+def test_shares_cover_what_they_should():
+    """Of 300 samples of 40 points, at least 95% have the true share in their interval (Clopper and Pearson: conservative)."""
+    generator = torch.Generator().manual_seed(0)
+    inside = 0
+    for _ in range(300):
+        low, high = share(torch.rand(40, generator=generator) < 0.3).interval
+        inside += low <= 0.3 <= high
+    assert inside >= 285
+    assert share([True] * 10).interval[1] == 1.0
+    assert 0.69 < share([True] * 10).interval[0] < 0.70  # 0.025^(1/10)
+
+
+def test_means_cover_what_they_should():
+    generator = torch.Generator().manual_seed(0)
+    inside = sum(
+        low <= 1 <= high for _ in range(200) for low, high in [mean(torch.randn(60, generator=generator) + 1).interval]
+    )
+    assert 176 <= inside <= 199
+    assert median([1.0, 2.0, 9.0]).value == 2.0
+    found = difference([2.0, 4.0], [1.0, 1.0])
+    assert found.value == 2.0
+    assert 1 <= found.interval[0] <= found.interval[1] <= 3
+    assert ratio([2.0, 6.0], [1.0, 3.0]).interval == (2.0, 2.0)
+    assert correlation([1.0, 2.0, 3.0, 4.0], [-1.0, -2.0, -3.0, -4.0]).value == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mean([]), "finite numbers"),
+        (lambda: share([float("nan")]), "finite numbers"),
+        (lambda: ratio([1.0], [0.0]), "not 0"),
+        (lambda: correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]), "vary"),
+    ],
+)
+def test_statistics_refuse(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+# -- what is measured --------------------------------------------------------------------------------------------------
+
+
+def test_profiles_are_monotone_and_of_the_epochs_asked_for(found):
+    run = found.run("robust")
+    assert list(run.profiles) == [1, 3]
+    for parts in run.profiles.values():
+        for profile in parts.values():
+            assert len(profile.radii) == len(RADII)
+            for curve in (profile.gradient, profile.change, profile.wrong):
+                values = [m.value for m in curve]
+                assert values == sorted(values)
+                assert all(m.interval[0] <= m.value <= m.interval[1] for m in curve)
+            assert profile.wrong[0].value >= profile.clean_error.value
+    assert found.run("clean").profiles == {}
+
+
+def test_f_s_is_flat_and_right_on_the_points_that_it_memorizes(found):
+    (built, _) = found.constructed
+    assert built.facts["proof"] == "proved"
+    profile = built.profiles["f_S"]["train"]
+    inside = profile.radii.index(0.08)
+    assert profile.gradient[inside].value == 0 == profile.wrong[inside].value
+    assert profile.gradient[-1].value > 1
+    assert profile.contrast is None  # nothing to divide by
+    indicators = built.radial["train"]["indicators"]
+    assert indicators[0]["value"] == 1
+    assert indicators[-1]["value"] == 0
+    zones = built.agreement["by zone"]
+    assert zones["clean test points"].kind == "exact"
+    assert zones["inside the balls"].kind == "estimate"
+
+
+def test_gaps_are_differences_of_what_the_searches_found(found):
+    run = found.run("robust")
+    for epoch, gap in run.gaps.items():
+        inside = run.profiles[epoch]["train"].radii.index(0.08)
+        train_error, test_error = (run.profiles[epoch][part].wrong[inside].value for part in ("train", "test"))
+        assert gap.value == pytest.approx(test_error - train_error)
+        assert gap.interval[0] <= gap.value <= gap.interval[1]
+
+
+def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
+    first = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(files) == 5  # two epochs, distances, f_S, comparison
+
+    def never(*args, **kwargs):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("analysis.study.flatness_profile", never)
+    monkeypatch.setattr("analysis.study.boundary_distances", never)
+    again = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
+    assert again.run("robust").profiles == first.run("robust").profiles
+    assert again.constructed == first.constructed
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_a_damaged_answer_is_computed_again(tmp_path):
+    store = Store(tmp_path)
+    assert store.answer({"what": 1}, lambda: {"x": 1.5}) == {"x": 1.5}
+    assert store.answer({"what": 1}, lambda: {"x": 2.5}) == {"x": 1.5}
+    assert store.answer({"what": 2}, lambda: {"x": 3.5}) == {"x": 3.5}
+    (path,) = (p for p in tmp_path.iterdir() if '"what": 1' in p.read_text())
+    path.write_text(path.read_text()[:20])
+    assert store.answer({"what": 1}, lambda: {"x": 4.5}) == {"x": 4.5}
+
+
+def test_epochs_are_spread_with_first_and_last(runs):
+    run = Run.load(runs / "robust")
+    assert epochs_of(run, 1) == [3]
+    assert epochs_of(run, 2) == [1, 3]
+    assert epochs_of(run, 8) == [1, 2, 3]
+
+
+# -- figures and page --------------------------------------------------------------------------------------------------
+
+
+def test_every_figure_has_its_numbers_and_says_their_kinds(found, page):
+    drawn = drawings(found)
+    assert {drawing.name for drawing in drawn} == set(FIGURES) - {"feature-learning"}
+    for drawing in drawn:
+        files = {path.name for path in (page.parent / "figures").glob(f"{drawing.file}*")}
+        assert {f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")} <= files
+        with (page.parent / "figures" / f"{drawing.file}.csv").open() as file:
+            columns, *rows = csv.reader(file)
+        assert columns == list(drawing.columns)
+        assert all(len(row) == len(columns) for row in rows)
+        assert rows
+        assert re.search(r"(?i)exact|certified|empirical|estimate", drawing.caption)
+        light, dark = ((page.parent / "figures" / f"{drawing.file}{end}.svg").read_text() for end in ("", "-dark"))
+        assert "#ffffff" in light
+        assert "#17181b" in dark
+        assert "#ffffff" not in dark
+
+
+def test_numbers_of_a_figure_are_those_measured(found):
+    (drawing,) = (d for d in drawings(found, ["flatness"]) if d.about == "robust")
+    run = found.run("robust")
+    assert [row[0] for row in drawing.rows] == [1, 3]
+    place = run.profiles[3]["test"].radii.index(0.08)
+    assert drawing.rows[1][5] == run.profiles[3]["test"].gradient[place].value
+    (capacity,) = drawings(found, ["capacity"])
+    assert [row[:2] for row in capacity.rows] == [[1.0, 24 * 65 + 250], [2.0, 48 * 65 + 490]]
+    assert numbers([Measured(0.5, "estimate")]) == [0.5, None, None, "estimate"]
+    assert error_of({"points": 200, "accuracy": 0.99}, "accuracy").count == 2
+
+
+class Page(html.parser.HTMLParser):
+    """What an accessibility check looks at."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.problems, self.ids, self.open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.tags.append((tag, given))
+        if tag == "img" and not given.get("alt", "").strip():
+            self.problems.append("an image without a text")
+        if tag == "th" and given.get("scope") not in ("col", "row"):
+            self.problems.append("a header without a scope")
+        if tag == "div" and "scroll" in given.get("class", "") and not ("tabindex" in given and given.get("aria-label")):
+            self.problems.append("a region that scrolls and cannot be reached by keys")
+        if tag == "table":
+            self.open.append({"caption": False})
+        if tag == "caption" and self.open:
+            self.open[-1]["caption"] = True
+        if "src" in given and not given["src"].startswith("data:"):
+            self.problems.append("something from elsewhere")
+
+    def handle_endtag(self, tag):
+        if tag == "table" and not self.open.pop()["caption"]:
+            self.problems.append("a table without a caption")
+
+
+def luminance(colour):
+    parts = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def check_accessible(text):
+    """WCAG 2.1: language, title, headings in order, texts of images, captions, scopes, and contrast in both themes."""
+    page = Page(text)
+    assert page.problems == []
+    names = [tag for tag, _ in page.tags]
+    assert ("html", {"lang": "en"}) in page.tags
+    assert names.count("h1") == names.count("title") == names.count("main") == 1
+    levels = [int(name[1]) for name in names if re.fullmatch(r"h[1-6]", name)]
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
+    for theme in re.findall(r":root \{[^}]*\}", text):
+        colour = dict(re.findall(r"--(\w+): (#\w{6})", theme))
+        for ink in ("ink", "soft"):
+            for paper in ("page", "tint"):
+                low, high = sorted(luminance(colour[name]) for name in (ink, paper))
+                assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_the_page_is_accessible_and_self_contained(page, found):
+    text = page.read_text()
+    check_accessible(text)
+    assert not re.search(r"https?://(?!www\.w3\.org)", re.sub(r"data:[^\"]*", "", text))
+    for run in ("robust", "wide"):
+        assert summaries(found)[run][:40] in text
+        assert summaries(found)[run].count(". ") == 2  # three sentences
+    numbers_of = json.loads((page.parent / "study.json").read_text())
+    assert [run["name"] for run in numbers_of["runs"]] == ["robust", "clean", "wide"]
+
+
+# -- runs that are not whole -------------------------------------------------------------------------------------------
+
+
+def test_damaged_and_unfinished_runs_are_named_and_the_rest_is_written(runs, tmp_path, capsys):
+    for name in ("damaged", "unfinished", "pickled"):
+        shutil.copytree(runs / "robust", tmp_path / name)
+    weights = tmp_path / "damaged" / "weights" / "0003.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    lines = (tmp_path / "unfinished" / "metrics.jsonl").read_text().splitlines()
+    (tmp_path / "unfinished" / "metrics.jsonl").write_text("\n".join(lines[:2]) + "\n")
+    (tmp_path / "pickled" / "config.json").write_text("{")
+    folders = [str(tmp_path / name) for name in ("damaged", "unfinished", "pickled", "missing")]
+    out = tmp_path / "out"
+    options = ["--points", "8", "--steps", "1", "--epochs", "1", "--out", str(out)]
+    assert main(["report", *folders, str(runs / "robust"), *options]) == 2
+    said = capsys.readouterr()
+    for text in (
+        "0003.safetensors is not the file that the run wrote",
+        f"unfinished: 2 of 3 epochs; go on with: cgro train --resume {tmp_path / 'unfinished'}",
+        "config.json is damaged",
+        "holds no run",
+        "4 could not be used; the rest is written",
+    ):
+        assert text in said.err
+    assert "No clean run on the same data was given" in said.out
+    page = (out / "report.html").read_text()
+    assert all(folder in page for folder in folders)
+    check_accessible(page)
+    assert main(["report", str(tmp_path / "missing"), *options]) == 2
+    assert "holds no run" in capsys.readouterr().err
+
+
+def test_figures_from_a_folder_of_runs(runs, tmp_path, capsys):
+    options = ["--points", "8", "--steps", "1", "--epochs", "2", "--out", str(tmp_path)]
+    assert main(["figure", "capacity", "--folder", str(runs), "--data", "digits", *options]) == 0
+    assert (tmp_path / "capacity-digits-mlp.csv").is_file()
+    assert "capacity-digits-mlp.svg" in capsys.readouterr().out
+    assert main(["figure", "gap", "--folder", str(runs), "--data", "mnist", *options]) == 2
+    assert "holds no run on mnist" in capsys.readouterr().err
+    assert main(["figure", "capacity", str(runs / "clean"), *options]) == 2
+    assert "it needs runs that differ in width alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("settings", [{"points": 0}, {"steps": 0}, {"epochs": 0}, {"points": 10, "memorized": 5}])
+def test_settings_are_checked(settings):
+    with pytest.raises(ValueError, match="must be at least"):
+        StudySettings(**settings)
