@@ -23,6 +23,9 @@ from .measured import Measured
 from .memorization_proof import MemorizationProof, certify_memorization, save_points
 from .memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
 from .report import write_report
+from .study import Study, StudySettings
+from .study_measure import study
+from .study_report import write_study
 from .sup_error import SupError, distance_error, sup_error
 
 __all__ = [
@@ -38,6 +41,8 @@ __all__ = [
     "MemorizationProof",
     "MemorizationShare",
     "Phases",
+    "Study",
+    "StudySettings",
     "SupError",
     "agreement",
     "agreement_by_group",
@@ -68,6 +73,8 @@ __all__ = [
     "robust_error",
     "save_points",
     "small_margin",
+    "study",
     "sup_error",
     "write_report",
+    "write_study",
 ]

@@ -276,6 +276,7 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
                 labels[few],
                 ball,
                 flat_radii(ball),
+                steps=8,
                 seed=seed,
                 batch_size=settings.flat_points,
                 progress=advance,

@@ -428,11 +428,11 @@ def feature_learning(run: PatchRun) -> Drawing:
     errors = run.errors
     told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in errors.items())
     caption = (
-        f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P = {config.P}, m = {config.m}, "
-        f"lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned of the signal, and of each training point's "
-        f"noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with constants 1: T_0 = "
-        f"{found.predicted[0]:.3g}, T_1 = "
-        f"{found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from random points)."
+        f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P = {config.P}, "
+        f"m = {config.m}, lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned of the signal, and of "
+        f"each training point's noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with constants "
+        f"1: T_0 = {found.predicted[0]:.3g}, T_1 = {found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from "
+        "random points)."
     )
     rows = [
         [int(k), float(a), *map(float, (np.median(v), v.min(), v.max()))] for k, a, v in zip(step, signal, noise, strict=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accessibility import check_accessible
 
 import analysis.comparison
 from analysis import CompareSettings, compare, write_report
@@ -83,6 +84,7 @@ def test_report_is_complete_and_self_contained(quick, tmp_path):
     assert all(source.startswith("data:") for source in sources)
     assert not re.search(r"https?://", re.sub(r'src="data:[^"]*"', "", text))
     assert text.count("<img") == text.count("alt=") == 3
+    check_accessible(text)
     numbers = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert numbers["settings"]["radius"] == 0.1
     assert numbers["tasks"][0]["models"]["f_S"]["errors"]["robust train"] == {
@@ -90,6 +92,7 @@ def test_report_is_complete_and_self_contained(quick, tmp_path):
         "kind": "exact",
         "count": 0,
         "total": 1437,
+        "interval": None,
     }
     for name, network in quick[0].tasks[0].networks.items():
         again = load(tmp_path / "out" / "networks" / f"parity-{name}.safetensors")
@@ -97,7 +100,8 @@ def test_report_is_complete_and_self_contained(quick, tmp_path):
         x = torch.rand(3, 64, dtype=torch.float64)
         assert torch.equal(again(x), network(x))
     figures = sorted(p.name for p in (tmp_path / "out" / "figures").iterdir())
-    assert figures == [f"parity-{n}.{s}" for n in ("agreement", "errors", "flatness") for s in ("png", "svg")]
+    names = ("agreement", "errors", "flatness")
+    assert figures == [f"parity-{name}{theme}.{end}" for name in names for theme in ("-dark", "") for end in ("png", "svg")]
     assert not list((tmp_path / "out").rglob(".*"))  # nothing temporary is left
 
 
