@@ -53,6 +53,14 @@ def muted() -> str:
     return THEMES[_theme.get()][3]
 
 
+def shades(count: int) -> list[Any]:
+    """So many colours in order, all of which can be told from the paper."""
+    from matplotlib import colormaps
+
+    first = 0.0 if _theme.get() == "light" else 0.3
+    return list(colormaps["viridis"]([first + 0.7 * k / max(1, count - 1) for k in range(count)]))
+
+
 def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of the given inches with one row of axes, independent of any display."""
     import matplotlib

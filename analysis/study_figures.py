@@ -14,7 +14,7 @@ import numpy as np
 from training import PatchRun
 
 from . import statistics
-from .drawing import BLUE, GREEN, MARKERS, ORANGE, RED, SKY, muted, new_figure
+from .drawing import BLUE, GREEN, MARKERS, ORANGE, RED, SKY, muted, new_figure, shades
 from .feature_learning import phases
 from .measured import Measured
 from .study import OUTSIDE, Constructed, RunStudy, Study
@@ -187,10 +187,8 @@ def learning_process(run: RunStudy) -> Drawing:
     """Gradient norm over the radius, one curve an epoch."""
 
     def draw() -> Figure:
-        from matplotlib import colormaps
-
         figure, panels = new_figure(9.6, 3.7, 2)
-        colours = colormaps["viridis"](np.linspace(0.0, 0.85, len(run.profiles)))
+        colours = shades(len(run.profiles))
         for axes, part in zip(panels, PARTS, strict=True):
             for colour, marker, (epoch, parts) in zip(colours, MARKERS * len(run.profiles), run.profiles.items(), strict=False):
                 band(axes, parts[part].radii, parts[part].gradient, f"epoch {epoch}", marker=marker, floor=1e-4, color=colour)
