@@ -138,25 +138,25 @@ def run_shards(work: Callable[[int], Result], count: int, question: Any, engine:
 
 
 def _read_journal(path: Path, head: str) -> dict[int, Any]:
-    """The results kept in a journal; a last line that was not written whole does not count."""
+    """The results kept in a journal, from which a last line that was not written whole is removed."""
     if not path.exists():
         return {}
-    lines = path.read_bytes().split(b"\n")
-    if len(lines) == 1:  # empty, or cut short in its first line
-        return {}
-    if lines[0] != head.encode():
-        known = lines[0].startswith(b'{"question":')
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    lines = content[:whole].split(b"\n")
+    first = lines[0] if whole else content
+    if first != head.encode() and (whole or not head.encode().startswith(first)):
+        known = first.startswith(b'{"question":')
         what = "holds results of another computation" if known else "is no journal"
         raise ValueError(f"journal {path} {what}: choose another file")
+    if whole < len(content):  # cut short by a crash
+        os.truncate(path, whole)
     return dict(json.loads(line) for line in lines[1:-1])
 
 
 def _append(path: Path, head: str, line: str) -> None:
-    with path.open("a+b") as file:
-        file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
-        file.truncate(whole)  # a line cut short by a crash goes
-        file.write(f"{line}\n".encode() if whole else f"{head}\n{line}\n".encode())
+    with path.open("ab") as file:
+        file.write(f"{line}\n".encode() if file.tell() else f"{head}\n{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
 

@@ -129,6 +129,10 @@ def test_a_journal_cut_in_its_first_line_starts_afresh(tmp_path):
         (tmp_path / "journal").write_text(content)
         assert run_shards(square, 3, "squares", Engine(journal=tmp_path / "journal")) == [0, 1, 4]
         assert len((tmp_path / "journal").read_text().splitlines()) == 4
+    (tmp_path / "text").write_text("one line of somebody's, without an end")
+    with pytest.raises(ValueError, match="is no journal"):
+        run_shards(square, 3, "squares", Engine(journal=tmp_path / "text"))
+    assert (tmp_path / "text").read_text() == "one line of somebody's, without an end"
     (tmp_path / "other").write_bytes(b"\xff\xfe\n")
     with pytest.raises(ValueError, match="is no journal"):
         run_shards(square, 3, "squares", Engine(journal=tmp_path / "other"))
