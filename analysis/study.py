@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from training import Run, TrainingConfig
@@ -68,6 +69,11 @@ class RunStudy:
     def config(self) -> TrainingConfig:
         """What the run was told to do."""
         return self.run.config
+
+    @property
+    def data(self) -> str:
+        """The data's name, without the folder that a file of images lies in."""
+        return Path(self.run.about["data"]["name"]).name
 
     @property
     def robust(self) -> bool:

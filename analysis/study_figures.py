@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -133,7 +132,7 @@ def learning_curves(run: RunStudy) -> Drawing:
     caption = f"Errors after each epoch on {where}{by}. Bands: 95% intervals for the distribution of the points."
     ends = spoken({f"{kind} {PARTS[part]}": values[-1] for (part, kind), values in curves.items()})
     alt = f"Training and test errors over the epochs; the last: {ends}."
-    return Drawing("learning-curves", run.name, f"Learning curves of {run.name}", caption, alt, draw,
+    return Drawing("learning-curves", run.name, f"Learning curves of {run.name} ({run.data})", caption, alt, draw,
                    ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])], rows)  # fmt: skip
 
 
@@ -179,7 +178,14 @@ def robust_memorization(run: RunStudy, profiles: Mapping[str, Any]) -> Drawing:
         f"points the learned network's gradient {found}."
     )
     return Drawing(
-        "robust-memorization", run.name, f"Robust memorization: {run.name}", caption, alt, draw, ["radius", *columns], rows
+        "robust-memorization",
+        run.name,
+        f"Robust memorization: {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        ["radius", *columns],
+        rows,
     )
 
 
@@ -225,7 +231,14 @@ def learning_process(run: RunStudy) -> Drawing:
         + "."
     )
     return Drawing(
-        "learning-process", run.name, f"Learning process: {run.name}", caption, alt, draw, ["radius", *columns], rows
+        "learning-process",
+        run.name,
+        f"Learning process: {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        ["radius", *columns],
+        rows,
     )
 
 
@@ -274,7 +287,14 @@ def flatness(run: RunStudy) -> Drawing:
     )
     alt = f"Flatness over the epochs: {', '.join(told)}; errors beside."
     return Drawing(
-        "flatness", run.name, f"Local and global flatness: {run.name}", caption, alt, draw, ["epoch", *columns], rows
+        "flatness",
+        run.name,
+        f"Local and global flatness: {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        ["epoch", *columns],
+        rows,
     )
 
 
@@ -314,7 +334,7 @@ def gap(run: RunStudy) -> Drawing:
     )
     alt = f"Gap against global flatness for epochs {', '.join(map(str, epochs))}; correlation {stated}."
     rows = [[e, *numbers([flat[k], gaps[k]])] for k, e in enumerate(epochs)]
-    return Drawing("gap", run.name, f"Gap against global flatness: {run.name}", caption, alt, draw,
+    return Drawing("gap", run.name, f"Gap against global flatness: {run.name} ({run.data})", caption, alt, draw,
                    ["epoch", *headed(["global flatness", "robust generalization gap"])], rows)  # fmt: skip
 
 
@@ -359,7 +379,9 @@ def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
              for end in ("upper", "lower") if found[part][end] is not None}  # fmt: skip
     rows = [list(row) for row in zip_longest(*lists.values())]
     alt = f"Histograms of distances to the nearest error around points, for {', '.join(models)}. {'; '.join(said)}."
-    return Drawing("margins", run.name, f"Distances to the boundary: {run.name}", caption, alt, draw, list(lists), rows)
+    return Drawing(
+        "margins", run.name, f"Distances to the boundary: {run.name} ({run.data})", caption, alt, draw, list(lists), rows
+    )
 
 
 def radial(run: RunStudy, built: Constructed) -> Drawing:
@@ -397,7 +419,9 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
     columns = headed([f"margin, {m}, {PARTS[p]}" for p in PARTS for m in curves[p]])
     rows = [[r, *numbers([v[k] for p in PARTS for v in curves[p].values()])] for k, r in enumerate(radii)]
     alt = f"Mean margins along random rays for {', '.join(curves['train'])}. Memorization share: {said}."
-    return Drawing("radial", run.name, f"Margins along rays: {run.name}", caption, alt, draw, ["radius", *columns], rows)
+    return Drawing(
+        "radial", run.name, f"Margins along rays: {run.name} ({run.data})", caption, alt, draw, ["radius", *columns], rows
+    )
 
 
 def feature_learning(run: PatchRun) -> Drawing:
@@ -478,7 +502,7 @@ def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
         return figure
 
     config = runs[0].config
-    data = Path(runs[0].run.about["data"]["name"]).name.split(".")[0]
+    data = runs[0].data.split(".")[0]
     caption = (
         f"{config.model} of widths {', '.join(f'{run.config.width:g}' for run in runs)}, otherwise trained alike "
         f"({config.epochs} epochs, {config.ball}): errors at the end; "

@@ -105,7 +105,7 @@ def row_of(run: RunStudy) -> list[str]:
     clean = [percent(error_of(final[part], "accuracy")) for part in ("train", "test")]
     return [
         run.name,
-        f"{facts['name']}, {config.task}, {facts['train']:,} / {facts['test']:,}",
+        f"{run.data}, {config.task}, {facts['train']:,} / {facts['test']:,}",
         config.model,
         f"{run.parameters:,}",
         config.attack if run.robust else "none",
