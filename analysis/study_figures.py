@@ -214,22 +214,14 @@ def learning_process(run: RunStudy) -> Drawing:
         for k, r in enumerate(radii)
     ]
     first, last = min(run.profiles), max(run.profiles)
-    said = []
-    for part in PARTS:
-        a, b = (at_radius(run, epoch, part).value for epoch in (first, last))
-        said.append(f"around {PARTS[part]} points from {a:.3g} to {b:.3g}")
+    said = "; ".join(f"around {PARTS[part]} points {changed(run, part, first, last)}" for part in PARTS)
     caption = (
         "Mean over points of the largest dual norm of the loss gradient found in balls of growing radius, after several "
-        "epochs: empirical lower "
-        f"bounds, 95% bootstrap intervals. At the training radius (shaded) it goes from epoch {first} to {last} "
-        + " and ".join(said)
-        + "."
+        "epochs: empirical lower bounds, 95% bootstrap intervals. Within the training radius (shaded), from epoch "
+        f"{first} to {last}: {said}."
     )
-    alt = (
-        f"Gradient norm against the radius for epochs {', '.join(map(str, run.profiles))}, around training and test points: "
-        + "; ".join(said)
-        + "."
-    )
+    epochs = ", ".join(map(str, run.profiles))
+    alt = f"Gradient norm against the radius after epochs {epochs}, around training and test points: {said}."
     return Drawing(
         "learning-process",
         run.name,
@@ -239,6 +231,19 @@ def learning_process(run: RunStudy) -> Drawing:
         draw,
         ["radius", *columns],
         rows,
+    )
+
+
+def changed(run: RunStudy, part: str, first: int, last: int) -> str:
+    """How the curve within the training radius changes between two epochs."""
+    grid = run.profiles[first][part].radii
+    radii = [k for k, r in enumerate(grid) if r <= run.config.radius]
+    a, b = ([run.profiles[epoch][part].gradient[k].value for k in radii] for epoch in (first, last))
+    falls = sum(after < before for before, after in zip(a, b, strict=True))
+    half = len(radii) // 2
+    return (
+        f"it falls at {falls} of {len(radii)} radii (at {grid[half]:.3g} from {a[half]:.3g} to {b[half]:.3g}, at the training "
+        f"radius itself from {a[-1]:.3g} to {b[-1]:.3g})"
     )
 
 
