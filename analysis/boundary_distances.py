@@ -120,7 +120,7 @@ def boundary_distances(
     generator = torch.Generator().manual_seed(seed)
     errors = wrong(x, y)
     upper, nearest = torch.where(errors, 0.0, math.inf).double(), x.clone()
-    for rows in (~errors).nonzero()[:, 0].split(BATCH):
+    for rows in (~errors).nonzero()[:, 0].split(BATCH) if not errors.all() else ():
         for restart in range(restarts):
             reach = upper[rows].clamp(LEAST * radius, radius).float() if restart else None
             towards = _attack(fast, x[rows].float(), y[rows], unit, radius, steps, reach, generator, progress)

@@ -74,16 +74,21 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, l
 
 def save_figure(figure: Figure, path: Path) -> list[Path]:
     """Write a figure atomically; a path without suffix gives both .svg and .png."""
+    paths = [path] if path.suffix else [path.with_suffix(".svg"), path.with_suffix(".png")]
+    save_as(figure, paths)
+    return paths
+
+
+def save_as(figure: Figure, paths: Sequence[Path]) -> None:
+    """Write a figure atomically under each name; the suffix says how."""
     import matplotlib
 
-    paths = [path] if path.suffix else [path.with_suffix(".svg"), path.with_suffix(".png")]
     with matplotlib.rc_context(style()):
         for target in paths:
             if target.suffix.lower() not in {".svg", ".png", ".pdf"}:
                 raise ValueError(f"figures are written as .svg, .png or .pdf, got {target}")
             with replacing(target) as temporary:
                 figure.savefig(temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None)
-    return paths
 
 
 def save_themes(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, Path]:
@@ -96,7 +101,9 @@ def save_themes(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str
         try:
             with matplotlib.rc_context(style()):
                 figure = draw()
-            found[theme] = save_figure(figure, folder / (name if theme == "light" else f"{name}-{theme}"))[0]
+                stem = name if theme == "light" else f"{name}-{theme}"
+                found[theme] = folder / f"{stem}.svg"
+                save_as(figure, [found[theme], folder / f"{stem}.png"])
         finally:
             _theme.reset(token)
     return found

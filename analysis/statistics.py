@@ -14,6 +14,9 @@ from .measured import Kind, Measured
 
 LEVEL, RESAMPLES = 0.95, 1000
 
+PAIRS = 6
+"""Least number of pairs whose correlation gets an interval."""
+
 
 def share(found: Any, kind: Kind = "exact") -> Measured:
     """The share of true entries, with the binomial interval of Clopper and Pearson 1934 (which 0 and 1 have, too).
@@ -50,17 +53,30 @@ def median(values: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
 
 
 def difference(first: Any, second: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
-    """mean(first) - mean(second) of two independent samples, such as a training and a test set; bootstrap as in `mean`.
+    """mean(first) - mean(second) of two independent samples, such as a training and a test set.
 
-    >>> difference([3.0, 3.0], [1.0]).interval
-    (2.0, 2.0)
+    Of shares (all numbers 0 or 1) the interval is that of Newcombe 1998, method 10, from Wilson's; else as in `mean`.
+
+    >>> difference([1.0, 1.0], [0.0, 0.0]).value, difference([3.0, 3.0], [1.0]).interval
+    (1.0, (2.0, 2.0))
     """
     x, y = _numbers(first), _numbers(second)
+    value, total = float(x.mean() - y.mean()), len(x) + len(y)
+    if np.isin(x, (0.0, 1.0)).all() and np.isin(y, (0.0, 1.0)).all():
+        (p, a, b), (q, c, d) = ((v.mean(), *_wilson(v)) for v in (x, y))
+        return Measured(
+            value, kind, None, total, (value - float(np.hypot(p - a, d - q)), value + float(np.hypot(b - p, q - c)))
+        )
 
     def gap(a: np.ndarray, b: np.ndarray, axis: int = -1) -> Any:
         return a.mean(axis=axis) - b.mean(axis=axis)
 
-    return Measured(float(x.mean() - y.mean()), kind, None, len(x) + len(y), _bootstrap((x, y), gap, seed))
+    return Measured(value, kind, None, total, _bootstrap((x, y), gap, seed))
+
+
+def _wilson(flags: np.ndarray) -> tuple[float, float]:
+    found = stats.binomtest(int(flags.sum()), len(flags)).proportion_ci(LEVEL, "wilson")
+    return float(found.low), float(found.high)
 
 
 def ratio(first: Any, second: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
@@ -80,7 +96,9 @@ def ratio(first: Any, second: Any, kind: Kind = "estimate", seed: int = 0) -> Me
 
 
 def correlation(first: Any, second: Any, seed: int = 0) -> Measured:
-    """Pearson's correlation of pairs; bootstrap over pairs. Raises ValueError for fewer than 3 pairs or constant values.
+    """Pearson's correlation of pairs; bootstrap over pairs, for `PAIRS` or more: of fewer it means nothing (None).
+
+    Raises ValueError for fewer than 3 pairs or constant values.
 
     >>> round(correlation([1, 2, 3, 4], [1, 2, 3, 5]).value, 3)
     0.983
@@ -88,13 +106,16 @@ def correlation(first: Any, second: Any, seed: int = 0) -> Measured:
     x, y = _numbers(first), _numbers(second)
     if len(x) != len(y) or len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         raise ValueError(f"a correlation needs 3 pairs or more of values that vary, got {len(x)} and {len(y)}")
+    value = float(np.corrcoef(x, y)[0, 1])
+    if len(x) < PAIRS:
+        return Measured(value, "estimate", None, len(x))
     generator = np.random.default_rng(seed)
     rows = generator.integers(len(x), size=(RESAMPLES, len(x)))
     a, b = (v[rows] - v[rows].mean(1, keepdims=True) for v in (x, y))
     sizes = np.sqrt((a * a).sum(1) * (b * b).sum(1))
-    found = (a * b).sum(1)[sizes > 0] / sizes[sizes > 0]  # a resample of one pair alone has none
+    varied = (np.ptp(x[rows], axis=1) > 0) & (np.ptp(y[rows], axis=1) > 0)  # others have no correlation
+    found = ((a * b).sum(1)[varied] / sizes[varied]).clip(-1, 1)
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    value = float(np.corrcoef(x, y)[0, 1])
     return Measured(value, "estimate", None, len(x), (float(low), float(high)))
 
 

@@ -32,9 +32,10 @@ class StudySettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("points", "steps", "epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, least in (("points", 1), ("steps", 1), ("epochs", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} must be an integer and at least {least}, got {value!r}")
         if self.memorized is not None and self.memorized < self.points:
             raise ValueError(f"memorized must be at least points = {self.points}, got {self.memorized}")
 
@@ -78,7 +79,7 @@ class RunStudy:
     @property
     def robust(self) -> bool:
         """Whether it was trained adversarially."""
-        return self.config.radius > 0
+        return self.config.radius > 0 and (self.config.objective == "trades" or self.config.robust_weight > 0)
 
 
 @dataclass
@@ -97,12 +98,13 @@ class Constructed:
 
 @dataclass
 class Study:
-    """What was found. problems: folders of runs that could not be used, and why."""
+    """What was found. problems: folders that could not be used, and why. without: runs that f_S is not beside, and why."""
 
     settings: StudySettings
     runs: list[RunStudy] = field(default_factory=list)
     constructed: list[Constructed] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    without: dict[str, str] = field(default_factory=dict)
 
     def run(self, name: str) -> RunStudy:
         """The run of a name."""

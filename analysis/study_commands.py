@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from training import PatchConfig, Run, train_patches
 
 from .study import Study, StudySettings
-from .study_figures import FIGURES, drawings, feature_learning
+from .study_figures import FIGURES, MEASURED_IN_TRAINING, drawings, feature_learning
 from .study_measure import study
 from .study_report import summaries, write_drawing, write_figures, write_study
 
@@ -68,11 +68,21 @@ def run_figure(options: argparse.Namespace) -> None:
         run_feature_learning(options)
         return
     names = FIGURES if options.name == "all" else (options.name,)
+    if options.runs and options.data is not None:
+        raise ValueError("--data must be left out where runs are named")
     folders = options.runs or runs_in(options.folder, options.data)
-    found, _ = measured(options, folders, lambda done: write_figures(done, options.out, names))
-    files = [options.out / f"{drawing.file}.svg" for drawing in drawings(found, names)]
+    found, _ = measured(
+        options,
+        folders,
+        lambda done: write_figures(done, options.out / "figures", names),
+        not MEASURED_IN_TRAINING.issuperset(names),
+    )
+    files = [options.out / "figures" / f"{drawing.file}.svg" for drawing in drawings(found, names)]
     for file in files:
         print(f"{file} (.png, -dark.svg, -dark.png, .csv)")
+    for name in names if options.name == "all" else ():
+        if name not in {drawing.name for drawing in drawings(found, names)}:
+            print(f"no {name}: {needs(name)}")
     if not files:
         raise ValueError(f"these runs give no figure {options.name!r}: {needs(options.name)}")
     complain(found)
@@ -85,17 +95,20 @@ def run_feature_learning(options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"gradient descent, {config.steps:,} steps", total=config.steps)
-        run = train_patches(
-            config,
-            checkpoint=folder / f"patches-{config.seed}.safetensors",
-            progress=lambda step, total: bar.update(task, completed=step, total=total),
-        )
+        try:
+            run = train_patches(
+                config,
+                checkpoint=folder / f"patches-{config.seed}.safetensors",
+                progress=lambda step, total: bar.update(task, completed=step, total=total),
+            )
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(f"{folder} holds every 5,000th step: run again to go on") from interrupt
     drawing = feature_learning(run)
-    write_drawing(drawing, options.out)
-    print(f"{options.out / drawing.file}.svg (.png, -dark.svg, -dark.png, .csv)\n{drawing.caption}")
+    write_drawing(drawing, options.out / "figures")
+    print(f"{options.out / 'figures' / drawing.file}.svg (.png, -dark.svg, -dark.png, .csv)\n{drawing.caption}")
 
 
-def measured(options: argparse.Namespace, folders: list[Path], write: Any) -> tuple[Study, Any]:
+def measured(options: argparse.Namespace, folders: list[Path], write: Any, measure: bool = True) -> tuple[Study, Any]:
     """The study of runs, and what writing it gives."""
     torch.set_num_threads(max(1, torch.get_num_threads()))
     settings = StudySettings(options.points, options.steps, options.epochs, options.memorized, options.seed)
@@ -136,6 +149,7 @@ def trained_on(folder: Path, data: str) -> bool:
 def needs(name: str) -> str:
     """What a figure needs."""
     return {
+        "feature-learning": "it takes no run: cgro figure feature-learning",
         "capacity": "it needs runs that differ in width alone (cgro sweep --widths)",
         "learning-process": "it needs an adversarial run with several checkpoints",
         "flatness": "it needs an adversarial run with several checkpoints",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -24,26 +25,30 @@ if TYPE_CHECKING:
 
 PAPERS = {
     "learning-curves": "The papers (CGRO, Figure 1, after Rice et al. 2020) show CIFAR-10: robust test error stops falling "
-    "and rises again "
-    "while robust training error and clean test error go on falling.",
-    "capacity": "The papers (CGRO, third version, Figure 2 a and b) train networks of varying capacity on MNIST and "
-    "CIFAR-10: robust training needs "
-    "more of it than clean training.",
-    "feature-learning": "The papers (CGRO, third version, Figure 2 c) show the signal learned first, to a constant, and "
-    "the noise of every point "
-    "memorized afterwards.",
+    "and rises "
+    "again while robust training error and clean test error go on falling.",
+    "capacity": "The papers (CGRO, third version, Figure 2 a and b; caption alone) show the effect of network capacity on "
+    "the "
+    "performance, on MNIST and CIFAR-10.",
+    "feature-learning": "The papers (CGRO, third version, Figure 2 c; caption alone) show the feature learning process of "
+    "the "
+    "two-layer convolutional network on structured data.",
     "robust-memorization": "The papers (CGRM, Figure 1; CGRO, Figure 2 a to d) find the loss flat within the training "
-    "radius and very sharp outside.",
+    "radius and very "
+    "sharp outside.",
     "learning-process": "The papers (CGRM, Figure 2; CGRO, Figure 2 e to h) find that the curve around training points "
-    "falls within the training radius over "
-    "the epochs; around test points it does so on MNIST and rises on CIFAR-10.",
-    "flatness": "The papers (CGRM, Figure 3 left) find local flatness, around training points, to improve, and global "
-    "flatness, around test points, not to, on "
-    "CIFAR-10.",
-    "gap": "The papers (CGRM, Figure 3 right) find the robust generalization gap to grow with global flatness's loss, on "
+    "falls within "
+    "the training radius over the epochs; around test points it does so on MNIST and rises on CIFAR-10.",
+    "flatness": "The papers (CGRM and CGRO, Figure 3 left) find that global flatness, the mean around test points, grows "
+    "much faster "
+    "than local flatness, around training points, on CIFAR-10.",
+    "gap": "The papers (CGRM and CGRO, Figure 3 right) find the robust generalization gap to grow with global flatness, on "
     "CIFAR-10.",
 }
 """What the papers say of the figures that these follow."""
+
+MEASURED_IN_TRAINING = {"learning-curves", "capacity"}
+"""Figures of what the runs measured themselves."""
 
 FIGURES = (*PAPERS, "margins", "radial")
 """All names of figures: those of the papers, histograms of distances to the boundary, and margins along rays."""
@@ -65,6 +70,7 @@ class Drawing:
     draw: Callable[[], Figure]
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+    paper: bool = True
 
     @property
     def file(self) -> str:
@@ -78,18 +84,24 @@ def drawings(study: Study, names: Sequence[str] = FIGURES) -> list[Drawing]:
         if name not in FIGURES:
             raise ValueError(f"figure must be one of {', '.join(FIGURES)}, got {name!r}")
     found = [drawing for run in study.runs for drawing in of_run(study, run)] + list(capacity(study))
-    return [drawing for name in names for drawing in found if drawing.name == name]
+    chosen = [drawing for name in names for drawing in found if drawing.name == name]
+    taken: Counter[str] = Counter()
+    for k, drawing in enumerate(chosen):
+        taken[drawing.file] += 1
+        if taken[drawing.file] > 1:
+            chosen[k] = replace(drawing, about=f"{drawing.about}-{taken[drawing.file]}")
+    return chosen
 
 
 def of_run(study: Study, run: RunStudy) -> Iterator[Drawing]:
     """The figures of one run."""
     yield learning_curves(run)
-    if not run.robust:
+    if not run.profiles:
         return
     built = next((built for built in study.constructed if built.learned == run.name), None)
     last = run.profiles[run.run.epoch]
     profiles = {"learned": last, **(built.profiles if built else {})}
-    yield robust_memorization(run, profiles)
+    yield robust_memorization(run, profiles, built is not None and built.facts["proof"] == "proved")
     if len(run.profiles) > 1:
         yield learning_process(run)
         yield flatness(run)
@@ -133,10 +145,10 @@ def learning_curves(run: RunStudy) -> Drawing:
     ends = spoken({f"{kind} {PARTS[part]}": values[-1] for (part, kind), values in curves.items()})
     alt = f"Training and test errors over the epochs; the last: {ends}."
     return Drawing("learning-curves", run.name, f"Learning curves of {run.name} ({run.data})", caption, alt, draw,
-                   ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])], rows)  # fmt: skip
+                   ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])], rows, run.robust)  # fmt: skip
 
 
-def robust_memorization(run: RunStudy, profiles: Mapping[str, Any]) -> Drawing:
+def robust_memorization(run: RunStudy, profiles: Mapping[str, Any], proved: bool) -> Drawing:
     """Gradient norm and loss change over the radius, around training and test points."""
     radius = run.config.radius
 
@@ -171,10 +183,11 @@ def robust_memorization(run: RunStudy, profiles: Mapping[str, Any]) -> Drawing:
         "training radius. "
         f"Around training points the learned network's gradient {found} (estimate). Values below 1e-4 are drawn there."
     )
-    if "f_S" in profiles:
+    if proved:
         caption += " f_S is constant on every training ball, by proof: its gradient there is exactly 0."
     alt = (
-        f"Gradient norm and loss change against the radius, on logarithmic scales, for {', '.join(profiles)}; around training "
+        f"Gradient norm and loss change against the radius, on logarithmic scales, for {', '.join(profiles)}; around "
+        "training "
         f"points the learned network's gradient {found}."
     )
     return Drawing(
@@ -242,7 +255,8 @@ def changed(run: RunStudy, part: str, first: int, last: int) -> str:
     falls = sum(after < before for before, after in zip(a, b, strict=True))
     half = len(radii) // 2
     return (
-        f"it falls at {falls} of {len(radii)} radii (at {grid[half]:.3g} from {a[half]:.3g} to {b[half]:.3g}, at the training "
+        f"it falls at {falls} of {len(radii)} radii (at {grid[half]:.3g} from {a[half]:.3g} to {b[half]:.3g}, at the "
+        "training "
         f"radius itself from {a[-1]:.3g} to {b[-1]:.3g})"
     )
 
@@ -270,7 +284,7 @@ def flatness(run: RunStudy) -> Drawing:
                 band(
                     panels[1], epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, color=colour, linestyle=line
                 )
-        panels[0].set_ylabel("mean of max ||grad L|| within the radius")
+        panels[0].set_ylabel("mean of max ||grad L|| within the radius (low: flat)")
         panels[1].set_ylabel("error (%)")
         for axes in panels:
             axes.set_xlabel("epoch")
@@ -329,11 +343,12 @@ def gap(run: RunStudy) -> Drawing:
         axes.set_ylabel("robust generalization gap (points)")
         return figure
 
-    stated = "not defined" if found is None else interval(found)
+    stated = "not defined for so few epochs" if found is None else interval(found)
     caption = (
         "Robust test error minus robust training error, both as found by the same searches (an estimate: the difference of "
         "two lower bounds), "
-        f"against global flatness, for the epochs at the points. Correlation: {stated} (95% bootstrap over epochs, which "
+        f"against global flatness (large: steep); numbers at the points are epochs. Correlation: {stated} (95% bootstrap "
+        "over epochs, which "
         "are not independent). "
         "Bars: 95% over points."
     )
@@ -457,7 +472,8 @@ def feature_learning(run: PatchRun) -> Drawing:
     caption = (
         f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P = {config.P}, "
         f"m = {config.m}, lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned of the signal, and of "
-        f"each training point's noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with constants "
+        f"each training point's noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with "
+        "constants "
         f"1: T_0 = {found.predicted[0]:.3g}, T_1 = {found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from "
         "random points)."
     )
@@ -489,7 +505,11 @@ def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
         "robust, training": ("train_sample", "robust_accuracy"),
         "robust, test": ("test", "robust_accuracy"),
     }
-    kinds = {name: key for name, key in kinds.items() if runs[0].run.final and runs[0].run.final[key[0]][key[1]] is not None}
+    kinds = {
+        name: key
+        for name, key in kinds.items()
+        if (runs[0].robust or "clean" in name) and runs[0].run.final and runs[0].run.final[key[0]][key[1]] is not None
+    }
     curves = {name: [error_of((run.run.final or {})[part], key) for run in runs] for name, (part, key) in kinds.items()}
     sizes = [run.parameters for run in runs]
 
@@ -519,7 +539,8 @@ def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
         + "."
     )
     rows = [[run.config.width, run.parameters, *numbers([c[k] for c in curves.values()])] for k, run in enumerate(runs)]
-    return Drawing("capacity", f"{data}-{config.model}", f"Capacity: {config.model} on {data}", caption, alt, draw,
+    about = f"{data}-{config.model}-radius{config.radius:g}"
+    return Drawing("capacity", about, f"Capacity: {config.model} on {data}", caption, alt, draw,
                    ["width", "parameters", *headed([f"{name} error" for name in curves])], rows)  # fmt: skip
 
 

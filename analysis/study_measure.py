@@ -28,8 +28,11 @@ from .memorization_proof import certify_memorization
 from .memorization_share import memorization_part, memorization_share, radial_profile
 from .study import OUTSIDE, RADII, Constructed, Json, Profile, RunStudy, Study, StudySettings
 
-FORMAT = 1
+FORMAT = 2
 """Part of every question whose answer is kept: raised when measurements change."""
+
+WRONG = (ValueError, TypeError, KeyError, IndexError, OSError, RuntimeError, ArithmeticError)
+"""What a run that is not as it should be can raise; it must not keep others from being measured."""
 
 Report = Callable[[str], None]
 
@@ -39,18 +42,21 @@ def study(
     settings: StudySettings | None = None,
     *,
     kept: str | PathLike[str],
+    measure: bool = True,
     report: Report = lambda stage: None,
 ) -> Study:
-    """Measure runs. Those with radius 0 serve as f_clean for all others on the same data, the first that can be read as a ReLU
-    network; without one there is no f_S.
+    """Measure finished runs. Of clean ones (radius 0) on the same data, that with the fewest test errors whose network is read
+    as affine layers and ReLU serves as f_clean for the others; without one there is no f_S.
 
-    kept: folder in which every measurement is kept, so that a study goes on where it was interrupted. report(stage) is called
-    as each begins. A run that is damaged, unfinished, without its data or twice there is a problem, and the others are
-    measured. Raises ValueError if no run is left.
+    kept: folder in which every measurement is kept, so that a study goes on where it was interrupted. measure: false for what
+    the runs measured themselves alone. report(stage) is called as each begins. A run that is damaged, unfinished or without
+    its data is a problem, and the others are measured. Raises ValueError if no run is left, TypeError for one folder.
 
     Cost: for each profile some 60 gradients a point and radius / 4; f_S of N training points as in `f_S`.
     """
     settings = settings or StudySettings()
+    if isinstance(folders, (str, PathLike)):
+        raise TypeError(f"folders must be several folders, as in [{str(folders)!r}], got one")
     found = Study(settings)
     store = Store(Path(kept))
     parts: dict[str, Dataset] = {}
@@ -62,32 +68,46 @@ def study(
             data = parts.get(digest_of(run)) or run.dataset()
             parts[digest_of(run)] = data
             entry = RunStudy(run, name, sum(p.numel() for p in run.model().parameters()))
-            measure_run(entry, data, settings, store, report)
+            if measure:
+                measure_run(entry, data, settings, store, report)
             found.runs.append(entry)
-        except (ValueError, TypeError, OSError, FloatingPointError) as error:
-            found.problems.append((str(folder), str(error)))
+        except WRONG as error:
+            found.problems.append((str(folder), told(error)))
     if not found.runs:
         raise ValueError("; ".join(f"{folder}: {text}" for folder, text in found.problems) or "folders must name a run")
-    for entry in found.runs:
-        clean = clean_partner(entry, found.runs) if entry.robust else None
+    for entry in found.runs if measure else []:
+        if not entry.robust:
+            continue
+        clean = clean_partner(entry, found.runs)
         if clean is None:
+            found.without[entry.name] = "no clean run (radius 0) on the same data, of affine layers and ReLU"
             continue
         try:
             data = parts[digest_of(entry.run)]
             found.constructed.append(measure_constructed(entry, clean, data, settings, store, report))
-        except (ValueError, TypeError, OSError, FloatingPointError) as error:
-            found.problems.append((str(entry.run.folder), f"f_S from {clean.name}: {error}"))
+        except WRONG as error:
+            found.without[entry.name] = f"f_S cannot be built from {clean.name}: {told(error)}"
     return found
+
+
+def told(error: Exception) -> str:
+    """An error in words."""
+    return f"damaged: no entry {error}" if isinstance(error, KeyError) else str(error)
 
 
 def usable(folder: Path) -> Run:
     """The run in a folder. Raises ValueError if it is unfinished or its networks are not kept."""
+    if not folder.is_dir():
+        raise FileNotFoundError("no such folder")
     run = Run.load(folder)
     if run.final is None:
         raise ValueError(f"{run.status}; go on with: cgro train --resume {folder}")
     if run.config.model == "custom":
         raise ValueError("a run with a model of your own cannot be read from its folder alone")
     run.weights()
+    for line in (*run.epochs, run.final):  # what figures and tables ask for
+        for part in ("train", "test"):
+            line[part]["accuracy"], line[part]["robust_accuracy"], line[part]["points"]
     return run
 
 
@@ -97,11 +117,10 @@ def digest_of(run: Run) -> str:
 
 
 def clean_partner(entry: RunStudy, runs: Sequence[RunStudy]) -> RunStudy | None:
-    """The first clean run on the same data whose network is read as a `ReLUNetwork`."""
-    for other in runs:
-        if not other.robust and digest_of(other.run) == digest_of(entry.run) and as_network(other) is not None:
-            return other
-    return None
+    """The clean run on the same data with the fewest test errors whose network is read as a `ReLUNetwork`."""
+    same = [other for other in runs if not other.robust and digest_of(other.run) == digest_of(entry.run)]
+    same.sort(key=lambda other: -(other.run.final or {})["test"]["accuracy"])
+    return next((other for other in same if as_network(other) is not None), None)
 
 
 def as_network(entry: RunStudy) -> ReLUNetwork | None:
@@ -216,13 +235,16 @@ def read_profile(found: Json) -> Profile:
 def distances_of(model: Any, part: Dataset, run: Run, settings: StudySettings, certified: bool = True) -> Json:
     """Distances to the boundary by part, sorted, up to three training radii, and mu."""
     ball = run.config.ball
-    answer = {}
+    answer: Json = {}
+    wrong = {}
     for split in ("train", "test"):
         points, labels = getattr(part, f"{split}_points"), getattr(part, f"{split}_labels")
         found = boundary_distances(
-            model, points, labels, ball.p, radius=3 * ball.radius, seed=settings.seed, certified=certified
+            model, points, labels, ball.p, radius=4 * ball.radius, seed=settings.seed, certified=certified
         )
         answer[split] = distances_json(found, ball.radius)
+        wrong[split] = (found.upper <= ball.radius).double()
+    answer["gap"] = statistics.difference(wrong["test"], wrong["train"]).to_json()
     return answer
 
 
@@ -234,6 +256,7 @@ def distances_json(found: BoundaryDistances, radius: float) -> Json:
         "kind": found.upper_kind,
         "lower": None if found.lower is None else found.lower.tolist(),
         "small": [least.to_json(), None if most is None else most.to_json()],
+        "wrong": statistics.share(found.upper <= radius, least.kind).to_json(),
     }
 
 
@@ -336,6 +359,7 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
     """Agreement tables, radial profiles and memorization shares of the learned network and f_S."""
     run, ball = entry.run, entry.config.ball
     learned, clean, built = run.model(), pair["f_clean"], near(pair["f_S"])
+    exactly = run.model().double()  # attacked points lie next to the boundary, as float64 sees it
     attacked = boundary_distances(
         learned,
         part.train_points,
@@ -351,18 +375,19 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
     floats = replace(part, train_points=as_unit(part.train_points), test_points=as_unit(part.test_points))
     centres = as_unit(memorized.train_points)
     groups["by zone"] = agreement_table(
-        learned, built, centres, floats.test_points, attacked.nearest, ball, outer, settings.seed, settings.points
+        exactly, built, centres, floats.test_points, attacked.nearest, ball, outer, settings.seed, settings.points
     )
-    groups["by class"] = agreement_by_group(learned, built, floats.test_points, class_groups(part.test_labels, part.outputs))
+    classes = class_groups(part.test_labels, part.outputs)
+    groups["clean test points, by class"] = agreement_by_group(learned, built, floats.test_points, classes)
     reach = boundary_distances(
         clean, floats.train_points, part.train_labels, ball.p, radius=3 * ball.radius, restarts=1, certified=False,
         seed=settings.seed,
     ).upper  # fmt: skip
-    small = {"S_small (f_clean is wrong within the radius)": reach < ball.radius, "S_large": reach >= ball.radius}
-    groups["attacked training points"] = agreement_by_group(learned, built, attacked.nearest, small)
+    small = {"S_small, as far as an attack on f_clean sees": reach < ball.radius, "S_large, likewise": reach >= ball.radius}
+    groups["attacked training points"] = agreement_by_group(exactly, built, attacked.nearest, small, "estimate")
     distance = quantile_groups(reach.clamp_max(3 * ball.radius))
     groups["attacked training points, by distance from f_clean's boundary"] = agreement_by_group(
-        learned, built, attacked.nearest, distance
+        exactly, built, attacked.nearest, distance
     )
     groups["with f_clean"] = {"clean test points": agreement(learned, clean, floats.test_points)}
     radii = [k * outer / 12 for k in range(13)]

@@ -13,10 +13,10 @@ from .drawing import write_csv
 from .measured import Measured
 from .page import embedded, percent, render, versions
 from .study import OUTSIDE, Constructed, RunStudy, Study
-from .study_figures import FIGURES, PAPERS, Drawing, at_radius, drawings, error_of, interval
+from .study_figures import FIGURES, PAPERS, PARTS, Drawing, at_radius, drawings, error_of, interval
 
-FLAT = 3.0
-"""How many times as sharp outside as inside counts as flat inside."""
+EXPLAINED = 0.01
+"""Least part of a learned output that memorization must explain for a verdict on its share."""
 
 
 def write_figures(study: Study, folder: Path, names: tuple[str, ...] = FIGURES) -> dict[str, dict[str, str]]:
@@ -27,6 +27,7 @@ def write_figures(study: Study, folder: Path, names: tuple[str, ...] = FIGURES) 
 
 def write_drawing(drawing: Drawing, folder: Path) -> dict[str, str]:
     """Write one figure and its numbers; gives data URIs by theme."""
+    folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / f"{drawing.file}.csv", drawing.columns, drawing.rows)
     return embedded(drawing.draw, folder, drawing.file)
 
@@ -51,6 +52,8 @@ def page_of(study: Study, drawn: list[Drawing], files: dict[str, dict[str, str]]
         sources=list(
             dict.fromkeys(f"{run.run.about['data']['name']}: {run.run.about['data']['source']}" for run in study.runs)
         ),
+        explained=EXPLAINED,
+        outside=OUTSIDE,
         drawings=drawn,
         files=files,
         papers=PAPERS,
@@ -99,7 +102,9 @@ def row_of(run: RunStudy) -> list[str]:
     config, final = run.config, run.run.final or {}
     facts = run.run.about["data"]
     robust = [
-        "" if final[part]["robust_accuracy"] is None else f"≥ {percent(error_of(final[part], 'robust_accuracy'))}"
+        f"≥ {percent(error_of(final[part], 'robust_accuracy'))}"
+        if run.robust and final[part]["robust_accuracy"] is not None
+        else ""
         for part in ("train_sample", "test")
     ]
     clean = [percent(error_of(final[part], "accuracy")) for part in ("train", "test")]
@@ -113,79 +118,76 @@ def row_of(run: RunStudy) -> list[str]:
         str(run.run.epoch),
         *clean,
         *robust,
-        final["test"]["attack"],
+        final["test"]["attack"] if run.robust else "",
+        run.run.status,
     ]
 
 
 def summaries(study: Study) -> dict[str, str]:
     """The answer for each robust run, in three sentences with numbers."""
-    return {run.name: summary_of(study, run) for run in study.runs if run.robust}
+    return {run.name: summary_of(study, run) for run in study.runs if run.profiles}
 
 
 def summary_of(study: Study, run: RunStudy) -> str:
-    """What the numbers say; what it concludes depends on them."""
+    """What the numbers say; what it concludes depends on them, by the rules that the page states."""
     built = next((one for one in study.constructed if one.learned == run.name), None)
-    return " ".join([overfitting(run), local_flatness(run, built), likeness(run, built)])
+    return " ".join([overfitting(run), flatness_told(run, built), likeness(study, run, built)])
 
 
 def overfitting(run: RunStudy) -> str:
-    """Clean generalization and robust overfitting, or not."""
-    profiles = run.profiles[run.run.epoch]
-    inside = profiles["train"].radii.index(run.config.radius)
-    train, test = (profiles[part].wrong[inside] for part in ("train", "test"))
-    gap, clean = run.gaps[run.run.epoch], profiles["test"].clean_error
-    low = (gap.interval or (0.0, 0.0))[0]
-    verdict = "robust overfitting, and clean generalization" if low > 0.02 and clean.value < 0.1 else (
-        "robust overfitting" if low > 0.02 else "no robust overfitting that these points show")  # fmt: skip
+    """Clean and robust errors, and whether they are further apart on test points."""
+    train, test = (Measured.from_json(run.distances[part]["wrong"]) for part in PARTS)
+    gap, clean = Measured.from_json(run.distances["gap"]), run.profiles[run.run.epoch]["test"].clean_error
+    low, high = gap.interval or (0.0, 0.0)
+    verdict = "a robust generalization gap" if low > 0 else "no gap" if high < 0 else "no gap that is clear on so few points"
+    stopped = "" if run.run.status == "finished" else f" ({run.run.status}; epoch {run.run.epoch} counts)"
     return (
-        f"{run.config.model}, trained with {run.config.attack} in the {run.config.ball}, errs on {percent(clean)} of "
-        f"{clean.total} test points and under attack on at "
-        f"least {percent(test)} of them and {percent(train)} of as many training points, {100 * gap.value:.1f} "
-        f"{points_interval(gap)} points apart: {verdict}."
+        f"{run.config.model}, trained with {run.config.attack} in the {run.config.ball}{stopped}, errs on {percent(clean)} of "
+        f"{clean.total} test points, and under attack on at least {percent(test)} of them and {percent(train)} of "
+        f"{train.total} training points, {100 * gap.value:.1f} {points_interval(gap)} points apart: {verdict}."
     )
 
 
-def local_flatness(run: RunStudy, built: Constructed | None) -> str:
-    """Flat within the training radius and sharp outside, or not; f_S beside."""
+def flatness_told(run: RunStudy, built: Constructed | None) -> str:
+    """How much sharper the loss is outside the training radius than inside, for the learned network, f_clean and f_S."""
     last = run.profiles[run.run.epoch]["train"]
-    here, there = at_radius(run, run.run.epoch, "train"), last.contrast
-    if there is None:
-        text = "Around training points no gradient was found within the training radius"
-    else:
-        flat = "flat inside and sharp outside" if (there.interval or (0, 0))[0] >= FLAT else "only somewhat sharper outside"
-        text = (
-            f"Around training points its loss has a mean largest gradient of {interval(here)} within the training radius "
-            f"and {interval(there)} times that within "
-            f"{OUTSIDE:g} times the radius: {flat}"
-        )
+    here = interval(at_radius(run, run.run.epoch, "train"))
+    text = f"Around training points the largest gradient within the training radius has the mean {here}"
+    text += "" if last.contrast is None else f", and {interval(last.contrast)} times that within {OUTSIDE:g} times the radius"
     if built is None:
         return text + "."
-    profile = built.profiles["f_S"]["train"]
-    inner = profile.gradient[profile.radii.index(run.config.radius)]
-    outer = profile.gradient[profile.radii.index(OUTSIDE * run.config.radius)]
-    exact = " (by proof exactly 0)" if built.facts["proof"] == "proved" else ""
-    count = built.facts["memorized"]
-    return f"{text}; for f_S, built on {count:,} training points, it is {inner.value:.3g}{exact} and then {outer.value:.3g}."
+    profiles = {name: built.profiles[name]["train"] for name in ("f_clean", "f_S")}
+    inside = profiles["f_S"].radii.index(run.config.radius)
+    outside = profiles["f_S"].radii.index(OUTSIDE * run.config.radius)
+    zero = profiles["f_S"].gradient[inside].value
+    exact = ", by proof exactly" if built.facts["proof"] == "proved" and zero == 0 else ""
+    clean = profiles["f_clean"].contrast
+    ratio = "not defined" if clean is None else f"{interval(clean)} times"
+    return (
+        f"{text}; for f_clean the ratio is {ratio}, and f_S, built on {built.facts['memorized']:,} training points, goes from "
+        f"{zero:.3g}{exact} to {profiles['f_S'].gradient[outside].value:.3g}."
+    )
 
 
-def likeness(run: RunStudy, built: Constructed | None) -> str:
+def likeness(study: Study, run: RunStudy, built: Constructed | None) -> str:
     """Whether the learned network behaves like f_S."""
     if built is None:
-        return "No clean run on the same data was given, so there is no f_S to compare with."
-    zones, share = built.agreement["by zone"], built.shares["train"]["share"]
-    parts = ", ".join(
-        f"{percent(zones[zone])} {zone}" for zone in ("inside the balls", "in the shells", "outside") if zone in zones
-    )
-    if share is None:
-        same = percent(zones["clean test points"])
-        return f"It gives f_S's label at {same} of the test points and {parts}; its memorization share is not identified."
-    found = Measured.from_json(share)
+        return f"There is no f_S beside it: {study.without.get(run.name, 'none was built')}."
+    zones, shares = built.agreement["by zone"], built.shares["train"]
+    places = [zone for zone in ("inside the balls", "in the shells", "outside") if zone in zones]
+    parts = ", ".join(f"{percent(zones[zone])} {zone}" for zone in places)
+    text = f"It gives f_S's label at {percent(zones['clean test points'])} of the test points and {parts} (estimates)"
+    if shares["share"] is None:
+        return f"{text}; how much it memorizes is not identified."
+    found, a, gain = (Measured.from_json(shares[key]) for key in ("share", "a", "by_memorization"))
     low, high = found.interval or (found.value, found.value)
-    verdict = "like f_S" if low > 0.5 else "like f_clean, not like f_S" if high < 0.5 else "between f_clean and f_S"
+    if a.value <= 0 or (gain.interval or (0.0, 0.0))[0] < EXPLAINED:
+        verdict = "memorization explains too little of it to say more"
+    else:
+        verdict = "nearer to f_S" if low > 0.5 else "nearer to f_clean" if high < 0.5 else "between f_clean and f_S"
     return (
-        f"It gives f_S's label at {percent(zones['clean test points'])} of the test points and {parts} (estimates); of its "
-        "output along rays from "
-        f"training points, memorization has the share {interval(found)}: it behaves {verdict}."
+        f"{text}; fitted by f_clean and f_S along rays from training points, f_S has the weight {interval(found)} (R² "
+        f"{told(shares['explained'])}, of which by memorization alone {interval(gain)}): {verdict}."
     )
 
 

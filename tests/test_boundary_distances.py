@@ -331,3 +331,9 @@ def test_nan_never_passes():
         model[0].weight[0, 0] = math.nan
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
         boundary_distances(model, [[0.5, 0.5]], [1], "inf", radius=0.5)
+
+
+def test_points_that_are_all_errors_have_distance_0():
+    found = boundary_distances(affine([[1.0]], [-0.5]), [[0.25], [0.125]], [1, 1], "inf", radius=0.1)
+    assert found.upper.tolist() == [0.0, 0.0]
+    assert found.lower.tolist() == [0.0, 0.0]

@@ -17,7 +17,7 @@ from analysis.statistics import correlation, difference, mean, median, ratio, sh
 from analysis.study import RADII, StudySettings
 from analysis.study_figures import FIGURES, drawings, error_of, numbers
 from analysis.study_measure import Store, epochs_of, study
-from analysis.study_report import summaries, write_study
+from analysis.study_report import row_of, summaries, write_study
 from training import Run, TrainingConfig, train
 
 SMALL = {"hidden": (24,), "epochs": 3, "batch_size": 64, "learning_rate": 3e-3, "eval_points": 100, "train_points": 300,
@@ -77,9 +77,9 @@ def test_means_cover_what_they_should():
     )
     assert 176 <= inside <= 199
     assert median([1.0, 2.0, 9.0]).value == 2.0
-    found = difference([2.0, 4.0], [1.0, 1.0])
-    assert found.value == 2.0
-    assert 1 <= found.interval[0] <= found.interval[1] <= 3
+    found = difference([2.0, 4.0], [1.0, 1.5])
+    assert found.value == 1.75
+    assert 0.5 <= found.interval[0] <= found.interval[1] <= 3
     assert ratio([2.0, 6.0], [1.0, 3.0]).interval == (2.0, 2.0)
     assert correlation([1.0, 2.0, 3.0, 4.0], [-1.0, -2.0, -3.0, -4.0]).value == pytest.approx(-1)
 
@@ -144,6 +144,7 @@ def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
     first = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
     assert len(files) == 5  # two epochs, distances, f_S, comparison
+    assert all(json.loads(content)["question"]["format"] for content in files.values())
 
     def never(*args, **kwargs):
         raise AssertionError("measured again")
@@ -236,30 +237,96 @@ def test_damaged_and_unfinished_runs_are_named_and_the_rest_is_written(runs, tmp
         "0003.safetensors is not the file that the run wrote",
         f"unfinished: 2 of 3 epochs; go on with: cgro train --resume {tmp_path / 'unfinished'}",
         "config.json is damaged",
-        "holds no run",
+        "no such folder",
         "4 could not be used; the rest is written",
     ):
         assert text in said.err
-    assert "No clean run on the same data was given" in said.out
+    assert "There is no f_S beside it: no clean run (radius 0) on the same data" in said.out
     page = (out / "report.html").read_text()
     assert all(folder in page for folder in folders)
     check_accessible(page)
     assert main(["report", str(tmp_path / "missing"), *options]) == 2
-    assert "holds no run" in capsys.readouterr().err
+    assert "no such folder" in capsys.readouterr().err
 
 
 def test_figures_from_a_folder_of_runs(runs, tmp_path, capsys):
     options = ["--points", "8", "--steps", "1", "--epochs", "2", "--out", str(tmp_path)]
     assert main(["figure", "capacity", "--folder", str(runs), "--data", "digits", *options]) == 0
-    assert (tmp_path / "capacity-digits-mlp.csv").is_file()
-    assert "capacity-digits-mlp.svg" in capsys.readouterr().out
+    assert (tmp_path / "figures" / "capacity-digits-mlp-radius0.08.csv").is_file()
+    assert "capacity-digits-mlp-radius0.08.svg" in capsys.readouterr().out
+    assert not (tmp_path / "measured").exists()  # the runs measured it themselves
     assert main(["figure", "gap", "--folder", str(runs), "--data", "mnist", *options]) == 2
     assert "holds no run on mnist" in capsys.readouterr().err
     assert main(["figure", "capacity", str(runs / "clean"), *options]) == 2
     assert "it needs runs that differ in width alone" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("settings", [{"points": 0}, {"steps": 0}, {"epochs": 0}, {"points": 10, "memorized": 5}])
+def test_differences_of_shares_cover_what_they_should():
+    """Newcombe's interval, also where all are 0 or 1; of 300 pairs of samples at least 93% have the true difference."""
+    generator = torch.Generator().manual_seed(0)
+    inside = 0
+    for _ in range(300):
+        a, b = (torch.rand(64, generator=generator) < p for p in (0.05, 0.01))
+        low, high = difference(a.double(), b.double()).interval
+        inside += low <= 0.04 <= high
+    assert inside >= 279
+    assert difference([1.0] * 16, [0.0] * 16).interval[0] < 0.9
+    found = difference([1.0] * 5 + [0.0] * 51, [0.0] * 29)  # Newcombe 1998, Table II, case (d): 5/56 - 0/29
+    assert found.interval == pytest.approx((-0.0381, 0.1926), abs=1e-4)
+
+
+def test_correlations_of_few_pairs_have_no_interval():
+    assert correlation([1.0, 2.0, 4.0], [1.0, 2.0, 3.0]).interval is None
+    low, high = correlation([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.1]).interval
+    assert 0.9 < low <= high <= 1
+
+
+def test_names_with_dots_and_twins_have_files_of_their_own(runs, tmp_path):
+    for name in ("width1-radius0.08-seed0", "width1-radius0-08-seed0"):
+        shutil.copytree(runs / "robust", tmp_path / name)
+    folders = [tmp_path / "width1-radius0.08-seed0", tmp_path / "width1-radius0-08-seed0"]
+    found = study(folders, FEW, kept=tmp_path / "kept", measure=False)
+    drawn = drawings(found)
+    assert len(drawn) == 2 == len({drawing.file for drawing in drawn})
+    write_study(found, tmp_path / "page")
+    names = {path.name for path in (tmp_path / "page" / "figures").iterdir()}
+    for drawing in drawn:
+        assert {f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")} <= names
+
+
+def test_why_there_is_no_f_s_is_told(runs, tmp_path):
+    train(TrainingConfig(**{**SMALL, "epochs": 1, "radius": 0.4, "attack": "pgd1"}), tmp_path / "far")
+    found = study([tmp_path / "far", runs / "clean"], FEW, kept=tmp_path / "kept")
+    assert "f_S cannot be built from clean: " in summaries(found)["far"]
+    assert "half the separation" in summaries(found)["far"]
+    assert not found.problems
+
+
+def test_stopped_and_unregularised_runs_are_told(runs, tmp_path):
+    shutil.copytree(runs / "robust", tmp_path / "collapsed")
+    path = tmp_path / "collapsed" / "metrics.jsonl"
+    *lines, final = path.read_text().splitlines()
+    final = json.loads(final)
+    final["final"] |= {"stopped": "robust accuracy fell", "epoch": 2}
+    path.write_text("\n".join([*lines, json.dumps(final)]) + "\n")
+    train(
+        TrainingConfig(**{**SMALL, "epochs": 1, "radius": 0.08, "attack": "pgd1", "robust_weight": 0.0}), tmp_path / "lambda0"
+    )
+    found = study([tmp_path / "collapsed", tmp_path / "lambda0"], FEW, kept=tmp_path / "kept")
+    assert "(stopped: robust accuracy fell; epoch 2 counts)" in summaries(found)["collapsed"]
+    assert not found.run("lambda0").robust
+    assert "≥" not in "".join(row_of(found.run("lambda0")))
+
+
+def test_one_folder_is_not_many(runs):
+    with pytest.raises(TypeError, match="folders must be several folders"):
+        study(str(runs / "robust"), FEW, kept=runs / "kept")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"points": 0}, {"steps": 0}, {"epochs": 0}, {"seed": -1}, {"points": 2.5}, {"points": 10, "memorized": 5}],
+)
 def test_settings_are_checked(settings):
-    with pytest.raises(ValueError, match="must be at least"):
+    with pytest.raises(ValueError, match="at least"):
         StudySettings(**settings)
