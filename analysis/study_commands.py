@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -110,14 +109,17 @@ def run_feature_learning(options: argparse.Namespace) -> None:
 
 def measured(options: argparse.Namespace, folders: list[Path], write: Any, measure: bool = True) -> tuple[Study, Any]:
     """The study of runs, and what writing it gives."""
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     settings = StudySettings(options.points, options.steps, options.epochs, options.memorized, options.seed)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading the runs", total=None)
         try:
             found = study(
-                folders, settings, kept=options.out / "measured", report=lambda text: bar.update(task, description=text)
+                folders,
+                settings,
+                kept=options.out / "measured",
+                measure=measure,
+                report=lambda text: bar.update(task, description=text),
             )
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(f"{options.out / 'measured'} holds what was measured: run again to go on") from interrupt
