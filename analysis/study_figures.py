@@ -134,6 +134,7 @@ def learning_curves(run: RunStudy) -> Drawing:
             marker = "o" if part == "train" else "s"
             band(axes, epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, **style)
         axes.set_xlabel("epoch")
+        axes.locator_params(axis="x", integer=True)
         axes.set_ylabel("error (%)")
         axes.set_ylim(bottom=0)
         axes.legend(fontsize=9)
@@ -141,7 +142,7 @@ def learning_curves(run: RunStudy) -> Drawing:
 
     rows = [[e, *numbers([c[k] for c in curves.values()])] for k, e in enumerate(epochs)]
     by = f"; robust: at least, by {attack} in the {run.config.ball} (empirical lower bounds)" if run.robust else " (exact)"
-    caption = f"Errors after each epoch on {where}{by}. Bands: 95% intervals for the distribution of the points."
+    caption = f"Errors after each epoch on {where}{by}. Bands: 95% intervals."
     ends = spoken({f"{kind} {PARTS[part]}": values[-1] for (part, kind), values in curves.items()})
     alt = f"Training and test errors over the epochs; the last: {ends}."
     return Drawing("learning-curves", run.name, f"Learning curves of {run.name} ({run.data})", caption, alt, draw,
@@ -284,10 +285,11 @@ def flatness(run: RunStudy) -> Drawing:
                 band(
                     panels[1], epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, color=colour, linestyle=line
                 )
-        panels[0].set_ylabel("mean of max ||grad L|| within the radius (low: flat)")
+        panels[0].set_ylabel("mean of max ||grad L|| (low: flat)")
         panels[1].set_ylabel("error (%)")
         for axes in panels:
             axes.set_xlabel("epoch")
+            axes.locator_params(axis="x", integer=True)
             axes.set_ylim(bottom=0)
             axes.legend(fontsize=8)
         return figure
