@@ -454,10 +454,11 @@ def feature_learning(run: PatchRun) -> Drawing:
 
     def draw() -> Figure:
         figure, (axes,) = new_figure(7.2, 3.6)
-        x = np.maximum(step, 1)
-        axes.plot(x, np.maximum(signal, 1e-6), color=BLUE, label="signal: alpha^3 U")
-        axes.plot(x, np.maximum(np.median(noise, 1), 1e-6), color=RED, linestyle="--", label="noise: median V_i")
-        axes.fill_between(x, np.maximum(noise.min(1), 1e-6), np.maximum(noise.max(1), 1e-6), color=RED, alpha=0.18, linewidth=0)
+        seen = step >= 1
+        x, learned, noises = step[seen], np.maximum(signal[seen], 1e-6), np.maximum(noise[seen], 1e-6)
+        axes.plot(x, learned, color=BLUE, label="signal: alpha^3 U")
+        axes.plot(x, np.median(noises, 1), color=RED, linestyle="--", label="noise: median V_i")
+        axes.fill_between(x, noises.min(1), noises.max(1), color=RED, alpha=0.18, linewidth=0)
         for end in (found.signal_learned, found.noise_begins, found.noise_memorized):
             if end is not None:
                 axes.axvline(end, color=muted(), linewidth=0.9, linestyle=":")
@@ -465,7 +466,7 @@ def feature_learning(run: PatchRun) -> Drawing:
         axes.set_yscale("log")
         axes.set_xlabel("step of gradient descent")
         axes.set_ylabel("part of the output")
-        axes.legend(fontsize=9)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9)
         return figure
 
     ends = f"T_0 = {found.signal_learned}, end of phase II = {found.noise_begins}, T_1 = {found.noise_memorized}"
@@ -477,7 +478,7 @@ def feature_learning(run: PatchRun) -> Drawing:
         f"each training point's noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with "
         "constants "
         f"1: T_0 = {found.predicted[0]:.3g}, T_1 = {found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from "
-        "random points)."
+        "random points). Values below 1e-6 are drawn there."
     )
     rows = [
         [int(k), float(a), *map(float, (np.median(v), v.min(), v.max()))] for k, a, v in zip(step, signal, noise, strict=True)

@@ -15,10 +15,10 @@ from analysis.cli import main
 from analysis.measured import Measured
 from analysis.statistics import correlation, difference, mean, median, ratio, share
 from analysis.study import RADII, StudySettings
-from analysis.study_figures import FIGURES, drawings, error_of, numbers
+from analysis.study_figures import FIGURES, drawings, error_of, feature_learning, numbers
 from analysis.study_measure import Store, epochs_of, study
 from analysis.study_report import row_of, summaries, write_study
-from training import Run, TrainingConfig, train
+from training import PatchConfig, Run, TrainingConfig, train, train_patches
 
 SMALL = {"hidden": (24,), "epochs": 3, "batch_size": 64, "learning_rate": 3e-3, "eval_points": 100, "train_points": 300,
          "test_points": 120, "eval_attack": "pgd3", "final_attack": "pgd3"}  # fmt: skip
@@ -321,6 +321,16 @@ def test_stopped_and_unregularised_runs_are_told(runs, tmp_path):
 def test_one_folder_is_not_many(runs):
     with pytest.raises(TypeError, match="folders must be several folders"):
         study(str(runs / "robust"), FEW, kept=runs / "kept")
+
+
+def test_feature_learning_is_drawn_from_a_run_of_its_own():
+    run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=50, test_points=50))
+    drawing = feature_learning(run)
+    assert [row[0] for row in drawing.rows] == run.curves["step"].tolist()
+    assert drawing.rows[-1][1] == run.config.scales.alpha**3 * float(run.curves["U"][-1])
+    assert drawing.rows[-1][3] <= drawing.rows[-1][2] <= drawing.rows[-1][4]
+    assert "T_1 = None" in drawing.caption
+    assert len(drawing.draw().axes) == 1
 
 
 @pytest.mark.parametrize(
