@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -151,9 +152,14 @@ class RangeSearch:
         rows = torch.randperm(len(self.points), generator=generator)[:SAMPLE]
         return self.points[rows.to(self.points.device)].double()
 
-    def __getstate__(self) -> dict[str, Any]:  # as arrays, which joblib shares between processes
+    @cached_property
+    def _state(self) -> dict[str, Any]:
+        """As arrays, which joblib shares between processes: once, as it knows them by their identity."""
         state = {name: v.cpu().numpy() if isinstance(v, torch.Tensor) else v for name, v in vars(self).items()}
         return {**state, "device": str(self.points.device)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
