@@ -67,13 +67,13 @@ def run_separation(_: str) -> None:
 
 
 def run_workers(_: str) -> None:
-    """The same shards by one process and by two, three times each in turn."""
+    """The same shards by one process and by two, five times each in turn."""
     data = load_data("mnist", "classes")
     points, labels = data.train_points.flatten(1).numpy(), data.train_labels.numpy()
     times: dict[int, list[float]] = {1: [], 2: []}
     found = set()
     separation(points[:4096], labels[:4096], engine=Engine(jobs=2))  # starts the workers
-    for _ in range(3):
+    for _ in range(5):
         for jobs in times:
             start = time.perf_counter()
             found.add(separation(points, labels, engine=Engine(jobs=jobs)))

@@ -1,0 +1,252 @@
+"""The ledger: the numbered statements of the papers, each with a measurement and a verdict.
+
+A claim yields checks, numbers beside what the statement says of them. Its verdict stands only if all of them hold now:
+a verdict is written by people, and reproduced or not by running.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+
+from constructions import run_tasks
+
+from .measured import Kind, Measured
+
+Verdict = Literal["holds", "holds with correction", "fails as printed", "empirical only", "not testable"]
+
+PAPERS = {
+    "cgrm": "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training (anonymous 2023)",
+    "cgro": "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training (anonymous 2023)",
+    "gao": "Gao et al. 2019, Convergence of Adversarial Training in Overparametrized Neural Networks",
+    "li": "Li and Li, On the Clean Generalization and Robust Overfitting in Adversarial Training from Two Theoretical Views",
+}
+"""The papers whose statements are in the ledger, by the first part of their statements' names."""
+
+KINDS = ("assumption", "corollary", "definition", "figure", "hypothesis", "lemma", "parameterization", "proposition", "table",
+         "theorem")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number beside what a statement says of it. relation: such as "<= 12". holds: whether it does."""
+
+    what: str
+    measured: Measured
+    relation: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One numbered statement.
+
+    name: paper, kind and number, such as "cgrm-theorem-3.3". text: what it claims, in our words. verdict: what the checks of
+    `measure` back, if all of them hold: it holds; holds after a correction; fails as printed (the checks are counterexamples);
+    was seen to hold, as what it says cannot be computed ("empirical only"); or cannot be tested. note: the correction, the
+    counterexample, or why it cannot be tested. restates: the name of the claim that is the same statement elsewhere.
+    """
+
+    name: str
+    text: str
+    verdict: Verdict
+    note: str = ""
+    restates: str = ""
+    measure: Callable[[], Iterable[Check]] | None = None
+
+    @property
+    def statement(self) -> str:
+        """Kind and number as printed.
+
+        >>> Claim("cgrm-theorem-3.3", "", "holds").statement
+        'Theorem 3.3'
+        """
+        _, kind, number = self.name.split("-")
+        return f"{kind.capitalize()} {number.upper()}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running a claim's measurement gave. error: what it raised, or ""."""
+
+    claim: Claim
+    checks: tuple[Check, ...]
+    error: str
+    seconds: float
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether the checks back the verdict."""
+        if self.claim.measure is None:
+            return self.claim.verdict == "not testable"
+        return not self.error and bool(self.checks) and all(check.holds for check in self.checks)
+
+
+LEDGER: dict[str, Claim] = {}
+"""All claims by name; `analysis.verify` runs them."""
+
+Measure = Callable[[], Iterable[Check]]
+
+
+def claim(
+    name: str, text: str, verdict: Verdict, note: str = "", *, also: Sequence[str] = ()
+) -> Callable[[Measure], Measure]:
+    """Enter a statement, and those that restate it, with the function that measures it.
+
+    >>> @claim("gao-lemma-99", "one is one", "holds")
+    ... def one():
+    ...     yield equal("one", 1, 1)
+    >>> verify(["gao-lemma-99"])[0].reproduced
+    True
+    >>> _ = LEDGER.pop("gao-lemma-99")
+    """
+
+    def enter(measure: Measure) -> Measure:
+        for other in (name, *also):
+            _enter(Claim(other, text, verdict, note, name if other != name else "", measure))
+        return measure
+
+    return enter
+
+
+def not_testable(name: str, text: str, why: str, *, also: Sequence[str] = ()) -> None:
+    """Enter a statement that cannot be tested, with the reason."""
+    for other in (name, *also):
+        _enter(Claim(other, text, "not testable", why, name if other != name else ""))
+
+
+def _enter(entry: Claim) -> None:
+    paper, kind, number = (*entry.name.split("-"), "", "")[:3]
+    if paper not in PAPERS or kind not in KINDS or not number or entry.verdict not in get_args(Verdict):
+        raise ValueError(f"a claim needs a name such as cgrm-theorem-3.3 and a known verdict, got {entry.name}, {entry.verdict}")
+    if entry.name in LEDGER:
+        raise ValueError(f"{entry.name} is in the ledger already")
+    LEDGER[entry.name] = entry
+
+
+# -- checks ------------------------------------------------------------------------------------------------------------
+
+
+def equal(what: str, value: Any, reference: Any, kind: Kind = "exact") -> Check:
+    """value == reference.
+
+    >>> equal("parameters", 5, 5).relation
+    '= 5'
+    """
+    return Check(what, _measured(value, kind), f"= {shown(reference)}", bool(value == reference))
+
+
+def at_most(what: str, value: Any, bound: Any, kind: Kind = "exact") -> Check:
+    """value <= bound; NaN is not."""
+    return Check(what, _measured(value, kind), f"<= {shown(bound)}", bool(value <= bound))
+
+
+def at_least(what: str, value: Any, bound: Any, kind: Kind = "exact") -> Check:
+    """value >= bound; NaN is not."""
+    return Check(what, _measured(value, kind), f">= {shown(bound)}", bool(value >= bound))
+
+
+def between(what: str, value: Any, low: Any, high: Any, kind: Kind = "exact") -> Check:
+    """low <= value <= high; NaN is not."""
+    return Check(what, _measured(value, kind), f"in [{shown(low)}, {shown(high)}]", bool(low <= value <= high))
+
+
+def share_of(what: str, right: int, total: int, kind: Kind = "exact") -> Check:
+    """All of `total` cases are right."""
+    return Check(what, Measured.share(right, total, kind), f"= 1 ({right} of {total})", right == total > 0)
+
+
+def _measured(value: Any, kind: Kind) -> Measured:
+    try:
+        return Measured(float(value), kind)
+    except OverflowError:  # an integer beyond float64
+        return Measured(float("inf") if value > 0 else float("-inf"), kind)
+
+
+def shown(value: Any) -> str:
+    """A number in a few characters.
+
+    >>> shown(12345), shown(0.000123456), shown(10**400)
+    ('12,345', '0.000123', '1e400')
+    """
+    if isinstance(value, int) and abs(value) < 10**9:
+        return f"{value:,}"
+    if isinstance(value, int) and abs(value) >= 10**308:
+        return f"1e{len(str(abs(value))) - 1}" if value > 0 else f"-1e{len(str(abs(value))) - 1}"
+    return f"{float(value):.3g}"
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+def ledger(only: Sequence[str] = ()) -> list[Claim]:
+    """The claims in the papers' order, or those whose names begin with one of the given texts.
+
+    Raises ValueError for a text that no name begins with.
+
+    >>> [entry.name for entry in ledger(["cgrm-theorem-3.3"])]
+    ['cgrm-theorem-3.3']
+    """
+    for wanted in only:
+        if not any(_begins(name, wanted) for name in LEDGER):
+            raise ValueError(f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, gao-definition), got {wanted!r}")
+    chosen = [entry for name, entry in LEDGER.items() if not only or any(_begins(name, wanted) for wanted in only)]
+    return sorted(chosen, key=lambda entry: _place(entry.name))
+
+
+def verify(
+    only: Sequence[str] = (), *, jobs: int = 1, report: Callable[[Outcome, int, int], None] = lambda outcome, done, total: None
+) -> list[Outcome]:
+    """Run the measurements of the ledger, or of a part of it, and say which verdicts they back.
+
+    only: as for `ledger`. jobs: processes. report(outcome, done, total) is called as claims end. Statements that restate
+    another are measured once. Raises ValueError as `ledger`; what a measurement raises is its outcome's `error`.
+    Cost: minutes for the whole ledger.
+
+    >>> verify(["cgrm-lemma-a.4"])[0].reproduced
+    True
+    """
+    claims = ledger(only)
+    sources = list(dict.fromkeys(entry.restates or entry.name for entry in claims if entry.measure))
+    waiting = {name: [entry for entry in claims if name in (entry.name, entry.restates)] for name in sources}
+    outcomes = {entry.name: Outcome(entry, (), "", 0.0) for entry in claims if entry.measure is None}
+    done = len(outcomes)
+    for k, result in run_tasks(_measure, sources, jobs=jobs):
+        checks, error, seconds = result if isinstance(result, tuple) else ((), str(result), 0.0)
+        for entry in waiting[sources[k]]:
+            outcomes[entry.name] = Outcome(entry, checks, error, seconds)
+            done += 1
+            report(outcomes[entry.name], done, len(claims))
+    return [outcomes[entry.name] for entry in claims]
+
+
+def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
+    """Checks, what was raised, and seconds."""
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    measure = LEDGER[name].measure
+    assert measure is not None
+    checks: list[Check] = []
+    error = ""
+    try:
+        checks.extend(measure())
+    except Exception as raised:  # one broken measurement must not hide the others
+        error = f"{type(raised).__name__}: {raised}"
+    return tuple(checks), error, time.perf_counter() - start
+
+
+def _begins(name: str, wanted: str) -> bool:
+    """Whether a name is the wanted one, or goes on after it with a new part."""
+    return bool(wanted) and re.fullmatch(re.escape(wanted.lower()) + r"([-.].*)?", name) is not None
+
+
+def _place(name: str) -> tuple[Any, ...]:
+    """Papers in order; sections before appendices; figures and tables last."""
+    paper, kind, number = name.split("-")
+    parts = [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in number.split(".")]
+    return list(PAPERS).index(paper), kind in ("figure", "table"), parts, kind
