@@ -17,6 +17,14 @@ from .errors import clean_error, robust_error
 from .exact_flatness import change_bound, exact_flatness
 from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .flatness import FlatnessProfile, flatness_profile
+from .generalization import (
+    GeneralizationBound,
+    clean_bound,
+    first_order_ratios,
+    printed_robust_bound,
+    robust_bound,
+    vc_gap,
+)
 from .inspection import Inspection
 from .margins import certified_margins
 from .measured import Measured
@@ -34,6 +42,7 @@ __all__ = [
     "CompareSettings",
     "Comparison",
     "FlatnessProfile",
+    "GeneralizationBound",
     "Inequality",
     "Inspection",
     "Interval",
@@ -56,10 +65,12 @@ __all__ = [
     "certify_memorization",
     "change_bound",
     "class_groups",
+    "clean_bound",
     "clean_error",
     "compare",
     "distance_error",
     "exact_flatness",
+    "first_order_ratios",
     "flatness_profile",
     "lemmas",
     "margin",
@@ -68,13 +79,16 @@ __all__ = [
     "normalized_margins",
     "outer_radius",
     "phases",
+    "printed_robust_bound",
     "quantile_groups",
     "radial_profile",
+    "robust_bound",
     "robust_error",
     "save_points",
     "small_margin",
     "study",
     "sup_error",
+    "vc_gap",
     "write_report",
     "write_study",
 ]

@@ -12,8 +12,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from training import PatchConfig, Run, train_patches
 
+from .capacity_figure import lower_bound
 from .study import Study, StudySettings
-from .study_figures import FIGURES, MEASURED_IN_TRAINING, drawings, feature_learning
+from .study_figures import FIGURES, MEASURED_IN_TRAINING, Drawing, drawings, feature_learning
 from .study_measure import study
 from .study_report import summaries, write_drawing, write_figures, write_study
 
@@ -63,8 +64,10 @@ def run_report(options: argparse.Namespace) -> None:
 
 def run_figure(options: argparse.Namespace) -> None:
     """`cgro figure`."""
-    if options.name == "feature-learning":
-        run_feature_learning(options)
+    if options.name in RUNLESS:
+        if options.runs:
+            raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
+        RUNLESS[options.name](options)
         return
     names = FIGURES if options.name == "all" else (options.name,)
     if options.runs and options.data is not None:
@@ -102,9 +105,22 @@ def run_feature_learning(options: argparse.Namespace) -> None:
             )
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(f"{folder} holds every 5,000th step: run again to go on") from interrupt
-    drawing = feature_learning(run)
-    write_drawing(drawing, options.out / "figures")
-    print(f"{options.out / 'figures' / drawing.file}.svg (.png, -dark.svg, -dark.png, .csv)\n{drawing.caption}")
+    put(feature_learning(run), options.out / "figures")
+
+
+def run_lower_bound(options: argparse.Namespace) -> None:
+    """`cgro figure lower-bound`: sizes of constructed networks and what robust ones need at least."""
+    put(lower_bound(), options.out / "figures")
+
+
+def put(drawing: Drawing, folder: Path) -> None:
+    """Write a figure, and say where and what it is."""
+    write_drawing(drawing, folder)
+    print(f"{folder / drawing.file}.svg (.png, -dark.svg, -dark.png, .csv)\n{drawing.caption}")
+
+
+RUNLESS = {"feature-learning": run_feature_learning, "lower-bound": run_lower_bound}
+"""Figures that take no run."""
 
 
 def measured(options: argparse.Namespace, folders: list[Path], write: Any, measure: bool = True) -> tuple[Study, Any]:
@@ -151,7 +167,7 @@ def trained_on(folder: Path, data: str) -> bool:
 def needs(name: str) -> str:
     """What a figure needs."""
     return {
-        "feature-learning": "it takes no run: cgro figure feature-learning",
+        **{runless: f"it takes no run: cgro figure {runless}" for runless in RUNLESS},
         "capacity": "it needs runs that differ in width alone (cgro sweep --widths)",
         "learning-process": "it needs an adversarial run with several checkpoints",
         "flatness": "it needs an adversarial run with several checkpoints",

@@ -50,8 +50,8 @@ PAPERS = {
 MEASURED_IN_TRAINING = {"learning-curves", "capacity"}
 """Figures of what the runs measured themselves."""
 
-FIGURES = (*PAPERS, "margins", "radial")
-"""All names of figures: those of the papers, histograms of distances to the boundary, and margins along rays."""
+FIGURES = (*PAPERS, "margins", "radial", "lower-bound")
+"""All names of figures: those of the papers, histograms of distances to the boundary, margins along rays, sizes over D."""
 
 COLOURS = {"learned": RED, "f_clean": ORANGE, "f_S": BLUE, "indicators": GREEN}
 SHAPES = {"learned": "s", "f_clean": "^", "f_S": "o", "indicators": "D"}

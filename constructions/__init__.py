@@ -5,6 +5,7 @@ from .calculus import add, affine, compose, copies, delay, parallel
 from .capacity import (
     CapacityRow,
     InterpolationRow,
+    capacity_growth,
     capacity_table,
     envelope_vc,
     interpolation_table,
@@ -79,6 +80,7 @@ __all__ = [
     "add",
     "affine",
     "bit_budget",
+    "capacity_growth",
     "capacity_table",
     "check_network",
     "closed_form",

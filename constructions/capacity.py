@@ -19,6 +19,7 @@ import torch
 
 from .approximation import UNIT, power_of_two
 from .calculus import affine
+from .counting import fitted_exponent
 from .geometry import Ball, Thresholds
 from .interpolation import interpolation
 from .intervals import magnitude_bound
@@ -30,8 +31,8 @@ from .shattering import shattered_set
 
 _N = sympy.Symbol("N", integer=True, positive=True)
 
-LARGEST = 2**18
-"""Most coordinates of points for which `capacity_table` builds the robust network; beyond, the same code counts."""
+LARGEST = 10**6
+"""Most points for which `capacity_table` builds the robust network; beyond, the same code counts."""
 
 
 # -- VC dimension ------------------------------------------------------------------------------------------------------
@@ -234,8 +235,8 @@ def capacity_table(
 
     delta: radius. points: how many training points f_S memorizes (all, if there are fewer). f_S is of variant lean. S_phi is
     on the l_inf grid for l_2, too, so `lower` is the bound for it (not for the larger packings that volumes promise).
-    Counts of networks that are too large to build come from the building code on sizes. Raises ValueError as `packing` and
-    `minimal_parameters`, and for points below 1.
+    Counts of networks of more than 10^6 points come from the building code on sizes; up to there, building takes a second and
+    a gigabyte. Raises ValueError as `packing` and `minimal_parameters`, and for points below 1.
 
     >>> for row in capacity_table([2, 8, 32], 0.1):
     ...     print(row.dimension, row.clean, row.cgro, row.robust, row.lower)
@@ -251,7 +252,7 @@ def capacity_table(
     for dimension in [read_dimension(d) for d in dimensions]:
         n = packing_number(dimension, delta)
         formula = _parameters(dimension, ball, step)
-        built = n * dimension <= LARGEST
+        built = n <= LARGEST
         if built:
             network = f_S(_separator(dimension), *separated_set(dimension, delta), ball, separation=step)
         robust = network.size.parameters if built else int(formula.subs(_N, n))
@@ -260,6 +261,28 @@ def capacity_table(
         clean = _separator(dimension).size.parameters
         rows.append(CapacityRow(dimension, n, clean, some, int(formula.subs(_N, some)), robust, lower, built))
     return rows
+
+
+def capacity_growth(rows: Sequence[CapacityRow]) -> dict[str, float]:
+    """How the columns of `capacity_table` grow over D, by least squares over the rows.
+
+    clean, cgro: exponents k of D^k (log-log), for cgro of rows with the most points only. robust, lower: rates r of exp(r D).
+    For l_inf they tend to log s and (log s) / 4, s = ceil(1 / (2 delta)). Raises ValueError for less than two such rows, and
+    if `lower` is 0.
+
+    >>> growth = capacity_growth(capacity_table([100, 200, 400], 0.1))
+    >>> {name: round(order, 2) for name, order in growth.items()}, round(math.log(5) / 4, 2)
+    ({'clean': 0.0, 'cgro': 1.0, 'robust': 1.61, 'lower': 0.4}, 0.4)
+    """
+    full = [row for row in rows if row.points == max(row.points for row in rows)]
+    if len(full) < 2 or min(row.lower for row in rows) < 1:
+        raise ValueError(f"rows must be two or more of the most points, with lower >= 1, got {len(rows)}")
+    sizes = [row.dimension for row in full]
+    orders = {name: fitted_exponent(sizes, [getattr(row, name) for row in full]) for name in ("clean", "cgro")}
+    dimensions = [row.dimension for row in rows]
+    for name in ("robust", "lower"):  # Python's log takes integers of any size
+        orders[name] = float(np.polyfit(dimensions, [math.log(getattr(row, name)) for row in rows], 1)[0])
+    return orders
 
 
 def _separator(dimension: int) -> ReLUNetwork:

@@ -12,6 +12,7 @@ from analysis import certify_memorization
 from constructions import (
     Ball,
     affine,
+    capacity_growth,
     capacity_table,
     envelope_vc,
     exact_signs,
@@ -305,6 +306,28 @@ def test_clean_below_cgro_below_robust():
     assert all(row.clean < row.cgro < row.robust for row in rows)
     assert all(row.robust == (6 * row.dimension + 2) * 5 ** (row.dimension - 1) + 30 for row in rows)
     assert [row.cgro < row.lower for row in rows] == [False, True, True, True]
+
+
+def test_robust_networks_of_a_million_points_are_counted_when_built():
+    """l_inf: (6 D + 2) n + 30 parameters, for every D of at most 10^6 points."""
+    rows = capacity_table([*range(2, 10), 10], 0.1)
+    assert [row.built for row in rows] == [True] * 8 + [False]
+    assert [row.robust for row in rows] == [(6 * d + 2) * 5 ** (d - 1) + 30 for d in range(2, 11)]
+
+
+def test_growth_over_the_dimension():
+    rows = capacity_table(range(100, 1001, 100), 0.1)
+    growth = capacity_growth(rows)
+    assert growth["clean"] == pytest.approx(0, abs=1e-12)
+    assert growth["cgro"] == pytest.approx(1, abs=0.002)
+    assert math.log(5) < growth["robust"] < math.log(5) * 1.002  # and D, for (6 D + 2) 5^(D-1)
+    assert 0.99 * math.log(5) / 4 < growth["lower"] < math.log(5) / 4
+    with pytest.raises(ValueError, match="two or more"):
+        capacity_growth(rows[:1])
+    with pytest.raises(ValueError, match="two or more"):
+        capacity_growth(capacity_table([2, 40], 0.1))  # one has fewer points
+    with pytest.raises(ValueError, match="lower >= 1"):
+        capacity_growth(capacity_table([20, 40], 0.1, mu=0.4))
 
 
 def test_robust_interpolation_needs_n_d():

@@ -178,7 +178,7 @@ def test_epochs_are_spread_with_first_and_last(runs):
 
 
 def test_every_figure_has_its_numbers_and_says_their_kinds(some, found, page):
-    assert {drawing.name for drawing in drawings(found)} == set(FIGURES) - {"feature-learning"}
+    assert {drawing.name for drawing in drawings(found)} == set(FIGURES) - {"feature-learning", "lower-bound"}
     drawn = drawings(some)
     for drawing in drawn:
         files = {path.name for path in (page.parent / "figures").glob(f"{drawing.file}*")}
