@@ -23,6 +23,18 @@ from .measured import Measured
 from .memorization_proof import MemorizationProof, certify_memorization, save_points
 from .memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
 from .report import write_report
+from .separable_data import (
+    DirectionRate,
+    certified_ball_margins,
+    direction_error,
+    direction_rate,
+    linear_error,
+    max_margin_error,
+    max_margin_error_bound,
+    predicted_max_margin_error,
+    recovery_probability,
+    robust_error_bounds,
+)
 from .study import Study, StudySettings
 from .study_measure import study
 from .study_report import write_study
@@ -33,6 +45,7 @@ __all__ = [
     "Certification",
     "CompareSettings",
     "Comparison",
+    "DirectionRate",
     "FlatnessProfile",
     "Inequality",
     "Inspection",
@@ -50,6 +63,7 @@ __all__ = [
     "attacked_errors",
     "boundary_distances",
     "certificate_of",
+    "certified_ball_margins",
     "certified_margins",
     "certify",
     "certify_box",
@@ -58,19 +72,27 @@ __all__ = [
     "class_groups",
     "clean_error",
     "compare",
+    "direction_error",
+    "direction_rate",
     "distance_error",
     "exact_flatness",
+    "recovery_probability",
     "flatness_profile",
     "lemmas",
+    "max_margin_error",
+    "linear_error",
     "margin",
     "memorization_part",
     "memorization_share",
+    "max_margin_error_bound",
     "normalized_margins",
     "outer_radius",
     "phases",
+    "predicted_max_margin_error",
     "quantile_groups",
     "radial_profile",
     "robust_error",
+    "robust_error_bounds",
     "save_points",
     "small_margin",
     "study",
