@@ -157,7 +157,7 @@ def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedL
     y_i f >= |w_0| (alpha - radius), which is what w* has on balls of large-margin points.
 
     linear: w_0, shape (d,), such as `train_linear` finds on the large-margin points. Raises ValueError for w_0 = 0, radius >=
-    alpha, and if there is no such b: of noise, about if radius > (sqrt(d) - sqrt(2 log(N m))) / 2 for m small-margin points.
+    alpha, and if there is no such b: at the latest near (sqrt(d) - sqrt(2 log(N m))) / 2, for m such points.
     Cost: N m d. Source: CGRM (anonymous 2023), Theorems 4.2 and B.3; a and b are ours, the paper has a_i = y_i and any b.
 
     >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
