@@ -17,20 +17,25 @@ from .errors import clean_error, robust_error
 from .exact_flatness import change_bound, exact_flatness
 from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .flatness import FlatnessProfile, flatness_profile
-from .generalization import (
-    GeneralizationBound,
-    clean_bound,
-    first_order_ratios,
-    printed_robust_bound,
-    robust_bound,
-    vc_gap,
-)
+from .generalization import GeneralizationBound, clean_bound, first_order_ratios, printed_robust_bound, robust_bound, vc_gap
 from .inspection import Inspection
 from .margins import certified_margins
 from .measured import Measured
 from .memorization_proof import MemorizationProof, certify_memorization, save_points
 from .memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
 from .report import write_report
+from .separable_data import (
+    DirectionRate,
+    certified_ball_margins,
+    direction_error,
+    direction_rate,
+    linear_error,
+    max_margin_error,
+    max_margin_error_bound,
+    predicted_max_margin_error,
+    recovery_probability,
+    robust_error_bounds,
+)
 from .study import Study, StudySettings
 from .study_measure import study
 from .study_report import write_study
@@ -41,6 +46,7 @@ __all__ = [
     "Certification",
     "CompareSettings",
     "Comparison",
+    "DirectionRate",
     "FlatnessProfile",
     "GeneralizationBound",
     "Inequality",
@@ -59,6 +65,7 @@ __all__ = [
     "attacked_errors",
     "boundary_distances",
     "certificate_of",
+    "certified_ball_margins",
     "certified_margins",
     "certify",
     "certify_box",
@@ -68,22 +75,30 @@ __all__ = [
     "clean_bound",
     "clean_error",
     "compare",
+    "direction_error",
+    "direction_rate",
     "distance_error",
     "exact_flatness",
     "first_order_ratios",
     "flatness_profile",
     "lemmas",
+    "linear_error",
     "margin",
+    "max_margin_error",
+    "max_margin_error_bound",
     "memorization_part",
     "memorization_share",
     "normalized_margins",
     "outer_radius",
     "phases",
+    "predicted_max_margin_error",
     "printed_robust_bound",
     "quantile_groups",
     "radial_profile",
+    "recovery_probability",
     "robust_bound",
     "robust_error",
+    "robust_error_bounds",
     "save_points",
     "small_margin",
     "study",

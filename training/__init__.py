@@ -4,13 +4,14 @@ from .attacks import Attack, batch_norm, fgsm, gta, pgd, project
 from .augmentation import augment
 from .config import TrainingConfig, read_toml
 from .data import TASKS, Dataset, as_float, load_data, read_task
-from .distributions import PatchData
+from .distributions import PatchData, SeparableData
 from .evaluation import Evaluation, evaluate
 from .loop import train
 from .models import MODELS, Normalize, build_model, mlp
 from .objectives import LOSSES, check_labels, classification_loss, divergence, exponential, is_error, margin, mixed
 from .patch_training import PatchConfig, PatchRun, patch_network, regime_map, train_patches
 from .runs import Run
+from .separable_training import LinearRun, MaxMargin, MixedLearner, max_margin, memorize, target_learner, train_linear
 from .sweep import Trial, sweep, trials
 from .worker import Progress
 
@@ -21,12 +22,16 @@ __all__ = [
     "Attack",
     "Dataset",
     "Evaluation",
+    "LinearRun",
+    "MaxMargin",
+    "MixedLearner",
     "Normalize",
     "PatchConfig",
     "PatchData",
     "PatchRun",
     "Progress",
     "Run",
+    "SeparableData",
     "TrainingConfig",
     "Trial",
     "as_float",
@@ -43,6 +48,8 @@ __all__ = [
     "is_error",
     "load_data",
     "margin",
+    "max_margin",
+    "memorize",
     "mixed",
     "mlp",
     "patch_network",
@@ -52,7 +59,9 @@ __all__ = [
     "read_toml",
     "regime_map",
     "sweep",
+    "target_learner",
     "train",
+    "train_linear",
     "train_patches",
     "trials",
 ]

@@ -1,4 +1,4 @@
-"""Data whose distribution is known: the patch-structured data on which adversarial training is analysed."""
+"""Data whose distribution is known, on which adversarial training is analysed: patch-structured and linear-separable."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def check_seed(seed: int) -> None:
     """Raise ValueError unless it is an integer in 0..2^63 - 1."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise ValueError(f"seed must be an integer in 0..2^63 - 1, got {seed!r}")
+
+
+def unit_direction(d: int, draw: torch.Generator, given: torch.Tensor | None) -> torch.Tensor:
+    """w*, shape (d,): `given`, or uniform on the sphere. Raises ValueError unless it has that shape and length 1."""
+    drawn = torch.randn(d, generator=draw, dtype=torch.float64)  # drawn in any case: other numbers do not depend on `given`
+    w = drawn / drawn.norm() if given is None else given.double()
+    if w.shape != (d,) or not abs(float(w.norm()) - 1) <= 1e-9:
+        raise ValueError(f"direction must have shape ({d},) and length 1, got {tuple(w.shape)} and {float(w.norm())}")
+    return w
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +80,7 @@ class PatchData:
             raise ValueError(f"d must be >= 2, or there is no room for noise, got {d}")
         alpha, sigma = default_scales(d, alpha, sigma)
         draw = generator_for(seed, 0)
-        drawn = torch.randn(d, generator=draw, dtype=torch.float64)
-        w = drawn / drawn.norm() if direction is None else direction.double()
-        if w.shape != (d,) or abs(float(w.norm()) - 1) > 1e-9:
-            raise ValueError(f"direction must have shape ({d},) and length 1, got {tuple(w.shape)} and {float(w.norm())}")
+        w = unit_direction(d, draw, direction)
         labels = torch.randint(2, (N,), generator=draw) * 2 - 1
         patch = torch.randint(P, (N,), generator=draw)
         points = torch.randn(N, P, d, generator=draw, dtype=torch.float64).mul_(sigma)
@@ -96,3 +102,59 @@ def default_scales(d: int, alpha: float | None, sigma: float | None) -> tuple[fl
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite, got {value}")
     return float(alpha), float(sigma)
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableData:
+    """Points x = c y w* + xi of R^d with labels y = -1, +1, in float64; use `sample`.
+
+    points: shape (N, d). labels: (N,), int64. large: (N,), bool: c is alpha there and beta elsewhere. noise: xi, (N, d),
+    orthogonal to direction, w*, (d,), of length 1. Source: CGRM (anonymous 2023), Section 4.
+    """
+
+    points: torch.Tensor
+    labels: torch.Tensor
+    large: torch.Tensor
+    noise: torch.Tensor
+    direction: torch.Tensor
+    alpha: float
+    beta: float
+
+    @classmethod
+    def sample(
+        cls,
+        N: int,
+        d: int,
+        seed: int,
+        alpha: float,
+        beta: float | None = None,
+        small: int = 0,
+        direction: torch.Tensor | None = None,
+    ) -> SeparableData:
+        """N independent points, the last `small` of which have margin beta: y uniform, xi from N(0, I - w* w*^T).
+
+        beta is by default alpha / 16. direction is w*, by default uniform on the sphere and given by the seed; pass that of
+        training data to draw test data. Cost: N d numbers. Raises ValueError for N < 1, d < 2, small not in 0..N, and unless
+        0 < beta < alpha are finite.
+
+        >>> data = SeparableData.sample(N=4, d=100, seed=0, alpha=8.0, small=1)
+        >>> data.large.tolist(), (data.points @ data.direction * data.labels).numpy().round(9).tolist()
+        ([True, True, True, False], [8.0, 8.0, 8.0, 0.5])
+        """
+        check_sizes(N=N, d=d)
+        check_seed(seed)
+        if d < 2:
+            raise ValueError(f"d must be >= 2, or there is no room for noise, got {d}")
+        if isinstance(small, bool) or not isinstance(small, int) or not 0 <= small <= N:
+            raise ValueError(f"small must be an integer in 0..{N}, got {small!r}")
+        beta = alpha / 16 if beta is None else beta
+        if not 0 < beta < alpha < math.inf:
+            raise ValueError(f"beta and alpha must be finite with 0 < beta < alpha, got {beta} and {alpha}")
+        draw = generator_for(seed, 0)
+        w = unit_direction(d, draw, direction)
+        labels = torch.randint(2, (N,), generator=draw) * 2 - 1
+        noise = torch.randn(N, d, generator=draw, dtype=torch.float64)
+        noise -= (noise @ w)[:, None] * w
+        large = torch.arange(N) < N - small
+        scale = torch.where(large, alpha, beta).double()
+        return cls((scale * labels)[:, None] * w + noise, labels, large, noise, w, float(alpha), float(beta))
