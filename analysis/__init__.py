@@ -18,10 +18,18 @@ from .exact_flatness import change_bound, exact_flatness
 from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .flatness import FlatnessProfile, flatness_profile
 from .inspection import Inspection
+from .linearization import Regret, cap_error, gradient_change, regret, robust_loss, taylor_error
 from .margins import certified_margins
 from .measured import Measured
 from .memorization_proof import MemorizationProof, certify_memorization, save_points
 from .memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
+from .neural_tangent_kernel import (
+    KernelInterpolant,
+    finite_kernel,
+    neural_tangent_kernel,
+    robust_interpolant,
+    sampled_kernel,
+)
 from .report import write_report
 from .study import Study, StudySettings
 from .study_measure import study
@@ -37,10 +45,12 @@ __all__ = [
     "Inequality",
     "Inspection",
     "Interval",
+    "KernelInterpolant",
     "Measured",
     "MemorizationProof",
     "MemorizationShare",
     "Phases",
+    "Regret",
     "Study",
     "StudySettings",
     "SupError",
@@ -49,6 +59,7 @@ __all__ = [
     "agreement_table",
     "attacked_errors",
     "boundary_distances",
+    "cap_error",
     "certificate_of",
     "certified_margins",
     "certify",
@@ -60,21 +71,29 @@ __all__ = [
     "compare",
     "distance_error",
     "exact_flatness",
+    "finite_kernel",
     "flatness_profile",
+    "gradient_change",
     "lemmas",
     "margin",
     "memorization_part",
     "memorization_share",
+    "neural_tangent_kernel",
     "normalized_margins",
     "outer_radius",
     "phases",
     "quantile_groups",
     "radial_profile",
+    "regret",
     "robust_error",
+    "robust_interpolant",
+    "robust_loss",
+    "sampled_kernel",
     "save_points",
     "small_margin",
     "study",
     "sup_error",
+    "taylor_error",
     "write_report",
     "write_study",
 ]
