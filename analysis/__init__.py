@@ -19,10 +19,12 @@ from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phase
 from .flatness import FlatnessProfile, flatness_profile
 from .generalization import GeneralizationBound, clean_bound, first_order_ratios, printed_robust_bound, robust_bound, vc_gap
 from .inspection import Inspection
+from .linearization import Regret, cap_error, gradient_change, regret, robust_loss, taylor_error
 from .margins import certified_margins
 from .measured import Measured
 from .memorization_proof import MemorizationProof, certify_memorization, save_points
 from .memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
+from .neural_tangent_kernel import KernelInterpolant, finite_kernel, neural_tangent_kernel, robust_interpolant, sampled_kernel
 from .report import write_report
 from .separable_data import (
     DirectionRate,
@@ -52,10 +54,12 @@ __all__ = [
     "Inequality",
     "Inspection",
     "Interval",
+    "KernelInterpolant",
     "Measured",
     "MemorizationProof",
     "MemorizationShare",
     "Phases",
+    "Regret",
     "Study",
     "StudySettings",
     "SupError",
@@ -64,6 +68,7 @@ __all__ = [
     "agreement_table",
     "attacked_errors",
     "boundary_distances",
+    "cap_error",
     "certificate_of",
     "certified_ball_margins",
     "certified_margins",
@@ -79,8 +84,10 @@ __all__ = [
     "direction_rate",
     "distance_error",
     "exact_flatness",
+    "finite_kernel",
     "first_order_ratios",
     "flatness_profile",
+    "gradient_change",
     "lemmas",
     "linear_error",
     "margin",
@@ -88,6 +95,7 @@ __all__ = [
     "max_margin_error_bound",
     "memorization_part",
     "memorization_share",
+    "neural_tangent_kernel",
     "normalized_margins",
     "outer_radius",
     "phases",
@@ -96,13 +104,18 @@ __all__ = [
     "quantile_groups",
     "radial_profile",
     "recovery_probability",
+    "regret",
     "robust_bound",
     "robust_error",
     "robust_error_bounds",
+    "robust_interpolant",
+    "robust_loss",
+    "sampled_kernel",
     "save_points",
     "small_margin",
     "study",
     "sup_error",
+    "taylor_error",
     "vc_gap",
     "write_report",
     "write_study",

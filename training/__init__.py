@@ -6,6 +6,21 @@ from .config import TrainingConfig, read_toml
 from .data import TASKS, Dataset, as_float, load_data, read_task
 from .distributions import PatchData, SeparableData
 from .evaluation import Evaluation, evaluate
+from .lazy_training import (
+    TWO_LAYER_ACTIVATIONS,
+    LazyRun,
+    WideNetwork,
+    cap_attack,
+    check_sphere,
+    compatible,
+    deep_network,
+    huber,
+    project_cap,
+    project_weights,
+    sphere_data,
+    train_lazily,
+    two_layer_network,
+)
 from .loop import train
 from .models import MODELS, Normalize, build_model, mlp
 from .objectives import LOSSES, check_labels, classification_loss, divergence, exponential, is_error, margin, mixed
@@ -19,12 +34,17 @@ __all__ = [
     "LOSSES",
     "MODELS",
     "TASKS",
+    "TWO_LAYER_ACTIVATIONS",
     "Attack",
     "Dataset",
     "Evaluation",
+<<<<<<< HEAD
     "LinearRun",
     "MaxMargin",
     "MixedLearner",
+=======
+    "LazyRun",
+>>>>>>> 2cd243a7901896cd2f76b58cfb9f521ee77dd7e7
     "Normalize",
     "PatchConfig",
     "PatchData",
@@ -34,17 +54,23 @@ __all__ = [
     "SeparableData",
     "TrainingConfig",
     "Trial",
+    "WideNetwork",
     "as_float",
     "augment",
     "batch_norm",
     "build_model",
+    "cap_attack",
     "check_labels",
+    "check_sphere",
     "classification_loss",
+    "compatible",
+    "deep_network",
     "divergence",
     "evaluate",
     "exponential",
     "fgsm",
     "gta",
+    "huber",
     "is_error",
     "load_data",
     "margin",
@@ -55,13 +81,21 @@ __all__ = [
     "patch_network",
     "pgd",
     "project",
+    "project_cap",
+    "project_weights",
     "read_task",
     "read_toml",
     "regime_map",
+    "sphere_data",
     "sweep",
     "target_learner",
     "train",
+<<<<<<< HEAD
     "train_linear",
+=======
+    "train_lazily",
+>>>>>>> 2cd243a7901896cd2f76b58cfb9f521ee77dd7e7
     "train_patches",
     "trials",
+    "two_layer_network",
 ]

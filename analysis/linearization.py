@@ -1,0 +1,159 @@
+"""How lazy a trained network is, and how near its surrogate loss comes to the robust loss: the theory's terms, measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from training import LazyRun, WideNetwork, cap_attack, huber
+
+from .measured import Measured
+
+Weights = tuple[torch.Tensor, ...]
+
+
+def robust_loss(
+    f: Callable[[torch.Tensor], torch.Tensor],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    delta: float,
+    steps: int = 40,
+    restarts: int = 4,
+    seed: int = 0,
+) -> Measured:
+    """L_* = mean_i max over x' in the cap of x_i of huber(f(x'), y_i), from below: the best that `cap_attack` finds.
+
+    f: points (n, d) to values (n,), such as `network.at(weights)` or an interpolant. Raises as `cap_attack`.
+    Cost: (1 + restarts) steps forward and backward passes. Source: Gao et al. 2019, Definition 3.4.
+
+    >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
+    >>> robust_loss(lambda x: x[:, 0] - x[:, 1], x, y, 0.0)
+    Measured(value=0.0, kind='empirical lower bound', count=None, total=2, interval=None)
+    """
+    found = _worst(f, x, y, delta, steps, restarts, seed)
+    return Measured(float(huber(found, y).mean()), "empirical lower bound", total=len(x))
+
+
+def cap_error(
+    f: Callable[[torch.Tensor], torch.Tensor],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    delta: float,
+    steps: int = 40,
+    restarts: int = 4,
+    seed: int = 0,
+) -> Measured:
+    """max_i max over x' in the cap of x_i of |f(x') - y_i|, from below; arguments, cost and errors as for `robust_loss`.
+
+    Source: the epsilon of Gao et al. 2019, Assumption 5.2.
+
+    >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
+    >>> round(cap_error(lambda x: x[:, 0] - x[:, 1], x, y, 0.5).value, 4)        # (cos - sin) - 1 at the rim
+    0.6091
+    """
+    found = _worst(f, x, y, delta, steps, restarts, seed)
+    return Measured(float((found - y).abs().max()), "empirical lower bound", total=len(x))
+
+
+def _worst(
+    f: Callable[[torch.Tensor], torch.Tensor],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    delta: float,
+    steps: int,
+    restarts: int,
+    seed: int,
+) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    attacked = cap_attack(f, x, y, delta, steps, restarts, generator)
+    with torch.no_grad():
+        return f(attacked)
+
+
+def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
+    """max_i |f(W, x_i) - f(W_0, x_i) - <grad_W f(W_0, x_i), W - W_0>| over the points x (n, d).
+
+    Exact for these but for rounding. Cost: two forward passes and two backward.
+    Source: Gao et al. 2019, Section 4.1: f is almost linear near W_0.
+
+    >>> from training import two_layer_network
+    >>> net = two_layer_network(2, 16)
+    >>> taylor_error(net, net.initial, torch.eye(2).double()).value
+    0.0
+    """
+    moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
+    start = network.evaluate(moving, x)
+    cotangent = torch.ones_like(start, requires_grad=True)  # gradients are linear in it: differentiate again for slopes
+    gradients = torch.autograd.grad(start @ cotangent, moving, create_graph=True)
+    along = [((w - w_0) * g).sum() for w, w_0, g in zip(weights, network.initial, gradients, strict=True)]
+    (slope,) = torch.autograd.grad(torch.stack(along).sum(), cotangent)
+    with torch.no_grad():
+        error = (network.evaluate(weights, x) - start - slope).abs()
+    return Measured(float(error.max()), "exact", total=len(x))
+
+
+def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
+    """max_i ||grad_W f(W, x_i) - grad_W f(W_0, x_i)|| / ||grad_W f(W_0, x_i)|| over the points x (n, d).
+
+    Norms run over all layers; exact but for rounding. Cost: 2 n backward passes.
+    Source: the stability of gradients near W_0, Gao et al. 2019, Section 4.1.
+
+    >>> from training import two_layer_network
+    >>> net = two_layer_network(2, 16)
+    >>> gradient_change(net, net.initial, torch.eye(2).double()).value
+    0.0
+    """
+
+    def gradient(at: Weights, point: torch.Tensor) -> torch.Tensor:
+        moving = tuple(w.detach().requires_grad_(True) for w in at)
+        parts = torch.autograd.grad(network.evaluate(moving, point[None])[0], moving)
+        return torch.cat([part.flatten() for part in parts])
+
+    changes = []
+    for point in x:
+        start = gradient(network.initial, point)
+        changes.append(float((gradient(weights, point) - start).norm() / start.norm()))
+    return Measured(max(changes), "exact", total=len(x))
+
+
+@dataclass(frozen=True)
+class Regret:
+    """Against a comparator U, over the steps t = 0..T-1 of a run; see `regret`.
+
+    average: (1/T) sum_t L_t(W_t) - L_t(U). bound: ||W_0 - U||^2 / (2 alpha T) + (alpha / 2T) sum_t ||grad L_t(W_t)||^2, which
+    it never exceeds if all L_t are convex. comparator: (1/T) sum_t L_t(U), at most L_*(U).
+    """
+
+    average: Measured
+    bound: Measured
+    comparator: Measured
+
+
+def regret(run: LazyRun, comparator: Weights) -> Regret:
+    """The regret of projected gradient descent against U in B(R), L_t being the loss on the points attacked at step t.
+
+    min_t L_A(W_t) <= (1/T) sum_t L_t(W_t) <= average regret + L_*(U) whatever the attack is. The bound needs convexity in W, so
+    that an average above it shows how far f is from linear; the theory says that the excess vanishes as m grows. U must lie in
+    the run's B(R); all values are exact but for rounding. Raises ValueError for weights of other shapes.
+    Cost: T forward passes.
+    Source: Gao et al. 2019, Section 4.1; the bound: Zinkevich 2003, Theorem 1.
+
+    >>> from training import sphere_data, train_lazily, two_layer_network
+    >>> x, y = sphere_data(4, 3, 0.1)
+    >>> run = train_lazily(two_layer_network(3, 256), x, y, lambda f, x, y: x, steps=20, rate=0.5)
+    >>> found = regret(run, run.best)
+    >>> found.average.value <= found.bound.value
+    True
+    """
+    network, steps = run.network, len(run.loss) - 1
+    if [w.shape for w in comparator] != [w.shape for w in network.initial]:
+        raise ValueError(f"comparator must have shapes {[tuple(w.shape) for w in network.initial]}")
+    with torch.no_grad():
+        losses = [float(huber(network.evaluate(comparator, at), run.labels).mean()) for at in run.attacked[:-1]]
+    reached = math.fsum(losses) / steps
+    squares = math.fsum(float((w - w_0).square().sum()) for w, w_0 in zip(comparator, network.initial, strict=True))
+    bound = squares / (2 * run.rate * steps) + run.rate / 2 * float((run.gradient[:-1] ** 2).mean())
+    return Regret(*(Measured(value, "exact", total=steps) for value in (float(run.loss[:-1].mean()) - reached, bound, reached)))
