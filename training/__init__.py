@@ -38,13 +38,10 @@ __all__ = [
     "Attack",
     "Dataset",
     "Evaluation",
-<<<<<<< HEAD
     "LinearRun",
     "MaxMargin",
     "MixedLearner",
-=======
     "LazyRun",
->>>>>>> 2cd243a7901896cd2f76b58cfb9f521ee77dd7e7
     "Normalize",
     "PatchConfig",
     "PatchData",
@@ -90,11 +87,8 @@ __all__ = [
     "sweep",
     "target_learner",
     "train",
-<<<<<<< HEAD
     "train_linear",
-=======
     "train_lazily",
->>>>>>> 2cd243a7901896cd2f76b58cfb9f521ee77dd7e7
     "train_patches",
     "trials",
     "two_layer_network",
