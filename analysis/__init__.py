@@ -12,6 +12,7 @@ from .agreement import (
 from .boundary import Interval, margin
 from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
 from .comparison import CompareSettings, Comparison, compare
+from .constrained_errors import errors_by_margin, proved_balls
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
 from .exact_flatness import change_bound, exact_flatness
@@ -59,6 +60,7 @@ __all__ = [
     "clean_error",
     "compare",
     "distance_error",
+    "errors_by_margin",
     "exact_flatness",
     "flatness_profile",
     "lemmas",
@@ -69,6 +71,7 @@ __all__ = [
     "outer_radius",
     "phases",
     "quantile_groups",
+    "proved_balls",
     "radial_profile",
     "robust_error",
     "save_points",

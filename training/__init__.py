@@ -3,6 +3,7 @@
 from .attacks import Attack, batch_norm, fgsm, gta, pgd, project
 from .augmentation import augment
 from .config import TrainingConfig, read_toml
+from .constrained_training import ConstrainedTraining, MemorizingModel, a_delta
 from .data import TASKS, Dataset, as_float, load_data, read_task
 from .distributions import PatchData
 from .evaluation import Evaluation, evaluate
@@ -19,8 +20,10 @@ __all__ = [
     "MODELS",
     "TASKS",
     "Attack",
+    "ConstrainedTraining",
     "Dataset",
     "Evaluation",
+    "MemorizingModel",
     "Normalize",
     "PatchConfig",
     "PatchData",
@@ -29,6 +32,7 @@ __all__ = [
     "Run",
     "TrainingConfig",
     "Trial",
+    "a_delta",
     "as_float",
     "augment",
     "batch_norm",
