@@ -74,11 +74,12 @@ class MemorizingModel(nn.Module):
 class ConstrainedTraining:
     """What `a_delta` found.
 
-    clean: the run that trained f_clean. small: S_small, bool, (N,), in the order of `data.train_points`. run: the run within
+    clean: the run that trained f_clean, which is given on flat points (N, D). small: S_small, bool, (N,), in the order of `data.train_points`. run: the run within
     F_S; `run.epochs` is its history. model: its end. data: what both were trained on.
     """
 
     clean: Run
+    f_clean: ReLUNetwork
     small: torch.Tensor
     run: Run
     model: MemorizingModel
@@ -88,11 +89,6 @@ class ConstrainedTraining:
     def network(self) -> ReLUNetwork:
         """The trained element of F_S, on flat points (N, D)."""
         return self.model.network()
-
-    @cached_property
-    def f_clean(self) -> ReLUNetwork:
-        """f_clean, on flat points (N, D)."""
-        return ReLUNetwork.from_module(self.clean.model(), self.data.shape)
 
 
 def a_delta(
@@ -137,13 +133,14 @@ def a_delta(
         raise ValueError(f"radius must be below half the separation {apart.distance:.6g}, got {ball.radius:g}")
     clean = train(replace(config, radius=0.0), Path(folder) / "clean", data=data, resume=resume, report=report)
     f = clean.model()
+    f_clean = ReLUNetwork.from_module(f, data.shape)  # before f is trained on
     x, y = as_float(data.train_points, torch.float64), data.train_labels
     small = attacked(f, x.to(next(f.parameters()).dtype), y, ball, config.final_attack, config.seed)
     if not small.any():
         raise ValueError(f"radius must be larger: {config.final_attack} finds no error of f_clean in any {ball}")
     model = MemorizingModel(f, x[small], y[small], ball, apart.lower)
     run = train(config, Path(folder) / "constrained", data=data, model=model, resume=resume, report=report)
-    return ConstrainedTraining(clean, small, run, model, data)
+    return ConstrainedTraining(clean, f_clean, small, run, model, data)
 
 
 def attacked(
