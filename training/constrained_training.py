@@ -74,8 +74,8 @@ class MemorizingModel(nn.Module):
 class ConstrainedTraining:
     """What `a_delta` found.
 
-    clean: the run that trained f_clean, which is given on flat points (N, D). small: S_small, bool, (N,), in the order of `data.train_points`. run: the run within
-    F_S; `run.epochs` is its history. model: its end. data: what both were trained on.
+    clean: the run that trained f_clean, a network on flat points (N, D). small: S_small, bool, (N,), in the order of
+    `data.train_points`. run: the run within F_S; `run.epochs` is its history. model: its end. data: what both were trained on.
     """
 
     clean: Run
