@@ -12,6 +12,7 @@ from .agreement import (
 from .boundary import Interval, margin
 from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
 from .comparison import CompareSettings, Comparison, compare
+from .constrained_errors import errors_by_margin, proved_balls
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
 from .exact_flatness import change_bound, exact_flatness
@@ -83,6 +84,7 @@ __all__ = [
     "direction_error",
     "direction_rate",
     "distance_error",
+    "errors_by_margin",
     "exact_flatness",
     "finite_kernel",
     "first_order_ratios",
@@ -102,6 +104,7 @@ __all__ = [
     "predicted_max_margin_error",
     "printed_robust_bound",
     "quantile_groups",
+    "proved_balls",
     "radial_profile",
     "recovery_probability",
     "regret",

@@ -93,9 +93,7 @@ LEDGER: dict[str, Claim] = {}
 Measure = Callable[[], Iterable[Check]]
 
 
-def claim(
-    name: str, text: str, verdict: Verdict, note: str = "", *, also: Sequence[str] = ()
-) -> Callable[[Measure], Measure]:
+def claim(name: str, text: str, verdict: Verdict, note: str = "", *, also: Sequence[str] = ()) -> Callable[[Measure], Measure]:
     """Enter a statement, and those that restate it, with the function that measures it.
 
     >>> @claim("gao-lemma-99", "one is one", "holds")
@@ -123,7 +121,9 @@ def not_testable(name: str, text: str, why: str, *, also: Sequence[str] = ()) ->
 def _enter(entry: Claim) -> None:
     paper, kind, number = (*entry.name.split("-"), "", "")[:3]
     if paper not in PAPERS or kind not in KINDS or not number or entry.verdict not in get_args(Verdict):
-        raise ValueError(f"a claim needs a name such as cgrm-theorem-3.3 and a known verdict, got {entry.name}, {entry.verdict}")
+        raise ValueError(
+            f"a claim needs a name such as cgrm-theorem-3.3 and a known verdict, got {entry.name}, {entry.verdict}"
+        )
     if entry.name in LEDGER:
         raise ValueError(f"{entry.name} is in the ledger already")
     LEDGER[entry.name] = entry
@@ -184,7 +184,9 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
     """
     for wanted in only:
         if not any(_begins(name, wanted) for name in LEDGER):
-            raise ValueError(f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, gao-definition), got {wanted!r}")
+            raise ValueError(
+                f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, gao-definition), got {wanted!r}"
+            )
     chosen = [entry for name, entry in LEDGER.items() if not only or any(_begins(name, wanted) for wanted in only)]
     return sorted(chosen, key=lambda entry: _place(entry.name))
 

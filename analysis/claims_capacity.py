@@ -39,7 +39,9 @@ def half_plane_labellings(points: np.ndarray) -> int:
     """Labellings of the points by sign(<w, x> + b), each decided by a linear program."""
     count, rows = 0, np.column_stack([points, np.ones(len(points))])
     for signs in itertools.product((-1, 1), repeat=len(points)):
-        found = scipy.optimize.linprog(np.zeros(3), A_ub=-np.array(signs)[:, None] * rows, b_ub=-np.ones(len(points)), bounds=(None, None))
+        found = scipy.optimize.linprog(
+            np.zeros(3), A_ub=-np.array(signs)[:, None] * rows, b_ub=-np.ones(len(points)), bounds=(None, None)
+        )
         count += found.status == 0
     return count
 
@@ -97,7 +99,11 @@ def vc_bound() -> Iterator[Check]:
         sizes = [10, *widths, 1]
         parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
         bound = vc_upper(widths, 10)
-        yield at_most(f"widths {len(widths)} x {widths[0]}: bound over W L log2 W", bound / (parameters * (len(widths) + 1) * math.log2(parameters)), 4)
+        yield at_most(
+            f"widths {len(widths)} x {widths[0]}: bound over W L log2 W",
+            bound / (parameters * (len(widths) + 1) * math.log2(parameters)),
+            4,
+        )
     some = shattered_set(4, 4, 1 / 16)
     centres, labels = some.centres(np.ones(8, dtype=int))
     network = f_S(affine(np.zeros((1, 4))), centres, labels, Ball(2, 1 / 16))
@@ -114,7 +120,9 @@ def vc_bound() -> Iterator[Check]:
 def sauer() -> Iterator[Check]:
     """Counted labellings, and both bounds in integers."""
     for m in (4, 5, 6):
-        yield at_most(f"labellings of {m} points by half planes", half_plane_labellings(_in_general_position(m)), sauer_shelah(m, 3))
+        yield at_most(
+            f"labellings of {m} points by half planes", half_plane_labellings(_in_general_position(m)), sauer_shelah(m, 3)
+        )
     subsets = sum(1 for signs in itertools.product((0, 1), repeat=8) if sum(signs) <= 3)
     yield equal("sets of at most 3 of 8 points", subsets, sauer_shelah(8, 3))
     cases = [(m, k) for m in range(1, 61) for k in range(1, m + 1)]
@@ -134,7 +142,12 @@ def exponential_lower_bound() -> Iterator[Check]:
     """M_D with its rate, and each correction."""
     growth = capacity_growth(capacity_table(FAR, 0.1))
     yield between("rate of M_D, d = 100 to 1000, delta = 0.1", growth["lower"], 0.99 * RATE, RATE, "estimate")
-    yield at_least("M_D at d = 100 (any robust network needs as many parameters)", minimal_parameters(100, 0.1), 10**16, "certified lower bound")
+    yield at_least(
+        "M_D at d = 100 (any robust network needs as many parameters)",
+        minimal_parameters(100, 0.1),
+        10**16,
+        "certified lower bound",
+    )
     points, labels = separated_set(3, 0.1, 0)
     yield at_least("S_phi: separation over 2 delta", separation(points, labels).distance / 0.2, 1)
     signs = exact_signs(affine([[0.0, 0.0, 1.0]], [-0.5]), points)[:, 0]
@@ -153,12 +166,22 @@ def exponential_lower_bound() -> Iterator[Check]:
 )
 def rate_of_lower_bound() -> Iterator[Check]:
     """The rate, over D and delta."""
-    yield between("rate of M_D, D = 100 to 1000, delta = 0.1", capacity_growth(capacity_table(FAR, 0.1))["lower"], 0.99 * RATE, RATE, "estimate")
+    yield between(
+        "rate of M_D, D = 100 to 1000, delta = 0.1",
+        capacity_growth(capacity_table(FAR, 0.1))["lower"],
+        0.99 * RATE,
+        RATE,
+        "estimate",
+    )
     yield at_most("log(ceil(1/(2 delta))) / 4 at delta = 0.01", math.log(50) / 4, 1)
     rows = {row.dimension: row for row in capacity_table([6, 35, 100], 0.1)}
     yield at_least("D = 6: M_D over the size of f_clean", rows[6].lower / rows[6].clean, 1.01, "certified lower bound")
-    yield at_least("D = 35: M_D over the size of f_S of 1,000 points", rows[35].lower / rows[35].cgro, 1.01, "certified lower bound")
-    yield at_least("D = 100: M_D over the size of f_S of 1,000 points", rows[100].lower / rows[100].cgro, 10**9, "certified lower bound")
+    yield at_least(
+        "D = 35: M_D over the size of f_S of 1,000 points", rows[35].lower / rows[35].cgro, 1.01, "certified lower bound"
+    )
+    yield at_least(
+        "D = 100: M_D over the size of f_S of 1,000 points", rows[100].lower / rows[100].cgro, 10**9, "certified lower bound"
+    )
     yield at_least("D = 100: size of the explicit robust network over M_D", rows[100].robust / rows[100].lower, 1)
 
 
@@ -220,5 +243,10 @@ def robust_interpolation_needs_more() -> Iterator[Check]:
         right += proved and bool((exact_signs(network, some.points)[:, 0] == signs).all())
     yield share_of("labellings of n d / 2 = 8 points, each forced by 4 proved balls", right, 256)
     (row,) = interpolation_table([(1000, 1000)])
-    yield at_least("n = d = 1000: n d / 2 over the VC bound of the plain interpolant's widths", row.needed / row.plain_vc, 1.01, "certified lower bound")
+    yield at_least(
+        "n = d = 1000: n d / 2 over the VC bound of the plain interpolant's widths",
+        row.needed / row.plain_vc,
+        1.01,
+        "certified lower bound",
+    )
     yield at_least("n = d = 1000: parameters of the robust interpolant over the plain one's", row.robust / row.plain, 100)

@@ -214,7 +214,9 @@ def cgrm_errors() -> Iterator[Check]:
 def data_assumption() -> Iterator[Check]:
     """Separations and errors counted."""
     found = population()
-    yield at_least("population: separation over 2 delta", separation(found.points, found.labels).distance / (2 * BALL.radius), 1.0)
+    yield at_least(
+        "population: separation over 2 delta", separation(found.points, found.labels).distance / (2 * BALL.radius), 1.0
+    )
     yield equal("population: clean error of x_D - 1/2", found.clean_error(found.clean), 0)
     everywhere = np.ones(len(found.points), dtype=bool)
     yield at_least("population: its robust error", found.robust_error(found.clean, everywhere), 0.5)
@@ -298,7 +300,9 @@ def linf_distances() -> Iterator[Check]:
         network = distance(centre, "inf")
         sizes.append(network.size.parameters)
         yield equal(f"d = {d}: sup |f - ||x - c||_inf|", distance_error(network, centre, "inf").value, 0)
-    yield at_most("parameters per coordinate, d = 2 to 64", max(s / d for s, d in zip(sizes, (2, 4, 8, 16, 32, 64), strict=True)), 10)
+    yield at_most(
+        "parameters per coordinate, d = 2 to 64", max(s / d for s, d in zip(sizes, (2, 4, 8, 16, 32, 64), strict=True)), 10
+    )
     yield equal("|a| as printed at a = 1", (max(1, 0) + max(-1, 0)) / 2, 0.5)
     yield equal("max(-1, -2) as printed", (abs(-1 - 2) + abs(-1 + 2)) / 2, 2)
 
@@ -347,5 +351,3 @@ for number in ("definition-3.1", "definition-3.2", "definition-3.3", "definition
         "(the available text of this version lists its number alone)",
         "the statement itself is not in the text at hand; those of CGRO, its earlier version, are in this table",
     )
-
-

@@ -45,17 +45,27 @@ def clean_generalization() -> Iterator[Check]:
             middle = (low + high) // 2
             low, high = (low, middle) if vc_gap(vc_upper([], d), middle) <= 0.2 else (middle, high)
         needed.append(high)
-    yield between("exponent in d of the samples for a gap of 0.2, linear f_clean", fitted_exponent((10, 100, 1000), needed), 0.9, 1.05, "estimate")
+    yield between(
+        "exponent in d of the samples for a gap of 0.2, linear f_clean",
+        fitted_exponent((10, 100, 1000), needed),
+        0.9,
+        1.05,
+        "estimate",
+    )
     clean = affine([[3.0, -2.0]], [-0.4])
     ball = Ball("inf", 0.03)
     built = f_S(clean, *clusters(60, 1), ball, separation=0.15)
     fresh, labels = clusters(4000, 2)
     wrong_clean, wrong_built = (is_error(network(fresh), labels) for network in (clean, built))
-    yield equal("of 4,000 fresh points, those on which f_S errs and f_clean does not", int((wrong_built & ~wrong_clean).sum()), 0)
+    yield equal(
+        "of 4,000 fresh points, those on which f_S errs and f_clean does not", int((wrong_built & ~wrong_clean).sum()), 0
+    )
     yield at_least("those on which f_clean errs", int(wrong_clean.sum()), 1)
     points, labels = clusters(20_000, 0)
     small = clean_bound(affine([[1.0, 1.0]], [-1.0]), points, labels)
-    yield at_most("bound of the clean error by the class of f_clean, N = 20,000", small.value.value, 0.2, "certified upper bound")
+    yield at_most(
+        "bound of the clean error by the class of f_clean, N = 20,000", small.value.value, 0.2, "certified upper bound"
+    )
     large = clean_bound(f_S(clean, points[:40], labels[:40], ball, separation=0.15), points, labels)
     yield at_least("bound by the class of f_S (vacuous)", large.value.value, 1, "certified upper bound")
 
@@ -109,7 +119,9 @@ def flatness_alone() -> Iterator[Check]:
     (flat,) = flatness_profile(constant, points, torch.ones(50, dtype=torch.int64), BALL, [0.1]).mean("gradient")
     bound = printed_robust_bound(flat, samples=51, dimension=2, factor=1e9, constant=0, failure=0.05, loss_bound=1)
     yield equal("right-hand side, 0-1 loss, even with a factor 10^9", bound.value.value, 0)
-    yield at_least("probability of a gap above 0, N = 51 (fewer errors on the sample than 1/2)", stats.binom(51, 0.5).cdf(25), 0.49)
+    yield at_least(
+        "probability of a gap above 0, N = 51 (fewer errors on the sample than 1/2)", stats.binom(51, 0.5).cdf(25), 0.49
+    )
 
 
 @claim(
@@ -124,11 +136,15 @@ def gap_and_gradient() -> Iterator[Check]:
     """Ratios of a linear network, of sawtooths at two radii."""
     points = 0.3 + 0.4 * torch.rand(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     labels = torch.where(points[:, 0] > 0.5, 1, -1)
-    for ratio, radius in zip(first_order_ratios(affine([[2.0, -2.0]]), points, labels, BALL, [1e-4, 0.1]), (1e-4, 0.1), strict=True):
+    for ratio, radius in zip(
+        first_order_ratios(affine([[2.0, -2.0]]), points, labels, BALL, [1e-4, 0.1]), (1e-4, 0.1), strict=True
+    ):
         yield at_least(f"affine f, radius {radius:g}: ratio", ratio.value, 1 - 1e-6, "empirical lower bound")
     labels = torch.where(points[:, :1].flatten() > 0.5, 1, -1)
     for s in (4, 8, 12):
         network = compose(affine([[1.0]], [-0.5]), tooth(s))
         tiny, wide = first_order_ratios(network, points[:, :1], labels, BALL, [2.0 ** (-s - 8), 0.1])
         yield between(f"tooth({s}), radius 2^-{s + 8}: ratio", tiny.value, 0.95, 1.05, "empirical lower bound")
-        yield at_most(f"tooth({s}), radius 0.1: ratio", wide.value, 1 / (0.1 * 2**s / (1 + math.exp(0.5))), "empirical lower bound")
+        yield at_most(
+            f"tooth({s}), radius 0.1: ratio", wide.value, 1 / (0.1 * 2**s / (1 + math.exp(0.5))), "empirical lower bound"
+        )

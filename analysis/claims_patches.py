@@ -18,7 +18,9 @@ from .feature_learning import lemmas, phases
 from .measured import Measured
 
 SEEDS = (0, 1, 2)
-SETTING = "d = 1000, N = 50, P = 6, m = 10, lambda = 1/2, eta = 0.1, 40,000 steps, gamma = 1 - 1/(sqrt(d) log(d)^2), three seeds"
+SETTING = (
+    "d = 1000, N = 50, P = 6, m = 10, lambda = 1/2, eta = 0.1, 40,000 steps, gamma = 1 - 1/(sqrt(d) log(d)^2), three seeds"
+)
 
 
 @functools.cache
@@ -67,7 +69,11 @@ def _growing(start: Fraction, rate: Fraction, end: Fraction, lost: Fraction | No
 )
 def quadratic_growth() -> Iterator[Check]:
     """The slowest sequences."""
-    cases = list(itertools.product((Fraction(1, 50), Fraction(1, 4), Fraction(3)), (Fraction(1, 20), Fraction(1), Fraction(5)), (1, 2, 100)))
+    cases = list(
+        itertools.product(
+            (Fraction(1, 50), Fraction(1, 4), Fraction(3)), (Fraction(1, 20), Fraction(1), Fraction(5)), (1, 2, 100)
+        )
+    )
     right, worst = 0, Fraction(0)
     for m, z, factor in cases:
         allowed = 3 / (m * z) + 8 * math.ceil(math.log2(factor))
@@ -85,7 +91,14 @@ def quadratic_growth() -> Iterator[Check]:
 )
 def quadratic_sums() -> Iterator[Check]:
     """The slowest sequences."""
-    cases = list(itertools.product((Fraction(1, 50), Fraction(1, 4), Fraction(3)), (Fraction(1, 20), Fraction(1)), (0, Fraction(1, 4), Fraction(1, 2)), (1, 2, 100)))
+    cases = list(
+        itertools.product(
+            (Fraction(1, 50), Fraction(1, 4), Fraction(3)),
+            (Fraction(1, 20), Fraction(1)),
+            (0, Fraction(1, 4), Fraction(1, 2)),
+            (1, 2, 100),
+        )
+    )
     right, worst = 0, Fraction(0)
     for rate, z, lost, factor in cases:
         allowed = 8 * math.ceil(math.log2(factor)) + 21 / (z * rate)
@@ -104,7 +117,9 @@ def quadratic_sums() -> Iterator[Check]:
 def quadratic_decay() -> Iterator[Check]:
     """The largest sequences."""
     grain, right, total = 2**80, 0, 0
-    for rate, start in itertools.product((Fraction(1, 50), Fraction(1, 2), Fraction(1)), (Fraction(1, 10), Fraction(1, 2), Fraction(1))):
+    for rate, start in itertools.product(
+        (Fraction(1, 50), Fraction(1, 2), Fraction(1)), (Fraction(1, 10), Fraction(1, 2), Fraction(1))
+    ):
         z = start
         for t in range(1, 500):
             z = Fraction(math.ceil((z - rate * z * z) * grain), grain)
@@ -128,7 +143,9 @@ def anti_concentration() -> Iterator[Check]:
         v = torch.randn(10, d, generator=generator, dtype=torch.float64)
         at = v[0] / v[0].norm()
         v /= (v @ at).pow(3).sum().abs() ** (1 / 3)
-        sums = sum((torch.randn(draws, d, generator=generator, dtype=torch.float64) @ v.T).pow(3).sum(1) for _ in range(5)).abs()
+        sums = sum(
+            (torch.randn(draws, d, generator=generator, dtype=torch.float64) @ v.T).pow(3).sum(1) for _ in range(5)
+        ).abs()
         for name, limit, least in (("sigma^3 / log(d)^2", 1 / math.log(d) ** 2, 0.75), ("sigma^3 / 1000", 1e-3, 0.95)):
             share = float((sums >= limit).double().mean())
             yield between(f"v {seed}: share of sums of at least {name}", share, least, 1, "estimate")
@@ -159,7 +176,9 @@ def setting() -> Iterator[Check]:
     attacked[rows, data.signal_patch] *= 1 - scales.gamma
     f = patch_network(torch.randn(config.m, config.d, dtype=torch.float64), config)
     moved = (attacked - data.points).flatten(1).norm(dim=1)
-    yield at_most("|distance to adversarial examples - gamma alpha|", float((moved - scales.gamma * scales.alpha).abs().max()), 1e-9)
+    yield at_most(
+        "|distance to adversarial examples - gamma alpha|", float((moved - scales.gamma * scales.alpha).abs().max()), 1e-9
+    )
     yield equal("finite outputs of 40", int(f(attacked).isfinite().sum()), 40)
 
 
@@ -184,7 +203,9 @@ def robust_memorization() -> Iterator[Check]:
         yield between(f"seed {seed}: robust test error (GTA)", errors["robust_test"], 0.45, 0.55, "estimate")
         yield equal(f"seed {seed}: phases in order (1: yes)", int(phases(run).in_order), 1)
     config = PatchConfig(d=100, gamma=1 - 1 / math.sqrt(100), steps=10_000, test_points=2000)
-    yield at_most("d = 100, gamma = 1 - 1/sqrt(d): robust test error", train_patches(config).errors["robust_test"], 0.05, "estimate")
+    yield at_most(
+        "d = 100, gamma = 1 - 1/sqrt(d): robust test error", train_patches(config).errors["robust_test"], 0.05, "estimate"
+    )
 
 
 lemma(
@@ -242,9 +263,13 @@ def signal_learned() -> Iterator[Check]:
     for seed, run in zip(SEEDS, runs(), strict=True):
         found, limit = phases(run), math.log(run.config.d) ** 2
         t_0 = math.nan if found.signal_learned is None else found.signal_learned
-        yield between(f"seed {seed}: T_0 over 1 / (eta alpha^3 sigma_0)", t_0 / found.predicted[0], 1 / limit, limit, "estimate")
+        yield between(
+            f"seed {seed}: T_0 over 1 / (eta alpha^3 sigma_0)", t_0 / found.predicted[0], 1 / limit, limit, "estimate"
+        )
         later = run.curves["u"].max(1)[run.curves["step"] >= t_0]
-        yield at_least(f"seed {seed}: least alpha max_r u_r from T_0 on", run.config.scales.alpha * np.min(later), 1 / limit, "estimate")
+        yield at_least(
+            f"seed {seed}: least alpha max_r u_r from T_0 on", run.config.scales.alpha * np.min(later), 1 / limit, "estimate"
+        )
 
 
 @claim(
@@ -258,4 +283,6 @@ def noise_memorized() -> Iterator[Check]:
     for seed, run in zip(SEEDS, runs(), strict=True):
         found, limit = phases(run), math.log(run.config.d) ** 2
         t_1 = math.nan if found.noise_memorized is None else found.noise_memorized
-        yield between(f"seed {seed}: T_1 over N / (eta sigma_0 sigma^3 d^(3/2))", t_1 / found.predicted[1], 1 / limit, limit, "estimate")
+        yield between(
+            f"seed {seed}: T_1 over N / (eta sigma_0 sigma^3 d^(3/2))", t_1 / found.predicted[1], 1 / limit, limit, "estimate"
+        )

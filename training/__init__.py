@@ -3,6 +3,7 @@
 from .attacks import Attack, batch_norm, fgsm, gta, pgd, project
 from .augmentation import augment
 from .config import TrainingConfig, read_toml
+from .constrained_training import ConstrainedTraining, MemorizingModel, a_delta
 from .data import TASKS, Dataset, as_float, load_data, read_task
 from .distributions import PatchData, SeparableData
 from .evaluation import Evaluation, evaluate
@@ -36,12 +37,14 @@ __all__ = [
     "TASKS",
     "TWO_LAYER_ACTIVATIONS",
     "Attack",
+    "ConstrainedTraining",
     "Dataset",
     "Evaluation",
     "LinearRun",
     "MaxMargin",
     "MixedLearner",
     "LazyRun",
+    "MemorizingModel",
     "Normalize",
     "PatchConfig",
     "PatchData",
@@ -52,6 +55,7 @@ __all__ = [
     "TrainingConfig",
     "Trial",
     "WideNetwork",
+    "a_delta",
     "as_float",
     "augment",
     "batch_norm",
