@@ -6,6 +6,8 @@ a verdict is written by people, and reproduced or not by running.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -60,6 +62,11 @@ class Claim:
     measure: Callable[[], Iterable[Check]] | None = None
 
     @property
+    def paper(self) -> str:
+        """The key of its paper in `PAPERS`."""
+        return self.name.split("-")[0]
+
+    @property
     def statement(self) -> str:
         """Kind and number as printed.
 
@@ -88,7 +95,10 @@ class Outcome:
 
 
 LEDGER: dict[str, Claim] = {}
-"""All claims by name; `analysis.verify` runs them."""
+"""All claims by name, once `ledger` has read them; `verify` runs them."""
+
+ENTRIES = ("constructions", "capacity", "patches", "separable", "generalization", "lazy", "experiments")
+"""The modules claims_* that enter them: imported when they are asked for, as some take a second."""
 
 Measure = Callable[[], Iterable[Check]]
 
@@ -174,6 +184,12 @@ def shown(value: Any) -> str:
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def _read_entries() -> None:
+    for name in ENTRIES:
+        importlib.import_module(f".claims_{name}", __package__)
+
+
 def ledger(only: Sequence[str] = ()) -> list[Claim]:
     """The claims in the papers' order, or those whose names begin with one of the given texts.
 
@@ -182,6 +198,7 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
     >>> [entry.name for entry in ledger(["cgrm-theorem-3.3"])]
     ['cgrm-theorem-3.3']
     """
+    _read_entries()
     for wanted in only:
         if not any(_begins(name, wanted) for name in LEDGER):
             raise ValueError(
@@ -219,6 +236,7 @@ def verify(
 
 def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
     """Checks, what was raised, and seconds."""
+    _read_entries()
     torch.set_num_threads(1)
     start = time.perf_counter()
     measure = LEDGER[name].measure

@@ -84,8 +84,8 @@ def vc_dimension() -> Iterator[Check]:
     "cgrm-lemma-a.7",
     "the VC dimension of a ReLU network with L layers and W parameters is O(W log(W L))",
     "holds with correction",
-    "O(W L log W), as CGRO has it: Bartlett et al. 2019 prove that (Theorem 6), and give networks of VC dimension of order W L log(W / L) "
-    "(Theorem 3, cited, not run), which is more than printed",
+    "O(W L log W), as CGRO has it: Bartlett et al. 2019 prove that (Theorem 6), and give networks of VC dimension of order W "
+    "L log(W / L) (Theorem 3, cited, not run), which is more than printed",
 )
 @claim(
     "cgro-lemma-a.7",
@@ -134,8 +134,9 @@ def sauer() -> Iterator[Check]:
     "cgrm-theorem-3.5",
     "for data as assumed, robust test error below a constant needs exp(Omega(d)) parameters",
     "holds with correction",
-    "with explicit constants; epsilon_0 must be at most the radius of robustness (beyond it, x_d - 1/2 is robust with 2 parameters); "
-    "grid points a side are ceil(1/(2 delta)), not floor(1/(2 delta)) + 1; the enveloping network has M^3 - M^2 + d M + 1 parameters",
+    "with explicit constants; epsilon_0 must be at most the radius of robustness (beyond it, x_d - 1/2 is robust with 2 "
+    "parameters); grid points a side are ceil(1/(2 delta)), not floor(1/(2 delta)) + 1; the enveloping network has M^3 - M^2 "
+    "+ d M + 1 parameters",
     also=["cgrm-theorem-a.6"],
 )
 def exponential_lower_bound() -> Iterator[Check]:
@@ -159,7 +160,8 @@ def exponential_lower_bound() -> Iterator[Check]:
 
 @claim(
     "cgro-theorem-5.3",
-    "there are M_D = Omega(exp(D)) and a distribution such that each classifier with M_D parameters has robust test error Omega(1)",
+    "there are M_D = Omega(exp(D)) and a distribution such that each classifier with M_D parameters has robust test error "
+    "Omega(1)",
     "holds with correction",
     "exp(Omega(D)): the proof gives the rate log(ceil(1/(2 delta))) / 4 up to logarithms in l_inf, below 1 for delta >= 0.01",
     also=["cgro-theorem-d.4"],

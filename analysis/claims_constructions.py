@@ -1,4 +1,4 @@
-"""The ledger on what networks can represent: building blocks, the classifiers f_adv and f_S, and what they are said to achieve."""
+"""The ledger on what networks can represent: building blocks, and the classifiers f_adv and f_S."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .decision import certify
 from .memorization_proof import certify_memorization
 from .sup_error import distance_error, sup_error
 
-BALL = Ball("inf", 0.125)
+BALL = Ball(math.inf, 0.125)
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def population(dimension: int = 3) -> Population:
     "cgrm-proposition-3.1",
     "the margin on the ball, min y f(x + xi), is >= 0 exactly where x is at least delta from the decision boundary",
     "holds with correction",
-    "only for points that f classifies rightly: a misclassified point far from the boundary has a large distance and a negative "
-    "margin; and for balls inside the cube, as the boundary is one in the cube",
+    "only for points that f classifies rightly: a misclassified point far from the boundary has a large distance and a "
+    "negative margin; and for balls inside the cube, as the boundary is one in the cube",
     also=["cgrm-theorem-a.1"],
 )
 def margins_and_distances() -> Iterator[Check]:
@@ -116,7 +116,7 @@ def margins_and_distances() -> Iterator[Check]:
                 if reach.lower < radius <= reach.upper:
                     continue  # too near to tell
                 total += 1
-                verdict = certify(network, x, Ball("inf", radius), label).verdict
+                verdict = certify(network, x, Ball(math.inf, radius), label).verdict
                 agree += verdict == ("proved" if radius <= reach.lower else "refuted")
     yield share_of("balls whose verdict agrees with the enclosed distance (points classified rightly)", agree, total)
     line = affine([[1.0]], [-0.5])
@@ -208,8 +208,8 @@ def cgrm_errors() -> Iterator[Check]:
     "cgro-assumption-5.1",
     "classes are more than 2 delta apart, and a network with poly(D) parameters has clean error 0 but robust error Omega(1)",
     "holds",
-    "an assumption on data: on a constructed population all of it; on the embedded digits (8 x 8 pixels, l_inf, delta = 0.1) the "
-    "separation, exactly (a network without any clean error on a distribution of images cannot be shown)",
+    "an assumption on data: on a constructed population all of it; on the embedded digits (8 x 8 pixels, l_inf, delta = 0.1) "
+    "the separation, exactly (a network without any clean error on a distribution of images cannot be shown)",
 )
 def data_assumption() -> Iterator[Check]:
     """Separations and errors counted."""
@@ -289,8 +289,8 @@ def products() -> Iterator[Check]:
     "cgrm-lemma-a.4",
     "the l_inf distance to a point is a ReLU network with O(d) parameters",
     "holds",
-    "two identities in its proof do not: |a| = (max(a,0) + max(-a,0)) / 2 has a factor too much, and max(a,b) = "
-    "(|a+b| + |a-b|) / 2 is false for a + b < 0",
+    "two identities in its proof do not: |a| = (max(a,0) + max(-a,0)) / 2 has a factor too much, and max(a,b) = (|a+b| + "
+    "|a-b|) / 2 is false for a + b < 0",
 )
 def linf_distances() -> Iterator[Check]:
     """Exact suprema and counts over d, and the identities as printed."""

@@ -17,7 +17,7 @@ from .flatness import flatness_profile
 from .generalization import clean_bound, first_order_ratios, printed_robust_bound, robust_bound, vc_gap
 from .measured import Measured
 
-BALL = Ball("inf", 0.1)
+BALL = Ball(math.inf, 0.1)
 
 
 def clusters(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,10 +30,12 @@ def clusters(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 @claim(
     "cgrm-theorem-6.2",
-    "a modified adversarial training has robust training error 0 and clean error at most that on the sample plus sqrt(poly(d) / N)",
+    "a modified adversarial training has robust training error 0 and clean error at most that on the sample plus sqrt(poly(d) "
+    "/ N)",
     "holds with correction",
-    "the proof bounds the complexity of a class that the sample chose, which bounds nothing; but f_S errs nowhere that f_clean does not, "
-    "on data that keep their separation, so the bound for f_clean's class holds for it, without Assumption 6.1 and mu",
+    "the proof bounds the complexity of a class that the sample chose, which bounds nothing; but f_S errs nowhere that "
+    "f_clean does not, on data that keep their separation, so the bound for f_clean's class holds for it, without Assumption "
+    "6.1 and mu",
     also=["cgrm-theorem-c.1"],
 )
 def clean_generalization() -> Iterator[Check]:
@@ -53,7 +55,7 @@ def clean_generalization() -> Iterator[Check]:
         "estimate",
     )
     clean = affine([[3.0, -2.0]], [-0.4])
-    ball = Ball("inf", 0.03)
+    ball = Ball(math.inf, 0.03)
     built = f_S(clean, *clusters(60, 1), ball, separation=0.15)
     fresh, labels = clusters(4000, 2)
     wrong_clean, wrong_built = (is_error(network(fresh), labels) for network in (clean, built))
@@ -74,8 +76,9 @@ def clean_generalization() -> Iterator[Check]:
     "cgrm-theorem-6.3",
     "robust gap at most about N^(-1/(d+2)) (C / sqrt(Delta) + global flatness) with probability 1 - Delta",
     "holds with correction",
-    "the rate fits radius delta = N^(-1/(d+2)) alone (0.986 for MNIST); the kernel's width is free, delta is not, so flatness keeps the factor "
-    "delta for all N. With all constants: B (h^2 rho / 12 + ((1+2h)/2h)^(d/2) / (2 sqrt(N Delta))) + delta G; C depends on the largest loss",
+    "the rate fits radius delta = N^(-1/(d+2)) alone (0.986 for MNIST); the kernel's width is free, delta is not, so flatness "
+    "keeps the factor delta for all N. With all constants: B (h^2 rho / 12 + ((1+2h)/2h)^(d/2) / (2 sqrt(N Delta))) + delta "
+    "G; C depends on the largest loss",
     also=["cgrm-theorem-c.2"],
 )
 def robust_generalization() -> Iterator[Check]:
@@ -108,8 +111,8 @@ def robust_generalization() -> Iterator[Check]:
     "cgro-theorem-e.1",
     "robust gap at most about N^(-1/(D+2)) times global flatness",
     "fails as printed",
-    "a constant classifier has flatness 0 and, with balanced labels, a gap above 0 on half of all samples; CGRM's form, with C / sqrt(Delta), "
-    "is in this table",
+    "a constant classifier has flatness 0 and, with balanced labels, a gap above 0 on half of all samples; CGRM's form, with "
+    "C / sqrt(Delta), is in this table",
     also=["cgro-theorem-f.1"],
 )
 def flatness_alone() -> Iterator[Check]:
@@ -128,8 +131,8 @@ def flatness_alone() -> Iterator[Check]:
     "cgrm-proposition-6.4",
     "robust minus clean loss on the population is Omega(delta E |grad L|_q)",
     "holds with correction",
-    "to first order, the ratio tends to 1 as delta goes to 0, and is at least 1 where f is affine on each ball; no constant holds for all f: "
-    "sawtooths of slope 2^s have a ratio of order 2^-s",
+    "to first order, the ratio tends to 1 as delta goes to 0, and is at least 1 where f is affine on each ball; no constant "
+    "holds for all f: sawtooths of slope 2^s have a ratio of order 2^-s",
     also=["cgro-proposition-e.2"],
 )
 def gap_and_gradient() -> Iterator[Check]:

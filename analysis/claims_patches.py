@@ -47,6 +47,9 @@ def lemma(name: str, text: str, *found: str, also: Sequence[str] = (), note: str
 # -- recursions and Gaussians --------------------------------------------------------------------------------------------
 
 
+RATES = (Fraction(1, 50), Fraction(1, 4), Fraction(3))
+
+
 def _growing(start: Fraction, rate: Fraction, end: Fraction, lost: Fraction | None = None) -> int:
     """Steps until the slowest sequence that the recursion allows reaches the end: rounded down, so never too early.
 
@@ -65,7 +68,8 @@ def _growing(start: Fraction, rate: Fraction, end: Fraction, lost: Fraction | No
     "cgro-lemma-a.1",
     "if z grows by m z^2 to M z^2 a step, it is above v after 3/(m z_0) + 8 M/m ceil(log2(v / z_0)) steps",
     "holds",
-    "for the slowest sequence, z' = z + m z^2, on a grid of m, z_0, v, computed in rationals rounded down; M = m is the hardest case",
+    "for the slowest sequence, z' = z + m z^2, on a grid of m, z_0, v, computed in rationals rounded down; M = m is the "
+    "hardest case",
 )
 def quadratic_growth() -> Iterator[Check]:
     """The slowest sequences."""
@@ -91,14 +95,8 @@ def quadratic_growth() -> Iterator[Check]:
 )
 def quadratic_sums() -> Iterator[Check]:
     """The slowest sequences."""
-    cases = list(
-        itertools.product(
-            (Fraction(1, 50), Fraction(1, 4), Fraction(3)),
-            (Fraction(1, 20), Fraction(1)),
-            (0, Fraction(1, 4), Fraction(1, 2)),
-            (1, 2, 100),
-        )
-    )
+    losses = (Fraction(0), Fraction(1, 4), Fraction(1, 2))
+    cases = list(itertools.product(RATES, (Fraction(1, 20), Fraction(1)), losses, (1, 2, 100)))
     right, worst = 0, Fraction(0)
     for rate, z, lost, factor in cases:
         allowed = 8 * math.ceil(math.log2(factor)) + 21 / (z * rate)
@@ -129,10 +127,11 @@ def quadratic_decay() -> Iterator[Check]:
 
 @claim(
     "cgro-lemma-a.4",
-    "if |sum_r <v_r, x>^3| >= 1 for a unit x, then |sum_j sum_r <v_r, xi_j>^3| >= Omega~(sigma^3) with probability 1 - O(d)/2^(1/d)",
+    "if |sum_r <v_r, x>^3| >= 1 for a unit x, then |sum_j sum_r <v_r, xi_j>^3| >= Omega~(sigma^3) with probability 1 - "
+    "O(d)/2^(1/d)",
     "holds with correction",
-    "the probability as printed is below 0 for d >= 2, as 2^(1/d) < 2, so it says nothing; measured: a share that does not tend to 1, as the "
-    "sum has a density around 0",
+    "the probability as printed is below 0 for d >= 2, as 2^(1/d) < 2, so it says nothing; measured: a share that does not "
+    "tend to 1, as the sum has a density around 0",
 )
 def anti_concentration() -> Iterator[Check]:
     """Shares of random sums."""
@@ -143,9 +142,8 @@ def anti_concentration() -> Iterator[Check]:
         v = torch.randn(10, d, generator=generator, dtype=torch.float64)
         at = v[0] / v[0].norm()
         v /= (v @ at).pow(3).sum().abs() ** (1 / 3)
-        sums = sum(
-            (torch.randn(draws, d, generator=generator, dtype=torch.float64) @ v.T).pow(3).sum(1) for _ in range(5)
-        ).abs()
+        xi = torch.randn(draws, 5, d, generator=generator, dtype=torch.float64)
+        sums = (xi @ v.T).pow(3).sum((1, 2)).abs()
         for name, limit, least in (("sigma^3 / log(d)^2", 1 / math.log(d) ** 2, 0.75), ("sigma^3 / 1000", 1e-3, 0.95)):
             share = float((sums >= limit).double().mean())
             yield between(f"v {seed}: share of sums of at least {name}", share, least, 1, "estimate")
@@ -184,8 +182,8 @@ def setting() -> Iterator[Check]:
 
 @claim(
     "cgro-theorem-4.1",
-    "adversarial training partially learns the signal, U = Theta(alpha^-3), and memorizes the noise, V_i = Theta(1): clean test and "
-    "robust training error o(1), robust test error at least 1/2 - o(1)",
+    "adversarial training partially learns the signal, U = Theta(alpha^-3), and memorizes the noise, V_i = Theta(1): clean "
+    "test and robust training error o(1), robust test error at least 1/2 - o(1)",
     "empirical only",
     f"along runs ({SETTING}); the regime depends on gamma: at d = 100 and gamma = 1 - 1/sqrt(d) the network is simply robust",
     also=["cgro-theorem-c.12"],
@@ -240,7 +238,8 @@ lemma("cgro-lemma-c.10", "lambda / N sum_s sum_i psi(y_i f(X_i')) <= O~(1 / (eta
     "cgro-lemma-4.2",
     "for all t, u_r grows by at least Theta(eta alpha^3) u_r^2 psi(alpha^3 U) a step",
     "holds with correction",
-    f"until T_1; afterwards the constant falls below any that Theta could hide, since the noise has made the loss small; along runs ({SETTING})",
+    "until T_1; afterwards the constant falls below any that Theta could hide, since the noise has made the loss small; "
+    f"along runs ({SETTING})",
     also=["cgro-theorem-c.2"],
 )
 def signal_growth() -> Iterator[Check]:

@@ -33,6 +33,7 @@ from constructions import (
 from training import TASKS
 
 from .check_files import check_file
+from .claims_commands import add_verify_command
 from .comparison import CompareSettings, Comparison, check_settings, compare, stages
 from .decision import MAX_SECONDS, Certification
 from .inspection import Inspection
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_training_commands(commands)
     add_study_commands(commands)
+    add_verify_command(commands)
 
     command = commands.add_parser("count", help="parameter counts over a grid, beside their closed forms")
     command.add_argument("--points", type=int, nargs="+", action="extend", metavar="N", help="numbers of training points")
