@@ -11,6 +11,7 @@ from .agreement import (
 )
 from .boundary import Interval, margin
 from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
+from .claims import Check, Claim, Outcome, ledger, verify
 from .comparison import CompareSettings, Comparison, compare
 from .constrained_errors import errors_by_margin, proved_balls
 from .decision import Certification, certificate_of, certify, certify_box
@@ -45,6 +46,11 @@ from .study_report import write_study
 from .sup_error import SupError, distance_error, sup_error
 
 __all__ = [
+    "Check",
+    "Claim",
+    "Outcome",
+    "ledger",
+    "verify",
     "BoundaryDistances",
     "Certification",
     "CompareSettings",

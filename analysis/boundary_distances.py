@@ -179,10 +179,11 @@ def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
         network = ReLUNetwork.from_module(copy.deepcopy(model).eval(), shape)
     except (TypeError, ValueError):
         return None
-    return network if _small(network) else None
+    return network if is_small(network) else None
 
 
-def _small(network: ReLUNetwork) -> bool:
+def is_small(network: ReLUNetwork) -> bool:
+    """Whether its layers are small enough to be bounded as dense ones."""
     return max(math.prod(layer.weight.shape) for layer in network.layers) <= DENSE
 
 
@@ -331,6 +332,6 @@ def _proved(network: ReLUNetwork, x: torch.Tensor, labels: torch.Tensor, ball: B
     """For which points the ball is proved; a ball of f_S is that of the small network that f_S is there."""
     found = torch.zeros(len(x), dtype=torch.bool)
     for rows, local in localize(network, x, ball):
-        if _small(local):
+        if is_small(local):
             found[rows] = certified_margins(local, x[rows], labels[rows], ball) > 0
     return found

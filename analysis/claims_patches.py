@@ -165,8 +165,8 @@ def setting() -> Iterator[Check]:
     scales = config.scales
     rows = torch.arange(config.N)
     signal = data.points[rows, data.signal_patch]
-    yield at_most("largest |X[signal] - alpha y w*|",
-                  float((signal - scales.alpha * data.labels[:, None] * data.direction).abs().max()), 1e-12)  # fmt: skip
+    wanted = scales.alpha * data.labels[:, None].double() * data.direction
+    yield at_most("largest |X[signal] - alpha y w*|", float((signal - wanted).abs().max()), 1e-12)
     yield at_most("largest |<w*, noise patch>|", float((data.noise() @ data.direction).abs().max()), 1e-12)
     spread = float(data.noise().square().sum(-1).mean().sqrt()) / (scales.sigma * math.sqrt(config.d - 1))
     yield between("length of noise patches over sigma sqrt(d - 1)", spread, 0.98, 1.02, "estimate")

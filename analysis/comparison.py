@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from .flatness import FlatnessProfile, flatness_profile
 from .margins import certified_margins
 from .measured import Measured
 from .memorization_proof import certify_memorization
+from .page import versions
 
 MODELS = ("f_clean", "f_adv", "f_S", "learned")
 SAVED = 2**24
@@ -183,8 +183,7 @@ def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None, 
     with TemporaryDirectory() as folder:
         given = zip(data, apart, strict=True)
         tasks = [compare_task(part, found, settings, announce, runs or Path(folder)) for part, found in given]
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
-    return Comparison(settings, tasks, versions)
+    return Comparison(settings, tasks, versions())
 
 
 def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, announce: Step, runs: Path) -> TaskResult:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.figure import Figure
 
 BLUE, RED, GREEN, ORANGE, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
-PALETTE, MARKERS = (BLUE, RED, GREEN, PINK, ORANGE, SKY), "osD^vP"
+MARKERS = "osD^vP"
+
+MODEL_COLOURS = {"learned": RED, "f_clean": ORANGE, "f_S": BLUE, "f_adv": GREEN, "indicators": GREEN}
+"""Of the networks that figures compare; no figure has both greens."""
 
 STYLE: Any = {
     "font.size": 10,

@@ -11,7 +11,7 @@ import torch
 
 from constructions import ReLUNetwork
 
-from .drawing import muted, new_figure, paper
+from .drawing import MODEL_COLOURS, muted, new_figure, paper
 from .flatness import FlatnessProfile
 from .measured import Measured
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"f_clean": "#E69F00", "f_adv": "#009E73", "f_S": "#0072B2", "learned": "#D55E00"}
 LINES: Any = {  # nested widths, so that curves that coincide are all seen
     "f_clean": {"linewidth": 5.0, "solid_capstyle": "butt"},
     "f_adv": {"linewidth": 3.0},
@@ -36,12 +35,12 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
     for k, (model, values) in enumerate(errors.items()):
         places = np.arange(len(groups)) + (k - (len(errors) - 1) / 2) * width
         heights = [100 * values[group].value for group in groups]
-        axes.bar(places, heights, width * 0.92, color=COLOURS[model], label=model)
+        axes.bar(places, heights, width * 0.92, color=MODEL_COLOURS[model], label=model)
         for place, height, group in zip(places, heights, groups, strict=True):
             upper = values.get(f"{group} upper")
             if upper is not None and 100 * upper.value > height:
-                axes.plot([place, place], [height, 100 * upper.value], color=COLOURS[model], linewidth=1.2, alpha=0.7)
-                axes.plot([place], [100 * upper.value], marker="_", color=COLOURS[model], markersize=8)
+                axes.plot([place, place], [height, 100 * upper.value], color=MODEL_COLOURS[model], linewidth=1.2, alpha=0.7)
+                axes.plot([place], [100 * upper.value], marker="_", color=MODEL_COLOURS[model], markersize=8)
             label = f"{height:.1f}" if height >= 0.05 else "0"
             clear = {"facecolor": paper(), "edgecolor": "none", "pad": 0.6}  # over the line up to the upper bound
             axes.text(place, height + 1, label, ha="center", va="bottom", fontsize=7.5, bbox=clear)
@@ -59,7 +58,7 @@ def flatness_figure(profiles: Mapping[str, Mapping[str, FlatnessProfile]], radiu
     for axes, which in zip(panels, ("train", "test"), strict=True):
         for model, profile in profiles.items():
             values = np.maximum(profile[which].gradient.mean(0).cpu().numpy(), 1e-4)
-            axes.plot(profile[which].radii, values, color=COLOURS[model], label=model, **LINES[model])
+            axes.plot(profile[which].radii, values, color=MODEL_COLOURS[model], label=model, **LINES[model])
         axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
         axes.axvline(radius, color=muted(), linewidth=0.9, linestyle="--")
         axes.axvline(outer, color=muted(), linewidth=0.9, linestyle=":")

@@ -42,7 +42,7 @@ class StudySettings:
 
 @dataclass
 class Profile:
-    """Means over points at each radius: see `FlatnessProfile`. right: not misclassified at the points themselves.
+    """Means over points at each radius: see `FlatnessProfile`. clean_error: at the points themselves.
 
     contrast: mean gradient at twice the training radius over that at the training radius (None: that is 0).
     """
@@ -107,5 +107,8 @@ class Study:
     without: dict[str, str] = field(default_factory=dict)
 
     def run(self, name: str) -> RunStudy:
-        """The run of a name."""
-        return next(run for run in self.runs if run.name == name)
+        """The run of a name. Raises KeyError if there is none."""
+        for run in self.runs:
+            if run.name == name:
+                return run
+        raise KeyError(name)

@@ -14,7 +14,7 @@ import numpy as np
 from training import PatchRun
 
 from . import statistics
-from .drawing import BLUE, GREEN, MARKERS, ORANGE, RED, SKY, muted, new_figure, shades
+from .drawing import BLUE, MARKERS, MODEL_COLOURS, RED, SKY, muted, new_figure, shades
 from .feature_learning import phases
 from .measured import Measured
 from .study import OUTSIDE, Constructed, RunStudy, Study
@@ -25,23 +25,17 @@ if TYPE_CHECKING:
 
 PAPERS = {
     "learning-curves": "The papers (CGRO, Figure 1, after Rice et al. 2020) show CIFAR-10: robust test error stops falling "
-    "and rises "
-    "again while robust training error and clean test error go on falling.",
+    "and rises again while robust training error and clean test error go on falling.",
     "capacity": "The papers (CGRO, third version, Figure 2 a and b; caption alone) show the effect of network capacity on "
-    "the "
-    "performance, on MNIST and CIFAR-10.",
+    "the performance, on MNIST and CIFAR-10.",
     "feature-learning": "The papers (CGRO, third version, Figure 2 c; caption alone) show the feature learning process of "
-    "the "
-    "two-layer convolutional network on structured data.",
+    "the two-layer convolutional network on structured data.",
     "robust-memorization": "The papers (CGRM, Figure 1; CGRO, Figure 2 a to d) find the loss flat within the training "
-    "radius and very "
-    "sharp outside.",
+    "radius and very sharp outside.",
     "learning-process": "The papers (CGRM, Figure 2; CGRO, Figure 2 e to h) find that the curve around training points "
-    "falls within "
-    "the training radius over the epochs; around test points it does so on MNIST and rises on CIFAR-10.",
+    "falls within the training radius over the epochs; around test points it does so on MNIST and rises on CIFAR-10.",
     "flatness": "The papers (CGRM and CGRO, Figure 3 left) find that global flatness, the mean around test points, grows "
-    "much faster "
-    "than local flatness, around training points, on CIFAR-10.",
+    "much faster than local flatness, around training points, on CIFAR-10.",
     "gap": "The papers (CGRM and CGRO, Figure 3 right) find the robust generalization gap to grow with global flatness, on "
     "CIFAR-10.",
 }
@@ -53,7 +47,6 @@ MEASURED_IN_TRAINING = {"learning-curves", "capacity"}
 FIGURES = (*PAPERS, "margins", "radial", "lower-bound")
 """All names of figures: those of the papers, histograms of distances to the boundary, margins along rays, sizes over D."""
 
-COLOURS = {"learned": RED, "f_clean": ORANGE, "f_S": BLUE, "indicators": GREEN}
 SHAPES = {"learned": "s", "f_clean": "^", "f_S": "o", "indicators": "D"}
 PARTS = {"train": "training", "test": "test"}
 
@@ -159,7 +152,7 @@ def robust_memorization(run: RunStudy, profiles: Mapping[str, Any], proved: bool
             for model, parts in profiles.items():
                 for part in PARTS:
                     values = getattr(parts[part], curve)
-                    style: dict[str, Any] = {"linestyle": "-" if part == "train" else "--", "color": COLOURS[model]}
+                    style: dict[str, Any] = {"linestyle": "-" if part == "train" else "--", "color": MODEL_COLOURS[model]}
                     label = f"{model}, {PARTS[part]}"
                     band(axes, parts[part].radii, values, label, marker=SHAPES[model], floor=1e-4, **style)
             shade(axes, radius)
@@ -179,16 +172,14 @@ def robust_memorization(run: RunStudy, profiles: Mapping[str, Any], proved: bool
     found = "is 0" if contrast is None else f"grows {interval(contrast)} times from the training radius to {OUTSIDE:g} times it"
     caption = (
         "Mean over points of the largest dual norm of the loss gradient (left) and of the largest rise of the loss (right) "
-        "found in balls of "
-        "growing radius: empirical lower bounds of the maxima, with 95% bootstrap intervals over points. Shaded: the "
-        "training radius. "
-        f"Around training points the learned network's gradient {found} (estimate). Values below 1e-4 are drawn there."
+        "found in balls of growing radius: empirical lower bounds of the maxima, with 95% bootstrap intervals over points. "
+        f"Shaded: the training radius. Around training points the learned network's gradient {found} (estimate). Values below "
+        "1e-4 are drawn there."
     )
     if proved:
         caption += " f_S is constant on every training ball, by proof: its gradient there is exactly 0."
     alt = (
-        f"Gradient norm and loss change against the radius, on logarithmic scales, for {', '.join(profiles)}; around "
-        "training "
+        f"Gradient norm and loss change against the radius, on logarithmic scales, for {', '.join(profiles)}; around training "
         f"points the learned network's gradient {found}."
     )
     return Drawing(
@@ -231,8 +222,8 @@ def learning_process(run: RunStudy) -> Drawing:
     said = "; ".join(f"around {PARTS[part]} points {changed(run, part, first, last)}" for part in PARTS)
     caption = (
         "Mean over points of the largest dual norm of the loss gradient found in balls of growing radius, after several "
-        "epochs: empirical lower bounds, 95% bootstrap intervals. Within the training radius (shaded), from epoch "
-        f"{first} to {last}: {said}."
+        f"epochs: empirical lower bounds, 95% bootstrap intervals. Within the training radius (shaded), from epoch {first} to "
+        f"{last}: {said}."
     )
     epochs = ", ".join(map(str, run.profiles))
     alt = f"Gradient norm against the radius after epochs {epochs}, around training and test points: {said}."
@@ -256,8 +247,7 @@ def changed(run: RunStudy, part: str, first: int, last: int) -> str:
     falls = sum(after < before for before, after in zip(a, b, strict=True))
     half = len(radii) // 2
     return (
-        f"it falls at {falls} of {len(radii)} radii (at {grid[half]:.3g} from {a[half]:.3g} to {b[half]:.3g}, at the "
-        "training "
+        f"it falls at {falls} of {len(radii)} radii (at {grid[half]:.3g} from {a[half]:.3g} to {b[half]:.3g}, at the training "
         f"radius itself from {a[-1]:.3g} to {b[-1]:.3g})"
     )
 
@@ -299,8 +289,8 @@ def flatness(run: RunStudy) -> Drawing:
     points = run.profiles[epochs[0]]["train"].gradient[0].total
     caption = (
         f"Left: mean over {points} points of the largest gradient norm found within the training radius (empirical lower "
-        "bounds): low is flat. "
-        "Right: errors on the same points; clean: exact, robust: at least, by the same searches. 95% intervals over points."
+        "bounds): low is flat. Right: errors on the same points; clean: exact, robust: at least, by the same searches. 95% "
+        "intervals over points."
     )
     told = (
         f"{name} from {c[0].value:.3g} to {c[-1].value:.3g}"
@@ -348,11 +338,8 @@ def gap(run: RunStudy) -> Drawing:
     stated = "not defined for so few epochs" if found is None else interval(found)
     caption = (
         "Robust test error minus robust training error, both as found by the same searches (an estimate: the difference of "
-        "two lower bounds), "
-        f"against global flatness (large: steep); numbers at the points are epochs. Correlation: {stated} (95% bootstrap "
-        "over epochs, which "
-        "are not independent). "
-        "Bars: 95% over points."
+        f"two lower bounds), against global flatness (large: steep); numbers at the points are epochs. Correlation: {stated} "
+        "(95% bootstrap over epochs, which are not independent). Bars: 95% over points."
     )
     alt = f"Gap against global flatness for epochs {', '.join(map(str, epochs))}; correlation {stated}."
     rows = [[e, *numbers([flat[k], gaps[k]])] for k, e in enumerate(epochs)]
@@ -371,10 +358,10 @@ def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
         for axes, part in zip(panels, PARTS, strict=True):
             for model, found in models.items():
                 upper = [3 * radius if value is None else min(value, 3 * radius) for value in found[part]["upper"]]
-                axes.hist(upper, bins=bins, histtype="step", color=COLOURS[model], linewidth=1.8, label=model)
+                axes.hist(upper, bins=bins, histtype="step", color=MODEL_COLOURS[model], linewidth=1.8, label=model)
                 if found[part]["lower"] is not None:
                     lower = np.minimum(found[part]["lower"], 3 * radius)
-                    axes.hist(lower, bins=bins, histtype="step", color=COLOURS[model], linestyle=":", linewidth=1.4,
+                    axes.hist(lower, bins=bins, histtype="step", color=MODEL_COLOURS[model], linestyle=":", linewidth=1.4,
                               label=f"{model}, certified")  # fmt: skip
             axes.axvline(radius, color=muted(), linewidth=0.9, linestyle="--")
             axes.set_xlabel("distance to the nearest error")
@@ -391,10 +378,9 @@ def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
             bound = "" if most is None else f", at most {100 * most['value']:.1f}% (certified)"
             said.append(f"{model}, {PARTS[part]}: at least {100 * least.value:.1f}% ({least.kind}){bound}")
     caption = (
-        "Distances from points to the nearest misclassified point of [0,1]^D: solid, from above, of the nearest one that "
-        "an attack found, up to three "
-        "training radii; dotted, from below, certified by linear bounds, where these are feasible. Dashed: the training "
-        "radius. Points nearer "
+        "Distances from points to the nearest misclassified point of [0,1]^D: solid, from above, of the nearest one that an "
+        "attack found (the last bin holds all beyond three training radii, and points where none was found); dotted, from "
+        "below, certified by linear bounds, where these are feasible. Dashed: the training radius. Points nearer "
         "than that, mu: " + "; ".join(said) + "."
     )
     lists = {f"{model}, {PARTS[part]}, {end}": found[part][end] for model, found in models.items() for part in PARTS
@@ -420,7 +406,7 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
                 top = max(abs(m.value) for m in values) or 1.0
                 scaled = [over(m, top) for m in values]
                 label = model if top == 1.0 else f"{model} / {top:.3g}"
-                band(axes, radii, scaled, label, marker=SHAPES[model], color=COLOURS[model])
+                band(axes, radii, scaled, label, marker=SHAPES[model], color=MODEL_COLOURS[model])
             shade(axes, run.config.radius)
             axes.set_xlabel("distance from the point")
             axes.set_title(f"around {PARTS[part]} points", fontsize=10)
@@ -434,9 +420,8 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
     )
     caption = (
         "Mean margin at random points at a distance from training (left) and test points (right), each curve over its "
-        "largest value; indicators: what "
-        "f_S adds to f_clean. Estimates with 95% bootstrap intervals. Memorization share of the learned network (1: like "
-        f"f_S, 0: like f_clean): {said}."
+        "largest value; indicators: what f_S adds to f_clean. Estimates with 95% bootstrap intervals. Memorization share of "
+        f"the learned network (1: like f_S, 0: like f_clean): {said}."
     )
     columns = headed([f"margin, {m}, {PARTS[p]}" for p in PARTS for m in curves[p]])
     rows = [[r, *numbers([v[k] for p in PARTS for v in curves[p].values()])] for k, r in enumerate(radii)]
@@ -473,11 +458,10 @@ def feature_learning(run: PatchRun) -> Drawing:
     errors = run.errors
     told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in errors.items())
     caption = (
-        f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P = {config.P}, "
-        f"m = {config.m}, lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned of the signal, and of "
-        f"each training point's noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with "
-        "constants "
-        f"1: T_0 = {found.predicted[0]:.3g}, T_1 = {found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from "
+        f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P = {config.P}, m = "
+        f"{config.m}, lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned of the signal, and of each "
+        f"training point's noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with constants 1: "
+        f"T_0 = {found.predicted[0]:.3g}, T_1 = {found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from "
         "random points). Values below 1e-6 are drawn there."
     )
     rows = [
@@ -533,8 +517,8 @@ def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
     data = runs[0].data.split(".")[0]
     caption = (
         f"{config.model} of widths {', '.join(f'{run.config.width:g}' for run in runs)}, otherwise trained alike "
-        f"({config.epochs} epochs, {config.ball}): errors at the end; "
-        f"robust: at least, by {config.final_attack} (empirical lower bounds). 95% intervals over points."
+        f"({config.epochs} epochs, {config.ball}): errors at the end; robust: at least, by {config.final_attack} (empirical "
+        "lower bounds). 95% intervals over points."
     )
     alt = (
         "Errors over the number of parameters: "

@@ -17,11 +17,11 @@ from typing import Any
 import torch
 
 from constructions import ReLUNetwork, affine, compose, f_S, separation, write_file
-from training import Dataset, Run
+from training import Dataset, Run, as_float
 
 from . import statistics
 from .agreement import agreement, agreement_by_group, agreement_table, class_groups, outer_radius, quantile_groups
-from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
+from .boundary_distances import BoundaryDistances, boundary_distances, is_small, small_margin
 from .flatness import FlatnessProfile, flatness_profile
 from .measured import Measured
 from .memorization_proof import certify_memorization
@@ -52,7 +52,7 @@ def study(
     the runs measured themselves alone. report(stage) is called as each begins. A run that is damaged, unfinished or without
     its data is a problem, and the others are measured. Raises ValueError if no run is left, TypeError for one folder.
 
-    Cost: for each profile some 60 gradients a point and radius / 4; f_S of N training points as in `f_S`.
+    Cost: for each profile some 9 gradients a step and point (193 for 20 steps); f_S of N training points as in `f_S`.
     """
     settings = settings or StudySettings()
     if isinstance(folders, (str, PathLike)):
@@ -175,18 +175,18 @@ def epochs_of(run: Run, count: int) -> list[int]:
 
 def measure_run(entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, report: Report) -> None:
     """Profiles of the chosen epochs, and distances to the boundary of the last."""
+    if not entry.robust:
+        return
     part, run = sampled(data, settings), entry.run
-    epochs = epochs_of(run, settings.epochs) if entry.robust else [run.epoch]
-    for epoch in epochs if entry.robust else []:
+    for epoch in epochs_of(run, settings.epochs):
         report(f"{entry.name}: flatness, epoch {epoch}")
         question = {**about(run, epoch, settings), "what": "profile", "steps": settings.steps}
         found = store.answer(question, lambda epoch=epoch: profiles_of(run.model(epoch), part, run, settings))  # type: ignore[misc]
         entry.profiles[epoch] = {split: read_profile(found[split]) for split in ("train", "test")}
         entry.gaps[epoch] = Measured.from_json(found["gap"])
-    if entry.robust:
-        report(f"{entry.name}: distances to the boundary")
-        question = {**about(run, run.epoch, settings), "what": "distances"}
-        entry.distances = store.answer(question, lambda: distances_of(run.model(), part, run, settings))
+    report(f"{entry.name}: distances to the boundary")
+    question = {**about(run, run.epoch, settings), "what": "distances"}
+    entry.distances = store.answer(question, lambda: distances_of(run.model(), part, run, settings))
 
 
 def about(run: Run, epoch: int, settings: StudySettings) -> Json:
@@ -196,7 +196,7 @@ def about(run: Run, epoch: int, settings: StudySettings) -> Json:
             "seed": settings.seed}  # fmt: skip
 
 
-def profiles_of(model: Any, part: Dataset, run: Run, settings: StudySettings, flat: bool = False) -> Json:
+def profiles_of(model: Any, part: Dataset, run: Run, settings: StudySettings) -> Json:
     """Profiles around training and test points, and the gap between the errors that their searches found."""
     ball = run.config.ball
     radii = [factor * ball.radius for factor in RADII]
@@ -233,7 +233,7 @@ def read_profile(found: Json) -> Profile:
 
 
 def distances_of(model: Any, part: Dataset, run: Run, settings: StudySettings, certified: bool = True) -> Json:
-    """Distances to the boundary by part, sorted, up to three training radii, and mu."""
+    """Distances to the boundary by part, up to four training radii, and mu."""
     ball = run.config.ball
     answer: Json = {}
     wrong = {}
@@ -299,7 +299,7 @@ def measure_constructed(
             profiles[name] = profiles_of(near(network), part, run, settings)
         report(f"{entry.name}: distances of f_clean")
         small = as_network(partner)
-        bounded = small is not None and all(layer.weight.shape[0] * layer.weight.shape[1] <= 2**20 for layer in small.layers)
+        bounded = small is not None and is_small(small)
         return {"facts": facts, "profiles": profiles, "distances": distances_of(pair["f_clean"], part, run, settings, bounded)}
 
     first = store.answer({**shared, "what": "constructed"}, constructed)
@@ -372,8 +372,10 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
     )
     outer = outer_radius(pair["f_S"], ball)
     groups: dict[str, dict[str, Measured]] = {}
-    floats = replace(part, train_points=as_unit(part.train_points), test_points=as_unit(part.test_points))
-    centres = as_unit(memorized.train_points)
+    floats = replace(
+        part, train_points=as_float(part.train_points, torch.float64), test_points=as_float(part.test_points, torch.float64)
+    )
+    centres = as_float(memorized.train_points, torch.float64)
     groups["by zone"] = agreement_table(
         exactly, built, centres, floats.test_points, attacked.nearest, ball, outer, settings.seed, settings.points
     )
@@ -410,8 +412,3 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
         shares[split]["median"] = statistics.median(found.shares).to_json() if found.count else None
     tables = {name: {row: m.to_json() for row, m in table.items()} for name, table in groups.items()}
     return {"agreement": tables, "radial": radial, "shares": shares}
-
-
-def as_unit(points: torch.Tensor) -> torch.Tensor:
-    """Points in [0,1] as float64."""
-    return points.double() / 255 if points.dtype == torch.uint8 else points.double()

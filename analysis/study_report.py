@@ -21,7 +21,6 @@ EXPLAINED = 0.01
 
 def write_figures(study: Study, folder: Path, names: tuple[str, ...] = FIGURES) -> dict[str, dict[str, str]]:
     """Write all figures of these names and their numbers; gives data URIs by file and theme."""
-    folder.mkdir(parents=True, exist_ok=True)
     return {drawing.file: write_drawing(drawing, folder) for drawing in drawings(study, names)}
 
 
@@ -49,9 +48,7 @@ def page_of(study: Study, drawn: list[Drawing], files: dict[str, dict[str, str]]
         names=", ".join(run.name for run in study.runs),
         summaries=summaries(study),
         rows=[row_of(run) for run in study.runs],
-        sources=list(
-            dict.fromkeys(f"{run.run.about['data']['name']}: {run.run.about['data']['source']}" for run in study.runs)
-        ),
+        sources=list(dict.fromkeys(f"{run.data}: {run.run.about['data']['source']}" for run in study.runs)),
         explained=EXPLAINED,
         outside=OUTSIDE,
         drawings=drawn,

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from toys import toy
 
 from analysis import (
     Inspection,
@@ -19,15 +20,6 @@ from constructions import Ball, ReLUNetwork, affine, compose, explain, f_S, para
 from training import margin, mlp
 
 NORMS = ["inf", 2]
-
-
-def toy(count=12, dimension=3, seed=0, classes=None):
-    """Separated points on a grid with labels that no linear function explains."""
-    generator = torch.Generator().manual_seed(seed)
-    grid = torch.cartesian_prod(*[torch.tensor([0.125, 0.5, 0.875], dtype=torch.float64)] * dimension)
-    points = grid[torch.randperm(len(grid), generator=generator)[:count]]
-    labels = torch.randint(0, classes or 2, (count,), generator=generator)
-    return points, labels if classes else 2 * labels - 1
 
 
 @pytest.mark.parametrize("p", NORMS)

@@ -65,7 +65,7 @@ def test_patch_data_are_as_the_distribution_says():
     assert data.alpha == 30**0.249
     assert data.sigma == 30**-0.509
     signals = data.points[at, data.signal_patch]
-    assert torch.equal(signals, data.alpha * data.labels[:, None] * w)
+    assert torch.equal(signals, data.alpha * data.labels[:, None].double() * w)
     noise = data.noise()
     assert noise.shape == (2000, 3, 30)
     assert (noise @ w).abs().max() < 1e-14

@@ -16,7 +16,7 @@ from analysis.measured import Measured
 from analysis.statistics import correlation, difference, mean, median, ratio, share
 from analysis.study import RADII, StudySettings
 from analysis.study_figures import FIGURES, drawings, error_of, feature_learning, numbers
-from analysis.study_measure import Store, epochs_of, study
+from analysis.study_measure import FORMAT, Store, epochs_of, study
 from analysis.study_report import row_of, summaries, write_study
 from training import PatchConfig, Run, TrainingConfig, train, train_patches
 
@@ -144,7 +144,7 @@ def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
     first = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
     assert len(files) == 5  # two epochs, distances, f_S, comparison
-    assert all(json.loads(content)["question"]["format"] for content in files.values())
+    assert all(json.loads(content)["question"]["format"] == FORMAT for content in files.values())
 
     def never(*args, **kwargs):
         raise AssertionError("measured again")

@@ -85,7 +85,7 @@ class PatchData:
         patch = torch.randint(P, (N,), generator=draw)
         points = torch.randn(N, P, d, generator=draw, dtype=torch.float64).mul_(sigma)
         points -= (points @ w)[:, :, None] * w
-        points[torch.arange(N), patch] = alpha * labels[:, None] * w
+        points[torch.arange(N), patch] = alpha * labels[:, None].double() * w
         return cls(points, labels, patch, w, alpha, sigma)
 
     def noise(self) -> torch.Tensor:
