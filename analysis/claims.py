@@ -50,8 +50,8 @@ class Claim:
 
     name: paper, kind and number, such as "cgrm-theorem-3.3". text: what it claims, in our words. verdict: what the checks of
     `measure` back, if all of them hold: it holds; holds after a correction; fails as printed (the checks are counterexamples);
-    was seen to hold, as what it says cannot be computed ("empirical only"); or cannot be tested. note: the correction, the
-    counterexample, or why it cannot be tested. restates: the name of the claim that is the same statement elsewhere.
+    was seen in runs, for it or as noted, as what it says cannot be computed ("empirical only"); or cannot be tested. note: the
+    correction, the counterexample, or why it cannot be tested. restates: the name of the claim that is the same elsewhere.
     """
 
     name: str

@@ -71,7 +71,7 @@ def implicit_bias() -> Iterator[Check]:
     "modified adversarial training on all points ends with robust training error 0",
     "holds with correction",
     "in l_2, with a_i = a y_i, a proportional to |w_0|, and b between what neurons have on their own balls and on others "
-    "(about 2 delta < sqrt(d) - sqrt(2 log(N m)) leaves room); with the printed a_i = y_i and growing |w_0| all small-margin "
+    "(about 2 delta < sqrt(d) - sqrt(2 log(N m)) leaves room); with a_i = y_i, where w_0 is not normalized, all small-margin "
     "balls end up wrong",
     also=["cgrm-theorem-b.3"],
 )

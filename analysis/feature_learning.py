@@ -77,13 +77,14 @@ class Inequality:
 
     claim: with a constant c. constant: the best one that is right at all recorded steps (None where the steps it speaks of were
     not reached): the least where c bounds from above, the greatest where from below. holds: whether it is within what the
-    theory hides: at most log(d)^2, or at least 1 / log(d)^2.
+    theory hides: at most log(d)^2, or at least 1 / log(d)^2. below: whether c bounds from below.
     """
 
     statement: str
     claim: str
     constant: float | None
     holds: bool
+    below: bool
 
 
 def lemmas(run: PatchRun) -> list[Inequality]:
@@ -114,11 +115,11 @@ def lemmas(run: PatchRun) -> list[Inequality]:
 
     def at_least(statement: str, claim: str, ratios: NDArray[np.float64]) -> Inequality:
         constant = float(ratios.min()) if ratios.size else None
-        return Inequality(statement, claim, constant, constant is not None and constant >= 1 / limit)
+        return Inequality(statement, claim, constant, constant is not None and constant >= 1 / limit, below=True)
 
     def at_most(statement: str, claim: str, ratios: NDArray[np.float64]) -> Inequality:
         constant = float(ratios.max()) if ratios.size else None
-        return Inequality(statement, claim, constant, constant is not None and constant <= limit)
+        return Inequality(statement, claim, constant, constant is not None and constant <= limit, below=False)
 
     before = ~T_1[:, None] & (quadratic > 0)
     return [
