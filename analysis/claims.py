@@ -237,8 +237,8 @@ def verify(
 def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
     """Checks, what was raised, and seconds."""
     _read_entries()
-    torch.set_num_threads(1)
-    start = time.perf_counter()
+    start, threads = time.perf_counter(), torch.get_num_threads()
+    torch.set_num_threads(1)  # small matrices
     measure = LEDGER[name].measure
     assert measure is not None
     checks: list[Check] = []
@@ -247,6 +247,8 @@ def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
         checks.extend(measure())
     except Exception as raised:  # one broken measurement must not hide the others
         error = f"{type(raised).__name__}: {raised}"
+    finally:
+        torch.set_num_threads(threads)
     return tuple(checks), error, time.perf_counter() - start
 
 

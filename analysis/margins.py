@@ -12,7 +12,7 @@ import torch
 
 from constructions import HERE, Ball, Engine, ReLUNetwork, from_shared, run_shards
 
-from .reading import read_labelled, read_network
+from .reading import check_cube, read_labelled, read_network
 
 CHUNK = 2**20
 """Numbers of the largest weight matrix, over all points bounded at once: larger temporaries cost page faults."""
@@ -37,7 +37,7 @@ def certified_margins(
     bound of the rounding errors subtracted. Cost: O(N w^3 depth) for width w, so it is meant for small dense networks;
     the engine computes shards of `SHARD` points, and its journal makes an interrupted call go on.
     Source: Zhang et al. 2018 (CROWN), Theorem 3.2. Raises ValueError if a layer is too large to be dense,
-    and for labels or shapes that do not fit.
+    for points outside [0,1], and for labels or shapes that do not fit.
 
     >>> from constructions import affine
     >>> net = affine([[1.0, -1.0]])
@@ -46,6 +46,7 @@ def certified_margins(
     """
     network = read_network(network)
     points, labels = read_labelled(network, points, labels)
+    check_cube(points)
     layers = [(layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()) for layer in network.layers]
     for array in itertools.chain(*layers):
         sizes = np.abs(array[array != 0])

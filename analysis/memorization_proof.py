@@ -49,7 +49,7 @@ from constructions import (
 )
 from training import margin
 
-from .reading import read_labelled, read_network
+from .reading import check_cube, read_labelled, read_network
 
 UNIT_ROUNDOFF = Fraction(1, 2**53)
 """A float64 sum differs from the sum by at most this part of the result."""
@@ -141,19 +141,10 @@ def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball, eng
     ('refuted', Fraction(-1, 1), 1)
     """
     network = read_network(network)
-    try:
-        exact = points if isinstance(points, torch.Tensor) else np.asarray(points, dtype=np.float64)  # not as float32
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"points must hold {network.inputs} real numbers a row, got {type(points).__name__}: {error}"
-        ) from error
-    x, y = read_labelled(network, exact, labels)
+    x, y = read_labelled(network, points, labels)
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
-    outside = ~((x >= 0) & (x <= 1))
-    if outside.any():
-        row, column = outside.nonzero()[0].tolist()
-        raise ValueError(f"points must lie in [0, 1], got {x[row, column].item()} in row {row}")
+    check_cube(x)
     hints = _hints(network, len(x), ball)
     found = separation(x.numpy(), y.numpy(), norm=ball.p, engine=engine)
     subject = (network, x, y, ball, hints)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -43,8 +44,22 @@ def read_model(model: Any) -> Model:
 
 def read_labelled(network: ReLUNetwork, points: Any, labels: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Points (N, D) as float64 and labels (N,) as int64, checked against the network's inputs and outputs."""
-    x, y = torch.as_tensor(points).double(), torch.as_tensor(labels)
+    try:
+        exact = points if isinstance(points, torch.Tensor) else np.asarray(points, dtype=np.float64)  # not as float32
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"points must hold {network.inputs} real numbers a row, got {type(points).__name__}: {error}"
+        ) from error
+    x, y = torch.as_tensor(exact).double(), torch.as_tensor(labels)
     if x.ndim != 2 or x.shape[1] != network.inputs or len(x) == 0:
         raise ValueError(f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}")
     check_labels(y, len(x), network.outputs)
     return x, y.long()
+
+
+def check_cube(points: torch.Tensor) -> None:
+    """Raise ValueError, naming the first, for points (N, D) outside of [0,1]^D or NaN."""
+    outside = ~((points >= 0) & (points <= 1))
+    if outside.any():
+        row, column = outside.nonzero()[0].tolist()
+        raise ValueError(f"points must lie in [0, 1], got {points[row, column].item()} in row {row}")

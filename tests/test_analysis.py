@@ -144,3 +144,11 @@ def test_labels_shapes_and_types_are_checked(function):
         function(lambda x: x, torch.rand(3, 2), torch.tensor([1, 1, 1]))
     module = torch.nn.Linear(2, 1)
     function(module, np.random.default_rng(0).random((3, 2)), np.array([1, -1, 1]))
+
+
+def test_lists_are_read_as_float64_and_points_outside_the_cube_are_refused():
+    network = affine([[1.0]], [-0.1])
+    assert clean_error(network, [[0.1]], [1]).value == 1.0  # margin 0: an error; as float32, 0.1 is larger
+    for value in (-0.5, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=r"points must lie in \[0, 1\], got .* in row 1"):
+            certified_margins(network, [[0.5], [value]], [1, 1], Ball("inf", 0.1))
