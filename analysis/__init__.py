@@ -12,6 +12,7 @@ from .agreement import (
 from .boundary import Interval, margin
 from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
 from .claims import Check, Claim, Outcome, ledger, verify
+from .claims_report import write_ledger
 from .comparison import CompareSettings, Comparison, compare
 from .constrained_errors import errors_by_margin, proved_balls
 from .decision import Certification, certificate_of, certify, certify_box
@@ -126,6 +127,7 @@ __all__ = [
     "sup_error",
     "taylor_error",
     "vc_gap",
+    "write_ledger",
     "write_report",
     "write_study",
 ]

@@ -87,10 +87,10 @@ class Outcome:
     seconds: float
 
     @property
-    def reproduced(self) -> bool:
-        """Whether the checks back the verdict."""
+    def reproduced(self) -> bool | None:
+        """Whether the checks back the verdict; None where nothing can be run."""
         if self.claim.measure is None:
-            return self.claim.verdict == "not testable"
+            return None
         return not self.error and bool(self.checks) and all(check.holds for check in self.checks)
 
 
@@ -191,15 +191,18 @@ def _read_entries() -> None:
 
 
 def ledger(only: Sequence[str] = ()) -> list[Claim]:
-    """The claims in the papers' order, or those whose names begin with one of the given texts.
+    """The claims in the papers' order, or those whose names begin with one of the given texts (papers: see `PAPERS`).
 
-    Raises ValueError for a text that no name begins with.
+    Raises ValueError for a text that no name begins with, TypeError for what is no text.
 
     >>> [entry.name for entry in ledger(["cgrm-theorem-3.3"])]
     ['cgrm-theorem-3.3']
     """
     _read_entries()
+    only = [only] if isinstance(only, str) else list(only)
     for wanted in only:
+        if not isinstance(wanted, str):
+            raise TypeError(f"only must be names of statements, got {wanted!r}")
         if not any(_begins(name, wanted) for name in LEDGER):
             raise ValueError(
                 f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, gao-definition), got {wanted!r}"
@@ -209,17 +212,22 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
 
 
 def verify(
-    only: Sequence[str] = (), *, jobs: int = 1, report: Callable[[Outcome, int, int], None] = lambda outcome, done, total: None
+    only: Sequence[str] = (),
+    *,
+    jobs: int = 1,
+    progress: Callable[[Outcome, int, int], None] = lambda outcome, done, total: None,
 ) -> list[Outcome]:
     """Run the measurements of the ledger, or of a part of it, and say which verdicts they back.
 
-    only: as for `ledger`. jobs: processes. report(outcome, done, total) is called as claims end. Statements that restate
-    another are measured once. Raises ValueError as `ledger`; what a measurement raises is its outcome's `error`.
-    Cost: minutes for the whole ledger.
+    only: as for `ledger`. jobs: processes. progress(outcome, done, total) is called as claims end. Statements that restate
+    another are measured once. An outcome's `reproduced` says whether all checks hold (None: not testable). `write_ledger` makes
+    a page of outcomes. Raises as `ledger`; what a measurement raises is its outcome's `error`. Cost: minutes for all of it.
 
     >>> verify(["cgrm-lemma-a.4"])[0].reproduced
     True
     """
+    if not callable(progress):
+        raise TypeError(f"progress must be callable with (outcome, done, total), got {progress!r}")
     claims = ledger(only)
     sources = list(dict.fromkeys(entry.restates or entry.name for entry in claims if entry.measure))
     waiting = {name: [entry for entry in claims if name in (entry.name, entry.restates)] for name in sources}
@@ -230,7 +238,7 @@ def verify(
         for entry in waiting[sources[k]]:
             outcomes[entry.name] = Outcome(entry, checks, error, seconds)
             done += 1
-            report(outcomes[entry.name], done, len(claims))
+            progress(outcomes[entry.name], done, len(claims))
     return [outcomes[entry.name] for entry in claims]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from constructions import Engine
 
-from .claims import Outcome, ledger, verify
-from .claims_report import as_table, save_json, told, verdict_of, write_ledger
+from .claims import PAPERS, Outcome, ledger, verify
+from .claims_report import as_table, counts, save_json, told, verdict_of, write_ledger
 
 
 def add_verify_command(commands: Any) -> None:
     """Add the command to a parser's subparsers."""
     command = commands.add_parser(
-        "verify", help="run the papers' numbered statements: what they claim, what is measured, verdicts"
+        "verify",
+        help="run the papers' numbered statements: what they claim, what is measured, verdicts",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="papers:\n" + "\n".join(f"  {key}: {title}" for key, title in PAPERS.items()),
     )
-    command.add_argument("--only", nargs="+", action="extend", default=[], metavar="ID",
-                         help="statements, or beginnings of their names: cgrm-theorem-3.3, gao-definition, cgro")  # fmt: skip
+    text = "statements, or beginnings of their names: cgrm-theorem-3.3, gao-definition, cgro; prints their checks"
+    command.add_argument("--only", nargs="+", action="extend", default=[], metavar="ID", help=text)
     command.add_argument("--list", action="store_true", help="only list the statements and their verdicts, run nothing")
     command.add_argument("--jobs", type=int, default=1, metavar="N", help="statements measured at the same time")
     command.add_argument("--report", type=Path, metavar="FILE", help="also write a page (.html) or a table (.md)")
@@ -32,25 +37,32 @@ def add_verify_command(commands: Any) -> None:
 def run_verify(options: argparse.Namespace) -> None:
     """`cgro verify`; raises ValueError, after all is printed and written, if a verdict was not reproduced."""
     Engine(jobs=options.jobs)  # refuses what is no number of processes
+    if options.list and (options.json or options.report):
+        raise ValueError("--list runs nothing: leave out --json and --report")
     if options.report and (options.report.suffix not in (".html", ".md") or not options.report.parent.is_dir()):
         raise ValueError(f"--report must be a file .html or .md in a folder that exists, got {options.report}")
     claims = ledger(options.only)
     if options.list:
-        for entry in claims:
-            print(f"{entry.name}: {entry.text} [{entry.verdict}]")
+        for paper, group in itertools.groupby(claims, key=lambda entry: entry.paper):
+            print(f"{paper}: {PAPERS[paper]}")
+            for entry in group:
+                print(f"  {entry.name}: {entry.text} [{entry.verdict}]")
         return
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("measuring", total=len(claims))
 
-        def report(outcome: Outcome, done: int, total: int) -> None:
+        def progress(outcome: Outcome, done: int, total: int) -> None:
             bar.update(task, completed=done)
-            if not options.json:
-                mark = "" if outcome.reproduced else " <---"
-                bar.console.print(f"{outcome.claim.name}: {verdict_of(outcome)}{mark}", highlight=False, markup=False)
+            mark = " <---" if outcome.reproduced is False else ""
+            bar.console.print(
+                f"[{done}/{total}] {outcome.claim.name}: {verdict_of(outcome)}{mark}", highlight=False, markup=False
+            )
 
-        outcomes = verify(options.only, jobs=options.jobs, report=report)
+        try:
+            outcomes = verify(options.only, jobs=options.jobs, progress=progress)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt("of what was measured, nothing is kept: --only runs a part") from interrupt
     if options.report:
         write_ledger(outcomes, options.report)
     if options.json:
@@ -58,12 +70,21 @@ def run_verify(options: argparse.Namespace) -> None:
     else:
         out = Console() if Console().is_terminal else Console(width=160)
         out.print(as_table(outcomes))
-        if len(outcomes) <= 3:
-            for outcome in outcomes:
-                for check in outcome.checks:
-                    out.print(f"{'' if check.holds else 'NO: '}{told(check)}", highlight=False, markup=False, soft_wrap=True)
-                if outcome.claim.note:
-                    out.print(f"{outcome.claim.name}: {outcome.claim.note}", highlight=False, markup=False, soft_wrap=True)
-    lost = [outcome.claim.name for outcome in outcomes if not outcome.reproduced]
+        for line in details(outcomes) if options.only else ["all checks: --only ID, --report FILE or --json"]:
+            print(line)
+        print(counts(outcomes) + (f"; {options.report}" if options.report else ""))
+    lost = [outcome.claim.name for outcome in outcomes if outcome.reproduced is False]
     if lost:
         raise ValueError(f"{len(lost)} of {len(outcomes)} verdicts were not reproduced: {', '.join(lost)}")
+
+
+def details(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Every check and note; of statements that restate one another, once."""
+    names = {outcome.claim.name for outcome in outcomes}
+    for outcome in outcomes:
+        entry = outcome.claim
+        if entry.restates in names:
+            yield f"{entry.name}: as {entry.restates}"
+            continue
+        yield f"{entry.name}: {verdict_of(outcome)}{': ' if entry.note else ''}{entry.note}"
+        yield from (f"  {'' if check.holds else 'NO: '}{told(check)}" for check in outcome.checks)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any, get_args
 
@@ -45,10 +46,11 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 def counts(outcomes: Sequence[Outcome]) -> str:
     """How many statements have which verdict, and how many verdicts were not reproduced."""
-    found = Counter(outcome.claim.verdict for outcome in outcomes if outcome.reproduced)
+    found = Counter(outcome.claim.verdict for outcome in outcomes if outcome.reproduced is not False)
     parts = [f"{found[verdict]} {verdict}" for verdict in get_args(Verdict) if found[verdict]]
-    lost = sum(not outcome.reproduced for outcome in outcomes)
-    return f"{len(outcomes)} statements: " + ", ".join([*parts, *([f"{lost} NOT REPRODUCED"] if lost else [])])
+    lost = sum(outcome.reproduced is False for outcome in outcomes)
+    parts += [f"{lost} NOT REPRODUCED"] * (lost > 0)
+    return f"{len(outcomes)} statement{'s' * (len(outcomes) != 1)}: " + ", ".join(parts)
 
 
 def told(check: Check) -> str:
@@ -63,7 +65,7 @@ def told(check: Check) -> str:
 
 def verdict_of(outcome: Outcome) -> str:
     """The verdict, or that it was not reproduced, and why."""
-    if outcome.reproduced:
+    if outcome.reproduced is not False:
         return outcome.claim.verdict
     failed = [told(check) for check in outcome.checks if not check.holds]
     return "NOT REPRODUCED: " + "; ".join([*failed, *([outcome.error] if outcome.error else [])] or ["no check ran"])
@@ -71,7 +73,7 @@ def verdict_of(outcome: Outcome) -> str:
 
 def as_table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal: one line a statement."""
-    table = Table(title=counts(outcomes), title_justify="left")
+    table = Table()
     for name in ("statement", "claim", "verdict", "checks", "seconds"):
         table.add_column(name, justify="right" if name in ("checks", "seconds") else "left")
     for outcome in outcomes:
@@ -82,15 +84,16 @@ def as_table(outcomes: Sequence[Outcome]) -> Table:
             str(len(outcome.checks)),
             f"{outcome.seconds:.1f}",
         )
-        table.add_row(*map(Text, cells), style="" if outcome.reproduced else "red")
+        table.add_row(*map(Text, cells), style="red" if outcome.reproduced is False else "")
     return table
 
 
-def write_ledger(outcomes: Sequence[Outcome], path: Path) -> None:
+def write_ledger(outcomes: Sequence[Outcome], path: str | PathLike[str]) -> None:
     """A page (.html), or Markdown (.md): into the marked place of a file that has one, else a file of its own.
 
     Raises ValueError for another ending.
     """
+    path = Path(path)
     if path.suffix == ".html":
         write_file(path, render("ledger.html", outcomes=outcomes, counts=counts(outcomes), papers=PAPERS, versions=versions(),
                                 told=told, verdict_of=verdict_of))  # fmt: skip

@@ -38,6 +38,10 @@ class GeneralizationBound:
         """Whether the bound says anything: "vacuous" if it is not below `largest`, else "informative"."""
         return "informative" if self.value.value < self.largest else "vacuous"
 
+    def __str__(self) -> str:
+        terms = " + ".join(f"{value:.4g} ({name})" for name, value in self.terms.items())
+        return f"{self.value.value:.4g}, {self.value.kind}, {self.verdict} (at most {self.largest:g} in any case) = {terms}"
+
 
 def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
     """sqrt(2 log G / N) + sqrt(log(1 / failure) / 2N), log G = min(v log(e N / v), N log 2): a bound of L_D(f) - L_S(f).
@@ -50,6 +54,7 @@ def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
     >>> round(vc_gap(65, 10_000), 3), vc_gap(10_000, 10_000) > 1
     (0.292, True)
     """
+    _check_count("vc", vc)
     _check(samples, failure)
     growth = samples * math.log(2)
     if vc <= samples:
@@ -122,9 +127,11 @@ def robust_bound(
     """
     _check(samples, failure)
     _check_flatness(flatness, dimension)
-    if not 0 < loss_bound < math.inf or not 0 <= roughness < math.inf or not ball.radius > 0:
-        given = f"{loss_bound}, {roughness} and {ball.radius}"
-        raise ValueError(f"loss_bound and the radius must be > 0 and finite, roughness >= 0, got {given}")
+    if not isinstance(ball, Ball):
+        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    for name, value in (("loss_bound", loss_bound), ("roughness", roughness), ("ball's radius", ball.radius)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be > 0 and finite, got {value}")
     most = ball.radius if ball.p == math.inf else ball.radius / math.sqrt(dimension)
     spread = -math.log(4 * samples * failure) / 2
     h = _bandwidth(most, roughness, dimension, spread)
@@ -196,7 +203,7 @@ def first_order_ratios(
     almost every point. There is no such constant for all f and a fixed r, as the papers' Omega says: f = `tooth`(s) - 1/2 has
     gradients of order 2^s and a gap of at most 1. Above, the ratio is at most that of global flatness and mean gradient.
     Balls are cut to the cube: where they leave it, as at pixels that are 0, the ratio is that much lower. In float32 the loss
-    changes of small radii are rounding; give points, or a module, in float64.
+    changes of small radii are rounding: give a module in float64.
     Raises ValueError as `flatness_profile`, and if all gradients are 0.
 
     >>> from constructions import affine
@@ -218,13 +225,22 @@ def first_order_ratios(
 
 
 def _check(samples: int, failure: float) -> None:
-    if samples < 1 or not 0 < failure < 1:
-        raise ValueError(f"samples must be >= 1 and failure in (0, 1), got {samples} and {failure}")
+    _check_count("samples", samples)
+    if not 0 < failure < 1:
+        raise ValueError(f"failure must lie in (0, 1), got {failure}")
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
 
 
 def _check_flatness(flatness: Measured, dimension: int) -> None:
-    if not 0 <= flatness.value < math.inf or dimension < 1:
-        raise ValueError(f"flatness must be finite and >= 0, dimension >= 1, got {flatness.value} and {dimension}")
+    if not isinstance(flatness, Measured):
+        raise TypeError(f"flatness must be a Measured, got {type(flatness).__name__}")
+    if not 0 <= flatness.value < math.inf:
+        raise ValueError(f"flatness must be finite and >= 0, got {flatness.value}")
+    _check_count("dimension", dimension)
 
 
 def _bandwidth(most: float, roughness: float, dimension: int, spread: float) -> float:

@@ -11,7 +11,7 @@ import scipy.linalg
 import torch
 from torch.nn import functional
 
-from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, check_sphere, project_cap
+from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, check_sphere, compatible, project_cap
 
 CHUNK = 2**14
 """Weight vectors drawn at once by `sampled_kernel`."""
@@ -136,9 +136,10 @@ def robust_interpolant(
     More points never lower the norm, and it is at most that of any f that is y_i on whole caps, so it bounds from below the R
     of exact robust interpolation. x: unit vectors (n, d); y: labels -1, +1 (n,); float64.
 
-    Raises ValueError for arguments out of range, and where the kernel matrix is singular up to rounding: the kernel is not
-    universal on the whole sphere (ReLU: linear and even functions only; erf: odd ones only), and erf's is smooth, so that
-    near points soon exhaust float64. Cost: (1 + rounds) M^3, memory M^2. Source: Gao et al. 2019, Assumption 5.2.
+    Raises ValueError for arguments out of range, caps of different labels that meet, and where the kernel matrix is singular
+    up to rounding: the kernel is not universal on the whole sphere (ReLU: linear and even functions only; erf: odd ones
+    only), and erf's is smooth, so that near points soon exhaust float64. Cost: (1 + rounds) M^3, memory M^2.
+    Source: Gao et al. 2019, Assumption 5.2.
 
     >>> f = robust_interpolant(torch.eye(3).double(), torch.tensor([1.0, -1.0, 1.0]).double(), 0.1, samples=4)
     >>> len(f.points), f.residual < 1e-12, f.norm > robust_interpolant(f.points[:3], f.labels[:3], 0.1).norm
@@ -146,8 +147,10 @@ def robust_interpolant(
     """
     _check_activation(activation)
     check_sphere(x, y, delta)
-    if samples < 0 or rounds < 0:
-        raise ValueError(f"samples and rounds must be >= 0, got {samples} and {rounds}")
+    if not compatible(x, y, delta):
+        raise ValueError(f"delta must leave the caps of different labels disjoint (see compatible), got {delta}")
+    if not all(isinstance(count, int) and count >= 0 for count in (samples, rounds)):
+        raise ValueError(f"samples and rounds must be integers >= 0, got {samples} and {rounds}")
     generator = torch.Generator().manual_seed(seed)
     centres = x.repeat(samples, 1)
     around = centres + 10 * torch.randn(centres.shape, generator=generator, dtype=x.dtype)
@@ -182,8 +185,10 @@ def _slope(z: torch.Tensor, activation: str) -> torch.Tensor:
 
 def _rows(points: Any, name: str) -> torch.Tensor:
     x = torch.as_tensor(points, dtype=torch.float64)
-    if x.ndim != 2 or not x.numel() or not bool(torch.isfinite(x.detach()).all()):
-        raise ValueError(f"{name} must be finite of shape (n, d) with n, d >= 1, got shape {tuple(x.shape)}, NaN or infinity")
+    if x.ndim != 2 or not x.numel():
+        raise ValueError(f"{name} must have shape (n, d) with n, d >= 1, got {tuple(x.shape)}")
+    if not bool(torch.isfinite(x.detach()).all()):
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
     return x
 
 

@@ -67,6 +67,11 @@ def run_figure(options: argparse.Namespace) -> None:
     if options.name in RUNLESS:
         if options.runs:
             raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
+        default = StudySettings()
+        given = ["--data"] * (options.data is not None)
+        given += [f"--{k}" for k in ("points", "steps", "epochs", "memorized") if getattr(options, k) != getattr(default, k)]
+        if given:
+            raise ValueError(f"{options.name} measures no run: leave out {', '.join(given)}")
         RUNLESS[options.name](options)
         return
     names = FIGURES if options.name == "all" else (options.name,)

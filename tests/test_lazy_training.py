@@ -422,7 +422,15 @@ def test_regret_refuses_weights_of_another_network():
 
 def test_nothing_passes_as_nan():
     net = two_layer_network(4, 4)
-    with pytest.raises(FloatingPointError, match="step 0"):
+    with pytest.raises(ValueError, match="perturb must give points on the unit sphere"):
         train_lazily(net, X, Y, lambda f, x, y: x * math.nan, steps=2, rate=1.0)
     with pytest.raises(FloatingPointError, match="step 0 of the attack"):
         cap_attack(lambda x: x[:, 0] * math.nan, X, Y, 0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda f, x, y: x[:1], lambda f, x, y: 2 * x, lambda f, x, y: x.float(), lambda f, x, y: None]
+)
+def test_perturbations_that_are_none_are_refused(wrong):
+    with pytest.raises(ValueError, match="perturb must give"):
+        train_lazily(two_layer_network(4, 4), X, Y, wrong, steps=2, rate=1.0)

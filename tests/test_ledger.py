@@ -94,7 +94,7 @@ def test_only(wanted, found):
 
 def test_quick_verdicts_are_reproduced():
     seen = []
-    outcomes = verify(QUICK, report=lambda outcome, done, total: seen.append((outcome.claim.name, done, total)))
+    outcomes = verify(QUICK, progress=lambda outcome, done, total: seen.append((outcome.claim.name, done, total)))
     assert {outcome.claim.name for outcome in outcomes} == set(QUICK)
     assert [(done, total) for _, done, total in seen] == [(k, len(QUICK)) for k in range(1, len(QUICK) + 1)]
     for outcome in outcomes:
@@ -104,7 +104,7 @@ def test_quick_verdicts_are_reproduced():
 @pytest.mark.slow
 def test_all_verdicts_are_reproduced():
     for outcome in verify(jobs=2):
-        assert outcome.reproduced, (outcome.claim.name, outcome.error, [c for c in outcome.checks if not c.holds])
+        assert outcome.reproduced is not False, (outcome.claim.name, outcome.error, [c for c in outcome.checks if not c.holds])
 
 
 # -- what a verdict rests on -------------------------------------------------------------------------------------------
@@ -183,8 +183,8 @@ def test_names_are_checked(one_more, name):
 
 def test_what_cannot_be_tested_says_why(one_more):
     not_testable("gao-lemma-97", "vague", "too vague")
-    (outcome,) = verify(["gao-lemma-97"])
-    assert outcome.reproduced
+    (outcome,) = verify("gao-lemma-97")
+    assert outcome.reproduced is None
     assert as_markdown([outcome]).endswith("| Lemma 97 | vague | not testable | | too vague |")
 
 
@@ -231,7 +231,7 @@ def test_markdown_goes_into_its_place(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [["--only", "nobody"], ["--jobs", "0"], ["--report", "x.txt"], ["--report", "nowhere/x.md"]],
+    [["--only", "nobody"], ["--jobs", "0"], ["--report", "x.txt"], ["--report", "nowhere/x.md"], ["--list", "--json"]],
 )
 def test_bad_options_end_at_once(options, capsys):
     assert main(["verify", "--only", "cgrm-lemma-a.5", *options]) == 2
@@ -241,7 +241,27 @@ def test_bad_options_end_at_once(options, capsys):
 def test_list_runs_nothing(capsys, monkeypatch):
     monkeypatch.setattr("analysis.claims_commands.verify", None)
     assert main(["verify", "--list"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(PRINTED)
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.strip().split(": ")[0] for line in lines} == PRINTED | {"cgrm", "cgro", "gao", "li"}
+
+
+def test_parts_are_told_with_their_checks_and_restatements_once(capsys):
+    assert main(["verify", "--only", "cgrm-lemma-a.5", "cgro-lemma-d.2", "cgrm-lemma-a.3"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("m = 1: sup |f - x^2|: 0.0625 = 0.0625 (exact)") == 1
+    assert "cgro-lemma-d.2: as cgrm-lemma-a.5" in printed.out
+    assert "cgrm-lemma-a.3: holds: f_clean is signed" in printed.out
+    assert printed.out.rstrip().splitlines()[-1] == "3 statements: 3 holds"
+    assert "[3/3]" in printed.err
+
+
+@pytest.mark.parametrize(("options", "error"), [
+    ({"only": [3]}, "only must be names"), ({"only": "cgrm-lemma-a.5", "progress": "x.html"}, "progress must be callable"),
+])  # fmt: skip
+def test_wrong_arguments_end_at_once(options, error, monkeypatch):
+    monkeypatch.setattr("analysis.claims.run_tasks", None)
+    with pytest.raises(TypeError, match=error):
+        verify(**options)
 
 
 def test_the_docs_have_every_statement_with_its_verdict():
@@ -267,4 +287,5 @@ def test_counts_name_what_is_lost():
     good = Outcome(Claim("cgrm-lemma-9", "x", "not testable", "y"), (), "", 0.0)
     lost = Outcome(Claim("cgrm-lemma-8", "x", "holds", measure=list), (), "", 0.0)
     assert counts([good, lost]) == "2 statements: 1 not testable, 1 NOT REPRODUCED"
+    assert counts([good]) == "1 statement: 1 not testable"
     assert dataclasses.replace(lost, checks=(equal("x", 1, 1),)).reproduced

@@ -159,7 +159,7 @@ def test_the_kernel_is_not_universal_on_the_whole_sphere():
     [
         (lambda: neural_tangent_kernel(X, X, "tanh"), "activation must be one of"),
         (lambda: neural_tangent_kernel(X, X[:, :3]), "rows of one length"),
-        (lambda: neural_tangent_kernel(X[0], X), "x must be finite of shape"),
+        (lambda: neural_tangent_kernel(X[0], X), "x must have shape"),
         (lambda: neural_tangent_kernel(X, X * math.nan), "z must be finite"),
         (lambda: sampled_kernel(X, X, 1), "samples must be >= 2"),
         (lambda: sampled_kernel(X, X, 10, "tanh"), "activation must be one of"),
@@ -167,7 +167,8 @@ def test_the_kernel_is_not_universal_on_the_whole_sphere():
         (lambda: robust_interpolant(X, Y, 0.1, activation="tanh"), "activation must be one of"),
         (lambda: robust_interpolant(2 * X, Y, 0.1), "unit sphere"),
         (lambda: robust_interpolant(X, Y, -0.1), "delta must be between"),
-        (lambda: finite_kernel(two_layer_network(5, 2), X[0]), "x must be finite of shape"),
+        (lambda: robust_interpolant(X, Y, 1.0), "caps of different labels disjoint"),
+        (lambda: finite_kernel(two_layer_network(5, 2), X[0]), "x must have shape"),
     ],
 )
 def test_bad_input(call, complaint):

@@ -120,6 +120,15 @@ class SeparableData:
     alpha: float
     beta: float
 
+    def __post_init__(self) -> None:
+        (count, d), rows = self.points.shape, (len(self.points),)
+        if (self.labels.shape, self.large.shape, self.noise.shape, self.direction.shape) != (rows, rows, (count, d), (d,)):
+            raise ValueError(
+                f"points, labels, large, noise and direction must fit together, got points {tuple(self.points.shape)}"
+            )
+        if not bool((self.labels.abs() == 1).all()) or not bool(torch.isfinite(self.points).all()):
+            raise ValueError("labels must be -1 or +1 and points finite")
+
     @classmethod
     def sample(
         cls,

@@ -305,6 +305,16 @@ class LazyRun:
         return float(self.loss[1:].min())
 
 
+def _perturbed(points: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """What a perturbation function gave, checked."""
+    if not isinstance(points, torch.Tensor) or points.shape != x.shape or points.dtype != x.dtype:
+        got = f"{points.dtype} {tuple(points.shape)}" if isinstance(points, torch.Tensor) else type(points).__name__
+        raise ValueError(f"perturb must give float64 points of shape {tuple(x.shape)}, got {got}")
+    if not bool(((points.norm(dim=1) - 1).abs() <= 1e-9).all()):
+        raise ValueError(f"perturb must give points on the unit sphere, got lengths up to {float(points.norm(dim=1).max())}")
+    return points.detach()
+
+
 def train_lazily(
     network: WideNetwork,
     x: torch.Tensor,
@@ -341,7 +351,7 @@ def train_lazily(
     weights, best, least = network.initial, network.initial, math.inf
     losses, distances, norms, attacked = [], [], [], []
     for step in range(steps + 1):
-        points = perturb(network.at(weights), x, y).detach()
+        points = _perturbed(perturb(network.at(weights), x, y), x)
         moving = tuple(w.detach().requires_grad_(True) for w in weights)
         total = huber(network.evaluate(moving, points), y).mean()
         gradients = torch.autograd.grad(total, moving)

@@ -35,7 +35,7 @@ def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
 
     points: shape (N, d); labels: (N,), -1 or +1. The dual, least distance from 0 to the convex hull of the y_i x_i, is solved
     by active sets, exactly up to rounding; primal and dual value certify it. The direction that maximizes the margin over
-    balls of one l_2 radius is the same. Raises ValueError if no line through 0 separates the points up to rounding.
+    balls of one l_2 radius is the same. Raises ValueError if no hyperplane through 0 separates the points up to rounding.
     Source: Lawson and Hanson 1974, Chapter 23 (NNLS, LDP). Cost: about N least-squares problems, of d numbers each.
 
     >>> u, lower, upper = max_margin(torch.tensor([[3.0, 0.0], [0.0, -4.0]]), torch.tensor([1, -1]))
@@ -53,7 +53,7 @@ def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
     lower = float((rows @ direction).min())
     rounding = 4 * (sum(rows.shape) + 8) * EPS
     if lower <= rounding:
-        raise ValueError(f"points must be separable by a line through 0, got margin {lower * size:g}")
+        raise ValueError(f"points must be separable by a hyperplane through 0, got margin {lower * size:g}")
     return MaxMargin(torch.from_numpy(direction), (lower - rounding) * size, (upper + rounding) * size)
 
 
@@ -96,9 +96,14 @@ def train_linear(
     """
     rows = _signed(points, labels)
     check_sizes(steps=steps)
-    rate = 1 / float(np.square(rows).sum(1).max()) if rate is None else rate
-    if not 0 <= radius < math.inf or not 0 < rate < math.inf:
-        raise ValueError(f"radius must be >= 0 and rate positive, both finite, got {radius} and {rate}")
+    if not 0 <= radius < math.inf:
+        raise ValueError(f"radius must be >= 0 and finite, got {radius}")
+    largest = float(np.square(rows).sum(1).max())
+    if rate is None and not 0 < largest < math.inf:
+        raise ValueError(f"points must not all be 0, nor overflow when squared, got a largest square of {largest:g}")
+    rate = 1 / largest if rate is None else rate
+    if not 0 < rate < math.inf:
+        raise ValueError(f"rate must be positive and finite, got {rate}")
     recorded = recorded_steps(steps)
     wanted = set(recorded.tolist())
     w, weights, losses = np.zeros(rows.shape[1]), [], []
