@@ -103,7 +103,7 @@ def test_quick_verdicts_are_reproduced():
 
 @pytest.mark.slow
 def test_all_verdicts_are_reproduced():
-    for outcome in verify(jobs=2):
+    for outcome in verify():
         assert outcome.reproduced is not False, (outcome.claim.name, outcome.error, [c for c in outcome.checks if not c.holds])
 
 

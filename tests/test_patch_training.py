@@ -372,8 +372,9 @@ def test_the_regime_where_noise_is_memorized_and_the_robust_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [3, 4])
 def test_the_theorem_at_finite_d(seed):
+    """Seeds 0 to 2 are those of the ledger (cgro-theorem-4.1)."""
     run = train_patches(PatchConfig(seed=seed))
     curves, alpha = run.curves, run.config.scales.alpha
     signal = alpha**3 * curves["U"]
