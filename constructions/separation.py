@@ -28,7 +28,7 @@ SHARD = 2**10
 LARGEST, LEAST = 1e150, 1e-280
 """Most that a coordinate may be, and least square that is trusted: others overflow or underflow."""
 
-PROBES = 16, 512
+PROBES = 4, 256
 """Points whose nearest others bound the separation, before all points are looked at."""
 
 
