@@ -172,10 +172,13 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
     quick = {name: getattr(QUICK, name) for name in ("clean_epochs", "adversarial_epochs", "clean_widths", "learned_widths")}
     quick |= {name: getattr(QUICK, name) for name in ("attack_steps", "constructed_attack_steps", "flat_points")}
     monkeypatch.setattr("analysis.cli.CompareSettings", lambda **given: CompareSettings(**given, **quick))
+    found = []
+    monkeypatch.setattr("analysis.cli.compare", lambda *given: found.append(compare(*given)) or found[0])
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b"), "--json"]) == 0
     out = json.loads(capsys.readouterr().out)
     assert [task["task"] for task in out["tasks"]] == ["parity"]
     assert (tmp_path / "a b" / "report.html").exists()
+    monkeypatch.setattr("analysis.cli.compare", lambda *given: found[0])  # the same, as tables
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
     shown = capsys.readouterr().out
     assert "robust training error 0 (certified)" in shown.replace("\n", " ")
