@@ -237,7 +237,7 @@ def test_defaults_are_those_of_the_documentation():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, 1])
 def test_digits_show_clean_generalization_and_robust_overfitting(seed):
     (task,) = compare(CompareSettings(tasks=("parity",), seed=seed)).tasks
     built, clean, learned = (task.models[name].errors for name in ("f_S", "f_clean", "learned"))
