@@ -22,7 +22,7 @@ from .tasks import HERE, Engine, check_engine, run_shards
 DIRECT = 2**27
 """Most coordinates, over all pairs, that are compared one by one; beyond, bounds come first."""
 
-SHARD = 2**10
+SHARD = 2**11
 """Points that are compared with all others at once."""
 
 LARGEST, LEAST = 1e150, 1e-280
