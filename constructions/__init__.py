@@ -1,5 +1,6 @@
 """What theory builds: ReLU networks with explicit weights, their sizes, provenance and guarantees."""
 
+from .affine_map import Affine
 from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
 from .calculus import add, affine, compose, copies, delay, parallel
 from .capacity import (
@@ -29,7 +30,7 @@ from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statem
 from .level_set import LevelSet, level_set
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, from_shared, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
-from .network import Affine, ReLUNetwork, Size, check_network
+from .network import ReLUNetwork, Size, check_network
 from .packing import log_volume_bound, packing, packing_number, separated_set
 from .range_search import RangeSearch
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from sympy import Mod, Rational, Symbol, ceiling, log
 
+from .affine_map import Affine
 from .calculus import affine, compose, copies, delay
 from .lemma import implements, record
 from .matrix import Dense, Identity, Sparse, kron, zeros
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 
 _m, _n, _scale = Symbol("m"), Symbol("n"), Symbol("scale")
 

@@ -10,9 +10,10 @@ from typing import Any
 import sympy
 import torch
 
+from .affine_map import Affine
 from .lemma import Provenance, parts_of
 from .matrix import Block, Constant, Count, Dense, Identity, Matrix, column, diagonal, kron, zeros
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 
 
 def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = None) -> ReLUNetwork:

@@ -13,10 +13,11 @@ import numpy as np
 import sympy
 import torch
 
+from .affine_map import Affine
 from .geometry import Ball, Thresholds, read_norm
 from .matrix import Count, Unknown
 from .memorization import VARIANTS, Variant, assemble, f_adv, f_S
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)
 

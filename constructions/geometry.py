@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from sympy import Eq, Integer, Mod, Piecewise, Symbol
 
+from .affine_map import Affine
 from .approximation import UNIT, absolute, maximum, squaring
 from .calculus import affine, compose, copies, delay, parallel
 from .lemma import LEMMAS, Provenance, implements
 from .matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, kron, sparse, zeros
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 
 _N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
 

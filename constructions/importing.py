@@ -16,8 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .affine_map import Affine
 from .matrix import ENTRY_LIMIT, Constant, Dense, Identity, Matrix, Sparse, column, is_zero, kron, sparse, zeros
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 
 Shape = tuple[int, ...]
 

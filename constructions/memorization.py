@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .affine_map import Affine
 from .approximation import UNIT, check_depth, gate, power_of_two, yarotsky_multiplication
 from .calculus import affine, compose, copies, delay, parallel
 from .geometry import (
@@ -33,7 +34,7 @@ from .geometry import (
 from .intervals import magnitude_bound
 from .lemma import implements, record
 from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 from .screening import Screen
 from .separation import nearest_within_class
 from .separation import separation as find_separation

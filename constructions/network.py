@@ -25,7 +25,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from .matrix import ENTRY_LIMIT, Array, Count, Dense, Matrix, column
+from .affine_map import Affine
+from .matrix import ENTRY_LIMIT, Array, Count, Dense, column
 
 if TYPE_CHECKING:
     from .lemma import Provenance
@@ -36,33 +37,6 @@ MEMORY_LIMIT = 2**23
 
 GRAPH_LIMIT = 10**6
 """Most edges of `ReLUNetwork.graph`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Affine:
-    """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored once).
-
-    >>> from constructions import Constant, Identity
-    >>> Affine(Identity(2), Constant(2, 1, 0.0)).apply(torch.tensor([1.0, 2.0]))
-    tensor([1., 2.])
-    """
-
-    weight: Matrix
-    bias: Matrix
-
-    def __post_init__(self) -> None:
-        if self.bias.shape != (self.weight.shape[0], 1):
-            raise ValueError(f"bias must have shape {(self.weight.shape[0], 1)} to fit {self.weight}, got {self.bias.shape}")
-
-    def apply(self, x: Array) -> Array:
-        """Map x of shape (..., n) to (..., m)."""
-        one = x.new_ones(1) if isinstance(x, torch.Tensor) else np.array([Fraction(1)], dtype=object)
-        return self.weight.apply(x) + self.bias.apply(one)
-
-    @property
-    def parameters(self) -> Count:
-        """Nonzero weights and biases."""
-        return self.weight.nonzeros + self.bias.nonzeros
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 
+from .affine_map import Affine
 from .arrangement import FAR, lowest_bit
 from .matrix import Block, Constant, Dense, Kron, Matrix, Sparse
-from .network import Affine, ReLUNetwork, check_network
+from .network import ReLUNetwork, check_network
 
 TABLE_LIMIT = 2**24
 """Most nonzeros of a layer that is looked at entry by entry."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from .affine_map import Affine
 from .approximation import UNIT
 from .geometry import Ball
-from .network import Affine, ReLUNetwork, check_network
+from .network import ReLUNetwork, check_network
 from .range_search import RangeSearch
 
 if TYPE_CHECKING:

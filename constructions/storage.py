@@ -17,13 +17,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from .affine_map import Affine
 from .files import replacing
 from .geometry import Thresholds, read_norm
 from .importing import read_onnx
 from .lemma import LEMMAS, Lemma, Provenance
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, same
 from .memorization import Memorizer
-from .network import Affine, ReLUNetwork
+from .network import ReLUNetwork
 from .screening import Screen
 
 FORMAT = 1
