@@ -23,12 +23,13 @@ from .evaluation import sharded_values
 from .exact import exact_signs, exact_values
 from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .files import replacing, write_file
+from .floats import from_shared
 from .geometry import Ball, distance, lean_indicator, soft_indicator
 from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, from_shared, same
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import ReLUNetwork, Size, check_network
 from .packing import log_volume_bound, packing, packing_number, separated_set

@@ -13,6 +13,7 @@ from sympy import Mod, Rational, Symbol, ceiling, log
 
 from .affine_map import Affine
 from .calculus import affine, compose, copies, delay
+from .floats import power_of_two
 from .lemma import implements, record
 from .matrix import Dense, Identity, Sparse, kron, zeros
 from .network import ReLUNetwork
@@ -224,14 +225,6 @@ def gate(bound: float) -> ReLUNetwork:
     """
     power_of_two(bound, "bound")
     return ReLUNetwork.from_layers([([[1, bound], [-1, bound]], [-bound, -bound]), ([[1, -1]], [0])])
-
-
-def power_of_two(value: float, name: str) -> float:
-    """The least power of two >= value. Raises ValueError, naming the argument, unless 2^-200 <= value <= 2^200."""
-    if not 2.0**-200 <= value <= 2.0**200:
-        raise ValueError(f"{name} must lie between 2^-200 and 2^200, got {value}")
-    mantissa, exponent = math.frexp(value)
-    return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
 
 
 def check_depth(name: str, value: int) -> None:

@@ -17,9 +17,10 @@ import scipy.optimize
 import sympy
 import torch
 
-from .approximation import UNIT, power_of_two
+from .approximation import UNIT
 from .calculus import affine
 from .counting import fitted_exponent
+from .floats import power_of_two
 from .geometry import Ball, Thresholds
 from .interpolation import interpolation
 from .intervals import magnitude_bound

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from .approximation import power_of_two
+from .floats import power_of_two
 from .geometry import Thresholds, read_norm, read_points, shared_rounding
 from .lemma import Provenance
 from .memorization import VARIANTS, Memorizer, Variant

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .matrix import from_shared
+from .floats import from_shared
 from .network import ReLUNetwork, check_network
 from .screening import Screen
 from .storage import structure_digest

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrangement import UNIT_ROUNDOFF, Arrangement, exact_crossing
+from .arrangement import Arrangement, exact_crossing
 from .exact_points import ExactPoints
+from .floats import UNIT_ROUNDOFF
 
 
 class Table:

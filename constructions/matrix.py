@@ -14,7 +14,6 @@ tensor([5., 7., 5., 7., 5., 7.])
 from __future__ import annotations
 
 import itertools
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
@@ -27,6 +26,8 @@ import numpy as np
 import scipy.sparse
 import sympy
 import torch
+
+from .floats import from_shared
 
 Count = Any  # an int or a sympy.Expr; SymPy ships no types that a checker could use
 Array = Any  # a torch.Tensor, or a numpy array of Fractions in exact evaluation
@@ -428,17 +429,6 @@ class Unknown(Matrix):
 
     def absolute(self) -> Matrix:
         return self
-
-
-def from_shared(array: np.ndarray) -> torch.Tensor:
-    """A tensor on an array's memory, which nobody may change: it may be shared with other processes.
-
-    >>> from_shared(np.array([1.0, 2.0]))
-    tensor([1., 2.], dtype=torch.float64)
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(array)
 
 
 def zeros(rows: Count, columns: Count) -> Constant:

@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from .affine_map import Affine
-from .approximation import UNIT, check_depth, gate, power_of_two, yarotsky_multiplication
+from .approximation import UNIT, check_depth, gate, yarotsky_multiplication
 from .calculus import affine, compose, copies, delay, parallel
+from .floats import power_of_two
 from .geometry import (
     Ball,
     Thresholds,

@@ -11,8 +11,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .arrangement import CHUNK_BYTES, UNIT_ROUNDOFF, Arrangement
+from .arrangement import CHUNK_BYTES, Arrangement
 from .exact_points import IntegerLayer
+from .floats import UNIT_ROUNDOFF
 
 
 class CellMaps:

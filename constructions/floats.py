@@ -1,0 +1,46 @@
+"""Bits of float64: lowest bits, powers of two, and tensors on memory that is shared."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import torch
+
+UNIT_ROUNDOFF = 2.0**-53
+
+FAR = 10_000
+"""Stands for the lowest bit of zero."""
+
+
+def lowest_bit(x: np.ndarray) -> np.ndarray:
+    """The exponent q of the lowest set bit: x is an odd multiple of 2^q (`FAR` for zeros).
+
+    >>> lowest_bit(np.array([0.75, 6.0, -1.0, 0.0])).tolist()
+    [-2, 1, 0, 10000]
+    """
+    mantissa, exponent = np.frexp(x)
+    integer = np.abs(np.ldexp(mantissa, 53)).astype(np.int64)
+    low = integer & -integer
+    shift = np.frexp(low.astype(np.float64))[1] - 1
+    return np.where(integer == 0, FAR, exponent - 53 + shift)
+
+
+def power_of_two(value: float, name: str) -> float:
+    """The least power of two >= value. Raises ValueError, naming the argument, unless 2^-200 <= value <= 2^200."""
+    if not 2.0**-200 <= value <= 2.0**200:
+        raise ValueError(f"{name} must lie between 2^-200 and 2^200, got {value}")
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
+
+
+def from_shared(array: np.ndarray) -> torch.Tensor:
+    """A tensor on an array's memory, which nobody may change: it may be shared with other processes.
+
+    >>> from_shared(np.array([1.0, 2.0]))
+    tensor([1., 2.], dtype=torch.float64)
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
