@@ -2,6 +2,7 @@
 
 from .affine_map import Affine
 from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
+from .ball import Ball
 from .calculus import add, affine, compose, copies, delay, parallel
 from .capacity import (
     CapacityRow,
@@ -19,12 +20,13 @@ from .capacity import (
 )
 from .contracts import CONTRACTS, Contract, contract, contracts, memorizer
 from .counting import CountRow, closed_form, count_table, fitted_exponent
+from .distances import distance
 from .evaluation import sharded_values
 from .exact import exact_signs, exact_values
 from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .files import replacing, write_file
 from .floats import from_shared
-from .geometry import Ball, distance, lean_indicator, soft_indicator
+from .indicators import lean_indicator, soft_indicator
 from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements

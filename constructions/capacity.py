@@ -18,10 +18,11 @@ import sympy
 import torch
 
 from .approximation import UNIT
+from .ball import Ball
 from .calculus import affine
 from .counting import fitted_exponent
 from .floats import power_of_two
-from .geometry import Ball, Thresholds
+from .indicators import Thresholds
 from .interpolation import interpolation
 from .intervals import magnitude_bound
 from .matrix import Sparse, Unknown

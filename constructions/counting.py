@@ -14,7 +14,8 @@ import sympy
 import torch
 
 from .affine_map import Affine
-from .geometry import Ball, Thresholds, read_norm
+from .ball import Ball, read_norm
+from .indicators import Thresholds
 from .matrix import Count, Unknown
 from .memorization import VARIANTS, Variant, assemble, f_adv, f_S
 from .network import ReLUNetwork

@@ -18,24 +18,16 @@ from torch import nn
 
 from .affine_map import Affine
 from .approximation import UNIT, check_depth, gate, yarotsky_multiplication
+from .ball import Ball
 from .calculus import affine, compose, copies, delay, parallel
+from .distances import linf_distances, shared_rounding, shared_squared_distances, squared_distances
 from .floats import power_of_two
-from .geometry import (
-    Ball,
-    Thresholds,
-    lean_indicators,
-    linf_distances,
-    read_points,
-    shared_rounding,
-    shared_squared_distances,
-    soft_indicator,
-    squared_distances,
-    thresholds,
-)
+from .indicators import Thresholds, lean_indicators, soft_indicator, thresholds
 from .intervals import magnitude_bound
 from .lemma import implements, record
 from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from .network import ReLUNetwork
+from .points import read_points
 from .screening import Screen
 from .separation import nearest_within_class
 from .separation import separation as find_separation

@@ -12,7 +12,7 @@ import torch
 
 from .affine_map import Affine
 from .approximation import UNIT
-from .geometry import Ball
+from .ball import Ball
 from .network import ReLUNetwork, check_network
 from .range_search import RangeSearch
 

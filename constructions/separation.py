@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
+from .ball import read_norm
 from .floats import from_shared
-from .geometry import read_norm
 from .range_search import RangeSearch
 from .tasks import HERE, Engine, check_engine, run_shards
 

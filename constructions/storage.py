@@ -18,9 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .affine_map import Affine
+from .ball import read_norm
 from .files import replacing
-from .geometry import Thresholds, read_norm
 from .importing import read_onnx
+from .indicators import Thresholds
 from .lemma import LEMMAS, Lemma, Provenance
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, same
 from .memorization import Memorizer

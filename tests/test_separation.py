@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oracles import brute_separation, distance_inf, distance_squared
 
 from constructions import Engine, RangeSearch, nearest_within_class, pairs_within, separation
-from constructions.geometry import read_norm
+from constructions.ball import read_norm
 
 MODULE = importlib.import_module("constructions.separation")
 NORMS = ("inf", 2)

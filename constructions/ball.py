@@ -1,0 +1,102 @@
+"""l_p balls: where the norm is branched on, for steps, sampling, projection and dual norms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Ball:
+    """The closed l_p ball of a radius around a centre named later; p is 2 or infinity ("inf", "2" and floats are read).
+
+    Tensors have shape (batch, ...): the norm runs over all axes but the first.
+    Raises ValueError for another norm and a radius that is not finite and >= 0; TypeError for one that is no number.
+
+    >>> ball = Ball("inf", 0.1)
+    >>> ball.p, ball.dual
+    (inf, 1.0)
+    >>> ball.project(torch.tensor([[0.5, 0.9]]), torch.tensor([[0.45, 0.45]]))
+    tensor([[0.5000, 0.5500]])
+    """
+
+    p: float
+    radius: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", read_norm(self.p))
+        try:
+            if isinstance(self.radius, (bool, np.bool_, str)):  # float() reads these
+                raise TypeError
+            radius = float(self.radius)
+        except OverflowError:
+            radius = math.inf
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"radius must be a number, got {self.radius!r}") from error
+        if not (math.isfinite(radius) and radius >= 0):
+            raise ValueError(f"radius must be finite and >= 0, got {self.radius}")
+        object.__setattr__(self, "radius", radius)
+
+    @property
+    def dual(self) -> float:
+        """The dual exponent q with 1/p + 1/q = 1."""
+        return 2.0 if self.p == 2 else 1.0
+
+    def norm(self, x: torch.Tensor) -> torch.Tensor:
+        """||x_i||_p for each row, shape (batch,)."""
+        return torch.linalg.vector_norm(x.flatten(1), ord=self.p, dim=1)
+
+    def dual_norm(self, gradient: torch.Tensor) -> torch.Tensor:
+        """||g_i||_q for each row, shape (batch,): the steepest rate of change per unit of radius."""
+        return torch.linalg.vector_norm(gradient.flatten(1), ord=self.dual, dim=1)
+
+    def project(self, x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+        """The nearest point of the ball around `centre`, shrunk by rounding so that it never lies outside."""
+        eps = torch.finfo(x.dtype).eps
+        rounding = eps * (1.0 + self.radius + (float(centre.abs().max()) if centre.numel() else 0.0))
+        if self.p == math.inf:
+            radius = max(0.0, self.radius - rounding)
+            return torch.clamp(x, centre - radius, centre + radius)
+        offset = x - centre
+        length = self.norm(offset).clamp_min(torch.finfo(x.dtype).tiny)
+        allowed = max(0.0, self.radius * (1 - 8 * eps) - rounding * math.sqrt(centre[0].numel() if len(centre) else 1))
+        factor = (allowed / length).clamp_max(1.0)
+        return centre + offset * factor.reshape(-1, *[1] * (x.ndim - 1))
+
+    def ascent(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The unit direction (in l_p) along which a linear function with this gradient grows fastest."""
+        if self.p == math.inf:
+            return gradient.sign()
+        tiny = torch.finfo(gradient.dtype).tiny
+        column = (-1, *[1] * (gradient.ndim - 1))
+        scaled = gradient / gradient.abs().flatten(1).amax(1).clamp_min(tiny).reshape(column)  # squares must not underflow
+        return scaled / torch.linalg.vector_norm(scaled.flatten(1), dim=1).clamp_min(tiny).reshape(column)
+
+    def sample(self, centre: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        """A uniformly distributed point of the ball around each row of `centre`."""
+
+        def draw(sampler: Any, *shape: int) -> torch.Tensor:
+            return sampler(*shape, generator=generator, dtype=centre.dtype, device=centre.device)
+
+        if self.p == math.inf:
+            offset = 2 * draw(torch.rand, *centre.shape) - 1
+        else:
+            dimension = centre[0].numel() if len(centre) else 1
+            length = draw(torch.rand, len(centre)) ** (1 / dimension)
+            offset = self.ascent(draw(torch.randn, *centre.shape)) * length.reshape(-1, *[1] * (centre.ndim - 1))
+        return self.project(centre + self.radius * offset, centre)
+
+    def __str__(self) -> str:
+        return f"l_{'inf' if self.p == math.inf else '2'} ball of radius {self.radius:g}"
+
+
+def read_norm(p: Any) -> float:
+    """2.0 or math.inf from 2, "2", "inf" or math.inf; anything else raises ValueError."""
+    known = {"2": 2.0, "2.0": 2.0, "inf": math.inf}
+    if str(p) not in known:
+        raise ValueError(f"p must be 2 or 'inf', got {p!r}")
+    return known[str(p)]
