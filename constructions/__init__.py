@@ -29,12 +29,12 @@ from .floats import from_shared
 from .indicators import lean_indicator, soft_indicator
 from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound
-from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import ReLUNetwork, Size, check_network
 from .packing import log_volume_bound, packing, packing_number, separated_set
+from .provenance import LEMMAS, Lemma, Provenance
 from .range_search import RangeSearch
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
@@ -43,6 +43,7 @@ from .rounding import BitBudget, bit_budget, rounding_error
 from .screening import localize
 from .separation import Separation, nearest_within_class, pairs_within, separation
 from .shattering import ShatteredSet, shattered_set
+from .statements import explain, implements, parts, statements
 from .storage import load, structure_digest
 from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
 

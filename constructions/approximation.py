@@ -14,9 +14,9 @@ from sympy import Mod, Rational, Symbol, ceiling, log
 from .affine_map import Affine
 from .calculus import affine, compose, copies, delay
 from .floats import power_of_two
-from .lemma import implements, record
 from .matrix import Dense, Identity, Sparse, kron, zeros
 from .network import ReLUNetwork
+from .statements import implements, record
 
 _m, _n, _scale = Symbol("m"), Symbol("n"), Symbol("scale")
 

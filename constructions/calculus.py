@@ -11,9 +11,9 @@ import sympy
 import torch
 
 from .affine_map import Affine
-from .lemma import Provenance, parts_of
 from .matrix import Block, Constant, Count, Dense, Identity, Matrix, column, diagonal, kron, zeros
 from .network import ReLUNetwork
+from .provenance import Provenance, parts_of
 
 
 def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = None) -> ReLUNetwork:

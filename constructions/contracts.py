@@ -18,10 +18,10 @@ from .ball import read_norm
 from .distances import shared_rounding
 from .floats import power_of_two
 from .indicators import Thresholds
-from .lemma import Provenance
 from .memorization import VARIANTS, Memorizer, Variant
 from .network import ReLUNetwork, check_network
 from .points import read_points
+from .provenance import Provenance
 
 HALF_ULP = Fraction(1, 2**54)
 """The most by which a float64 sum in [-1, 1] is rounded (twice that in [-2, 2])."""

@@ -12,10 +12,10 @@ from .affine_map import Affine
 from .approximation import UNIT, absolute, maximum, squaring
 from .ball import read_norm
 from .calculus import affine, compose, copies, delay, parallel
-from .lemma import implements
 from .matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, kron, sparse
 from .network import ReLUNetwork
 from .points import read_points
+from .statements import implements
 
 _N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
 

@@ -11,10 +11,11 @@ import torch
 
 from .affine_map import Affine
 from .ball import Ball
-from .lemma import LEMMAS, Provenance, implements
 from .matrix import Constant, Dense, Identity, Matrix, Unknown, kron, zeros
 from .network import ReLUNetwork
 from .points import read_points
+from .provenance import LEMMAS, Provenance
+from .statements import implements
 
 
 @implements(

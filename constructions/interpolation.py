@@ -11,9 +11,9 @@ import numpy as np
 
 from .calculus import affine
 from .exact import exact_values
-from .lemma import implements, record
 from .network import ReLUNetwork
 from .points import read_points
+from .statements import implements, record
 
 
 @implements(

@@ -24,13 +24,13 @@ from .distances import linf_distances, shared_rounding, shared_squared_distances
 from .floats import power_of_two
 from .indicators import Thresholds, lean_indicators, soft_indicator, thresholds
 from .intervals import magnitude_bound
-from .lemma import implements, record
 from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from .network import ReLUNetwork
 from .points import read_points
 from .screening import Screen
 from .separation import nearest_within_class
 from .separation import separation as find_separation
+from .statements import implements, record
 from .tasks import HERE, Engine
 
 Variant = Literal["paper", "gate", "lean"]

@@ -27,9 +27,9 @@ from torch.utils.checkpoint import checkpoint
 
 from .affine_map import Affine
 from .matrix import ENTRY_LIMIT, Array, Count, Dense, column
+from .provenance import Provenance
 
 if TYPE_CHECKING:
-    from .lemma import Provenance
     from .screening import Screen
 
 MEMORY_LIMIT = 2**23

@@ -22,10 +22,10 @@ from .ball import read_norm
 from .files import replacing
 from .importing import read_onnx
 from .indicators import Thresholds
-from .lemma import LEMMAS, Lemma, Provenance
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, same
 from .memorization import Memorizer
 from .network import ReLUNetwork
+from .provenance import LEMMAS, Lemma, Provenance
 from .screening import Screen
 
 FORMAT = 1

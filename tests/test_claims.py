@@ -5,6 +5,7 @@ A registered construction without cases fails. The last tests plant wrong networ
 
 import dataclasses
 import itertools
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -220,7 +221,7 @@ def test_the_checker_rejects_wrong_networks(network, complaint):
     ],
 )
 def test_the_checker_rejects_wrong_claims(monkeypatch, claims, complaint):
-    monkeypatch.setattr("constructions.lemma.LEMMAS", {})
+    monkeypatch.setattr(sys.modules["constructions.statements"], "LEMMAS", {})
 
     @implements("nowhere", "nothing", **claims)
     def planted(m: int) -> ReLUNetwork:

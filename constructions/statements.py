@@ -1,4 +1,4 @@
-"""Published statements, the functions that implement them, and the provenance of the networks they build.
+"""Published statements, the functions that implement them, and what they say of the networks they build.
 
 `@implements(source, statement, **claims)` registers a construction with its source and with claims about the network
 it returns, as SymPy expressions in the construction's arguments. One record is citation, closed form and test oracle.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ParamSpec
 
 import networkx
@@ -17,56 +17,10 @@ import numpy as np
 import sympy
 
 from .network import ReLUNetwork
+from .provenance import LEMMAS, Lemma, Provenance, parts_of
 from .tasks import Engine
 
 P = ParamSpec("P")
-
-
-@dataclass(frozen=True)
-class Lemma:
-    """A published statement and what it claims of the networks that `name` builds.
-
-    claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression in the construction's
-    arguments. Counts are equalities for generic arguments (no weight or bias vanishes by accident); errors are bounds.
-    """
-
-    name: str
-    source: str
-    statement: str
-    claims: Mapping[str, sympy.Expr] = field(default_factory=dict)
-
-    def evaluate(self, arguments: Mapping[str, Any]) -> dict[str, sympy.Expr]:
-        """The claims with the given arguments put in (arguments that are not numbers or expressions are ignored)."""
-        values = {
-            name: sympy.Rational(value) if isinstance(value, float) else value
-            for name, value in arguments.items()
-            if isinstance(value, (int, float, sympy.Basic)) and not isinstance(value, bool)
-        }
-        return {
-            name: claim.subs({symbol: values[str(symbol)] for symbol in claim.free_symbols if str(symbol) in values})
-            for name, claim in self.claims.items()
-        }
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a network comes from: the lemma (None for a plain composition), its arguments, and counted parts."""
-
-    lemma: Lemma | None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    parts: tuple[tuple[Any, Provenance], ...] = ()
-
-    @property
-    def title(self) -> str:
-        """The construction's call, with numbers in full and arrays by shape."""
-        if self.lemma is None:
-            return "composition"
-        shown = ", ".join(f"{name}={_show(value)}" for name, value in self.arguments.items())
-        return f"{self.lemma.name}({shown})"
-
-
-LEMMAS: dict[str, Lemma] = {}
-"""All registered statements by the name of the construction that implements them."""
 
 
 def implements(
@@ -104,23 +58,6 @@ def implements(
         return construct
 
     return register
-
-
-def parts_of(*networks: ReLUNetwork, count: Any = 1) -> tuple[tuple[Any, Provenance], ...]:
-    """The counted lemma-built parts of the given networks, equal ones joined; used when networks are composed."""
-    joined: list[list[Any]] = []
-    for network in networks:
-        origin = network.provenance
-        if origin is None:
-            continue
-        for times, part in ((1, origin),) if origin.lemma else origin.parts:
-            for entry in joined:
-                if entry[1] == part:
-                    entry[0] += times * count
-                    break
-            else:
-                joined.append([times * count, part])
-    return tuple((times, part) for times, part in joined)
 
 
 def record(network: ReLUNetwork, **arguments: Any) -> ReLUNetwork:
@@ -189,10 +126,6 @@ def _plain(value: Any) -> Any:
     if shape is not None:
         return "array" + str(tuple(shape)).replace(",)", ")").replace(" ", "").replace(",", "x")
     return str(value) if isinstance(value, ReLUNetwork) or not hasattr(value, "forward") else type(value).__name__
-
-
-def _show(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def statements() -> str:

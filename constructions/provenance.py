@@ -1,0 +1,85 @@
+"""Published statements and the provenance of networks: which of them built a network, with which arguments and parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import sympy
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """A published statement and what it claims of the networks that `name` builds.
+
+    claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression in the construction's
+    arguments. Counts are equalities for generic arguments (no weight or bias vanishes by accident); errors are bounds.
+    """
+
+    name: str
+    source: str
+    statement: str
+    claims: Mapping[str, sympy.Expr] = field(default_factory=dict)
+
+    def evaluate(self, arguments: Mapping[str, Any]) -> dict[str, sympy.Expr]:
+        """The claims with the given arguments put in (arguments that are not numbers or expressions are ignored)."""
+        values = {
+            name: sympy.Rational(value) if isinstance(value, float) else value
+            for name, value in arguments.items()
+            if isinstance(value, (int, float, sympy.Basic)) and not isinstance(value, bool)
+        }
+        return {
+            name: claim.subs({symbol: values[str(symbol)] for symbol in claim.free_symbols if str(symbol) in values})
+            for name, claim in self.claims.items()
+        }
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a network comes from: the lemma (None for a plain composition), its arguments, and counted parts."""
+
+    lemma: Lemma | None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[tuple[Any, Provenance], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The construction's call, with numbers in full and arrays by shape."""
+        if self.lemma is None:
+            return "composition"
+        shown = ", ".join(f"{name}={_show(value)}" for name, value in self.arguments.items())
+        return f"{self.lemma.name}({shown})"
+
+
+LEMMAS: dict[str, Lemma] = {}
+"""All registered statements by the name of the construction that implements them."""
+
+
+class Built(Protocol):
+    """What has a provenance: networks."""
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """Which statement built it, from which parts; None if nothing is known."""
+
+
+def parts_of(*networks: Built, count: Any = 1) -> tuple[tuple[Any, Provenance], ...]:
+    """The counted lemma-built parts of the given networks, equal ones joined; used when networks are composed."""
+    joined: list[list[Any]] = []
+    for network in networks:
+        origin = network.provenance
+        if origin is None:
+            continue
+        for times, part in ((1, origin),) if origin.lemma else origin.parts:
+            for entry in joined:
+                if entry[1] == part:
+                    entry[0] += times * count
+                    break
+            else:
+                joined.append([times * count, part])
+    return tuple((times, part) for times, part in joined)
+
+
+def _show(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
