@@ -18,7 +18,7 @@ from .capacity import (
     vc_fraction,
     vc_upper,
 )
-from .contracts import CONTRACTS, Contract, contract, contracts, memorizer
+from .contracts import CONTRACTS, Contract, contract, contracts
 from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .distances import distance
 from .evaluation import sharded_values
@@ -30,9 +30,11 @@ from .indicators import lean_indicator, soft_indicator
 from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound
 from .level_set import LevelSet, level_set
+from .load import load
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
-from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
-from .network import ReLUNetwork, Size, check_network
+from .memorization import f_adv, f_S, fingerprint, predictions
+from .memorizer import VARIANTS, memorizer
+from .network import ReLUNetwork, Size, check_network, structure_digest
 from .packing import log_volume_bound, packing, packing_number, separated_set
 from .provenance import LEMMAS, Lemma, Provenance
 from .range_search import RangeSearch
@@ -44,7 +46,6 @@ from .screening import localize
 from .separation import Separation, nearest_within_class, pairs_within, separation
 from .shattering import ShatteredSet, shattered_set
 from .statements import explain, implements, parts, statements
-from .storage import load, structure_digest
 from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
 
 __all__ = [

@@ -26,7 +26,8 @@ from .indicators import Thresholds
 from .interpolation import interpolation
 from .intervals import magnitude_bound
 from .matrix import Sparse, Unknown
-from .memorization import assemble, f_S, least_depth
+from .memorization import f_S, least_depth
+from .memorizer import assemble
 from .network import ReLUNetwork
 from .packing import grid_line, packing_number, read_count, read_delta, read_dimension, separated_set
 from .shattering import shattered_set

@@ -12,15 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import torch
-
 from .ball import read_norm
 from .distances import shared_rounding
 from .floats import power_of_two
-from .indicators import Thresholds
-from .memorization import VARIANTS, Memorizer, Variant
 from .network import ReLUNetwork, check_network
-from .points import read_points
 from .provenance import Provenance
 
 HALF_ULP = Fraction(1, 2**54)
@@ -181,50 +176,3 @@ CONTRACTS: dict[str, Callable[[Mapping[str, Any]], Contract]] = {
     "distance": _distance,
 }
 """From the name of a registered construction (`LEMMAS`) to its contract, given its arguments."""
-
-
-def memorizer(
-    clean: ReLUNetwork,
-    points: Any,
-    labels: Any,
-    norm: Any,
-    inner: float,
-    outer: float,
-    *,
-    variant: Variant = "lean",
-    m: int = 1,
-    bound: float = 1.0,
-) -> ReLUNetwork:
-    """The layers that `f_S` has with the given thresholds and bound of |clean|: nothing is measured, nothing certified.
-
-    points: (N, D) in [0,1]; labels: (N,), -1 and +1 (one output) or 0..K-1. inner, outer: thresholds of the distance
-    (l_inf) or of its square (l_2). `f_S` chooses them so that its theorem holds; here they are the caller's, as in
-    `analysis.certify_memorization`, which compares a network with what it should be. Raises ValueError for an unknown
-    variant, points outside [0,1], shapes and labels that do not fit, inner >= outer; TypeError for another kind of clean.
-    Cost: time and memory N D.
-
-    >>> from constructions import affine, f_S, Ball
-    >>> clean, points, labels = affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1]
-    >>> built = f_S(clean, points, labels, Ball("inf", 0.125))
-    >>> facts = built.provenance.arguments
-    >>> again = memorizer(clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"])
-    >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())
-    True
-    """
-    check_network(clean, "clean")
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
-    if not inner < outer:
-        raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
-    centres = read_points(points, "points")
-    outputs = clean.outputs
-    values = torch.as_tensor(labels).reshape(-1).to(torch.int64)
-    index = (1 - values) // 2 if outputs == 1 else values
-    classes = 2 if outputs == 1 else outputs
-    if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:
-        raise ValueError(f"points must be ({len(index)}, {clean.inputs}) to fit labels and clean, got {centres.shape}")
-    if int(index.min()) < 0 or int(index.max()) >= classes or (outputs == 1 and not bool((values.abs() == 1).all())):
-        raise ValueError(f"labels must be {'-1 or +1' if outputs == 1 else f'0..{outputs - 1}'}")
-    return Memorizer(
-        clean, centres, values, read_norm(norm), Thresholds(float(inner), float(outer)), variant, m, bound
-    ).network()

@@ -17,7 +17,8 @@ from .affine_map import Affine
 from .ball import Ball, read_norm
 from .indicators import Thresholds
 from .matrix import Count, Unknown
-from .memorization import VARIANTS, Variant, assemble, f_adv, f_S
+from .memorization import f_adv, f_S
+from .memorizer import VARIANTS, Variant, assemble
 from .network import ReLUNetwork
 
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)

@@ -10,9 +10,7 @@ import numpy as np
 import torch
 
 from .floats import from_shared
-from .network import ReLUNetwork, check_network
-from .screening import Screen
-from .storage import structure_digest
+from .network import ReLUNetwork, Screen, check_network, structure_digest
 from .tasks import HERE, Engine, check_engine, run_shards
 
 SHARD = 2**10
@@ -51,4 +49,4 @@ def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> 
 def _values(subject: ReLUNetwork | Screen, points: np.ndarray, device: str, k: int) -> list[list[float]]:
     x = from_shared(points[k * SHARD : (k + 1) * SHARD]).to(device)
     with torch.no_grad():
-        return (subject.values(x) if isinstance(subject, Screen) else subject(x)).tolist()
+        return (subject(x) if isinstance(subject, ReLUNetwork) else subject.values(x)).tolist()

@@ -8,7 +8,7 @@ import torch
 
 from .matrix import Matrix
 from .network import ReLUNetwork
-from .rounding import underflow
+from .table import underflow
 
 
 def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch.Tensor, torch.Tensor]:

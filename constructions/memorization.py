@@ -10,39 +10,27 @@ import hashlib
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from .affine_map import Affine
-from .approximation import UNIT, check_depth, gate, yarotsky_multiplication
+from .approximation import UNIT, check_depth
 from .ball import Ball
-from .calculus import affine, compose, copies, delay, parallel
-from .distances import linf_distances, shared_rounding, shared_squared_distances, squared_distances
+from .distances import shared_rounding
 from .floats import power_of_two
-from .indicators import Thresholds, lean_indicators, soft_indicator, thresholds
+from .indicators import thresholds
 from .intervals import magnitude_bound
-from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
+from .matrix import Dense
+from .memorizer import VARIANTS, Memorizer, Variant
 from .network import ReLUNetwork
 from .points import read_points
-from .screening import Screen
+from .screening import MemorizerScreen
 from .separation import nearest_within_class
 from .separation import separation as find_separation
 from .statements import implements, record
 from .tasks import HERE, Engine
-
-Variant = Literal["paper", "gate", "lean"]
-
-VARIANTS: tuple[Variant, ...] = ("paper", "gate", "lean")
-"""paper: distances, soft indicators and multiplications, as the papers print it. gate: the same indicators, capped per
-class, and an exact gate in place of multiplications. lean: the gate with the smallest indicators (l_inf: no maxima;
-l_2: squares shared by all centres)."""
-
-_E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
-_SIGNS = Dense(torch.tensor([[1.0], [-1.0]]))
-_JOIN = Dense(torch.tensor([[1.0, -1.0]]))
 
 
 @implements(
@@ -237,7 +225,7 @@ def _memorize(
             )
     memorizer = Memorizer(clean, centres, torch.from_numpy(labels), p, cut, variant, m, bound)
     network = memorizer.network()
-    network = replace(network, screen=Screen(memorizer, network.layers))
+    network = replace(network, screen=MemorizerScreen(memorizer, network.layers))
     facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}
     facts["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
     facts["norm"], facts["data"] = "inf" if p == math.inf else "2", fingerprint(centres.entries, labels)
@@ -279,108 +267,3 @@ def least_depth(ball: Ball, variant: Variant, separated: float, dimension: int, 
         while m < 26 and dimension * Fraction(1, 4 ** (m + 1)) > room:
             m += 1
     return m
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Memorizer:
-    """What an f_S is made of: f_clean, centres (N, D) and labels (N,), norm, thresholds, form and bound of |f_clean|."""
-
-    clean: ReLUNetwork
-    centres: Dense
-    labels: torch.Tensor
-    p: float
-    cut: Thresholds
-    variant: Variant
-    m: int
-    bound: float
-
-    def network(self, rows: torch.Tensor | None = None) -> ReLUNetwork:
-        """f_S on [0,1]^D; rows: of these centres only, in this order (at least one)."""
-        centres = self.centres if rows is None else Dense(self.centres.entries[rows], copy=False)
-        labels, outputs = self.labels if rows is None else self.labels[rows], self.clean.outputs
-        if outputs == 1:
-            index, targets = (1 - labels) // 2, labels.double()[:, None]
-        else:
-            index, targets = labels, nn.functional.one_hot(labels, outputs).double().reshape(-1, 1)
-        members = Sparse((max(2, outputs), len(index)), index, torch.arange(len(index)), torch.ones(len(index)).double())
-        given = (self.p, self.cut, self.variant, self.m, self.bound, Dense(targets), members)
-        return assemble(self.clean, centres, *given).restrict(UNIT)
-
-
-# -- building ----------------------------------------------------------------------------------------------------------
-
-
-def assemble(
-    clean: ReLUNetwork,
-    centres: Matrix,
-    p: float,
-    cut: Thresholds,
-    variant: Variant,
-    m: int,
-    bound: float,
-    targets: Matrix,
-    members: Matrix,
-) -> ReLUNetwork:
-    """f_S from checked parts. Entries may be `Unknown` and sizes symbolic (D: only where no maximum over it is built).
-
-    centres: N x D. targets: N K x 1 values to memorize. members: classes x N, class c's row sums its indicators.
-    """
-    indicators = _indicators(centres, p, cut, variant, m)
-    if variant == "paper":
-        return _multiply(clean, indicators, targets, m, bound)
-    return _gate(clean, indicators, members, bound)
-
-
-def _indicators(centres: Matrix, p: float, cut: Thresholds, variant: Variant, m: int) -> ReLUNetwork:
-    """x -> (Ind_i(x))_i: exactly 1 on ball i and exactly 0 outside its outer ball."""
-    if p == math.inf and variant == "lean":
-        return lean_indicators(centres, cut.inner, cut.outer)
-    if p == math.inf:
-        distances = linf_distances(centres)
-    else:
-        squared = shared_squared_distances if variant == "lean" else squared_distances
-        distances = delay(squared(centres, m), 1, nonnegative=True)  # a unit each: the indicator reads it twice
-    return compose(copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances)
-
-
-def _multiply(clean: ReLUNetwork, indicators: ReLUNetwork, targets: Matrix, m: int, bound: float) -> ReLUNetwork:
-    """f_clean + sum_i (y_i - f_clean) x Ind_i, with one multiplication for each i and output."""
-    count, outputs = indicators.outputs, clean.outputs
-    product = yarotsky_multiplication(m, bound)
-    depth = max(clean.size.depth + 1, indicators.size.depth)
-    base = parallel(delay(clean, depth - clean.size.depth), delay(indicators, depth - indicators.size.depth, nonnegative=True))
-    factors = Block(
-        (
-            (
-                kron(Constant(count, 1), -kron(Identity(outputs), _E1)),
-                kron(Identity(count), kron(Constant(outputs, 1), _E2)),
-            ),
-        )
-    )
-    products = compose(copies(count * outputs, product), affine(factors, kron(targets, _E1)))
-    carried = delay(affine(Block(((Identity(outputs), zeros(outputs, count)),))), product.size.depth)
-    total = Block(((Identity(outputs), kron(Constant(1, count), Identity(outputs))),))
-    return compose(affine(total), parallel(carried, products), base)
-
-
-def _gate(clean: ReLUNetwork, indicators: ReLUNetwork, members: Matrix, bound: float) -> ReLUNetwork:
-    """gate(f_clean, 1 - sum_c S_c) + (labels of S_c), with S_c = min(1, sum of the indicators of class c)."""
-    outputs, classes = clean.outputs, members.shape[0]
-    one = Constant(classes, 1)
-    cap = ReLUNetwork((Affine(-members, one), Affine(-Identity(classes), one)))  # sum -> 1 - relu(1 - sum) = min(1, sum)
-    caps = delay(compose(cap, indicators), 1, nonnegative=True)
-    depth = max(clean.size.depth, caps.size.depth)
-    base = parallel(delay(clean, depth - clean.size.depth), delay(caps, depth - caps.size.depth, nonnegative=True))
-    into = Block(
-        (
-            (kron(Identity(outputs), _SIGNS), Constant(2 * outputs, classes, -bound)),
-            (zeros(classes, outputs), Identity(classes)),
-        )
-    )
-    read = _JOIN if outputs == 1 else Identity(classes)
-    out = Block(((kron(Identity(outputs), _JOIN), read),))
-    switch = ReLUNetwork(
-        (Affine(into, zeros(2 * outputs + classes, 1)), Affine(out, zeros(outputs, 1))),
-        provenance=copies(outputs, gate(bound)).provenance,
-    )
-    return compose(switch, base)

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import networkx
 import numpy as np
@@ -26,11 +27,11 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from .affine_map import Affine
+from .ball import Ball
+from .digits import ExactLayers
 from .matrix import ENTRY_LIMIT, Array, Count, Dense, column
 from .provenance import Provenance
-
-if TYPE_CHECKING:
-    from .screening import Screen
+from .storage import MemorizerParts, Parts, layers_digest, write_parts
 
 MEMORY_LIMIT = 2**23
 """Bytes that the widest two neighbouring layers of one batch chunk may take: small enough for a processor's cache."""
@@ -56,6 +57,27 @@ class Size:
     parameters: Count
     dense_parameters: Count
     stored: Count
+
+
+class Screen(Protocol):
+    """What finds the parts of a network that matter at a point; f_S has one (`MemorizerScreen`)."""
+
+    @property
+    def layers(self) -> tuple[Affine, ...]:
+        """Those of the network that it belongs to; a network with other layers drops it."""
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether the network is so large that it is evaluated through its screen unless told otherwise."""
+
+    def split(self, points: torch.Tensor, ball: Ball | None = None) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
+        """(rows, network) that cover all points (M, D) once: the network equals this one on the balls around these rows."""
+
+    def values(self, points: torch.Tensor) -> torch.Tensor:
+        """The network's values at points (M, D), as (M, K); differentiable."""
+
+    def parts(self) -> MemorizerParts:
+        """What a file keeps of it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,6 +107,9 @@ class ReLUNetwork:
             object.__setattr__(self, "screen", None)  # it speaks of other layers
         if self.domain is not None and not self.domain[0] < self.domain[1]:
             raise ValueError(f"domain must be an interval (lower, upper) with lower < upper, got {self.domain}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "arithmetic"}  # which is made again in no time
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -156,18 +181,21 @@ class ReLUNetwork:
         screened: as for evaluation; the values are the same. Raises ValueError for a wrong last axis, NaN, infinity, or a
         point outside `domain`.
         """
-        from .exact import exact_values
-
         screen = self._chosen_screen(screened)
         if screen is None:
-            return exact_values(self, x)
+            return self.arithmetic.values(x)
         given = np.asarray(x, dtype=object)
         points = torch.from_numpy(given.astype(np.float64))
         self.check_points(points)
         flat, values = given.reshape(-1, self.inputs), np.empty((points.numel() // self.inputs, self.outputs), dtype=object)
         for rows, local in screen.split(points.reshape(-1, self.inputs)):
-            values[rows.numpy()] = exact_values(local, flat[rows.numpy()])
+            values[rows.numpy()] = local.arithmetic.values(flat[rows.numpy()])
         return values.reshape(*given.shape[:-1], self.outputs)
+
+    @cached_property
+    def arithmetic(self) -> ExactLayers:
+        """The layers in exact arithmetic, prepared once; `exact` and `exact_signs` use it."""
+        return ExactLayers(self.layers, self.domain)
 
     def _chosen_screen(self, screened: bool | None) -> Screen | None:
         if self.screen is None and screened:
@@ -295,9 +323,8 @@ class ReLUNetwork:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network, structure and provenance to a .safetensors file (atomically); `load` reads it back."""
-        from .storage import save
-
-        save(self, path)
+        kept = None if self.screen is None else self.screen.parts()
+        write_parts(Parts(self.layers, self.domain, self.provenance, kept), Path(path))
 
     def restrict(self, domain: tuple[float, float] | None) -> ReLUNetwork:
         """The same network, stated on another domain."""
@@ -324,6 +351,16 @@ def check_network(network: Any, name: str = "network") -> None:
     if not isinstance(network, ReLUNetwork):
         hint = " (ReLUNetwork.from_module reads modules)"
         raise TypeError(f"{name} must be a ReLUNetwork{hint}, got {type(network).__name__}")
+
+
+def structure_digest(network: ReLUNetwork) -> str:
+    """SHA-256 of the layers in the form that a file keeps: equal networks in other forms have others. Time: what is stored.
+
+    >>> from constructions import squaring
+    >>> structure_digest(squaring(3)) == structure_digest(squaring(3)) != structure_digest(squaring(4))
+    True
+    """
+    return layers_digest(network.layers)
 
 
 def _relu(x: Array) -> Array:

@@ -28,11 +28,11 @@ from .arrangement import Arrangement, Progress
 from .chords import count_last_layer
 from .exact_points import as_fractions
 from .lattice import Lattice
+from .load import load
 from .network import ReLUNetwork
 from .pieces import CellMaps, merge
 from .search import search_cells
 from .skeleton import Degenerate, Skeleton
-from .storage import load
 
 Method = Literal["skeleton", "lattice", "search"]
 METHODS: tuple[Method, ...] = ("skeleton", "lattice", "search")

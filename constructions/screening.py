@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +13,10 @@ import torch
 from .affine_map import Affine
 from .approximation import UNIT
 from .ball import Ball
+from .memorizer import Memorizer
 from .network import ReLUNetwork, check_network
 from .range_search import RangeSearch
-
-if TYPE_CHECKING:
-    from .memorization import Memorizer
+from .storage import MemorizerParts
 
 SCREENED_FROM = 2**20
 """Coordinates of all centres (N D) from which f_S evaluates itself through its screen."""
@@ -30,7 +29,7 @@ SLACK = 2.0**-40
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Screen:
+class MemorizerScreen:
     """Splits points into groups on which an f_S equals a small network, in exact arithmetic: f_S of the centres near them.
 
     An indicator is exactly 0 from the outer threshold on, so centres farther away do not contribute; `RangeSearch` finds all
@@ -69,6 +68,14 @@ class Screen:
         parts = [(rows, local(points[rows])) for rows, local in self.split(points)]
         order = torch.argsort(torch.cat([rows for rows, _ in parts]))
         return torch.cat([values for _, values in parts])[order]
+
+    def parts(self) -> MemorizerParts:
+        """What a file keeps of it: the memorizer."""
+        given = self.memorizer
+        facts = {"p": str(given.p), "variant": given.variant, "m": given.m, "bound": given.bound}
+        cut = {"inner": given.cut.inner, "outer": given.cut.outer}
+        clean = given.clean
+        return MemorizerParts(clean.layers, clean.domain, given.centres.entries, given.labels, {**facts, **cut})
 
     def _reach(self, ball: Ball | None) -> float:
         """The distance in the memorizer's norm from which centres do not matter to points of a ball."""

@@ -1,14 +1,11 @@
-"""Networks in files: our own .safetensors (structure kept, nothing executed on loading) and plain .npz weights."""
+"""Networks as our .safetensors files keep them: plain parts, structure kept; nothing is executed on reading."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import zipfile
-import zlib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,58 +15,51 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .affine_map import Affine
-from .ball import read_norm
 from .files import replacing
-from .importing import read_onnx
-from .indicators import Thresholds
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, same
-from .memorization import Memorizer
-from .network import ReLUNetwork
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
 from .provenance import LEMMAS, Lemma, Provenance
-from .screening import Screen
 
 FORMAT = 1
 
 
-def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
-    """Write a network to a .safetensors file; an existing file is replaced only once the new one is complete."""
-    path = Path(path)
+@dataclass(frozen=True)
+class MemorizerParts:
+    """What a file keeps of the memorizer that a network is: f_clean, centres (N, D), labels (N,), and numbers and names."""
+
+    layers: tuple[Affine, ...]
+    domain: tuple[float, float] | None
+    centres: torch.Tensor
+    labels: torch.Tensor
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a file keeps of a network; memorizer: where it has a screen."""
+
+    layers: tuple[Affine, ...]
+    domain: tuple[float, float] | None
+    provenance: Provenance | None
+    memorizer: MemorizerParts | None = None
+
+
+def write_parts(parts: Parts, path: Path) -> None:
+    """Write a .safetensors file; an existing file is replaced only once the new one is complete."""
     if path.suffix != ".safetensors":
         raise ValueError(f"path must end in .safetensors, got {path}")
     tensors: dict[str, torch.Tensor] = {}
-    origin = _describe_provenance(network.provenance) if network.provenance else None
-    layers = _describe_layers(network, tensors)
-    header = {"format": FORMAT, "layers": layers, "domain": network.domain, "provenance": origin}
-    if network.screen is not None:
-        header["memorizer"] = _describe_memorizer(network.screen.memorizer, tensors)
+    origin = _describe_provenance(parts.provenance) if parts.provenance else None
+    layers = _describe_layers(parts.layers, tensors)
+    header = {"format": FORMAT, "layers": layers, "domain": parts.domain, "provenance": origin}
+    if parts.memorizer is not None:
+        header["memorizer"] = _describe_memorizer(parts.memorizer, tensors)
     separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         save_file(separate, temporary, metadata={"cgro": json.dumps(header)})
 
 
-def load(path: str | os.PathLike[str]) -> ReLUNetwork:
-    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), or .onnx.
-
-    An ONNX graph must be a chain of affine operations and Relu; its input is flattened, row by row. Weights are taken
-    exactly (float32 is a subset of float64); code in a file is never executed. Raises FileNotFoundError, or ValueError
-    that says what is wrong with the file.
-
-    >>> import tempfile
-    >>> from constructions import squaring
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     squaring(3).save(f"{folder}/square.safetensors")
-    ...     load(f"{folder}/square.safetensors").size == squaring(3).size
-    True
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
-    if path.suffix == ".npz":
-        return _load_npz(path)
-    if path.suffix == ".onnx":
-        return read_onnx(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors, .npz or .onnx, got {path}")
+def read_parts(path: Path) -> Parts:
+    """Read what `write_parts` wrote; raises ValueError that says what is wrong with the file."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -84,78 +74,39 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
             raise ValueError(f"format {header['format']} is not the known format {FORMAT}")
         domain = tuple(header["domain"]) if header["domain"] else None
         origin = _build_provenance(header["provenance"]) if header["provenance"] else None
-        network = ReLUNetwork(_build_layers(header["layers"], tensors), domain, origin)
-        return _screened(network, header["memorizer"], tensors) if "memorizer" in header else network
+        layers = _build_layers(header["layers"], tensors)
+        memorizer = _build_memorizer(header["memorizer"], tensors) if "memorizer" in header else None
+        return Parts(layers, domain, origin, memorizer)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
 
 
-def _load_npz(path: Path) -> ReLUNetwork:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            arrays = dict(content)
-        count = int(arrays["n_layers"]) if "n_layers" in arrays else sum(name.startswith("W") for name in arrays)
-    except (ValueError, TypeError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is not a readable .npz file of layers: {error}") from error
-    if count < 1:
-        raise ValueError(f"{path} holds no layer: expected n_layers, W0, b0, W1, b1, ...")
-    if f"W{count}" in arrays:
-        raise ValueError(f"{path} announces {count} layers but holds W{count} too")
-    layers = []
-    for i in range(count):
-        if f"W{i}" not in arrays:
-            raise ValueError(f"{path} has no array W{i} although it announces {count} layers")
-        weight = arrays[f"W{i}"]
-        if weight.ndim != 2 or np.iscomplexobj(weight):
-            raise ValueError(f"{path}: W{i} must be real with two axes, got {weight.dtype} of shape {weight.shape}")
-        layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight))).astype(np.float64)))
-    try:
-        return ReLUNetwork.from_layers(layers)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} does not describe a network: {error}") from error
-
-
-def structure_digest(network: ReLUNetwork) -> str:
-    """SHA-256 of the layers in the form that a file keeps: equal networks in other forms have others. Time: what is stored.
-
-    >>> from constructions import squaring
-    >>> structure_digest(squaring(3)) == structure_digest(squaring(3)) != structure_digest(squaring(4))
-    True
-    """
+def layers_digest(layers: Sequence[Affine]) -> str:
+    """SHA-256 of layers in the form that a file keeps: equal layers in other forms have others. Time: what is stored."""
     tensors: dict[str, torch.Tensor] = {}
-    digest = hashlib.sha256(json.dumps(_describe_layers(network, tensors)).encode())
+    digest = hashlib.sha256(json.dumps(_describe_layers(layers, tensors)).encode())
     for tensor in tensors.values():
         digest.update(np.ascontiguousarray(tensor.numpy()).data)
     return digest.hexdigest()
 
 
-def _describe_layers(network: ReLUNetwork, tensors: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
-    return [{"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in network.layers]
+def _describe_layers(layers: Sequence[Affine], tensors: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
+    return [{"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in layers]
 
 
 def _build_layers(trees: list[dict[str, Any]], tensors: dict[str, torch.Tensor]) -> tuple[Affine, ...]:
     return tuple(Affine(_build(a["weight"], tensors), _build(a["bias"], tensors)) for a in trees)
 
 
-def _describe_memorizer(memorizer: Memorizer, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    tensors |= {"centres": memorizer.centres.entries, "labels": memorizer.labels}
-    facts = {"p": str(memorizer.p), "variant": memorizer.variant, "m": memorizer.m, "bound": memorizer.bound}
-    cut = {"inner": memorizer.cut.inner, "outer": memorizer.cut.outer}
-    clean = {"layers": _describe_layers(memorizer.clean, tensors), "domain": memorizer.clean.domain}
-    return {**facts, **cut, "clean": clean}
+def _describe_memorizer(memorizer: MemorizerParts, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    tensors |= {"centres": memorizer.centres, "labels": memorizer.labels}
+    return {**memorizer.facts, "clean": {"layers": _describe_layers(memorizer.layers, tensors), "domain": memorizer.domain}}
 
 
-def _screened(network: ReLUNetwork, tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> ReLUNetwork:
-    """The network with a screen, if what it is said to be made of gives exactly its layers; else an error."""
-    clean = ReLUNetwork(_build_layers(tree["clean"]["layers"], tensors), tree["clean"]["domain"])
-    cut = Thresholds(float(tree["inner"]), float(tree["outer"]))
-    given = (read_norm(tree["p"]), cut, tree["variant"], int(tree["m"]), float(tree["bound"]))
-    memorizer = Memorizer(clean, Dense(tensors["centres"], copy=False), tensors["labels"], *given)
-    rebuilt = memorizer.network().layers
-    pairs = zip(network.layers, rebuilt, strict=False)
-    if len(rebuilt) != len(network.layers) or not all(same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs):
-        raise ValueError("its layers are not those of the memorizer that it names")
-    return replace(network, screen=Screen(memorizer, network.layers))
+def _build_memorizer(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> MemorizerParts:
+    facts = {name: value for name, value in tree.items() if name != "clean"}
+    layers = _build_layers(tree["clean"]["layers"], tensors)
+    return MemorizerParts(layers, tree["clean"]["domain"], tensors["centres"], tensors["labels"], facts)
 
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

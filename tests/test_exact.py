@@ -33,8 +33,10 @@ from constructions import (
 )
 from constructions import exact as engine
 from constructions.exact import exact_signs, exact_values
+from constructions.grid import walk
 from constructions.matrix import zeros
-from constructions.rounding import bit_budget, rounding_error, table_of, walk
+from constructions.rounding import bit_budget, rounding_error
+from constructions.table import table_of
 
 WIDTHS = [(1, 1), (3, 2), (1, 4, 1), (3, 5, 2), (2, 1, 1, 3), (4, 6, 6, 2), (2, 3, 3, 3, 3, 1), (40, 9, 2)]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import VARIANTS, Ball, Engine, ReLUNetwork, affine, f_adv, f_S, load, localize, sharded_values
-from constructions.screening import Screen
+from constructions.screening import MemorizerScreen
 
 NORMS = ("inf", 2)
 FORMS = [(norm, variant, outputs) for norm in NORMS for variant in VARIANTS for outputs in (1, 3)]
@@ -173,13 +173,13 @@ def test_files_keep_screens_and_are_checked(tmp_path, monkeypatch, outputs):
     assert torch.equal(again(points), network(points))
     assert torch.equal(again(points, screened=False), network(points, screened=False))
     strange = example("inf", "lean", outputs, seed=1)[0].screen.memorizer
-    other = replace(network, screen=Screen(strange, network.layers))
+    other = replace(network, screen=MemorizerScreen(strange, network.layers))
     other.save(tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="its layers are not those of the memorizer that it names"):
         load(tmp_path / "other.safetensors")
     clean = network.screen.memorizer.clean
     mixed = replace(network.screen.memorizer, clean=affine(np.ones((outputs, 3))))
-    mixed = replace(network, screen=Screen(mixed, network.layers))
+    mixed = replace(network, screen=MemorizerScreen(mixed, network.layers))
     assert clean is not mixed.screen.memorizer.clean
     mixed.save(tmp_path / "mixed.safetensors")
     with pytest.raises(ValueError, match="its layers are not those"):

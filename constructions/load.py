@@ -1,0 +1,89 @@
+"""Networks from files: our own .safetensors, plain .npz weights, ONNX graphs."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from .ball import read_norm
+from .importing import read_onnx
+from .indicators import Thresholds
+from .matrix import Dense, same
+from .memorizer import Memorizer
+from .network import ReLUNetwork
+from .screening import MemorizerScreen
+from .storage import MemorizerParts, read_parts
+
+
+def load(path: str | os.PathLike[str]) -> ReLUNetwork:
+    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), or .onnx.
+
+    An ONNX graph must be a chain of affine operations and Relu; its input is flattened, row by row. Weights are taken
+    exactly (float32 is a subset of float64); code in a file is never executed. Raises FileNotFoundError, or ValueError
+    that says what is wrong with the file.
+
+    >>> import tempfile
+    >>> from constructions import squaring
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     squaring(3).save(f"{folder}/square.safetensors")
+    ...     load(f"{folder}/square.safetensors").size == squaring(3).size
+    True
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    if path.suffix == ".npz":
+        return _load_npz(path)
+    if path.suffix == ".onnx":
+        return read_onnx(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"path must end in .safetensors, .npz or .onnx, got {path}")
+    parts = read_parts(path)
+    try:
+        network = ReLUNetwork(parts.layers, parts.domain, parts.provenance)
+        return network if parts.memorizer is None else _screened(network, parts.memorizer)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} does not describe a network: {error}") from error
+
+
+def _load_npz(path: Path) -> ReLUNetwork:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = dict(content)
+        count = int(arrays["n_layers"]) if "n_layers" in arrays else sum(name.startswith("W") for name in arrays)
+    except (ValueError, TypeError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is not a readable .npz file of layers: {error}") from error
+    if count < 1:
+        raise ValueError(f"{path} holds no layer: expected n_layers, W0, b0, W1, b1, ...")
+    if f"W{count}" in arrays:
+        raise ValueError(f"{path} announces {count} layers but holds W{count} too")
+    layers = []
+    for i in range(count):
+        if f"W{i}" not in arrays:
+            raise ValueError(f"{path} has no array W{i} although it announces {count} layers")
+        weight = arrays[f"W{i}"]
+        if weight.ndim != 2 or np.iscomplexobj(weight):
+            raise ValueError(f"{path}: W{i} must be real with two axes, got {weight.dtype} of shape {weight.shape}")
+        layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight))).astype(np.float64)))
+    try:
+        return ReLUNetwork.from_layers(layers)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} does not describe a network: {error}") from error
+
+
+def _screened(network: ReLUNetwork, parts: MemorizerParts) -> ReLUNetwork:
+    """The network with a screen, if what it is said to be made of gives exactly its layers; else an error."""
+    clean, facts = ReLUNetwork(parts.layers, parts.domain), parts.facts
+    cut = Thresholds(float(facts["inner"]), float(facts["outer"]))
+    given = (read_norm(facts["p"]), cut, facts["variant"], int(facts["m"]), float(facts["bound"]))
+    memorizer = Memorizer(clean, Dense(parts.centres, copy=False), parts.labels, *given)
+    rebuilt = memorizer.network().layers
+    pairs = zip(network.layers, rebuilt, strict=False)
+    if len(rebuilt) != len(network.layers) or not all(same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs):
+        raise ValueError("its layers are not those of the memorizer that it names")
+    return replace(network, screen=MemorizerScreen(memorizer, network.layers))

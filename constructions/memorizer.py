@@ -1,0 +1,183 @@
+"""f_S from checked parts: centres, labels, thresholds and f_clean; its layers for real and for symbolic sizes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from .affine_map import Affine
+from .approximation import UNIT, gate, yarotsky_multiplication
+from .ball import read_norm
+from .calculus import affine, compose, copies, delay, parallel
+from .distances import linf_distances, shared_squared_distances, squared_distances
+from .indicators import Thresholds, lean_indicators, soft_indicator
+from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
+from .network import ReLUNetwork, check_network
+from .points import read_points
+
+Variant = Literal["paper", "gate", "lean"]
+
+VARIANTS: tuple[Variant, ...] = ("paper", "gate", "lean")
+"""paper: distances, soft indicators and multiplications, as the papers print it. gate: the same indicators, capped per
+class, and an exact gate in place of multiplications. lean: the gate with the smallest indicators (l_inf: no maxima;
+l_2: squares shared by all centres)."""
+
+_E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
+_SIGNS = Dense(torch.tensor([[1.0], [-1.0]]))
+_JOIN = Dense(torch.tensor([[1.0, -1.0]]))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Memorizer:
+    """What an f_S is made of: f_clean, centres (N, D) and labels (N,), norm, thresholds, form and bound of |f_clean|."""
+
+    clean: ReLUNetwork
+    centres: Dense
+    labels: torch.Tensor
+    p: float
+    cut: Thresholds
+    variant: Variant
+    m: int
+    bound: float
+
+    def network(self, rows: torch.Tensor | None = None) -> ReLUNetwork:
+        """f_S on [0,1]^D; rows: of these centres only, in this order (at least one)."""
+        centres = self.centres if rows is None else Dense(self.centres.entries[rows], copy=False)
+        labels, outputs = self.labels if rows is None else self.labels[rows], self.clean.outputs
+        if outputs == 1:
+            index, targets = (1 - labels) // 2, labels.double()[:, None]
+        else:
+            index, targets = labels, nn.functional.one_hot(labels, outputs).double().reshape(-1, 1)
+        members = Sparse((max(2, outputs), len(index)), index, torch.arange(len(index)), torch.ones(len(index)).double())
+        given = (self.p, self.cut, self.variant, self.m, self.bound, Dense(targets), members)
+        return assemble(self.clean, centres, *given).restrict(UNIT)
+
+
+def memorizer(
+    clean: ReLUNetwork,
+    points: Any,
+    labels: Any,
+    norm: Any,
+    inner: float,
+    outer: float,
+    *,
+    variant: Variant = "lean",
+    m: int = 1,
+    bound: float = 1.0,
+) -> ReLUNetwork:
+    """The layers that `f_S` has with the given thresholds and bound of |clean|: nothing is measured, nothing certified.
+
+    points: (N, D) in [0,1]; labels: (N,), -1 and +1 (one output) or 0..K-1. inner, outer: thresholds of the distance
+    (l_inf) or of its square (l_2). `f_S` chooses them so that its theorem holds; here they are the caller's, as in
+    `analysis.certify_memorization`, which compares a network with what it should be. Raises ValueError for an unknown
+    variant, points outside [0,1], shapes and labels that do not fit, inner >= outer; TypeError for another kind of clean.
+    Cost: time and memory N D.
+
+    >>> from constructions import affine, f_S, Ball
+    >>> clean, points, labels = affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1]
+    >>> built = f_S(clean, points, labels, Ball("inf", 0.125))
+    >>> facts = built.provenance.arguments
+    >>> again = memorizer(clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"])
+    >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())
+    True
+    """
+    check_network(clean, "clean")
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    if not inner < outer:
+        raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
+    centres = read_points(points, "points")
+    outputs = clean.outputs
+    values = torch.as_tensor(labels).reshape(-1).to(torch.int64)
+    index = (1 - values) // 2 if outputs == 1 else values
+    classes = 2 if outputs == 1 else outputs
+    if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:
+        raise ValueError(f"points must be ({len(index)}, {clean.inputs}) to fit labels and clean, got {centres.shape}")
+    if int(index.min()) < 0 or int(index.max()) >= classes or (outputs == 1 and not bool((values.abs() == 1).all())):
+        raise ValueError(f"labels must be {'-1 or +1' if outputs == 1 else f'0..{outputs - 1}'}")
+    return Memorizer(
+        clean, centres, values, read_norm(norm), Thresholds(float(inner), float(outer)), variant, m, bound
+    ).network()
+
+
+# -- building ----------------------------------------------------------------------------------------------------------
+
+
+def assemble(
+    clean: ReLUNetwork,
+    centres: Matrix,
+    p: float,
+    cut: Thresholds,
+    variant: Variant,
+    m: int,
+    bound: float,
+    targets: Matrix,
+    members: Matrix,
+) -> ReLUNetwork:
+    """f_S from checked parts. Entries may be `Unknown` and sizes symbolic (D: only where no maximum over it is built).
+
+    centres: N x D. targets: N K x 1 values to memorize. members: classes x N, class c's row sums its indicators.
+    """
+    indicators = _indicators(centres, p, cut, variant, m)
+    if variant == "paper":
+        return _multiply(clean, indicators, targets, m, bound)
+    return _gate(clean, indicators, members, bound)
+
+
+def _indicators(centres: Matrix, p: float, cut: Thresholds, variant: Variant, m: int) -> ReLUNetwork:
+    """x -> (Ind_i(x))_i: exactly 1 on ball i and exactly 0 outside its outer ball."""
+    if p == math.inf and variant == "lean":
+        return lean_indicators(centres, cut.inner, cut.outer)
+    if p == math.inf:
+        distances = linf_distances(centres)
+    else:
+        squared = shared_squared_distances if variant == "lean" else squared_distances
+        distances = delay(squared(centres, m), 1, nonnegative=True)  # a unit each: the indicator reads it twice
+    return compose(copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances)
+
+
+def _multiply(clean: ReLUNetwork, indicators: ReLUNetwork, targets: Matrix, m: int, bound: float) -> ReLUNetwork:
+    """f_clean + sum_i (y_i - f_clean) x Ind_i, with one multiplication for each i and output."""
+    count, outputs = indicators.outputs, clean.outputs
+    product = yarotsky_multiplication(m, bound)
+    depth = max(clean.size.depth + 1, indicators.size.depth)
+    base = parallel(delay(clean, depth - clean.size.depth), delay(indicators, depth - indicators.size.depth, nonnegative=True))
+    factors = Block(
+        (
+            (
+                kron(Constant(count, 1), -kron(Identity(outputs), _E1)),
+                kron(Identity(count), kron(Constant(outputs, 1), _E2)),
+            ),
+        )
+    )
+    products = compose(copies(count * outputs, product), affine(factors, kron(targets, _E1)))
+    carried = delay(affine(Block(((Identity(outputs), zeros(outputs, count)),))), product.size.depth)
+    total = Block(((Identity(outputs), kron(Constant(1, count), Identity(outputs))),))
+    return compose(affine(total), parallel(carried, products), base)
+
+
+def _gate(clean: ReLUNetwork, indicators: ReLUNetwork, members: Matrix, bound: float) -> ReLUNetwork:
+    """gate(f_clean, 1 - sum_c S_c) + (labels of S_c), with S_c = min(1, sum of the indicators of class c)."""
+    outputs, classes = clean.outputs, members.shape[0]
+    one = Constant(classes, 1)
+    cap = ReLUNetwork((Affine(-members, one), Affine(-Identity(classes), one)))  # sum -> 1 - relu(1 - sum) = min(1, sum)
+    caps = delay(compose(cap, indicators), 1, nonnegative=True)
+    depth = max(clean.size.depth, caps.size.depth)
+    base = parallel(delay(clean, depth - clean.size.depth), delay(caps, depth - caps.size.depth, nonnegative=True))
+    into = Block(
+        (
+            (kron(Identity(outputs), _SIGNS), Constant(2 * outputs, classes, -bound)),
+            (zeros(classes, outputs), Identity(classes)),
+        )
+    )
+    read = _JOIN if outputs == 1 else Identity(classes)
+    out = Block(((kron(Identity(outputs), _JOIN), read),))
+    switch = ReLUNetwork(
+        (Affine(into, zeros(2 * outputs + classes, 1)), Affine(out, zeros(outputs, 1))),
+        provenance=copies(outputs, gate(bound)).provenance,
+    )
+    return compose(switch, base)
