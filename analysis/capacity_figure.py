@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from constructions import CapacityRow, capacity_growth, capacity_table
 
 from .drawing import BLUE, ORANGE, PINK, RED, muted, new_figure
-from .study_figures import Drawing
+from .figure import Drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from training import PatchConfig, Run, train_patches
 
 from .capacity_figure import lower_bound
+from .figure import Drawing
 from .study import Study, StudySettings
-from .study_figures import FIGURES, MEASURED_IN_TRAINING, Drawing, drawings, feature_learning
+from .study_figures import FIGURES, MEASURED_IN_TRAINING, drawings, feature_learning
 from .study_measure import study
 from .study_report import summaries, write_drawing, write_figures, write_study
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from training import PatchRun
 from . import statistics
 from .drawing import BLUE, MARKERS, MODEL_COLOURS, RED, SKY, muted, new_figure, shades
 from .feature_learning import phases
+from .figure import Drawing
 from .measured import Measured
 from .study import OUTSIDE, Constructed, RunStudy, Study
 
@@ -49,26 +49,6 @@ FIGURES = (*PAPERS, "margins", "radial", "lower-bound")
 
 SHAPES = {"learned": "s", "f_clean": "^", "f_S": "o", "indicators": "D"}
 PARTS = {"train": "training", "test": "test"}
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure to be drawn: its name and run, title, caption, text for those who do not see it, and its numbers."""
-
-    name: str
-    about: str
-    title: str
-    caption: str
-    alt: str
-    draw: Callable[[], Figure]
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    paper: bool = True
-
-    @property
-    def file(self) -> str:
-        """The name of its files, without suffix."""
-        return re.sub(r"[^\w.-]+", "-", f"{self.name}-{self.about}".strip("-"))
 
 
 def drawings(study: Study, names: Sequence[str] = FIGURES) -> list[Drawing]:

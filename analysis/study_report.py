@@ -10,10 +10,11 @@ from typing import Any
 from constructions import write_file
 
 from .drawing import write_csv
+from .figure import Drawing
 from .measured import Measured
 from .page import embedded, percent, render, versions
 from .study import OUTSIDE, Constructed, RunStudy, Study
-from .study_figures import FIGURES, PAPERS, PARTS, Drawing, at_radius, drawings, error_of, interval
+from .study_figures import FIGURES, PAPERS, PARTS, at_radius, drawings, error_of, interval
 
 EXPLAINED = 0.01
 """Least part of a learned output that memorization must explain for a verdict on its share."""

@@ -25,13 +25,14 @@ from constructions import (
     compose,
     distance,
     gate,
+    grid,
     multiplication,
-    rounding,
     soft_indicator,
     squaring,
+    table,
     tooth,
 )
-from constructions import exact as engine
+from constructions import digits as engine
 from constructions.exact import exact_signs, exact_values
 from constructions.grid import walk
 from constructions.matrix import zeros
@@ -328,7 +329,7 @@ def test_constructions_are_exact_where_certified(network, grid, low, high, dtype
         assert network.to_module(form, dtype)(torch.from_numpy(x).to(dtype)).tolist() == expected
 
 
-@pytest.mark.parametrize(("limit", "group"), [(rounding.TERM_LIMIT, rounding.GROUP), (rounding.TERM_LIMIT, 2), (1, 2)])
+@pytest.mark.parametrize(("limit", "group"), [(grid.TERM_LIMIT, table.GROUP), (grid.TERM_LIMIT, 2), (1, 2)])
 @given(data=st.data())
 def test_bounds_hold_at_every_point_of_a_grid(limit, group, data):
     """What `walk` says of each sum: terms are multiples, those of one sign add up to no more, units are no larger."""
@@ -342,8 +343,8 @@ def test_bounds_hold_at_every_point_of_a_grid(limit, group, data):
     ends = (np.full(network.inputs, float(end)) for end in (low, high))
     values = rational(points)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rounding, "TERM_LIMIT", limit)
-        patch.setattr(rounding, "GROUP", group)
+        patch.setattr(grid, "TERM_LIMIT", limit)
+        patch.setattr(table, "GROUP", group)
         walked = list(walk(network.layers, -3, *ends))
     for layer, found in zip(layers_of(network), walked, strict=True):
         weight, bias = (rational(part) for part in layer)

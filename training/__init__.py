@@ -7,6 +7,7 @@ from .constrained_training import ConstrainedTraining, MemorizingModel, a_delta
 from .data import TASKS, Dataset, as_float, load_data, read_task
 from .distributions import PatchData, SeparableData
 from .evaluation import Evaluation, evaluate
+from .labels import check_labels
 from .lazy_training import (
     TWO_LAYER_ACTIVATIONS,
     LazyRun,
@@ -24,7 +25,7 @@ from .lazy_training import (
 )
 from .loop import train
 from .models import MODELS, Normalize, build_model, mlp
-from .objectives import LOSSES, check_labels, classification_loss, divergence, exponential, is_error, margin, mixed
+from .objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
 from .patch_training import PatchConfig, PatchRun, patch_network, regime_map, train_patches
 from .runs import Run
 from .separable_training import LinearRun, MaxMargin, MixedLearner, max_margin, memorize, target_learner, train_linear

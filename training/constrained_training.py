@@ -16,8 +16,9 @@ from .attacks import Attack
 from .config import TrainingConfig
 from .data import Dataset, as_float, load_data
 from .evaluation import BATCH, stream
+from .labels import check_labels
 from .loop import Report, train
-from .objectives import check_labels, is_error
+from .objectives import is_error
 from .runs import Run
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from .image_files import FOLDERS, Images, Part, read_images, read_published
-from .objectives import check_labels
+from .labels import check_labels
 
 TASKS = ("parity", "classes")
 """parity: odd classes are +1, even ones -1. classes: labels 0..K-1."""

@@ -15,7 +15,8 @@ from constructions import Ball
 
 from .attacks import Attack
 from .data import as_float
-from .objectives import LOSSES, check_labels, is_error
+from .labels import check_labels
+from .objectives import LOSSES, is_error
 
 BATCH = 500
 """Points that are attacked together."""

@@ -19,7 +19,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 from .attacks import import_autoattack
 from .config import TrainingConfig
 from .data import Dataset, as_float, load_data
-from .objectives import check_labels
+from .labels import check_labels
 from .runs import Run, data_facts, model_for, same_data
 from .worker import Progress, make_fabric, work
 

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from constructions import ReLUNetwork
 
 from .distributions import SeparableData, check_sizes
-from .objectives import check_labels
+from .labels import check_labels
 from .patch_training import recorded_steps
 
 EPS, OVERFLOW = 2.0**-52, 2.0**400
