@@ -1,8 +1,8 @@
 """Certification: decisions of margins, their checker, sup errors, proofs of memorization, exact values, and ratios to a peer.
 
 CPU seconds of one thread, each call's a median of three runs, of one run if it takes more than two seconds. The seconds of
-`certify` include the certificate. Checker: the time of `analysis.check_certificate.check` over the number of leaves, mean
-over all leaves, and the worst query. Peer: pip install 'cgro[cross-checks]'.
+`certify` include the certificate. Checker: the time of `check` in `analysis.check_certificate` over the number of
+leaves, mean over all leaves, and the worst query. Peer: pip install 'cgro[cross-checks]'.
 """
 
 import itertools

@@ -65,9 +65,8 @@ def f_S(  # noqa: N802 - the papers' name
     where outer balls of one class do. gate and lean cap the indicators of a class at 1 instead. In float32 the paper's form
     loses about 2^-24 (2 |f_clean|)^2; gate and lean do not depend on the size of f_clean.
 
-    Parameters: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) beside those of clean; `constructions.counting`
-    has the closed forms. Building costs time and memory N D. Large networks evaluate themselves through a screen: see
-    `localize`.
+    Parameters: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) beside those of clean; `closed_form` has
+    them as formulas. Building costs time and memory N D. Large networks evaluate themselves through a screen: see `localize`.
 
     Raises ValueError for shapes that do not fit, NaN, labels outside the allowed set, centres outside [0,1],
     delta >= R/2 (naming the nearest pair), overlapping balls of one class or |clean| beyond 2^20 (variant paper), an m too
@@ -76,6 +75,7 @@ def f_S(  # noqa: N802 - the papers' name
     Source: "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training" (anonymous 2023,
     CGRO), equation (C), Theorem 5.2 and Appendix D.
 
+    >>> from constructions import affine
     >>> clean = affine([[4.0, 0.0]], [-2.0])
     >>> f = f_S(clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))     # both labels contradict f_clean
     >>> f([[0.25, 0.5], [0.25, 0.625], [0.25, 1.0], [0.75, 0.4]]).flatten().tolist()
@@ -113,6 +113,7 @@ def f_adv(
     `f_S` (a pair that is too near is named as: index in S_small, index in centres). Source: "Why Clean Generalization
     and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023, CGRM), Section 1 and Theorem 3.3.
 
+    >>> from constructions import affine
     >>> clean = affine([[4.0, 0.0]], [-2.0])                                # margin |x_1 - 1/2|
     >>> points, labels = [[0.4375, 0.5], [1.0, 0.5]], [-1, 1]
     >>> f = f_adv(clean, points, labels, Ball("inf", 0.125), margins=[0.0625, 0.5])

@@ -272,7 +272,7 @@ class ReLUNetwork:
 
         structured: this network itself, behind a module's interface; nothing is expanded. sparse: one sparse tensor
         a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU` (trainable, exportable). The last two
-        do not check `domain`. Raises ValueError if a dense layer would exceed `constructions.matrix.ENTRY_LIMIT` entries.
+        do not check `domain`. Raises ValueError for a dense layer beyond `constructions.matrix.ENTRY_LIMIT` entries.
         """
         if form == "structured":
             return _Structured(self)
