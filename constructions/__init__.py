@@ -25,12 +25,13 @@ from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .files import replacing, write_file
 from .geometry import Ball, distance, lean_indicator, soft_indicator
 from .interpolation import interpolation
-from .intervals import interval_bounds, magnitude_bound
+from .intervals import interval_bounds, magnitude_bound, source_difference
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, from_shared, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import ReLUNetwork, Size, check_network
+from .origin import Origin
 from .packing import log_volume_bound, packing, packing_number, separated_set
 from .range_search import RangeSearch
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
@@ -107,6 +108,8 @@ __all__ = [
     "interpolation",
     "interpolation_table",
     "interval_bounds",
+    "source_difference",
+    "Origin",
     "lean_indicator",
     "least_vc",
     "level_set",

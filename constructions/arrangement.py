@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .floats import FAR, lowest_bit
 from .network import ReLUNetwork
 
 Progress = Callable[[int, int], None]
@@ -275,23 +276,6 @@ def exact_crossing(u: np.ndarray, w: np.ndarray, zu: np.ndarray, zw: np.ndarray)
     exact = _fits(np.abs(zu) * np.abs(w) + np.abs(zw) * np.abs(u), z + x) & _fits(np.abs(zu) + np.abs(zw), z)
     exact &= _fits(np.abs(top), lowest_bit(point) + lowest_bit(bottom)) & (point * bottom == top)
     return point, exact.all(axis=1)
-
-
-FAR = 10_000
-"""Stands for the lowest bit of zero."""
-
-
-def lowest_bit(x: np.ndarray) -> np.ndarray:
-    """The exponent q of the lowest set bit: x is an odd multiple of 2^q (`FAR` for zeros).
-
-    >>> lowest_bit(np.array([0.75, 6.0, -1.0, 0.0])).tolist()
-    [-2, 1, 0, 10000]
-    """
-    mantissa, exponent = np.frexp(x)
-    integer = np.abs(np.ldexp(mantissa, 53)).astype(np.int64)
-    low = integer & -integer
-    shift = np.frexp(low.astype(np.float64))[1] - 1
-    return np.where(integer == 0, FAR, exponent - 53 + shift)
 
 
 def _inverses(matrix: np.ndarray) -> np.ndarray:

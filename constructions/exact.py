@@ -20,7 +20,7 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from .arrangement import FAR, lowest_bit
+from .floats import FAR, lowest_bit
 from .network import ReLUNetwork, check_network
 from .rounding import REACH, Table, table_of, walk
 

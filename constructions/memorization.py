@@ -347,7 +347,7 @@ def _indicators(centres: Matrix, p: float, cut: Thresholds, variant: Variant, m:
     else:
         squared = shared_squared_distances if variant == "lean" else squared_distances
         distances = delay(squared(centres, m), 1, nonnegative=True)  # a unit each: the indicator reads it twice
-    return compose(copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances)
+    return compose(copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances, exact=False)
 
 
 def _multiply(clean: ReLUNetwork, indicators: ReLUNetwork, targets: Matrix, m: int, bound: float) -> ReLUNetwork:

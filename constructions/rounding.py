@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from .affine_map import Affine
-from .arrangement import FAR, lowest_bit
+from .floats import FAR, lowest_bit
 from .matrix import Block, Constant, Dense, Kron, Matrix, Sparse
 from .network import ReLUNetwork, check_network
 

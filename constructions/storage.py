@@ -20,11 +20,12 @@ from safetensors.torch import save_file
 from .affine_map import Affine
 from .files import replacing
 from .geometry import Thresholds, read_norm
-from .importing import read_onnx
 from .lemma import LEMMAS, Lemma, Provenance
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, same
 from .memorization import Memorizer
 from .network import ReLUNetwork
+from .onnx_import import read_onnx
+from .origin import Errors, Origin
 from .screening import Screen
 
 FORMAT = 1
@@ -39,6 +40,8 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
     origin = _describe_provenance(network.provenance) if network.provenance else None
     layers = _describe_layers(network, tensors)
     header = {"format": FORMAT, "layers": layers, "domain": network.domain, "provenance": origin}
+    if network.origin is not None:
+        header["origin"] = _describe_origin(network.origin, tensors)
     if network.screen is not None:
         header["memorizer"] = _describe_memorizer(network.screen.memorizer, tensors)
     separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
@@ -65,10 +68,11 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         raise FileNotFoundError(f"no file {path}")
     if path.suffix == ".npz":
         return _load_npz(path)
-    if path.suffix == ".onnx":
-        return read_onnx(path)
+    if path.name.endswith((".onnx", ".onnx.gz")):
+        found, file = read_onnx(path)
+        return ReLUNetwork(found, origin=file)
     if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors, .npz or .onnx, got {path}")
+        raise ValueError(f"path must end in .safetensors, .npz, .onnx or .onnx.gz, got {path}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -83,7 +87,9 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
             raise ValueError(f"format {header['format']} is not the known format {FORMAT}")
         domain = tuple(header["domain"]) if header["domain"] else None
         origin = _build_provenance(header["provenance"]) if header["provenance"] else None
-        network = ReLUNetwork(_build_layers(header["layers"], tensors), domain, origin)
+        layers = _build_layers(header["layers"], tensors)
+        read_from = _build_origin(header["origin"], layers, tensors) if "origin" in header else None
+        network = ReLUNetwork(layers, domain, origin, origin=read_from)
         return _screened(network, header["memorizer"], tensors) if "memorizer" in header else network
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
@@ -155,6 +161,24 @@ def _screened(network: ReLUNetwork, tree: dict[str, Any], tensors: dict[str, tor
     if len(rebuilt) != len(network.layers) or not all(same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs):
         raise ValueError("its layers are not those of the memorizer that it names")
     return replace(network, screen=Screen(memorizer, network.layers))
+
+
+def _describe_origin(origin: Origin, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    facts = {name: getattr(origin, name) for name in ("kind", "digest", "parameters", "merged", "carried", "rounded")}
+    pairs = [e and {"weight": _describe(e.weight, tensors), "bias": _describe(e.bias, tensors)} for e in origin.errors]
+    return {**facts, "errors": pairs}
+
+
+def _build_origin(tree: dict[str, Any], layers: tuple[Affine, ...], tensors: dict[str, torch.Tensor]) -> Origin:
+    parameters, merged, carried = (int(tree[name]) for name in ("parameters", "merged", "carried"))
+    rounded = tuple(map(str, tree["rounded"]))
+    errors = tuple(e and Errors(_build(e["weight"], tensors), _build(e["bias"], tensors)) for e in tree["errors"])
+    if len(errors) != len(layers):
+        raise ValueError(f"its origin speaks of {len(errors)} layers, but it has {len(layers)}")
+    for layer, error in zip(layers, errors, strict=True):
+        if error is not None and (error.weight.shape, error.bias.shape) != (layer.weight.shape, layer.bias.shape):
+            raise ValueError("its origin's errors do not have its layers' shapes")
+    return Origin(str(tree["kind"]), str(tree["digest"]), parameters, merged, carried, rounded, errors, layers)
 
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
