@@ -140,7 +140,7 @@ class Graph:
         forms = {0: Form(Affine(Identity(self.nodes[0].size), zeros(self.nodes[0].size, 1)))}
         nonnegative: set[int] = set()
         done = {0}
-        while True:
+        for _ in range(2 * len(self.nodes) + 2):  # each level settles a node at least
             settle: set[int] = set()
             pending: list[int] = []
             for i in needed:
@@ -169,6 +169,7 @@ class Graph:
             live = [k for k in forms if any(user not in done for user in users[k])]
             forms = self._layer(pending, live, settle, forms, nonnegative, result)
             nonnegative |= set(pending)
+        raise AssertionError("the graph was not compiled; please report it")
 
     def _ancestors(self, output: int) -> tuple[list[int], dict[int, list[int]]]:
         needed, stack = set[int](), [output]
@@ -245,7 +246,7 @@ class Graph:
                     result.carried += self.nodes[k].size
                 built[k] = [(positive[k], 1.0)]
                 continue
-            used = np.unique(forms[k].map.weight.coordinates()[1].numpy()) if result.layers else columns
+            used = _columns(forms[k]) if result.layers else columns
             fresh = len(np.setdiff1d(used, columns))
             if result.layers and k not in settle and fresh <= 2 * self.nodes[k].size:
                 shared.append(k)
@@ -320,17 +321,14 @@ def _moved(form: Form, columns: np.ndarray, start: int, units: int) -> Form:
         place = torch.from_numpy(np.searchsorted(columns, old.numpy()))
         return Sparse((matrix.shape[0], units), rows, place + start, values)
 
-    error = form.error and Errors(move(_covered(form.error.weight, form.map.weight)), form.error.bias)
+    error = form.error and Errors(move(form.error.weight), form.error.bias)
     return Form(Affine(move(form.map.weight), form.map.bias), error)
 
 
-def _covered(error: Matrix, weight: Matrix) -> Matrix:
-    """Errors where there are weights; elsewhere there must be none."""
-    rows, columns, values = error.coordinates()
-    held = weight.to_dense() if isinstance(weight, Dense) else None
-    if held is not None and bool((held[rows, columns] == 0).any()):
-        raise ValueError("a rounded weight may not vanish where its value is carried")
-    return Sparse(error.shape, rows, columns, values) if not isinstance(error, Sparse) else error
+def _columns(form: Form) -> np.ndarray:
+    """The units that a form reads, or may read."""
+    weights = [form.map.weight, *([form.error.weight] if form.error else [])]
+    return np.unique(np.concatenate([weight.coordinates()[1].numpy() for weight in weights]))
 
 
 def _is_nonnegative(form: Form) -> bool:

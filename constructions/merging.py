@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import scipy.sparse
+import torch
 
 from .affine_map import Affine
 from .floats import FAR, lowest_bit
@@ -52,7 +53,7 @@ def rounded(outer: Affine, inner: Affine) -> Affine:
 
 
 def _exact_product(a: Matrix, b: Matrix) -> bool:
-    if is_zero(a) or is_zero(b) or isinstance(a, Identity) or isinstance(b, Identity):
+    if is_zero(a) or is_zero(b) or _moves_only(a, 0) or _moves_only(b, 1):
         return True
     facts = _facts(a), _facts(b)
     if any(fact is None for fact in facts):
@@ -68,6 +69,16 @@ def _exact_product(a: Matrix, b: Matrix) -> bool:
     if _all_fit(sums.data, rows[sums.row] + columns[sums.col]):
         return True
     return _exact_entries(p, q)
+
+
+def _moves_only(matrix: Matrix, axis: int) -> bool:
+    """Whether each row (axis 0) or column (axis 1) holds at most one entry, 1 or -1: then products add nothing up."""
+    if isinstance(matrix, Identity):
+        return True
+    if not isinstance(matrix, Sparse) or not bool((matrix.values.abs() == 1).all()):
+        return False
+    places = matrix.columns if axis else matrix.rows
+    return len(torch.unique(places)) == len(places)
 
 
 def _exact_image(outer: Affine, inner: Matrix) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -118,6 +119,8 @@ def _check_finite(module: nn.Module, names: dict[int, str]) -> None:
     for layer in module.modules():
         own = (*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False))
         for name, value in own:
+            if isinstance(value, nn.parameter.UninitializedTensorMixin):
+                raise ValueError(f"{names[id(layer)]} {name} has no size yet: call the module once")
             if value.is_complex():
                 raise ValueError(f"{names[id(layer)]} {name} must be real")
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
@@ -141,17 +144,19 @@ def _untouched(module: nn.Module) -> Iterator[None]:
     tables = [{name: dict(vars(layer)[name]) for name in kept} for layer in layers]
     values = {id(v): (v, v.detach().clone()) for layer in layers for v in layer.buffers(recurse=False)}
     devices = {v.device for v in module.parameters() if v.device.type == "cuda"}
+    generators = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(list(devices)), torch.no_grad():
             yield
     finally:
+        random.setstate(generators[0])
+        np.random.set_state(generators[1])
         for layer, old, table in zip(layers, attributes, tables, strict=True):
             vars(layer).clear()
             vars(layer).update(old)
             for name, entries in table.items():
-                if dict(vars(layer)[name]) != entries or list(vars(layer)[name]) != list(entries):
-                    vars(layer)[name].clear()
-                    vars(layer)[name].update(entries)
+                vars(layer)[name].clear()
+                vars(layer)[name].update(entries)
         with torch.no_grad():
             for tensor, before in values.values():
                 if not torch.equal(tensor, before):
@@ -245,8 +250,7 @@ class _Reader:
         place = self.places[node]
         arguments, options = self._argument(node.args), self._argument(node.kwargs)
         name = getattr(node.target, "__name__", str(node.target))
-        random = torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
-        if random:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise TypeError(f"{place}: the operation {name} draws random numbers, so the module is no fixed function")
         if not _symbolic(arguments) and not _symbolic(options):
             return node.target(*arguments, **options)  # type: ignore[operator]
@@ -567,56 +571,16 @@ def _extreme(o: Operations, _: Any, x: Any, y: Any, *, sign: float = 1.0) -> Val
     return o.shift(o.negative(o.relu(o.shift(o.negative(x), fixed))), fixed)
 
 
-MOVES = [
-    "view",
-    "_unsafe_view",
-    "reshape",
-    "_reshape_alias",
-    "t",
-    "transpose",
-    "permute",
-    "squeeze",
-    "unsqueeze",
-    "expand",
-    "clone",
-    "alias",
-    "detach",
-    "slice",
-    "select",
-    "flip",
-    "roll",
-    "narrow",
-    "split",
-    "split_with_sizes",
-    "unbind",
-    "chunk",
-    "unfold",
-    "as_strided",
-    "index_select",
-    "repeat",
-    "contiguous",
-    "diagonal",
-    "movedim",
-    "flatten",
-    "unflatten",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "channel_shuffle",
-    "view_copy",
-    "t_copy",
-    "transpose_copy",
-    "permute_copy",
-    "squeeze_copy",
-    "unsqueeze_copy",
-    "expand_copy",
-    "slice_copy",
-    "select_copy",
-    "split_copy",
-    "lift_fresh",
-    "lift_fresh_copy",
-    "index",
-    "_to_copy_moves",
-]
+# fmt: off
+MOVES = (
+    "view", "_unsafe_view", "reshape", "_reshape_alias", "t", "transpose", "permute", "squeeze", "unsqueeze", "expand",
+    "clone", "alias", "detach", "slice", "select", "flip", "roll", "narrow", "split", "split_with_sizes", "unbind",
+    "chunk", "unfold", "index_select", "repeat", "contiguous", "diagonal", "movedim", "flatten", "unflatten",
+    "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "view_copy", "t_copy", "transpose_copy", "permute_copy",
+    "squeeze_copy", "unsqueeze_copy", "expand_copy", "slice_copy", "select_copy", "split_copy", "lift_fresh",
+    "lift_fresh_copy", "index",
+)
+# fmt: on
 
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(MOVES, _moving),

@@ -654,25 +654,12 @@ def _slope(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Valu
     return o.leaky(x, _numbers(slope, "slope"))
 
 
-MOVES = [
-    "Concat",
-    "DepthToSpace",
-    "Expand",
-    "Flatten",
-    "Gather",
-    "GatherElements",
-    "GatherND",
-    "Identity",
-    "Pad",
-    "Reshape",
-    "Slice",
-    "SpaceToDepth",
-    "Split",
-    "Squeeze",
-    "Tile",
-    "Transpose",
-    "Unsqueeze",
-]
+# fmt: off
+MOVES = (
+    "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Identity", "Pad", "Reshape",
+    "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+)
+# fmt: on
 
 HANDLERS: dict[str, Handler] = {
     **{name: _two(name) for name in ("Add", "Sub", "Mul", "Div")},
