@@ -28,10 +28,12 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
 
     Cost: products with absolute values; entry by entry up to `TERM_LIMIT` products.
 
-    >>> one = Affine(Dense([[0.5]]), column([3.0]))
+    >>> from constructions.matrix import column
+    >>> one = Affine(Dense(torch.tensor([[0.5]])), column([3.0]))
     >>> merged(one, one).bias.to_dense().item()
     4.5
-    >>> merged(Affine(Dense([[1.0, 1.0]]), zeros(1, 1)), Affine(Dense([[2.0**60], [1.0]]), zeros(2, 1))) is None
+    >>> sums, large = (Affine(Dense(torch.tensor(w)), column([0.0] * len(w))) for w in ([[1.0, 1.0]], [[2.0**60], [1.0]]))
+    >>> merged(sums, large) is None
     True
     """
     if not (_exact_product(outer.weight, inner.weight) and _exact_image(outer, inner.bias)):

@@ -119,7 +119,7 @@ def _check_finite(module: nn.Module, names: dict[int, str]) -> None:
     for layer in module.modules():
         own = (*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False))
         for name, value in own:
-            if isinstance(value, nn.parameter.UninitializedTensorMixin):
+            if nn.parameter.is_lazy(value):
                 raise ValueError(f"{names[id(layer)]} {name} has no size yet: call the module once")
             if value.is_complex():
                 raise ValueError(f"{names[id(layer)]} {name} must be real")
@@ -144,13 +144,13 @@ def _untouched(module: nn.Module) -> Iterator[None]:
     tables = [{name: dict(vars(layer)[name]) for name in kept} for layer in layers]
     values = {id(v): (v, v.detach().clone()) for layer in layers for v in layer.buffers(recurse=False)}
     devices = {v.device for v in module.parameters() if v.device.type == "cuda"}
-    generators = random.getstate(), np.random.get_state()
+    generators = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's
     try:
         with torch.random.fork_rng(list(devices)), torch.no_grad():
             yield
     finally:
         random.setstate(generators[0])
-        np.random.set_state(generators[1])
+        np.random.set_state(generators[1])  # noqa: NPY002
         for layer, old, table in zip(layers, attributes, tables, strict=True):
             vars(layer).clear()
             vars(layer).update(old)
