@@ -19,6 +19,9 @@ from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_z
 TERM_LIMIT = 2**23
 """Most products of entries that are looked at one by one."""
 
+PART = 2**20
+"""Entries that are looked at together."""
+
 LOW, HIGH = -1000, 1000
 """Exponents between which exactness is claimed: far from underflow and overflow."""
 
@@ -141,12 +144,7 @@ def _facts(matrix: Matrix) -> tuple[int, float, float] | None:
             size = abs(float(matrix.value))
             return int(lowest_bit(np.array([matrix.value]))[0]), size, size * matrix.columns
         case Dense() | Sparse():
-            values = matrix.entries.numpy() if isinstance(matrix, Dense) else matrix.values.numpy()
-            low = int(lowest_bit(values).min(initial=FAR))
-            sizes = np.abs(values)
-            dense = isinstance(matrix, Dense)
-            sums = sizes.sum(axis=1) if dense else np.bincount(matrix.rows.numpy(), sizes, 1)  # type: ignore[union-attr]
-            return low, float(sizes.max(initial=0.0)), float(sums.max(initial=0.0))
+            return _numeric_facts(matrix)
         case Kron():
             left, right = _facts(matrix.left), _facts(matrix.right)
             if left is None or right is None:
@@ -160,6 +158,22 @@ def _facts(matrix: Matrix) -> tuple[int, float, float] | None:
             rows = max((math.fsum(fact[2] for fact in row if fact) for row in grid), default=0.0)
             return min((f[0] for f in found), default=FAR), max((f[1] for f in found), default=0.0), rows
     return None
+
+
+def _numeric_facts(matrix: Dense | Sparse) -> tuple[int, float, float]:
+    """In parts: the entries may be tens of millions."""
+    if isinstance(matrix, Sparse):
+        values = matrix.values.numpy()
+        parts = np.split(values, range(PART, len(values), PART))
+        sums = np.bincount(matrix.rows.numpy(), np.abs(values), 1)
+    else:
+        entries = matrix.entries.numpy()
+        step = max(1, PART // max(1, entries.shape[1]))
+        parts = [entries[i : i + step] for i in range(0, len(entries), step)]
+        sums = np.array([np.abs(part).sum(axis=1).max(initial=0.0) for part in parts])
+    low = min((int(lowest_bit(part).min(initial=FAR)) for part in parts), default=FAR)
+    most = max((float(np.abs(part).max(initial=0.0)) for part in parts), default=0.0)
+    return low, most, float(sums.max(initial=0.0))
 
 
 def _least(matrix: scipy.sparse.csr_array, axis: int) -> np.ndarray:

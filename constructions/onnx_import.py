@@ -178,19 +178,20 @@ class _Reader:
 
         if node.domain not in ("", "ai.onnx"):
             raise ValueError(f"{_label(node)} is of another operator set, {node.domain!r}")
+        symbolic = any(isinstance(argument, Value) for argument in arguments)
+        if symbolic and node.op_type not in (*HANDLERS, *MOVES, "Shape"):
+            known = ", ".join(sorted((*HANDLERS, *MOVES, "Constant", "Shape")))
+            raise ValueError(f"{_label(node)} is none of {known}, and its input is no constant")
         options = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
         try:
-            if not any(isinstance(argument, Value) for argument in arguments):
+            if not symbolic:
                 return self.evaluate(node, arguments)
             if node.op_type == "Shape":
                 sizes = np.array(arguments[0].shape, dtype=np.int64)
                 return [sizes[options.get("start", 0) : options.get("end", len(sizes))]]
             if node.op_type in MOVES:
                 return self._move(node, arguments, options)
-            handler = HANDLERS.get(node.op_type)
-            if handler is None:
-                raise ValueError(f"is none of {', '.join(sorted((*HANDLERS, *MOVES, 'Constant', 'Shape')))}")
-            return [handler(self.operations, arguments, options)]
+            return [HANDLERS[node.op_type](self.operations, arguments, options)]
         except (ValueError, TypeError, IndexError, RuntimeError, KeyError, AttributeError) as error:
             raise ValueError(f"{_label(node)}: {error}") from error
 
@@ -365,6 +366,8 @@ def _gemm(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value
         x = o.move([x], lambda places: places.T)
     matrix = _numbers(weight, "weight")
     matrix = matrix if options.get("transB", 0) else matrix.T
+    if options.get("transA", 0) and x.shape[-1] != matrix.shape[1]:
+        raise ValueError(f"takes {matrix.shape[1]} numbers a row, got {x.shape} after transposing; with transA=0 it would not")
     product = o.linear(x, matrix, None)
     alpha, beta = float(options.get("alpha", 1.0)), float(options.get("beta", 1.0))
     if alpha != 1:

@@ -72,7 +72,7 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         found, file = read_onnx(path)
         return ReLUNetwork(found, origin=file)
     if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors, .npz, .onnx or .onnx.gz, got {path}")
+        raise ValueError(f"path must end in .safetensors, .npz or .onnx (or .onnx.gz), got {path}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
