@@ -34,6 +34,7 @@ from .network import ReLUNetwork, Size, check_network
 from .origin import Origin
 from .packing import log_volume_bound, packing, packing_number, separated_set
 from .range_search import RangeSearch
+from .reading import read_network
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
 from .restriction import on_plane, on_segment
@@ -109,6 +110,7 @@ __all__ = [
     "interpolation_table",
     "interval_bounds",
     "source_difference",
+    "read_network",
     "Origin",
     "lean_indicator",
     "least_vc",

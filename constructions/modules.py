@@ -288,14 +288,23 @@ class _Reader:
         output = next(node for node in self.traced.graph.nodes if node.op == "output")
         last = output.args[0][0] if isinstance(output.args[0], (tuple, list)) else output.args[0]
         expected, error = found[self.values[last].node]
-        actual = module(points)
-        actual = actual[0] if isinstance(actual, (tuple, list)) else actual
-        actual = actual.double().cpu().reshape(len(points), -1)
+        actual = _values(module, points).double().cpu().reshape(len(points), -1)
         if actual.shape != expected.shape or not bool(((actual - expected).abs() <= error).all()):
             raise ValueError(
                 "module does not compute at other points what its trace on one says: it must be a fixed function of its input, "
                 "row by row, without steps outside of PyTorch or branches on values"
             )
+
+
+def _values(module: nn.Module, points: torch.Tensor) -> torch.Tensor:
+    """The module's values; row by row where it takes one row only, as exported programs may."""
+    try:
+        found = module(points)
+    except Exception:  # a user's forward may raise anything; what it raises for single rows is not hidden
+        rows = [module(point[None]) for point in points]
+        found = torch.cat([row[0] if isinstance(row, (tuple, list)) else row for row in rows])
+    values: torch.Tensor = found[0] if isinstance(found, (tuple, list)) else found
+    return values
 
 
 class _Replay(fx.Interpreter):

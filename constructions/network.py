@@ -320,7 +320,11 @@ class ReLUNetwork:
         s = self.size
         what = self.provenance.title if self.provenance else "ReLU network"
         counts = f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters ({s.dense_parameters} dense)"
-        return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}"
+        source = ""
+        if self.origin is not None:
+            kind = "" if self.origin.is_exact else ", up to rounding"
+            source = f"; from {self.origin.kind} {self.origin.digest[:8]} of {self.origin.parameters:,} parameters{kind}"
+        return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}{source}"
 
 
 def check_network(network: Any, name: str = "network") -> None:

@@ -24,6 +24,7 @@ from .lemma import LEMMAS, Lemma, Provenance
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, same
 from .memorization import Memorizer
 from .network import ReLUNetwork
+from .nnet_import import read_nnet
 from .onnx_import import read_onnx
 from .origin import Errors, Origin
 from .screening import Screen
@@ -50,11 +51,12 @@ def save(network: ReLUNetwork, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
-    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), or .onnx.
+    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), .onnx
+    (or .onnx.gz), or .nnet.
 
-    An ONNX graph must be a chain of affine operations and Relu; its input is flattened, row by row. Weights are taken
-    exactly (float32 is a subset of float64); code in a file is never executed. Raises FileNotFoundError, or ValueError
-    that says what is wrong with the file.
+    An ONNX graph may hold any piecewise-linear operations; its input is flattened, row by row. Weights are taken exactly
+    (float32 is a subset of float64); what cannot be is bounded in `ReLUNetwork.origin`. Code in a file is never executed.
+    Raises FileNotFoundError, or ValueError that says what is wrong with the file.
 
     >>> import tempfile
     >>> from constructions import squaring
@@ -71,8 +73,11 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     if path.name.endswith((".onnx", ".onnx.gz")):
         found, file = read_onnx(path)
         return ReLUNetwork(found, origin=file)
+    if path.suffix == ".nnet":
+        found, file = read_nnet(path)
+        return ReLUNetwork(found, origin=file)
     if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors, .npz or .onnx (or .onnx.gz), got {path}")
+        raise ValueError(f"path must end in .safetensors, .npz or .onnx (or .onnx.gz, .nnet), got {path}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
