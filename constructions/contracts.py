@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 
 from .approximation import power_of_two
@@ -215,7 +216,7 @@ def memorizer(
         raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
     centres = read_points(points, "points")
     outputs = clean.outputs
-    values = torch.as_tensor(labels).reshape(-1).to(torch.int64)
+    values = torch.from_numpy(np.array(labels, dtype=np.int64, order="C").reshape(-1))
     index = (1 - values) // 2 if outputs == 1 else values
     classes = 2 if outputs == 1 else outputs
     if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:

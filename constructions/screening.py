@@ -102,7 +102,7 @@ def localize(network: ReLUNetwork, points: Any, ball: Ball | None = None) -> Ite
     ([([1], 0), ([0], 21)], 26)
     """
     check_network(network)
-    x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64))
+    x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64, order="C"))
     if ball is not None and not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     network.check_points(x)

@@ -150,7 +150,7 @@ class MixedLearner:
         bias[:2] = 0
         into = torch.cat([self.linear[None], -self.linear[None], self.neurons]).double()
         out = torch.cat([torch.tensor([1.0, -1.0]).double(), self.outer.double()])
-        return ReLUNetwork.from_layers([(into, bias), (out[None], torch.zeros(1))])
+        return ReLUNetwork.from_layers([(into, bias), (out[None], torch.zeros(1, dtype=torch.float64))])
 
 
 def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedLearner:
@@ -217,8 +217,7 @@ def _signed(points: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
     """y_i x_i, shape (N, d), float64. Raises ValueError for shapes and labels that do not fit, NaN and infinity."""
     if points.ndim != 2 or not points.numel():
         raise ValueError(f"points must have shape (N, d) with N, d >= 1, got {tuple(points.shape)}")
-    check_labels(labels, len(points), 1)
-    rows: np.ndarray = (labels[:, None] * points.double()).numpy()
+    rows: np.ndarray = (check_labels(labels, len(points), 1)[:, None] * points.double()).numpy()
     if not np.isfinite(rows).all():
         raise ValueError("points must be finite, got NaN or infinity")
     return rows
