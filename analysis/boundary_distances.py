@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, localize
-from training import as_float, as_tensor, check_labels, measuring, read_outputs
+from training import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 from training import margin as margin_of
 
 from .boundary import margin
@@ -167,7 +166,7 @@ def _evaluators(model: Any) -> tuple[Model, Model]:
         return read_model(model), read_model(model)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a ReLUNetwork or a module, got {type(model).__name__}")
-    return read_model(copy.deepcopy(model).float()), read_model(copy.deepcopy(model).double())
+    return read_model(copied(model).float()), read_model(copied(model).double())
 
 
 def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
@@ -175,7 +174,7 @@ def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
     if isinstance(model, ReLUNetwork):
         return model
     try:
-        network = ReLUNetwork.from_module(copy.deepcopy(model), shape)
+        network = ReLUNetwork.from_module(copied(model), shape)
     except (TypeError, ValueError):
         return None
     return network if is_small(network) else None

@@ -94,7 +94,7 @@ def flatness_profile(
     model: anything that `read_model` reads. points: shape (N, ...), in [0,1] or uint8 (k means k/255). labels: -1, +1 (one
     output, logistic loss) or 0..K-1 (cross-entropy). ball: gives p; q is dual. radii: >= 0, increasing. A module computes in
     the dtype and on the device of its weights, in eval mode, and is afterwards as it was; other models in float64 if the points
-    are float64, else in float32.
+    are float64, else in float32. Losses and norms are at least float32.
 
     One sweep over the radii. Each has three searches, with decreasing steps: ascents of the loss from the strongest point of
     the radius before, stretched to this one, and from a random point; and one of the gradient norm from the steepest point
@@ -187,18 +187,20 @@ class _Search:
         flat = ~slope.flatten(1).any(1)
         if flat.any():
             ahead = torch.where(_column(flat, point), self.ball.sample(self.x, self.generator), ahead)
-        return project(ahead, self.x, self.ball)
+        return project(ahead.to(self.x.dtype), self.x, self.ball)
 
     def look(self, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """z and its gradient; what they say of the maxima is kept."""
         with torch.enable_grad():
             point = point.detach().requires_grad_(True)
             outputs = self.model(point)
+            outputs = outputs.double() if outputs.dtype == torch.float64 else outputs.float()
             z = log_odds(outputs, self.labels)
             (slope,) = torch.autograd.grad(z.sum(), point)
         point, z = point.detach(), z.detach()
+        slope = slope.to(z.dtype)  # whose norm float16 may not hold
         loss, gradient = functional.softplus(z), torch.sigmoid(z) * self.ball.dual_norm(slope)
-        if not (loss + gradient).isfinite().all():
+        if not (loss.isfinite() & gradient.isfinite()).all():
             raise FloatingPointError(f"the loss or its gradient became NaN or infinite within radius {self.ball.radius:g}")
         self.strongest = torch.where(_column(loss > self.loss, point), point, self.strongest)
         self.steepest = torch.where(_column(gradient > self.gradient, point), point, self.steepest)

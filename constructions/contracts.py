@@ -13,11 +13,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import torch
 
 from .approximation import power_of_two
 from .geometry import Thresholds, read_norm, read_points, shared_rounding
 from .lemma import Provenance
+from .matrix import from_shared
 from .memorization import VARIANTS, Memorizer, Variant
 from .network import ReLUNetwork, check_network
 
@@ -216,7 +216,7 @@ def memorizer(
         raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
     centres = read_points(points, "points")
     outputs = clean.outputs
-    values = torch.from_numpy(np.array(labels, dtype=np.int64, order="C").reshape(-1))
+    values = from_shared(np.asarray(labels, dtype=np.int64).reshape(-1))
     index = (1 - values) // 2 if outputs == 1 else values
     classes = 2 if outputs == 1 else outputs
     if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:

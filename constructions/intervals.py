@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .matrix import Matrix
+from .matrix import Matrix, from_shared
 from .network import ReLUNetwork
 from .rounding import underflow
 
@@ -27,7 +27,7 @@ def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch
     """
     ends = []
     for name, value in (("lower", lower), ("upper", upper)):
-        given = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value, dtype=np.float64, order="C"))
+        given = value if isinstance(value, torch.Tensor) else from_shared(np.asarray(value, dtype=np.float64))
         if given.ndim and given.shape[-1] not in (1, network.inputs):
             raise ValueError(f"{name} must be a number or have shape (..., {network.inputs}), got {tuple(given.shape)}")
         ends.append(given.double().expand(*given.shape[:-1], network.inputs))

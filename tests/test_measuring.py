@@ -7,6 +7,7 @@ import itertools
 import random
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,7 @@ PIECEWISE = {
 
 OTHERS = {
     *("batch_norm", "unchanged", "train"),  # change modes within a context; trains
-    *("check_differentiable", "placement"),  # compute nothing
+    *("check_differentiable", "copied", "placement"),  # compute nothing
     *("train_lazily", "finite_kernel", "gradient_change", "taylor_error"),  # take a WideNetwork: tensors
     *("certified_ball_margins", "robust_error_bounds"),  # take a MixedLearner: tensors
     *("distance_error", "memorization_part", "outer_radius", "sup_error"),  # take a ReLUNetwork, no module
@@ -218,6 +219,40 @@ def test_backward_within_does_not_reach_gradients_and_replaced_buffers_come_back
         model.eval()
     assert_same(before, model)
     assert model.seen is buffer
+
+
+def test_lazy_modules_are_refused_before_their_first_call():
+    model = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 1))
+    for call in (EVERY["evaluate"], EVERY["pgd"], EVERY["agreement"], EVERY["boundary_distances"]):
+        with pytest.raises(ValueError, match="model must have all its weights, got lazy modules without: call it once"):
+            call(model)
+    assert isinstance(model[0], nn.LazyLinear)
+
+
+def test_weights_that_hooks_compute_are_measured_and_copied():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = nn.Sequential(nn.utils.weight_norm(nn.Linear(2, 4)), nn.ReLU(), nn.Linear(4, 1))
+    model(X)
+    found = analysis.boundary_distances(model, X, Y, "inf", radius=0.125, steps=2, restarts=1, certified=False)
+    plain = ReLUNetwork.from_module(nn.Sequential(*(settled(layer) for layer in model)))
+    assert torch.equal(found.upper == 0, analysis.boundary_distances(plain, X, Y, "inf", radius=0.125).upper == 0)
+    again = training.copied(model)
+    assert torch.equal(again(X), model(X))
+    with torch.no_grad():
+        again[0].weight_g.mul_(2)
+    assert not torch.equal(again(X), model(X))
+
+
+def settled(layer):
+    """A plain layer with the weights that the layer has now."""
+    if not isinstance(layer, nn.Linear):
+        return layer
+    plain = nn.Linear(layer.in_features, layer.out_features)
+    with torch.no_grad():
+        plain.weight.copy_(layer.weight)
+        plain.bias.copy_(layer.bias)
+    return plain
 
 
 def test_measuring_sees_modules_given_by_name_and_methods():
@@ -362,6 +397,11 @@ def test_arrays_of_all_layouts_are_read(change):
         lambda x, y: torch.tensor(separation(x, y).lower),
         lambda x, y: interval_bounds(network, x, x)[0],
         lambda x, y: analysis.neural_tangent_kernel(x, x),
+        lambda x, y: pgd(model, x, y, BALL, lambda f, y: -training.margin(f, y), steps=2),
+        lambda x, y: Attack.parse("pgd2")(model, x, y, BALL),
+        lambda x, y: training.gta(x, model, 0.5),
+        lambda x, y: training.max_margin(x, np.ones(8, dtype=y.dtype) if isinstance(y, np.ndarray) else [1] * 8).direction,
+        lambda x, y: MemorizingModel(model, x[:1], y[:1], BALL, 0.5).targets,
     ):
         assert torch.equal(function(given, y), function(points, labels))
     assert analysis.agreement(model, network, given).value == 1
@@ -423,6 +463,21 @@ def test_half_precision_weights_are_measured_in_float32():
     a, b = (evaluate(f, X.half(), Y, BALL, "clean") for f in (half, single))
     assert a.accuracy == b.accuracy
     assert abs(a.loss - b.loss) < 1e-3
+
+
+def test_flatness_of_half_precision_beyond_its_range():
+    model = nn.Sequential(nn.Linear(3072, 1)).half()
+    with torch.no_grad():
+        model[0].weight.fill_(50.0)
+        model[0].bias.fill_(0.0)
+    found = analysis.flatness_profile(model, torch.zeros(1, 3072), torch.tensor([-1]), BALL, [0.0, 2.0**-10], steps=8)
+    assert found.gradient[0, 0] == 3072 * 25  # 76,800: float16 ends at 65,504
+    assert found.gradient[0, 1] == 3072 * 50
+
+
+def test_integers_are_no_images():
+    with pytest.raises(ValueError, match=r"points must be uint8 .* or floating-point, got torch.int64"):
+        evaluate(training.mlp([2, 1]), [[0, 1]], [1], BALL, "clean")
 
 
 # -- training ----------------------------------------------------------------------------------------------------------

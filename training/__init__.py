@@ -26,7 +26,7 @@ from .loop import train
 from .models import MODELS, Normalize, build_model, mlp
 from .objectives import LOSSES, check_labels, classification_loss, divergence, exponential, is_error, margin, mixed
 from .patch_training import PatchConfig, PatchRun, patch_network, regime_map, train_patches
-from .reading import as_tensor, check_differentiable, differentiating, measuring, placement, read_outputs, unchanged
+from .reading import as_tensor, check_differentiable, copied, differentiating, measuring, placement, read_outputs, unchanged
 from .runs import Run
 from .separable_training import LinearRun, MaxMargin, MixedLearner, max_margin, memorize, target_learner, train_linear
 from .sweep import Trial, sweep, trials
@@ -68,6 +68,7 @@ __all__ = [
     "check_sphere",
     "classification_loss",
     "compatible",
+    "copied",
     "deep_network",
     "differentiating",
     "divergence",

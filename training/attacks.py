@@ -16,7 +16,7 @@ from torch import nn
 from constructions import Ball
 
 from .objectives import check_labels, is_error, margin
-from .reading import check_differentiable, measuring, read_outputs
+from .reading import as_tensor, check_differentiable, measuring, read_outputs
 
 Model = Callable[[torch.Tensor], torch.Tensor]
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -119,7 +119,7 @@ def pgd(
     tensor([[0.2500, 0.7500]])
     """
     check_differentiable(model)
-    x = x.detach()
+    x, labels = as_tensor(x, "x"), as_tensor(labels, "labels")
     step = 2.5 * ball.radius / max(steps, 1) if step_size is None else step_size
     _check(x, labels, steps, step, restarts, start, random_start, keep)
     result = x.clone()  # what rows that left the batch keep
@@ -280,7 +280,7 @@ def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
     """
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma must be positive and finite, got {gamma}")
-    x = x.detach()
+    x = as_tensor(x, "x")
     with torch.enable_grad():
         point = x.clone().requires_grad_(True)
         value = read_outputs(g(point), name="g")
@@ -392,9 +392,9 @@ class Attack:
         for labels that do not fit the outputs.
         """
         if self.kind == "clean":
-            return x.detach().clone()
+            return as_tensor(x, "x").clone()
         if self.kind == "autoattack":
-            return _autoattack(model, x.detach(), labels, ball, generator)
+            return _autoattack(model, as_tensor(x, "x"), labels, ball, generator)
         minus_margin, read = (lambda outputs, target: -inspect.unwrap(margin)(outputs, target)), False
 
         def reading(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from .data import Dataset, as_float, load_data
 from .evaluation import BATCH, stream
 from .loop import Report, train
 from .objectives import check_labels, is_error
-from .reading import differentiating, placement, read_outputs, unchanged
+from .reading import as_tensor, differentiating, placement, read_outputs, unchanged
 from .runs import Run
 
 
@@ -48,6 +48,7 @@ class MemorizingModel(nn.Module):
 
     def __init__(self, f: nn.Module, points: torch.Tensor, labels: torch.Tensor, ball: Ball, separation: float) -> None:
         super().__init__()
+        points = as_tensor(points, "points")
         self.f, self.shape = f, tuple(points.shape[1:])
         dtype, _ = placement(f) or (torch.float32, None)
         with unchanged(f, evaluating=True), torch.no_grad():

@@ -145,11 +145,15 @@ def _check_points(points: torch.Tensor, name: str) -> None:
 def as_float(points: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as they are, in `dtype`.
 
+    Raises ValueError for other types.
+
     >>> as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist()
     [0.0, 0.20000000298023224, 1.0]
     """
     if points.is_floating_point():
         return points.to(dtype)
+    if points.dtype != torch.uint8:
+        raise ValueError(f"points must be uint8 (k means k/255) or floating-point, got {points.dtype}")
     # a tensor: GPUs multiply with the rounded inverse of a number
     return points.to(dtype) / torch.full((), 255.0, dtype=dtype, device=points.device)
 

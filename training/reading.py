@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import random
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from constructions import from_shared
 
@@ -26,7 +28,8 @@ def unchanged(*models: Any, evaluating: bool = False) -> Iterator[None]:
     """Within, modules are in eval mode, if `evaluating`; afterwards, also after an exception, all is as it was before.
 
     All: the mode of every submodule, buffers, `.grad` and `requires_grad` of parameters (`.grad` is None within), and the
-    global generators of torch (CPU and GPUs), numpy and random. Models that are no modules are left alone.
+    global generators of torch (CPU and GPUs), numpy and random. Models that are no modules are left alone. Raises ValueError
+    for lazy modules, which their first call changes.
 
     >>> layer = nn.BatchNorm1d(1)
     >>> with unchanged(layer):
@@ -35,6 +38,8 @@ def unchanged(*models: Any, evaluating: bool = False) -> Iterator[None]:
     (tensor([0.]), True)
     """
     modules = list(dict.fromkeys(m for model in models if isinstance(model, nn.Module) for m in model.modules()))
+    if any(is_lazy(t) for m in modules for t in (*m.parameters(False), *m.buffers(False))):
+        raise ValueError("model must have all its weights, got lazy modules without: call it once on a batch of points")
     modes = [(m, m.training) for m in modules]
     grads = [(p, p.requires_grad, p.grad) for m in modules for p in m._parameters.values() if p is not None]
     with torch.no_grad():
@@ -125,6 +130,18 @@ def check_differentiable(model: Any) -> None:
         )
 
 
+def copied(model: nn.Module) -> nn.Module:
+    """A copy that shares nothing with the module and keeps what it shares within, also of weights that hooks compute.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> model = copied(nn.Sequential(layer, nn.ReLU(), layer))
+    >>> model[0] is model[2], model[0] is layer
+    (True, False)
+    """
+    computed = (t for m in model.modules() for t in vars(m).values() if isinstance(t, torch.Tensor) and not t.is_leaf)
+    return copy.deepcopy(model, {id(t): t.detach().clone() for t in computed})
+
+
 def placement(model: Any) -> tuple[torch.dtype, torch.device] | None:
     """Dtype and device of a module's first floating-point parameter or buffer; None where there is none."""
     if not isinstance(model, nn.Module):
@@ -163,4 +180,4 @@ def as_tensor(values: Any, name: str = "values") -> torch.Tensor:
         raise ValueError(f"{name} must be numbers in rows of one length, got {type(values).__name__}: {error}") from error
     if array.dtype.kind not in "fiubc" or array.dtype.itemsize > (16 if array.dtype.kind == "c" else 8):
         raise TypeError(f"{name} must be numbers of up to 64 bits, got {array.dtype}")
-    return from_shared(np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C"))
+    return from_shared(array)

@@ -15,6 +15,7 @@ from constructions import ReLUNetwork
 from .distributions import SeparableData, check_sizes
 from .objectives import check_labels
 from .patch_training import recorded_steps
+from .reading import as_tensor
 
 EPS, OVERFLOW = 2.0**-52, 2.0**400
 
@@ -215,6 +216,7 @@ def target_learner(data: SeparableData, threshold: float) -> MixedLearner:
 
 def _signed(points: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
     """y_i x_i, shape (N, d), float64. Raises ValueError for shapes and labels that do not fit, NaN and infinity."""
+    points = as_tensor(points, "points")
     if points.ndim != 2 or not points.numel():
         raise ValueError(f"points must have shape (N, d) with N, d >= 1, got {tuple(points.shape)}")
     rows: np.ndarray = (check_labels(labels, len(points), 1)[:, None] * points.double()).numpy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import time
 import warnings
@@ -21,6 +20,7 @@ from .config import PRECISIONS, TrainingConfig
 from .data import Dataset, as_float
 from .evaluation import evaluate_share, stream, summary
 from .objectives import LOSSES, divergence, is_error, mixed
+from .reading import copied
 from .runs import Run
 
 COLLAPSE = 0.2
@@ -85,7 +85,7 @@ class Worker:
     ) -> None:
         self.fabric, self.run, self.config, self.batches, self.report = fabric, run, run.config, batches, report
         self.data = data.to(fabric.device)
-        self.model = copy.deepcopy(model).to(fabric.device)  # processes that are started share the memory of what they get
+        self.model = copied(model).to(fabric.device)  # processes that are started share the memory of what they get
         if len(data.shape) == 3:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.raw: nn.Module = self.model  # for attacks, which go round DDP
