@@ -23,7 +23,7 @@ from .evaluation import sharded_values
 from .exact import exact_signs, exact_values
 from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
 from .files import replacing, write_file
-from .geometry import Ball, distance, lean_indicator, soft_indicator
+from .geometry import Ball, distance, lean_indicator, read_norm, soft_indicator
 from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound, source_difference
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
@@ -137,6 +137,7 @@ __all__ = [
     "parts",
     "pattern_bound",
     "predictions",
+    "read_norm",
     "read_vnnlib",
     "replacing",
     "rounding_error",

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import torch
+import numpy as np
 
 from .approximation import power_of_two
 from .geometry import Thresholds, read_norm, read_points, shared_rounding
 from .lemma import Provenance
+from .matrix import from_shared
 from .memorization import VARIANTS, Memorizer, Variant
 from .network import ReLUNetwork, check_network
 
@@ -215,7 +216,7 @@ def memorizer(
         raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
     centres = read_points(points, "points")
     outputs = clean.outputs
-    values = torch.as_tensor(labels).reshape(-1).to(torch.int64)
+    values = from_shared(np.asarray(labels, dtype=np.int64).reshape(-1))
     index = (1 - values) // 2 if outputs == 1 else values
     classes = 2 if outputs == 1 else outputs
     if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:

@@ -15,7 +15,7 @@ from .affine_map import Affine
 from .approximation import UNIT, absolute, maximum, squaring
 from .calculus import affine, compose, copies, delay, parallel
 from .lemma import LEMMAS, Provenance, implements
-from .matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, kron, sparse, zeros
+from .matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, from_shared, kron, sparse, zeros
 from .network import ReLUNetwork
 
 _N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
@@ -108,11 +108,15 @@ class Ball:
         return f"l_{'inf' if self.p == math.inf else '2'} ball of radius {self.radius:g}"
 
 
-def read_norm(p: Any) -> float:
-    """2.0 or math.inf from 2, "2", "inf" or math.inf; anything else raises ValueError."""
+def read_norm(p: Any, name: str = "p") -> float:
+    """2.0 or math.inf from 2, "2", "inf" or math.inf; anything else raises ValueError.
+
+    >>> read_norm("inf"), read_norm(2)
+    (inf, 2.0)
+    """
     known = {"2": 2.0, "2.0": 2.0, "inf": math.inf}
     if str(p) not in known:
-        raise ValueError(f"p must be 2 or 'inf', got {p!r}")
+        raise ValueError(f"{name} must be 2 or 'inf', got {p!r}")
     return known[str(p)]
 
 
@@ -343,7 +347,7 @@ def _floor_log2(value: Fraction) -> int:
 
 def read_points(points: Any, name: str, interval: tuple[float, float] | None = UNIT) -> Dense:
     """Points of shape (D,) or (N, D) as a Dense N x D matrix; raises ValueError outside the interval or if not finite."""
-    array = torch.as_tensor(points if isinstance(points, torch.Tensor) else np.asarray(points, dtype=np.float64))
+    array = points if isinstance(points, torch.Tensor) else from_shared(np.asarray(points, dtype=np.float64))
     array = array.detach().to(torch.float64).cpu()
     array = array[None] if array.ndim == 1 else array
     if array.ndim != 2 or 0 in array.shape:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
-from .matrix import Matrix
+from .matrix import Matrix, from_shared
 from .network import ReLUNetwork
 from .origin import difference
 from .rounding import underflow
@@ -28,12 +29,13 @@ def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch
     >>> low.item() <= 0 and 2 <= high.item() <= 3 + 1e-12
     True
     """
+    ends = []
     for name, value in (("lower", lower), ("upper", upper)):
-        given = torch.as_tensor(value).shape
-        if given and given[-1] not in (1, network.inputs):
-            raise ValueError(f"{name} must be a number or have shape (..., {network.inputs}), got {tuple(given)}")
-    low = torch.as_tensor(lower, dtype=torch.float64).expand(*torch.as_tensor(lower).shape[:-1], network.inputs)
-    high = torch.as_tensor(upper, dtype=torch.float64).expand(*torch.as_tensor(upper).shape[:-1], network.inputs)
+        given = value if isinstance(value, torch.Tensor) else from_shared(np.asarray(value, dtype=np.float64))
+        if given.ndim and given.shape[-1] not in (1, network.inputs):
+            raise ValueError(f"{name} must be a number or have shape (..., {network.inputs}), got {tuple(given.shape)}")
+        ends.append(given.double().expand(*given.shape[:-1], network.inputs))
+    low, high = ends
     if not (torch.isfinite(low).all() and torch.isfinite(high).all() and (low <= high).all()):
         raise ValueError("lower and upper must be finite with lower <= upper in every coordinate")
     low, high = torch.broadcast_tensors(low, high)

@@ -33,7 +33,7 @@ from .geometry import (
 )
 from .intervals import magnitude_bound
 from .lemma import implements, record
-from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
+from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, from_shared, kron, zeros
 from .network import ReLUNetwork
 from .screening import Screen
 from .separation import nearest_within_class
@@ -242,7 +242,7 @@ def _memorize(
                 f"the paper's form counts overlapping balls of one class twice: points {same.pair[0]} and {same.pair[1]} "
                 f"are {same.distance:.6g} apart, less than two outer radii = {reach:.6g}; use variant 'gate' or 'lean'"
             )
-    memorizer = Memorizer(clean, centres, torch.from_numpy(labels), p, cut, variant, m, bound)
+    memorizer = Memorizer(clean, centres, from_shared(labels), p, cut, variant, m, bound)
     network = memorizer.network()
     network = replace(network, screen=Screen(memorizer, network.layers))
     facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}

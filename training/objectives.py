@@ -2,12 +2,61 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.nn import functional
 
+from .reading import as_tensor
 
+Labelled = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def check_labels(labels: Any, count: int, outputs: int | None = None) -> torch.Tensor:
+    """Labels as int64, shape (count,): -1, +1 (one output) or 0..K-1 (K outputs; None: any integers), of any integer dtype.
+
+    Raises ValueError, and TypeError for what are no numbers.
+
+    >>> check_labels(torch.tensor([0, 1], dtype=torch.int8), 2, 2)
+    tensor([0, 1])
+    >>> check_labels([0, 1], 2, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: labels must be -1 or +1 for a network with 1 outputs, got 0 at index 0: use -1/+1, such as 2 * labels - 1
+    """
+    given = as_tensor(labels, "labels")
+    if tuple(given.shape) != (count,):
+        raise ValueError(f"labels must have shape ({count},), one for each point, got {tuple(given.shape)}")
+    if given.dtype == torch.bool or given.is_floating_point() or given.is_complex():
+        advice = "use 2 * labels.long() - 1 or labels.long()" if given.dtype == torch.bool else "use labels.long()"
+        raise ValueError(f"labels must be integers, got {given.dtype}: {advice}")
+    found = given.long()
+    if outputs is None:
+        return found
+    wrong = found.abs() != 1 if outputs == 1 else (found < 0) | (found >= outputs)
+    if wrong.any():
+        i = int(wrong.nonzero()[0])
+        allowed, advice = ("-1 or +1", ": use -1/+1, such as 2 * labels - 1") if outputs == 1 else (f"0..{outputs - 1}", "")
+        raise ValueError(
+            f"labels must be {allowed} for a network with {outputs} outputs, got {given[i].item()} at index {i}{advice}"
+        )
+    return found
+
+
+def reading(function: Labelled) -> Labelled:
+    """The function of outputs and labels, with labels as `check_labels` reads them; `inspect.unwrap` gives it without."""
+
+    @functools.wraps(function)
+    def read(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return function(outputs, check_labels(labels, len(outputs), outputs.shape[-1]))
+
+    return read
+
+
+@reading
 def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Logistic loss log(1 + exp(-y f)) for outputs (batch, 1), cross-entropy for (batch, K); one value a row.
 
@@ -19,6 +68,7 @@ def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Te
     return functional.cross_entropy(outputs, labels, reduction="none")
 
 
+@reading
 def exponential(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Exponential loss exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch, K); one value a row.
 
@@ -78,6 +128,7 @@ def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
     return functional.kl_div(q, p, reduction="none", log_target=True).sum(1)
 
 
+@reading
 def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K); positive exactly where the label is predicted.
 
@@ -91,25 +142,7 @@ def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return own - others.amax(1)
 
 
-def check_labels(labels: torch.Tensor, count: int, outputs: int) -> None:
-    """Raise ValueError unless labels has shape (count,) and entries -1, +1 (one output) or 0..K-1 (K outputs).
-
-    >>> check_labels(torch.tensor([0, 1]), 2, 1)
-    Traceback (most recent call last):
-    ...
-    ValueError: labels must be -1 or +1 for a network with 1 outputs, got 0 at index 0
-    """
-    if tuple(labels.shape) != (count,):
-        raise ValueError(f"labels must have shape ({count},), one for each point, got {tuple(labels.shape)}")
-    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
-        raise ValueError(f"labels must be integers, got {labels.dtype}")
-    wrong = labels.abs() != 1 if outputs == 1 else (labels < 0) | (labels >= outputs)
-    if wrong.any():
-        i = int(wrong.nonzero()[0])
-        allowed = "-1 or +1" if outputs == 1 else f"0..{outputs - 1}"
-        raise ValueError(f"labels must be {allowed} for a network with {outputs} outputs, got {labels[i].item()} at index {i}")
-
-
+@reading
 def is_error(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Whether the margin is <= 0: a tie is an error, as in the papers' 1{y f(x) <= 0}."""
-    return ~(margin(outputs, labels) > 0)
+    return ~(inspect.unwrap(margin)(outputs, labels) > 0)
