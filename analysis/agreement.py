@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
-from constructions import Ball, RangeSearch, ReLUNetwork, from_shared, predictions
-from training import as_float, check_labels, margin, project
+from constructions import Ball, RangeSearch, ReLUNetwork, predictions
+from training import as_float, as_tensor, check_labels, margin, measuring, placement, project, read_outputs
 
 from .measured import Kind, Measured
 from .reading import read_model
@@ -23,13 +20,14 @@ NETWORK_BATCH, MODEL_BATCH = 2**12, 2**9
 """Points evaluated together: by a `ReLUNetwork`, which splits them further as its memory asks for, and by other models."""
 
 
+@measuring(evaluating=True)
 def agreement(first: Any, second: Any, points: Any, kind: Kind = "exact") -> Measured:
     """The share of points (N, ...) at which both models predict the same label, with its interval.
 
     Models: what `read_model` reads, one output each (no label, f = 0, is a label of its own) or K; networks of flat rows take
     images, too. Points: floating-point, or uint8 (k means k/255). A `ReLUNetwork` computes in float64, a module in the dtype
-    and on the device of its weights, a function in the dtype of the points (uint8: float32). kind: "estimate" if the points
-    are random ones.
+    and on the device of its weights, in eval mode (it is afterwards as it was), a function in the dtype of the points (uint8:
+    float32). kind: "estimate" if the points are random ones.
 
     Raises ValueError for no points, NaN or infinity in them, and outputs that are not (N, K) with one K; FloatingPointError for
     outputs that are NaN or infinite. Cost: one evaluation of both models at N points; memory for `MODEL_BATCH` of them.
@@ -41,6 +39,7 @@ def agreement(first: Any, second: Any, points: Any, kind: Kind = "exact") -> Mea
     return share(_agrees(first, second, points), kind)
 
 
+@measuring(evaluating=True)
 def agreement_by_group(
     first: Any, second: Any, points: Any, groups: Mapping[str, Any], kind: Kind = "exact"
 ) -> dict[str, Measured]:
@@ -70,8 +69,8 @@ def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
     >>> {name: mask.tolist() for name, mask in class_groups([1, -1, 1], 1).items()}
     {'-1': [False, True, False], '+1': [True, False, True]}
     """
-    y = as_tensor(labels).cpu()
-    check_labels(y, len(y), outputs)
+    y = as_tensor(labels, "labels").cpu()
+    y = check_labels(y, y.shape[0] if y.ndim else 0, outputs)
     names = {"-1": -1, "+1": 1} if outputs == 1 else {str(k): k for k in range(outputs)}
     return {name: y == label for name, label in names.items()}
 
@@ -101,6 +100,7 @@ def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
     return dict(zip(names, masks, strict=True))
 
 
+@measuring(evaluating=True)
 def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
     """The margin y f(x) or f_y(x) - max_(k != y) f_k(x) over its mean absolute value on these points: float64, shape (N,).
 
@@ -111,9 +111,8 @@ def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
     >>> normalized_margins(affine([[8.0]]), [[0.25], [0.75]], torch.tensor([1, -1]))
     tensor([ 0.5000, -1.5000], dtype=torch.float64)
     """
-    outputs, y = outputs_of(model, read_batch(points)), as_tensor(labels).cpu()
-    check_labels(y, len(outputs), outputs.shape[1])
-    margins = margin(outputs, y.long())
+    outputs = outputs_of(model, read_batch(points))
+    margins = margin(outputs, as_tensor(labels, "labels").cpu())
     scale = margins.abs().mean()
     if not scale > 0:
         raise ValueError("model must have a margin other than 0 at one of the points")
@@ -158,6 +157,7 @@ def between_points(centres: torch.Tensor, generator: torch.Generator) -> torch.T
     return torch.lerp(centres, other, fraction.reshape(-1, *[1] * (centres.ndim - 1)))
 
 
+@measuring(evaluating=True)
 def agreement_table(
     learned: Any,
     constructed: Any,
@@ -224,14 +224,9 @@ def outer_radius(network: ReLUNetwork, ball: Ball) -> float:
 # -- models at points --------------------------------------------------------------------------------------------------
 
 
-def as_tensor(values: Any) -> torch.Tensor:
-    """A tensor without gradients; of a list or array, which is not copied, in the dtype that numpy reads (float64)."""
-    return values.detach() if isinstance(values, torch.Tensor) else from_shared(np.ascontiguousarray(values))
-
-
 def read_batch(points: Any, name: str = "points") -> torch.Tensor:
     """Points (N, ...), N >= 1, finite, as a tensor: uint8 as it is, floating-point in its dtype, other numbers as float64."""
-    x = as_tensor(points)
+    x = as_tensor(points, name)
     if x.dtype != torch.uint8 and not x.is_floating_point():
         x = x.double()
     if x.ndim < 2 or not x.numel():
@@ -257,16 +252,12 @@ def outputs_of(model: Any, points: torch.Tensor, name: str = "model") -> torch.T
     dtype, device = points.dtype if points.is_floating_point() else torch.float32, points.device
     if isinstance(model, ReLUNetwork):
         dtype = torch.float64
-    elif isinstance(model, nn.Module):
-        weights = (w for w in itertools.chain(model.parameters(), model.buffers()) if w.is_floating_point())
-        weight = next(weights, None)
-        dtype, device = (torch.float64, device) if weight is None else (weight.dtype, weight.device)
+    elif isinstance(model, torch.nn.Module):
+        dtype, device = placement(model) or (torch.float64, device)
     parts = []
     for part in points.split(NETWORK_BATCH if isinstance(model, ReLUNetwork) else MODEL_BATCH):
         with torch.no_grad():
-            outputs = evaluate(as_float(part.to(device), dtype))
-        if outputs.ndim != 2 or len(outputs) != len(part) or not outputs.shape[1]:
-            raise ValueError(f"{name} must give outputs (N, K), got {tuple(outputs.shape)} for {len(part)} points")
+            outputs = read_outputs(evaluate(as_float(part.to(device), dtype)), len(part), name)
         parts.append(outputs.cpu().double())
     values = torch.cat(parts)
     wrong = ~torch.isfinite(values).all(1)

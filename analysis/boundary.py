@@ -12,7 +12,7 @@ import numpy as np
 from constructions import Ball, ReLUNetwork
 
 from .branching import ExactSet, Search, prepare
-from .decision import MAX_SECONDS, certify, read_domain, read_numbers, read_positive
+from .decision import MAX_SECONDS, certify, margin_loss, read_domain, read_numbers, read_positive
 from .reading import read_network
 
 
@@ -65,6 +65,7 @@ def margin(
     low, high = domain or (-math.inf, math.inf)
     everywhere = ExactSet([Fraction(max(v - farthest, low)) for v in point], [Fraction(min(v + farthest, high)) for v in point])
     search = Search(prepare(network), everywhere, label, max_seconds)
+    loss = margin_loss(network, everywhere.lower, everywhere.upper, label)
     radius, steps = (farthest if domain is not None else 1.0), -1
     stuck, patience = math.inf, 6
     while True:
@@ -76,9 +77,9 @@ def margin(
         elif result.witness is None:
             lower, steps = Fraction(radius), max(steps - 2, 0)
         else:
-            distance = _nearer(network, point, result.witness, label, norm)
+            distance = _nearer(network, point, result.witness, label, norm, loss)
             for nearby in _descend(search, point, result.witness, float(distance), norm):
-                distance = min(distance, _nearer(network, point, nearby, label, norm))
+                distance = min(distance, _nearer(network, point, nearby, label, norm, loss))
             upper, steps = min(upper, distance), steps + 1
         if upper - lower <= gap or (math.isinf(upper) and radius >= farthest):
             return Interval(lower, upper)
@@ -128,14 +129,16 @@ def _reach(point: np.ndarray, norm: float, domain: tuple[float, float]) -> float
     return float(np.linalg.norm(far, ord=norm)) * (1 + 1e-12)
 
 
-def _nearer(network: ReLUNetwork, point: np.ndarray, witness: tuple[Fraction, ...], label: int, norm: float) -> Fraction:
-    """The distance, rounded up, of a point with margin <= 0 towards the witness: bisected, evaluated exactly."""
+def _nearer(
+    network: ReLUNetwork, point: np.ndarray, witness: tuple[Fraction, ...], label: int, norm: float, loss: Fraction
+) -> Fraction:
+    """The distance, rounded up, of a point with margin <= -loss towards the witness: bisected, evaluated exactly."""
     exact, start = prepare(network).exact, [Fraction(v) for v in point.tolist()]
     low, high = Fraction(0), Fraction(1)
     for _ in range(48):
         middle = (low + high) / 2
         between = [a + middle * (b - a) for a, b in zip(start, witness, strict=True)]
-        if exact.evaluate([between], label)[0][0] <= 0:
+        if exact.evaluate([between], label)[0][0] <= -loss:
             high = middle
         else:
             low = middle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, localize
-from training import as_float, check_labels
+from training import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 from training import margin as margin_of
 
 from .boundary import margin
@@ -56,6 +54,7 @@ class BoundaryDistances:
     lower: torch.Tensor | None
 
 
+@measuring(evaluating=True)
 def boundary_distances(
     model: Any,
     points: Any,
@@ -105,11 +104,10 @@ def boundary_distances(
     radius = Ball(norm, read_positive("radius", radius)).radius
     if steps < 1 or restarts < 1:
         raise ValueError(f"steps and restarts must be >= 1, got {steps} and {restarts}")
-    x, y = _read_points(points), torch.as_tensor(labels)
+    x = _read_points(points)
     fast, slow = _evaluators(model)
     with torch.no_grad():
-        check_labels(y, len(x), slow(x[:1]).shape[-1])
-    y = y.long()
+        y = check_labels(labels, len(x), read_outputs(slow(x[:1]), 1).shape[1])
     lower = _read_proved(proved, len(x))
     network = _bounded(model, tuple(x.shape[1:])) if certified else None
     seconds = None if exact_seconds is None else read_positive("exact_seconds", exact_seconds)
@@ -168,7 +166,7 @@ def _evaluators(model: Any) -> tuple[Model, Model]:
         return read_model(model), read_model(model)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a ReLUNetwork or a module, got {type(model).__name__}")
-    return read_model(copy.deepcopy(model).float()), read_model(copy.deepcopy(model).double())
+    return read_model(copied(model).float()), read_model(copied(model).double())
 
 
 def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
@@ -176,7 +174,7 @@ def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
     if isinstance(model, ReLUNetwork):
         return model
     try:
-        network = ReLUNetwork.from_module(copy.deepcopy(model).eval(), shape)
+        network = ReLUNetwork.from_module(copied(model), shape)
     except (TypeError, ValueError):
         return None
     return network if is_small(network) else None
@@ -188,7 +186,7 @@ def is_small(network: ReLUNetwork) -> bool:
 
 
 def _read_points(points: Any) -> torch.Tensor:
-    given = points.detach() if isinstance(points, torch.Tensor) else torch.as_tensor(np.array(points))  # a copy is writable
+    given = as_tensor(points, "points")
     x = as_float(given, torch.float64) if given.dtype == torch.uint8 else given.double()
     if x.ndim < 2 or not x.numel():
         raise ValueError(f"points must have shape (N, ...) with N >= 1, got {tuple(x.shape)}")
@@ -252,7 +250,7 @@ def _attack(
     else:
         point, ball = (x + reach.reshape(column) * unit.sample(torch.zeros_like(x), generator)).clamp(0, 1), reach
     best, nearest = x.new_full((len(x),), math.inf), x.clone()
-    direction = unit.ascent(torch.randn(x.shape, generator=generator))
+    direction = unit.ascent(torch.randn(x.shape, generator=generator, dtype=x.dtype))
     for step in range(steps + 1):
         left = (1 + math.cos(math.pi * step / steps)) / 2
         factor = 0.02 + 0.28 * left

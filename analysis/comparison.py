@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from constructions import Ball, ReLUNetwork, Separation, f_adv, f_S, separation
+from constructions import Ball, ReLUNetwork, Separation, f_adv, f_S, read_norm, separation
 from training import TASKS, Dataset, Progress, Run, TrainingConfig, is_error, load_data, mlp, train
 
 from .agreement import agreement_table, outer_radius, zones
@@ -55,6 +55,9 @@ class CompareSettings:
     flat_points: int = 64
     attacked_points: int | None = None
     sampled_points: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "norm", read_norm(self.norm, "norm"))
 
     @classmethod
     def large(cls, **given: Any) -> CompareSettings:

@@ -51,7 +51,9 @@ def onnx_deviation(network: ReLUNetwork, path: str | os.PathLike[str], points: A
     """
     import torch
 
-    x = torch.as_tensor(points, dtype=torch.float64).reshape(-1, network.inputs)
+    from training import as_tensor
+
+    x = as_tensor(points, "points").double().reshape(-1, network.inputs)
     found = _child("onnxruntime", {"path": str(Path(path).resolve()), "points": x.tolist()}, max_seconds)
     if "error" in found:
         raise ValueError(f"ONNX Runtime gave no values for {path}: {found['error']}")

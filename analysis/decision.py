@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork, write_file
+from constructions import Ball, ReLUNetwork, source_difference, write_file
 from training import check_labels
 
 from . import check_certificate as checker
@@ -31,8 +31,9 @@ class Certification:
 
     verdict: "proved" (margin >= bound > 0 on all of the set), "refuted" (margin <= 0 at `witness`, a point of the set), or
     "unresolved" (`reason` says why). bound: a certified lower bound of the margin, if proved. witness, margin: the exact point
-    and the exact margin there, if refuted. query: set, label and proof as a certificate holds them. leaves: how many parts of
-    the set were proved one by one.
+    and the exact margin there, if refuted. Of a network that was rounded when it was read (see `ReLUNetwork.origin`), bound
+    and margin are bounds for its source, while the certificate is about the rounded one. query: set, label and proof as a
+    certificate holds them. leaves: how many parts of the set were proved one by one.
     """
 
     verdict: Literal["proved", "refuted", "unresolved"]
@@ -158,11 +159,30 @@ def decide(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: f
         return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
     if rejected:
         return Certification("unresolved", leaves=len(search.leaves), reason=f"the checker rejects the proof: {rejected}")
+    loss = margin_loss(network, exact_set.lower, exact_set.upper, label)
+    within = f"the margin is within {float(loss):.3g} of 0, by which the network may differ from what it was read from"
     if query["verdict"] == "refuted":
         witness = tuple(Fraction(v) for v in query["witness"])
-        return Certification("refuted", None, witness, search.margin(witness), query=query, network=network)
+        found = search.margin(witness)
+        if found + loss > 0:
+            return Certification("unresolved", leaves=len(search.leaves), reason=within)
+        return Certification("refuted", None, witness, found + loss, query=query, network=network)
     leaves = max(1, len(query["points"]) - 1) if "points" in query else len(search.leaves)
-    return Certification("proved", bound, leaves=leaves, query=query, network=network)
+    if bound <= loss:
+        return Certification("unresolved", leaves=leaves, reason=within)
+    return Certification("proved", bound - loss, leaves=leaves, query=query, network=network)
+
+
+def margin_loss(network: ReLUNetwork, lower: list[Fraction], upper: list[Fraction], label: int) -> Fraction:
+    """By how much margins on a box may differ from those of what the network was read from; 0 if nothing was rounded."""
+    if network.origin is None or network.origin.is_exact:
+        return Fraction(0)
+    ends = ((math.nextafter(float(v), side) for v in values) for values, side in ((lower, -math.inf), (upper, math.inf)))
+    low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
+    lost = [Fraction(v) for v in source_difference(network, low, high).tolist()]
+    if len(lost) == 1:
+        return lost[0]
+    return lost[label] + max(v for k, v in enumerate(lost) if k != label)
 
 
 def read_positive(name: str, value: Any) -> float:

@@ -10,11 +10,20 @@ from dataclasses import replace as with_changes
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from constructions import Ball
-from training import as_float, check_labels, is_error, project
+from training import (
+    as_float,
+    as_tensor,
+    check_differentiable,
+    check_labels,
+    is_error,
+    measuring,
+    placement,
+    project,
+    read_outputs,
+)
 
 from . import statistics
 from .measured import Kind, Measured
@@ -67,6 +76,7 @@ class FlatnessProfile:
         return {"radii": self.radii, "kind": self.kind, **{c: [asdict(m) for m in self.mean(c)] for c in CURVES}}
 
 
+@measuring(evaluating=True)
 def flatness_profile(
     model: Any,
     points: torch.Tensor,
@@ -83,7 +93,8 @@ def flatness_profile(
 
     model: anything that `read_model` reads. points: shape (N, ...), in [0,1] or uint8 (k means k/255). labels: -1, +1 (one
     output, logistic loss) or 0..K-1 (cross-entropy). ball: gives p; q is dual. radii: >= 0, increasing. A module computes in
-    the dtype and on the device of its weights, other models in float64 if the points are float64, else in float32.
+    the dtype and on the device of its weights, in eval mode, and is afterwards as it was; other models in float64 if the points
+    are float64, else in float32. Losses and norms are at least float32.
 
     One sweep over the radii. Each has three searches, with decreasing steps: ascents of the loss from the strongest point of
     the radius before, stretched to this one, and from a random point; and one of the gradient norm from the steepest point
@@ -176,18 +187,20 @@ class _Search:
         flat = ~slope.flatten(1).any(1)
         if flat.any():
             ahead = torch.where(_column(flat, point), self.ball.sample(self.x, self.generator), ahead)
-        return project(ahead, self.x, self.ball)
+        return project(ahead.to(self.x.dtype), self.x, self.ball)
 
     def look(self, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """z and its gradient; what they say of the maxima is kept."""
         with torch.enable_grad():
             point = point.detach().requires_grad_(True)
             outputs = self.model(point)
+            outputs = outputs.double() if outputs.dtype == torch.float64 else outputs.float()
             z = log_odds(outputs, self.labels)
             (slope,) = torch.autograd.grad(z.sum(), point)
         point, z = point.detach(), z.detach()
+        slope = slope.to(z.dtype)  # whose norm float16 may not hold
         loss, gradient = functional.softplus(z), torch.sigmoid(z) * self.ball.dual_norm(slope)
-        if not (loss + gradient).isfinite().all():
+        if not (loss.isfinite() & gradient.isfinite()).all():
             raise FloatingPointError(f"the loss or its gradient became NaN or infinite within radius {self.ball.radius:g}")
         self.strongest = torch.where(_column(loss > self.loss, point), point, self.strongest)
         self.steepest = torch.where(_column(gradient > self.gradient, point), point, self.steepest)
@@ -218,10 +231,10 @@ def read_radii(radii: Sequence[float]) -> list[float]:
 
 def _read(model: Any, points: torch.Tensor, labels: torch.Tensor) -> tuple[Model, torch.Tensor, torch.Tensor]:
     """The model, and points and labels as it takes them, checked against its outputs."""
-    evaluate, points, labels = read_model(model), torch.as_tensor(points), torch.as_tensor(labels)
-    weights = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    dtype = weights.dtype if weights is not None else torch.float64 if points.dtype == torch.float64 else torch.float32
-    device = weights.device if weights is not None else points.device
+    evaluate, points = read_model(model), as_tensor(points, "points")
+    check_differentiable(model)
+    dtype = torch.float64 if points.dtype == torch.float64 else torch.float32
+    dtype, device = placement(model) or (dtype, points.device)
     if points.ndim < 2 or not points.numel() or not (points.is_floating_point() or points.dtype == torch.uint8):
         given = f"{points.dtype} of shape {tuple(points.shape)}"
         raise ValueError(f"points must have shape (N, ...) with N >= 1, floating-point or uint8, got {given}")
@@ -229,11 +242,8 @@ def _read(model: Any, points: torch.Tensor, labels: torch.Tensor) -> tuple[Model
     if not ((x >= 0) & (x <= 1)).all():
         raise ValueError(f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]")
     with torch.no_grad():
-        outputs = evaluate(x[:1])
-    if outputs.ndim != 2 or len(outputs) != 1:
-        raise ValueError(f"model must give outputs of shape (batch, K), got {tuple(outputs.shape)} for one point")
-    check_labels(labels, len(x), outputs.shape[1])
-    return evaluate, x, labels.long().to(device)
+        outputs = read_outputs(evaluate(x[:1]), 1)
+    return evaluate, x, check_labels(labels, len(x), outputs.shape[1]).to(device)
 
 
 def _column(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import torch
 
-from training import LazyRun, WideNetwork, cap_attack, huber
+from training import LazyRun, WideNetwork, cap_attack, differentiating, huber, measuring
 
 from .measured import Measured
 
 Weights = tuple[torch.Tensor, ...]
 
 
+@measuring(evaluating=True)
 def robust_loss(
     f: Callable[[torch.Tensor], torch.Tensor],
     x: torch.Tensor,
@@ -37,6 +38,7 @@ def robust_loss(
     return Measured(float(huber(found, y).mean()), "empirical lower bound", total=len(x))
 
 
+@measuring(evaluating=True)
 def cap_error(
     f: Callable[[torch.Tensor], torch.Tensor],
     x: torch.Tensor,
@@ -73,6 +75,7 @@ def _worst(
         return f(attacked)
 
 
+@differentiating
 def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
     """max_i |f(W, x_i) - f(W_0, x_i) - <grad_W f(W_0, x_i), W - W_0>| over the points x (n, d).
 
@@ -95,6 +98,7 @@ def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Mea
     return Measured(float(error.max()), "exact", total=len(x))
 
 
+@differentiating
 def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
     """max_i ||grad_W f(W, x_i) - grad_W f(W_0, x_i)|| / ||grad_W f(W_0, x_i)|| over the points x (n, d).
 

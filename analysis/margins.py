@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from constructions import HERE, Ball, Engine, ReLUNetwork, from_shared, run_shards
+from constructions import HERE, Ball, Engine, ReLUNetwork, from_shared, run_shards, source_difference
 
 from .reading import check_cube, read_labelled, read_network
 
@@ -61,7 +61,17 @@ def certified_margins(
     question = ["certified margins", str(ball), ball.radius, digest.hexdigest()]
     work = partial(_shard, layers, points.numpy(), labels.numpy(), ball)
     parts = run_shards(work, -(-len(points) // SHARD), question, engine)
-    return torch.tensor([value for part in parts for value in part], dtype=torch.float64)
+    found = torch.tensor([value for part in parts for value in part], dtype=torch.float64)
+    return found - _lost(network, labels)
+
+
+def _lost(network: ReLUNetwork, labels: torch.Tensor) -> torch.Tensor:
+    """By how much margins in the cube may differ from those of what the network was read from."""
+    lost = source_difference(network, 0.0, 1.0)
+    if len(lost) == 1:
+        return lost
+    others = torch.stack([torch.cat([lost[:k], lost[k + 1 :]]).max() for k in range(len(lost))])
+    return (lost + others)[labels] * (1 + 2.0**-50)
 
 
 def _shard(

@@ -47,7 +47,7 @@ from constructions import (
     structure_digest,
     write_file,
 )
-from training import margin
+from training import differentiating, margin
 
 from .reading import check_cube, read_labelled, read_network
 
@@ -112,6 +112,7 @@ class MemorizationProof:
         return facts
 
 
+@differentiating
 def certify_memorization(network: Any, points: Any, labels: Any, ball: Ball, engine: Engine = HERE) -> MemorizationProof:
     """Prove, refute or leave open that the margin is positive on every ball B_p(points[i], radius) within [0,1]^D.
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork, affine
-from training import check_labels, margin, project
+from training import as_tensor, check_labels, margin, measuring, project
 
-from .agreement import as_tensor, check_outputs, outer_radius, outputs_of, read_cube
+from .agreement import check_outputs, outer_radius, outputs_of, read_cube
 from .measured import Measured
 from .statistics import LEVEL, RESAMPLES, mean
 
@@ -27,6 +27,7 @@ STEPS = 12
 """Steps of the default radii, from 0 to the outer radius."""
 
 
+@measuring(evaluating=True)
 def radial_profile(
     model: Any,
     points: Any,
@@ -56,11 +57,11 @@ def radial_profile(
     [1.0, 1.0]
     """
     rays = _Rays(points, ball, radii, directions, seed)
-    y = as_tensor(labels).cpu()
-    check_labels(y, len(rays.points), outputs_of(model, rays.points[:1]).shape[1])
+    outputs = outputs_of(model, rays.points[:1]).shape[1]
+    y = check_labels(as_tensor(labels, "labels").cpu(), len(rays.points), outputs)
     parts = []
     for rows, samples in rays:
-        found = margin(outputs_of(model, samples), y[rows].long().repeat_interleave(rays.count * len(rays.radii)))
+        found = margin(outputs_of(model, samples), y[rows].repeat_interleave(rays.count * len(rays.radii)))
         parts.append(found.reshape(-1, rays.count, len(rays.radii)).mean(1))
     return [mean(values) for values in torch.cat(parts).T]
 
@@ -113,6 +114,7 @@ class MemorizationShare:
         return len(self.shares)
 
 
+@measuring(evaluating=True)
 def memorization_share(
     learned: Any,
     clean: Any,
@@ -206,7 +208,7 @@ class _Rays:
                 raise ValueError(f"directions must be at least 1, got {directions}")
             self.count = directions
         else:
-            self.given = _units(as_tensor(directions).cpu().to(self.points.dtype), self.points, ball)
+            self.given = _units(as_tensor(directions, "directions").cpu().to(self.points.dtype), self.points, ball)
 
     def __iter__(self) -> Iterator[tuple[range, torch.Tensor]]:
         x, generator = self.points, torch.Generator().manual_seed(self.seed)

@@ -11,7 +11,16 @@ import scipy.linalg
 import torch
 from torch.nn import functional
 
-from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, check_sphere, compatible, project_cap
+from training import (
+    TWO_LAYER_ACTIVATIONS,
+    WideNetwork,
+    as_tensor,
+    cap_attack,
+    check_sphere,
+    compatible,
+    differentiating,
+    project_cap,
+)
 
 CHUNK = 2**14
 """Weight vectors drawn at once by `sampled_kernel`."""
@@ -68,6 +77,7 @@ def sampled_kernel(x: Any, z: Any, samples: int, activation: str = "relu", seed:
     return dot * mean, dot.abs() * (variance / samples).sqrt()
 
 
+@differentiating
 def finite_kernel(network: WideNetwork, x: Any) -> torch.Tensor:
     """<grad_W f(W_0, x_i), grad_W f(W_0, x_j)>, the kernel of a finite network, (n, n), by automatic differentiation.
 
@@ -107,6 +117,7 @@ class KernelInterpolant:
         """f at points (n, d), differentiably: (n,)."""
         return neural_tangent_kernel(x, self.points, self.activation) @ self.coefficients
 
+    @differentiating
     def weights(self, network: WideNetwork) -> tuple[torch.Tensor, ...]:
         """W = W_0 + sum_j c_j grad_W f(W_0, x_j): the wide network near its start that is f, but for 1 / sqrt(m).
 
@@ -177,6 +188,7 @@ def _interpolant(points: torch.Tensor, labels: torch.Tensor, activation: str) ->
     return KernelInterpolant(points, labels, torch.from_numpy(coefficients), activation, norm, condition, residual)
 
 
+@differentiating
 def _slope(z: torch.Tensor, activation: str) -> torch.Tensor:
     """s'(z)."""
     z = z.requires_grad_(True)
@@ -184,7 +196,7 @@ def _slope(z: torch.Tensor, activation: str) -> torch.Tensor:
 
 
 def _rows(points: Any, name: str) -> torch.Tensor:
-    x = torch.as_tensor(points, dtype=torch.float64)
+    x = (points if isinstance(points, torch.Tensor) else as_tensor(points, name)).double()
     if x.ndim != 2 or not x.numel():
         raise ValueError(f"{name} must have shape (n, d) with n, d >= 1, got {tuple(x.shape)}")
     if not bool(torch.isfinite(x.detach()).all()):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from constructions import ReLUNetwork, write_file
 from training import check_labels
@@ -51,7 +50,7 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
     if (lower > upper).any():
         raise ValueError(f"{path}: lower must be <= upper, which fails in query {_first((lower > upper).any(1))}")
     try:
-        check_labels(torch.from_numpy(labels), len(labels), network.outputs)
+        check_labels(labels, len(labels), network.outputs)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     rows = zip(lower.tolist(), upper.tolist(), labels.tolist(), strict=True)

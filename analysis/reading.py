@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from constructions import ReLUNetwork
-from training import check_labels
+from training import as_tensor, check_labels, unchanged
 
 
 def read_network(network: Any) -> ReLUNetwork:
     """A `ReLUNetwork`, or the one of a module that `ReLUNetwork.from_module` reads; else TypeError."""
     if not isinstance(network, (ReLUNetwork, nn.Module)):
         raise TypeError(f"network must be a ReLUNetwork or a module of Linear and ReLU layers, got {type(network).__name__}")
-    return ReLUNetwork.from_module(network)
+    with unchanged(network):
+        return ReLUNetwork.from_module(network)
 
 
 Model = Callable[[torch.Tensor], torch.Tensor]
@@ -25,9 +25,10 @@ Model = Callable[[torch.Tensor], torch.Tensor]
 
 
 def read_model(model: Any) -> Model:
-    """What evaluates points of any shape (batch, ...): a module in eval mode, or a `ReLUNetwork` of their flat rows.
+    """What evaluates points of any shape (batch, ...): a module or function itself, or a `ReLUNetwork` of their flat rows.
 
-    Raises TypeError for anything that cannot be called.
+    A module computes in the modes that it is in: `training.measuring` puts it in eval mode and back. Raises TypeError for
+    anything that cannot be called.
 
     >>> from constructions import affine
     >>> read_model(affine([[1.0, 2.0, 3.0, 4.0]]))(torch.ones(1, 1, 2, 2))
@@ -35,8 +36,6 @@ def read_model(model: Any) -> Model:
     """
     if isinstance(model, ReLUNetwork):
         return lambda points: model(points.flatten(1))
-    if isinstance(model, nn.Module):
-        return model.eval()
     if not callable(model):
         raise TypeError(f"model must be a ReLUNetwork, a module or a function of points, got {type(model).__name__}")
     return model
@@ -45,16 +44,12 @@ def read_model(model: Any) -> Model:
 def read_labelled(network: ReLUNetwork, points: Any, labels: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Points (N, D) as float64 and labels (N,) as int64, checked against the network's inputs and outputs."""
     try:
-        exact = points if isinstance(points, torch.Tensor) else np.asarray(points, dtype=np.float64)  # not as float32
+        x = as_tensor(points, "points").double()
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"points must hold {network.inputs} real numbers a row, got {type(points).__name__}: {error}"
-        ) from error
-    x, y = torch.as_tensor(exact).double(), torch.as_tensor(labels)
+        raise ValueError(f"points must hold {network.inputs} real numbers a row: {error}") from error
     if x.ndim != 2 or x.shape[1] != network.inputs or len(x) == 0:
         raise ValueError(f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}")
-    check_labels(y, len(x), network.outputs)
-    return x, y.long()
+    return x, check_labels(labels, len(x), network.outputs)
 
 
 def check_cube(points: torch.Tensor) -> None:

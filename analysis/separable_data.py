@@ -11,7 +11,7 @@ import torch
 from scipy import optimize, stats
 
 from constructions import Ball, fitted_exponent
-from training import MixedLearner, SeparableData, check_labels, max_margin
+from training import MixedLearner, SeparableData, as_tensor, check_labels, differentiating, max_margin
 
 from .errors import certainly_wrong
 from .measured import Measured
@@ -189,6 +189,7 @@ def certified_ball_margins(learner: MixedLearner, points: torch.Tensor, labels: 
     return torch.nan_to_num(value - terms * EPS * magnitude - lost, nan=-torch.inf)
 
 
+@differentiating
 def robust_error_bounds(
     learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
 ) -> tuple[Measured, Measured]:
@@ -219,8 +220,7 @@ def _read(
     learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
     """Points and labels as float64, checked, and the radius."""
-    x = points.double()
+    x = as_tensor(points, "points").double()
     if x.ndim != 2 or len(x) == 0 or x.shape[1:] != learner.linear.shape or not torch.isfinite(x).all():
         raise ValueError(f"points must be finite, of shape (N, {len(learner.linear)}) with N >= 1, got {tuple(x.shape)}")
-    check_labels(labels, len(x), 1)
-    return x, labels.double(), Ball(2, radius).radius
+    return x, check_labels(labels, len(x), 1).double(), Ball(2, radius).radius

@@ -2,7 +2,7 @@
 
 from .affine_map import Affine
 from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
-from .ball import Ball
+from .ball import Ball, read_norm
 from .calculus import add, affine, compose, copies, delay, parallel
 from .capacity import (
     CapacityRow,
@@ -28,16 +28,18 @@ from .files import replacing, write_file
 from .floats import from_shared
 from .indicators import lean_indicator, soft_indicator
 from .interpolation import interpolation
-from .intervals import interval_bounds, magnitude_bound
+from .intervals import interval_bounds, magnitude_bound, source_difference
 from .level_set import LevelSet, level_set
 from .load import load
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
 from .memorization import f_adv, f_S, fingerprint, predictions
 from .memorizer import VARIANTS, memorizer
 from .network import ReLUNetwork, Size, check_network, structure_digest
+from .origin import Origin
 from .packing import log_volume_bound, packing, packing_number, separated_set
 from .provenance import LEMMAS, Lemma, Provenance
 from .range_search import RangeSearch
+from .reading import read_network
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
 from .restriction import on_plane, on_segment
@@ -112,6 +114,9 @@ __all__ = [
     "interpolation",
     "interpolation_table",
     "interval_bounds",
+    "source_difference",
+    "read_network",
+    "Origin",
     "lean_indicator",
     "least_vc",
     "level_set",
@@ -137,6 +142,7 @@ __all__ = [
     "parts",
     "pattern_bound",
     "predictions",
+    "read_norm",
     "read_vnnlib",
     "replacing",
     "rounding_error",

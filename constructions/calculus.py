@@ -12,6 +12,7 @@ import torch
 
 from .affine_map import Affine
 from .matrix import Block, Constant, Count, Dense, Identity, Matrix, column, diagonal, kron, zeros
+from .merging import merged, rounded
 from .network import ReLUNetwork
 from .provenance import Provenance, parts_of
 
@@ -32,11 +33,18 @@ def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = N
     return ReLUNetwork((Affine(matrix, bias),), domain)
 
 
-def compose(*networks: ReLUNetwork) -> ReLUNetwork:
-    """The composition f_1 o f_2 o ... o f_n: the last argument acts first. Depths add.
+def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
+    """The composition f_1 o f_2 o ... o f_n: the last argument acts first.
+
+    Depths add where float64 holds the product of the facing affine maps, as for weights that are powers of two. Elsewhere the
+    values between are carried by one more layer, two units each, so that the result is the composition exactly. exact=False
+    multiplies in float64 even so: for constructions whose statements bound what is rounded.
 
     >>> compose(affine([[2.0]]), affine([[1.0]], [3.0]))([[1.0]]).item()
     8.0
+    >>> lost = compose(affine([[1.0, 1.0, 1.0]], [0.5]), affine([[-(2.0**60)], [-1.0], [2.0**60]]))
+    >>> lost.exact([1.0]), lost.size.depth
+    (array([Fraction(-1, 2)], dtype=object), 1)
 
     Raises ValueError where the output dimension of one does not fit the input dimension of the next.
     """
@@ -49,8 +57,9 @@ def compose(*networks: ReLUNetwork) -> ReLUNetwork:
                 f"cannot compose: the outer network takes {outer.inputs} numbers, the inner gives {result.outputs}"
             )
         facing, last = outer.layers[0], result.layers[-1]
-        merged = Affine(facing.weight @ last.weight, facing.weight @ last.bias + facing.bias)
-        result = ReLUNetwork((*result.layers[:-1], merged, *outer.layers[1:]), result.domain)
+        between = merged(facing, last) if exact else rounded(facing, last)
+        middle = (between,) if between is not None else _carried(facing, last)
+        result = ReLUNetwork((*result.layers[:-1], *middle, *outer.layers[1:]), result.domain)
     return _composed(result, *networks)
 
 
@@ -128,6 +137,14 @@ def add(*networks: ReLUNetwork) -> ReLUNetwork:
         raise ValueError(f"networks to add must have equal output dimensions, got {[n.outputs for n in networks]}")
     row = Block((tuple(Identity(network.outputs) for network in networks),))
     return compose(affine(row), parallel(*networks))
+
+
+def _carried(outer: Affine, inner: Affine) -> tuple[Affine, Affine]:
+    """Two layers, of positive and negative parts, for the map outer o inner."""
+    size = inner.weight.shape[0]
+    split = Affine(kron(Identity(size), Dense(torch.tensor([[1.0], [-1.0]]))), zeros(2 * size, 1))
+    join = kron(Identity(size), Dense(torch.tensor([[1.0, -1.0]])))
+    return rounded(split, inner), Affine(outer.weight @ join, outer.bias)
 
 
 def _composed(result: ReLUNetwork, *networks: ReLUNetwork) -> ReLUNetwork:

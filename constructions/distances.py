@@ -80,7 +80,7 @@ def linf_distances(centres: Matrix) -> ReLUNetwork:
         second_bias = kron(one, column([*generic.tolist(), *[0] * odd]))
     first = Affine(kron(Constant(count, 1), spread), first_bias)
     neighbours = ReLUNetwork((first, Affine(kron(Identity(count), gather), second_bias)), (0.0, math.inf))
-    return compose(copies(count, maximum(pairs + odd)), neighbours)
+    return compose(copies(count, maximum(pairs + odd)), neighbours, exact=False)
 
 
 def linf_distance_parameters(dimension: Any = _D) -> Any:

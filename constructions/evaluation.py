@@ -29,7 +29,7 @@ def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> 
     """
     check_network(network)
     check_engine(engine)
-    x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64))
+    x = points if isinstance(points, torch.Tensor) else from_shared(np.asarray(points, dtype=np.float64))
     network.check_points(x)
     if x.ndim != 2:
         raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")

@@ -15,7 +15,7 @@ from torch import nn
 
 from .arrangement import Progress
 from .network import ReLUNetwork
-from .regions import linear_regions, read_network
+from .regions import linear_regions, network_on
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def level_set(
 
     Raises ValueError for more than three inputs, an output that there is not, or a level that is not finite.
     """
-    net = read_network(network, box)
+    net = network_on(network, box)
     try:
         pair = tuple(index(i) for i in (output if isinstance(output, Sequence) else (output,)))
     except TypeError as error:

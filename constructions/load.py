@@ -11,21 +11,23 @@ from pathlib import Path
 import numpy as np
 
 from .ball import read_norm
-from .importing import read_onnx
 from .indicators import Thresholds
 from .matrix import Dense, same
 from .memorizer import Memorizer
 from .network import ReLUNetwork
+from .nnet_import import read_nnet
+from .onnx_import import read_onnx
 from .screening import MemorizerScreen
 from .storage import MemorizerParts, read_parts
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
-    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), or .onnx.
+    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), .onnx
+    (or .onnx.gz), or .nnet.
 
-    An ONNX graph must be a chain of affine operations and Relu; its input is flattened, row by row. Weights are taken
-    exactly (float32 is a subset of float64); code in a file is never executed. Raises FileNotFoundError, or ValueError
-    that says what is wrong with the file.
+    An ONNX graph may hold any piecewise-linear operations; its input is flattened, row by row. Weights are taken exactly
+    (float32 is a subset of float64); what cannot be is bounded in `ReLUNetwork.origin`. Code in a file is never executed.
+    Raises FileNotFoundError, or ValueError that says what is wrong with the file.
 
     >>> import tempfile
     >>> from constructions import squaring
@@ -39,13 +41,17 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         raise FileNotFoundError(f"no file {path}")
     if path.suffix == ".npz":
         return _load_npz(path)
-    if path.suffix == ".onnx":
-        return read_onnx(path)
+    if path.name.endswith((".onnx", ".onnx.gz")):
+        found, file = read_onnx(path)
+        return ReLUNetwork(found, origin=file)
+    if path.suffix == ".nnet":
+        found, file = read_nnet(path)
+        return ReLUNetwork(found, origin=file)
     if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors, .npz or .onnx, got {path}")
+        raise ValueError(f"path must end in .safetensors, .npz or .onnx (or .onnx.gz, .nnet), got {path}")
     parts = read_parts(path)
     try:
-        network = ReLUNetwork(parts.layers, parts.domain, parts.provenance)
+        network = ReLUNetwork(parts.layers, parts.domain, parts.provenance, origin=parts.origin)
         return network if parts.memorizer is None else _screened(network, parts.memorizer)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error

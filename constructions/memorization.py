@@ -19,7 +19,7 @@ from torch import nn
 from .approximation import UNIT, check_depth
 from .ball import Ball
 from .distances import shared_rounding
-from .floats import power_of_two
+from .floats import from_shared, power_of_two
 from .indicators import thresholds
 from .intervals import magnitude_bound
 from .matrix import Dense
@@ -224,7 +224,7 @@ def _memorize(
                 f"the paper's form counts overlapping balls of one class twice: points {same.pair[0]} and {same.pair[1]} "
                 f"are {same.distance:.6g} apart, less than two outer radii = {reach:.6g}; use variant 'gate' or 'lean'"
             )
-    memorizer = Memorizer(clean, centres, torch.from_numpy(labels), p, cut, variant, m, bound)
+    memorizer = Memorizer(clean, centres, from_shared(labels), p, cut, variant, m, bound)
     network = memorizer.network()
     network = replace(network, screen=MemorizerScreen(memorizer, network.layers))
     facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,6 +15,7 @@ from .approximation import UNIT, gate, yarotsky_multiplication
 from .ball import read_norm
 from .calculus import affine, compose, copies, delay, parallel
 from .distances import linf_distances, shared_squared_distances, squared_distances
+from .floats import from_shared
 from .indicators import Thresholds, lean_indicators, soft_indicator
 from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from .network import ReLUNetwork, check_network
@@ -92,7 +94,7 @@ def memorizer(
         raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
     centres = read_points(points, "points")
     outputs = clean.outputs
-    values = torch.as_tensor(labels).reshape(-1).to(torch.int64)
+    values = from_shared(np.asarray(labels, dtype=np.int64).reshape(-1))
     index = (1 - values) // 2 if outputs == 1 else values
     classes = 2 if outputs == 1 else outputs
     if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:
@@ -137,7 +139,7 @@ def _indicators(centres: Matrix, p: float, cut: Thresholds, variant: Variant, m:
     else:
         squared = shared_squared_distances if variant == "lean" else squared_distances
         distances = delay(squared(centres, m), 1, nonnegative=True)  # a unit each: the indicator reads it twice
-    return compose(copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances)
+    return compose(copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances, exact=False)
 
 
 def _multiply(clean: ReLUNetwork, indicators: ReLUNetwork, targets: Matrix, m: int, bound: float) -> ReLUNetwork:

@@ -30,6 +30,8 @@ from .affine_map import Affine
 from .ball import Ball
 from .digits import ExactLayers
 from .matrix import ENTRY_LIMIT, Array, Count, Dense, column
+from .modules import read_module
+from .origin import Origin
 from .provenance import Provenance
 from .storage import MemorizerParts, Parts, layers_digest, write_parts
 
@@ -87,12 +89,14 @@ class ReLUNetwork:
     domain: the closed interval of every input coordinate on which the construction's statement holds (None: all of R).
     Evaluation outside of it raises ValueError. provenance: which statement built the network, from which parts. screen:
     what finds the parts of it that matter at a point (f_S has one); it changes what evaluation costs, not its result.
+    origin: what the network was read from, if from a module or a file, and by how much it may differ from that.
     """
 
     layers: tuple[Affine, ...]
     domain: tuple[float, float] | None = None
     provenance: Provenance | None = None
     screen: Screen | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -105,6 +109,8 @@ class ReLUNetwork:
                 )
         if self.screen is not None and self.screen.layers is not self.layers:
             object.__setattr__(self, "screen", None)  # it speaks of other layers
+        if self.origin is not None and self.origin.layers is not self.layers:
+            object.__setattr__(self, "origin", None)
         if self.domain is not None and not self.domain[0] < self.domain[1]:
             raise ValueError(f"domain must be an interval (lower, upper) with lower < upper, got {self.domain}")
 
@@ -124,23 +130,27 @@ class ReLUNetwork:
 
     @classmethod
     def from_module(cls, module: nn.Module | ReLUNetwork, input_shape: Sequence[int] | None = None) -> ReLUNetwork:
-        """The network of one layer or an `nn.Sequential` of layers that are affine or ReLU; weights are taken exactly.
+        """The network that computes what a piecewise-linear module computes; weights are taken exactly.
 
-        Affine are Linear, Conv1d, Conv2d (zero padding), AvgPool2d, AdaptiveAvgPool2d, and in eval mode BatchNorm1d and
-        BatchNorm2d; Flatten, Unflatten, Identity and Dropout in eval mode move nothing. Layers without ReLU between are
-        multiplied in float64. Inputs and outputs are flattened, row by row; convolutions become `Sparse` matrices.
-        input_shape: one input without the batch, e.g. (1, 28, 28); needed if a layer works on images.
-        Raises TypeError for any other layer and where input_shape is missing; ValueError where it does not fit, for
-        training mode, NaN, infinity, and matrices beyond `ENTRY_LIMIT`.
+        The module is traced by PyTorch on one input, in eval mode, so that hooks, shared layers, weights that hooks or
+        parametrizations compute, residual connections and an own `forward` count as they run. Known are affine operations
+        (linear, convolution, normalization by fixed statistics, pooling by means, sums), ReLU, LeakyReLU, PReLU, clipping,
+        |x|, maxima and max-pooling, and what moves numbers. Affine maps that follow each other are multiplied where float64
+        holds the product; else the values between are carried exactly by two units each. Only what is irrational or no
+        float64 in the module (batch normalization, division by other numbers than powers of two) is rounded: `origin` says
+        where, and bounds it. Values at some points are compared with the module's. Inputs and outputs are flattened, row by
+        row; convolutions become `Sparse` matrices. input_shape: one input without the batch, e.g. (1, 28, 28); needed unless
+        the first layer is Linear or BatchNorm1d.
+        Raises TypeError for any other operation and where input_shape is missing; ValueError where it does not fit, for
+        training mode, NaN, infinity, matrices beyond `ENTRY_LIMIT`, and where the module does not compute what was read.
 
         >>> ReLUNetwork.from_module(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).size.dense_parameters
         32
         """
         if isinstance(module, ReLUNetwork):
             return module
-        from .importing import read_module
-
-        return cls(read_module(module, input_shape))
+        layers, origin = read_module(module, input_shape)
+        return cls(layers, origin=origin)
 
     # -- evaluation --------------------------------------------------------------------------------------------------
 
@@ -324,7 +334,7 @@ class ReLUNetwork:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network, structure and provenance to a .safetensors file (atomically); `load` reads it back."""
         kept = None if self.screen is None else self.screen.parts()
-        write_parts(Parts(self.layers, self.domain, self.provenance, kept), Path(path))
+        write_parts(Parts(self.layers, self.domain, self.provenance, self.origin, kept), Path(path))
 
     def restrict(self, domain: tuple[float, float] | None) -> ReLUNetwork:
         """The same network, stated on another domain."""
@@ -337,7 +347,11 @@ class ReLUNetwork:
         s = self.size
         what = self.provenance.title if self.provenance else "ReLU network"
         counts = f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters ({s.dense_parameters} dense)"
-        return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}"
+        source = ""
+        if self.origin is not None:
+            kind = "" if self.origin.is_exact else ", up to rounding"
+            source = f"; from {self.origin.kind} {self.origin.digest[:8]} of {self.origin.parameters:,} parameters{kind}"
+        return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}{source}"
 
 
 def check_network(network: Any, name: str = "network") -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from .approximation import UNIT
+from .floats import from_shared
 from .matrix import Dense
 
 
 def read_points(points: Any, name: str, interval: tuple[float, float] | None = UNIT) -> Dense:
     """Points of shape (D,) or (N, D) as a Dense N x D matrix; raises ValueError outside the interval or if not finite."""
-    array = torch.as_tensor(points if isinstance(points, torch.Tensor) else np.asarray(points, dtype=np.float64))
+    array = points if isinstance(points, torch.Tensor) else from_shared(np.asarray(points, dtype=np.float64))
     array = array.detach().to(torch.float64).cpu()
     array = array[None] if array.ndim == 1 else array
     if array.ndim != 2 or 0 in array.shape:

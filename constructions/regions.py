@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import networkx
@@ -28,9 +27,9 @@ from .arrangement import Arrangement, Progress
 from .chords import count_last_layer
 from .exact_points import as_fractions
 from .lattice import Lattice
-from .load import load
 from .network import ReLUNetwork
 from .pieces import CellMaps, merge
+from .reading import read_network
 from .search import search_cells
 from .skeleton import Degenerate, Skeleton
 
@@ -383,7 +382,7 @@ class _Job:
         pieces: bool,
         faces: bool,
     ) -> None:
-        self.network = read_network(network, box)
+        self.network = network_on(network, box)
         lower, upper, _ = read_box(box)
         self.lower, self.upper = fit_box(lower, upper, self.network.inputs)
         if method is not None and method not in METHODS:
@@ -536,15 +535,9 @@ class _Job:
         )
 
 
-def read_network(network: Any, box: Any) -> ReLUNetwork:
-    """A network, the network of a module (whose image shape is that of the box's corners), or of a file."""
-    *_, shape = read_box(box)
-    if isinstance(network, (str, os.PathLike)):
-        network = load(Path(network))
-    elif isinstance(network, nn.Module):
-        network = ReLUNetwork.from_module(network, shape)
-    if not isinstance(network, ReLUNetwork):
-        raise TypeError(f"network must be a ReLUNetwork, a module, or a path, got {type(network).__name__}")
+def network_on(network: Any, box: Any) -> ReLUNetwork:
+    """What `read_network` reads; a module's image shape is that of the box's corners."""
+    network = read_network(network, read_box(box)[-1])
     if not isinstance(network.inputs, int):
         raise ValueError(f"network must have numbers as weights, got {network}")
     return network

@@ -13,6 +13,7 @@ import torch
 from .affine_map import Affine
 from .approximation import UNIT
 from .ball import Ball
+from .floats import from_shared
 from .memorizer import Memorizer
 from .network import ReLUNetwork, check_network
 from .range_search import RangeSearch
@@ -109,7 +110,7 @@ def localize(network: ReLUNetwork, points: Any, ball: Ball | None = None) -> Ite
     ([([1], 0), ([0], 21)], 26)
     """
     check_network(network)
-    x = points if isinstance(points, torch.Tensor) else torch.as_tensor(np.asarray(points, dtype=np.float64))
+    x = points if isinstance(points, torch.Tensor) else from_shared(np.asarray(points, dtype=np.float64))
     if ball is not None and not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     network.check_points(x)

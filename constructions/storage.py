@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from .affine_map import Affine
 from .files import replacing
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
+from .origin import Errors, Origin
 from .provenance import LEMMAS, Lemma, Provenance
 
 FORMAT = 1
@@ -40,6 +41,7 @@ class Parts:
     layers: tuple[Affine, ...]
     domain: tuple[float, float] | None
     provenance: Provenance | None
+    origin: Origin | None = None
     memorizer: MemorizerParts | None = None
 
 
@@ -51,6 +53,8 @@ def write_parts(parts: Parts, path: Path) -> None:
     origin = _describe_provenance(parts.provenance) if parts.provenance else None
     layers = _describe_layers(parts.layers, tensors)
     header = {"format": FORMAT, "layers": layers, "domain": parts.domain, "provenance": origin}
+    if parts.origin is not None:
+        header["origin"] = _describe_origin(parts.origin, tensors)
     if parts.memorizer is not None:
         header["memorizer"] = _describe_memorizer(parts.memorizer, tensors)
     separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
@@ -75,8 +79,9 @@ def read_parts(path: Path) -> Parts:
         domain = tuple(header["domain"]) if header["domain"] else None
         origin = _build_provenance(header["provenance"]) if header["provenance"] else None
         layers = _build_layers(header["layers"], tensors)
+        read_from = _build_origin(header["origin"], layers, tensors) if "origin" in header else None
         memorizer = _build_memorizer(header["memorizer"], tensors) if "memorizer" in header else None
-        return Parts(layers, domain, origin, memorizer)
+        return Parts(layers, domain, origin, read_from, memorizer)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
 
@@ -107,6 +112,24 @@ def _build_memorizer(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> 
     facts = {name: value for name, value in tree.items() if name != "clean"}
     layers = _build_layers(tree["clean"]["layers"], tensors)
     return MemorizerParts(layers, tree["clean"]["domain"], tensors["centres"], tensors["labels"], facts)
+
+
+def _describe_origin(origin: Origin, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    facts = {name: getattr(origin, name) for name in ("kind", "digest", "parameters", "merged", "carried", "rounded")}
+    pairs = [e and {"weight": _describe(e.weight, tensors), "bias": _describe(e.bias, tensors)} for e in origin.errors]
+    return {**facts, "errors": pairs}
+
+
+def _build_origin(tree: dict[str, Any], layers: tuple[Affine, ...], tensors: dict[str, torch.Tensor]) -> Origin:
+    parameters, merged, carried = (int(tree[name]) for name in ("parameters", "merged", "carried"))
+    rounded = tuple(map(str, tree["rounded"]))
+    errors = tuple(e and Errors(_build(e["weight"], tensors), _build(e["bias"], tensors)) for e in tree["errors"])
+    if len(errors) != len(layers):
+        raise ValueError(f"its origin speaks of {len(errors)} layers, but it has {len(layers)}")
+    for layer, error in zip(layers, errors, strict=True):
+        if error is not None and (error.weight.shape, error.bias.shape) != (layer.weight.shape, layer.bias.shape):
+            raise ValueError("its origin's errors do not have its layers' shapes")
+    return Origin(str(tree["kind"]), str(tree["digest"]), parameters, merged, carried, rounded, errors, layers)
 
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

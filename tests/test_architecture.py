@@ -12,7 +12,18 @@ ALLOWED = {"constructions": set(), "training": {"constructions"}, "analysis": {"
 TREES = {
     package: {path: ast.parse(path.read_text()) for path in sorted((ROOT / package).rglob("*.py"))} for package in PACKAGES
 }
-RESULTS = {"CountRow", "Lemma", "LevelSet", "LinearRegions", "Provenance", "Region", "RegionCount", "Separation", "Size"}
+RESULTS = {
+    "CountRow",
+    "Lemma",
+    "LevelSet",
+    "LinearRegions",
+    "Origin",
+    "Provenance",
+    "Region",
+    "RegionCount",
+    "Separation",
+    "Size",
+}
 """Plain dataclasses that functions return; their examples are those of the functions."""
 
 

@@ -228,7 +228,7 @@ def test_modules_of_images_are_attacked_in_their_shape_and_bounded_if_small():
 
 
 def test_modules_that_cannot_be_bounded_have_no_lower_ends():
-    pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
+    pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Softplus(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
     images = uniform(8, 1, 8, 8)
     labels = pooled(images.float()).argmax(1)
     found = boundary_distances(pooled, images, labels, 2, radius=3.0, steps=40)

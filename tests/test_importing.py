@@ -195,7 +195,7 @@ def test_weights_must_be_finite(layer, name, value):
 
 @pytest.mark.parametrize("layer", [nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(1), nn.BatchNorm2d(1)])
 def test_large_matrices_are_refused(monkeypatch, layer):
-    monkeypatch.setattr("constructions.importing.ENTRY_LIMIT", 60)
+    monkeypatch.setattr("constructions.operations.ENTRY_LIMIT", 60)
     with pytest.raises(ValueError, match="the limit is 60"):
         ReLUNetwork.from_module(layer.eval(), (1, 8, 8))
 

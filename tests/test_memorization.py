@@ -416,7 +416,7 @@ def test_arguments_are_checked(arguments, options, message):
 def test_types_are_checked():
     with pytest.raises(TypeError, match="ball must be a Ball, got float"):
         f_S(CLEAN, POINTS, LABELS, 0.125)
-    with pytest.raises(TypeError, match="module may hold"):
+    with pytest.raises(TypeError, match="only with input_shape"):
         f_S(nn.Conv2d(1, 1, 1), POINTS, LABELS, BALL)
     with pytest.raises(ValueError, match="domain"):
         f_S(CLEAN, POINTS, LABELS, BALL)([[1.5, 0.0]])

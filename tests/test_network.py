@@ -226,7 +226,6 @@ def test_networks_survive_the_way_through_a_module(form):
         nn.ReLU(),
         nn.Sequential(),
         nn.Sequential(nn.Flatten()),
-        nn.Sequential(nn.ReLU(), nn.Linear(2, 2)),
         nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2)),
         nn.Conv2d(1, 1, 1),
         "not a module",

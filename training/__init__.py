@@ -27,6 +27,7 @@ from .loop import train
 from .models import MODELS, Normalize, build_model, mlp
 from .objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
 from .patch_training import PatchConfig, PatchRun, patch_network, regime_map, train_patches
+from .reading import as_tensor, check_differentiable, copied, differentiating, measuring, placement, read_outputs, unchanged
 from .runs import Run
 from .separable_training import LinearRun, MaxMargin, MixedLearner, max_margin, memorize, target_learner, train_linear
 from .sweep import Trial, sweep, trials
@@ -58,15 +59,19 @@ __all__ = [
     "WideNetwork",
     "a_delta",
     "as_float",
+    "as_tensor",
     "augment",
     "batch_norm",
     "build_model",
     "cap_attack",
+    "check_differentiable",
     "check_labels",
     "check_sphere",
     "classification_loss",
     "compatible",
+    "copied",
     "deep_network",
+    "differentiating",
     "divergence",
     "evaluate",
     "exponential",
@@ -77,14 +82,17 @@ __all__ = [
     "load_data",
     "margin",
     "max_margin",
+    "measuring",
     "memorize",
     "mixed",
     "mlp",
     "patch_network",
     "pgd",
+    "placement",
     "project",
     "project_cap",
     "project_weights",
+    "read_outputs",
     "read_task",
     "read_toml",
     "regime_map",
@@ -97,4 +105,5 @@ __all__ = [
     "train_patches",
     "trials",
     "two_layer_network",
+    "unchanged",
 ]

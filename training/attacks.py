@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -14,11 +15,14 @@ from torch import nn
 
 from constructions import Ball
 
+from .labels import check_labels
 from .objectives import is_error, margin
+from .reading import as_tensor, check_differentiable, measuring, read_outputs
 
 Model = Callable[[torch.Tensor], torch.Tensor]
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 TINY = torch.finfo(torch.float64).tiny
+BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
 def project(x: torch.Tensor, centre: torch.Tensor, ball: Ball) -> torch.Tensor:
@@ -65,6 +69,7 @@ def _project(x: torch.Tensor, centre: torch.Tensor, ball: Ball, low: torch.Tenso
     return torch.clamp(x, low, high)
 
 
+@measuring(evaluating=False)
 def pgd(
     model: Model,
     x: torch.Tensor,
@@ -101,6 +106,9 @@ def pgd(
     call, so that weights are cast once, and another around the training step; the objective gets float32. Batch
     normalisation: see `batch_norm`. progress is called after each pass.
 
+    A module computes in the modes that its layers are in, and is afterwards as it was, running statistics and all. generator:
+    None draws what the global one would give next, and leaves it alone, so every call draws the same; in a loop pass your own.
+
     Raises ValueError for arguments out of range, FloatingPointError naming the step if an objective or gradient is NaN or
     infinite (all steps are checked together at the end, which costs no synchronisation with a GPU at each).
     Source: Madry et al. 2018, Section 2.1.
@@ -111,7 +119,8 @@ def pgd(
     >>> attacked
     tensor([[0.2500, 0.7500]])
     """
-    x = x.detach()
+    check_differentiable(model)
+    x, labels = as_tensor(x, "x"), as_tensor(labels, "labels")
     step = 2.5 * ball.radius / max(steps, 1) if step_size is None else step_size
     _check(x, labels, steps, step, restarts, start, random_start, keep)
     result = x.clone()  # what rows that left the batch keep
@@ -133,18 +142,18 @@ def pgd(
         for iteration in range(length + best):
             ascend = iteration < length
             with torch.set_grad_enabled(ascend):
-                outputs = model(point.requires_grad_(ascend))
+                outputs = read_outputs(model(point.requires_grad_(ascend)))
                 outputs = outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
                 value = objective(outputs, labels)
                 if value.shape != labels.shape[:1]:
                     shape, given = tuple(labels.shape[:1]), tuple(value.shape)
                     raise ValueError(f"objective must return one value for each row, shape {shape}, got shape {given}")
-                total = value.sum()
                 if ascend:
-                    (gradient,) = torch.autograd.grad(total, point)
+                    (gradient,) = torch.autograd.grad(value.sum(), point)
             point, value = point.detach(), value.detach()
             with torch.no_grad():
-                checks.append((run, iteration, total.detach() + gradient.sum() if ascend else total))
+                check = (0 * value).sum()  # which is finite if all are, as their own sum may not be
+                checks.append((run, iteration, check + (0 * gradient).sum() if ascend else check))
                 if best:
                     better = value > highest if len(highest) else torch.ones_like(value, dtype=torch.bool)
                     highest = torch.where(better, value, highest) if len(highest) else value
@@ -207,8 +216,8 @@ def _check(
 
 
 def _check_finite(checks: list[tuple[int, int, torch.Tensor]]) -> None:
-    """Raise FloatingPointError naming the first step whose sum of objectives and gradients is not finite."""
-    sums = torch.stack([total for _, _, total in checks])
+    """Raise FloatingPointError naming the first step whose check, 0 times objectives and gradients, is not finite."""
+    sums = torch.stack([check for _, _, check in checks])
     bad = (~torch.isfinite(sums)).nonzero()[:, 0].tolist()
     if bad:
         run, iteration, _ = checks[bad[0]]
@@ -255,6 +264,7 @@ def fgsm(
     )
 
 
+@measuring(evaluating=False)
 def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
     """X - gamma g(X) grad g(X) / ||grad g(X)||_2 for each row X: the geometry-inspired transferable attack against g.
 
@@ -271,10 +281,10 @@ def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
     """
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma must be positive and finite, got {gamma}")
-    x = x.detach()
+    x = as_tensor(x, "x")
     with torch.enable_grad():
         point = x.clone().requires_grad_(True)
-        value = g(point)
+        value = read_outputs(g(point), name="g")
         if value.shape not in ((len(x),), (len(x), 1)):
             raise ValueError(f"g must return one value for each row, shape ({len(x)},), got shape {tuple(value.shape)}")
         (gradient,) = torch.autograd.grad(value.sum(), point)
@@ -299,7 +309,7 @@ def batch_norm(model: nn.Module, mode: str) -> Iterator[None]:
     """
     if mode not in ("eval", "batch"):
         raise ValueError(f"mode must be 'eval' or 'batch', got {mode!r}")
-    layers = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    layers = [m for m in model.modules() if isinstance(m, BATCH_NORM)]
     before = [(m.training, m.track_running_stats) for m in layers]
     try:
         for layer in layers:
@@ -373,31 +383,48 @@ class Attack:
         """The points that the attack finds around the rows of x (see `pgd`); labels -1, +1 or 0..K-1, a tie is an error.
 
         objective: by default minus the margin, whose gradient does not vanish on confident outputs. early_stop: by default if
-        keep="best"; then a row's result is an error if any iterate of any restart was, whatever the objective (with the
-        default objective also without early_stop). For the maximal loss, pass the loss and early_stop=False.
+        keep="best", unless batch normalisation in training mode makes rows depend on each other; then a row's result is an
+        error if any iterate of any restart was, whatever the objective (with the default objective also without early_stop).
+        For the maximal loss, pass the loss and early_stop=False. Modules and generators: as for `pgd`.
 
         autoattack is the standard version of Croce and Hein 2020 by the package pyautoattack; it needs images (batch, C, H, W)
         and takes only generator of the options. With 2 or 3 classes, where its targeted loss is undefined, and with one output
-        f, seen as (-f/2, f/2), it runs APGD-CE, FAB and Square. Raises ImportError if the package is missing.
+        f, seen as (-f/2, f/2), it runs APGD-CE, FAB and Square. Raises ImportError if the package is missing, and ValueError
+        for labels that do not fit the outputs.
         """
         if self.kind == "clean":
-            return x.detach().clone()
+            return as_tensor(x, "x").clone()
         if self.kind == "autoattack":
-            return _autoattack(model, x.detach(), labels, ball, generator)
+            return _autoattack(model, as_tensor(x, "x"), labels, ball, generator)
+        minus_margin, read = (lambda outputs, target: -inspect.unwrap(margin)(outputs, target)), False
+
+        def reading(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            nonlocal read
+            if not read:  # once, as it waits for the device
+                check_labels(target, len(outputs), read_outputs(outputs, len(outputs)).shape[1])
+                read = True
+            return (objective or minus_margin)(outputs, target)
+
+        stops = (keep == "best" and not _mixes_rows(model)) if early_stop is None else early_stop
         return pgd(
             model,
             x,
-            labels,
+            check_labels(labels, len(x)),
             ball,
-            objective or (lambda outputs, target: -margin(outputs, target)),
+            reading,
             steps=self.steps,
             step_size=self.step_size(ball),
             restarts=self.restarts,
             keep=keep,
-            early_stop=is_error if (keep == "best" if early_stop is None else early_stop) else None,
+            early_stop=inspect.unwrap(is_error) if stops else None,
             generator=generator,
             progress=progress,
         )
+
+
+def _mixes_rows(model: Model) -> bool:
+    """Whether batch normalisation uses the statistics of the batch."""
+    return isinstance(model, nn.Module) and any(m.training for m in model.modules() if isinstance(m, BATCH_NORM))
 
 
 def import_autoattack() -> Any:
@@ -409,6 +436,7 @@ def import_autoattack() -> Any:
     return AutoAttack
 
 
+@measuring(evaluating=False)
 def _autoattack(
     model: Model, x: torch.Tensor, labels: torch.Tensor, ball: Ball, generator: torch.Generator | None
 ) -> torch.Tensor:
@@ -423,19 +451,20 @@ def _autoattack(
         outputs = model(points).float()
         return torch.cat([-outputs / 2, outputs / 2], 1) if outputs.shape[1] == 1 else outputs
 
+    check_differentiable(model)
     with torch.no_grad():
-        outputs = model(x[:1]).shape[1]
+        outputs = read_outputs(model(x[:2]), len(x[:2])).shape[1]
+    labels = check_labels(labels, len(x), outputs)
     names = ["apgd-ce", "fab", "square"] if outputs < 4 else ["apgd-ce", "apgd-t", "fab-t", "square"]
     seed = int(torch.randint(2**31, (1,), generator=generator, device=generator.device if generator else "cpu"))
-    devices = [x.device] if x.is_cuda else []
-    with torch.random.fork_rng(devices=devices), torch.enable_grad():  # it seeds the global state
+    with torch.enable_grad():  # it seeds the global state, which `measuring` puts back
         norm = "Linf" if ball.p == math.inf else "L2"
         attack = attack_class(logits, norm=norm, eps=ball.radius, seed=seed, device=x.device, version="custom", attacks=names)
         attack.verbose = False
         attack.apgd.n_restarts = attack.apgd_targeted.n_restarts = attack.fab.n_restarts = 1
         attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, outputs - 1)
         classes = (labels + 1) // 2 if outputs == 1 else labels
-        found, _ = attack.run_standard_evaluation(x.contiguous(), classes.long(), batch_size=len(x))
+        found, _ = attack.run_standard_evaluation(x.contiguous(), classes, batch_size=len(x))
     found = torch.empty_like(x).copy_(project(found.to(x.dtype), x, ball))
     with torch.no_grad():
         wrong = is_error(model(found), labels)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from constructions import Ball
+from constructions import Ball, read_norm
 
 from .attacks import Attack
 from .data import read_task
@@ -44,7 +44,8 @@ class TrainingConfig:
     Robust loss: (1 - robust_weight) L(f(x), y) + robust_weight max L(f(x'), y) over the ball (objective "adversarial"; with
     robust_weight 1 that of Madry et al. 2018), or L(f(x), y) + trades_beta max KL(f(x) || f(x')) ("trades", Zhang et al.
     2019). Where clean and attacked points are both trained on, they are one batch for batch normalisation. Radius 0 is clean
-    training. Batches have sizes as equal as can be, at most batch_size.
+    training. Batches have sizes as equal as can be, at most batch_size
+    (but see `train` for batch normalisation).
 
     Raises ValueError or TypeError that names the entry, the rule and the value.
 
@@ -96,10 +97,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _typed(field.name, field.type, getattr(self, field.name)))
-        try:
-            object.__setattr__(self, "norm", self.ball.p)
-        except ValueError as error:
-            raise ValueError(str(error).replace("p must", "norm must")) from error
+        object.__setattr__(self, "norm", read_norm(self.norm, "norm"))
+        object.__setattr__(self, "radius", self.ball.radius)
         for name in ("epochs", "batch_size", "devices", "eval_points", "keep"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("learning_rate", "width"):
@@ -210,7 +209,7 @@ def _require(condition: bool, name: str, rule: str, value: object) -> None:
 def _typed(name: str, kind: Any, value: Any) -> Any:
     """The value in the type of its entry (a number for float, a list for tuple)."""
     if name == "norm":
-        return value  # Ball reads it
+        return value  # `read_norm` reads it
     if value is None and "None" in kind:
         return None
     if "float" in kind and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -19,6 +19,7 @@ from .evaluation import BATCH, stream
 from .labels import check_labels
 from .loop import Report, train
 from .objectives import is_error
+from .reading import as_tensor, differentiating, placement, read_outputs, unchanged
 from .runs import Run
 
 
@@ -48,14 +49,16 @@ class MemorizingModel(nn.Module):
 
     def __init__(self, f: nn.Module, points: torch.Tensor, labels: torch.Tensor, ball: Ball, separation: float) -> None:
         super().__init__()
+        points = as_tensor(points, "points")
         self.f, self.shape = f, tuple(points.shape[1:])
+        dtype, _ = placement(f) or (torch.float32, None)
+        with unchanged(f, evaluating=True), torch.no_grad():
+            outputs = read_outputs(f(points[:1].to(dtype)), 1, "f").shape[1]
+        labels = check_labels(labels, len(points), outputs)
         self.points, self.labels, self.ball, self.separation = points.flatten(1).double(), labels, ball, separation
-        with torch.no_grad():
-            outputs = f(points[:1].to(next(f.parameters()).dtype)).shape[-1]
-        check_labels(labels, len(points), outputs)
-        targets = torch.tensor([[-1.0], [1.0]]) if outputs == 1 else torch.eye(outputs)
+        targets = torch.tensor([[-1.0], [1.0]], dtype=dtype) if outputs == 1 else torch.eye(outputs, dtype=dtype)
         self.register_buffer("targets", targets, persistent=False)
-        nothing = affine(torch.zeros(len(targets), self.points.shape[1]))
+        nothing = affine(torch.zeros(len(targets), self.points.shape[1], dtype=torch.float64))
         classes = (labels + 1) // 2 if outputs == 1 else labels
         self.memory = f_S(nothing, self.points, classes, ball, separation=separation)
         """x -> (S_c(x))_c: f_S of the zero function."""
@@ -92,6 +95,7 @@ class ConstrainedTraining:
         return self.model.network()
 
 
+@differentiating
 def a_delta(
     config: TrainingConfig,
     folder: str | PathLike[str],

@@ -74,21 +74,22 @@ class Dataset:
             got = " and ".join(f"{tuple(shape)} {dtype}" for shape, dtype in shapes)
             raise ValueError(f"train_points and test_points must have one shape and dtype, got {got}")
         if outputs is None and train_labels.numel() and not train_labels.is_floating_point():
-            outputs = 1 if bool((train_labels < 0).any()) else int(train_labels.max()) + 1
-            if outputs == 1 and not bool((train_labels < 0).any()):
+            integers = train_labels.long()  # torch compares few types of integers
+            outputs = 1 if bool((integers < 0).any()) else int(integers.max()) + 1
+            if outputs == 1 and not bool((integers < 0).any()):
                 raise ValueError("train_labels must be -1 and +1, or 0..K-1 with K >= 2, got only 0")
         outputs = 2 if outputs is None else outputs
         if outputs < 1:
             raise ValueError(f"outputs must be at least 1, got {outputs}")
         for part in ("train", "test"):
             try:
-                check_labels(tensors[f"{part}_labels"], len(tensors[f"{part}_points"]), outputs)
+                tensors[f"{part}_labels"] = check_labels(tensors[f"{part}_labels"], len(tensors[f"{part}_points"]), outputs)
             except ValueError as error:
                 raise ValueError(f"{part}_{error}") from error
         names = tuple(classes) if classes else ("-1", "+1") if outputs == 1 else tuple(map(str, range(outputs)))
         if len(names) != max(2, outputs):
             raise ValueError(f"classes must name {max(2, outputs)} labels, got {list(names)}")
-        return cls(name, task, train_points, train_labels.long(), test_points, test_labels.long(), outputs, source, names)
+        return cls(name, task, outputs=outputs, source=source, classes=names, **tensors)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -144,11 +145,15 @@ def _check_points(points: torch.Tensor, name: str) -> None:
 def as_float(points: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as they are, in `dtype`.
 
+    Raises ValueError for other types.
+
     >>> as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist()
     [0.0, 0.20000000298023224, 1.0]
     """
     if points.is_floating_point():
         return points.to(dtype)
+    if points.dtype != torch.uint8:
+        raise ValueError(f"points must be uint8 (k means k/255) or floating-point, got {points.dtype}")
     # a tensor: GPUs multiply with the rounded inverse of a number
     return points.to(dtype) / torch.full((), 255.0, dtype=dtype, device=points.device)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +18,7 @@ from .attacks import Attack
 from .data import as_float
 from .labels import check_labels
 from .objectives import LOSSES, is_error
+from .reading import as_tensor, measuring, placement, read_outputs
 
 BATCH = 500
 """Points that are attacked together."""
@@ -49,17 +51,18 @@ def evaluate(
     batch_size: int = BATCH,
     report: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Evaluate a model on points (N, ...) in [0,1] (uint8: k/255), in eval mode and float32 (or the float64 of its weights).
+    """Evaluate a model on points (N, ...) in [0,1] (uint8: k/255), in eval mode and the dtype of its weights (none: float32).
 
     attack: "clean", "fgsm", "pgd10", "pgd50x10", "autoattack". report is called with the number of points done. The result
-    depends on the seed, not on how points are shared among processes. Raises ValueError for no points, FloatingPointError
-    for outputs that are not finite. Cost: steps * restarts forward and backward passes.
+    depends on the seed, not on how points are shared among processes; the model is afterwards as it was. Raises ValueError for
+    no points and labels that do not fit, TypeError for a model that gives no tensor, FloatingPointError for outputs that are
+    not finite. Cost: steps * restarts forward and backward passes.
 
     >>> from training import mlp
     >>> evaluate(mlp([2, 1]), torch.rand(8, 2), torch.ones(8, dtype=torch.int64), Ball("inf", 0.0), "pgd3").points
     8
     """
-    points, labels = torch.as_tensor(points), torch.as_tensor(labels)
+    points, labels = as_tensor(points, "points"), as_tensor(labels, "labels")
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     if loss not in LOSSES:
@@ -72,6 +75,7 @@ def evaluate(
     return summary(sums, len(points), attack)
 
 
+@measuring(evaluating=True)
 def evaluate_share(
     model: nn.Module | Callable[[torch.Tensor], torch.Tensor],
     points: torch.Tensor,
@@ -87,32 +91,25 @@ def evaluate_share(
     report: Callable[[int], None] = lambda _: None,
 ) -> torch.Tensor:
     """What `evaluate` sums up, over every n-th batch from the k-th for share (k, n): rightly classified, loss, robustly so."""
-    worst, loss_of = Attack.parse(attack), LOSSES[loss]
-    parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    dtype = torch.float32 if parameter is None else parameter.dtype
-    modes = {m: m.training for m in model.modules()} if isinstance(model, nn.Module) else {}
+    worst, loss_of = Attack.parse(attack), inspect.unwrap(LOSSES[loss])
+    dtype, _ = placement(model) or (torch.float32, None)
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
     sums = torch.zeros(3, dtype=torch.float64)
-    try:
-        if isinstance(model, nn.Module):
-            model.eval()
-        for number, start in enumerate(range(0, len(points), batch_size)):
-            if number % share[1] != share[0]:
-                continue
-            x, y = as_float(points[start : start + batch_size], dtype), labels[start : start + batch_size]
-            if start == 0:
-                with torch.no_grad():
-                    check_labels(labels, len(points), model(x[:1]).shape[-1])
-            noise = stream(seed, "evaluation", number, x.device)
-            with autocast():
-                found = worst(model, x, y, ball, generator=noise) if worst.steps and ball.radius else x
-                with torch.no_grad():
-                    outputs, attacked = (model(inputs).to(dtype) for inputs in (x, found))
-            right = ~is_error(outputs, y)
-            sums += torch.stack([right.sum(), loss_of(outputs, y).double().sum(), (right & ~is_error(attacked, y)).sum()]).cpu()
-            report(min(start + batch_size, len(points)))
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with torch.no_grad():
+        outputs = read_outputs(model(as_float(points[:1], dtype)), 1)
+    labels = check_labels(labels, len(points), outputs.shape[1])
+    for number, start in enumerate(range(0, len(points), batch_size)):
+        if number % share[1] != share[0]:
+            continue
+        x, y = as_float(points[start : start + batch_size], dtype), labels[start : start + batch_size]
+        noise = stream(seed, "evaluation", number, x.device)
+        with autocast():
+            found = worst(model, x, y, ball, generator=noise) if worst.steps and ball.radius else x
+            with torch.no_grad():
+                outputs, attacked = (read_outputs(model(inputs), len(x)).to(wide) for inputs in (x, found))
+        right, robust = (~inspect.unwrap(is_error)(f, y) for f in (outputs, attacked))
+        sums += torch.stack([right.sum(), loss_of(outputs, y).double().sum(), (right & robust).sum()]).cpu()
+        report(min(start + batch_size, len(points)))
     return sums
 
 

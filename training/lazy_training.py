@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from .distributions import check_seed, check_sizes, generator_for
+from .reading import differentiating, measuring
 
 Weights = tuple[torch.Tensor, ...]
 Function = Callable[[torch.Tensor], torch.Tensor]
@@ -111,6 +112,7 @@ def huber(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return functional.huber_loss(values, labels, reduction="none")
 
 
+@measuring(evaluating=False)
 def cap_attack(
     f: Function,
     x: torch.Tensor,
@@ -315,6 +317,7 @@ def _perturbed(points: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return points.detach()
 
 
+@differentiating
 def train_lazily(
     network: WideNetwork,
     x: torch.Tensor,

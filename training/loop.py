@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import platform
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -16,16 +19,18 @@ import torch
 from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from .attacks import import_autoattack
+from .attacks import BATCH_NORM, import_autoattack
 from .config import TrainingConfig
 from .data import Dataset, as_float, load_data
 from .labels import check_labels
+from .reading import check_differentiable, differentiating, read_outputs, unchanged
 from .runs import Run, data_facts, model_for, same_data
 from .worker import Progress, make_fabric, work
 
 Report = Callable[[Progress], None]
 
 
+@differentiating
 def train(
     config: TrainingConfig,
     folder: str | PathLike[str],
@@ -42,14 +47,19 @@ def train(
     is bit for bit that of an uninterrupted run. Without batch normalisation, whose statistics are those of a process's share
     of a batch, it depends on the number of processes by the order of sums only. report is called after every step.
 
+    If batch normalisation cannot be trained on one point, no process gets a batch of one: batches are fewer where this asks for
+    it, and some larger than batch_size. Processes run the calling script again, so with devices > 1 the call must stand under
+    `if __name__ == "__main__":` there.
+
     A run that stops because robust training accuracy collapsed ends with the network of the epoch before.
 
     The order of points, augmentation and attack noise depend on seed, epoch and step alone. Attacks start at uniformly
     random points of the balls, take gradients with respect to the input only, and leave running statistics alone.
 
     Raises ValueError (empty data, batch_size > N, labels or shapes that do not fit; to resume, another configuration or
-    other data; a device that is absent), FileExistsError, FloatingPointError for a loss that is not
-    finite, naming the step; the last checkpoint stays. KeyboardInterrupt leaves the checkpoints of all finished epochs.
+    other data; a device that is absent), TypeError for a model that gives no tensor, FileExistsError, FloatingPointError for a
+    loss that is not finite, naming the step; the last checkpoint stays. KeyboardInterrupt leaves the checkpoints of all
+    finished epochs.
 
     >>> import tempfile
     >>> config = TrainingConfig(task="parity", hidden=(32,), epochs=3, radius=0.05, final_attack="pgd10")
@@ -61,6 +71,8 @@ def train(
     for name, value, kind in (("config", config, TrainingConfig), ("data", data, Dataset), ("model", model, nn.Module)):
         if not isinstance(value, kind) and not (value is None and name != "config"):
             raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+    if config.devices > 1:
+        check_guard(config.devices)
     if "autoattack" in (config.eval_attack, config.final_attack):
         import_autoattack()
     if model is not None:
@@ -78,21 +90,26 @@ def train(
         raise ValueError(f"batch_size must be at least the number of processes {config.devices}, got {config.batch_size}")
     if config.batch_size > len(data.train_points):
         raise ValueError(f"batch_size must be at most the number of points {len(data.train_points)}, got {config.batch_size}")
-    for part, labels in (("train", data.train_labels), ("test", data.test_labels)):
-        check_labels(labels, len(getattr(data, f"{part}_points")), data.outputs)
-    facts = data_facts(data)
-    if model is not None:
-        model = model.double() if config.precision == "float64" else model.float()
-    if model is None:
-        model = model_for(config, data.shape, data.outputs, facts["mean"], facts["std"])
-    check_outputs(model, data)
+    train_labels = check_labels(data.train_labels, len(data.train_points), data.outputs)
+    test_labels = check_labels(data.test_labels, len(data.test_points), data.outputs)
+    data = replace(data, train_labels=train_labels, test_labels=test_labels)
+    facts, count = data_facts(data), len(data.train_points)
+    given = model_for(config, data.shape, data.outputs, facts["mean"], facts["std"]) if model is None else model
+    least = check_outputs(given, data) * config.devices
+    if config.batch_size < least:
+        text = f"at least {least} for a model with batch normalisation, which needs two points a process"
+        raise ValueError(f"batch_size must be {text}, got {config.batch_size}")
+    batches = -(-count // config.batch_size)
+    if least > config.devices:
+        batches = min(batches, count // least)
+    model = given.double() if config.precision == "float64" else given.float()
     run, state = begin(folder, config, facts)
     if run.final is None:
         if run.epochs:
             model.load_state_dict(run.weights())
         try:
             with relay(report) if config.devices > 1 else nullcontext(report) as told:
-                fabric.launch(partial(work, run=run, data=data, model=model, state=state, report=told))
+                fabric.launch(partial(work, run=run, data=data, model=model, state=state, batches=batches, report=told))
         except ProcessRaisedException as error:  # of one of several processes
             name, _, text = error.msg.strip().splitlines()[-1].partition(": ")
             kinds = {kind.__name__: kind for kind in (FloatingPointError, OSError, ValueError)}
@@ -120,19 +137,51 @@ def begin(folder: Path, config: TrainingConfig, facts: dict[str, Any]) -> tuple[
     return run, run.rewind() if run.final is None else None
 
 
-def check_outputs(model: nn.Module, data: Dataset) -> None:
-    """Raise ValueError unless the model reads the data's points and gives as many outputs as there are labels."""
+def check_outputs(model: nn.Module, data: Dataset) -> int:
+    """Raise ValueError or TypeError unless the model reads the data's points and gives as many outputs as there are labels.
+
+    The least number of points that it can be trained on: 2 if batch normalisation would have one number a channel, else 1.
+    """
     count = min(2, len(data.train_points))
     parameter = next((p for p in model.parameters() if p.requires_grad), None)
     if parameter is None:
         raise ValueError("model must have parameters that require gradients")
+    check_differentiable(model)
+    x = as_float(data.train_points[:count], parameter.dtype).to(parameter)
     try:
-        with torch.no_grad():
-            found = tuple(model.eval()(as_float(data.train_points[:count], parameter.dtype).to(parameter)).shape)
+        with unchanged(model, evaluating=True), torch.no_grad():
+            found = tuple(read_outputs(model(x)).shape)
     except RuntimeError as error:
         raise ValueError(f"model must read points of shape {tuple(data.shape)}: {error}") from error
     if found != (count, data.outputs):
         raise ValueError(f"model must give outputs of shape {(count, data.outputs)} for {count} points, got {found}")
+    if any(isinstance(module, BATCH_NORM) for module in model.modules()):
+        try:
+            with unchanged(model), torch.no_grad():
+                model.train()(x[:1])
+        except ValueError:
+            return 2
+    return 1
+
+
+def check_guard(devices: int) -> None:
+    """Raise ValueError where processes would run the calling script again: outside of `if __name__ == "__main__":`."""
+    main = sys.modules["__main__"]
+    path, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
+    if path is None or not Path(path).is_file() or (spec is not None and spec.name.endswith("__main__")):
+        return  # nothing that would be run again
+    frames = [f for f, _ in traceback.walk_stack(None) if f.f_globals is vars(main) and f.f_code.co_name == "<module>"]
+    lines = [f.f_lineno for f in frames if Path(f.f_code.co_filename).name == Path(path).name]
+    try:
+        tests = [node for node in ast.walk(ast.parse(Path(path).read_bytes())) if isinstance(node, ast.If)]
+    except (SyntaxError, ValueError):  # no source
+        return
+    guards = [node for node in tests if "__name__" in ast.unparse(node.test)]
+    if not all(any(node.lineno <= line <= (node.end_lineno or 0) for node in guards) for line in lines):
+        raise ValueError(
+            f'devices must be 1 unless train is called under `if __name__ == "__main__":`, as each process runs {path} again, '
+            f"got {devices}: put the script's last lines under it"
+        )
 
 
 @contextmanager

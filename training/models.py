@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from .reading import differentiating
+
 Shape = tuple[int, ...]
 Channels = Callable[[int], int]
 """The number of channels instead of a published one."""
@@ -17,15 +19,18 @@ Channels = Callable[[int], int]
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Initialise from `seed`; the global generators are as before afterwards."""
-    state = torch.default_generator.get_state()
+    """Initialise from `seed` in float32; the global generators and dtype are as before afterwards."""
+    state, dtype = torch.default_generator.get_state(), torch.get_default_dtype()
     torch.default_generator.manual_seed(seed)
+    torch.set_default_dtype(torch.float32)
     try:
         yield
     finally:
+        torch.set_default_dtype(dtype)
         torch.default_generator.set_state(state)
 
 
+@differentiating
 def mlp(widths: Sequence[int], seed: int = 0) -> nn.Sequential:
     """A fully connected ReLU network widths[0] -> ... -> widths[-1], float32, PyTorch's initialisation from `seed`.
 
@@ -60,8 +65,8 @@ class Normalize(nn.BatchNorm2d):
             raise ValueError(f"mean must be finite, got {list(mean)}")
         if not all(0 < value < math.inf for value in std):
             raise ValueError(f"std must be positive and finite, got {list(std)}")
-        super().__init__(len(mean), eps=0.0, affine=False)
-        self.running_mean.copy_(torch.tensor(mean))
+        super().__init__(len(mean), eps=0.0, affine=False, dtype=torch.float32)
+        self.running_mean.copy_(torch.tensor(mean, dtype=torch.float32))
         self.running_var.copy_(torch.tensor(std, dtype=torch.float64) ** 2)
 
     @property
@@ -185,6 +190,7 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Shape, int, Channels], list[nn.Module]]
 MODELS = ("mlp", *CONVOLUTIONAL)
 
 
+@differentiating
 def build_model(
     name: str,
     shape: Sequence[int],

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 
 import torch
 from torch.nn import functional
 
+from .labels import check_labels
 
+Labelled = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def reading(function: Labelled) -> Labelled:
+    """The function of outputs and labels, with labels as `check_labels` reads them; `inspect.unwrap` gives it without."""
+
+    @functools.wraps(function)
+    def read(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return function(outputs, check_labels(labels, len(outputs), outputs.shape[-1]))
+
+    return read
+
+
+@reading
 def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Logistic loss log(1 + exp(-y f)) for outputs (batch, 1), cross-entropy for (batch, K); one value a row.
 
@@ -19,6 +36,7 @@ def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Te
     return functional.cross_entropy(outputs, labels, reduction="none")
 
 
+@reading
 def exponential(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Exponential loss exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch, K); one value a row.
 
@@ -78,6 +96,7 @@ def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
     return functional.kl_div(q, p, reduction="none", log_target=True).sum(1)
 
 
+@reading
 def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K); positive exactly where the label is predicted.
 
@@ -91,6 +110,7 @@ def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return own - others.amax(1)
 
 
+@reading
 def is_error(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Whether the margin is <= 0: a tie is an error, as in the papers' 1{y f(x) <= 0}."""
-    return ~(margin(outputs, labels) > 0)
+    return ~(inspect.unwrap(margin)(outputs, labels) > 0)

@@ -31,6 +31,7 @@ from constructions import write_file
 from .config import TrainingConfig
 from .data import Dataset, load_data
 from .models import build_model
+from .reading import differentiating
 
 FORMAT = "cgro run 1"
 
@@ -80,6 +81,7 @@ class Run:
         run._read_metrics()
         return run
 
+    @differentiating
     def model(self, epoch: int | None = None, into: nn.Module | None = None) -> nn.Module:
         """The network after an epoch (default: that of `epoch`), on the CPU, in eval mode.
 
@@ -228,7 +230,7 @@ def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
         if channel.dtype == torch.uint8:
             values, counts = torch.arange(256).double() / 255, torch.bincount(channel.flatten(), minlength=256)
         else:
-            values, counts = channel.flatten(), torch.ones(channel.numel())
+            values, counts = channel.flatten(), torch.ones(channel.numel(), dtype=torch.float64)
         shares, values = counts.double() / channel.numel(), values.double()
         mean = float(shares @ values)
         deviation = math.sqrt(float(shares @ (values - mean) ** 2))

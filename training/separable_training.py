@@ -15,6 +15,7 @@ from constructions import ReLUNetwork
 from .distributions import SeparableData, check_sizes
 from .labels import check_labels
 from .patch_training import recorded_steps
+from .reading import as_tensor
 
 EPS, OVERFLOW = 2.0**-52, 2.0**400
 
@@ -150,7 +151,7 @@ class MixedLearner:
         bias[:2] = 0
         into = torch.cat([self.linear[None], -self.linear[None], self.neurons]).double()
         out = torch.cat([torch.tensor([1.0, -1.0]).double(), self.outer.double()])
-        return ReLUNetwork.from_layers([(into, bias), (out[None], torch.zeros(1))])
+        return ReLUNetwork.from_layers([(into, bias), (out[None], torch.zeros(1, dtype=torch.float64))])
 
 
 def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedLearner:
@@ -215,10 +216,10 @@ def target_learner(data: SeparableData, threshold: float) -> MixedLearner:
 
 def _signed(points: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
     """y_i x_i, shape (N, d), float64. Raises ValueError for shapes and labels that do not fit, NaN and infinity."""
+    points = as_tensor(points, "points")
     if points.ndim != 2 or not points.numel():
         raise ValueError(f"points must have shape (N, d) with N, d >= 1, got {tuple(points.shape)}")
-    check_labels(labels, len(points), 1)
-    rows: np.ndarray = (labels[:, None] * points.double()).numpy()
+    rows: np.ndarray = (check_labels(labels, len(points), 1)[:, None] * points.double()).numpy()
     if not np.isfinite(rows).all():
         raise ValueError("points must be finite, got NaN or infinity")
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import inspect
 import time
 import warnings
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from .config import PRECISIONS, TrainingConfig
 from .data import Dataset, as_float
 from .evaluation import evaluate_share, stream, summary
 from .objectives import LOSSES, divergence, is_error, mixed
+from .reading import copied
 from .runs import Run
 
 COLLAPSE = 0.2
@@ -79,11 +80,12 @@ class Worker:
         data: Dataset,
         model: nn.Module,
         state: dict[str, torch.Tensor] | None,
+        batches: int,
         report: Callable[[Progress], None],
     ) -> None:
-        self.fabric, self.run, self.config, self.report = fabric, run, run.config, report
+        self.fabric, self.run, self.config, self.batches, self.report = fabric, run, run.config, batches, report
         self.data = data.to(fabric.device)
-        self.model = copy.deepcopy(model).to(fabric.device)  # processes that are started share the memory of what they get
+        self.model = copied(model).to(fabric.device)  # processes that are started share the memory of what they get
         if len(data.shape) == 3:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.raw: nn.Module = self.model  # for attacks, which go round DDP
@@ -91,9 +93,8 @@ class Worker:
             self.raw = torch.compile(self.model)  # type: ignore[assignment] # a module, which the stubs do not say
         self.plain = make_optimizer(self.config, self.model, state)
         self.forward, self.optimizer = fabric.setup(self.raw, self.plain)
-        self.attack, self.loss = Attack.parse(self.config.attack), LOSSES[self.config.loss]
+        self.attack, self.loss = Attack.parse(self.config.attack), inspect.unwrap(LOSSES[self.config.loss])
         self.dtype = torch.float64 if self.config.precision == "float64" else torch.float32
-        self.batches = -(-len(data.train_points) // self.config.batch_size)
         self.latest: dict[str, float | None] = {}
         self.done = len(run.epochs) * self.batches
 
@@ -198,10 +199,14 @@ class Worker:
         if config.clip is not None:
             self.fabric.clip_gradients(self.forward, self.optimizer, max_norm=config.clip, error_if_nonfinite=False)
         self.optimizer.step()
-        return torch.stack([losses.detach().double().sum(), is_error(robust.detach(), y).double().sum()])
+        return torch.stack([losses.detach().double().sum(), inspect.unwrap(is_error)(robust.detach(), y).double().sum()])
 
     def attacked(self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-        """The points that the training attack finds from `start`."""
+        """The points that the training attack finds from `start`.
+
+        A part of training: unlike in `pgd` as users call it, dropout draws on from the global generator, so that the step after
+        the attack sees another mask. Statistics stay, by `batch_norm`.
+        """
         config = self.config
         with batch_norm(self.model, config.batch_norm):
             objective = self.loss
@@ -209,7 +214,7 @@ class Worker:
                 with torch.no_grad():
                     clean = self.raw(x).to(self.dtype)
                 objective = lambda outputs, _: divergence(clean, outputs)  # noqa: E731
-            return pgd(
+            found: torch.Tensor = inspect.unwrap(pgd)(
                 self.raw,
                 x,
                 y,
@@ -220,6 +225,7 @@ class Worker:
                 start=start,
                 keep="last",
             )
+            return found
 
     def choose(self, part: str) -> tuple[torch.Tensor, torch.Tensor]:
         """The training or test points, and their labels, that are measured after every epoch."""
