@@ -40,7 +40,7 @@ from .rounding import BitBudget, bit_budget, rounding_error
 from .screening import localize
 from .separation import Separation, nearest_within_class, pairs_within, separation
 from .shattering import ShatteredSet, shattered_set
-from .storage import load, structure_digest
+from .storage import load, load_arrays, structure_digest
 from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
 
 __all__ = [
@@ -112,6 +112,7 @@ __all__ = [
     "level_set",
     "linear_regions",
     "load",
+    "load_arrays",
     "localize",
     "log_growth_bound",
     "log_volume_bound",
