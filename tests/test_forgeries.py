@@ -114,7 +114,7 @@ def forge(rng, value):
                 other = (
                     [] if math.isnan(v) else [(v + rng.gauss(0, 0.1)).hex(), (-v).hex(), math.nextafter(v, 2.0).hex(), str(v)]
                 )
-            except OverflowError:
+            except (OverflowError, ValueError):
                 other = []
         return rng.choice([*(other * 4), *rng.sample(RATIONALS, 3), value.upper(), value + "\nquery 1: accepted"])
     changed = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
