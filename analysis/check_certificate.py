@@ -3,21 +3,40 @@
 It rests on one inequality: for bounds l <= z <= u of a unit, h = max(0, z), and any multiplier D,
     R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  and D z is linear in the layer below.
 For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Scales: weights of a
-layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g.
+layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, all of it.
 """
 
 # fmt: off
-import copy, hashlib, json, math, operator, sys
+import copy, decimal, hashlib, json, math, operator, re, sys
+from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
 FORMAT, WORD = "cgro certificate 1", 48  # multipliers of more bits than WORD are combined more slowly
+SCALE, LONG, DEEP = 1 << 13, 1 << 16, 1 << 17  # most bits of scales, of points' denominators, and that layers may add to these
 def require(condition, reason):  # or reject
     if not condition:
         raise ValueError(reason)
+def entries(data, names, more=""):  # reject what is no object with these keys, and perhaps some more, and no others
+    require(type(data) is dict and {*names.split()} <= {*data} <= {*names.split(), *more.split()}, f"entries are not {names}")
+def once(pairs):  # a JSON object; dict() alone would keep the last value of a key
+    return require(len(dict(pairs := [*pairs])) == len(pairs), "a key is named twice") or dict(pairs)
+def decimals(text):  # a JSON number that is a float64, or the shortest decimal that is read as it (as 0.1)
+    v = float(text)
+    return require(math.isfinite(v) and Decimal(text) in (Decimal(repr(v)), Decimal(v)), "a number would be rounded") or v
+def rational(text):  # "p/q" or "p"
+    require(type(text) is str and re.fullmatch("-?[0-9]{1,4300}(/[0-9]{1,4300})?", text), "a rational is not written as p/q")
+    return Fraction(text)
+def read(path):  # a JSON file
+    with open(path, encoding="utf-8") as file:
+        return json.load(file, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)  # integers: 4300 digits
 class Network:  # layers (rows of (column, weight), bias, scale), and dense rows as one long integer each to combine them
     def __init__(self, data):
-        self.layers, self.packed, self.starts, self.inputs, width = [], [], [0], data["inputs"], data["inputs"]
+        entries(data, "inputs layers")
+        require(type(data["inputs"]) is int and data["inputs"] > 0, "no inputs")
+        self.layers, self.packed, self.starts, self.inputs, self.growth = [], [], [0], data["inputs"], 0  # of values, in bits
+        width = self.inputs
         for layer in data["layers"]:
+            entries(layer, "rows bias")
             numbers = [w for _, weights in layer["rows"] for w in weights] + layer["bias"]
             require(all(type(w) in (int, float) and math.isfinite(w) and float(w) == w for w in numbers), "no float64")
             scale = max([w.as_integer_ratio()[1].bit_length() - 1 for w in numbers], default=0)
@@ -26,10 +45,11 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
             require(all(type(j) is int and 0 <= j < width for row in rows for j, _ in row), "a column is out of range")
             require(all(len(dict(row)) == len(row) for row in rows), "a column is named twice in one row")
             require(len(rows) == len(bias) > 0, "a layer does not have as many rows as biases, or none")
-            size = (max([w.bit_length() for row in rows for _, w in row], default=0) + len(rows).bit_length() + WORD) // 8 + 1
-            shift = int.from_bytes((1 << 8 * size - 1).to_bytes(size, "little") * width, "little")
-            whole = [sum([w << 8 * size * j for j, w in row]) for row in rows if 4 * sum(map(len, rows)) > width * len(rows)]
-            self.packed.append((whole, size, width, shift))
+            longest = max([w.bit_length() for row in rows for _, w in row], default=0)
+            size, dense = (longest + len(rows).bit_length() + WORD) // 8 + 1, 4 * sum(map(len, rows)) > width * len(rows)
+            shift = int.from_bytes((1 << 8 * size - 1).to_bytes(size, "little") * width, "little") if dense else 0
+            self.packed.append(([sum([w << 8 * size * j for j, w in row]) for row in rows if dense], size, width, shift))
+            self.growth += scale + longest
             self.layers.append((rows, bias, scale))
             self.starts.append(self.starts[-1] + len(rows))
             width = len(rows)
@@ -48,7 +68,11 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         require(type(label) is int and (label in (-1, 1) if len(outputs) == 1 else 0 <= label < len(outputs)), "no such label")
         return [{outputs[label]: 1, k: -1} for k in outputs if k != outputs[label]] if outputs[1:] else [{outputs[0]: label}]
     def evaluate(self, points, label):  # exact margins at rational points; hidden z there, times positive numbers
-        weights, units = [math.lcm(*(v.denominator for v in x)) for x in points], []
+        require(self.growth <= DEEP, "too many layers of too long numbers for exact values at a point")
+        weights, units = [1] * len(points), []
+        for i, v in [(i, v) for i, x in enumerate(points) for v in x]:
+            require(weights[i] >> LONG == 0, "a point's common denominator is too long")
+            weights[i] = math.lcm(weights[i], v.denominator)
         below = [[x[j].numerator * (w // x[j].denominator) for x, w in zip(points, weights)] for j in range(self.inputs)]
         for rows, bias, scale in self.layers:
             for row, b in zip(rows, bias):
@@ -64,7 +88,7 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         self.network, self.g, self.box, self.ball = network, query["scale"], (query["lower"], query["upper"]), query.get("ball")
         self.low, self.high, self.octagons, self.corners = [], [], {}, {}
         facts, members, paired = query["facts"][::-1], [k for pair in query["pairs"] for k in pair], set()
-        require(len(set(members)) == len(members), "a unit is in two pairs")
+        require(all(type(k) is int for k in members) and len(set(members)) == len(members), "a unit is in two pairs")
         below = list(zip(*self.box))
         for i, (rows, bias, scale) in enumerate(network.layers[:-1]):  # all units by intervals, then the pairs, then the facts
             start, stop = network.starts[i : i + 2]
@@ -81,7 +105,7 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
                 self.octagons[p, q] = [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)]
             while facts and start <= facts[-1][0] < stop:
                 k, sign, multipliers = facts.pop()
-                require(sign in (-1, 1), "the sign of a fact must be -1 or 1")
+                require(type(k) is type(sign) is int and sign in (-1, 1), "the sign of a fact must be -1 or 1")
                 bounds, better = (self.low, max) if sign > 0 else (self.high, min)
                 bounds[k] = better(bounds[k], sign * self.bound(i, {k: sign}, multipliers))
             _ = [self.meet(p, q) for p, q in pairs]
@@ -90,9 +114,9 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         require(not facts, "facts must be about hidden units, in the order of the layers")
     def bound(self, layer, signs, multipliers=(0, (), ())):  # of the sum of signs times z of units of a layer, {number: sign}
         network, low, high, (s, units, numbers) = self.network, self.low, self.high, multipliers
-        require(type(s) is int and all(type(v) is int for v in numbers), "multipliers must be integers")
+        require(all(type(v) is int for v in (s, *units, *numbers)) and s <= SCALE, "multipliers must be integers")
         (rows, bias, scale), first, total, form = network.layers[layer], network.starts[layer], 0, {}
-        factors = dict(zip(units, numbers, strict=True))
+        factors = once(zip(units, numbers, strict=True))
         part = sum([x * bias[k - first] for k, x in signs.items()]) << s + self.g
         for j, w, x in [(j, w, x) for k, x in signs.items() for j, w in rows[k - first]]:
             form[j] = form.get(j, 0) + (x * w << s)
@@ -144,57 +168,83 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         stack, least = [(self, tree)], math.inf
         while stack:
             part, node = stack.pop()
+            entries(node, "unit on off" if "unit" in node else "leaf goal")
             if "unit" in node:
-                require(0 <= node["unit"] < self.network.units, f"no unit {node['unit']}")
+                require(type(node["unit"]) is int and 0 <= node["unit"] < self.network.units, f"no unit {node['unit']}")
                 stack += [(part.split(node["unit"], side == "on"), node[side]) for side in ("on", "off")]
             elif not any(map(operator.gt, part.low, part.high)) and all(ends for _, _, ends in part.corners.values()):
                 value = part.bound(len(self.network.layers) - 1, goal if node["goal"] else {}, node["leaf"])
-                require(value > 0, "a leaf's bound is not positive")
+                require(type(node["goal"]) is bool and value > 0, "a leaf's bound is not positive")
                 least = min(least, Fraction(value, 2**self.g)) if node["goal"] else least
         return least
 def least_margin(network, query):  # the lower bound of the margin that a query's proof gives
     if "points" not in query:
         root = Part(network, query)
         return min([root.least(*pair) for pair in zip(query["trees"], network.goals(query["label"]), strict=True)])
-    points, ends = [*map(Fraction, query["points"])], [Fraction(query[v][0], 2 ** query["scale"]) for v in ("lower", "upper")]
+    points, ends = [*map(rational, query["points"])], [Fraction(query[v][0], 2 ** query["scale"]) for v in ("lower", "upper")]
     require(network.inputs == 1 and [points[0], points[-1]] == ends and points == sorted(points), "points must span the set")
-    margins, units = network.evaluate([[x] for x in points], query["label"])
-    require(all(min(map(operator.mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
-    return min(margins)
+    least = []
+    for k in range(0, max(1, len(points) - 1), 255):  # some at a time, with one in common
+        margins, units = network.evaluate([[x] for x in points[k : k + 256]], query["label"])
+        require(all(min(map(operator.mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
+        least.append(min(margins))
+    return min(least)
 def check(network, query):  # why a query is rejected, or "" if its proof holds
     try:
+        proofs = {"refuted": "witness", "proved": "bound points" if "points" in query else "bound pairs facts trees"}
+        require(query["verdict"] in proofs, "the verdict is neither proved nor refuted")
+        entries(query, "label verdict scale lower upper " + proofs[query["verdict"]], "ball")
         g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
-        centre, radius = (ball["centre"], ball["radius"]) if ball else (lower, 0)
+        centre, radius = (entries(ball, "centre radius") or ball["centre"], ball["radius"]) if "ball" in query else (lower, 0)
         require(all(type(v) is int for v in (g, radius, *lower, *upper, *centre)) and g >= 0 <= radius, "no set of integers")
-        require(len(lower) == len(upper) == len(centre) == network.inputs, "the set has a wrong dimension")
+        require(g <= SCALE and len(lower) == len(upper) == len(centre) == network.inputs, "the set has a wrong size or scale")
         outside = sum([max(a - c, c - b, 0) ** 2 for a, b, c in zip(lower, upper, centre)])
         require(all(a <= b for a, b in zip(lower, upper)) and outside <= radius**2, "the set is empty")
         if query["verdict"] == "refuted":
-            point = [Fraction(v) * 2**g for v in query["witness"]]
+            point = [rational(v) * 2**g for v in query["witness"]]
             away = sum([(x - c) ** 2 for x, c in zip(point, centre, strict=True)]) if ball else 0
             inside = all(a <= x <= b for a, x, b in zip(lower, point, upper, strict=True)) and away <= radius**2
             require(inside and network.evaluate([[x / 2**g for x in point]], query["label"])[0][0] <= 0, "no counterexample")
         else:
-            require(query["verdict"] == "proved", "the verdict is neither proved nor refuted")
-            require(0 < Fraction(query["bound"]) <= least_margin(network, query), "the proof does not give the bound")
+            require(0 < rational(query["bound"]) <= least_margin(network, query), "the proof does not give the bound")
     except Exception as error:  # whatever goes wrong, nothing is proved
-        return f"{type(error).__name__}: {error}"
+        return plain(error)
     return ""
+def plain(error):  # one line without foreign characters: it may quote the file
+    return ascii(f"{type(error).__name__}: {error}"[:200])[1:-1]
+def show(value, way=None):  # a rational in nine digits, rounded in a way, or with "~" if they are not read as the float64 it is
+    found = decimal.Context(9, way, traps=[]).divide(Decimal(value.numerator), Decimal(value.denominator)).normalize()
+    text = format(found, "f") if -9 < found.adjusted() < 15 else str(found)
+    return "~" * (way is None and value != float(text)) + text
+def spot(point):  # a point, in words
+    return f"({', '.join(map(show, point))})" if len(point) < 5 else f"a point of dimension {len(point)}"
+def words(network, query):  # what a query states that was checked and accepted
+    ball, label = [*query["ball"]["centre"], query["ball"]["radius"]] if "ball" in query else [], query["label"]
+    lower, upper, ball = [[Fraction(v, 2 ** query["scale"]) for v in side] for side in (query["lower"], query["upper"], ball)]
+    box, wide = " x ".join(f"[{show(a)}, {show(b)}]" for a, b in zip(lower, upper)), show(max(map(operator.sub, upper, lower)))
+    region = f"the box {box}" if len(lower) < 5 else f"a box of dimension {len(lower)}, widest side {wide}"
+    region = f"the l_2 ball around {spot(ball[:-1])} of radius {show(ball[-1])} in {region}" if ball else region
+    if query["verdict"] == "proved":
+        return f"proved: margin >= {show(rational(query['bound']), decimal.ROUND_FLOOR)} > 0 for label {label} on {region}"
+    point = [*map(rational, query["witness"])]
+    margin = show(network.evaluate([point], label)[0][0], decimal.ROUND_CEILING)
+    return f"refuted: margin {margin} <= 0 for label {label} at {spot(point)} in {region}"
 def digest(network):  # SHA-256 of a network's description
     return hashlib.sha256(json.dumps(network, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def judge(data):  # (why it is rejected or "", what it states) for each query of a certificate
+    entries(data, "format network digest queries")
+    require(data["format"] == FORMAT, f"the format is not {FORMAT}")
+    require(data["digest"] == digest(data["network"]), "the network does not have this digest")
+    network, name = Network(data["network"]), data["digest"][:16]
+    reasons = [check(network, query) for query in data["queries"]]
+    return [(r, "" if r else f"{words(network, q)}; network {name}") for r, q in zip(reasons, data["queries"])]
 def main(path):  # check a file; 0 if it holds queries and all are accepted
-    with open(path, encoding="utf-8") as file:
-        certificate = json.load(file)
-    require(certificate["format"] == FORMAT, f"the format is {certificate['format']!r}, not {FORMAT!r}")
-    require(certificate["digest"] == digest(certificate["network"]), "the network does not have this digest")
-    network, reasons = Network(certificate["network"]), []
-    for i, query in enumerate(certificate["queries"]):
-        reasons.append(check(network, query))
-        claim = ", ".join(f"{key} {query[key]}" for key in ("verdict", "label", "bound") if key in query)
-        print(f"query {i}: {'rejected: ' + reasons[-1] if reasons[-1] else 'accepted'} ({claim})")
-    return int(any(reasons) or not reasons)
+    found = judge(read(path))
+    for i, (reason, statement) in enumerate(found):
+        print(f"query {i}: {'rejected: ' + reason if reason else 'accepted as ' + statement}")
+    return int(any(reason for reason, _ in found) or not found)
 if __name__ == "__main__":
     try:
         sys.exit(main(*sys.argv[1:]))
     except Exception as error:
-        sys.exit(f"rejected: {type(error).__name__}: {error}")
+        sys.exit(f"rejected: {plain(error)}")

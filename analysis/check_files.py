@@ -2,52 +2,79 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from constructions import ReLUNetwork
+from constructions import Ball, ReLUNetwork
 
 from . import check_balls, check_certificate, check_memorization
 from .branching import prepare
-from .memorization_proof import BALLS, network_digest
+from .check_certificate import plain
+from .memorization_proof import BALLS, FORMAT, certify_memorization, network_digest
 from .queries import read_labelled_points
 
 
-def check_file(path: Path, network: ReLUNetwork | None = None, points: Path | None = None) -> list[str]:
-    """Why each query of a certificate is rejected, or "" where it is accepted; a proof of memorization counts as one query.
+@dataclass(frozen=True)
+class Finding:
+    """What a checker says about a query: `reason` if it is rejected, else `statement`, what is proved or refuted, in words."""
 
-    network: if given, the certificate must be about it (by its digest). points: .npz file of x and y, for certificates that
-    hold a digest of them only. Raises ValueError for a file that is no certificate, and where points are missing.
+    reason: str
+    statement: str = ""
+
+
+def check_file(path: Path, network: ReLUNetwork | None = None, points: Path | None = None) -> list[Finding]:
+    """What the checker says about each query of a certificate; a proof of memorization counts as one query.
+
+    network: if given, the certificate must be about it: by its digest, which the checker compares with the network in the
+    certificate; a certificate of many points holds no network, so what it says is proved again from the given one. points:
+    .npz file of x and y, for certificates that hold a digest of them only. Raises ValueError for a file that is no
+    certificate, or is about another network, and where points are missing.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        decisions, balls = (content["format"] == known for known in (check_certificate.FORMAT, BALLS))
-        digest, given = content["network_digest" if balls else "digest"], content.get("network")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no certificate: {type(error).__name__}: {error}") from error
+        content = check_certificate.read(path)
+        kind = content["format"]
+        digest = content["network_digest" if kind == BALLS else "digest"]
+        decisions, balls = kind == check_certificate.FORMAT, kind == BALLS
+        library = content.get("checker") == "library only"
+    except OSError:
+        raise
+    except Exception as error:  # of any kind: nested too deeply, no text, no JSON
+        raise ValueError(f"{path} is no certificate: {plain(error)}") from error
+    if kind not in (check_certificate.FORMAT, FORMAT, BALLS):
+        raise ValueError(f"{path} is no certificate: its format is unknown")
     if network is not None and digest != (prepare(network).digest if decisions else network_digest(network)):
         raise ValueError(f"{path} is not about this network: its digest differs")
-    if not decisions:
-        if content.get("checker") == "library only":
-            return [
-                "this form or size has no proof for the standalone checker: certify_memorization proves it from the network"
-            ]
-        if points is not None and not balls:
-            raise ValueError(f"{path} holds the points that it is about: --points would not be looked at")
-        if balls and points is None:
-            raise ValueError(f"{path} needs the file of the points that it is about (--points)")
+    if decisions:
         try:
-            if points is not None and balls:
-                check_balls.check(content, *read_labelled_points(points))
-            else:
-                check_memorization.check(content)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-            return [f"{type(error).__name__}: {error}"]
-        return [""]
-    if digest != check_certificate.digest(given):
-        raise ValueError(f"{path}: its network does not have its digest")
+            return [Finding(reason, statement) for reason, statement in check_certificate.judge(content)]
+        except Exception as error:
+            raise ValueError(f"{path} is no certificate: {plain(error)}") from error
+    if library:
+        reason = "this form or size has no proof for the standalone checker: certify_memorization proves it from the network"
+        return [Finding(reason)]
+    if points is not None and not balls:
+        raise ValueError(f"{path} holds the points that it is about: --points would not be looked at")
+    if balls and points is None:
+        raise ValueError(f"{path} needs the file of the points that it is about (--points)")
     try:
-        exact = check_certificate.Network(given)
-        return [check_certificate.check(exact, query) for query in content["queries"]]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-        raise ValueError(f"{path} is no certificate: {type(error).__name__}: {error}") from error
+        if points is None:
+            return [Finding("", check_memorization.check(content))]
+        return [Finding("", _check_balls(content, network, *read_labelled_points(points)))]
+    except Exception as error:
+        return [Finding(plain(error))]
+
+
+def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, x: Any, y: Any) -> str:
+    """What a certificate of many points proves; with a network, also that this is the f_S which the certificate defines."""
+    statement = check_balls.check(content, x, y)
+    if network is None:
+        return f"{statement}; network not checked (give it by --network)"
+    proof = certify_memorization(network, x, y, Ball(content["norm"], content["radius"]))
+    if proof.verdict != "proved":
+        raise ValueError(f"the network is not proved to be this f_S: {proof.reason}")
+    wanted, hints = proof.certificate, ("cuts", "projection")
+    for name, value in wanted.items():
+        if name not in hints and content.get(name) != value:
+            raise ValueError(f"{name} is not what certify_memorization finds for this network and these points")
+    return f"{statement}; network {content['network_digest'][:16]} is this f_S, compared weight by weight"

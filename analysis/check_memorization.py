@@ -4,14 +4,15 @@
 
 "proved": the network W_n relu(... relu(W_1 x + b_1) ...) + b_n has margin >= `margin` > 0 at all x in [0,1]^D within l_p
 distance `radius` of points[i], for every i; "refuted": margin <= 0 at one such x. Margin: y f for y = -1 or +1 (one output),
-else the least f_y - f_k. Floats are hexadecimal, rationals "p/q".
+else the least f_y - f_k. Floats are hexadecimal as float.hex() writes them, rationals "p/q". What is printed was checked.
 
     {"format": "cgro memorization certificate 1", "kind": "memorization", "verdict": "proved" or "refuted", "margin": "p/q",
      "norm": "inf" or "2", "radius": float, "points": [[float, ...], ...], "labels": [y, ...], "variant": "lean" or "gate",
      "m": depth of squaring, "inner", "outer": thresholds of the distance or its square, "bound": B >= |f_clean|,
      "witness": {"index": i, "point": ["p/q", ...]},                                                       refuted only
      "network": {"inputs": D, "layers": [{"rows": [[[columns], [floats]], ...], "bias": [floats]}, ...]},
-     "digest": SHA-256 of the network as JSON with sorted keys and separators "," and ":"}
+     "digest": SHA-256 of the network as JSON with sorted keys and separators "," and ":",
+     "checker", "reason": not looked at}                                               any other key, or one twice: rejected
 
 Proof. The classifier is built again without rounding, with 2K units a layer in place of f_clean. The network's weights must
 equal it but for f_clean's, which stand first; so must its biases but for what floats cannot hold: shifts of the l_inf distance
@@ -23,7 +24,9 @@ squaring has 0 <= f_m(t) - t^2 <= 4^-(m+1). Capped sums of indicators open and c
 import hashlib
 import json
 import math
+import re
 import sys
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction as Q
 from itertools import accumulate, combinations
 from pathlib import Path
@@ -33,13 +36,22 @@ from typing import Any
 Rows = list[dict[int, Q]]
 Net = list[tuple[Rows, list[Q]]]
 ZERO, ONE, HALF, SIGNS = Q(0), Q(1), Q(1, 2), [Q(1), Q(-1)]
+LONG, DEEP = 1 << 16, 1 << 19  # most bits of a point's common denominator, and that the layers may add to it
+CLAIM = "format kind verdict margin norm radius points labels variant m inner outer bound network digest"
 
-def _need(condition: bool, reason: str) -> None:
+def _need(condition: bool, reason: str) -> Any:  # None
     if not condition:
         raise ValueError(reason)
 
-def _number(text: str) -> Q:
-    return Q(float.fromhex(text))
+def _entries(data: Any, names: str, more: str = "") -> None:  # an object with these keys, perhaps some more, and no others
+    _need(type(data) is dict and {*names.split()} <= {*data} <= {*names.split(), *more.split()}, f"entries are not {names}")
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _need(len(dict(pairs)) == len(pairs), "a key is named twice") or dict(pairs)
+def _number(text: str) -> Q:  # one text for each float
+    v = float.fromhex(text)
+    return _need(math.isfinite(v) and v.hex() == text, "a float is not written as float.hex() writes it") or Q(v)
+def _rational(text: str) -> Q:
+    return _need(bool(re.fullmatch("-?[0-9]{1,4300}(/[0-9]{1,4300})?", text)), "a rational is not written as p/q") or Q(text)
 
 def _linear(rows: Rows) -> Net:
     return [(rows, [ZERO] * len(rows))]
@@ -138,36 +150,73 @@ def _match(net: Net, ideal: Net, k: int, rounded: set[int]) -> tuple[Net, dict[i
         edge, reach = cut, top
     return clean[:-1], errors
 
-def _lowest(layer: tuple[Rows, list[Q]], low: list[Q], high: list[Q]) -> list[Q]:  # values by intervals
-    return [sum((w * (low if w > 0 else high)[j] for j, w in row.items()), b) for row, b in zip(*layer, strict=True)]
+def _run(net: Net, low: list[Q], high: list[Q]) -> tuple[list[int], list[int], int]:  # outputs by intervals, over an integer
+    unit, grown = 1, 0
+    for v in (*low, *high):
+        unit = math.lcm(unit, v.denominator)
+        _need(unit >> LONG == 0, "a point's common denominator is too long")
+    least, most = ([v.numerator * (unit // v.denominator) for v in side] for side in (low, high))
+    for rows, bias in net:
+        least, most = ([max(v, 0) for v in side] if grown else side for side in (least, most))
+        numbers = [w for row in rows for w in row.values()] + bias
+        scale = math.lcm(*(w.denominator for w in numbers))
+        grown += scale.bit_length() + max(abs(w.numerator).bit_length() for w in numbers)
+        _need(grown < DEEP, "too many layers of too long numbers")
+        whole = [[(j, w.numerator * (scale // w.denominator)) for j, w in row.items()] for row in rows]
+        shift, unit = [b.numerator * (scale // b.denominator) * unit for b in bias], unit * scale
+        least, most = ([sum((w * (a if w > 0 else b)[j] for j, w in row), t) for row, t in zip(whole, shift, strict=True)]
+                       for a, b in ((least, most), (most, least)))
+    return least, most, unit
 
-def check(data: dict[str, Any]) -> None:  # raises if the proof does not hold
-    """Raise ValueError (or what malformed data raise) unless the certificate proves its claim."""
+# Before the classifier is built: the network must have about its size.
+def _fits(net: Net, y: list[int], c: list[list[Q]], k: int, power: int, lean: bool, m: int) -> None:
+    n, d, depth, one = len(c), len(c[0]), len(net) - 2, c[:1] if power == 1 else [[ZERO]]
+    _need(depth >= len(_indicators(one, power, lean, m, ZERO, ONE)), "the network has too few layers")
+    for rows, _ in net[1:m] if power == 2 else []:
+        _need(len(rows) >= 2 * d * (1 if lean else n), "a layer has too few units")
+    total, last = sum(len(rows) for rows, _ in net), sum(map(len, net[depth][0]))
+    _need(last >= 2 * k * max(k, 2) and 2 * k * len(net) <= 10 * total + 200_000, "the network has too many outputs")
+
+def _show(value: Q, way: str | None = None) -> str:  # nine digits; "~" if these are not read as the float64 that it is
+    found = Context(9, way, traps=[]).divide(Decimal(value.numerator), Decimal(value.denominator)).normalize()
+    text = format(found, "f") if -9 < found.adjusted() < 15 else str(found)
+    return "~" * (way is None and value != float(text)) + text
+def check(data: dict[str, Any]) -> str:  # raises if the proof does not hold
+    """What a certificate proves, in words; raises ValueError (or what malformed data raise) if it does not prove its claim."""
+    _entries(data, CLAIM, "checker reason" + " witness" * (data["verdict"] == "refuted"))
+    _entries(data["network"], "inputs layers")
     text, d = json.dumps(data["network"], sort_keys=True, separators=(",", ":")), data["network"]["inputs"]
     net: Net = []
     _need(data["format"] == "cgro memorization certificate 1" and data["kind"] == "memorization", "unknown format")
     _need(hashlib.sha256(text.encode()).hexdigest() == data["digest"], "the digest is another network's")
+    _need(type(d) is int and d > 0, "no inputs")
     for given in data["network"]["layers"]:
+        _entries(given, "rows bias")
         width, table = len(net[-1][0]) if net else d, [list(zip(*row, strict=True)) for row in given["rows"]]
         _need(all(type(j) is int and 0 <= j < width for row in table for j, _ in row), "a column is out of range")
         _need(all(len(dict(row)) == len(row) for row in table) and 0 < len(table) == len(given["bias"]), "sizes of a layer")
-        net.append(([{j: _number(w) for j, w in t if float.fromhex(w)} for t in table], [_number(b) for b in given["bias"]]))
+        net.append(([{j: w for j, w in ((j, _number(w)) for j, w in t) if w} for t in table], [*map(_number, given["bias"])]))
     names, lean, m, y = ("radius", "inner", "outer", "bound"), data["variant"] == "lean", data["m"], data["labels"]
-    (r, inner, outer, b), claim = (_number(data[name]) for name in names), Q(data["margin"])
+    (r, inner, outer, b), claim = (_number(data[name]) for name in names), _rational(data["margin"])
     c, k, power = [[_number(v) for v in t] for t in data["points"]], len(net[-1][0]), {"inf": 1, "2": 2}[data["norm"]]
     _need(len(c) == len(y) > 0 and r >= 0 and all(len(row) == d and all(0 <= v <= 1 for v in row) for row in c), "points")
     _need(all(type(v) is int and (v in (-1, 1) if k == 1 else 0 <= v < k) for v in y), "labels")
+    about = f"network {data['digest'][:16]} ({d} inputs, {len(net)} layers, {k} outputs)"
+    size = f"{'l_inf' if power == 1 else 'l_2'} distance {_show(r)}"
     if data["verdict"] == "refuted":
-        i, x = range(len(c))[data["witness"]["index"]], [Q(v) for v in data["witness"]["point"]]
+        _entries(data["witness"], "index point")
+        i, x = data["witness"]["index"], [_rational(v) for v in data["witness"]["point"]]
+        _need(type(i) is int and 0 <= i < len(c), "the witness has no point")
         gaps = [abs(a - v) ** power for a, v in zip(x, c[i], strict=True)]
         _need((max(gaps) if power == 1 else sum(gaps)) <= r**power and all(0 <= v <= 1 for v in x), "the witness is outside")
-        for layer in net:
-            z = _lowest(layer, x, x)
-            x = [max(v, ZERO) for v in z]
-        value = y[i] * z[0] if k == 1 else z[y[i]] - max(v for j, v in enumerate(z) if j != y[i])
-        return _need(value == claim <= 0, "the witness has another margin")
+        z, _, unit = _run(net, x, x)
+        value = Q(y[i] * z[0] if k == 1 else z[y[i]] - max(v for j, v in enumerate(z) if j != y[i]), unit)
+        _need(value == claim <= 0, "the witness has another margin")
+        place, most = f"({', '.join(map(_show, x))})" if d < 5 else "a point", _show(value, ROUND_CEILING)
+        return f"refuted: margin {most} <= 0 for label {y[i]} at {place} within {size} of point {i}; {about}"
     _need(data["verdict"] == "proved" and claim > 0 and data["variant"] in ("lean", "gate"), "nothing is claimed")
     _need(type(m) is int and 0 < m <= 500 and 0 <= inner < outer and b > 0, "wrong m, thresholds or bound")
+    _fits(net, y, c, k, power, lean, m)
     ideal = _classifier(y, k, len(net) - 2, b, _indicators(c, power, lean, m, inner, outer))  # zip(strict) compares the depths
     clean, errors = _match(net, ideal, k, ({0} if lean else {0, 1}) if power == 1 else {m + 1} if lean else set())
     e, shifts = [max(map(abs, errors[level])) for level in (0, 1)], errors[m + 1] if lean and power == 2 else [ZERO]
@@ -178,23 +227,24 @@ def check(data: dict[str, Any]) -> None:  # raises if the proof does not hold
         eps = max(abs(a - v) for a, v in zip(errors[1][::2], errors[1][1::2], strict=True)) / (outer - inner)
     _need(inner >= min(r**power, Q(d) ** (power - 1)) + high, "the inner threshold does not reach round the ball")
     scale = math.lcm(*(v.denominator for row in c for v in row))
-    grid, far, lengths = [[int(v * scale) for v in row] for row in c], outer + low, []
-    for i, j in ((i, j) for i, j in combinations(range(len(y)), 2) if y[i] != y[j]):
-        steps = [abs(u - v) for u, v in zip(grid[i], grid[j], strict=True)]
-        lengths.append(max(steps) if power == 1 else sum(g * g for g in steps))
-    if lengths:  # for l_2, root(length) >= r + root(far)
-        room = Q(min(lengths), scale**power) - r**power - far
+    grid, far = [[int(v * scale) for v in row] for row in c], outer + low
+    others = ((grid[i], grid[j]) for i, j in combinations(range(len(y)), 2) if y[i] != y[j])
+    apart = (list(map(abs, map(int.__sub__, *pair))) for pair in others)
+    nearest = min((max(steps) if power == 1 else sum(g * g for g in steps) for steps in apart), default=None)
+    if nearest is not None:  # for l_2, root(nearest) >= r + root(far)
+        room = Q(nearest, scale**power) - r**power - far
         _need(far >= 0 and room >= 0 and (power == 1 or room**2 >= 4 * r**2 * far), "the outer threshold reaches another ball")
-    floor, ceiling = [ZERO] * d, [ONE] * d  # of the layers that compute f_clean, on [0,1]^D
-    for layer in clean:
-        ends = _lowest(layer, floor, ceiling), _lowest(layer, ceiling, floor)
-        floor, ceiling = ([max(v, ZERO) for v in side] for side in ends)
-    leak = max(ZERO, max(map(abs, ends[0] + ends[1])) - b * (1 - eps))
-    return _need(1 - eps - leak * (1 if k == 1 else 2) >= claim, "the margin is less than claimed")
+    floor, ceiling, unit = _run(clean, [ZERO] * d, [ONE] * d)  # of f_clean
+    leak = max(ZERO, Q(max(map(abs, floor + ceiling)), unit) - b * (1 - eps))
+    _need(1 - eps - leak * (1 if k == 1 else 2) >= claim, "the margin is less than claimed")
+    bound, points = _show(claim, ROUND_FLOOR), hashlib.sha256(json.dumps([data["points"], y]).encode()).hexdigest()[:16]
+    where = f"points of [0, 1]^{d} within {size} of one of its {len(c)} points (SHA-256 with labels {points})"
+    return f"proved: margin >= {bound} > 0 for the label of the centre at all {where}; {about}"
 
 if __name__ == "__main__":
     try:
-        check(json.loads(Path(sys.argv[1]).read_text()))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-        sys.exit(f"rejected: {error!r}")
-    print("accepted")
+        text = Path(sys.argv[1]).read_text(encoding="utf-8")
+        statement = check(json.loads(text, object_pairs_hook=_once, parse_float=_number))
+    except Exception as error:  # one line without foreign characters
+        sys.exit("rejected: " + ascii(f"{type(error).__name__}: {error}"[:200])[1:-1])
+    print(f"accepted as {statement}")

@@ -373,11 +373,12 @@ def print_certifications(results: list[Certification], total: int) -> None:
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
-    reasons = check_file(options.certificate, load(options.network) if options.network else None, options.points)
-    for i, reason in enumerate(reasons):
-        print(f"query {i}: {'rejected: ' + reason if reason else 'accepted'}")
-    if any(reasons) or not reasons:
-        raise ValueError(f"{options.certificate}: {sum(map(bool, reasons))} of {len(reasons)} queries are rejected")
+    found = check_file(options.certificate, load(options.network) if options.network else None, options.points)
+    for i, finding in enumerate(found):
+        print(f"query {i}: {'rejected: ' + finding.reason if finding.reason else 'accepted as ' + finding.statement}")
+    wrong = sum(bool(finding.reason) for finding in found)
+    if wrong or not found:
+        raise ValueError(f"{options.certificate}: {wrong} of {len(found)} queries are rejected")
 
 
 def run_export(options: argparse.Namespace) -> None:

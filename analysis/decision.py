@@ -87,8 +87,9 @@ def certify(
     Search: projected gradient descent; bounds of all units by intervals and linear functions; then branch and bound over the
     signs of units, with warm-started linear programs; l_2 balls by tangents. Pairs of units that make |a|, maxima, indicators
     and gates are relaxed together, so constructed networks are decided, too. With one input, all breakpoints. The search is
-    in float64; the verdict is what `check_certificate`, which has integers only, says about the certificate found, so
-    rounding and errors of the solver lead to "unresolved", never to a wrong verdict. Complete but for margins within rounding
+    in float64; the verdict is what `check_certificate` says about the certificate found: it has integers only and imports
+    nothing of the search (that calls it, to read networks and to see what proofs give). So rounding and errors
+    of the solver lead to "unresolved", never to a wrong verdict. Complete but for margins within rounding
     of 0 (about 1e-12 of the weights' size); for l_2, the closer to 0 the more parts. Cost: milliseconds to seconds for some
     dozens of units that change sign on the set, exponential in their number in the worst case. Layers must be small enough
     to be dense. max_seconds is looked at between layers and parts, and does not count what is computed once for a network.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from constructions import ReLUNetwork, write_file
+from constructions import ReLUNetwork, load_arrays, write_file
 from training import check_labels
 
 from . import check_certificate as checker
@@ -98,12 +97,12 @@ def _read_certificate(path: Path, network: ReLUNetwork) -> dict[str, Certificati
     """What a certificate proves about this network, by set and label; nothing if there is none."""
     known = prepare(network)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        digest, queries = content["digest"], content["queries"]
+        content = checker.read(path)
+        digest, queries = content["digest"], list(content["queries"])
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} exists and is no certificate that could be continued: {error}") from error
+    except Exception as error:
+        raise ValueError(f"{path} exists and is no certificate that could be continued: {checker.plain(error)}") from error
     if digest != known.digest:
         raise ValueError(f"{path} exists and is about another network: choose another file")
     return {_key(query): _result(network, known.exact, query) for query in queries if not checker.check(known.exact, query)}
@@ -126,10 +125,9 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            return dict(content)
-    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a readable .npz file of arrays of numbers") from error
+        return load_arrays(path)
+    except (ValueError, OSError, TypeError) as error:
+        raise ValueError(f"{path} is not a readable .npz file of arrays of numbers: {error}") from error
 
 
 def _select(path: Path, *wanted: str) -> list[Any]:

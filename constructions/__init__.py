@@ -30,7 +30,7 @@ from .indicators import lean_indicator, soft_indicator
 from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound, source_difference
 from .level_set import LevelSet, level_set
-from .load import load
+from .load import load, load_arrays
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
 from .memorization import f_adv, f_S, fingerprint, predictions
 from .memorizer import VARIANTS, memorizer
@@ -122,6 +122,7 @@ __all__ = [
     "level_set",
     "linear_regions",
     "load",
+    "load_arrays",
     "localize",
     "log_growth_bound",
     "log_volume_bound",

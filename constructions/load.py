@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import replace
@@ -57,12 +59,41 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         raise ValueError(f"{path} does not describe a network: {error}") from error
 
 
+def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file. What its headers announce is compared with the file's size before memory is taken for it.
+
+    Raises ValueError for what is no .npz file of plain arrays, or cannot hold what it announces; OSError if it cannot be read.
+
+    >>> np.savez("arrays.npz", x=np.eye(2))
+    >>> load_arrays("arrays.npz")["x"].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    try:
+        total = os.path.getsize(path)
+        with zipfile.ZipFile(path) as archive:
+            for held in archive.infolist():
+                if held.compress_size > total or held.file_size > 1100 * held.compress_size:  # deflate makes 1032 of one byte
+                    raise ValueError(f"{held.filename} announces {held.file_size} bytes, more than its file can hold")
+                with archive.open(held) as file:
+                    shape, _, dtype = headers[np.lib.format.read_magic(file)](file)
+                if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize > held.file_size:
+                    raise ValueError(f"{held.filename} announces shape {shape}, more than its {held.file_size} bytes")
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
+    except FileNotFoundError:
+        raise
+    except (KeyError, EOFError, AttributeError, NotImplementedError, RuntimeError, MemoryError, SyntaxError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    except (zipfile.BadZipFile, zlib.error, struct.error) as error:
+        raise ValueError(f"no .npz file: {error}") from error
+
+
 def _load_npz(path: Path) -> ReLUNetwork:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            arrays = dict(content)
+        arrays = load_arrays(path)
         count = int(arrays["n_layers"]) if "n_layers" in arrays else sum(name.startswith("W") for name in arrays)
-    except (ValueError, TypeError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{path} is not a readable .npz file of layers: {error}") from error
     if count < 1:
         raise ValueError(f"{path} holds no layer: expected n_layers, W0, b0, W1, b1, ...")

@@ -419,7 +419,7 @@ def test_the_command_and_its_exit_status(tmp_path):
 
 def test_the_checker_is_short_and_alone():
     source = Path(analysis.__file__).with_name("check_memorization.py").read_text()
-    assert len(source.splitlines()) <= 200
+    assert len(source.splitlines()) <= 250
     imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert imported <= set(sys.stdlib_module_names)
 
