@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import scipy.sparse
+import torch
 
 from .affine_map import Affine
 from .floats import FAR, lowest_bit
@@ -53,6 +54,8 @@ def rounded(outer: Affine, inner: Affine) -> Affine:
 
 def _exact_product(a: Matrix, b: Matrix) -> bool:
     if is_zero(a) or is_zero(b) or isinstance(a, Identity) or isinstance(b, Identity):
+        return True
+    if _chooses(a, 0) or _chooses(b, 1):
         return True
     facts = _facts(a), _facts(b)
     if any(fact is None for fact in facts):
@@ -105,6 +108,14 @@ def _exact_entries(p: scipy.sparse.csr_array, q: scipy.sparse.csr_array) -> bool
     if not len(edges):
         return True
     return _all_fit(np.add.reduceat(sizes[order], edges), np.minimum.reduceat(bits[order], edges))
+
+
+def _chooses(matrix: Matrix, axis: int) -> bool:
+    """Whether entries are 1 or -1, at most one in each row (axis 0) or column (1): products with it add up nothing."""
+    if not isinstance(matrix, Sparse) or not bool((matrix.values.abs() == 1).all()):
+        return False
+    index = matrix.columns if axis else matrix.rows
+    return len(torch.unique(index)) == len(index)
 
 
 def _fits(size: float, low: int) -> bool:

@@ -268,7 +268,7 @@ class _Reader:
     def compare(self, module: nn.Module, points: torch.Tensor, dtype: torch.dtype) -> None:
         """Raise ValueError unless each operation, and the module, compute what was read, up to rounding."""
         flat = points.double().cpu().flatten(1)
-        found = self.graph.enclosures(flat, torch.finfo(dtype).eps / 2)
+        found = self.graph.enclosures(flat, dtype)
         for i, point in enumerate(points):
             replay = _Replay(self.traced)
             with np.errstate(all="ignore"):
@@ -314,8 +314,8 @@ def check_layers(graph: Graph, output: int, layers: tuple[Affine, ...], points: 
     node = 0
     for i, layer in enumerate(layers):
         node = chain.linear([(chain.relu(node) if i else node, layer.weight)], layer.bias)
-    expected, error = graph.enclosures(points, 0.0)[output]
-    actual, slip = chain.enclosures(points, 0.0)[node]
+    expected, error = graph.enclosures(points, torch.float64)[output]
+    actual, slip = chain.enclosures(points, torch.float64)[node]
     noise = 2.0**-40 * (expected.abs() + 1e-30)
     if not bool(((actual - expected).abs() <= 4 * (error + slip) + noise).all()):
         raise AssertionError("the layers do not compute what was read; please report this with the module")
