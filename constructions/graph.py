@@ -204,7 +204,7 @@ class Graph:
         known = node.errors is None and all(f.error is None for f in inner)
         if exact is not None and known:
             result.merged += not trivial
-            return Form(_compact(exact))
+            return Form(_compact(exact) if len(inner) > 1 else exact)
         if known:
             return None
         if node.errors is not None and node.place:
@@ -212,7 +212,8 @@ class Graph:
         map = exact or rounded(outer, below)
         errors = [_errors(f) for f in inner]
         error = Errors(_stack([e.weight for e in errors]), _stack([e.bias for e in errors]))
-        return Form(_compact(map), _passed(outer, node.errors, below, error, exact is not None))
+        map = _compact(map) if len(inner) > 1 else map
+        return Form(map, _passed(outer, node.errors, below, error, exact is not None))
 
     def _layer(
         self,
