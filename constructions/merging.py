@@ -34,8 +34,9 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
     >>> merged(Affine(Dense([[1.0, 1.0]]), zeros(1, 1)), Affine(Dense([[2.0**60], [1.0]]), zeros(2, 1))) is None
     True
     """
-    if not (_exact_product(outer.weight, inner.weight) and _exact_image(outer, inner.bias)):
-        return None
+    with np.errstate(over="ignore"):  # infinity fits nowhere
+        if not (_exact_product(outer.weight, inner.weight) and _exact_image(outer, inner.bias)):
+            return None
     return rounded(outer, inner)
 
 
@@ -119,13 +120,12 @@ def _chooses(matrix: Matrix, axis: int) -> bool:
 
 
 def _fits(size: float, low: int) -> bool:
-    return size == 0 or (low >= LOW and size * (1 + 2.0**-20) <= 2.0 ** min(53 + low, HIGH))
+    return low >= LOW and size * (1 + 2.0**-20) <= 2.0 ** min(53 + low, HIGH)
 
 
 def _all_fit(sizes: np.ndarray, low: np.ndarray) -> bool:
-    used = sizes > 0
-    room = np.exp2(np.minimum(53 + low[used], HIGH).astype(np.float64))
-    return bool((low[used] >= LOW).all() and (sizes[used] * (1 + 2.0**-20) <= room).all())
+    room = np.exp2(np.clip(53 + low, LOW, HIGH).astype(np.float64))
+    return bool((low >= LOW).all() and (sizes * (1 + 2.0**-20) <= room).all())
 
 
 def _facts(matrix: Matrix) -> tuple[int, float, float] | None:

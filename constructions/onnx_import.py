@@ -29,6 +29,8 @@ SIZE_LIMIT = 2**31
 PROBES = 2
 """Points at which each node's value is compared with that of onnx's reference evaluator."""
 
+DISPUTED = "which runtimes understand differently: give it pads instead of auto_pad"
+
 
 def read_onnx(path: Path) -> tuple[tuple[Affine, ...], Origin]:
     """The layers of an ONNX file (.onnx or .onnx.gz), and where they come from.
@@ -173,6 +175,14 @@ class _Reader:
                 kept.append(node)
         del self.model.graph.node[:]
         self.model.graph.node.extend(reversed(kept))
+        for node in self.model.graph.node:
+            kind, names = _attribute(node, "auto_pad", b""), [attribute.name for attribute in node.attribute]
+            if "ceil_mode" not in names:
+                continue
+            if kind == b"VALID" and _attribute(node, "ceil_mode", 0):
+                raise ValueError(f"{_label(node)}: has ceil_mode and no padding, {DISPUTED}")
+            if kind.startswith(b"SAME"):  # says how many windows there are, whatever ceil_mode
+                del node.attribute[names.index("ceil_mode")]
 
     def _node(self, node: Any, arguments: list[Any]) -> Sequence[Any]:
         from onnx import helper
@@ -274,10 +284,8 @@ class _Reader:
 
     def compare(self, points: torch.Tensor) -> None:
         """Raise ValueError unless each node's value at some points is what onnx's reference evaluator says."""
-        from onnx.reference import ReferenceEvaluator
-
         found = self.graph.enclosures(points, torch.from_numpy(np.zeros(0, self.dtype)).dtype)
-        evaluator = ReferenceEvaluator(self.model)
+        evaluator = _evaluator(self.model)
         for i, point in enumerate(points):
             feed = {self.input: point.numpy().astype(self.dtype).reshape(self.shape)}
             try:
@@ -293,6 +301,37 @@ class _Reader:
                     expected, slip = (part[i] for part in found[value.node])
                     if actual.shape != expected.shape or not bool(((actual - expected).abs() <= slip).all()):
                         raise ValueError(f"{_label(node)} does not compute what was read of it")
+
+
+def _attribute(node: Any, name: str, otherwise: Any) -> Any:
+    from onnx import helper
+
+    return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise)
+
+
+def _evaluator(model: Any) -> Any:
+    """onnx's reference evaluator, with PyTorch's maxima: its own are wrong for signals and for some paddings."""
+    from onnx.reference import ReferenceEvaluator
+    from onnx.reference.op_run import OpRun
+
+    class MaxPool(OpRun):  # type: ignore[misc]
+        def _run(self, x: Any, **given: Any) -> tuple[Any]:
+            options = {name: value for name, value in given.items() if value is not None}
+            options["auto_pad"] = options.get("auto_pad", "NOTSET").encode()
+            kernel, sizes = list(options["kernel_shape"]), x.shape[2:]
+            strides, pads, dilations = _pads(options, sizes, kernel)
+            pads = _ceiling(options, sizes, kernel, strides, pads, dilations)
+            spatial = len(kernel)
+            sides = [pads[i + side] for i in reversed(range(spatial)) for side in (0, spatial)]
+            padded = torch.nn.functional.pad(torch.from_numpy(x), sides, value=-math.inf)
+            run = getattr(torch.nn.functional, f"max_pool{spatial}d")
+            return (run(padded.double(), kernel, strides, 0, dilations).numpy().astype(x.dtype),)
+
+    class GlobalMaxPool(OpRun):  # type: ignore[misc]
+        def _run(self, x: Any) -> tuple[Any]:
+            return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+    return ReferenceEvaluator(model, new_ops=[MaxPool, GlobalMaxPool])
 
 
 def _without(node: Any, place: int) -> Any:
@@ -558,6 +597,9 @@ def _max_pool(o: Operations, arguments: list[Any], options: dict[str, Any]) -> V
     kernel = list(options["kernel_shape"])
     if options.get("storage_order", 0):
         raise ValueError("must have storage_order=0")
+    automatic = options.get("auto_pad", b"NOTSET").startswith(b"SAME")
+    if automatic and max(options.get("dilations", [1])) > 1:
+        raise ValueError(f"has dilations and automatic padding, {DISPUTED}")
     strides, pads, dilations = _pads(options, x.shape[2:], kernel)
     return o.max_pool(x, kernel, strides, _ceiling(options, x.shape[2:], kernel, strides, pads, dilations), dilations)
 
