@@ -28,6 +28,7 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
 
     Cost: products with absolute values; entry by entry up to `TERM_LIMIT` products.
 
+    >>> from constructions.matrix import column, zeros
     >>> one = Affine(Dense([[0.5]]), column([3.0]))
     >>> merged(one, one).bias.to_dense().item()
     4.5
@@ -67,10 +68,11 @@ def _exact_product(a: Matrix, b: Matrix) -> bool:
     if max(a.nonzeros, b.nonzeros) > TERM_LIMIT:
         return False
     p, q = _scipy(a), _scipy(b)
-    sums = (abs(p) @ abs(q)).tocoo()
-    rows, columns = _least(p, 0), _least(q, 1)
-    if _all_fit(sums.data, rows[sums.row] + columns[sums.col]):
-        return True
+    if low_a + low_b >= LOW:  # else a product may vanish
+        sums = (abs(p) @ abs(q)).tocoo()
+        rows, columns = _least(p, 0), _least(q, 1)
+        if _all_fit(sums.data, rows[sums.row] + columns[sums.col]):
+            return True
     return _exact_entries(p, q)
 
 

@@ -314,7 +314,7 @@ def _evaluator(model: Any) -> Any:
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
 
-    class MaxPool(OpRun):  # type: ignore[misc]
+    class MaxPool(OpRun):
         def _run(self, x: Any, **given: Any) -> tuple[Any]:
             options = {name: value for name, value in given.items() if value is not None}
             options["auto_pad"] = options.get("auto_pad", "NOTSET").encode()
@@ -327,7 +327,7 @@ def _evaluator(model: Any) -> Any:
             run = getattr(torch.nn.functional, f"max_pool{spatial}d")
             return (run(padded.double(), kernel, strides, 0, dilations).numpy().astype(x.dtype),)
 
-    class GlobalMaxPool(OpRun):  # type: ignore[misc]
+    class GlobalMaxPool(OpRun):
         def _run(self, x: Any) -> tuple[Any]:
             return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
 

@@ -74,7 +74,7 @@ def test_the_layers_compute_the_graph_exactly(seed):
 
 @given(SEEDS)
 def test_enclosures_hold_the_values(seed):
-    graph, output = random_graph(seed)
+    graph, _ = random_graph(seed)
     points = torch.from_numpy(np.random.default_rng(seed).integers(-12, 13, (3, graph.nodes[0].size)) / 4)
     for i, point in enumerate(points.tolist()):
         values = exact(graph, [Fraction(v) for v in point])

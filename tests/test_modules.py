@@ -127,23 +127,40 @@ MODULES = {
     "residual from the input": (Residual(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), (4,), 1),
     "own forward": (nn.Sequential(nn.Linear(4, 4), Doubled(4, 4)), (4,), 0),
     "joined": (
-        Function(lambda m, x: m.last(torch.cat([x, m.first(x).relu(), x[:, :1]], 1)), first=nn.Linear(3, 4), last=nn.Linear(8, 2)),
+        Function(
+            lambda m, x: m.last(torch.cat([x, m.first(x).relu(), x[:, :1]], 1)), first=nn.Linear(3, 4), last=nn.Linear(8, 2)
+        ),
         (3,),
         1,
     ),
     "joined with constants": (Function(lambda m, x: torch.cat([x, torch.full((len(x), 2), 0.1)], 1).relu()), (3,), 1),
     "in place": (Function(inplace, first=nn.Linear(4, 4)), (4,), None),
     "maxima, minima": (
-        Function(lambda m, x: torch.cat([torch.maximum(x, m.first(x)), torch.minimum(x, m.first(x)), x.abs()], 1), first=nn.Linear(3, 3)),
+        Function(
+            lambda m, x: torch.cat([torch.maximum(x, m.first(x)), torch.minimum(x, m.first(x)), x.abs()], 1),
+            first=nn.Linear(3, 3),
+        ),
         (3,),
         None,
     ),
-    "reductions": (Function(lambda m, x: torch.cat([x.amax(1), x.min(2).values, x.sum(2), x.mean((1, 2))[:, None]], 1)), (2, 3), None),
-    "arithmetic": (Function(lambda m, x: (1 - x) / 0.3 + torch.add(x, torch.ones(3) * 0.7, alpha=0.1) - x.clamp(min=-0.5, max=0.25)), (3,), None),
+    "reductions": (
+        Function(lambda m, x: torch.cat([x.amax(1), x.min(2).values, x.sum(2), x.mean((1, 2))[:, None]], 1)),
+        (2, 3),
+        None,
+    ),
+    "arithmetic": (
+        Function(lambda m, x: (1 - x) / 0.3 + torch.add(x, torch.ones(3) * 0.7, alpha=0.1) - x.clamp(min=-0.5, max=0.25)),
+        (3,),
+        None,
+    ),
     "bounds": (Function(lambda m, x: x.clamp(torch.tensor([-1.0, 0.0]), torch.tensor([0.5, 1.0]))), (2,), None),
     "products": (Function(lambda m, x: x @ m.first.weight.T - x.flip(1)[:, :2], first=nn.Linear(3, 2)), (3,), 0),
-    "moved": (Function(lambda m, x: functional.pixel_shuffle(x, 2).roll(1, 2).unfold(3, 2, 1).permute(0, 4, 1, 2, 3)), (4, 2, 2), 0),
-}  # fmt: skip
+    "moved": (
+        Function(lambda m, x: functional.pixel_shuffle(x, 2).roll(1, 2).unfold(3, 2, 1).permute(0, 4, 1, 2, 3)),
+        (4, 2, 2),
+        0,
+    ),
+}
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch copies the input there
@@ -348,8 +365,11 @@ class Counting(nn.Module):
 @pytest.mark.parametrize("fails", [False, True])
 def test_nothing_in_the_module_is_changed(fails):
     module = nn.Sequential(
-        nn.utils.spectral_norm(nn.Linear(3, 3)), nn.BatchNorm1d(3).eval(), Counting(fails), parametrizations.spectral_norm(nn.Linear(3, 3))
-    )  # fmt: skip
+        nn.utils.spectral_norm(nn.Linear(3, 3)),
+        nn.BatchNorm1d(3).eval(),
+        Counting(fails),
+        parametrizations.spectral_norm(nn.Linear(3, 3)),
+    )
     module(torch.randn(4, 3)).sum().backward() if not fails else None
     module[0].eval()
     module[3].eval()
@@ -480,7 +500,7 @@ def test_images_need_their_shape(layer):
 
 
 def test_what_is_no_module():
-    with pytest.raises(TypeError, match="must be a torch.nn.Module, got function"):
+    with pytest.raises(TypeError, match=r"must be a torch\.nn\.Module, got function"):
         ReLUNetwork.from_module(branch)
 
 
@@ -514,7 +534,7 @@ def test_what_is_no_module():
         (nn.utils.spectral_norm(nn.Linear(3, 3)), None, r"module \(Linear\): .*module\.eval\(\) first"),
         (nn.LazyLinear(3), (4,), "uninitialized"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_named(module, shape, message):
     with pytest.raises(ValueError, match=message):
         ReLUNetwork.from_module(module, shape)

@@ -1,6 +1,7 @@
 """Random modules and ONNX graphs: the network that is read has the values of the source in float64, or the read is refused."""
 
 import copy
+import itertools
 import warnings
 from fractions import Fraction
 
@@ -160,16 +161,20 @@ def check_module(seed):
         warnings.simplefilter("ignore")
         module, shape, odd, dtype = random_module(seed)
         x = torch.randn(7, *shape, dtype=torch.float64)
-        expected = random_module(seed)[0].double()(x).detach().flatten(1)
+        wide = random_module(seed)[0].double()
+        expected = wide(x).detach().flatten(1)
         try:
             module(torch.zeros(7, *shape, dtype=dtype))
+            rows = torch.cat([wide(row[None]).detach().flatten(1) for row in x])
+            odd = odd or not (rows.isfinite().all() and torch.allclose(rows, expected))  # PyTorch may take one row as an image
         except RuntimeError:  # an operation that PyTorch does not have for this type
             odd = True
         before = copy.deepcopy(module.state_dict())
         try:
             network = ReLUNetwork.from_module(module, shape)
-        except (TypeError, ValueError) as error:
-            assert odd, error
+        except (TypeError, ValueError):
+            if not odd:
+                raise
             return False
         assert_close(network, x.flatten(1), expected)
         assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
@@ -395,8 +400,9 @@ def check_graph(seed, path):
     expected = np.stack([np.asarray(wide.run(None, {"x": point})[0]).reshape(-1) for point in points])
     try:
         network = load(path)
-    except ValueError as error:
-        assert nonlinear(m), error
+    except ValueError:
+        if not nonlinear(m):
+            raise
         return False
     assert_close(network, torch.from_numpy(points.reshape(3, -1)), torch.from_numpy(expected))
     return True
@@ -423,7 +429,7 @@ def random_chain(seed):
     r = np.random.default_rng(seed)
     widths = r.integers(1, 4, r.integers(2, 6))
     maps = []
-    for n, m in zip(widths, widths[1:], strict=False):
+    for n, m in itertools.pairwise(widths):
         bits = [r.integers(-7, 8, size) * 2.0 ** r.choice([-60, 0, 60], size) for size in ((m, n), m)]
         maps.append(
             bits if r.random() < 0.7 else [r.normal(size=b.shape) * 2.0 ** r.choice([-60, 0, 60], b.shape) for b in bits]
@@ -464,7 +470,7 @@ def check_chain(seed, path):
     assert network.exact(point).tolist() == value
 
 
-@settings(max_examples=500 // 10)
+@settings(max_examples=50)
 @given(SEEDS)
 def test_random_chains_of_affine_maps_are_exact(tmp_path_factory, seed):
     check_chain(seed, tmp_path_factory.getbasetemp() / "chain.onnx")
