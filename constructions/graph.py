@@ -96,21 +96,22 @@ class Graph:
 
     # -- values --------------------------------------------------------------------------------------------------------
 
-    def enclosures(self, points: torch.Tensor, unit: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Of all nodes, values at points (n, inputs) in float64, and by how much evaluation with a unit roundoff may be off.
+    def enclosures(self, points: torch.Tensor, dtype: torch.dtype) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Of all nodes, values at points (n, inputs) in float64, and by how much an evaluation in dtype may be off.
 
         Each sum of n terms is off by gamma_(n+8) times the sum of the terms' sizes, in any order (Higham 2002, Section 3.1);
         twice that is allowed, for fast convolutions.
         """
         found: list[tuple[torch.Tensor, torch.Tensor]] = []
         one = torch.ones(1, dtype=torch.float64)
-        unit = max(unit, DOUBLE)
+        kind = torch.finfo(dtype)
+        unit, least = max(kind.eps / 2, DOUBLE), max(kind.smallest_normal * kind.eps, 2.0**-120)
         for node in self.nodes:
             if node.source is not None:
                 value, error = found[node.source]
                 found.append((value.clamp_min(0), error))
             elif node.bias is None:
-                found.append((points, unit * points.abs()))
+                found.append((points, unit * points.abs() + least))
             else:
                 offset = node.bias.apply(one)
                 value = offset.expand(len(points), -1)
@@ -123,7 +124,7 @@ class Graph:
                     size = size + steep.apply(below.abs())
                     error = error + steep.apply(off)
                     terms += _longest(weight)
-                found.append((value, error + 2 * terms * unit * (size + error) + 2.0**-120))
+                found.append((value, error + 2 * terms * (unit * (size + error) + least)))
         return found
 
     # -- layers --------------------------------------------------------------------------------------------------------
@@ -195,20 +196,25 @@ class Graph:
             width = next(iter(forms.values())).map.weight.shape[1]
             return Form(Affine(zeros(node.size, width), node.bias))
         inner = [forms[k] for k, _ in node.terms]
-        outer = Affine(_row([weight for _, weight in node.terms]), node.bias)
-        below = Affine(_stack([f.map.weight for f in inner]), _stack([f.map.bias for f in inner]))
+        weight, below = _row([weight for _, weight in node.terms]), Affine(*_stacked([f.map for f in inner]))
+        if len(inner) > 1:  # sums of products would lose their zeros
+            weight, below = sparse(weight), Affine(sparse(below.weight), below.bias)
+        outer = Affine(weight, node.bias)
         exact = merged(outer, below)
         trivial = isinstance(outer.weight, Identity) or isinstance(below.weight, Identity)
         known = node.errors is None and all(f.error is None for f in inner)
         if exact is not None and known:
             result.merged += not trivial
-            return Form(exact)
+            return Form(_compact(exact) if len(inner) > 1 else exact)
         if known:
             return None
         if node.errors is not None and node.place:
             result.rounded.append(node.place)
         map = exact or rounded(outer, below)
-        return Form(map, _passed(outer, node.errors, below, [f.error for f in inner], exact is not None))
+        errors = [_errors(f) for f in inner]
+        error = Errors(_stack([e.weight for e in errors]), _stack([e.bias for e in errors]))
+        map = _compact(map) if len(inner) > 1 else map
+        return Form(map, _passed(outer, node.errors, below, error, exact is not None))
 
     def _layer(
         self,
@@ -263,7 +269,7 @@ class Graph:
             append(Form(Affine(chosen, zeros(len(columns), 1))))
             result.carried += len(columns)
         units = starts[-1]
-        result.layers.append(Affine(_stack([f.map.weight for f in rows]), _stack([f.map.bias for f in rows])))
+        result.layers.append(Affine(*_stacked([f.map for f in rows])))
         result.errors.append(_stacked_errors(rows))
         new = {
             k: Form(
@@ -292,6 +298,18 @@ def _longest(matrix: Matrix) -> int:
 
 def _stack(parts: list[Matrix]) -> Matrix:
     return parts[0] if len(parts) == 1 else Block(tuple((part,) for part in parts))
+
+
+def _stacked(maps: list[Affine]) -> tuple[Matrix, Matrix]:
+    return _stack([m.weight for m in maps]), _stack([m.bias for m in maps])
+
+
+def _compact(map: Affine) -> Affine:
+    """Dense where coordinates would take more room."""
+    weight = map.weight
+    if isinstance(weight, Sparse) and 2 * weight.nonzeros > weight.shape[0] * weight.shape[1]:
+        return Affine(Dense(weight.to_dense(), copy=False), map.bias)
+    return map
 
 
 def _row(parts: list[Matrix]) -> Matrix:
@@ -326,9 +344,9 @@ def _moved(form: Form, columns: np.ndarray, start: int, units: int) -> Form:
 
 
 def _columns(form: Form) -> np.ndarray:
-    """The units that a form reads, or may read."""
-    weights = [form.map.weight, *([form.error.weight] if form.error else [])]
-    return np.unique(np.concatenate([weight.coordinates()[1].numpy() for weight in weights]))
+    """The units that a form is made of, and those that errors may add."""
+    parts = [form.map.weight, *([form.error.weight] if form.error else [])]
+    return np.unique(np.concatenate([part.coordinates()[1].numpy() for part in parts]))
 
 
 def _is_nonnegative(form: Form) -> bool:
@@ -343,22 +361,24 @@ def _is_nonnegative(form: Form) -> bool:
 def _stacked_errors(rows: list[Form]) -> Errors | None:
     if all(f.error is None for f in rows):
         return None
-    weights = [f.error.weight if f.error else zeros(*f.map.weight.shape) for f in rows]
-    return Errors(_stack(weights), _stack([f.error.bias if f.error else zeros(f.map.bias.shape[0], 1) for f in rows]))
+    errors = [_errors(f) for f in rows]
+    return Errors(_stack([e.weight for e in errors]), _stack([e.bias for e in errors]))
+
+
+def _errors(form: Form) -> Errors:
+    return form.error or Errors(zeros(*form.map.weight.shape), zeros(*form.map.bias.shape))
 
 
 def _passed(
     outer: Affine,
     own: tuple[tuple[Matrix, ...], Matrix] | None,
     inner: Affine,
-    below: list[Errors | None],
+    below: Errors,
     exact: bool,
 ) -> Errors:
     """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products round by."""
     sizes = [outer.weight.absolute(), inner.weight.absolute(), inner.bias.absolute(), outer.bias.absolute()]
-    heights = list(inner.weight.grid) if isinstance(inner.weight, Block) and len(below) > 1 else [(inner.weight,)]
-    d_weight = _stack([e.weight if e else zeros(*f[0].shape) for e, f in zip(below, heights, strict=True)])
-    d_bias = _stack([e.bias if e else zeros(f[0].shape[0], 1) for e, f in zip(below, heights, strict=True)])
+    d_weight, d_bias = below.weight, below.bias
     weight = _up(product(sizes[0], d_weight))
     bias = _up(product(sizes[0], d_bias))
     if own is not None:

@@ -39,8 +39,9 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
     >>> merged(sums, large) is None
     True
     """
-    if not (_exact_product(outer.weight, inner.weight) and _exact_image(outer, inner.bias)):
-        return None
+    with np.errstate(over="ignore"):  # infinity fits nowhere
+        if not (_exact_product(outer.weight, inner.weight) and _exact_image(outer, inner.bias)):
+            return None
     return rounded(outer, inner)
 
 
@@ -58,7 +59,9 @@ def rounded(outer: Affine, inner: Affine) -> Affine:
 
 
 def _exact_product(a: Matrix, b: Matrix) -> bool:
-    if is_zero(a) or is_zero(b) or _moves_only(a, 0) or _moves_only(b, 1):
+    if is_zero(a) or is_zero(b):
+        return True
+    if isinstance(a, Identity) or isinstance(b, Identity) or _chooses(a, 0) or _chooses(b, 1):
         return True
     facts = _facts(a), _facts(b)
     if any(fact is None for fact in facts):
@@ -69,21 +72,12 @@ def _exact_product(a: Matrix, b: Matrix) -> bool:
     if max(a.nonzeros, b.nonzeros) > TERM_LIMIT:
         return False
     p, q = _scipy(a), _scipy(b)
-    sums = (abs(p) @ abs(q)).tocoo()
-    rows, columns = _least(p, 0), _least(q, 1)
-    if _all_fit(sums.data, rows[sums.row] + columns[sums.col]):
-        return True
+    if low_a + low_b >= LOW:  # else a product may vanish
+        sums = (abs(p) @ abs(q)).tocoo()
+        rows, columns = _least(p, 0), _least(q, 1)
+        if _all_fit(sums.data, rows[sums.row] + columns[sums.col]):
+            return True
     return _exact_entries(p, q)
-
-
-def _moves_only(matrix: Matrix, axis: int) -> bool:
-    """Whether each row (axis 0) or column (axis 1) holds at most one entry, 1 or -1: then products add nothing up."""
-    if isinstance(matrix, Identity):
-        return True
-    if not isinstance(matrix, Sparse) or not bool((matrix.values.abs() == 1).all()):
-        return False
-    places = matrix.columns if axis else matrix.rows
-    return len(torch.unique(places)) == len(places)
 
 
 def _exact_image(outer: Affine, inner: Matrix) -> bool:
@@ -123,14 +117,21 @@ def _exact_entries(p: scipy.sparse.csr_array, q: scipy.sparse.csr_array) -> bool
     return _all_fit(np.add.reduceat(sizes[order], edges), np.minimum.reduceat(bits[order], edges))
 
 
+def _chooses(matrix: Matrix, axis: int) -> bool:
+    """Whether entries are 1 or -1, at most one in each row (axis 0) or column (1): products with it add up nothing."""
+    if not isinstance(matrix, Sparse) or not bool((matrix.values.abs() == 1).all()):
+        return False
+    index = matrix.columns if axis else matrix.rows
+    return len(torch.unique(index)) == len(index)
+
+
 def _fits(size: float, low: int) -> bool:
-    return size == 0 or (low >= LOW and size * (1 + 2.0**-20) <= 2.0 ** min(53 + low, HIGH))
+    return low >= LOW and size * (1 + 2.0**-20) <= 2.0 ** min(53 + low, HIGH)
 
 
 def _all_fit(sizes: np.ndarray, low: np.ndarray) -> bool:
-    used = sizes > 0
-    room = np.exp2(np.minimum(53 + low[used], HIGH).astype(np.float64))
-    return bool((low[used] >= LOW).all() and (sizes[used] * (1 + 2.0**-20) <= room).all())
+    room = np.exp2(np.clip(53 + low, LOW, HIGH).astype(np.float64))
+    return bool((low >= LOW).all() and (sizes * (1 + 2.0**-20) <= room).all())
 
 
 def _facts(matrix: Matrix) -> tuple[int, float, float] | None:

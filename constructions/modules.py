@@ -7,9 +7,11 @@ layers, residual connections and an own `forward` are in it as they run. Nothing
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -28,7 +30,7 @@ from .origin import Origin
 PROBES = 4
 """Points at which what was read is compared with the module, and each operation with what PyTorch computes."""
 
-ATEN = torch.ops.aten
+FIXED = "; layers that change as they run need module.eval() first"
 
 
 def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> tuple[tuple[Affine, ...], Origin]:
@@ -79,14 +81,16 @@ def _input_shape(module: nn.Module, given: Sequence[int] | None) -> Shape:
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}")
     if given is None:
-        for layer in module.modules():
+        place = "module"
+        for name, layer in module.named_modules(prefix="module"):
             if isinstance(layer, nn.Linear):
                 return (layer.in_features,)
             if isinstance(layer, nn.BatchNorm1d):
                 return (layer.num_features,)
-            if not list(layer.children()) and next(layer.parameters(recurse=False), None) is not None:
+            if not list(layer.children()) and not isinstance(layer, KEEPING):
+                place = f"{name} ({type(layer).__name__})"
                 break
-        raise TypeError("module can be read only with input_shape, one input without the batch, e.g. (1, 28, 28)")
+        raise TypeError(f"{place}: module can be read only with input_shape, one input without the batch, e.g. (1, 28, 28)")
     if not isinstance(given, Sequence):
         raise TypeError(f"input_shape must be a sequence of sizes, e.g. (1, 28, 28), got {given!r}")
     if not (given and all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in given)):
@@ -94,6 +98,13 @@ def _input_shape(module: nn.Module, given: Sequence[int] | None) -> Shape:
     if math.prod(given) > ENTRY_LIMIT:
         raise ValueError(f"input_shape {tuple(given)} would need {math.prod(given):,} entries; the limit is {ENTRY_LIMIT:,}")
     return tuple(given)
+
+
+KEEPING = (
+    *(nn.Identity, nn.Flatten, nn.modules.dropout._DropoutNd),
+    *(nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.Hardtanh),
+)
+"""Layers that may come before the one that says how many numbers one input has."""
 
 
 def _names(module: nn.Module) -> dict[int, str]:
@@ -132,7 +143,7 @@ def _kind(module: nn.Module) -> tuple[torch.dtype, torch.device]:
     for value in (*module.parameters(), *module.buffers()):
         if value.is_floating_point():
             return value.dtype, value.device
-    return torch.float64, torch.device("cpu")
+    return torch.get_default_dtype(), torch.device("cpu")
 
 
 @contextlib.contextmanager
@@ -142,7 +153,7 @@ def _untouched(module: nn.Module) -> Iterator[None]:
     attributes = [dict(vars(layer)) for layer in layers]
     kept = ("_parameters", "_buffers", "_modules")
     tables = [{name: dict(vars(layer)[name]) for name in kept} for layer in layers]
-    values = {id(v): (v, v.detach().clone()) for layer in layers for v in layer.buffers(recurse=False)}
+    values = {id(v): (v, v.detach().clone()) for v in (*module.parameters(), *module.buffers())}
     devices = {v.device for v in module.parameters() if v.device.type == "cuda"}
     generators = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's
     try:
@@ -166,43 +177,66 @@ def _untouched(module: nn.Module) -> Iterator[None]:
 # -- the trace ---------------------------------------------------------------------------------------------------------
 
 
-def _trace(module: nn.Module, example: torch.Tensor, names: dict[int, str], given: str) -> tuple[fx.GraphModule, list[str]]:
+def _trace(
+    module: nn.Module, example: torch.Tensor, names: dict[int, str], given: str
+) -> tuple[fx.GraphModule, dict[fx.Node, str]]:
     """What the module does with one input, as PyTorch's elementary operations, and in which layer each is done."""
     from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 
-    stack: list[str] = []
+    stack: list[tuple[str, nn.Module, Any]] = []
     marks: list[tuple[int, str]] = []
 
     def nodes() -> int:
         mode = get_proxy_mode()
         return 0 if mode is None else len(mode.tracer.graph.nodes)
 
-    def enter(layer: nn.Module, _: Any) -> None:
-        stack.append(names.get(id(layer), type(layer).__name__))
-        marks.append((nodes(), stack[-1]))
+    def enter(layer: nn.Module, inputs: Any) -> None:
+        stack.append((names.get(id(layer), type(layer).__name__), layer, inputs))
+        marks.append((nodes(), stack[-1][0]))
 
     def leave(*_: Any) -> None:
         if stack:
             stack.pop()
-        marks.append((nodes(), stack[-1] if stack else "module"))
+        marks.append((nodes(), stack[-1][0] if stack else "module"))
 
     handles = [hooks.register_module_forward_pre_hook(enter), hooks.register_module_forward_hook(leave)]
     try:
         traced = make_fx(torch.func.functionalize(module), tracing_mode="real")(example)
     except Exception as error:  # anything that a user's forward may raise
-        where = stack[-1] if stack else "module"
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"{where} cannot be run on one input: {type(error).__name__}: {reason}{given}") from error
+        place, wants = (stack[-1][0], _wants(*stack[-1][1:])) if stack else ("module", "cannot be run on one input")
+        raise ValueError(f"{place} {wants}{given}: {_reason(error)}") from error
     finally:
         for handle in handles:
             handle.remove()
-    places, here, at = [], "module", 0
-    for number in range(len(traced.graph.nodes)):
+    places, here, at = {}, "module", 0
+    for number, node in enumerate(traced.graph.nodes):
         while at < len(marks) and marks[at][0] <= number:
             here = marks[at][1]
             at += 1
-        places.append(here)
+        places[node] = here
+    traced.graph.eliminate_dead_code()
     return traced, places
+
+
+def _wants(layer: nn.Module, inputs: Any) -> str:
+    """What a layer takes, and what it got."""
+    kind, name = nn.modules, type(layer).__name__
+    got = inputs[0] if inputs and isinstance(inputs[0], torch.Tensor) else None
+    if isinstance(layer, nn.Linear):
+        takes = f"takes {layer.in_features} numbers along the last axis"
+    elif isinstance(layer, kind.conv._ConvNd):
+        takes = f"takes {layer.in_channels} channels with {len(layer.kernel_size)} axes each"
+    elif isinstance(layer, NORMS):
+        takes = f"takes {layer.num_features} channels"
+    elif "Pool" in name and name[-2:] in ("1d", "2d", "3d"):
+        takes = f"takes an image of shape {('(C, L)', '(C, H, W)', '(C, D, H, W)')[int(name[-2]) - 1]}"
+    else:
+        takes = "cannot be run on one input"
+    return takes if got is None else f"{takes}, got values of shape {tuple(got.shape[1:])}"
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _probes(size: int, dtype: torch.dtype) -> torch.Tensor:
@@ -216,10 +250,9 @@ def _probes(size: int, dtype: torch.dtype) -> torch.Tensor:
 class _Reader:
     """Runs a trace on the example, with a `Value` for each number that depends on the input."""
 
-    def __init__(self, traced: fx.GraphModule, places: list[str], size: int, given: str) -> None:
+    def __init__(self, traced: fx.GraphModule, places: dict[fx.Node, str], size: int, given: str) -> None:
         self.traced, self.graph, self.given = traced, Graph(size), given
-        self.operations = Operations(self.graph)
-        self.places = dict(zip(traced.graph.nodes, places, strict=True))
+        self.operations, self.places = Operations(self.graph), places
         self.values: dict[fx.Node, Any] = {}
 
     def run(self, example: torch.Tensor) -> Value:
@@ -250,7 +283,7 @@ class _Reader:
         place = self.places[node]
         arguments, options = self._argument(node.args), self._argument(node.kwargs)
         name = getattr(node.target, "__name__", str(node.target))
-        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) and node.users:
             raise TypeError(f"{place}: the operation {name} draws random numbers, so the module is no fixed function")
         if not _symbolic(arguments) and not _symbolic(options):
             return node.target(*arguments, **options)  # type: ignore[operator]
@@ -272,7 +305,7 @@ class _Reader:
     def compare(self, module: nn.Module, points: torch.Tensor, dtype: torch.dtype) -> None:
         """Raise ValueError unless each operation, and the module, compute what was read, up to rounding."""
         flat = points.double().cpu().flatten(1)
-        found = self.graph.enclosures(flat, torch.finfo(dtype).eps / 2)
+        found = self.graph.enclosures(flat, dtype)
         for i, point in enumerate(points):
             replay = _Replay(self.traced)
             with np.errstate(all="ignore"):
@@ -284,24 +317,27 @@ class _Reader:
                 expected, error = (part[i] for part in found[value.node])
                 if actual.shape != expected.shape or not bool(((actual - expected).abs() <= error).all()):
                     name = getattr(node.target, "__name__", node.target)
-                    raise ValueError(f"{self.places[node]}: the operation {name} does not compute what was read of it")
+                    raise ValueError(f"{self.places[node]}: the operation {name} does not compute what was read of it{FIXED}")
         output = next(node for node in self.traced.graph.nodes if node.op == "output")
         last = output.args[0][0] if isinstance(output.args[0], (tuple, list)) else output.args[0]
         expected, error = found[self.values[last].node]
-        actual = _values(module, points).double().cpu().reshape(len(points), -1)
+        actual = _values(module, points, self.given).double().cpu().reshape(len(points), -1)
         if actual.shape != expected.shape or not bool(((actual - expected).abs() <= error).all()):
             raise ValueError(
                 "module does not compute at other points what its trace on one says: it must be a fixed function of its input, "
-                "row by row, without steps outside of PyTorch or branches on values"
+                f"row by row, without steps outside of PyTorch or branches on values{FIXED}"
             )
 
 
-def _values(module: nn.Module, points: torch.Tensor) -> torch.Tensor:
+def _values(module: nn.Module, points: torch.Tensor, given: str) -> torch.Tensor:
     """The module's values; row by row where it takes one row only, as exported programs may."""
     try:
         found = module(points)
-    except Exception:  # a user's forward may raise anything; what it raises for single rows is not hidden
-        rows = [module(point[None]) for point in points]
+    except Exception:  # a user's forward may raise anything
+        try:
+            rows = [module(point[None]) for point in points]
+        except Exception as error:
+            raise ValueError(f"module cannot be run on {len(points)} inputs{given}: {_reason(error)}") from error
         found = torch.cat([row[0] if isinstance(row, (tuple, list)) else row for row in rows])
     values: torch.Tensor = found[0] if isinstance(found, (tuple, list)) else found
     return values
@@ -327,8 +363,8 @@ def check_layers(graph: Graph, output: int, layers: tuple[Affine, ...], points: 
     node = 0
     for i, layer in enumerate(layers):
         node = chain.linear([(chain.relu(node) if i else node, layer.weight)], layer.bias)
-    expected, error = graph.enclosures(points, 0.0)[output]
-    actual, slip = chain.enclosures(points, 0.0)[node]
+    expected, error = graph.enclosures(points, torch.float64)[output]
+    actual, slip = chain.enclosures(points, torch.float64)[node]
     noise = 2.0**-40 * (expected.abs() + 1e-30)
     if not bool(((actual - expected).abs() <= 4 * (error + slip) + noise).all()):
         raise AssertionError("the layers do not compute what was read; please report this with the module")
@@ -363,7 +399,7 @@ def _add(o: Operations, _: Any, x: Any, y: Any, *, alpha: float = 1.0, sign: flo
             y, factor = o.scale(y, _constant(factor)), 1.0
         return o.add(x, y, factor)
     if isinstance(x, Value):
-        return o.shift(x, factor * _constant(y))
+        return o.shift(x, _constant(y), factor)
     return o.scale(y, _constant(factor), _constant(x))
 
 
@@ -446,10 +482,27 @@ def _addmm(o: Operations, node: Any, bias: Any, x: Any, y: Any, *, beta: float =
     return o.linear(x, exact_numbers(y, "weight").T, offset)
 
 
+def _axes(node: fx.Node) -> int:
+    """How many axes an operation such as max_pool2d slides along."""
+    return int(re.search(r"([123])d", str(node.target)).group(1))  # type: ignore[union-attr]
+
+
+def _with_channels(handler: Handler) -> Handler:
+    """A pooling on values with or without an axis of channels: PyTorch takes (1, n, m) as one image."""
+
+    def whole(o: Operations, node: fx.Node, x: Any, *arguments: Any, **options: Any) -> Value:
+        if len(x.shape) == _axes(node) + 2:
+            return handler(o, node, x, *arguments, **options)
+        found = handler(o, node, Value(x.node, (1, *x.shape)), *arguments, **options)
+        return Value(found.node, found.shape[1:])
+
+    return whole
+
+
 def _max_pool(
-    o: Operations, _: Any, x: Any, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil: bool = False
-) -> list[Any]:
-    spatial = len(x.shape) - 2
+    o: Operations, node: fx.Node, x: Any, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil: bool = False
+) -> Value:
+    spatial = _axes(node)
     kernel, padding, dilation = (_each(v, spatial) for v in (kernel, padding, dilation))
     stride = _each(stride, spatial) if stride else kernel
     after = list(padding)
@@ -459,7 +512,7 @@ def _max_pool(
             count = -(-(size + 2 * padding[i] - reach) // stride[i]) + 1
             count -= (count - 1) * stride[i] >= size + padding[i]
             after[i] = max(padding[i], (count - 1) * stride[i] + reach - size - padding[i])
-    return [o.max_pool(x, kernel, stride, [*padding, *after], dilation), None]
+    return o.max_pool(x, kernel, stride, [*padding, *after], dilation)
 
 
 def _each(value: Any, count: int) -> list[int]:
@@ -471,6 +524,16 @@ def _running(o: Operations, node: fx.Node, x: Any, *arguments: Any, **options: A
     """Pooling by means: the operation itself says its entries."""
     target: Any = node.target
     return o.average_pool(x, lambda images: target(images, *arguments, **options))
+
+
+def _filled(o: Operations, node: fx.Node, x: Any, *arguments: Any, **options: Any) -> torch.Tensor:
+    """A constant of a value's shape."""
+    assert isinstance(node.args[0], fx.Node)
+    target: Any = node.target
+    like = torch.zeros(x.shape, dtype=node.args[0].meta["tensor_meta"].dtype)
+    return (
+        torch.zeros_like(target(like, *arguments, **options)) if "empty" in str(target) else target(like, *arguments, **options)
+    )
 
 
 def _maximum_along(o: Operations, _: Any, x: Any, axes: Any = (), keep: bool = False, *, sign: float = 1.0) -> Value:
@@ -488,59 +551,40 @@ def _maximum_along(o: Operations, _: Any, x: Any, axes: Any = (), keep: bool = F
     return o.negative(o.maxima(o.negative(x), windows, shape))
 
 
-def _moving(o: Operations, node: fx.Node, *arguments: Any, **options: Any) -> Any:
-    """What only moves numbers, done to their places instead."""
+def _moving(o: Operations, node: fx.Node, *arguments: Any, joins: bool = False, floats: bool = False, **options: Any) -> Any:
+    """What only moves numbers, done to their places instead; `joins` also with constants, whose places are -2, -3, ..."""
     target: Any = node.target
     values: list[Value] = []
+    constants: list[torch.Tensor] = []
 
     def collect(argument: Any) -> Any:
+        if isinstance(argument, (tuple, list)):
+            return [collect(part) for part in argument]
         if isinstance(argument, Value):
             start = sum(x.size for x in values)
             values.append(argument)
-            return torch.arange(start, start + argument.size).reshape(argument.shape)
-        if isinstance(argument, (tuple, list)):
-            return [collect(part) for part in argument]
-        return argument
+            places = torch.arange(start, start + argument.size).reshape(argument.shape)
+            return places.double() if floats else places
+        if not isinstance(argument, torch.Tensor) or argument.dtype == torch.bool:
+            return argument
+        if joins:
+            start = -2 - sum(len(x) for x in constants)
+            constants.append(exact_numbers(argument, "constant").reshape(-1))
+            return torch.arange(start, start - argument.numel(), -1).reshape(argument.shape)
+        if argument.is_floating_point():
+            raise TypeError("moves values that depend on the input and constants together")
+        return argument.cpu()
 
-    found = [collect(argument) for argument in arguments]
-    if any(isinstance(part, torch.Tensor) and part.is_floating_point() for part in _flat(found)):
-        raise TypeError("joins values that depend on the input with constants")
-    places = target(*found, **options)
-    if isinstance(places, torch.Tensor):
-        return o.gather(values, places)
-    return [o.gather(values, part) for part in places]
+    def gathered(places: torch.Tensor) -> Value:
+        places = places.long()
+        moved = o.gather(values, places.clamp_min(-1))
+        if not constants:
+            return moved
+        fill = torch.cat([torch.zeros(1, dtype=torch.float64), *constants])
+        return o.shift(moved, fill[(-1 - places).clamp_min(0)])
 
-
-def _flat(items: Any) -> Iterator[Any]:
-    for item in items:
-        if isinstance(item, (tuple, list)):
-            yield from _flat(item)
-        else:
-            yield item
-
-
-def _join(o: Operations, node: fx.Node, parts: Any, axis: int = 0) -> Value:
-    """Concatenation, also with constants."""
-    target: Any = node.target
-    values, constants, tensors = [], [], []
-    start, fixed = 0, -2
-    for part in parts:
-        if isinstance(part, Value):
-            tensors.append(torch.arange(start, start + part.size).reshape(part.shape))
-            values.append(part)
-            start += part.size
-        else:
-            numbers = _constant(part)
-            count = numbers.numel()
-            tensors.append(torch.arange(fixed, fixed - count, -1).reshape(numbers.shape))
-            constants.append(numbers.reshape(-1))
-            fixed -= count
-    places = target(tensors, axis)
-    moved = o.gather(values, torch.where(places < 0, -1, places))
-    if not constants:
-        return moved
-    fill = torch.cat([*constants, torch.zeros(1, dtype=torch.float64)])
-    return o.shift(moved, fill[torch.where(places < 0, -places - 2, len(fill) - 1)])
+    found = target(*map(collect, arguments), **options)
+    return gathered(found) if isinstance(found, torch.Tensor) else [gathered(part) for part in found]
 
 
 def _pad(o: Operations, node: fx.Node, x: Any, pads: Any, value: float = 0.0) -> Value:
@@ -550,9 +594,10 @@ def _pad(o: Operations, node: fx.Node, x: Any, pads: Any, value: float = 0.0) ->
 
 
 def _cast(o: Operations, node: fx.Node, x: Any, *_: Any, dtype: torch.dtype | None = None, **__: Any) -> Value:
-    order = [torch.bfloat16, torch.float16, torch.float32, torch.float64]
-    now = node.args[0].meta["tensor_meta"].dtype if isinstance(node.args[0], fx.Node) else None
-    if dtype is not None and dtype != now and (dtype not in order or now not in order or order.index(dtype) < order.index(now)):
+    assert isinstance(node.args[0], fx.Node)
+    now = node.args[0].meta["tensor_meta"].dtype
+    wide = {torch.float32: (torch.float16, torch.bfloat16), torch.float64: (torch.float16, torch.bfloat16, torch.float32)}
+    if dtype is not None and dtype != now and now not in wide.get(dtype, ()):
         raise TypeError(f"rounds values from {now} to {dtype}")
     return x
 
@@ -590,9 +635,22 @@ MOVES = (
     "lift_fresh_copy", "index",
 )
 # fmt: on
+MEANS = [*(f"avg_pool{d}d" for d in (1, 2, 3)), "adaptive_avg_pool1d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"]
+FILLS = [
+    *("fill", "full_like", "zeros_like", "ones_like", "empty_like"),
+    *("new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided"),
+]
+JOINS = ["cat", "stack", "slice_scatter", "select_scatter", "copy", "where"]
+PADS = [f"{kind}_pad{d}d" for kind in ("reflection", "replication") for d in (1, 2, 3)]
 
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(MOVES, _moving),
+    **dict.fromkeys(JOINS, functools.partial(_moving, joins=True)),
+    **dict.fromkeys(PADS, functools.partial(_moving, floats=True)),
+    **dict.fromkeys(FILLS, _filled),
+    **dict.fromkeys(MEANS, _with_channels(_running)),
+    **{f"max_pool{d}d_with_indices": lambda *a, **k: [_with_channels(_max_pool)(*a, **k), None] for d in (2, 3)},
+    "max_pool1d": _with_channels(_max_pool),
     "relu": lambda o, _, x: o.relu(x),
     "add": _add,
     "sub": lambda o, n, x, y, **k: _add(o, n, x, y, sign=-1.0, **k),
@@ -626,15 +684,6 @@ HANDLERS: dict[str, Handler] = {
     "linear": lambda o, n, x, w, b=None: o.linear(x, exact_numbers(w, "weight"), _optional(b, "bias")),
     "sum": lambda o, _, x, axes=(), keep=False, **k: o.sum(x, axes or (), keep),
     "mean": lambda o, _, x, axes=(), keep=False, **k: o.mean(x, axes or (), keep),
-    "avg_pool1d": _running,
-    "avg_pool2d": _running,
-    "avg_pool3d": _running,
-    "_adaptive_avg_pool2d": _running,
-    "_adaptive_avg_pool3d": _running,
-    "adaptive_avg_pool1d": _running,
-    "max_pool2d_with_indices": _max_pool,
-    "max_pool3d_with_indices": _max_pool,
-    "cat": _join,
     "constant_pad_nd": _pad,
     "_to_copy": _cast,
 }

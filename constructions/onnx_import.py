@@ -29,6 +29,8 @@ SIZE_LIMIT = 2**31
 PROBES = 2
 """Points at which each node's value is compared with that of onnx's reference evaluator."""
 
+DISPUTED = "which runtimes understand differently: give it pads instead of auto_pad"
+
 
 def read_onnx(path: Path) -> tuple[tuple[Affine, ...], Origin]:
     """The layers of an ONNX file (.onnx or .onnx.gz), and where they come from.
@@ -107,7 +109,8 @@ def _read_model(model: Any, digest: str) -> tuple[tuple[Affine, ...], Origin]:
     compiled = reader.graph.compile(output.node)
     layers = tuple(compiled.layers)
     check_layers(reader.graph, output.node, layers, points)
-    numbers = sum(math.prod(tensor.dims) for tensor in graph.initializer if tensor.name in reader.used)
+    trained = (reader.known[tensor.name] for tensor in graph.initializer if tensor.name in reader.used)
+    numbers = sum(array.size for array in trained if array.dtype.kind == "f")
     rounded = tuple(dict.fromkeys(compiled.rounded))
     errors = tuple(compiled.errors)
     return layers, Origin("ONNX file", digest, numbers, compiled.merged, compiled.carried, rounded, errors, layers)
@@ -147,10 +150,8 @@ class _Reader:
     def read(self) -> Value:
         """The value of the output."""
         output = self.model.graph.output[0].name
-        wanted = self._wanted(output)
+        self._drop_dead(output)
         for node in self.model.graph.node:
-            if not wanted & set(node.output):
-                continue
             self.graph.place = _label(node)
             self.used |= set(node.input)
             missing = [name for name in node.input if name and name not in self.known]
@@ -165,13 +166,23 @@ class _Reader:
             raise ValueError(f"the output {output!r} does not depend on the input")
         return found
 
-    def _wanted(self, output: str) -> set[str]:
-        """All names that the output depends on."""
-        wanted = {output}
+    def _drop_dead(self, output: str) -> None:
+        """Take out nodes that the output does not depend on."""
+        wanted, kept = {output}, []
         for node in reversed(self.model.graph.node):
             if wanted & set(node.output):
                 wanted |= set(node.input)
-        return wanted
+                kept.append(node)
+        del self.model.graph.node[:]
+        self.model.graph.node.extend(reversed(kept))
+        for node in self.model.graph.node:
+            kind, names = _attribute(node, "auto_pad", b""), [attribute.name for attribute in node.attribute]
+            if "ceil_mode" not in names:
+                continue
+            if kind == b"VALID" and _attribute(node, "ceil_mode", 0):
+                raise ValueError(f"{_label(node)}: has ceil_mode and no padding, {DISPUTED}")
+            if kind.startswith(b"SAME"):  # says how many windows there are, whatever ceil_mode
+                del node.attribute[names.index("ceil_mode")]
 
     def _node(self, node: Any, arguments: list[Any]) -> Sequence[Any]:
         from onnx import helper
@@ -179,8 +190,8 @@ class _Reader:
         if node.domain not in ("", "ai.onnx"):
             raise ValueError(f"{_label(node)} is of another operator set, {node.domain!r}")
         symbolic = any(isinstance(argument, Value) for argument in arguments)
-        if symbolic and node.op_type not in (*HANDLERS, *MOVES, "Shape"):
-            known = ", ".join(sorted((*HANDLERS, *MOVES, "Constant", "Shape")))
+        if symbolic and node.op_type not in (*HANDLERS, *MOVES, "Cast", "Shape", "Size"):
+            known = ", ".join(sorted((*HANDLERS, *MOVES, "Cast", "Constant", "Shape", "Size")))
             raise ValueError(f"{_label(node)} is none of {known}, and its input is no constant")
         options = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
         try:
@@ -189,11 +200,20 @@ class _Reader:
             if node.op_type == "Shape":
                 sizes = np.array(arguments[0].shape, dtype=np.int64)
                 return [sizes[options.get("start", 0) : options.get("end", len(sizes))]]
+            if node.op_type == "Size":
+                return [np.array(arguments[0].size, dtype=np.int64)]
+            if node.op_type == "Cast":
+                return [self._cast(arguments[0], helper.tensor_dtype_to_np_dtype(options["to"]))]
             if node.op_type in MOVES:
                 return self._move(node, arguments, options)
             return [HANDLERS[node.op_type](self.operations, arguments, options)]
         except (ValueError, TypeError, IndexError, RuntimeError, KeyError, AttributeError) as error:
             raise ValueError(f"{_label(node)}: {error}") from error
+
+    def _cast(self, x: Value, dtype: np.dtype[Any]) -> Value:
+        if dtype not in (np.float16, np.float32, np.float64) or np.finfo(dtype).eps > np.finfo(self.dtype).eps:
+            raise ValueError(f"rounds to {dtype}, while the input is {self.dtype}")
+        return x
 
     def evaluate(self, node: Any, arguments: list[Any]) -> Sequence[Any]:
         """A node of constants, by onnx's reference evaluator."""
@@ -265,10 +285,8 @@ class _Reader:
 
     def compare(self, points: torch.Tensor) -> None:
         """Raise ValueError unless each node's value at some points is what onnx's reference evaluator says."""
-        from onnx.reference import ReferenceEvaluator
-
-        found = self.graph.enclosures(points, float(np.finfo(self.dtype).eps) / 2)
-        evaluator = ReferenceEvaluator(self.model)
+        found = self.graph.enclosures(points, torch.from_numpy(np.zeros(0, self.dtype)).dtype)
+        evaluator = _evaluator(self.model)
         for i, point in enumerate(points):
             feed = {self.input: point.numpy().astype(self.dtype).reshape(self.shape)}
             try:
@@ -284,6 +302,37 @@ class _Reader:
                     expected, slip = (part[i] for part in found[value.node])
                     if actual.shape != expected.shape or not bool(((actual - expected).abs() <= slip).all()):
                         raise ValueError(f"{_label(node)} does not compute what was read of it")
+
+
+def _attribute(node: Any, name: str, otherwise: Any) -> Any:
+    from onnx import helper
+
+    return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise)
+
+
+def _evaluator(model: Any) -> Any:
+    """onnx's reference evaluator, with PyTorch's maxima: its own are wrong for signals and for some paddings."""
+    from onnx.reference import ReferenceEvaluator
+    from onnx.reference.op_run import OpRun
+
+    class MaxPool(OpRun):
+        def _run(self, x: Any, **given: Any) -> tuple[Any]:
+            options = {name: value for name, value in given.items() if value is not None}
+            options["auto_pad"] = options.get("auto_pad", "NOTSET").encode()
+            kernel, sizes = list(options["kernel_shape"]), x.shape[2:]
+            strides, pads, dilations = _pads(options, sizes, kernel)
+            pads = _ceiling(options, sizes, kernel, strides, pads, dilations)
+            spatial = len(kernel)
+            sides = [pads[i + side] for i in reversed(range(spatial)) for side in (0, spatial)]
+            padded = torch.nn.functional.pad(torch.from_numpy(x), sides, value=-math.inf)
+            run = getattr(torch.nn.functional, f"max_pool{spatial}d")
+            return (run(padded.double(), kernel, strides, 0, dilations).numpy().astype(x.dtype),)
+
+    class GlobalMaxPool(OpRun):
+        def _run(self, x: Any) -> tuple[Any]:
+            return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
+
+    return ReferenceEvaluator(model, new_ops=[MaxPool, GlobalMaxPool])
 
 
 def _without(node: Any, place: int) -> Any:
@@ -375,21 +424,9 @@ def _gemm(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value
     if bias is None or beta == 0:
         return product
     offset = _numbers(bias, "bias")
-    if beta != 1:
-        scaled = beta * offset
-        if not _is_exact(beta, offset, scaled):
-            raise ValueError("beta times the bias is no float64")
-        offset = scaled
-    if (alpha == 1 and offset.ndim <= 1) or (offset.ndim == 2 and offset.shape[0] == 1 and alpha == 1):
+    if alpha == beta == 1 and (offset.ndim <= 1 or (offset.ndim == 2 and offset.shape[0] == 1)):
         return o.linear(x, matrix, offset.reshape(-1))
-    return o.shift(product, offset)
-
-
-def _is_exact(factor: float, values: torch.Tensor, found: torch.Tensor) -> bool:
-    from fractions import Fraction
-
-    pairs = zip(values.reshape(-1).tolist(), found.reshape(-1).tolist(), strict=True)
-    return all(Fraction(factor) * Fraction(a) == Fraction(b) for a, b in pairs)
+    return o.shift(product, offset, beta)
 
 
 def _matmul(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
@@ -465,6 +502,22 @@ def _ceiling(
     return out
 
 
+def _row_by_row(handler: Handler) -> Handler:
+    """The operation on a batch, from what it does to one row of shape (1, C, ...)."""
+
+    def whole(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
+        x, *rest = arguments
+        if not isinstance(x, Value) or len(x.shape) < 2:
+            raise ValueError(f"takes an image of shape (N, C, ...), got shape {tuple(x.shape)}")
+        if x.shape[0] == 1:
+            return handler(o, arguments, options)
+        places = torch.arange(x.size).reshape(x.shape)
+        rows = [handler(o, [o.gather([x], row[None]), *rest], options) for row in places]
+        return o.gather(rows, torch.arange(len(rows) * rows[0].size).reshape(len(rows), *rows[0].shape[1:]))
+
+    return whole
+
+
 def _conv(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
     x, weight, bias = (*arguments, None)[:3]
     if not isinstance(x, Value) or isinstance(weight, Value) or isinstance(bias, Value):
@@ -473,13 +526,7 @@ def _conv(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value
     if options.get("kernel_shape", [*kernel.shape[2:]]) != [*kernel.shape[2:]]:
         raise ValueError(f"kernel_shape {options['kernel_shape']} does not fit weights of shape {tuple(kernel.shape)}")
     strides, pads, dilations = _pads(options, x.shape[2:], kernel.shape[2:])
-    return o.convolve(_single(x), kernel, offset, strides, pads, dilations, options.get("group", 1))
-
-
-def _single(x: Value) -> Value:
-    if len(x.shape) < 2 or x.shape[0] != 1:
-        raise ValueError(f"takes values of shape (1, C, ...), got {x.shape}")
-    return x
+    return o.convolve(x, kernel, offset, strides, pads, dilations, options.get("group", 1))
 
 
 def _conv_transpose(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
@@ -487,7 +534,7 @@ def _conv_transpose(o: Operations, arguments: list[Any], options: dict[str, Any]
     if not isinstance(x, Value) or isinstance(weight, Value) or isinstance(bias, Value):
         raise ValueError("must take constants as its kernel and bias")
     kernel, offset = _numbers(weight, "weight"), None if bias is None else _numbers(bias, "bias")
-    spatial, sizes = kernel.ndim - 2, _single(x).shape[2:]
+    spatial, sizes = kernel.ndim - 2, x.shape[2:]
     run = {1: torch.nn.functional.conv_transpose1d, 2: torch.nn.functional.conv_transpose2d}.get(spatial)
     if run is None:
         raise ValueError(f"must have one or two dimensions, got weights of shape {tuple(kernel.shape)}")
@@ -518,7 +565,7 @@ def _conv_transpose(o: Operations, arguments: list[Any], options: dict[str, Any]
 
 
 def _average_pool(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
-    x = _single(arguments[0])
+    x = arguments[0]
     kernel = list(options["kernel_shape"])
     strides, pads, dilations = _pads(options, x.shape[2:], kernel)
     wide = _ceiling(options, x.shape[2:], kernel, strides, pads, dilations)
@@ -549,10 +596,13 @@ def _means(o: Operations, x: Value, windows: torch.Tensor, counts: torch.Tensor,
 
 
 def _max_pool(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
-    x = _single(arguments[0])
+    x = arguments[0]
     kernel = list(options["kernel_shape"])
     if options.get("storage_order", 0):
         raise ValueError("must have storage_order=0")
+    automatic = options.get("auto_pad", b"NOTSET").startswith(b"SAME")
+    if automatic and max(options.get("dilations", [1])) > 1:
+        raise ValueError(f"has dilations and automatic padding, {DISPUTED}")
     strides, pads, dilations = _pads(options, x.shape[2:], kernel)
     return o.max_pool(x, kernel, strides, _ceiling(options, x.shape[2:], kernel, strides, pads, dilations), dilations)
 
@@ -562,17 +612,18 @@ def _normalization(o: Operations, arguments: list[Any], options: dict[str, Any])
     if options.get("training_mode", 0) or not options.get("spatial", 1):
         raise ValueError("must be in inference mode, one mean for each channel")
     scale, offset, mean, variance = (_numbers(v, n) for v, n in zip(rest, ("weight", "bias", "mean", "variance"), strict=True))
-    return o.normalize(x, scale, offset, mean, variance, float(options.get("epsilon", 1e-5)))
+    return o.normalize(x, scale, offset, mean, variance, float(options.get("epsilon", np.float32(1e-5))))
 
 
 def _clip(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
     x, low, high = (*arguments, None, None)[:3]
-    low, high = options.get("min", low), options.get("max", high)
+    low, high = (np.float32(options[k]) if k in options else v for k, v in (("min", low), ("max", high)))
     if isinstance(low, Value) or isinstance(high, Value) or not isinstance(x, Value):
         raise ValueError("must clip between constants")
-    ends = [None if v is None else float(np.asarray(v).reshape(-1)[0]) for v in (low, high)]
+    given = [None if v is None else np.asarray(v).reshape(-1)[0] for v in (low, high)]
+    ends = [None if v is None or abs(v) >= np.finfo(v.dtype).max else float(v) for v in given]  # no number is larger
     if any(v is not None and math.isnan(v) for v in ends) or (None not in ends and ends[0] > ends[1]):  # type: ignore[operator]
-        raise ValueError(f"clips between {ends[0]} and {ends[1]}")
+        raise ValueError(f"clips between {ends[0]} and {ends[1]}, no interval")
     return o.clip(x, *ends)
 
 
@@ -630,18 +681,12 @@ def _reduce(kind: str) -> Handler:
 
 def _global(kind: str) -> Handler:
     def handler(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
-        x = _single(arguments[0])
+        x = arguments[0]
+        if len(x.shape) < 3:
+            raise ValueError(f"takes an image of shape (N, C, ...), got shape {x.shape}")
         return _reduce(kind)(o, [x], {"axes": list(range(2, len(x.shape))), "keepdims": 1})
 
     return handler
-
-
-def _cast(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
-    from onnx import TensorProto
-
-    if options.get("to") not in (TensorProto.FLOAT, TensorProto.DOUBLE):
-        raise ValueError("may only be to float or double, which does not round")
-    return arguments[0]
 
 
 def _dropout(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
@@ -669,12 +714,12 @@ HANDLERS: dict[str, Handler] = {
     "Sum": _sum,
     "Gemm": _gemm,
     "MatMul": _matmul,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
-    "AveragePool": _average_pool,
+    "Conv": _row_by_row(_conv),
+    "ConvTranspose": _row_by_row(_conv_transpose),
+    "AveragePool": _row_by_row(_average_pool),
     "GlobalAveragePool": _global("mean"),
     "GlobalMaxPool": _global("max"),
-    "MaxPool": _max_pool,
+    "MaxPool": _row_by_row(_max_pool),
     "BatchNormalization": _normalization,
     "Relu": lambda o, a, _: o.relu(a[0]),
     "LeakyRelu": lambda o, a, k: o.leaky(a[0], _numbers(k.get("alpha", np.float32(0.01)), "alpha")),
@@ -688,7 +733,6 @@ HANDLERS: dict[str, Handler] = {
     "ReduceMean": _reduce("mean"),
     "ReduceMax": _reduce("max"),
     "ReduceMin": _reduce("min"),
-    "Cast": _cast,
     "Dropout": _dropout,
 }
 """What is known of each operation on values: (operations, arguments, options) -> its value."""

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -79,13 +80,17 @@ class Operations:
         bias = zeros(x.size, 1) if offset is None else column(offset.expand(shape).reshape(-1))
         return Value(self.graph.linear([(x.node, weight)], bias), shape)
 
-    def shift(self, x: Value, offset: torch.Tensor) -> Value:
-        """x + offset."""
-        return self.scale(x, torch.ones((), dtype=torch.float64), offset)
+    def shift(self, x: Value, offset: torch.Tensor, factor: float = 1.0) -> Value:
+        """x + factor * offset; said to be rounded where float64 does not hold the product."""
+        one, scaled = _number(1.0), factor * offset
+        if abs(factor) == 1 or _is_exact(factor, offset, scaled):
+            return self.scale(x, one, scaled)
+        return self.rounded_scale(x, one, scaled, UNIT, scaled.abs())
 
     def rounded_scale(self, x: Value, factor: torch.Tensor, offset: torch.Tensor, share: float, noise: torch.Tensor) -> Value:
         """factor * x + offset, where factors are within a share of what they stand for, and offsets within a share of noise."""
-        shape = x.shape
+        shape = tuple(torch.broadcast_shapes(x.shape, factor.shape, offset.shape))
+        x = self.expand(x, shape)
         factor, offset, noise = (v.expand(shape).reshape(-1) for v in (factor, offset, noise))
         errors = (_diagonal(factor.abs() * share + 2.0**-1000),), column(noise * share + 2.0**-1000)
         node = self.graph.linear([(x.node, _diagonal(factor))], column(offset), errors, noise)
@@ -99,7 +104,6 @@ class Operations:
         mantissa = torch.frexp(divisor)[0].abs()
         if bool((mantissa == 0.5).all()):
             return self.scale(x, inverse)
-        x = self.expand(x, tuple(torch.broadcast_shapes(x.shape, divisor.shape)))
         zero = torch.zeros((), dtype=torch.float64)
         return self.rounded_scale(x, inverse, zero, 2 * UNIT, zero)
 
@@ -254,12 +258,6 @@ class Operations:
         whole = torch.where(index >= 0, index + size * torch.arange(channels)[:, None, None], -1)
         return whole.reshape(channels * math.prod(kernel), math.prod(image)), image
 
-    def transposed(
-        self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None, run: Callable[[torch.Tensor], torch.Tensor]
-    ) -> Value:
-        """A transposed convolution `run` (without bias) of (1, C, ...), read off unit inputs; bias (O,)."""
-        return self.by_units(x, run, bias)
-
     def by_units(self, x: Value, run: Callable[[torch.Tensor], torch.Tensor], bias: torch.Tensor | None = None) -> Value:
         """A linear map of values (n, ...) -> (n, ...) whose entries are exact in float64, read off unit inputs."""
         shape, found = x.shape[1:], []
@@ -353,6 +351,11 @@ class Operations:
 
 def _number(value: float) -> torch.Tensor:
     return torch.tensor(value, dtype=torch.float64)
+
+
+def _is_exact(factor: float, values: torch.Tensor, products: torch.Tensor) -> bool:
+    pairs = zip(values.reshape(-1).tolist(), products.reshape(-1).tolist(), strict=True)
+    return all(math.isfinite(b) and Fraction(factor) * Fraction(a) == Fraction(b) for a, b in pairs)
 
 
 def _diagonal(values: torch.Tensor) -> Matrix:
