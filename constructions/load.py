@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         found, file = read_nnet(path)
         return ReLUNetwork(found, origin=file)
     if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors, .npz or .onnx (or .onnx.gz, .nnet), got {path}")
+        raise ValueError(f"path must end in .safetensors, .npz, .nnet, .onnx or .onnx.gz, got {path}")
     parts = read_parts(path)
     try:
         network = ReLUNetwork(parts.layers, parts.domain, parts.provenance, origin=parts.origin)

@@ -333,11 +333,10 @@ def _values(module: nn.Module, points: torch.Tensor, given: str) -> torch.Tensor
     """The module's values; row by row where it takes one row only, as exported programs may."""
     try:
         found = module(points)
-    except Exception:  # a user's forward may raise anything
-        try:
-            rows = [module(point[None]) for point in points]
-        except Exception as error:
-            raise ValueError(f"module cannot be run on {len(points)} inputs{given}: {_reason(error)}") from error
+    except Exception as error:  # a user's forward may raise anything
+        if not isinstance(module, fx.GraphModule):
+            raise ValueError(f"module cannot be run on {len(points)} inputs at once{given}: {_reason(error)}") from error
+        rows = [module(point[None]) for point in points]
         found = torch.cat([row[0] if isinstance(row, (tuple, list)) else row for row in rows])
     values: torch.Tensor = found[0] if isinstance(found, (tuple, list)) else found
     return values
@@ -543,7 +542,7 @@ def _maximum_along(o: Operations, _: Any, x: Any, axes: Any = (), keep: bool = F
     if 0 in axes:
         raise TypeError("takes maxima over the batch axis")
     others = [i for i in range(rank) if i not in axes]
-    places = torch.arange(x.size).reshape(x.shape).permute(*axes, *others)
+    places = torch.arange(x.size).reshape(x.shape).permute((*axes, *others))
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape)) if keep else tuple(x.shape[i] for i in others)
     windows = places.reshape(math.prod(x.shape[i] for i in axes), -1)
     if sign > 0:

@@ -474,7 +474,7 @@ STEPS = iter(range(100))
         (lambda m, x: torch.from_numpy(x.numpy() * 2), TypeError, "do not depend on the input"),
         (lambda m, x: x * next(STEPS), ValueError, "does not compute at other points"),
         (lambda m, x: x - x.mean(0), ValueError, "does not compute at other points"),
-        (lambda m, x: x.reshape(1, -1) @ torch.ones(3, 2), ValueError, "cannot be run on 4 inputs at once"),
+        (lambda m, x: x.reshape(1, -1) @ torch.ones(3, 2), ValueError, "cannot be run on 4 inputs"),
         (lambda m, x: x.amax(0), TypeError, "maxima over the batch axis"),
         (lambda m, x: x.sum(0), ValueError, "must keep the batch axis first"),
         (lambda m, x: torch.ones(1, 2), TypeError, "numbers that do not depend on the input"),
@@ -532,7 +532,7 @@ def test_what_is_no_module():
         (nn.Sequential(nn.Linear(4, 4), nn.Flatten(0)), None, r"must keep the batch axis first, but makes shape \(4,\)"),
         (nn.Linear(4, 4, dtype=torch.complex64), None, "weight must be real"),
         (nn.utils.spectral_norm(nn.Linear(3, 3)), None, r"module \(Linear\): .*module\.eval\(\) first"),
-        (nn.LazyLinear(3), (4,), "uninitialized"),
+        (nn.LazyLinear(3), (4,), "has no size yet: call the module once"),
     ],
 )
 def test_what_does_not_fit_is_named(module, shape, message):

@@ -323,5 +323,5 @@ def test_missing_files_and_other_suffixes(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file"):
         load(tmp_path)
     (tmp_path / "a.pt").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"path must end in \.safetensors, \.npz, \.onnx or \.onnx\.gz, got"):
+    with pytest.raises(ValueError, match=r"path must end in \.safetensors, \.npz, \.nnet, \.onnx or \.onnx\.gz, got"):
         load(tmp_path / "a.pt")
