@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +10,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from constructions import ReLUNetwork
+from constructions import ReLUNetwork, load
 from training import check_labels
 
 
 def read_network(network: Any) -> ReLUNetwork:
-    """A `ReLUNetwork`, or the one of a module that `ReLUNetwork.from_module` reads; else TypeError."""
+    """A `ReLUNetwork`, or the one of a module that `ReLUNetwork.from_module` reads, or of a file; else TypeError."""
+    if isinstance(network, (str, os.PathLike)):
+        return load(network)
     if not isinstance(network, (ReLUNetwork, nn.Module)):
-        raise TypeError(f"network must be a ReLUNetwork or a module of Linear and ReLU layers, got {type(network).__name__}")
+        kinds = "a ReLUNetwork, a module of Linear and ReLU layers, or a path"
+        raise TypeError(f"network must be {kinds}, got {type(network).__name__}")
     return ReLUNetwork.from_module(network)
 
 

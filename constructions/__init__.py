@@ -21,7 +21,7 @@ from .contracts import CONTRACTS, Contract, contract, contracts, memorizer
 from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .evaluation import sharded_values
 from .exact import exact_signs, exact_values
-from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
+from .export import write_onnx, write_vnnlib
 from .files import replacing, write_file
 from .geometry import Ball, distance, lean_indicator, soft_indicator
 from .interpolation import interpolation
@@ -33,6 +33,7 @@ from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import ReLUNetwork, Size, check_network
 from .origin import Origin
 from .packing import log_volume_bound, packing, packing_number, separated_set
+from .properties import Conjunct, Constraint, Property
 from .range_search import RangeSearch
 from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
 from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
@@ -43,6 +44,7 @@ from .separation import Separation, nearest_within_class, pairs_within, separati
 from .shattering import ShatteredSet, shattered_set
 from .storage import load, structure_digest
 from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
+from .vnnlib_reading import read_property
 
 __all__ = [
     "CONTRACTS",
@@ -54,7 +56,9 @@ __all__ = [
     "BitBudget",
     "Block",
     "CapacityRow",
+    "Conjunct",
     "Constant",
+    "Constraint",
     "Contract",
     "CountRow",
     "Dense",
@@ -67,6 +71,7 @@ __all__ = [
     "LinearRegions",
     "Matrix",
     "ProcessLostError",
+    "Property",
     "Provenance",
     "RangeSearch",
     "ReLUNetwork",
@@ -77,7 +82,6 @@ __all__ = [
     "Size",
     "Sparse",
     "Unknown",
-    "VnnlibQuery",
     "absolute",
     "add",
     "affine",
@@ -135,7 +139,7 @@ __all__ = [
     "parts",
     "pattern_bound",
     "predictions",
-    "read_vnnlib",
+    "read_property",
     "replacing",
     "rounding_error",
     "run_shards",
