@@ -26,6 +26,7 @@ from constructions import (
     level_set,
     linear_regions,
     load,
+    read_property,
     write_file,
     write_onnx,
     write_vnnlib,
@@ -150,6 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
     command = commands.add_parser("check-certificate", help="check a certificate, independently of how it was found")
     command.add_argument("certificate", type=Path, metavar="FILE", help="JSON written by certify")
     command.add_argument("--network", type=Path, metavar="NET", help="also check that the certificate is about this network")
+    command.add_argument("--vnnlib", type=Path, metavar="FILE", help="the property (with --network), for certificates of one")
     command.add_argument("--points", type=Path, metavar="FILE", help=".npz of the points, where the certificate has none")
     command.set_defaults(run=run_check)
 
@@ -452,7 +454,12 @@ def print_certifications(results: list[Certification], total: int) -> None:
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
-    reasons = check_file(options.certificate, load(options.network) if options.network else None, options.points)
+    asked = read_property(options.vnnlib) if options.vnnlib else None
+    network = load(options.network) if options.network else None
+    reasons = check_file(options.certificate, network, options.points, asked)
+    if asked is not None and reasons:
+        print(f"network and property: {'rejected: ' + reasons[0] if reasons[0] else 'those of the certificate'}")
+        reasons = reasons[1:] if not reasons[0] else reasons
     for i, reason in enumerate(reasons):
         print(f"query {i}: {'rejected: ' + reason if reason else 'accepted'}")
     if any(reasons) or not reasons:

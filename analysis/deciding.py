@@ -201,7 +201,7 @@ def _decided(network: ReLUNetwork, asked: Property, end: float) -> Point | dict[
     boxes: dict[tuple[Point, Point], list[int]] = {}
     for i, part in enumerate(asked.conjuncts):
         boxes.setdefault((part.lower, part.upper), []).append(i)
-    groups = [_Group(network, asked, numbers, end) for numbers in boxes.values()]
+    groups = [Group(network, asked, numbers, end) for numbers in boxes.values()]
     for group in groups:
         if witness := group.attack(group.lower, group.upper, True):
             return witness
@@ -213,7 +213,7 @@ def _decided(network: ReLUNetwork, asked: Property, end: float) -> Point | dict[
     return {"format": FORMAT, "source": source, "parts": [part for group in groups for part in group.parts.values()]}
 
 
-class _Group:
+class Group:
     """Conjuncts of a property on one box: where each of them fails, the box is safe."""
 
     def __init__(self, network: ReLUNetwork, asked: Property, numbers: list[int], end: float) -> None:

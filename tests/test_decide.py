@@ -14,6 +14,7 @@ from oracles import cells_of, evaluate, random_network
 
 from analysis import certify_box, decide
 from analysis import check_certificate as checker
+from analysis.check_property import check_property
 from analysis.cli import main
 from constructions import Conjunct, Constraint, Property, ReLUNetwork, affine, squaring, write_onnx, write_vnnlib
 
@@ -92,6 +93,12 @@ def test_conjunctions_are_decided_soundly(seed):
         assert slack < 1e-9
         assert accepted(found.certificate)
         assert volume(found.certificate, 0) == 1
+        assert not any(check_property(found.certificate, network, asked))
+        for part in found.certificate["parts"]:
+            part["queries"].pop()
+        assert check_property(found.certificate, network, asked)[0] == "the boxes do not cover conjunct 0"
+        found.certificate["parts"][0]["conjuncts"] = [1]
+        assert check_property(found.certificate, network, asked)[0] == "a part names no conjuncts, or others' constraints"
 
 
 def test_ties_and_strict_constraints():
@@ -146,6 +153,22 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     assert main(["certify", str(net), "--vnnlib", str(file), "--out", str(tmp_path / "c.json")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert accepted(json.loads((tmp_path / "c.json").read_text()))
+    check = ["check-certificate", str(tmp_path / "c.json")]
+    both = ["--network", str(net), "--vnnlib", str(file)]
+    assert main(check) == 0
+    assert main([*check, *both]) == 0
+    assert "network and property: those of the certificate" in capsys.readouterr().out
+    assert main([*check, *both[:2]]) == 2
+    for lower, label, reason in (
+        (0.25, 1, "the boxes do not cover conjunct 0"),
+        (0.5, -1, "is not the margin of this network"),
+    ):
+        write_vnnlib(file, [lower, 0.25], [1.0, 1.0], label)
+        assert main([*check, *both]) == 2
+        assert reason in capsys.readouterr().out
+    write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1)
+    write_onnx(affine([[1.0, 1.0]], [-0.75]), net)
+    assert main([*check, *both]) == 2
 
 
 def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
