@@ -15,6 +15,7 @@ from .claims import Check, Claim, Outcome, ledger, verify
 from .claims_report import write_ledger
 from .comparison import CompareSettings, Comparison, compare
 from .constrained_errors import errors_by_margin, proved_balls
+from .deciding import Decision, decide
 from .decision import Certification, certificate_of, certify, certify_box
 from .errors import clean_error, robust_error
 from .exact_flatness import change_bound, exact_flatness
@@ -56,6 +57,7 @@ __all__ = [
     "Certification",
     "CompareSettings",
     "Comparison",
+    "Decision",
     "DirectionRate",
     "FlatnessProfile",
     "GeneralizationBound",
@@ -88,6 +90,7 @@ __all__ = [
     "clean_bound",
     "clean_error",
     "compare",
+    "decide",
     "direction_error",
     "direction_rate",
     "distance_error",

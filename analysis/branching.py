@@ -35,7 +35,11 @@ Splits = dict[tuple[int, int], bool]  # {(layer, position in it): on}
 
 @dataclass(frozen=True)
 class ExactSet:
-    """A box, and optionally an l_2 ball that cuts it: centre and radius; all dyadic."""
+    """A box, and optionally an l_2 ball that cuts it: centre and radius, dyadic then.
+
+    Certificates hold integers over 2^scale: where sides of a box are not dyadic, the least such box around it. Witnesses lie in
+    the box itself.
+    """
 
     lower: list[Fraction]
     upper: list[Fraction]
@@ -43,15 +47,15 @@ class ExactSet:
 
     @functools.cached_property
     def scale(self) -> int:
-        """The least g >= GRID for which all numbers are integers over 2^g."""
+        """The least g >= GRID for which all dyadic numbers are integers over 2^g, and all others have GRID bits or more."""
         numbers = [*self.lower, *self.upper, *((*self.ball[0], self.ball[1]) if self.ball else ())]
-        return max(GRID, *(v.denominator.bit_length() - 1 for v in numbers))
+        return max(GRID, *(_bits(v) for v in numbers))
 
     def to_json(self) -> dict[str, Any]:
         """As certificates hold it."""
         top = 1 << self.scale
         out: dict[str, Any] = {"scale": self.scale}
-        out |= {"lower": [int(v * top) for v in self.lower], "upper": [int(v * top) for v in self.upper]}
+        out |= {"lower": [math.floor(v * top) for v in self.lower], "upper": [math.ceil(v * top) for v in self.upper]}
         if self.ball:
             out["ball"] = {"centre": [int(v * top) for v in self.ball[0]], "radius": int(self.ball[1] * top)}
         return out
@@ -74,6 +78,13 @@ class ExactSet:
             return inside
         factor = Fraction(float(radius) / math.sqrt(away) * (1 - 2.0**-40))
         return [c + factor * (v - c) for v, c in zip(inside, centre, strict=True)]
+
+
+def _bits(value: Fraction) -> int:
+    """Binary digits after the point: all of a dyadic number, GRID of another one, counted from its first that is not 0."""
+    length = value.denominator.bit_length()
+    dyadic = value.denominator == 1 << length - 1
+    return length - 1 if dyadic else GRID + max(0, length - value.numerator.bit_length())
 
 
 @dataclass(frozen=True)
@@ -196,7 +207,8 @@ class Search:
 
     def sweep(self) -> dict[str, Any]:
         """The margin is least at a sign change of a unit, or at an end."""
-        (start,), (end,) = self.set.lower, self.set.upper
+        held, top = self.set.to_json(), 1 << self.set.scale
+        start, end = (Fraction(held[side][0], top) for side in ("lower", "upper"))
         points = breakpoints(self.network.arrays[:-1], float(start), float(end))
         values, _ = self.margins(points[:, None])
         if witness := self.replay(points[values.argmin()][None]):
@@ -212,6 +224,8 @@ class Search:
         chosen, margins = settled(self.network.exact, chosen, self.label)
         lowest = min(range(len(margins)), key=margins.__getitem__)
         if margins[lowest] <= 0:
+            if not self.set.lower[0] <= chosen[lowest] <= self.set.upper[0]:
+                raise Undecided("the margin vanishes within rounding of an end of the interval")
             return self.refuted((chosen[lowest],))
         return self.query({"verdict": "proved", "bound": str(margins[lowest]), "points": [str(x) for x in chosen]})
 

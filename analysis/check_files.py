@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from constructions import Ball, ReLUNetwork
+from constructions import Ball, Property, ReLUNetwork
 
 from . import check_balls, check_certificate, check_memorization
 from .branching import prepare
 from .check_certificate import plain
+from .check_property import Finding, check_property
+from .deciding import FORMAT as PROPERTY
 from .memorization_proof import BALLS, FORMAT, certify_memorization, network_digest
 from .queries import read_labelled_points
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a checker says about a query: `reason` if it is rejected, else `statement`, what is proved or refuted, in words."""
-
-    reason: str
-    statement: str = ""
-
-
-def check_file(path: Path, network: ReLUNetwork | None = None, points: Path | None = None) -> list[Finding]:
+def check_file(
+    path: Path, network: ReLUNetwork | None = None, points: Path | None = None, asked: Property | None = None
+) -> list[Finding]:
     """What the checker says about each query of a certificate; a proof of memorization counts as one query.
 
     network: if given, the certificate must be about it: by its digest, which the checker compares with the network in the
     certificate; a certificate of many points holds no network, so what it says is proved again from the given one. points:
-    .npz file of x and y, for certificates that hold a digest of them only. Raises ValueError for a file that is no
+    .npz file of x and y, for certificates that hold a digest of them only. asked: the property, for certificates of one: with
+    the network, the first finding says whether the certificate is about them. Raises ValueError for a file that is no
     certificate, or is about another network, and where points are missing.
     """
     try:
         content = check_certificate.read(path)
         kind = content["format"]
+        if kind == PROPERTY:
+            if (network is None) != (asked is None):
+                raise ValueError("of a property needs both --network and --vnnlib, or neither")
+            return check_property(content, network, asked)
+        if asked is not None:
+            raise ValueError("of a property, so --vnnlib would not be looked at")
         digest = content["network_digest" if kind == BALLS else "digest"]
         decisions, balls = kind == check_certificate.FORMAT, kind == BALLS
         library = content.get("checker") == "library only"

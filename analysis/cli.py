@@ -26,6 +26,7 @@ from constructions import (
     level_set,
     linear_regions,
     load,
+    read_property,
     write_file,
     write_onnx,
     write_vnnlib,
@@ -35,8 +36,10 @@ from training import TASKS
 from .check_files import check_file
 from .claims_commands import add_verify_command
 from .comparison import CompareSettings, Comparison, check_settings, compare, stages
+from .deciding import decide
 from .decision import MAX_SECONDS, Certification
 from .inspection import Inspection
+from .instances import decide_instances, read_instances
 from .memorization_proof import certify_memorization
 from .page import percent
 from .queries import certify_all, read_labelled_points, read_queries
@@ -116,9 +119,15 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command.set_defaults(run=run_regions)
 
-    command = commands.add_parser("certify", help="prove or refute margins on balls and boxes, with certificates")
-    add_network(command)
+    command = commands.add_parser(
+        "certify",
+        help="prove or refute margins and VNN-LIB properties, with certificates",
+        epilog="Exit status: 0 if all was tried (whatever the result: it is printed), 2 for bad input, 130 if interrupted.",
+    )
+    command.add_argument("network", type=Path, nargs="?", metavar="NET", help=f"{NETWORK_HELP}; none with --instances")
     task = command.add_mutually_exclusive_group(required=True)
+    task.add_argument("--vnnlib", type=Path, metavar="FILE", help="a property, VNN-LIB 1.0 or 2.x: sat, unsat or unknown")
+    task.add_argument("--instances", type=Path, metavar="FILE", help=".csv with onnx,vnnlib,timeout in each row")
     task.add_argument("--queries", type=Path, metavar="FILE", help=".npz with lo, hi (boxes, (N, D)) and y (labels, (N,))")
     task.add_argument("--memorized", type=Path, metavar="FILE", help=".npz with x (N, D) and y (N,): what an f_S memorizes")
     command.add_argument("--norm", choices=["inf", "2"], help="norm of the balls (--memorized; default: inf)")
@@ -126,13 +135,23 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--out", type=Path, metavar="FILE", help="write the certificate; what it holds already is not sought again"
     )
-    command.add_argument("--max-seconds", type=float, default=MAX_SECONDS, metavar="S", help="time limit of one query")
-    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    command.add_argument(
+        "--max-seconds",
+        type=float,
+        metavar="S",
+        help=f"time limit of one query (default: {MAX_SECONDS:g}, or that of --instances)",
+    )
+    command.add_argument("--jobs", type=int, metavar="N", help="processes (--instances; default: 1)")
+    command.add_argument(
+        "--results", type=Path, metavar="FILE", help=".csv of results (--instances); rows in it are not decided again"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command.set_defaults(run=run_certify)
 
     command = commands.add_parser("check-certificate", help="check a certificate, independently of how it was found")
     command.add_argument("certificate", type=Path, metavar="FILE", help="JSON written by certify")
     command.add_argument("--network", type=Path, metavar="NET", help="also check that the certificate is about this network")
+    command.add_argument("--vnnlib", type=Path, metavar="FILE", help="the property (with --network), for certificates of one")
     command.add_argument("--points", type=Path, metavar="FILE", help=".npz of the points, where the certificate has none")
     command.set_defaults(run=run_check)
 
@@ -149,9 +168,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+NETWORK_HELP = ".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)"
+
+
 def add_network(command: argparse.ArgumentParser) -> None:
     """The argument that names a network's file."""
-    command.add_argument("network", type=Path, metavar="NET", help=".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)")
+    command.add_argument("network", type=Path, metavar="NET", help=NETWORK_HELP)
 
 
 def run_compare(options: argparse.Namespace) -> None:
@@ -305,6 +327,13 @@ def run_certify(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     if options.out and not options.out.parent.is_dir():
         raise FileNotFoundError(f"--out must be in a folder that exists, got no folder {options.out.parent}")
+    check_certify(options)
+    if options.instances:
+        run_instances(options)
+        return
+    if options.vnnlib:
+        run_property(options)
+        return
     network = load(options.network)
     if options.memorized:
         if options.radius is None:
@@ -331,16 +360,68 @@ def run_certify(options: argparse.Namespace) -> None:
             f"--norm and --radius belong to --memorized, got {text} with --queries: its sets are boxes, and no l_2 balls "
             "(those are decided by analysis.certify)"
         )
-    queries = read_queries(options.queries, network)
+    queries, seconds = read_queries(options.queries, network), options.max_seconds or MAX_SECONDS
     with progress_bar(Console(stderr=True)) as progress:
         bar = progress.add_task("certifying", total=len(queries))
-        results = certify_all(network, queries, options.max_seconds, options.out, lambda: progress.advance(bar))
+        results = certify_all(network, queries, seconds, options.out, lambda: progress.advance(bar))
     if options.json:
         print(json.dumps([result_json(result) for result in results], allow_nan=False))
     else:
         print_certifications(results, len(queries))
     if len(results) < len(queries):
         raise KeyboardInterrupt(f"{options.out} holds what was found: run again to go on" if options.out else "")
+
+
+def check_certify(options: argparse.Namespace) -> None:
+    """Raise ValueError for options of `cgro certify` that do not belong together."""
+    if (options.network is None) != (options.instances is not None):
+        raise ValueError("NET must be given, or --instances, whose rows name networks")
+    if options.max_seconds is not None and not options.max_seconds > 0:
+        raise ValueError(f"--max-seconds must be > 0, got {options.max_seconds}")
+    if options.jobs is not None and options.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, got {options.jobs}")
+    if not options.instances and (options.jobs is not None or options.results):
+        raise ValueError("--jobs and --results belong to --instances")
+    if (options.instances or options.vnnlib) and (options.norm or options.radius is not None):
+        raise ValueError("--norm and --radius belong to --memorized")
+    if options.instances and options.out:
+        raise ValueError("--out belongs to one network: use --results with --instances")
+    if options.results and not options.results.parent.is_dir():
+        raise FileNotFoundError(f"--results must be in a folder that exists, got no folder {options.results.parent}")
+
+
+def run_property(options: argparse.Namespace) -> None:
+    """`cgro certify --vnnlib`."""
+    found = decide(options.network, options.vnnlib, max_seconds=options.max_seconds or MAX_SECONDS)
+    if options.out and found.certificate is not None:
+        write_file(options.out, json.dumps(found.certificate, allow_nan=False))
+    if options.json:
+        witness = None if found.witness is None else [str(v) for v in found.witness]
+        facts = {"result": found.result, "witness": witness, "seconds": found.seconds}
+        print(json.dumps({**facts, "confirmed": found.confirmed, "reason": found.reason}, allow_nan=False))
+    else:
+        print(found)
+
+
+def run_instances(options: argparse.Namespace) -> None:
+    """`cgro certify --instances`."""
+    instances = read_instances(options.instances)
+    with progress_bar(Console(stderr=True)) as progress:
+        bar = progress.add_task("deciding", total=len(instances))
+        advance = lambda: progress.advance(bar)  # noqa: E731
+        try:
+            rows = decide_instances(instances, options.results, options.jobs or 1, options.max_seconds, advance)
+        except KeyboardInterrupt as interrupt:
+            note = f"{options.results} holds what was found: run again to go on" if options.results else ""
+            raise KeyboardInterrupt(note) from interrupt
+    if options.json:
+        names = ("onnx", "vnnlib", "result")
+        print(json.dumps([{**dict(zip(names, (*r[:2], r[3]), strict=True)), "seconds": float(r[4])} for r in rows]))
+        return
+    for onnx, vnnlib, _, result, seconds in rows:
+        print(f"{onnx} {vnnlib}: {result} ({seconds} s)")
+    counts = {word: sum(row[3].split(":")[0] == word for row in rows) for word in ("sat", "unsat", "unknown", "error")}
+    print(", ".join(f"{count} {word}" for word, count in counts.items()) + f", of {len(rows)} instances")
 
 
 def result_json(result: Certification) -> dict[str, object]:
@@ -373,7 +454,9 @@ def print_certifications(results: list[Certification], total: int) -> None:
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
-    found = check_file(options.certificate, load(options.network) if options.network else None, options.points)
+    asked = read_property(options.vnnlib) if options.vnnlib else None
+    network = load(options.network) if options.network else None
+    found = check_file(options.certificate, network, options.points, asked)
     for i, finding in enumerate(found):
         print(f"query {i}: {'rejected: ' + finding.reason if finding.reason else 'accepted as ' + finding.statement}")
     wrong = sum(bool(finding.reason) for finding in found)

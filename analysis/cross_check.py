@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from constructions import ReLUNetwork, VnnlibQuery
+    from constructions import ReLUNetwork
+
+    from .queries import Query
 
 RELU_LIMIT = 32
 """Most ReLUs that Z3 is asked about: beyond, it rarely ends."""
@@ -62,7 +64,7 @@ def onnx_deviation(network: ReLUNetwork, path: str | os.PathLike[str], points: A
     return float(((values - exact).abs() / exact.abs().clamp(min=1)).max())
 
 
-def decide_with_z3(network: ReLUNetwork, query: VnnlibQuery, *, max_seconds: float = 60.0) -> CrossCheck:
+def decide_with_z3(network: ReLUNetwork, query: Query, *, max_seconds: float = 60.0) -> CrossCheck:
     """Decide in exact arithmetic whether an x in the box has y f(x) <= 0 (K classes: f_k(x) >= f_y(x) for some k != y).
 
     Raises ValueError for more than `RELU_LIMIT` ReLUs, a query that does not fit, or without the package.
@@ -71,7 +73,7 @@ def decide_with_z3(network: ReLUNetwork, query: VnnlibQuery, *, max_seconds: flo
     if network.size.units > RELU_LIMIT:
         raise ValueError(f"Z3 is asked about at most {RELU_LIMIT} ReLUs; this network has {network.size.units:,}")
     layers = [(a.weight.to_dense().tolist(), a.bias.to_dense()[:, 0].tolist()) for a in network.layers]
-    box = [[str(low), str(high)] for low, high in zip(query.lower, query.upper, strict=True)]
+    box = [[str(low), str(high)] for low, high in zip(query.set.lower, query.set.upper, strict=True)]
     found = _child("z3", {"layers": layers, "box": box, "label": query.label}, max_seconds)
     if found.get("answer") == "unsat":
         return CrossCheck("proved")
@@ -80,7 +82,7 @@ def decide_with_z3(network: ReLUNetwork, query: VnnlibQuery, *, max_seconds: flo
 
 def run_verifier(
     network: ReLUNetwork,
-    query: VnnlibQuery,
+    query: Query,
     command: str | None = None,
     *,
     dtype: Literal["float32", "float64"] = "float32",
@@ -103,8 +105,7 @@ def run_verifier(
         names = {"onnx": "network.onnx", "vnnlib": "query.vnnlib", "result": "result.txt"}
         places = {name: str(Path(folder) / file) for name, file in names.items()} | {"timeout": str(max_seconds)}
         write_onnx(network, places["onnx"], dtype)
-        sides = query.lower, query.upper, query.label
-        write_vnnlib(places["vnnlib"], *sides, version=query.version, network=network)
+        write_vnnlib(places["vnnlib"], query.set.lower, query.set.upper, query.label, network=network)
         words = [re.sub(r"\{(onnx|vnnlib|timeout|result)\}", lambda m: places[m[1]], w) for w in shlex.split(command)]
         text, error = _run(words, "", max_seconds)
         if Path(places["result"]).is_file():
@@ -122,18 +123,19 @@ def run_verifier(
     return _replay(network, query, [point[i] for i in range(network.inputs)])
 
 
-def _check(network: ReLUNetwork, query: VnnlibQuery) -> None:
-    if (len(query.lower), query.outputs) != (network.inputs, network.outputs):
+def _check(network: ReLUNetwork, query: Query) -> None:
+    lower, upper = query.set.lower, query.set.upper
+    if len(lower) != network.inputs or query.label not in ([-1, 1] if network.outputs == 1 else range(network.outputs)):
         sizes = f"{network.inputs} inputs and {network.outputs} outputs"
-        raise ValueError(f"query must be about {sizes}, got {len(query.lower)} and {query.outputs}")
-    if network.domain and not (network.domain[0] <= min(query.lower) and max(query.upper) <= network.domain[1]):
+        raise ValueError(f"query must be about {sizes}, got {len(lower)} inputs and label {query.label}")
+    if network.domain and not (network.domain[0] <= min(lower) and max(upper) <= network.domain[1]):
         raise ValueError(f"query must stay in the network's domain {list(network.domain)}")
 
 
-def _replay(network: ReLUNetwork, query: VnnlibQuery, point: Sequence[str]) -> CrossCheck:
-    box = zip(point, query.lower, query.upper, strict=True)
-    inside = tuple(min(max(Fraction(v), low), high) for v, low, high in box)
-    if query.violated(network.exact(list(inside))):
+def _replay(network: ReLUNetwork, query: Query, point: Sequence[str]) -> CrossCheck:
+    inside = tuple(query.set.nearest([Fraction(v) for v in point]))
+    values, y = network.exact(list(inside)).tolist(), query.label
+    if y * values[0] <= 0 if len(values) == 1 else any(v >= values[y] for k, v in enumerate(values) if k != y):
         return CrossCheck("refuted", inside)
     return CrossCheck("suspect", inside, "its counterexample fails exact replay")
 

@@ -118,7 +118,7 @@ def certify(
     exact_set = ExactSet(lower, upper, None if math.isinf(ball.p) else (point, radius))
     if any(a > b for a, b in zip(lower, upper, strict=True)) or (exact_set.ball and _outside(exact_set)):
         raise ValueError(f"the {ball} around centre has no point in domain {domain}")
-    return decide(network, exact_set, label, max_seconds)
+    return decide_margin(network, exact_set, label, max_seconds)
 
 
 def certify_box(network: Any, lower: Any, upper: Any, label: int, *, max_seconds: float = MAX_SECONDS) -> Certification:
@@ -133,10 +133,10 @@ def certify_box(network: Any, lower: Any, upper: Any, label: int, *, max_seconds
     for j, (a, b) in enumerate(zip(*ends, strict=True)):
         if a > b:
             raise ValueError(f"lower must be <= upper in every coordinate, got {float(a)} > {float(b)} in coordinate {j}")
-    return decide(network, ExactSet(ends[0], ends[1]), label, max_seconds)
+    return decide_margin(network, ExactSet(ends[0], ends[1]), label, max_seconds)
 
 
-def decide(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: float = MAX_SECONDS) -> Certification:
+def decide_margin(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: float = MAX_SECONDS) -> Certification:
     """Search for a proof or a counterexample, and let the checker judge it."""
     try:
         label = index(label)

@@ -16,7 +16,7 @@ from training import check_labels
 
 from . import check_certificate as checker
 from .branching import ExactSet, prepare
-from .decision import Certification, certificate_of, decide
+from .decision import Certification, certificate_of, decide_margin
 
 NAMES = {"lower": ("lo", "lower"), "upper": ("hi", "upper"), "label": ("y", "label", "labels"), "point": ("x", "points")}
 """What arrays in files are called."""
@@ -83,7 +83,7 @@ def certify_all(
     try:
         for query in queries:
             key = _key({"label": query.label, **query.set.to_json()})
-            results.append(kept.get(key) or decide(network, query.set, query.label, max_seconds))
+            results.append(kept.get(key) or decide_margin(network, query.set, query.label, max_seconds))
             progress()
     except KeyboardInterrupt:
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,15 +10,14 @@ import torch
 from torch import nn
 
 from constructions import ReLUNetwork
+from constructions import read_network as read
 from training import as_tensor, check_labels, unchanged
 
 
 def read_network(network: Any) -> ReLUNetwork:
-    """A `ReLUNetwork`, or the one of a module that `ReLUNetwork.from_module` reads; else TypeError."""
-    if not isinstance(network, (ReLUNetwork, nn.Module)):
-        raise TypeError(f"network must be a ReLUNetwork or a module of Linear and ReLU layers, got {type(network).__name__}")
-    with unchanged(network):
-        return ReLUNetwork.from_module(network)
+    """What `constructions.read_network` reads: a network, a module, an exported program, a path, or arrays; else TypeError."""
+    with unchanged(network) if isinstance(network, nn.Module) else contextlib.nullcontext():
+        return read(network)
 
 
 Model = Callable[[torch.Tensor], torch.Tensor]

@@ -21,12 +21,13 @@ from torch import nn
 
 from analysis import Certification, certify, certify_box, certify_memorization, margin, sup_error
 from analysis import check_certificate as checker
+from analysis.branching import ExactSet
 from analysis.cross_check import decide_with_z3
+from analysis.queries import Query
 from constructions import (
     VARIANTS,
     Ball,
     ReLUNetwork,
-    VnnlibQuery,
     affine,
     compose,
     f_S,
@@ -211,7 +212,7 @@ def peer() -> None:
         label = 1 if network(x[i]).item() > 0 else -1
         radius = factor * float(margin(network, x[i], "inf", gap=1e-3).upper)
         lower, upper = ((x[i] + step).clamp(0, 1).tolist() for step in (-radius, radius))
-        query = VnnlibQuery(tuple(map(Fraction, lower)), tuple(map(Fraction, upper)), label)
+        query = Query(ExactSet([*map(Fraction, lower)], [*map(Fraction, upper)]), label)
         ours, seconds = measure(certify_box, network, lower, upper, label)
         try:
             theirs, longer = measure(decide_with_z3, network, query, runs=1)

@@ -23,7 +23,7 @@ from .counting import CountRow, closed_form, count_table, fitted_exponent
 from .distances import distance
 from .evaluation import sharded_values
 from .exact import exact_signs, exact_values
-from .export import VnnlibQuery, read_vnnlib, write_onnx, write_vnnlib
+from .export import write_onnx, write_vnnlib
 from .files import replacing, write_file
 from .floats import from_shared
 from .indicators import lean_indicator, soft_indicator
@@ -37,6 +37,7 @@ from .memorizer import VARIANTS, memorizer
 from .network import ReLUNetwork, Size, check_network, structure_digest
 from .origin import Origin
 from .packing import log_volume_bound, packing, packing_number, separated_set
+from .properties import Conjunct, Constraint, Property
 from .provenance import LEMMAS, Lemma, Provenance
 from .range_search import RangeSearch
 from .reading import read_network
@@ -49,6 +50,7 @@ from .separation import Separation, nearest_within_class, pairs_within, separati
 from .shattering import ShatteredSet, shattered_set
 from .statements import explain, implements, parts, statements
 from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
+from .vnnlib_reading import read_property
 
 __all__ = [
     "CONTRACTS",
@@ -60,7 +62,9 @@ __all__ = [
     "BitBudget",
     "Block",
     "CapacityRow",
+    "Conjunct",
     "Constant",
+    "Constraint",
     "Contract",
     "CountRow",
     "Dense",
@@ -73,6 +77,7 @@ __all__ = [
     "LinearRegions",
     "Matrix",
     "ProcessLostError",
+    "Property",
     "Provenance",
     "RangeSearch",
     "ReLUNetwork",
@@ -83,7 +88,6 @@ __all__ = [
     "Size",
     "Sparse",
     "Unknown",
-    "VnnlibQuery",
     "absolute",
     "add",
     "affine",
@@ -144,7 +148,7 @@ __all__ = [
     "pattern_bound",
     "predictions",
     "read_norm",
-    "read_vnnlib",
+    "read_property",
     "replacing",
     "rounding_error",
     "run_shards",

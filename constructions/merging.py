@@ -14,7 +14,7 @@ import torch
 
 from .affine_map import Affine
 from .floats import FAR, lowest_bit
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_zero, product, total
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_zero, product, total, zeros
 
 TERM_LIMIT = 2**23
 """Most products of entries that are looked at one by one."""
@@ -43,6 +43,12 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
         if not (_exact_product(outer.weight, inner.weight) and _exact_image(outer, inner.bias)):
             return None
     return rounded(outer, inner)
+
+
+def merged_weights(outer: Matrix, inner: Matrix) -> Matrix | None:
+    """The product of two matrices, or None where float64 is not proved to hold it exactly."""
+    found = merged(Affine(outer, zeros(outer.shape[0], 1)), Affine(inner, zeros(inner.shape[0], 1)))
+    return None if found is None else found.weight
 
 
 def rounded(outer: Affine, inner: Affine) -> Affine:

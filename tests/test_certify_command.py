@@ -15,7 +15,7 @@ from analysis import check_certificate, check_memorization
 from analysis.cli import main
 from analysis.pairs import find_pairs
 from analysis.queries import certify_all, read_queries
-from constructions import Ball, ReLUNetwork, affine, f_S, load, read_vnnlib
+from constructions import Ball, ReLUNetwork, affine, f_S, load, read_property
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_what_a_certificate_holds_is_not_sought_again(files, monkeypatch):
     queries = read_queries(folder / "queries.npz", network)
     first = certify_all(network, queries[:2], 10, folder / "c.json")
     asked = []
-    monkeypatch.setattr("analysis.queries.decide", lambda *a: asked.append(a) or first[1])
+    monkeypatch.setattr("analysis.queries.decide_margin", lambda *a: asked.append(a) or first[1])
     certify_all(network, queries, 10, folder / "c.json")
     assert len(asked) == 1
 
@@ -206,8 +206,9 @@ def test_export_writes_what_other_verifiers_read(files, capsys):
     onnx, vnnlib = folder / "net.onnx", folder / "query.vnnlib"
     common = ("export", folder / "net.safetensors", "--onnx", onnx, "--vnnlib", vnnlib, "--queries", folder / "queries.npz")
     assert run(*common, "--index", 1) == 0
-    query = read_vnnlib(vnnlib)
-    assert ([float(v) for v in query.lower], [float(v) for v in query.upper], query.label) == ([0.0, 0.0], [0.25, 0.25], 1)
+    (part,) = read_property(vnnlib).conjuncts
+    assert ([float(v) for v in part.lower], [float(v) for v in part.upper]) == ([0.0, 0.0], [0.25, 0.25])
+    assert part.constraints[0].outputs == ((0, -1),)
     point = torch.tensor([[0.3, 0.4]])
     assert load(onnx)(point).equal(network(point))
     assert run(*common, "--index", 9) == 2

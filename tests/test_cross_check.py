@@ -10,10 +10,16 @@ import torch
 from oracles import TOLERANCE, cells_of, evaluate, random_network
 
 from analysis import cross_check
+from analysis.branching import ExactSet
 from analysis.cross_check import CrossCheck, decide_with_z3, onnx_deviation, run_verifier
-from constructions import VnnlibQuery, affine, compose, parallel, squaring, write_onnx
+from analysis.queries import Query
+from constructions import affine, compose, parallel, squaring, write_onnx
 
 UNIT = ((Fraction(0),), (Fraction(1),))
+
+
+def asked(lower, upper, label):
+    return Query(ExactSet(list(lower), list(upper)), label)
 
 
 def ladder(m, threshold):
@@ -46,7 +52,7 @@ def test_onnx_runtime_failures_are_errors(tmp_path):
 @pytest.mark.parametrize(("factor", "verdict"), [(0.9, "refuted"), (1.0, "refuted"), (1 + 2.0**-20, "proved"), (1.1, "proved")])
 def test_z3_decides_the_ladder(factor, verdict):
     pytest.importorskip("z3")
-    network, query = ladder(2, factor / 64), VnnlibQuery(*UNIT, -1)
+    network, query = ladder(2, factor / 64), asked(*UNIT, -1)
     found = decide_with_z3(network, query)
     assert found.verdict == verdict
     if verdict == "refuted":
@@ -58,9 +64,11 @@ def test_z3_agrees_with_all_vertices():
     generator, seen = np.random.default_rng(3), set()
     for outputs, label in ((1, 1), (1, -1), (3, 2), (3, 0)):
         network = random_network(generator, (2, 4, 3, outputs))
-        query = VnnlibQuery((Fraction(-1), Fraction(1, 4)), (Fraction(1, 2), Fraction(1)), label, outputs)
-        vertices = {v for cell in cells_of(network, query.lower, query.upper) for v in cell.vertices}
-        expected = any(query.violated(evaluate(network, v)) for v in vertices)  # f_k - f_y is affine on a cell
+        query = asked((Fraction(-1), Fraction(1, 4)), (Fraction(1, 2), Fraction(1)), label)
+        vertices = {v for cell in cells_of(network, query.set.lower, query.set.upper) for v in cell.vertices}
+        values = [evaluate(network, v) for v in vertices]  # f_k - f_y is affine on a cell
+        rivals = [k for k in range(outputs) if k != label]
+        expected = any(label * v[0] <= 0 if outputs == 1 else any(v[k] >= v[label] for k in rivals) for v in values)
         found = decide_with_z3(network, query)
         assert found.verdict == ("refuted" if expected else "proved")
         seen.add(found.verdict)
@@ -70,19 +78,19 @@ def test_z3_agrees_with_all_vertices():
 def test_z3_is_killed_when_time_is_over():
     pytest.importorskip("z3")
     start = time.monotonic()
-    found = decide_with_z3(squaring(2), VnnlibQuery(*UNIT, 1), max_seconds=0.01)
+    found = decide_with_z3(squaring(2), asked(*UNIT, 1), max_seconds=0.01)
     assert found == CrossCheck("unresolved", None, "time was over after 0.01 s")
     assert time.monotonic() - start < 5
 
 
 def test_queries_that_do_not_fit():
     with pytest.raises(ValueError, match="at most 32 ReLUs; this network has 33"):
-        decide_with_z3(random_network(np.random.default_rng(0), (1, 33, 1)), VnnlibQuery(*UNIT, 1))
+        decide_with_z3(random_network(np.random.default_rng(0), (1, 33, 1)), asked(*UNIT, 1))
     with pytest.raises(ValueError, match=r"query must stay in the network's domain \[0.0, 1.0\]"):
-        decide_with_z3(squaring(2), VnnlibQuery((Fraction(-1),), (Fraction(1),), 1))
+        decide_with_z3(squaring(2), asked((Fraction(-1),), (Fraction(1),), 1))
     for check in (decide_with_z3, run_verifier):
-        with pytest.raises(ValueError, match="query must be about 2 inputs and 3 outputs, got 1 and 1"):
-            check(affine(np.ones((3, 2))), VnnlibQuery(*UNIT, 1), *(["true"] if check is run_verifier else []))
+        with pytest.raises(ValueError, match="query must be about 2 inputs and 3 outputs, got 1 inputs and label 1"):
+            check(affine(np.ones((3, 2))), asked(*UNIT, 1), *(["true"] if check is run_verifier else []))
 
 
 def test_missing_packages_are_named(monkeypatch):
@@ -93,7 +101,7 @@ def test_missing_packages_are_named(monkeypatch):
 
     monkeypatch.setattr(cross_check, "_run", without)
     with pytest.raises(ValueError, match="needs the package z3-solver: pip install z3-solver"):
-        decide_with_z3(squaring(2), VnnlibQuery(*UNIT, 1))
+        decide_with_z3(squaring(2), asked(*UNIT, 1))
     with pytest.raises(ValueError, match="needs the package onnxruntime: pip install onnxruntime"):
         onnx_deviation(squaring(2), "a.onnx", [[0.5]])
 
@@ -101,7 +109,7 @@ def test_missing_packages_are_named(monkeypatch):
 # -- verifiers of the user ---------------------------------------------------------------------------------------------
 
 CLAIM = "the verifier says so; nothing was checked"
-POSITIVE = VnnlibQuery((Fraction(1, 4),), (Fraction(1),), 1)
+POSITIVE = asked((Fraction(1, 4),), (Fraction(1),), 1)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +117,9 @@ POSITIVE = VnnlibQuery((Fraction(1, 4),), (Fraction(1),), 1)
     [
         ("unsat", POSITIVE, "claimed", "nothing was checked"),
         ("Result: unsat in 0.1 seconds", POSITIVE, "claimed", "nothing was checked"),
-        ("sat\\n((X_0 0.0)\\n(Y_0 0.0))", VnnlibQuery(*UNIT, 1), "refuted", ""),
-        ("sat\\n((X_0 -1e-09)\\n(Y_0 0.0))", VnnlibQuery(*UNIT, 1), "refuted", ""),
-        ("sat\\nInput assignment:\\n\\tx0 = 0.000000", VnnlibQuery(*UNIT, 1), "refuted", ""),
+        ("sat\\n((X_0 0.0)\\n(Y_0 0.0))", asked(*UNIT, 1), "refuted", ""),
+        ("sat\\n((X_0 -1e-09)\\n(Y_0 0.0))", asked(*UNIT, 1), "refuted", ""),
+        ("sat\\nInput assignment:\\n\\tx0 = 0.000000", asked(*UNIT, 1), "refuted", ""),
         ("sat\\n((X_0 0.5)\\n(Y_0 -1.0))", POSITIVE, "suspect", "fails exact replay"),
         ("sat", POSITIVE, "suspect", "shows no counterexample"),
         ("sat\\n((X_1 0.5))", POSITIVE, "suspect", "shows no counterexample"),

@@ -14,7 +14,6 @@ import onnxruntime
 import pytest
 import sympy
 import torch
-import vnnlib
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import TOLERANCE, knots, layers_of, random_network
@@ -23,10 +22,12 @@ from torch import nn
 from constructions import (
     Affine,
     Ball,
+    Conjunct,
     Constant,
+    Constraint,
     Identity,
+    Property,
     ReLUNetwork,
-    VnnlibQuery,
     absolute,
     affine,
     distance,
@@ -38,7 +39,7 @@ from constructions import (
     maximum,
     multiplication,
     parallel,
-    read_vnnlib,
+    read_property,
     soft_indicator,
     squaring,
     tooth,
@@ -268,36 +269,22 @@ def test_queries_survive(tmp_path, version, outputs, target):
     path, network = tmp_path / "a.vnnlib", affine(np.ones((outputs, len(AWKWARD))))
     lower, upper = box_of(AWKWARD)
     write_vnnlib(path, lower, upper, target, version=version, network=network)
-    query = read_vnnlib(path)
-    exact = tuple(tuple(Fraction(v) for v in side) for side in (lower, upper))
-    assert query == VnnlibQuery(*exact, target, outputs, version)
-    if version == "2.0":
-        check_with_the_reference_parser(path, query)
-
-
-def check_with_the_reference_parser(path, query):
-    """The reference parser (which reads 2.0 only) sees the same numbers, and the same condition in normal form."""
-    parsed = vnnlib.parse_query_file(str(path))
-    (network,) = parsed.networks
-    assert [d.shape for d in (*network.inputs, *network.outputs)] == [[1, len(query.lower)], [1, query.outputs]]
-    *bounds, last = [assertion.expr for assertion in parsed.assertions]
-    seen = [(type(b).__name__, list(b.lhs.indices), Fraction(b.rhs.lexeme)) for b in bounds]
-    pairs = enumerate(zip(query.lower, query.upper, strict=True))
-    assert seen == [(n, [0, i], v) for i, ends in pairs for n, v in zip(("GreaterEqual", "LessEqual"), ends, strict=True)]
-    alternatives = [only for (only,) in last.to_dnf()]
-    if query.outputs == 1:
-        ((name, text),) = [(type(a).__name__, a.rhs.lexeme) for a in alternatives]
-        assert (name, Fraction(text)) == ({1: "LessEqual", -1: "GreaterEqual"}[query.label], 0)
-    else:
-        rivals = {(type(a).__name__, a.lhs.indices[1], a.rhs.indices[1]) for a in alternatives}
-        assert rivals == {("GreaterEqual", k, query.label) for k in range(query.outputs) if k != query.label}
+    asked = read_property(path)
+    exact = [tuple(Fraction(v) for v in side) for side in (lower, upper)]
+    rivals = [((0, -target),)] if outputs == 1 else [
+        tuple(sorted({k: 1, target: -1}.items())) for k in range(outputs) if k != target
+    ]  # fmt: skip
+    constraints = [(Constraint((), tuple((k, Fraction(v)) for k, v in rival), Fraction(0)),) for rival in rivals]
+    expected = [Conjunct(*exact, each) for each in constraints]
+    assert asked == Property.of(len(AWKWARD), outputs, expected)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4), st.sampled_from(["1.0", "2.0"]))
 def test_literals_are_exact(tmp_path_factory, numbers, version):
     path = tmp_path_factory.getbasetemp() / "literals.vnnlib"
     write_vnnlib(path, numbers, numbers, 1, version=version)
-    assert read_vnnlib(path).lower == read_vnnlib(path).upper == tuple(Fraction(v) for v in numbers)
+    (part,) = read_property(path).conjuncts
+    assert part.lower == part.upper == tuple(Fraction(v) for v in numbers)
     written = [line.split()[-1].rstrip(")") for line in path.read_text().splitlines() if "(assert (>=" in line]
     assert [Decimal(text) for text in written] == [Decimal(v) for v in numbers]
     assert all(set(text) <= set("-.0123456789") and "." in text for text in written)
@@ -314,7 +301,7 @@ def test_other_numbers(tmp_path):
         ([Fraction(1, 2**3990), 10**3990], [Fraction(1, 2**3990), Fraction(10**3990)]),
     ):
         write_vnnlib(path, given_, given_, 1)
-        assert list(read_vnnlib(path).lower) == exact
+        assert list(read_property(path).conjuncts[0].lower) == exact
 
 
 def test_query_arguments(tmp_path):
@@ -357,148 +344,6 @@ def test_query_arguments(tmp_path):
     assert not os.listdir(tmp_path)
 
 
-def test_violated_counts_ties():
-    one, two = VnnlibQuery((Fraction(0),), (Fraction(1),), -1), VnnlibQuery((Fraction(0),), (Fraction(1),), 1, 2)
-    assert [one.violated([v]) for v in (-1, 0, 1)] == [False, True, True]
-    assert [two.violated(v) for v in ([0, 1], [1, 1], [1, 0])] == [False, True, True]
-
-
-V1 = """(declare-const X_0 Real)
-(declare-const X_1 Real)
-(declare-const Y_0 Real)
-(declare-const Y_1 Real)
-(declare-const Y_2 Real)
-(assert (>= X_0 0.0))
-(assert (<= X_0 1.0))
-(assert (>= X_1 -0.5))
-(assert (<= X_1 0.5))
-(assert (or (and (>= Y_0 Y_1)) (and (>= Y_2 Y_1))))
-"""
-V2 = """(vnnlib-version <2.0>)
-(declare-network f
-    (declare-input X Real [1,1])
-    (declare-output Y Real [1,1]))
-(assert (>= X[0,0] 0.0))
-(assert (<= X[0,0] 1.0))
-(assert (<= Y[0,0] 0.0))
-"""
-
-
-def read_text(tmp_path, text):
-    path = tmp_path / "a.vnnlib"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_vnnlib(path)
-
-
-def test_other_ways_to_say_the_same(tmp_path):
-    expected = read_text(tmp_path, V1)
-    assert (expected.label, expected.outputs, expected.lower[1]) == (1, 3, Fraction(-1, 2))
-    assert (
-        read_text(tmp_path, V1.replace("(and (>= Y_0 Y_1))", "(<= Y_1 Y_0)").replace("-0.5))", "-0.50 ; half\n))")) == expected
-    )
-    assert read_text(tmp_path, V1.replace("(>= X_0 0.0)", "(<=\r\n 0\t X_0)").replace("\n", "\r\n")) == expected
-    assert read_text(tmp_path, "\n".join([*V1.splitlines()[4::-1], *V1.splitlines()[:4:-1]])) == expected
-    again = read_text(tmp_path, V2)
-    assert read_text(tmp_path, V2.replace("[0,0]", " [ 0, 0 ]").replace("Real", "float32")) == again
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line", "message"),
-    [
-        ("1.0))", "1e-5))", 7, "must be a variable or a plain decimal number, got '1e-5'"),
-        ("1.0))", "1/3))", 7, "plain decimal number, got '1/3'"),
-        ("1.0))", "+1.0))", 7, r"got '\+1.0'"),
-        ("1.0))", "nan))", 7, "got 'nan'"),
-        ("1.0))", "1.0.0))", 7, "got '1.0.0'"),
-        ("1.0))", "__import__))", 7, "got '__import__'"),
-        ("1.0))", f"{'9' * 5000}))", 7, r"got '9{60}\.\.\.'"),
-        ("X_0 1.0", "X_7 1.0", 7, "must be declared before it is used, got 'X_7'"),
-        ("X_0 1.0", "X[0,0] 1.0", 7, r"got 'X\[0,0\]'"),
-        ("X_0 1.0", "X_0", 7, r"must be a comparison \(>= a b\) or \(<= a b\), got '\(<= \.\.\.\)'"),
-        ("X_0 1.0", "X_0 (+ 0.5 0.5)", 7, r"got '\(\+ \.\.\.\)'"),
-        ("X_0 1.0", "X_0 X_1", 7, "an input must be compared with a number"),
-        ("X_0 1.0", "1.0 2.0", 7, "the outputs' conditions must be"),
-        ("(<= X_0 1.0)", "(< X_0 1.0)", 7, r"got '\(< \.\.\.\)'"),
-        ("(<= X_0 1.0)", "(<= X_0 -1.0)", 7, "input 0 has a lower bound above its upper bound"),
-        ("(<= X_0 1.0)", "(>= X_0 1.0)", 7, "input 0 has two lower bounds"),
-        ("(assert (<= X_0 1.0))", "(assert)", 7, r"got '\(assert \.\.\.\)'"),
-        ("(assert (<= X_0 1.0))", "(check-sat)", 7, r"got '\(check-sat \.\.\.\)'"),
-        ("(assert (<= X_0 1.0))", "hello", 7, "must be a declaration or an assertion, got 'hello'"),
-        ("(assert (<= X_0 1.0))", "()", 7, r"got '\(\.\.\.\)'"),
-        ("(assert (<= X_0 1.0))", "(assert (<= X_0 1.0)))", 7, r"closes a parenthesis that is not open, got '\)'"),
-        ("(assert (<= X_0 1.0))", "(assert (<= X_0 1.0)", 7, r"a parenthesis is never closed, got '\(assert \.\.\.\)'"),
-        ("(assert (<= X_0 1.0))", "[", 7, r"an index must follow a name, got '\['"),
-        ("(assert (<= X_0 1.0))", "X [ Y", 7, "an index must be numbers"),
-        ("(assert (<= X_0 1.0))", "]", 7, r"must stand within an index, got '\]'"),
-        ("(assert (<= X_0 1.0))", "(declare-const X_2 Real)", 7, "declarations must come before assertions"),
-        ("(assert (<= X_0 1.0))", "(assert (or))", 7, "the outputs' conditions must be"),
-        ("(assert (<= X_0 1.0))", "(assert (or (<= X_0 1.0)))", 7, "compared with a number, and on its own"),
-        ("(assert (<= X_0 1.0))", "", 11, "input 0 has no upper bound, got 'end of file'"),
-        ("(and (>= Y_0 Y_1))", "(and (>= Y_0 Y_1) (>= Y_0 Y_2))", 10, "an alternative must be one comparison"),
-        ("(and (>= Y_0 Y_1))", "", 10, "the outputs' conditions must be"),
-        ("(and (>= Y_0 Y_1))", "(>= Y_0 Y_2)", 10, "the outputs' conditions must be"),
-        ("(and (>= Y_0 Y_1))", "(>= Y_1 Y_1)", 10, "the outputs' conditions must be"),
-        ("(and (>= Y_0 Y_1))", "(>= Y_0 0.0)", 10, "the outputs' conditions must be"),
-        ("(assert (or (and (>= Y_0 Y_1)) (and (>= Y_2 Y_1))))\n", "", 10, "there must be an assertion about the outputs"),
-        ("Y_1))))\n", "Y_1))))\n(assert (>= Y_0 Y_1))", 11, "one assertion must hold all conditions"),
-        ("(declare-const X_1 Real)", "(declare-const X_1 Int)", 2, r"got '\(declare-const \.\.\.\)'"),
-        ("(declare-const X_1 Real)", "(declare-const Z_1 Real)", 2, "got 'Z_1'"),
-        ("(declare-const X_1 Real)", "(declare-const X_01 Real)", 2, "got 'X_01'"),
-        ("(declare-const X_1 Real)", "(declare-const X_0 Real)", 2, "a variable must be declared once only, got 'X_0'"),
-        ("(declare-const Y_1 Real)", "(declare-const Y_3 Real)", 10, "declared before it is used, got 'Y_1'"),
-        ("(declare-const X_1 Real)", "(declare-const X_1 Real) (declare-const X_9 Real)", 11, "without a gap"),
-        ("(declare-const X_0 Real)", "(vnnlib-version <1.0>)", 1, r"got '\(vnnlib-version \.\.\.\)'"),
-    ],
-)
-def test_malformed_queries_name_line_and_token(tmp_path, old, new, line, message):
-    assert V1.count(old) == 1
-    with pytest.raises(ValueError, match=rf"a\.vnnlib, line {line}: .*{message}"):
-        read_text(tmp_path, V1.replace(old, new))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line", "message"),
-    [
-        ("<2.0>", "<3.0>", 1, r"got '\(vnnlib-version \.\.\.\)'"),
-        ("X Real [1,1]", "X Real [2,1]", 3, r"of shape \[1,n\], got 'Real\[2,1\]'"),
-        ("X Real [1,1]", "X int8 [1,1]", 3, r"got 'int8\[1,1\]'"),
-        ("X Real [1,1]", "Z Real [1,1]", 3, r"must be \(declare-input X Real \[1,n\]\)"),
-        ("X Real [1,1]", "X Real [1,100000000]", 8, "input 1 has no lower bound"),
-        ("X[0,0] 0.0", "X_0 0.0", 5, "got 'X_0'"),
-        ("X[0,0] 0.0", "X[0,1] 0.0", 5, r"declared before it is used, got 'X\[0,1\]'"),
-        ("X[0,0] 0.0", "X[0,0 0.0", 5, "an index must be numbers"),
-        ("<= Y[0,0] 0.0", "<= Y[0,0] 0.5", 7, "the outputs' conditions must be"),
-        ("(declare-network", "(declare-const X_0 Real)(declare-network", 2, "as this version has it"),
-    ],
-)
-def test_malformed_queries_of_version_2(tmp_path, old, new, line, message):
-    assert V2.count(old) == 1
-    with pytest.raises(ValueError, match=rf"a\.vnnlib, line {line}: .*{message}"):
-        read_text(tmp_path, V2.replace(old, new))
-
-
-def test_files_that_are_no_text(tmp_path):
-    with pytest.raises(ValueError, match=r"line 3: must be UTF-8 text, got '\\\\xff'"):
-        read_text(tmp_path, b"; one\n; two\n\xff\xfe")
-    with pytest.raises(ValueError, match="line 1: X must be declared, got 'end of file'"):
-        read_text(tmp_path, "")
-    with pytest.raises(ValueError, match="never closed"):
-        read_text(tmp_path, "(" * 100_000)
-    with pytest.raises(FileNotFoundError, match="no file"):
-        read_vnnlib(tmp_path / "missing.vnnlib")
-
-
-@given(st.integers(0, len(V1) - 1), st.sampled_from([*"()[],;_X0.", " ", "\n", "(assert ", "\x00"]))
-def test_damaged_queries_are_errors_or_queries(tmp_path_factory, place, piece):
-    for text in (V1[:place] + piece + V1[place:], V1[:place] + piece + V1[place + 1 :], V1[:place]):
-        try:
-            query = read_text(tmp_path_factory.getbasetemp(), text)
-        except ValueError as error:
-            assert "a.vnnlib, line " in str(error)  # noqa: PT017 - either outcome is right
-        else:
-            assert len(query.lower) == 2
-
-
 # -- the instances of benchmarks/instances.py --------------------------------------------------------------------------
 
 
@@ -521,8 +366,9 @@ def test_the_ladder_has_the_answers_it_claims(instances):
     ladder = [row for row in rows if "ladder" in row[0]]
     assert len(ladder) == 3 * 2 * 5
     for file, query, answer in ladder:
-        network, asked = load(folder / file), read_vnnlib(folder / query)
-        violated = any(asked.violated([value]) for _, value in knots(network, asked.lower[0], asked.upper[0]))
+        network, asked = load(folder / file), read_property(folder / query)
+        (part,) = asked.conjuncts
+        violated = any(asked.violated([x], [value]) for x, value in knots(network, part.lower[0], part.upper[0]))
         assert answer == ("sat" if violated else "unsat"), query
 
 
@@ -532,15 +378,18 @@ def test_ties_and_balls_have_the_answers_they_claim(instances):
     others = [row for row in rows if "ladder" not in row[0]]
     assert {answer for *_, answer in others} == {"sat", "unsat"}
     for file, query, answer in others:
-        network, asked = load(folder / file), read_vnnlib(folder / query)
-        ends = list(zip(asked.lower, asked.upper, strict=True))
+        network, asked = load(folder / file), read_property(folder / query)
+        part = asked.conjuncts[0]
+        ends = list(zip(part.lower, part.upper, strict=True))
         if network.inputs <= 2 and "tie" in query:
             axis = torch.arange(257, dtype=torch.float64) / 256  # dyadic, so float64 is exact
             found = network(torch.cartesian_prod(*[axis] * network.inputs).reshape(-1, network.inputs)).numpy()
-            assert (answer == "sat") == any(asked.violated(value) for value in np.unique(found, axis=0).tolist()), query
+            assert (answer == "sat") == any(asked.violated(part.lower, value) for value in np.unique(found, axis=0).tolist()), (
+                query
+            )
         elif answer == "unsat":
             points = [*itertools.product(*ends), [(low + high) / 2 for low, high in ends]]
-            assert not any(asked.violated(value) for value in network.exact([list(p) for p in points])), query
+            assert not any(asked.violated(p, network.exact(list(p))) for p in points), query
 
 
 def test_instances_are_listed_as_the_competition_does(instances):

@@ -89,7 +89,11 @@ MODULES = {
     "same": (nn.Conv2d(2, 3, (4, 3), padding="same", dilation=(1, 2)), (2, 6, 5), 0),
     "valid": (nn.Conv2d(2, 3, 3, padding="valid", bias=False), (2, 6, 5), 0),
     "groups": (nn.Conv2d(4, 6, (2, 3), stride=(2, 1), padding=(0, 2), dilation=(2, 1), groups=2), (4, 7, 5), 0),
-    "depthwise": (nn.Sequential(nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 2)), (3, 5, 5), 1),
+    "depthwise": (
+        nn.Sequential(nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 2)),
+        (3, 5, 5),
+        None,
+    ),
     "signals": (
         nn.Sequential(nn.Conv1d(2, 4, 3, 2, 1, groups=2), nn.BatchNorm1d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2)),
         (2, 8),

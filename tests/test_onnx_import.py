@@ -287,7 +287,7 @@ BAD[1, 1] = np.nan
         ([("Div", ["x", np.array([1.0, 0.0, 2.0])], "y")], (3,), {}, r"'node0' \(Div\): divides by zero"),
         ([("Add", ["x", numbers(4)], "y")], (3,), {}, r"'node0' \(Add\)"),
         ([("Add", ["x", numbers(2, 4)], "y")], (3,), {}, r"'node0' \(Add\)"),
-        ([("Gemm", ["x", W2, B2], "y")], (6,), {}, r"'node0' \(Gemm\): takes 5 numbers, got .*\(1, 6\)"),
+        ([("Gemm", ["x", W2, B2], "y")], (6,), {}, r"'node0' \(Gemm\): takes 5 numbers along the last axis, got .*\(1, 6\)"),
         ([("Gemm", ["x", W2, B2], "y", {"transA": 1})], (5,), {}, r"'node0' \(Gemm\): takes 5 numbers"),
         ([("Gemm", ["x", BAD, B2], "y")], (5,), {}, r"'node0' \(Gemm\): weight must be finite, got nan"),
         ([("MatMul", ["x", numbers(2, 5, 3)], "y")], (2, 5), {}, "takes a matrix with two axes"),

@@ -1,0 +1,97 @@
+"""Checking certificates of properties: each part by the standalone checker, and that the parts are the property.
+
+The parts rest on `check_certificate` alone. That their networks are margins of a network and a property, and that their boxes
+leave no gap, is checked here, by building the margins again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from constructions import Property, ReLUNetwork
+
+from . import check_certificate as checker
+from .branching import prepare
+from .deciding import Group, check_fit
+
+Box = tuple[Sequence[Fraction], Sequence[Fraction]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a checker says about a query: `reason` if it is rejected, else `statement`, what is proved or refuted, in words."""
+
+    reason: str
+    statement: str = ""
+
+
+def check_property(content: dict[str, Any], network: ReLUNetwork | None = None, asked: Property | None = None) -> list[Finding]:
+    """What the checker says about each query of a certificate of a property.
+
+    With network and property, first of all whether the parts prove that the network fulfils the property.
+    """
+    found = []
+    if network is not None and asked is not None:
+        reason = _missing(content, network, asked)
+        found.append(Finding(reason, "" if reason else "about this network and this property, all of it"))
+    for part in content["parts"]:
+        plain = {name: part[name] for name in ("format", "network", "digest", "queries")}
+        found += [Finding(reason, statement) for reason, statement in checker.judge(plain)]
+    return found
+
+
+def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> str:
+    """Why a certificate is not about a network and a property, or ""."""
+    check_fit(network, asked)
+    boxes: list[list[Box]] = [[] for _ in asked.conjuncts]
+    for part in content["parts"]:
+        numbers, choice = part["conjuncts"], tuple(part["constraints"] or ())
+        if not _names(asked, numbers, choice):
+            return "a part names no conjuncts, or others' constraints"
+        group = Group(network, asked, numbers, math.inf)
+        if prepare(group.chosen(choice)).digest != part["digest"]:
+            return "a part's network is not the margin of this network and property"
+        for query in part["queries"]:
+            if query["verdict"] != "proved" or query["label"] != 0 or query.get("ball"):
+                return "a part does not prove a box"
+            box = tuple([Fraction(v, 2 ** query["scale"]) for v in query[side]] for side in ("lower", "upper"))
+            for i in numbers:
+                boxes[i].append((box[0], box[1]))
+    gaps = [i for i, part in enumerate(asked.conjuncts) if not covered((part.lower, part.upper), boxes[i])]
+    return f"the boxes do not cover conjunct {gaps[0]}" if gaps else ""
+
+
+def _names(asked: Property, numbers: Any, choice: tuple[Any, ...]) -> bool:
+    """Whether numbers name conjuncts on one box, and choice, unless it is (), a constraint of each."""
+    if not numbers or not all(type(i) is int and 0 <= i < len(asked.conjuncts) for i in numbers):
+        return False
+    named = [asked.conjuncts[i] for i in numbers]
+    if len({(part.lower, part.upper) for part in named}) > 1 or (choice and len(choice) != len(named)):
+        return False
+    pairs = zip(choice, named, strict=False)
+    return all(type(i) is int and 0 <= i < len(part.constraints) for i, part in pairs)
+
+
+def covered(box: Box, parts: Sequence[Box]) -> bool:
+    """Whether every point of a box is in one of the parts, which are boxes, too.
+
+    >>> covered(([0], [3]), [([0], [2]), ([2], [4])]), covered(([0], [3]), [([0], [1]), ([2], [3])])
+    (True, False)
+    """
+    stack = [(box, list(parts))]
+    while stack:
+        (lower, upper), near = stack.pop()
+        near = [p for p in near if all(a <= d and c <= b for a, b, c, d in zip(lower, upper, *p, strict=True))]
+        if any(all(c <= a and b <= d for a, b, c, d in zip(lower, upper, *p, strict=True)) for p in near):
+            continue
+        cuts = ((j, v) for p in near for side in p for j, v in enumerate(side) if lower[j] < v < upper[j])
+        place, cut = next(cuts, (-1, Fraction(0)))
+        if place < 0:
+            return False
+        middle = lambda side, j=place, v=cut: [*side[:j], v, *side[j + 1 :]]  # noqa: E731
+        stack += [((lower, middle(upper)), near), ((middle(lower), upper), near)]
+    return True

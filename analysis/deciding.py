@@ -1,0 +1,414 @@
+"""Is a network safe? Any property of linear constraints on boxes, decided with a certificate or an unsafe input."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import itertools
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from constructions import Affine, Constraint, Property, ReLUNetwork, read_property, source_difference
+from constructions.graph import Graph
+from constructions.matrix import Dense, Matrix, column
+from constructions.merging import merged_weights
+from constructions.operations import Operations, Value
+
+from . import check_certificate as checker
+from .bounding import lower_bounds
+from .branching import ExactSet, Search, Undecided, prepare
+from .decision import MAX_SECONDS, decide_margin, read_positive
+from .reading import read_network
+
+FORMAT = "cgro property certificate 1"
+
+SPLIT_INPUTS = 16
+"""Up to so many inputs, boxes are cut where a whole one is not decided."""
+
+FIRST_SHARE, TRIES = 0.25, 4.0
+"""The share of the time that a whole box gets, and the time that a part gets in units of one proof, before they are cut."""
+
+STRICT = Fraction(1, 2**20)
+"""By how much witnesses of strict constraints are sought; less will do."""
+
+Point = tuple[Fraction, ...]
+Rows = Sequence[Sequence[Constraint]]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether some input is unsafe.
+
+    result: "sat" (`witness` is an unsafe input, exactly), "unsat" (none is: `certificate` proves it), or "unknown" (`reason`
+    says why). confirmed: whether ONNX Runtime, in the file's float32, finds the input next to the witness unsafe, too; None
+    where that was not tried (no .onnx file, no witness, no ONNX Runtime). seconds: wall time.
+    """
+
+    result: Literal["sat", "unsat", "unknown"]
+    witness: Point | None = field(default=None, repr=False)
+    certificate: dict[str, Any] | None = field(default=None, repr=False)
+    seconds: float = 0.0
+    reason: str = ""
+    confirmed: bool | None = None
+
+    def __str__(self) -> str:
+        if self.result == "sat" and self.witness is not None:
+            shown = ", ".join(f"{float(v):.6g}" for v in self.witness[:4]) + (", ..." if len(self.witness) > 4 else "")
+            said = {None: "not run in float32", True: "confirmed", False: "not confirmed"}[self.confirmed]
+            what = f"unsafe, exactly, at ({shown}); ONNX Runtime: {said}"
+        elif self.result == "unsat" and self.certificate is not None:
+            queries = sum(len(part["queries"]) for part in self.certificate["parts"])
+            what = f"no unsafe input: {queries} {'box' if queries == 1 else 'boxes'} proved, and checked in integers"
+        else:
+            what = self.reason
+        return f"{self.result} ({self.seconds:.2f} s)\n{what}"
+
+
+def decide(network: Any, property: Property | str | os.PathLike[str], *, max_seconds: float = MAX_SECONDS) -> Decision:
+    """Decide whether a network has an unsafe input, in exact arithmetic.
+
+    network: a ReLUNetwork, a module, or the path of a file. property: a `Property`, or the path of a VNN-LIB file. Each box
+    with its conjuncts becomes one network whose margin is positive where the box is safe: the least of the constraints of a
+    conjunct, negated, by maxima of ReLUs behind the network's own layers. `certify`'s search decides it; with up to
+    `SPLIT_INPUTS` inputs, boxes that stay open are cut in two. Every proof is one that `check_certificate` accepts; a witness
+    is evaluated in rationals. Of a network that was rounded on reading, "unsat" and "sat" hold for its source: what was
+    rounded is added to the constraints. Boxes with sides that are no dyadic numbers are proved on the least dyadic box around
+    them; constants are rounded, to the safe side, to float64. Strict constraints are proved without equality; a witness
+    fulfils them strictly. max_seconds: wall time, looked at between steps.
+
+    Raises ValueError for sizes that do not fit, a box beyond the network's domain, layers too large to be dense and
+    coefficients that float64 does not hold (no multiple of them, either), and what reading raises.
+    Sources: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (cutting inputs).
+
+    >>> from constructions import Ball, affine
+    >>> net = affine([[1.0, 0.0], [0.0, 1.0]])
+    >>> decide(net, Property.robust([0.75, 0.25], Ball("inf", 0.125), 0, 2)).result
+    'unsat'
+    >>> decide(net, Property(box=([0.0, 0.0], [1.0, 1.0]), unsafe=[([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0])])).witness
+    (Fraction(1, 1), Fraction(1, 1))
+    """
+    start = time.monotonic()
+    file = Path(network) if isinstance(network, (str, os.PathLike)) else None
+    known = read_network(network)
+    asked = property if isinstance(property, Property) else read_property(property)
+    check_fit(known, asked)
+    seconds = read_positive("max_seconds", max_seconds)
+    try:
+        found = _decided(known, asked, start + seconds)
+    except Undecided as error:
+        return Decision("unknown", seconds=time.monotonic() - start, reason=str(error))
+    if isinstance(found, tuple):
+        confirmed = confirm(file, asked, found) if file and ".onnx" in file.name else None
+        return Decision("sat", found, None, time.monotonic() - start, confirmed=confirmed)
+    return Decision("unsat", None, found, time.monotonic() - start)
+
+
+def check_fit(network: ReLUNetwork, asked: Property) -> None:
+    """Raise ValueError where a property is about other sizes, or leaves the network's domain."""
+    if (network.inputs, network.outputs) != (asked.inputs, asked.outputs):
+        sizes = f"{network.inputs} inputs and {network.outputs} outputs"
+        raise ValueError(f"property must be about {sizes}, as the network has, got {asked.inputs} and {asked.outputs}")
+    if network.domain is not None:
+        low, high = network.domain
+        for part in asked.conjuncts:
+            if min(part.lower) < low or max(part.upper) > high:
+                raise ValueError(f"the property's boxes must lie in the network's domain [{low}, {high}]")
+
+
+# -- the margin --------------------------------------------------------------------------------------------------------
+
+
+def margin_network(network: ReLUNetwork, rows: Rows) -> ReLUNetwork:
+    """The network with outputs 0, m_1, ..., m_k: the m_j are the least of each list of constraints, rounded up.
+
+    Its margin for label 0 is the least of the -m_j: where it is positive, in each list some constraint fails. Constraints are
+    multiplied so that their coefficients are float64; their constants are rounded up. Raises ValueError where float64 does not
+    hold coefficients.
+    """
+    flat = [row for each in rows for row in each]
+    steep, along = torch.zeros(1 + len(flat), network.outputs).double(), torch.zeros(1 + len(flat), network.inputs).double()
+    offsets = [Fraction(0)]
+    for i, row in enumerate(flat, start=1):
+        factor = _factor([v for _, v in (*row.inputs, *row.outputs)])
+        for held, entries in ((along, row.inputs), (steep, row.outputs)):
+            for k, v in entries:
+                held[i, k] = float(v * factor)
+        offsets.append(row.offset * factor)
+    graph = Graph(network.inputs)
+    node = 0
+    for layer in network.layers[:-1]:
+        node = graph.relu(graph.linear([(node, layer.weight)], layer.bias))
+    last = network.layers[-1]
+    weight: Matrix | None = merged_weights(Dense(steep), last.weight)
+    if weight is None:  # no float64 holds the product: the outputs are carried
+        node, weight = graph.linear([(node, last.weight)], last.bias), Dense(steep)
+    else:
+        bias = [Fraction(v) for v in last.bias.to_dense()[:, 0].tolist()]
+        for i, row in enumerate(steep.tolist()):
+            offsets[i] += sum((Fraction(v) * bias[k] for k, v in enumerate(row) if v), Fraction(0))
+    terms = [(node, weight), *([(0, Dense(along))] if along.any() else [])]
+    result = Value(graph.linear(terms, column([_up(v) for v in offsets])), (1 + len(flat),))
+    if len(flat) > len(rows):
+        operations, at = Operations(graph), 1
+        least = [operations.gather([result], torch.tensor([0]))]
+        for each in rows:
+            parts = [operations.gather([result], torch.tensor([at + i])) for i in range(len(each))]
+            at += len(each)
+            while len(parts) > 1:
+                pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+                parts = [operations.minimum(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+            least += parts
+        result = operations.move(least, lambda *places: torch.cat(places))
+    return ReLUNetwork(tuple(graph.compile(result.node).layers))
+
+
+def _factor(values: Sequence[Fraction]) -> int:
+    """The least positive integer that makes all numbers float64, if there is one; else ValueError."""
+    factor = math.lcm(*(v.denominator // (v.denominator & -v.denominator) for v in values))
+    if any(not _is_float(v * factor) for v in values):
+        wrong = next(v for v in values if not _is_float(v * factor))
+        raise ValueError(f"float64 does not hold the coefficient {float(wrong):.17g} of a constraint, nor a multiple of all")
+    return factor
+
+
+def _is_float(value: Fraction) -> bool:
+    try:
+        return Fraction(float(value)) == value
+    except OverflowError:
+        return False
+
+
+def _up(value: Fraction) -> float:
+    """The least float64 that is not below."""
+    nearest = float(value)
+    return nearest if Fraction(nearest) >= value else math.nextafter(nearest, math.inf)
+
+
+# -- the search --------------------------------------------------------------------------------------------------------
+
+
+def _decided(network: ReLUNetwork, asked: Property, end: float) -> Point | dict[str, Any]:
+    """An unsafe input, or a certificate that there is none; else raises `Undecided`."""
+    boxes: dict[tuple[Point, Point], list[int]] = {}
+    for i, part in enumerate(asked.conjuncts):
+        boxes.setdefault((part.lower, part.upper), []).append(i)
+    groups = [Group(network, asked, numbers, end) for numbers in boxes.values()]
+    for group in groups:
+        if witness := group.attack(group.lower, group.upper, True):
+            return witness
+    for group in groups:
+        if witness := group.decide():
+            return witness
+    origin = network.origin
+    source = {"kind": origin.kind, "digest": origin.digest} if origin else None
+    return {"format": FORMAT, "source": source, "parts": [part for group in groups for part in group.parts.values()]}
+
+
+class Group:
+    """Conjuncts of a property on one box: where each of them fails, the box is safe."""
+
+    def __init__(self, network: ReLUNetwork, asked: Property, numbers: list[int], end: float) -> None:
+        self.network, self.asked, self.numbers, self.end = network, asked, numbers, end
+        self.lower, self.upper = (list(side) for side in (asked.conjuncts[numbers[0]].lower, asked.conjuncts[numbers[0]].upper))
+        self.loss = output_loss(network, self.lower, self.upper)
+        self.rows = [[self.moved(row, 1) for row in asked.conjuncts[i].constraints] for i in numbers]
+        self.parts: dict[tuple[int, ...], dict[str, Any]] = {}  # by constraint for each conjunct, () for all: certificates
+        self.selected: dict[tuple[int, ...], ReLUNetwork] = {}
+        self.cost = 0.1  # seconds that a box takes which one bound proves
+        strict = any(row.strict for each in self.rows for row in each)
+        self.tight = [[self.moved(row, -1) for row in asked.conjuncts[i].constraints] for i in numbers]
+        self.same = not (strict or any(self.loss))
+
+    def moved(self, row: Constraint, sign: int) -> Constraint:
+        """A constraint that is implied by it, or (sign -1) implies it, whatever was rounded when the network was read."""
+        lost = sum((abs(v) * self.loss[k] for k, v in row.outputs), Fraction(0)) + (STRICT if row.strict and sign < 0 else 0)
+        return replace(row, offset=row.offset + sign * lost)
+
+    @functools.cached_property
+    def whole(self) -> ReLUNetwork:
+        """The margin network of all conjuncts."""
+        return margin_network(self.network, self.rows)
+
+    @functools.cached_property
+    def target(self) -> ReLUNetwork:
+        """The margin network that is attacked: what is not positive is unsafe, up to rounding."""
+        return self.whole if self.same else margin_network(self.network, self.tight)
+
+    @functools.cached_property
+    def single(self) -> ReLUNetwork:
+        """The margin network of all constraints one by one."""
+        return margin_network(self.network, [[row] for each in self.rows for row in each])
+
+    def chosen(self, choice: tuple[int, ...]) -> ReLUNetwork:
+        """The margin network of one constraint of each conjunct, with the hidden units of `single`; of all for ()."""
+        if not choice:
+            return self.whole
+        if choice not in self.selected:
+            starts = itertools.accumulate((len(each) for each in self.rows), initial=1)
+            rows = [0, *(start + i for start, i in zip(starts, choice, strict=False))]
+            *hidden, last = self.single.layers
+            weight, bias = (Dense(matrix.to_dense()[rows]) for matrix in (last.weight, last.bias))
+            self.selected[choice] = ReLUNetwork((*hidden, Affine(weight, bias)))
+        return self.selected[choice]
+
+    def attack(self, lower: list[Fraction], upper: list[Fraction], whole: bool = False) -> Point | None:
+        """An unsafe input of a box, if projected gradient descent finds one."""
+        if any(not each for each in self.rows):
+            return self.unsafe(lower)  # a conjunct without constraints
+        with np.errstate(all="ignore"):
+            known = prepare(self.target)
+            starts = 512 if whole and sum(weight.size for weight, _ in known.arrays) < 100_000 else 4
+            found = Search(known, ExactSet(lower, upper), 0, 0.0).attack(32 if whole else 16, starts)
+        return self.unsafe(found) if found else None
+
+    def unsafe(self, point: Sequence[Fraction]) -> Point | None:
+        """The point, if it is unsafe for what the network was read from."""
+        values = self.network.exact(list(point)).tolist()
+        for i in self.numbers:
+            rows = self.asked.conjuncts[i].constraints
+            slack = (sum((abs(v) * self.loss[k] for k, v in row.outputs), Fraction(0)) for row in rows)
+            if all(row.holds(point, values, lost) for row, lost in zip(rows, slack, strict=True)):
+                return tuple(point)
+        return None
+
+    def decide(self) -> Point | None:
+        """Prove the box, part by part, or find an unsafe input; raises `Undecided`."""
+        stack = [(self.lower, self.upper)]
+        while stack:
+            lower, upper = stack.pop()
+            place, choice = self.prove_at_once(lower, upper)
+            if place is None:
+                continue
+            left = self.end - time.monotonic()
+            if left <= 0:
+                raise Undecided(f"time limit, with {self.proved} boxes proved and {len(stack) + 1} open")
+            middle = Fraction(float((lower[place] + upper[place]) / 2))
+            cuttable = self.network.inputs <= SPLIT_INPUTS and lower[place] < middle < upper[place]
+            first = lower is self.lower and upper is self.upper
+            if first or not cuttable:
+                choice, seconds = (), FIRST_SHARE * left if cuttable else left
+            else:
+                seconds = min(left, TRIES * self.cost)
+            network = self.chosen(choice)
+            found = decide_margin(network, ExactSet(lower, upper), 0, seconds)
+            if found.query is not None and found.verdict == "proved":
+                self.note(choice, network, found.query)
+                continue
+            for point in (found.witness, None if first and self.same else self.attack(lower, upper)):
+                if point and (witness := self.unsafe(point)):
+                    return witness
+            if not cuttable:
+                tie = "the margin is within rounding of 0, or a strict constraint is met with equality"
+                raise Undecided(tie if found.witness else found.reason)
+            stack.append((lower, [*upper[:place], middle, *upper[place + 1 :]]))
+            stack.append(([*lower[:place], middle, *lower[place + 1 :]], upper))
+        return None
+
+    @property
+    def proved(self) -> int:
+        """How many boxes are proved."""
+        return sum(len(part["queries"]) for part in self.parts.values())
+
+    def note(self, choice: tuple[int, ...], network: ReLUNetwork, query: dict[str, Any]) -> None:
+        """Keep a query that the checker accepts."""
+        known = prepare(network)
+        if choice not in self.parts:
+            about = {"conjuncts": self.numbers, "constraints": list(choice) or None}
+            head = {"format": checker.FORMAT, "network": known.data, "digest": known.digest}
+            self.parts[choice] = {**about, **head, "queries": []}
+        self.parts[choice]["queries"].append(query)
+
+    def prove_at_once(self, lower: list[Fraction], upper: list[Fraction]) -> tuple[int | None, tuple[int, ...]]:
+        """Prove a box by one bound for each conjunct; else the input along which to cut it. Also the best constraints."""
+        start = time.monotonic()
+        search = Search(prepare(self.single), ExactSet(lower, upper), 0, max(0.0, self.end - time.monotonic()))
+        try:
+            with np.errstate(all="ignore"):
+                search.bound_layers()
+                bounds, factors = lower_bounds(search.reduced, search.constants, search.layers, search.inputs)
+            starts = np.cumsum([0, *(len(each) for each in self.rows)])
+            best = [int(a + bounds[a:b].argmax()) for a, b in itertools.pairwise(starts)]
+            choice = tuple(int(i - a) for i, a in zip(best, starts[:-1], strict=True))
+            if bounds[best].min() > 0:
+                trees = []
+                for i in best:
+                    tree: dict[str, Any] = {}
+                    goal = search.reduced[i], float(search.constants[i])
+                    if not search.close(tree, *goal, [d[i] for d in factors], search.layers, {}):
+                        break
+                    trees.append(tree)
+                else:
+                    pairs = [list(pair) for pair in search.network.pairs]
+                    query = search.query({"verdict": "proved", "pairs": pairs, "facts": search.facts(), "trees": trees})
+                    network = self.chosen(choice)
+                    bound = Fraction(checker.least_margin(prepare(network).exact, query))
+                    if bound > 0:
+                        self.note(choice, network, query | {"bound": str(bound)})
+                        self.cost = (self.cost + time.monotonic() - start) / 2
+                        return None, choice
+            worst = min(best, key=lambda i: bounds[i])
+            slope = factors[0][worst] @ search.layers[0].weight if search.layers else search.reduced[worst]
+        except (ValueError, ArithmeticError, IndexError):  # floats that overflow, or a proof that is none
+            slope, choice = np.ones(len(lower)), ()
+        width = search.inputs.upper - search.inputs.lower
+        return int((np.nan_to_num(np.abs(slope)) * width + 1e-6 * width).argmax()), choice
+
+
+def output_loss(network: ReLUNetwork, lower: Sequence[Fraction], upper: Sequence[Fraction]) -> list[Fraction]:
+    """By how much each output may differ on a box from that of what the network was read from; 0 if nothing was rounded."""
+    ends = ((math.nextafter(float(v), side) for v in values) for values, side in ((lower, -math.inf), (upper, math.inf)))
+    low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
+    return [Fraction(v) for v in source_difference(network, low, high).tolist()]
+
+
+# -- other programs ----------------------------------------------------------------------------------------------------
+
+
+def confirm(path: Path, asked: Property, witness: Point) -> bool | None:
+    """Whether ONNX Runtime, too, finds unsafe outputs next to a witness; None without the package.
+
+    The input is the nearest of the file's own type (float32), within the box where that holds such numbers.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else str(path)
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    kind = {"tensor(float16)": np.float16, "tensor(float)": np.float32}.get(given.type, np.float64)
+    shape = [size if isinstance(size, int) else 1 for size in given.shape]
+    for part in asked.conjuncts:
+        if part.contains(witness):
+            rows = zip(witness, part.lower, part.upper, strict=True)
+            point = np.array([nearest_float(*row, kind) for row in rows], dtype=kind)
+            (values, *_) = session.run(None, {given.name: point.reshape(shape)})
+            x, y = ([Fraction(v) for v in side.reshape(-1).tolist()] for side in (point, values))
+            if all(row.holds(x, y) for row in part.constraints):
+                return True
+    return False
+
+
+def nearest_float(value: Fraction, low: Fraction, high: Fraction, kind: Any) -> Any:
+    """The number of a floating-point type next to a value, in an interval if that holds one.
+
+    >>> float(nearest_float(Fraction(1, 10), Fraction(0), Fraction(1, 10), np.float32)) < 0.1
+    True
+    """
+    found = kind(float(value))
+    for wrong, side in ((Fraction(float(found)) < low, np.inf), (Fraction(float(found)) > high, -np.inf)):
+        moved = np.nextafter(found, kind(side))
+        if wrong and low <= Fraction(float(moved)) <= high:
+            return moved
+    return found
