@@ -28,6 +28,7 @@ from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound, source_difference
 from .lemma import LEMMAS, Lemma, Provenance, explain, implements, parts, statements
 from .level_set import LevelSet, level_set
+from .margin_networks import margin_network
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, from_shared, same
 from .memorization import VARIANTS, f_adv, f_S, fingerprint, predictions
 from .network import ReLUNetwork, Size, check_network
@@ -123,6 +124,7 @@ __all__ = [
     "log_growth_bound",
     "log_volume_bound",
     "magnitude_bound",
+    "margin_network",
     "maximum",
     "memorizer",
     "minimal_parameters",
