@@ -31,6 +31,7 @@ from .interpolation import interpolation
 from .intervals import interval_bounds, magnitude_bound, source_difference
 from .level_set import LevelSet, level_set
 from .load import load, load_arrays
+from .margin_networks import margin_network
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
 from .memorization import f_adv, f_S, fingerprint, predictions
 from .memorizer import VARIANTS, memorizer
@@ -131,6 +132,7 @@ __all__ = [
     "log_growth_bound",
     "log_volume_bound",
     "magnitude_bound",
+    "margin_network",
     "maximum",
     "memorizer",
     "minimal_parameters",

@@ -25,7 +25,11 @@ Rationals = tuple[Fraction, ...]
 
 @dataclass(frozen=True)
 class Constraint:
-    """a.x + b.y + offset >= 0, or > 0 if strict: inputs and outputs hold the nonzero entries of a and b, as (place, value)."""
+    """a.x + b.y + offset >= 0, or > 0 if strict: inputs and outputs hold the nonzero entries of a and b, as (place, value).
+
+    >>> Constraint((), ((0, Fraction(1)),), Fraction(-1, 2)).holds([0], [Fraction(1, 2)])
+    True
+    """
 
     inputs: tuple[tuple[int, Fraction], ...]
     outputs: tuple[tuple[int, Fraction], ...]
@@ -44,7 +48,11 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Conjunct:
-    """Inputs in the box lower <= x <= upper whose outputs fulfil all constraints."""
+    """Inputs in the box lower <= x <= upper whose outputs fulfil all constraints.
+
+    >>> Conjunct((Fraction(0),), (Fraction(1),), ()).contains([Fraction(1, 2)])
+    True
+    """
 
     lower: Rationals
     upper: Rationals
