@@ -530,7 +530,7 @@ def _maximum_along(o: Operations, _: Any, x: Any, axes: Any = (), keep: bool = F
     if 0 in axes:
         raise TypeError("takes maxima over the batch axis")
     others = [i for i in range(rank) if i not in axes]
-    places = torch.arange(x.size).reshape(x.shape).permute(*axes, *others)
+    places = torch.arange(x.size).reshape(x.shape).permute((*axes, *others))
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape)) if keep else tuple(x.shape[i] for i in others)
     windows = places.reshape(math.prod(x.shape[i] for i in axes), -1)
     if sign > 0:

@@ -272,7 +272,7 @@ class _Reader:
         for places in self.evaluate(node, joined):
             if places is None or places.dtype != np.int64:
                 raise ValueError("does more than to move numbers")
-            places = torch.from_numpy(np.ascontiguousarray(places))
+            places = torch.from_numpy(places.copy())
             moved = self.operations.gather(values, torch.where(places > 0, places - 1, -1))
             if constants:
                 numbers = torch.from_numpy(np.concatenate([*constants, np.zeros(1)]))
@@ -666,7 +666,7 @@ def _reduce(kind: str) -> Handler:
         if kind == "mean":
             return o.mean(x, axes, keep)
         others = [i for i in range(len(x.shape)) if i not in axes]
-        places = torch.arange(x.size).reshape(x.shape).permute(*axes, *others)
+        places = torch.arange(x.size).reshape(x.shape).permute((*axes, *others))
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape)) if keep else tuple(x.shape[i] for i in others)
         windows = places.reshape(math.prod(x.shape[i] for i in axes), -1)
         if kind == "max":

@@ -285,7 +285,7 @@ def grow(m):
                 lambda: m.add(operation, [x, numbers(shape[-1] if rank else 1, 3)]),
                 lambda: m.add(operation, [numbers(2, shape[-2] if rank > 1 else 1), x]),
             )()
-        case "Gemm":
+        case "Gemm" if rank:
             turn = int(r.integers(2))
             weight = numbers(3, shape[-1]) if turn else numbers(shape[-1] if rank else 1, 3)
             return m.add(
