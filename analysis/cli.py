@@ -457,7 +457,10 @@ def run_check(options: argparse.Namespace) -> None:
     asked = read_property(options.vnnlib) if options.vnnlib else None
     network = load(options.network) if options.network else None
     found = check_file(options.certificate, network, options.points, asked)
-    for i, finding in enumerate(found):
+    if asked is not None:
+        whole, *rest = found
+        print(f"network and property: {'rejected: ' + whole.reason if whole.reason else 'those of the certificate'}")
+    for i, finding in enumerate(found if asked is None else rest):
         print(f"query {i}: {'rejected: ' + finding.reason if finding.reason else 'accepted as ' + finding.statement}")
     wrong = sum(bool(finding.reason) for finding in found)
     if wrong or not found:

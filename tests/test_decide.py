@@ -159,7 +159,7 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     both = ["--network", str(net), "--vnnlib", str(file)]
     assert main(check) == 0
     assert main([*check, *both]) == 0
-    assert "query 0: accepted as about this network and this property, all of it" in capsys.readouterr().out
+    assert "network and property: those of the certificate" in capsys.readouterr().out
     assert main([*check, *both[:2]]) == 2
     for lower, label, reason in (
         (0.25, 1, "the boxes do not cover conjunct 0"),
