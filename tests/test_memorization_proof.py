@@ -286,7 +286,7 @@ def test_errors_name_what_is_wrong():
         wrong[2, 1] = value
         with pytest.raises(ValueError, match=rf"points must lie in \[0, 1\], got {value} in row 2"):
             certify_memorization(network, wrong, labels, ball)
-    with pytest.raises(ValueError, match="points must hold 3 real numbers a row, got list"):
+    with pytest.raises(ValueError, match="points must hold 3 real numbers a row: points must be numbers of up to 64 bits, got <U1"):
         certify_memorization(network, [["a", "b", "c"]], labels, ball)
     with pytest.raises(TypeError, match="ball must be a Ball"):
         certify_memorization(network, points, labels, 0.1)
