@@ -1,0 +1,4 @@
+"""What any classifier does near points: errors, agreement, flatness, margins.
+
+Learned and constructed alike.
+"""

@@ -1,0 +1,4 @@
+"""The command line.
+
+Reads options, calls the library, prints.
+"""
