@@ -1,6 +1,6 @@
 """What learned and constructed networks have in common: errors, agreement, flatness and reports."""
 
-from .agreement import (
+from .behaviour.agreement import (
     agreement,
     agreement_by_group,
     agreement_table,
@@ -9,28 +9,45 @@ from .agreement import (
     outer_radius,
     quantile_groups,
 )
-from .boundary import Interval, margin
-from .boundary_distances import BoundaryDistances, boundary_distances, small_margin
-from .claims import Check, Claim, Outcome, ledger, verify
-from .claims_report import write_ledger
-from .comparison import CompareSettings, Comparison, compare
-from .constrained_errors import errors_by_margin, proved_balls
-from .deciding import Decision, decide
-from .decision import Certification, certificate_of, certify, certify_box
-from .errors import clean_error, robust_error
-from .exact_flatness import change_bound, exact_flatness
-from .feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
-from .flatness import FlatnessProfile, flatness_profile
-from .generalization import GeneralizationBound, clean_bound, first_order_ratios, printed_robust_bound, robust_bound, vc_gap
-from .inspection import Inspection
-from .linearization import Regret, cap_error, gradient_change, regret, robust_loss, taylor_error
-from .margins import certified_margins
-from .measured import Measured
-from .memorization_proof import MemorizationProof, certify_memorization, save_points
-from .memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
-from .neural_tangent_kernel import KernelInterpolant, finite_kernel, neural_tangent_kernel, robust_interpolant, sampled_kernel
-from .report import write_report
-from .separable_data import (
+from .behaviour.boundary_distances import BoundaryDistances, boundary_distances, small_margin
+from .behaviour.errors import clean_error, robust_error
+from .behaviour.exact_flatness import change_bound, exact_flatness
+from .behaviour.flatness import FlatnessProfile, flatness_profile
+from .behaviour.memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
+from .certification.boundary import Interval, margin
+from .certification.deciding import Decision, decide
+from .certification.decision import Certification, certificate_of, certify, certify_box
+from .certification.margins import certified_margins
+from .comparison.comparison import CompareSettings, Comparison, compare
+from .comparison.report import write_report
+from .pages.inspection import Inspection
+from .proofs.memorization import MemorizationProof, certify_memorization, save_points
+from .proofs.sup_error import SupError, distance_error, sup_error
+from .quantities.measured import Measured
+from .statements.claims import Check, Claim, Outcome, ledger, verify
+from .statements.report import write_ledger
+from .studies.measure import study
+from .studies.report import write_study
+from .studies.study import Study, StudySettings
+from .theory.constrained import errors_by_margin, proved_balls
+from .theory.feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
+from .theory.generalization import (
+    GeneralizationBound,
+    clean_bound,
+    first_order_ratios,
+    printed_robust_bound,
+    robust_bound,
+    vc_gap,
+)
+from .theory.linearization import Regret, cap_error, gradient_change, regret, robust_loss, taylor_error
+from .theory.neural_tangent_kernel import (
+    KernelInterpolant,
+    finite_kernel,
+    neural_tangent_kernel,
+    robust_interpolant,
+    sampled_kernel,
+)
+from .theory.separable import (
     DirectionRate,
     certified_ball_margins,
     direction_error,
@@ -42,10 +59,6 @@ from .separable_data import (
     recovery_probability,
     robust_error_bounds,
 )
-from .study import Study, StudySettings
-from .study_measure import study
-from .study_report import write_study
-from .sup_error import SupError, distance_error, sup_error
 
 __all__ = [
     "Check",

@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from constructions import Ball
-from training.attacks import batch_norm, fgsm, pgd
-from training.models import build_model
-from training.objectives import classification_loss
+from training.attacks.attacks import batch_norm, fgsm, pgd
+from training.attacks.objectives import classification_loss
+from training.trainer.models import build_model
 
 NETS = {"lenet5": ((1, 28, 28), 0.1), "resnet9": ((3, 32, 32), 8 / 255)}
 Step = Callable[[], object]

@@ -1,7 +1,7 @@
 """Certification: decisions of margins, their checker, sup errors, proofs of memorization, exact values, and ratios to a peer.
 
 CPU seconds of one thread, each call's a median of three runs, of one run if it takes more than two seconds. The seconds of
-`certify` include the certificate. Checker: the time of `check` in `analysis.check_certificate` over the number of
+`certify` include the certificate. Checker: the time of `check` in `analysis.checkers.check_certificate` over the number of
 leaves, mean over all leaves, and the worst query. Peer: pip install 'cgro[cross-checks]'.
 """
 
@@ -20,10 +20,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from analysis import Certification, certify, certify_box, certify_memorization, margin, sup_error
-from analysis import check_certificate as checker
-from analysis.branching import ExactSet
-from analysis.cross_check import decide_with_z3
-from analysis.queries import Query
+from analysis.certification.branching import ExactSet
+from analysis.certification.cross_check import decide_with_z3
+from analysis.certification.queries import Query
+from analysis.checkers import check_certificate as checker
 from constructions import (
     VARIANTS,
     Ball,

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from analysis.drawing import new_figure
+from analysis.pages.drawing import new_figure
 from constructions import Ball, Engine, ReLUNetwork, f_S, fitted_exponent, separation
 from training import Dataset, is_error, load_data, margin, mlp, pgd
 

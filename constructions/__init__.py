@@ -1,10 +1,14 @@
 """What theory builds: ReLU networks with explicit weights, their sizes, provenance and guarantees."""
 
-from .affine_map import Affine
-from .approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
-from .ball import Ball, read_norm
-from .calculus import add, affine, compose, copies, delay, parallel
-from .capacity import (
+from .basics.ball import Ball, read_norm
+from .basics.engine import HERE, Engine, ProcessLostError, run_shards, run_tasks
+from .basics.files import replacing, write_file
+from .basics.floats import from_shared
+from .capacity.interpolation import interpolation
+from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
+from .capacity.region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
+from .capacity.shattering import ShatteredSet, shattered_set
+from .capacity.vc import (
     CapacityRow,
     InterpolationRow,
     capacity_growth,
@@ -18,40 +22,36 @@ from .capacity import (
     vc_fraction,
     vc_upper,
 )
-from .contracts import CONTRACTS, Contract, contract, contracts
-from .counting import CountRow, closed_form, count_table, fitted_exponent
-from .distances import distance
-from .evaluation import sharded_values
-from .exact import exact_signs, exact_values
-from .export import write_onnx, write_vnnlib
-from .files import replacing, write_file
-from .floats import from_shared
-from .indicators import lean_indicator, soft_indicator
-from .interpolation import interpolation
-from .intervals import interval_bounds, magnitude_bound, source_difference
-from .level_set import LevelSet, level_set
-from .load import load, load_arrays
-from .margin_networks import margin_network
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
-from .memorization import f_adv, f_S, fingerprint, predictions
-from .memorizer import VARIANTS, memorizer
-from .network import ReLUNetwork, Size, check_network, structure_digest
-from .origin import Origin
-from .packing import log_volume_bound, packing, packing_number, separated_set
-from .properties import Conjunct, Constraint, Property
-from .provenance import LEMMAS, Lemma, Provenance
-from .range_search import RangeSearch
-from .reading import read_network
-from .region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
-from .regions import LinearRegions, Region, RegionCount, count_regions, linear_regions
-from .restriction import on_plane, on_segment
-from .rounding import BitBudget, bit_budget, rounding_error
-from .screening import localize
-from .separation import Separation, nearest_within_class, pairs_within, separation
-from .shattering import ShatteredSet, shattered_set
-from .statements import explain, implements, parts, statements
-from .tasks import HERE, Engine, ProcessLostError, run_shards, run_tasks
-from .vnnlib_reading import read_property
+from .classifiers.counting import CountRow, closed_form, count_table, fitted_exponent
+from .classifiers.memorization import f_adv, f_S, fingerprint, predictions
+from .classifiers.memorizer import VARIANTS, memorizer
+from .classifiers.screening import localize
+from .exchange.load import load, load_arrays
+from .exchange.margin_networks import margin_network
+from .exchange.onnx_export import write_onnx, write_vnnlib
+from .exchange.properties import Conjunct, Constraint, Property
+from .exchange.reading import read_network
+from .exchange.vnnlib_reading import read_property
+from .gadgets.approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
+from .gadgets.contracts import CONTRACTS, Contract, contract, contracts
+from .gadgets.distances import distance
+from .gadgets.indicators import lean_indicator, soft_indicator
+from .linear.affine import Affine
+from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
+from .nearness.range_search import RangeSearch
+from .nearness.separation import Separation, nearest_within_class, pairs_within, separation
+from .networks.calculus import add, affine, compose, copies, delay, parallel
+from .networks.exact import exact_signs, exact_values
+from .networks.intervals import interval_bounds, magnitude_bound, source_difference
+from .networks.network import ReLUNetwork, Size, check_network, structure_digest
+from .networks.origin import Origin
+from .networks.provenance import LEMMAS, Lemma, Provenance
+from .networks.rounding import BitBudget, bit_budget, rounding_error
+from .networks.sharded import sharded_values
+from .networks.statements import explain, implements, parts, statements
+from .regions.counting import LinearRegions, Region, RegionCount, count_regions, linear_regions
+from .regions.level_set import LevelSet, level_set
+from .regions.restriction import on_plane, on_segment
 
 __all__ = [
     "CONTRACTS",

@@ -6,7 +6,7 @@ import torch
 from matplotlib.patches import Rectangle
 from toy import BALL, toy_set, trained
 
-from analysis.drawing import new_figure
+from analysis.pages.drawing import new_figure
 from constructions import ReLUNetwork, f_S
 
 

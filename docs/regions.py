@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from toy import BALL, toy_set, trained
 
-from analysis.drawing import new_figure
-from analysis.region_figures import draw_regions
+from analysis.pages.drawing import new_figure
+from analysis.pages.region_figures import draw_regions
 from constructions import ReLUNetwork, f_S, level_set, linear_regions
 
 

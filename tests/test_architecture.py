@@ -4,6 +4,7 @@ import ast
 import tomllib
 from pathlib import Path
 
+import networkx
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -12,6 +13,22 @@ ALLOWED = {"constructions": set(), "training": {"constructions"}, "analysis": {"
 TREES = {
     package: {path: ast.parse(path.read_text()) for path in sorted((ROOT / package).rglob("*.py"))} for package in PACKAGES
 }
+FLOORS = {
+    "constructions": ("basics", "linear nearness", "networks", "gadgets", "classifiers", "exchange capacity", "regions"),
+    "training": ("datasets", "attacks", "trainer", "theory"),
+    "analysis": (
+        "quantities checkers",
+        "proofs",
+        "certification",
+        "behaviour",
+        "pages theory",
+        "comparison studies statements",
+        "commands",
+    ),
+}
+"""Folders from the ground up: a file imports from its own folder and from floors below. Folders on one floor stand side by
+side and do not import each other; the package's root stands on top of all."""
+
 RESULTS = {
     "CountRow",
     "Lemma",
@@ -44,11 +61,11 @@ def imports(tree):
             yield node.lineno, node.module or "", [alias.name for alias in node.names], node.level
 
 
-def wrong_imports(package, tree):
+def wrong_imports(package, tree, depth=1):
     """What the rules forbid: rightward, absolute within a package, past a package root, or of a name that is not public."""
     for line, module, names, level in imports(tree):
         top = module.split(".")[0]
-        if level > 1:
+        if level > depth:
             yield f"line {line}: relative import beyond the package"
         if level or top not in PACKAGES:
             continue
@@ -64,20 +81,24 @@ def wrong_imports(package, tree):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_go_leftwards_and_through_package_roots(package):
-    assert [f"{p.name}, {wrong}" for p, tree in TREES[package].items() for wrong in wrong_imports(package, tree)] == []
+    assert [
+        f"{p.name}, {wrong}"
+        for p, tree in TREES[package].items()
+        for wrong in wrong_imports(package, tree, len(p.relative_to(ROOT).parts) - 1)
+    ] == []
 
 
 @pytest.mark.parametrize(
     ("package", "source", "complaint"),
     [
         ("constructions", "import training", "must not import training"),
-        ("constructions", "def f():\n    from analysis.report import g", "must not import analysis"),
-        ("constructions", "from constructions.matrix import Dense", "absolute import"),
+        ("constructions", "def f():\n    from analysis.comparison.report import g", "must not import analysis"),
+        ("constructions", "from constructions.linear.matrix import Dense", "absolute import"),
         ("constructions", "from ..training import x", "beyond the package"),
         ("training", "from analysis import report", "must not import analysis"),
-        ("training", "from constructions.matrix import Dense", "not the root"),
+        ("training", "from constructions.linear.matrix import Dense", "not the root"),
         ("training", "from constructions import product", "constructions.product is not public"),
-        ("analysis", "import constructions.network", "not the root"),
+        ("analysis", "import constructions.networks.network", "not the root"),
     ],
 )
 def test_wrong_imports_are_found(package, source, complaint):
@@ -92,6 +113,79 @@ def test_right_imports_are_not():
         ("analysis", "from .a import b"),
     ):
         assert not list(wrong_imports(package, ast.parse(source)))
+
+
+# -- floors ------------------------------------------------------------------------------------------------------------
+
+
+def module_of(path):
+    """A file's name from its package's root on: ("networks", "network"), and () for the root itself."""
+    parts = path.relative_to(ROOT).with_suffix("").parts[1:]
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def folder_of(module):
+    return module[0] if len(module) > 1 else "the root"
+
+
+def arrows(package):
+    """(from, to) of every import inside a package, also of those inside functions and for types only."""
+    known = {module_of(path) for path in TREES[package]}
+    for path, tree in TREES[package].items():
+        own = module_of(path)
+        folder = own if path.name == "__init__.py" else own[:-1]
+        for _, module, names, level in imports(tree):
+            if level:
+                base = (*folder[: len(folder) - level + 1], *filter(None, module.split(".")))
+                yield from ((own, (*base, name) if (*base, name) in known else base) for name in names)
+
+
+def upward(package, edges):
+    """The arrows from one folder to another that does not lie below it."""
+    height = {name: i for i, floor in enumerate(FLOORS[package]) for name in floor.split()} | {"the root": len(FLOORS[package])}
+    pairs = ((a, b) for a, b in edges if folder_of(a) != folder_of(b))
+    return sorted({f"{'.'.join(a)} -> {'.'.join(b)}" for a, b in pairs if height[folder_of(b)] >= height[folder_of(a)]})
+
+
+def circles(edges):
+    """Sets of nodes that reach each other."""
+    graph = networkx.DiGraph((a, b) for a, b in edges if a != b)
+    return [sorted(part) for part in networkx.strongly_connected_components(graph) if len(part) > 1]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_down_the_floors_and_in_no_circle(package):
+    edges = list(arrows(package))
+    assert upward(package, edges) == []
+    assert circles(edges) == []
+    assert circles((folder_of(a), folder_of(b)) for a, b in edges) == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_has_a_floor_a_purpose_and_room(package):
+    inits = {path: tree for path, tree in TREES[package].items() if path.name == "__init__.py"}
+    folders = {path.parent.name: tree for path, tree in inits.items() if path.parent != ROOT / package}
+    assert set(folders) == set(" ".join(FLOORS[package]).split())
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for name, tree in folders.items():
+        first, *_, last = ast.get_docstring(tree).splitlines()
+        assert len({first, last} - {""}) == 2
+        assert f"| `{name}/` | {first} |" in page
+        assert 1 < len(list((ROOT / package / name).glob("*.py"))) <= 15
+    lone = {path.name for path in (ROOT / package).glob("*.py")}
+    assert lone <= {"__init__.py", "__main__.py", "internal.py"}
+
+
+def test_upward_imports_and_circles_are_found():
+    matrix, network = ("linear", "matrix"), ("networks", "network")
+    up, back, beside = (matrix, network), (network, matrix), (matrix, ("nearness", "separation"))
+    down = (("regions", "search"), ("basics", "floats"))
+    assert upward("constructions", [up, down, beside]) == [
+        "linear.matrix -> nearness.separation",
+        "linear.matrix -> networks.network",
+    ]
+    assert circles([up, down, back]) == [[matrix, network]]
+    assert circles([up, down]) == []
 
 
 # -- docstrings --------------------------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import certify_memorization, check_balls, clean_error, save_points
-from analysis.agreement import outer_radius, zones
+from analysis import certify_memorization, clean_error, save_points
+from analysis.behaviour.agreement import outer_radius, zones
+from analysis.checkers import check_balls
 from constructions import Ball, ReLUNetwork, closed_form, f_S, separation
-from constructions.counting import D, N
+from constructions.classifiers.counting import D, N
 from training import Dataset, TrainingConfig, is_error, load_data, mlp, train
 
 

@@ -1,14 +1,23 @@
 """What gradient descent finds: data, models, attacks, and training runs that can be resumed and compared."""
 
-from .attacks import Attack, batch_norm, fgsm, gta, pgd, project
-from .augmentation import augment
-from .config import TrainingConfig, read_toml
-from .constrained_training import ConstrainedTraining, MemorizingModel, a_delta
-from .data import TASKS, Dataset, as_float, load_data, read_task
-from .distributions import PatchData, SeparableData
-from .evaluation import Evaluation, evaluate
-from .labels import check_labels
-from .lazy_training import (
+from .attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
+from .attacks.objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
+from .datasets.augmentation import augment
+from .datasets.dataset import TASKS, Dataset, as_float, load_data, read_task
+from .datasets.distributions import PatchData, SeparableData
+from .datasets.labels import check_labels
+from .datasets.reading import (
+    as_tensor,
+    check_differentiable,
+    copied,
+    differentiating,
+    measuring,
+    placement,
+    read_outputs,
+    unchanged,
+)
+from .theory.constrained import ConstrainedTraining, MemorizingModel, a_delta
+from .theory.lazy import (
     TWO_LAYER_ACTIVATIONS,
     LazyRun,
     WideNetwork,
@@ -23,15 +32,15 @@ from .lazy_training import (
     train_lazily,
     two_layer_network,
 )
-from .loop import train
-from .models import MODELS, Normalize, build_model, mlp
-from .objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
-from .patch_training import PatchConfig, PatchRun, patch_network, regime_map, train_patches
-from .reading import as_tensor, check_differentiable, copied, differentiating, measuring, placement, read_outputs, unchanged
-from .runs import Run
-from .separable_training import LinearRun, MaxMargin, MixedLearner, max_margin, memorize, target_learner, train_linear
-from .sweep import Trial, sweep, trials
-from .worker import Progress
+from .theory.patches import PatchConfig, PatchRun, patch_network, regime_map, train_patches
+from .theory.separable import LinearRun, MaxMargin, MixedLearner, max_margin, memorize, target_learner, train_linear
+from .trainer.config import TrainingConfig, read_toml
+from .trainer.evaluation import Evaluation, evaluate
+from .trainer.loop import train
+from .trainer.models import MODELS, Normalize, build_model, mlp
+from .trainer.run import Run
+from .trainer.sweep import Trial, sweep, trials
+from .trainer.worker import Progress
 
 __all__ = [
     "LOSSES",

@@ -12,9 +12,9 @@ import torch
 from constructions import Ball, RangeSearch, ReLUNetwork, predictions
 from training import as_float, as_tensor, check_labels, margin, measuring, placement, project, read_outputs
 
-from .measured import Kind, Measured
-from .reading import read_model
-from .statistics import share
+from ..quantities.measured import Kind, Measured
+from ..quantities.reading import read_model
+from ..quantities.statistics import share
 
 NETWORK_BATCH, MODEL_BATCH = 2**12, 2**9
 """Points evaluated together: by a `ReLUNetwork`, which splits them further as its memory asks for, and by other models."""

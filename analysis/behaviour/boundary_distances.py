@@ -16,13 +16,13 @@ from constructions import Ball, ReLUNetwork, localize
 from training import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 from training import margin as margin_of
 
-from .boundary import margin
-from .decision import read_positive
+from ..certification.boundary import margin
+from ..certification.decision import read_positive
+from ..certification.margins import certified_margins
+from ..quantities.measured import Kind, Measured
+from ..quantities.reading import Model, read_model
+from ..quantities.statistics import share
 from .errors import certainly_wrong
-from .margins import certified_margins
-from .measured import Kind, Measured
-from .reading import Model, read_model
-from .statistics import share
 
 BATCH = 256
 """Points attacked at once."""

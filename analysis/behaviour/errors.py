@@ -10,8 +10,8 @@ import torch
 from constructions import Ball, ReLUNetwork, interval_bounds, localize
 from training import is_error, margin, pgd, project
 
-from .measured import Measured
-from .reading import read_labelled, read_network
+from ..quantities.measured import Measured
+from ..quantities.reading import read_labelled, read_network
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from constructions import Ball, ReLUNetwork, interval_bounds, linear_regions
 
+from ..certification.margins import certified_margins
+from ..quantities.reading import read_labelled, read_network
 from .flatness import FlatnessProfile, log_odds, read_radii
-from .margins import certified_margins
-from .reading import read_labelled, read_network
 
 
 def exact_flatness(

@@ -25,9 +25,9 @@ from training import (
     read_outputs,
 )
 
-from . import statistics
-from .measured import Kind, Measured
-from .reading import Model, read_model
+from ..quantities import statistics
+from ..quantities.measured import Kind, Measured
+from ..quantities.reading import Model, read_model
 
 CURVES = ("gradient", "change", "wrong")
 

@@ -13,9 +13,9 @@ import torch
 from constructions import Ball, ReLUNetwork, affine
 from training import as_tensor, check_labels, margin, measuring, project
 
+from ..quantities.measured import Measured
+from ..quantities.statistics import LEVEL, RESAMPLES, mean
 from .agreement import check_outputs, outer_radius, outputs_of, read_cube
-from .measured import Measured
-from .statistics import LEVEL, RESAMPLES, mean
 
 NUMBERS = 2**22
 """Coordinates of the points on rays that are held at once."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from constructions import Ball, ReLUNetwork
 
+from ..quantities.reading import read_network
 from .branching import ExactSet, Search, prepare
 from .decision import MAX_SECONDS, certify, margin_loss, read_domain, read_numbers, read_positive
-from .reading import read_network
 
 
 class Interval(NamedTuple):

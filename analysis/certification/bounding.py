@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .check_certificate import Part
+from ..checkers.check_certificate import Part
 
 Array = np.ndarray
 

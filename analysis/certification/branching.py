@@ -17,11 +17,11 @@ import numpy as np
 
 from constructions import ReLUNetwork
 
-from . import check_certificate as checker
+from ..checkers import check_certificate as checker
 from .bounding import Array, Inputs, Layer, least, lower_bounds, value
+from .breakpoints import breakpoints, settled
 from .pairs import find_pairs
 from .relaxation import Relaxation
-from .sweep import breakpoints, settled
 
 BITS = 40
 """Multipliers are rounded to this many bits."""

@@ -8,8 +8,8 @@ from operator import mul
 
 import numpy as np
 
+from ..checkers.check_certificate import Network
 from .bounding import Array
-from .check_certificate import Network
 
 
 def breakpoints(layers: list[tuple[Array, Array]], lower: float, upper: float) -> Array:

@@ -7,12 +7,12 @@ from typing import Any
 
 from constructions import Ball, Property, ReLUNetwork
 
-from . import check_balls, check_certificate, check_memorization
+from ..checkers import check_balls, check_certificate, check_memorization
+from ..checkers.check_certificate import plain
+from ..proofs.memorization import BALLS, FORMAT, certify_memorization, network_digest
 from .branching import prepare
-from .check_certificate import plain
 from .check_property import Finding, check_property
 from .deciding import FORMAT as PROPERTY
-from .memorization_proof import BALLS, FORMAT, certify_memorization, network_digest
 from .queries import read_labelled_points
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from constructions import Property, ReLUNetwork
 
-from . import check_certificate as checker
+from ..checkers import check_certificate as checker
 from .branching import prepare
 from .deciding import Group, check_fit
 

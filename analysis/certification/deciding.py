@@ -19,11 +19,11 @@ import torch
 
 from constructions import Affine, Constraint, Dense, Property, ReLUNetwork, margin_network, read_property, source_difference
 
-from . import check_certificate as checker
+from ..checkers import check_certificate as checker
+from ..quantities.reading import read_network
 from .bounding import lower_bounds
 from .branching import ExactSet, Search, Undecided, prepare
 from .decision import MAX_SECONDS, decide_margin, read_positive
-from .reading import read_network
 
 FORMAT = "cgro property certificate 1"
 

@@ -17,9 +17,9 @@ import torch
 from constructions import Ball, ReLUNetwork, source_difference, write_file
 from training import check_labels
 
-from . import check_certificate as checker
+from ..checkers import check_certificate as checker
+from ..quantities.reading import read_network
 from .branching import ExactSet, Search, Undecided, prepare
-from .reading import read_network
 
 MAX_SECONDS = 60.0
 """How long one query may take by default."""

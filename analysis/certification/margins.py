@@ -12,7 +12,7 @@ import torch
 
 from constructions import HERE, Ball, Engine, ReLUNetwork, from_shared, run_shards, source_difference
 
-from .reading import check_cube, read_labelled, read_network
+from ..quantities.reading import check_cube, read_labelled, read_network
 
 CHUNK = 2**20
 """Numbers of the largest weight matrix, over all points bounded at once: larger temporaries cost page faults."""

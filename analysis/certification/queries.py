@@ -14,7 +14,7 @@ import numpy as np
 from constructions import ReLUNetwork, load_arrays, write_file
 from training import check_labels
 
-from . import check_certificate as checker
+from ..checkers import check_certificate as checker
 from .branching import ExactSet, prepare
 from .decision import Certification, certificate_of, decide_margin
 

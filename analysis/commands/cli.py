@@ -33,20 +33,20 @@ from constructions import (
 )
 from training import TASKS
 
-from .check_files import check_file
-from .claims_commands import add_verify_command
-from .comparison import CompareSettings, Comparison, check_settings, compare, stages
-from .deciding import decide
-from .decision import MAX_SECONDS, Certification
-from .inspection import Inspection
-from .instances import decide_instances, read_instances
-from .memorization_proof import certify_memorization
-from .page import percent
-from .queries import certify_all, read_labelled_points, read_queries
-from .regions import region_bounds, regions_json
-from .report import TASK_NAMES, bounds, summary, write_report
-from .study_commands import add_study_commands
-from .training_commands import add_training_commands
+from ..certification.check_files import check_file
+from ..certification.deciding import decide
+from ..certification.decision import MAX_SECONDS, Certification
+from ..certification.instances import decide_instances, read_instances
+from ..certification.queries import certify_all, read_labelled_points, read_queries
+from ..comparison.comparison import CompareSettings, Comparison, check_settings, compare, stages
+from ..comparison.report import TASK_NAMES, bounds, summary, write_report
+from ..pages.inspection import Inspection
+from ..pages.page import percent
+from ..pages.region_report import region_bounds, regions_json
+from ..proofs.memorization import certify_memorization
+from .study import add_study_commands
+from .training import add_training_commands
+from .verify import add_verify_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -230,7 +230,7 @@ def print_comparison(result: Comparison, page: Path) -> None:
 
 def run_count(options: argparse.Namespace) -> None:
     """`cgro count`."""
-    from . import counts  # with matplotlib, as in `run_regions`: half a second of imports that other commands do not need
+    from ..pages import counts  # with matplotlib, as in `run_regions`: half a second of imports that other commands do not need
 
     points = options.points or [10, 100, 1000, 10_000]
     dimensions = options.dimension or [64, 784, 3072]
@@ -253,7 +253,7 @@ def run_count(options: argparse.Namespace) -> None:
         if path:
             write_file(path, text(rows))
     if options.plot:
-        from .drawing import save_figure
+        from ..pages.drawing import save_figure
 
         save_figure(counts.as_figure(rows, norm, hidden, options.mu), options.plot)
     if options.json:
@@ -310,8 +310,8 @@ def run_regions(options: argparse.Namespace) -> None:
     if options.plot and isinstance(found, LinearRegions):
         if not found.complete:
             raise ValueError(f"{options.plot} was not drawn, as not all units were reached")
-        from .drawing import save_figure
-        from .region_figures import regions_figure
+        from ..pages.drawing import save_figure
+        from ..pages.region_figures import regions_figure
 
         boundary = level_set(network, box) if network.inputs == 2 and network.outputs == 1 else None
         save_figure(regions_figure(found, boundary), options.plot)

@@ -12,12 +12,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from training import PatchConfig, Run, train_patches
 
-from .capacity_figure import lower_bound
-from .figure import Drawing
-from .study import Study, StudySettings
-from .study_figures import FIGURES, MEASURED_IN_TRAINING, drawings, feature_learning
-from .study_measure import study
-from .study_report import summaries, write_drawing, write_figures, write_study
+from ..pages.capacity_figure import lower_bound
+from ..pages.figure import Drawing
+from ..studies.figures import FIGURES, MEASURED_IN_TRAINING, drawings, feature_learning
+from ..studies.measure import study
+from ..studies.report import summaries, write_drawing, write_figures, write_study
+from ..studies.study import Study, StudySettings
 
 
 def add_study_commands(commands: Any) -> None:

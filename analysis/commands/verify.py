@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from constructions import Engine
 
-from .claims import PAPERS, Outcome, ledger, verify
-from .claims_report import as_table, counts, save_json, told, verdict_of, write_ledger
+from ..statements.claims import PAPERS, Outcome, ledger, verify
+from ..statements.report import as_table, counts, save_json, told, verdict_of, write_ledger
 
 
 def add_verify_command(commands: Any) -> None:

@@ -16,13 +16,13 @@ import torch
 from constructions import Ball, ReLUNetwork, Separation, f_adv, f_S, read_norm, separation
 from training import TASKS, Dataset, Progress, Run, TrainingConfig, is_error, load_data, mlp, train
 
-from .agreement import agreement_table, outer_radius, zones
-from .errors import RobustError, clean_error, robust_error
-from .flatness import FlatnessProfile, flatness_profile
-from .margins import certified_margins
-from .measured import Measured
-from .memorization_proof import certify_memorization
-from .page import versions
+from ..behaviour.agreement import agreement_table, outer_radius, zones
+from ..behaviour.errors import RobustError, clean_error, robust_error
+from ..behaviour.flatness import FlatnessProfile, flatness_profile
+from ..certification.margins import certified_margins
+from ..pages.page import versions
+from ..proofs.memorization import certify_memorization
+from ..quantities.measured import Measured
 
 MODELS = ("f_clean", "f_adv", "f_S", "learned")
 SAVED = 2**24

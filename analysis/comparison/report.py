@@ -9,10 +9,10 @@ from pathlib import Path
 
 from constructions import write_file
 
+from ..pages.page import embedded, percent, render
+from ..pages.plots import agreement_figure, error_figure, flatness_figure
+from ..quantities.measured import Measured
 from .comparison import Comparison, TaskResult, write_networks
-from .measured import Measured
-from .page import embedded, percent, render
-from .plots import agreement_figure, error_figure, flatness_figure
 
 TASK_NAMES = {"parity": "Odd (+1) against even (-1)", "classes": "Ten classes"}
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..quantities.measured import Measured
 from .drawing import save_themes
-from .measured import Measured
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

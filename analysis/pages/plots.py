@@ -11,9 +11,9 @@ import torch
 
 from constructions import ReLUNetwork
 
+from ..behaviour.flatness import FlatnessProfile
+from ..quantities.measured import Measured
 from .drawing import MODEL_COLOURS, muted, new_figure, paper
-from .flatness import FlatnessProfile
-from .measured import Measured
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes

@@ -49,7 +49,7 @@ from constructions import (
 )
 from training import differentiating, margin
 
-from .reading import check_cube, read_labelled, read_network
+from ..quantities.reading import check_cube, read_labelled, read_network
 
 UNIT_ROUNDOFF = Fraction(1, 2**53)
 """A float64 sum differs from the sum by at most this part of the result."""

@@ -27,9 +27,9 @@ from constructions import (
     vc_upper,
 )
 
+from ..certification.decision import certify
+from ..proofs.memorization import certify_memorization
 from .claims import Check, at_least, at_most, between, claim, equal, share_of
-from .decision import certify
-from .memorization_proof import certify_memorization
 
 FAR = tuple(range(100, 1001, 100))
 RATE = math.log(5) / 4

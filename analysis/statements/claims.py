@@ -18,7 +18,7 @@ import torch
 
 from constructions import run_tasks
 
-from .measured import Kind, Measured
+from ..quantities.measured import Kind, Measured
 
 Verdict = Literal["holds", "holds with correction", "fails as printed", "empirical only", "not testable"]
 
@@ -98,7 +98,7 @@ LEDGER: dict[str, Claim] = {}
 """All claims by name, once `ledger` has read them; `verify` runs them."""
 
 ENTRIES = ("constructions", "capacity", "patches", "separable", "generalization", "lazy", "experiments")
-"""The modules claims_* that enter them: imported when they are asked for, as some take a second."""
+"""The modules beside this one that enter them: imported when they are asked for, as some take a second."""
 
 Measure = Callable[[], Iterable[Check]]
 
@@ -187,7 +187,7 @@ def shown(value: Any) -> str:
 @functools.cache
 def _read_entries() -> None:
     for name in ENTRIES:
-        importlib.import_module(f".claims_{name}", __package__)
+        importlib.import_module(f".{name}", __package__)
 
 
 def ledger(only: Sequence[str] = ()) -> list[Claim]:

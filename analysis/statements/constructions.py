@@ -33,10 +33,10 @@ from constructions import (
 )
 from training import load_data, mlp
 
+from ..certification.decision import certify
+from ..proofs.memorization import certify_memorization
+from ..proofs.sup_error import distance_error, sup_error
 from .claims import Check, at_least, at_most, between, claim, equal, not_testable, share_of
-from .decision import certify
-from .memorization_proof import certify_memorization
-from .sup_error import distance_error, sup_error
 
 BALL = Ball(math.inf, 0.125)
 

@@ -19,11 +19,11 @@ from torch import nn
 from constructions import Ball
 from training import Dataset, PatchConfig, Run, TrainingConfig, a_delta, train, train_patches
 
+from ..behaviour.errors import clean_error
+from ..behaviour.flatness import FlatnessProfile, flatness_profile
+from ..theory.constrained import errors_by_margin, proved_balls
+from ..theory.feature_learning import phases
 from .claims import Check, at_least, at_most, claim, equal, not_testable
-from .constrained_errors import errors_by_margin, proved_balls
-from .errors import clean_error
-from .feature_learning import phases
-from .flatness import FlatnessProfile, flatness_profile
 
 DELTA, EPOCHS = 0.1, 30
 RADII = (0.025, 0.05, 0.1, 0.2)

@@ -12,10 +12,10 @@ from scipy import stats
 from constructions import Ball, affine, compose, f_S, fitted_exponent, tooth, vc_upper
 from training import is_error
 
+from ..behaviour.flatness import flatness_profile
+from ..quantities.measured import Measured
+from ..theory.generalization import clean_bound, first_order_ratios, printed_robust_bound, robust_bound, vc_gap
 from .claims import Check, at_least, at_most, between, claim, equal
-from .flatness import flatness_profile
-from .generalization import clean_bound, first_order_ratios, printed_robust_bound, robust_bound, vc_gap
-from .measured import Measured
 
 BALL = Ball(math.inf, 0.1)
 

@@ -23,9 +23,15 @@ from training import (
     two_layer_network,
 )
 
+from ..theory.linearization import cap_error, regret, robust_loss, taylor_error
+from ..theory.neural_tangent_kernel import (
+    KernelInterpolant,
+    finite_kernel,
+    neural_tangent_kernel,
+    robust_interpolant,
+    sampled_kernel,
+)
 from .claims import Check, at_least, at_most, between, claim, equal, not_testable, share_of
-from .linearization import cap_error, regret, robust_loss, taylor_error
-from .neural_tangent_kernel import KernelInterpolant, finite_kernel, neural_tangent_kernel, robust_interpolant, sampled_kernel
 
 N, D, DELTA = 16, 8, 0.1
 SETTING = f"{N} points on the sphere of R^{D}, caps of radius {DELTA}, attacks of 3 steps, Huber loss"

@@ -14,9 +14,9 @@ from scipy import stats
 
 from training import PatchConfig, PatchData, PatchRun, gta, patch_network, train_patches
 
+from ..quantities.measured import Measured
+from ..theory.feature_learning import lemmas, phases
 from .claims import Check, at_least, at_most, between, claim, equal, share_of
-from .feature_learning import lemmas, phases
-from .measured import Measured
 
 SEEDS = (0, 1, 2)
 SETTING = (

@@ -8,9 +8,8 @@ from dataclasses import replace
 from constructions import fitted_exponent
 from training import SeparableData, max_margin, memorize, target_learner, train_linear
 
-from .agreement import agreement
-from .claims import Check, at_least, at_most, between, claim, equal
-from .separable_data import (
+from ..behaviour.agreement import agreement
+from ..theory.separable import (
     direction_error,
     direction_rate,
     max_margin_error,
@@ -18,6 +17,7 @@ from .separable_data import (
     predicted_max_margin_error,
     robust_error_bounds,
 )
+from .claims import Check, at_least, at_most, between, claim, equal
 
 SIZES, DIMENSION, ALPHA = (6, 12, 25, 50), 400, 40.0
 

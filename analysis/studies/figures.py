@@ -12,11 +12,11 @@ import numpy as np
 
 from training import PatchRun
 
-from . import statistics
-from .drawing import BLUE, MARKERS, MODEL_COLOURS, RED, SKY, muted, new_figure, shades
-from .feature_learning import phases
-from .figure import Drawing
-from .measured import Measured
+from ..pages.drawing import BLUE, MARKERS, MODEL_COLOURS, RED, SKY, muted, new_figure, shades
+from ..pages.figure import Drawing
+from ..quantities import statistics
+from ..quantities.measured import Measured
+from ..theory.feature_learning import phases
 from .study import OUTSIDE, Constructed, RunStudy, Study
 
 if TYPE_CHECKING:

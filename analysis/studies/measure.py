@@ -19,13 +19,13 @@ import torch
 from constructions import ReLUNetwork, affine, compose, f_S, separation, write_file
 from training import Dataset, Run, as_float
 
-from . import statistics
-from .agreement import agreement, agreement_by_group, agreement_table, class_groups, outer_radius, quantile_groups
-from .boundary_distances import BoundaryDistances, boundary_distances, is_small, small_margin
-from .flatness import FlatnessProfile, flatness_profile
-from .measured import Measured
-from .memorization_proof import certify_memorization
-from .memorization_share import memorization_part, memorization_share, radial_profile
+from ..behaviour.agreement import agreement, agreement_by_group, agreement_table, class_groups, outer_radius, quantile_groups
+from ..behaviour.boundary_distances import BoundaryDistances, boundary_distances, is_small, small_margin
+from ..behaviour.flatness import FlatnessProfile, flatness_profile
+from ..behaviour.memorization_share import memorization_part, memorization_share, radial_profile
+from ..proofs.memorization import certify_memorization
+from ..quantities import statistics
+from ..quantities.measured import Measured
 from .study import OUTSIDE, RADII, Constructed, Json, Profile, RunStudy, Study, StudySettings
 
 FORMAT = 2

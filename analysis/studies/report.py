@@ -9,12 +9,12 @@ from typing import Any
 
 from constructions import write_file
 
-from .drawing import write_csv
-from .figure import Drawing
-from .measured import Measured
-from .page import embedded, percent, render, versions
+from ..pages.drawing import write_csv
+from ..pages.figure import Drawing
+from ..pages.page import embedded, percent, render, versions
+from ..quantities.measured import Measured
+from .figures import FIGURES, PAPERS, PARTS, at_radius, drawings, error_of, interval
 from .study import OUTSIDE, Constructed, RunStudy, Study
-from .study_figures import FIGURES, PAPERS, PARTS, at_radius, drawings, error_of, interval
 
 EXPLAINED = 0.01
 """Least part of a learned output that memorization must explain for a verdict on its share."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from training import Run, TrainingConfig
 
-from .measured import Measured
+from ..quantities.measured import Measured
 
 RADII = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 """Radii of the profiles, in training radii."""

@@ -11,14 +11,14 @@ import torch
 from constructions import Ball, localize
 from training import is_error
 
-from .boundary_distances import DENSE
-from .decision import certify
-from .errors import robust_error
-from .margins import certified_margins
-from .measured import Measured
-from .memorization_proof import certify_memorization
-from .reading import read_labelled, read_network
-from .statistics import share
+from ..behaviour.boundary_distances import DENSE
+from ..behaviour.errors import robust_error
+from ..certification.decision import certify
+from ..certification.margins import certified_margins
+from ..proofs.memorization import certify_memorization
+from ..quantities.measured import Measured
+from ..quantities.reading import read_labelled, read_network
+from ..quantities.statistics import share
 
 
 def proved_balls(

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from constructions import Ball
 from training import PatchData, PatchRun, gta, is_error, margin, patch_network, pgd
 
-from .measured import Measured
-from .statistics import share
+from ..quantities.measured import Measured
+from ..quantities.statistics import share
 
 FALL = 10.0
 """How many times slower the signal must grow after phase I."""

@@ -12,11 +12,11 @@ from scipy.optimize import brentq
 
 from constructions import Ball, log_growth_bound, vc_upper
 
-from . import statistics
-from .errors import clean_error
-from .flatness import flatness_profile, read_radii
-from .measured import Kind, Measured
-from .reading import read_network
+from ..behaviour.errors import clean_error
+from ..behaviour.flatness import flatness_profile, read_radii
+from ..quantities import statistics
+from ..quantities.measured import Kind, Measured
+from ..quantities.reading import read_network
 
 
 @dataclass(frozen=True)

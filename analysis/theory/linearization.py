@@ -10,7 +10,7 @@ import torch
 
 from training import LazyRun, WideNetwork, cap_attack, differentiating, huber, measuring
 
-from .measured import Measured
+from ..quantities.measured import Measured
 
 Weights = tuple[torch.Tensor, ...]
 

@@ -13,9 +13,9 @@ from scipy import optimize, stats
 from constructions import Ball, fitted_exponent
 from training import MixedLearner, SeparableData, as_tensor, check_labels, differentiating, max_margin
 
-from .errors import certainly_wrong
-from .measured import Measured
-from .statistics import mean, share
+from ..behaviour.errors import certainly_wrong
+from ..quantities.measured import Measured
+from ..quantities.statistics import mean, share
 
 EPS, TINY = 2.0**-52, np.finfo(np.float64).tiny
 ROUNDING = 1e-9

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .calculus import affine
-from .exact import exact_values
-from .network import ReLUNetwork
-from .points import read_points
-from .statements import implements, record
+from ..gadgets.points import read_points
+from ..networks.calculus import affine
+from ..networks.exact import exact_values
+from ..networks.network import ReLUNetwork
+from ..networks.statements import implements, record
 
 
 @implements(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .ball import read_norm
+from ..basics.ball import read_norm
 
 ENTRIES = 2**27
 """Most coordinates of a packing that is listed."""

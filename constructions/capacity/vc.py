@@ -17,18 +17,18 @@ import scipy.optimize
 import sympy
 import torch
 
-from .approximation import UNIT
-from .ball import Ball
-from .calculus import affine
-from .counting import fitted_exponent
-from .floats import power_of_two
-from .indicators import Thresholds
+from ..basics.ball import Ball
+from ..basics.floats import power_of_two
+from ..classifiers.counting import fitted_exponent
+from ..classifiers.memorization import f_S, least_depth
+from ..classifiers.memorizer import assemble
+from ..gadgets.approximation import UNIT
+from ..gadgets.indicators import Thresholds
+from ..linear.matrix import Sparse, Unknown
+from ..networks.calculus import affine
+from ..networks.intervals import magnitude_bound
+from ..networks.network import ReLUNetwork
 from .interpolation import interpolation
-from .intervals import magnitude_bound
-from .matrix import Sparse, Unknown
-from .memorization import f_S, least_depth
-from .memorizer import assemble
-from .network import ReLUNetwork
 from .packing import grid_line, packing_number, read_count, read_delta, read_dimension, separated_set
 from .shattering import shattered_set
 

@@ -13,13 +13,13 @@ import numpy as np
 import sympy
 import torch
 
-from .affine_map import Affine
-from .ball import Ball, read_norm
-from .indicators import Thresholds
-from .matrix import Count, Unknown
+from ..basics.ball import Ball, read_norm
+from ..gadgets.indicators import Thresholds
+from ..linear.affine import Affine
+from ..linear.matrix import Count, Unknown
+from ..networks.network import ReLUNetwork
 from .memorization import f_adv, f_S
 from .memorizer import VARIANTS, Variant, assemble
-from .network import ReLUNetwork
 
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)
 

@@ -16,21 +16,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from .approximation import UNIT, check_depth
-from .ball import Ball
-from .distances import shared_rounding
-from .floats import from_shared, power_of_two
-from .indicators import thresholds
-from .intervals import magnitude_bound
-from .matrix import Dense
+from ..basics.ball import Ball
+from ..basics.engine import HERE, Engine
+from ..basics.floats import from_shared, power_of_two
+from ..gadgets.approximation import UNIT, check_depth
+from ..gadgets.distances import shared_rounding
+from ..gadgets.indicators import thresholds
+from ..gadgets.points import read_points
+from ..linear.matrix import Dense
+from ..nearness.separation import nearest_within_class
+from ..nearness.separation import separation as find_separation
+from ..networks.intervals import magnitude_bound
+from ..networks.network import ReLUNetwork
+from ..networks.statements import implements, record
 from .memorizer import VARIANTS, Memorizer, Variant
-from .network import ReLUNetwork
-from .points import read_points
 from .screening import MemorizerScreen
-from .separation import nearest_within_class
-from .separation import separation as find_separation
-from .statements import implements, record
-from .tasks import HERE, Engine
 
 
 @implements(

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from .affine_map import Affine
-from .approximation import UNIT, gate, yarotsky_multiplication
-from .ball import read_norm
-from .calculus import affine, compose, copies, delay, parallel
-from .distances import linf_distances, shared_squared_distances, squared_distances
-from .floats import from_shared
-from .indicators import Thresholds, lean_indicators, soft_indicator
-from .matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
-from .network import ReLUNetwork, check_network
-from .points import read_points
+from ..basics.ball import read_norm
+from ..basics.floats import from_shared
+from ..gadgets.approximation import UNIT, gate, yarotsky_multiplication
+from ..gadgets.distances import linf_distances, shared_squared_distances, squared_distances
+from ..gadgets.indicators import Thresholds, lean_indicators, soft_indicator
+from ..gadgets.points import read_points
+from ..linear.affine import Affine
+from ..linear.matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
+from ..networks.calculus import affine, compose, copies, delay, parallel
+from ..networks.network import ReLUNetwork, check_network
 
 Variant = Literal["paper", "gate", "lean"]
 

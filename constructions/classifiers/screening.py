@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from .affine_map import Affine
-from .approximation import UNIT
-from .ball import Ball
-from .floats import from_shared
+from ..basics.ball import Ball
+from ..basics.floats import from_shared
+from ..gadgets.approximation import UNIT
+from ..linear.affine import Affine
+from ..nearness.range_search import RangeSearch
+from ..networks.network import ReLUNetwork, check_network
+from ..networks.storage import MemorizerParts
 from .memorizer import Memorizer
-from .network import ReLUNetwork, check_network
-from .range_search import RangeSearch
-from .storage import MemorizerParts
 
 SCREENED_FROM = 2**20
 """Coordinates of all centres (N D) from which f_S evaluates itself through its screen."""

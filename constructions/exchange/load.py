@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .ball import read_norm
-from .indicators import Thresholds
-from .matrix import Dense, same
-from .memorizer import Memorizer
-from .network import ReLUNetwork
+from ..basics.ball import read_norm
+from ..classifiers.memorizer import Memorizer
+from ..classifiers.screening import MemorizerScreen
+from ..gadgets.indicators import Thresholds
+from ..linear.matrix import Dense, same
+from ..networks.network import ReLUNetwork
+from ..networks.storage import MemorizerParts, read_parts
 from .nnet_import import read_nnet
 from .onnx_import import read_onnx
-from .screening import MemorizerScreen
-from .storage import MemorizerParts, read_parts
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:

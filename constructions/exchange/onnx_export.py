@@ -18,9 +18,9 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
-from .files import write_file
-from .matrix import ENTRY_LIMIT
-from .network import ReLUNetwork, check_network
+from ..basics.files import write_file
+from ..linear.matrix import ENTRY_LIMIT
+from ..networks.network import ReLUNetwork, check_network
 from .properties import DIGITS, check_sides, rationals
 
 OPSET, IR_VERSION = 13, 8

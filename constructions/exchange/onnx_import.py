@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from .affine_map import Affine
-from .graph import Graph
-from .matrix import ENTRY_LIMIT, Sparse, zeros
-from .modules import check_layers
-from .operations import Operations, Value, exact_numbers
-from .origin import Origin
+from ..linear.affine import Affine
+from ..linear.matrix import ENTRY_LIMIT, Sparse, zeros
+from ..networks.graph import Graph
+from ..networks.modules import check_layers
+from ..networks.operations import Operations, Value, exact_numbers
+from ..networks.origin import Origin
 
 SIZE_LIMIT = 2**31
 """Most bytes that a compressed file may unpack to."""

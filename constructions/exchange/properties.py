@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .ball import Ball
+from ..basics.ball import Ball
 
 DIGITS = 4000
 """Most decimal digits before and after the point of a literal (float64 needs at most 309 and 1074)."""

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..networks.network import ReLUNetwork
 from .load import load
-from .network import ReLUNetwork
 
 
 def read_network(source: Any, input_shape: Sequence[int] | None = None) -> ReLUNetwork:

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from sympy import Mod, Rational, Symbol, ceiling, log
 
-from .affine_map import Affine
-from .calculus import affine, compose, copies, delay
-from .floats import power_of_two
-from .matrix import Dense, Identity, Sparse, kron, zeros
-from .network import ReLUNetwork
-from .statements import implements, record
+from ..basics.floats import power_of_two
+from ..linear.affine import Affine
+from ..linear.matrix import Dense, Identity, Sparse, kron, zeros
+from ..networks.calculus import affine, compose, copies, delay
+from ..networks.network import ReLUNetwork
+from ..networks.statements import implements, record
 
 _m, _n, _scale = Symbol("m"), Symbol("n"), Symbol("scale")
 

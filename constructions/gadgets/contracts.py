@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .ball import read_norm
+from ..basics.ball import read_norm
+from ..basics.floats import power_of_two
+from ..networks.network import ReLUNetwork, check_network
+from ..networks.provenance import Provenance
 from .distances import shared_rounding
-from .floats import power_of_two
-from .network import ReLUNetwork, check_network
-from .provenance import Provenance
 
 HALF_ULP = Fraction(1, 2**54)
 """The most by which a float64 sum in [-1, 1] is rounded (twice that in [-2, 2])."""

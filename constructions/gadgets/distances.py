@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from sympy import Eq, Integer, Mod, Piecewise, Symbol
 
-from .affine_map import Affine
+from ..basics.ball import read_norm
+from ..linear.affine import Affine
+from ..linear.matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, kron, sparse
+from ..networks.calculus import affine, compose, copies, delay, parallel
+from ..networks.network import ReLUNetwork
+from ..networks.statements import implements
 from .approximation import UNIT, absolute, maximum, squaring
-from .ball import read_norm
-from .calculus import affine, compose, copies, delay, parallel
-from .matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, kron, sparse
-from .network import ReLUNetwork
 from .points import read_points
-from .statements import implements
 
 _N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from .affine_map import Affine
-from .ball import Ball
-from .matrix import Constant, Dense, Identity, Matrix, Unknown, kron, zeros
-from .network import ReLUNetwork
+from ..basics.ball import Ball
+from ..linear.affine import Affine
+from ..linear.matrix import Constant, Dense, Identity, Matrix, Unknown, kron, zeros
+from ..networks.network import ReLUNetwork
+from ..networks.provenance import LEMMAS, Provenance
+from ..networks.statements import implements
 from .points import read_points
-from .provenance import LEMMAS, Provenance
-from .statements import implements
 
 
 @implements(

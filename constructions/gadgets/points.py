@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..basics.floats import from_shared
+from ..linear.matrix import Dense
 from .approximation import UNIT
-from .floats import from_shared
-from .matrix import Dense
 
 
 def read_points(points: Any, name: str, interval: tuple[float, float] | None = UNIT) -> Dense:

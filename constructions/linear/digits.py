@@ -16,8 +16,8 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from .affine_map import Affine
-from .floats import FAR, lowest_bit
+from ..basics.floats import FAR, lowest_bit
+from .affine import Affine
 from .grid import walk
 from .table import REACH, Table, table_of
 

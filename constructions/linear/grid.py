@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .affine_map import Affine
-from .floats import FAR, lowest_bit
+from ..basics.floats import FAR, lowest_bit
+from .affine import Affine
 from .table import TABLE_LIMIT, Table, table_of
 
 TERM_LIMIT = 2**26

@@ -27,7 +27,7 @@ import scipy.sparse
 import sympy
 import torch
 
-from .floats import from_shared
+from ..basics.floats import from_shared
 
 Count = Any  # an int or a sympy.Expr; SymPy ships no types that a checker could use
 Array = Any  # a torch.Tensor, or a numpy array of Fractions in exact evaluation

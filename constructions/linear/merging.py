@@ -12,8 +12,8 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from .affine_map import Affine
-from .floats import FAR, lowest_bit
+from ..basics.floats import FAR, lowest_bit
+from .affine import Affine
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_zero, product, total, zeros
 
 TERM_LIMIT = 2**23
@@ -31,7 +31,7 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
 
     Cost: products with absolute values; entry by entry up to `TERM_LIMIT` products.
 
-    >>> from constructions.matrix import column
+    >>> from constructions.linear.matrix import column
     >>> one = Affine(Dense(torch.tensor([[0.5]])), column([3.0]))
     >>> merged(one, one).bias.to_dense().item()
     4.5

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .affine_map import Affine
-from .floats import lowest_bit
+from ..basics.floats import lowest_bit
+from .affine import Affine
 from .matrix import Block, Constant, Dense, Kron, Matrix, Sparse
 
 TABLE_LIMIT = 2**24

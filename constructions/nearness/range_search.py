@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .floats import from_shared
+from ..basics.floats import from_shared
 
 COMPONENTS, LEFT = 32, 0.02
 """Principal components that l_2 distances are bounded by, at least, and the share of pairs up to which they are enough."""

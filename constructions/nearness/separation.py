@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
-from .ball import read_norm
-from .floats import from_shared
+from ..basics.ball import read_norm
+from ..basics.engine import HERE, Engine, check_engine, run_shards
+from ..basics.floats import from_shared
 from .range_search import RangeSearch
-from .tasks import HERE, Engine, check_engine, run_shards
 
 DIRECT = 2**27
 """Most coordinates, over all pairs, that are compared one by one; beyond, bounds come first."""

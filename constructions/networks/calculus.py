@@ -10,9 +10,9 @@ from typing import Any
 import sympy
 import torch
 
-from .affine_map import Affine
-from .matrix import Block, Constant, Count, Dense, Identity, Matrix, column, diagonal, kron, zeros
-from .merging import merged, rounded
+from ..linear.affine import Affine
+from ..linear.matrix import Block, Constant, Count, Dense, Identity, Matrix, column, diagonal, kron, zeros
+from ..linear.merging import merged, rounded
 from .network import ReLUNetwork
 from .provenance import Provenance, parts_of
 

@@ -1,6 +1,6 @@
 """Exact values and signs of a network at many rational points; `digits` has the arithmetic.
 
->>> from constructions.approximation import squaring
+>>> from constructions.gadgets.approximation import squaring
 >>> exact_values(squaring(3), [[0.0625], [Fraction(1, 3)]]).tolist()
 [[Fraction(1, 128)], [Fraction(11, 96)]]
 """

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from .affine_map import Affine
-from .matrix import Block, Dense, Identity, Kron, Matrix, Sparse, column, is_zero, kron, product, sparse, total, zeros
-from .merging import merged, rounded
+from ..linear.affine import Affine
+from ..linear.matrix import Block, Dense, Identity, Kron, Matrix, Sparse, column, is_zero, kron, product, sparse, total, zeros
+from ..linear.merging import merged, rounded
 from .origin import Errors
 
 DOUBLE = 2.0**-53

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .floats import from_shared
-from .matrix import Matrix
+from ..basics.floats import from_shared
+from ..linear.matrix import Matrix
+from ..linear.table import underflow
 from .network import ReLUNetwork
 from .origin import difference
-from .table import underflow
 
 
 def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch.Tensor, torch.Tensor]:

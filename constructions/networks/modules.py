@@ -21,9 +21,9 @@ from torch import fx, nn
 from torch.nn import functional
 from torch.nn.modules import module as hooks
 
-from .affine_map import Affine
+from ..linear.affine import Affine
+from ..linear.matrix import ENTRY_LIMIT
 from .graph import Graph
-from .matrix import ENTRY_LIMIT
 from .operations import Operations, Shape, Value, exact_numbers
 from .origin import Origin
 

@@ -26,10 +26,10 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from .affine_map import Affine
-from .ball import Ball
-from .digits import ExactLayers
-from .matrix import ENTRY_LIMIT, Array, Count, Dense, column
+from ..basics.ball import Ball
+from ..linear.affine import Affine
+from ..linear.digits import ExactLayers
+from ..linear.matrix import ENTRY_LIMIT, Array, Count, Dense, column
 from .modules import read_module
 from .origin import Origin
 from .provenance import Provenance
@@ -282,7 +282,7 @@ class ReLUNetwork:
 
         structured: this network itself, behind a module's interface; nothing is expanded. sparse: one sparse tensor
         a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU` (trainable, exportable). The last two
-        do not check `domain`. Raises ValueError for a dense layer beyond `constructions.matrix.ENTRY_LIMIT` entries.
+        do not check `domain`. Raises ValueError for a dense layer beyond `constructions.linear.matrix.ENTRY_LIMIT` entries.
         """
         if form == "structured":
             return _Structured(self)

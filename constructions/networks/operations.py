@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ..linear.matrix import ENTRY_LIMIT, Constant, Dense, Identity, Matrix, Sparse, column, kron, sparse, zeros
 from .graph import Graph
-from .matrix import ENTRY_LIMIT, Constant, Dense, Identity, Matrix, Sparse, column, kron, sparse, zeros
 
 Shape = tuple[int, ...]
 UNIT = 2.0**-53

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .affine_map import Affine
-from .matrix import Matrix
+from ..linear.affine import Affine
+from ..linear.matrix import Matrix
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Where rounding does nothing, and how much it does elsewhere: statements about all points of a grid or a box at once.
 
->>> from constructions.approximation import squaring
+>>> from constructions.gadgets.approximation import squaring
 >>> bit_budget(squaring(28), 24).float64      # every sum is exact on the grid of step 2^-24, in any order
 True
 """
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .floats import FAR
-from .grid import RANGE, align, walk
+from ..basics.floats import FAR
+from ..linear.grid import RANGE, align, walk
 from .network import ReLUNetwork, check_network
 
 
@@ -26,7 +26,7 @@ class BitBudget:
     float64, float32: whether every product and partial sum is proven to be representable. bits: the most significant bits
     that a sum is proven to need at most, attained by `unit` of `layer` (from 0).
 
-    >>> from constructions.approximation import absolute
+    >>> from constructions.gadgets.approximation import absolute
     >>> bit_budget(absolute(), 24, -1.0, 1.0)
     BitBudget(float64=True, float32=True, bits=24, layer=0, unit=0)
     """
@@ -56,7 +56,7 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     above 2^400.
     Source: Sterbenz's exactness of sums on a common grid; Muller et al., Handbook of Floating-Point Arithmetic, ch. 2.
 
-    >>> from constructions.approximation import squaring
+    >>> from constructions.gadgets.approximation import squaring
     >>> bit_budget(squaring(28), 24)
     BitBudget(float64=True, float32=False, bits=49, layer=25, unit=2)
     >>> bit_budget(squaring(28), 8).float32, bit_budget(squaring(28), 30).float64

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .floats import from_shared
+from ..basics.engine import HERE, Engine, check_engine, run_shards
+from ..basics.floats import from_shared
 from .network import ReLUNetwork, Screen, check_network, structure_digest
-from .tasks import HERE, Engine, check_engine, run_shards
 
 SHARD = 2**10
 """Points that one task evaluates."""

@@ -16,9 +16,9 @@ import networkx
 import numpy as np
 import sympy
 
+from ..basics.engine import Engine
 from .network import ReLUNetwork
 from .provenance import LEMMAS, Lemma, Provenance, parts_of
-from .tasks import Engine
 
 P = ParamSpec("P")
 

@@ -14,9 +14,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from .affine_map import Affine
-from .files import replacing
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
+from ..basics.files import replacing
+from ..linear.affine import Affine
+from ..linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
 from .origin import Errors, Origin
 from .provenance import LEMMAS, Lemma, Provenance
 

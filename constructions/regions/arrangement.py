@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .floats import FAR, UNIT_ROUNDOFF, lowest_bit
-from .network import ReLUNetwork
+from ..basics.floats import FAR, UNIT_ROUNDOFF, lowest_bit
+from ..networks.network import ReLUNetwork
 
 Progress = Callable[[int, int], None]
 """Called as progress(units done, units in all)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .floats import UNIT_ROUNDOFF
+from ..basics.floats import UNIT_ROUNDOFF
 from .skeleton import Degenerate, Skeleton
 
 PAIRS = 2**17

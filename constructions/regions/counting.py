@@ -23,13 +23,13 @@ import networkx
 import numpy as np
 from torch import nn
 
+from ..exchange.reading import read_network
+from ..networks.network import ReLUNetwork
 from .arrangement import Arrangement, Progress
 from .chords import count_last_layer
 from .exact_points import as_fractions
 from .lattice import Lattice
-from .network import ReLUNetwork
 from .pieces import CellMaps, merge
-from .reading import read_network
 from .search import search_cells
 from .skeleton import Degenerate, Skeleton
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.floats import lowest_bit
 from .arrangement import Arrangement
-from .floats import lowest_bit
 
 BATCH = 2**17
 """Integers that are multiplied at once."""

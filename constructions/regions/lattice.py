@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.floats import UNIT_ROUNDOFF
 from .arrangement import Arrangement, exact_crossing
 from .exact_points import ExactPoints
-from .floats import UNIT_ROUNDOFF
 
 
 class Table:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..networks.network import ReLUNetwork
 from .arrangement import Progress
-from .network import ReLUNetwork
-from .regions import linear_regions, network_on
+from .counting import linear_regions, network_on
 
 
 @dataclass(frozen=True)

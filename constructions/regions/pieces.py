@@ -11,9 +11,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ..basics.floats import UNIT_ROUNDOFF
 from .arrangement import CHUNK_BYTES, Arrangement
 from .exact_points import IntegerLayer
-from .floats import UNIT_ROUNDOFF
 
 
 class CellMaps:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .calculus import affine, compose
-from .network import ReLUNetwork
+from ..networks.calculus import affine, compose
+from ..networks.network import ReLUNetwork
 
 
 def on_segment(network: ReLUNetwork, start: Any, end: Any) -> ReLUNetwork:
@@ -31,7 +31,7 @@ def on_plane(network: ReLUNetwork, origin: Any, first: Any, second: Any) -> ReLU
     on one line.
 
     >>> from constructions import linear_regions
-    >>> from constructions.restriction import on_plane
+    >>> from constructions.regions.restriction import on_plane
     >>> net = ReLUNetwork.from_layers([([[1.0, 1.0, 1.0]], [-1.0]), ([[1.0]], [0.0])])
     >>> linear_regions(on_plane(net, [0, 0, 0], [1, 0, 0], [0, 1, 0]), (0, 1)).volumes.tolist()
     [0.5, 0.5]

@@ -15,9 +15,9 @@ from torch import nn
 
 from constructions import Ball
 
-from .labels import check_labels
+from ..datasets.labels import check_labels
+from ..datasets.reading import as_tensor, check_differentiable, measuring, read_outputs
 from .objectives import is_error, margin
-from .reading import as_tensor, check_differentiable, measuring, read_outputs
 
 Model = Callable[[torch.Tensor], torch.Tensor]
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-from .labels import check_labels
+from ..datasets.labels import check_labels
 
 Labelled = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

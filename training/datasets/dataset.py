@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from .image_files import FOLDERS, Images, Part, read_images, read_published
+from .images import FOLDERS, Images, Part, read_images, read_published
 from .labels import check_labels
 
 TASKS = ("parity", "classes")

@@ -12,15 +12,15 @@ from torch import nn
 
 from constructions import Ball, ReLUNetwork, affine, f_S, separation
 
-from .attacks import Attack
-from .config import TrainingConfig
-from .data import Dataset, as_float, load_data
-from .evaluation import BATCH, stream
-from .labels import check_labels
-from .loop import Report, train
-from .objectives import is_error
-from .reading import as_tensor, differentiating, placement, read_outputs, unchanged
-from .runs import Run
+from ..attacks.attacks import Attack
+from ..attacks.objectives import is_error
+from ..datasets.dataset import Dataset, as_float, load_data
+from ..datasets.labels import check_labels
+from ..datasets.reading import as_tensor, differentiating, placement, read_outputs, unchanged
+from ..trainer.config import TrainingConfig
+from ..trainer.evaluation import BATCH, stream
+from ..trainer.loop import Report, train
+from ..trainer.run import Run
 
 
 class MemorizingModel(nn.Module):

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from .distributions import check_seed, check_sizes, generator_for
-from .reading import differentiating, measuring
+from ..datasets.distributions import check_seed, check_sizes, generator_for
+from ..datasets.reading import differentiating, measuring
 
 Weights = tuple[torch.Tensor, ...]
 Function = Callable[[torch.Tensor], torch.Tensor]

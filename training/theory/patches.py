@@ -24,8 +24,8 @@ from torch.nn import functional
 
 from constructions import HERE, Engine, replacing, run_shards
 
-from .distributions import PatchData, check_seed, check_sizes, default_scales, generator_for
-from .objectives import mixed
+from ..attacks.objectives import mixed
+from ..datasets.distributions import PatchData, check_seed, check_sizes, default_scales, generator_for
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 State = dict[str, torch.Tensor]

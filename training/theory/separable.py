@@ -12,10 +12,10 @@ from scipy.optimize import nnls
 
 from constructions import ReLUNetwork
 
-from .distributions import SeparableData, check_sizes
-from .labels import check_labels
-from .patch_training import recorded_steps
-from .reading import as_tensor
+from ..datasets.distributions import SeparableData, check_sizes
+from ..datasets.labels import check_labels
+from ..datasets.reading import as_tensor
+from .patches import recorded_steps
 
 EPS, OVERFLOW = 2.0**-52, 2.0**400
 

@@ -18,10 +18,10 @@ import torch
 
 from constructions import Ball, read_norm
 
-from .attacks import Attack
-from .data import read_task
+from ..attacks.attacks import Attack
+from ..attacks.objectives import LOSSES
+from ..datasets.dataset import read_task
 from .models import MODELS
-from .objectives import LOSSES
 
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float64": "64-true"}
 """Precisions, and what Lightning Fabric calls them."""

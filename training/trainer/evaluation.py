@@ -14,11 +14,11 @@ from torch import nn
 
 from constructions import Ball
 
-from .attacks import Attack
-from .data import as_float
-from .labels import check_labels
-from .objectives import LOSSES, is_error
-from .reading import as_tensor, measuring, placement, read_outputs
+from ..attacks.attacks import Attack
+from ..attacks.objectives import LOSSES, is_error
+from ..datasets.dataset import as_float
+from ..datasets.labels import check_labels
+from ..datasets.reading import as_tensor, measuring, placement, read_outputs
 
 BATCH = 500
 """Points that are attacked together."""

@@ -19,12 +19,12 @@ import torch
 from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from .attacks import BATCH_NORM, import_autoattack
+from ..attacks.attacks import BATCH_NORM, import_autoattack
+from ..datasets.dataset import Dataset, as_float, load_data
+from ..datasets.labels import check_labels
+from ..datasets.reading import check_differentiable, differentiating, read_outputs, unchanged
 from .config import TrainingConfig
-from .data import Dataset, as_float, load_data
-from .labels import check_labels
-from .reading import check_differentiable, differentiating, read_outputs, unchanged
-from .runs import Run, data_facts, model_for, same_data
+from .run import Run, data_facts, model_for, same_data
 from .worker import Progress, make_fabric, work
 
 Report = Callable[[Progress], None]

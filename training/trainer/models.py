@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from .reading import differentiating
+from ..datasets.reading import differentiating
 
 Shape = tuple[int, ...]
 Channels = Callable[[int], int]

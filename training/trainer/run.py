@@ -28,10 +28,10 @@ from torch import nn
 
 from constructions import write_file
 
+from ..datasets.dataset import Dataset, load_data
+from ..datasets.reading import differentiating
 from .config import TrainingConfig
-from .data import Dataset, load_data
 from .models import build_model
-from .reading import differentiating
 
 FORMAT = "cgro run 1"
 

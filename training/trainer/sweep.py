@@ -12,7 +12,7 @@ from constructions import ProcessLostError, run_tasks
 
 from .config import TrainingConfig
 from .loop import train
-from .runs import Run
+from .run import Run
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from .attacks import Attack, batch_norm, pgd
-from .augmentation import augment
+from ..attacks.attacks import Attack, batch_norm, pgd
+from ..attacks.objectives import LOSSES, divergence, is_error, mixed
+from ..datasets.augmentation import augment
+from ..datasets.dataset import Dataset, as_float
+from ..datasets.reading import copied
 from .config import PRECISIONS, TrainingConfig
-from .data import Dataset, as_float
 from .evaluation import evaluate_share, stream, summary
-from .objectives import LOSSES, divergence, is_error, mixed
-from .reading import copied
-from .runs import Run
+from .run import Run
 
 COLLAPSE = 0.2
 """A fall of robust training accuracy by so much within a run is called catastrophic overfitting."""

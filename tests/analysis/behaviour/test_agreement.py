@@ -25,7 +25,7 @@ from analysis import (
     quantile_groups,
     radial_profile,
 )
-from analysis.agreement import MODEL_BATCH, zones
+from analysis.behaviour.agreement import MODEL_BATCH, zones
 from constructions import Ball, ReLUNetwork, affine, compose, f_adv, f_S, predictions, squaring
 from training import margin, mlp
 
@@ -354,7 +354,7 @@ def test_profiles_and_shares_of_images_and_modules_are_those_of_rows(monkeypatch
     assert random.share != memorization_share(learned, clean, network, points, ball, radii=radii, seed=4).share
     again = memorization_share(module, clean, network, images, ball, radii=radii, seed=3)
     assert again.share.value == pytest.approx(random.share.value, abs=1e-12)
-    monkeypatch.setattr(sys.modules["analysis.memorization_share"], "NUMBERS", 100)  # 8 points at once
+    monkeypatch.setattr(sys.modules["analysis.behaviour.memorization_share"], "NUMBERS", 100)  # 8 points at once
     values = [m.value for m in radial_profile(module, images, labels, ball, radii, directions=offsets.reshape(images.shape))]
     assert values == pytest.approx([m.value for m in profile], abs=1e-12)
     again = memorization_share(module, clean, network, images, ball, radii=radii, directions=offsets.reshape(images.shape))

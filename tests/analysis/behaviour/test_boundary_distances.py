@@ -108,7 +108,7 @@ def test_points_that_are_errors_are_at_distance_zero_and_ties_next_to_it():
 
 
 def test_errors_that_float32_invents_are_sought_a_little_beyond_but_within_the_cube():
-    walk_back = importlib.import_module("analysis.boundary_distances")._walk_back
+    walk_back = importlib.import_module("analysis.behaviour.boundary_distances")._walk_back
     x, towards, y = torch.tensor([[0.5]]).double(), torch.tensor([[1.0]]).double(), torch.tensor([1])
     for error, distance in ((0.75, 0.25), (0.999, 0.499), (1.001, math.inf)):
         point, found = walk_back(lambda p, _, error=error: p[:, 0] >= error, x, y, towards, Ball("inf", 1.0), 1.0)
@@ -261,7 +261,7 @@ def test_the_attack_finds_what_projected_gradient_descent_finds():
 
 
 def test_results_depend_on_the_seed_alone_and_progress_counts_passes(monkeypatch):
-    monkeypatch.setattr(importlib.import_module("analysis.boundary_distances"), "BATCH", 15)
+    monkeypatch.setattr(importlib.import_module("analysis.behaviour.boundary_distances"), "BATCH", 15)
     model, x, y = trained(1)  # 19 points to attack
     state, passes = torch.get_rng_state(), []
     first = boundary_distances(model, x, y, "inf", radius=0.5, steps=7, restarts=2, seed=3, progress=lambda: passes.append(1))

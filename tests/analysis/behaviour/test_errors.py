@@ -15,7 +15,7 @@ from analysis import (
     clean_error,
     robust_error,
 )
-from analysis.errors import certainly_wrong
+from analysis.behaviour.errors import certainly_wrong
 from constructions import Ball, ReLUNetwork, affine, compose, explain, f_S, parallel, soft_indicator, squaring
 from training import margin, mlp
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from analysis import change_bound, exact_flatness, flatness_profile
-from analysis.flatness import log_odds
+from analysis.behaviour.flatness import log_odds
 from constructions import Ball, ReLUNetwork, affine, f_S
 from training import build_model, classification_loss, mlp
 

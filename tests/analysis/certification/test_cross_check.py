@@ -9,10 +9,10 @@ import pytest
 import torch
 from oracles import TOLERANCE, cells_of, evaluate, random_network
 
-from analysis import cross_check
-from analysis.branching import ExactSet
-from analysis.cross_check import CrossCheck, decide_with_z3, onnx_deviation, run_verifier
-from analysis.queries import Query
+from analysis.certification import cross_check
+from analysis.certification.branching import ExactSet
+from analysis.certification.cross_check import CrossCheck, decide_with_z3, onnx_deviation, run_verifier
+from analysis.certification.queries import Query
 from constructions import affine, compose, parallel, squaring, write_onnx
 
 UNIT = ((Fraction(0),), (Fraction(1),))

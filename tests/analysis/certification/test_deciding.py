@@ -13,9 +13,9 @@ import torch
 from oracles import cells_of, evaluate, random_network
 
 from analysis import certify_box, decide
-from analysis import check_certificate as checker
-from analysis.check_property import check_property
-from analysis.cli import main
+from analysis.certification.check_property import check_property
+from analysis.checkers import check_certificate as checker
+from analysis.commands.cli import main
 from constructions import Conjunct, Constraint, Property, ReLUNetwork, affine, squaring, write_onnx, write_vnnlib
 
 
@@ -181,7 +181,7 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     rows = [f"nets/a.onnx,{name}.vnnlib,10" for name in ("safe", "unsafe", "missing")]
     (tmp_path / "instances.csv").write_text("\n".join(rows) + "\n")
     arguments = ["certify", "--instances", str(tmp_path / "instances.csv"), "--results", str(tmp_path / "results.csv")]
-    monkeypatch.setattr("analysis.instances.decide", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("analysis.certification.instances.decide", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     assert main(arguments) == 130
     monkeypatch.undo()
     assert main(arguments) == 0
@@ -189,7 +189,7 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     found = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
     assert found[0] == ["onnx", "vnnlib", "timeout", "result", "seconds"]
     assert [row[3].split(":")[0] for row in found[1:]] == ["unsat", "sat", "error"]
-    monkeypatch.setattr("analysis.instances.decide", lambda *_, **__: pytest.fail("decided again"))
+    monkeypatch.setattr("analysis.certification.instances.decide", lambda *_, **__: pytest.fail("decided again"))
     assert main([*arguments, "--json"]) == 0
     assert [row["result"].split(":")[0] for row in json.loads(capsys.readouterr().out)] == ["unsat", "sat", "error"]
     monkeypatch.undo()

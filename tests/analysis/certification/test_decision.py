@@ -11,9 +11,9 @@ import torch
 from oracles import evaluate
 from plain_networks import cgro, ladder
 
-import analysis.boundary
+import analysis.certification.boundary
 from analysis import certificate_of, certified_margins, certify, certify_box, margin, sup_error
-from analysis import check_certificate as checker
+from analysis.checkers import check_certificate as checker
 from constructions import Ball, ReLUNetwork, affine, f_S, interval_bounds, linear_regions, multiplication, squaring
 
 UNIT = (0.0, 1.0)
@@ -344,7 +344,7 @@ def test_distance_to_the_boundary_of_random_networks(seed):
     network = random_network(rng, [2, 6, 6, 1 if seed % 2 else 3])
     x = np.round(rng.random(2) * 64) / 64
     lower, upper = margin(network, x, "inf", gap=1e-5)
-    label = analysis.boundary._predicted(network, x)
+    label = analysis.certification.boundary._predicted(network, x)
     assert lower == 0 or certify(network, x, Ball("inf", float(lower)), label).verdict == "proved"
     assert math.isinf(upper) or certify(network, x, Ball("inf", float(upper) + 1e-12), label).verdict == "refuted"
     assert math.isinf(upper) or upper - lower <= 1e-5

@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 import analysis
-from analysis import certify_memorization, memorization_proof, save_points
-from analysis.check_balls import check
-from analysis.cli import main
+from analysis import certify_memorization, save_points
+from analysis.checkers.check_balls import check
+from analysis.commands.cli import main
+from analysis.proofs import memorization as memorization_proof
 from constructions import Ball, f_S, separation
 
 FORMS = [(norm, variant, outputs) for norm in ("inf", 2) for variant in ("lean", "gate") for outputs in (1, 3)]
@@ -200,7 +201,7 @@ def test_the_command_and_the_checker_alone(tmp_path, capsys):
     assert "digest" in capsys.readouterr().out
     assert main(["check-certificate", str(tmp_path / "c.json")]) == 2
     assert "needs the file of the points" in capsys.readouterr().err
-    (tmp_path / "checker.py").write_text(Path(analysis.__file__).with_name("check_balls.py").read_text())
+    (tmp_path / "checker.py").write_text(Path(analysis.__file__).with_name("checkers").joinpath("check_balls.py").read_text())
     for name, status in (("points", 0), ("other", 1), ("none", 1)):
         command = [sys.executable, "-I", "checker.py", "c.json", f"{name}.npz"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -222,7 +223,7 @@ def test_uint8_points_are_kths_of_255(tmp_path):
 
 
 def test_the_checker_is_short():
-    source = Path(analysis.__file__).with_name("check_balls.py").read_text()
+    source = Path(analysis.__file__).with_name("checkers").joinpath("check_balls.py").read_text()
     code = source[source.index("import hashlib") :].splitlines()
     assert sum(bool(line.strip()) for line in code) <= 120
     assert {line.split()[1] for line in code if line.startswith(("import ", "from "))} - set(sys.stdlib_module_names) == {

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from oracles import cells_of
 
-from analysis import check_certificate as checker
-from analysis.decision import certify, certify_box
-from analysis.relaxation import Relaxation
+from analysis.certification.decision import certify, certify_box
+from analysis.certification.relaxation import Relaxation
+from analysis.checkers import check_certificate as checker
 from constructions import Ball, ReLUNetwork
 
 SCRIPT = Path(checker.__file__).resolve()

@@ -17,17 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import (
-    certify,
-    certify_box,
-    certify_memorization,
-    check_balls,
-    check_memorization,
-    memorization_proof,
-    save_points,
-)
-from analysis import check_certificate as checker
-from analysis.cli import main
+from analysis import certify, certify_box, certify_memorization, save_points
+from analysis.checkers import check_balls, check_memorization
+from analysis.checkers import check_certificate as checker
+from analysis.commands.cli import main
+from analysis.proofs import memorization as memorization_proof
 from constructions import Ball, ReLUNetwork, affine, f_S, load, load_arrays, memorizer
 
 FOLDER = Path(checker.__file__).resolve().parent

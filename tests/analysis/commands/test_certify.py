@@ -11,10 +11,10 @@ import pytest
 import torch
 from plain_networks import cgro
 
-from analysis import check_certificate, check_memorization
-from analysis.cli import main
-from analysis.pairs import find_pairs
-from analysis.queries import certify_all, read_queries
+from analysis.certification.pairs import find_pairs
+from analysis.certification.queries import certify_all, read_queries
+from analysis.checkers import check_certificate, check_memorization
+from analysis.commands.cli import main
 from constructions import Ball, ReLUNetwork, affine, f_S, load, read_property
 
 
@@ -68,7 +68,7 @@ def test_what_a_certificate_holds_is_not_sought_again(files, monkeypatch):
     queries = read_queries(folder / "queries.npz", network)
     first = certify_all(network, queries[:2], 10, folder / "c.json")
     asked = []
-    monkeypatch.setattr("analysis.queries.decide_margin", lambda *a: asked.append(a) or first[1])
+    monkeypatch.setattr("analysis.certification.queries.decide_margin", lambda *a: asked.append(a) or first[1])
     certify_all(network, queries, 10, folder / "c.json")
     assert len(asked) == 1
 
@@ -84,7 +84,7 @@ def test_an_interrupt_keeps_what_was_found(files, monkeypatch, capsys):
             return real(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("analysis.check_certificate.least_margin", interrupt)
+    monkeypatch.setattr("analysis.checkers.check_certificate.least_margin", interrupt)
     np.savez(folder / "more.npz", lo=[[0.5, 0.0]] * 2 + [[0.625, 0.0]], hi=[[0.75, 0.25]] * 2 + [[0.75, 0.25]], y=[1, 1, 1])
     code = run("certify", folder / "net.safetensors", "--queries", folder / "more.npz", "--out", folder / "c.json")
     assert code == 130
@@ -140,7 +140,7 @@ def test_labels_of_classes_are_checked(tmp_path):
 
 def test_balls_and_missing_folders_are_refused_before_any_work(files, monkeypatch, capsys):
     folder, _ = files
-    monkeypatch.setattr("analysis.cli.certify_all", lambda *_: pytest.fail("the search started"))
+    monkeypatch.setattr("analysis.commands.cli.certify_all", lambda *_: pytest.fail("the search started"))
     arguments = ("certify", folder / "net.safetensors", "--queries", folder / "queries.npz")
     assert run(*arguments, "--norm", "2", "--radius", "0.1") == 2
     assert "got --norm 2 and --radius 0.1 with --queries: its sets are boxes, and no l_2 balls" in capsys.readouterr().err
@@ -149,8 +149,8 @@ def test_balls_and_missing_folders_are_refused_before_any_work(files, monkeypatc
 
 
 def test_commands_that_draw_nothing_start_without_matplotlib():
-    code = "import sys, analysis.cli; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode == 0
+    code = "import sys, analysis.commands.cli; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
 
 
 def test_wrong_files_are_refused(files, capsys):

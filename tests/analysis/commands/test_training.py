@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis.cli import main
+from analysis.commands.cli import main
 from training import Run, TrainingConfig, load_data, sweep, train, trials
 
 QUICK = [

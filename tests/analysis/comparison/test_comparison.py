@@ -15,11 +15,11 @@ import pytest
 import torch
 from accessibility import check_accessible
 
-import analysis.comparison
+import analysis.comparison.comparison
 from analysis import CompareSettings, compare, write_report
-from analysis.cli import main
-from analysis.comparison import DEFAULT_RADIUS, stages
-from analysis.report import summary
+from analysis.commands.cli import main
+from analysis.comparison.comparison import DEFAULT_RADIUS, stages
+from analysis.comparison.report import summary
 from constructions import load, squaring
 from training import TASKS
 
@@ -156,7 +156,7 @@ def test_l2_and_ten_classes(tmp_path):
 
 
 def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(analysis.comparison, "train", lambda *_: pytest.fail("training started"))
+    monkeypatch.setattr(analysis.comparison.comparison, "train", lambda *_: pytest.fail("training started"))
     assert main(["compare", "--radius", "0.22", "--out", str(tmp_path)]) == 2
     assert "half the separation 0.4375" in capsys.readouterr().err
     assert main(["compare", "--radius", "0", "--out", str(tmp_path / "none")]) == 2
@@ -171,14 +171,14 @@ def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(monk
 def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
     quick = {name: getattr(QUICK, name) for name in ("clean_epochs", "adversarial_epochs", "clean_widths", "learned_widths")}
     quick |= {name: getattr(QUICK, name) for name in ("attack_steps", "constructed_attack_steps", "flat_points")}
-    monkeypatch.setattr("analysis.cli.CompareSettings", lambda **given: CompareSettings(**given, **quick))
+    monkeypatch.setattr("analysis.commands.cli.CompareSettings", lambda **given: CompareSettings(**given, **quick))
     found = []
-    monkeypatch.setattr("analysis.cli.compare", lambda *given: found.append(compare(*given)) or found[0])
+    monkeypatch.setattr("analysis.commands.cli.compare", lambda *given: found.append(compare(*given)) or found[0])
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b"), "--json"]) == 0
     out = json.loads(capsys.readouterr().out)
     assert [task["task"] for task in out["tasks"]] == ["parity"]
     assert (tmp_path / "a b" / "report.html").exists()
-    monkeypatch.setattr("analysis.cli.compare", lambda *given: found[0])  # the same, as tables
+    monkeypatch.setattr("analysis.commands.cli.compare", lambda *given: found[0])  # the same, as tables
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
     shown = capsys.readouterr().out
     assert "robust training error 0 (certified)" in shown.replace("\n", " ")

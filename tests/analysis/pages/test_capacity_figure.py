@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-import analysis.study_commands
-from analysis.capacity_figure import lower_bound
-from analysis.cli import main
+import analysis.commands.study
+from analysis.commands.cli import main
+from analysis.pages.capacity_figure import lower_bound
 from constructions import capacity_table
 
 SOME = [2, 5, 6, 9, 30, 34, 35, 40, 50, 75, 100]
@@ -45,7 +45,7 @@ def test_curves_are_logarithms_of_exact_integers(drawing):
 
 
 def test_the_command_takes_no_run(tmp_path, capsys, monkeypatch, drawing):
-    monkeypatch.setattr(analysis.study_commands, "lower_bound", lambda: drawing)
+    monkeypatch.setattr(analysis.commands.study, "lower_bound", lambda: drawing)
     assert main(["figure", "lower-bound", "--out", str(tmp_path)]) == 0
     assert drawing.caption in capsys.readouterr().out
     files = {path.name for path in (tmp_path / "figures").iterdir()}

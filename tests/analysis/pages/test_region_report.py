@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.cli import main
-from analysis.region_figures import regions_figure
-from analysis.regions import region_bounds, regions_json
+from analysis.commands.cli import main
+from analysis.pages.region_figures import regions_figure
+from analysis.pages.region_report import region_bounds, regions_json
 from constructions import ReLUNetwork, count_regions, level_set, linear_regions, maximum, multiplication, squaring
 
 

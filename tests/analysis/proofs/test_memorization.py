@@ -15,7 +15,7 @@ import torch
 
 import analysis
 from analysis import certify_memorization
-from analysis.check_memorization import check
+from analysis.checkers.check_memorization import check
 from constructions import VARIANTS, Affine, Ball, Dense, ReLUNetwork, affine, f_adv, f_S, load, separation, squaring
 
 EVERY = [pytest.param(v, p, k, id=f"{v}-{p}-{k}") for v in VARIANTS for p in ("inf", 2) for k in (1, 3)]
@@ -286,7 +286,9 @@ def test_errors_name_what_is_wrong():
         wrong[2, 1] = value
         with pytest.raises(ValueError, match=rf"points must lie in \[0, 1\], got {value} in row 2"):
             certify_memorization(network, wrong, labels, ball)
-    with pytest.raises(ValueError, match="points must hold 3 real numbers a row: points must be numbers of up to 64 bits, got <U1"):
+    with pytest.raises(
+        ValueError, match="points must hold 3 real numbers a row: points must be numbers of up to 64 bits, got <U1"
+    ):
         certify_memorization(network, [["a", "b", "c"]], labels, ball)
     with pytest.raises(TypeError, match="ball must be a Ball"):
         certify_memorization(network, points, labels, 0.1)
@@ -402,7 +404,7 @@ def test_the_command_and_its_exit_status(tmp_path):
     """The checker needs nothing of this library: it runs isolated, from a copy."""
     points, labels, ball, network = problem(4, 1, "inf")
     proof = certify_memorization(network, points, labels, ball)
-    source = Path(analysis.__file__).with_name("check_memorization.py").read_text()
+    source = Path(analysis.__file__).with_name("checkers").joinpath("check_memorization.py").read_text()
     (tmp_path / "checker.py").write_text(source)
     proof.save(tmp_path / "good.json")
     good = json.loads((tmp_path / "good.json").read_text())
@@ -418,7 +420,7 @@ def test_the_command_and_its_exit_status(tmp_path):
 
 
 def test_the_checker_is_short_and_alone():
-    source = Path(analysis.__file__).with_name("check_memorization.py").read_text()
+    source = Path(analysis.__file__).with_name("checkers").joinpath("check_memorization.py").read_text()
     assert len(source.splitlines()) <= 250
     imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert imported <= set(sys.stdlib_module_names)
@@ -429,7 +431,7 @@ def test_certificates_say_who_checks_them(monkeypatch):
     assert certify_memorization(network, points, labels, ball).certificate["checker"] == "library only"
     points, labels, ball, network = problem(3, 1, "inf")
     assert certify_memorization(network, points, labels, ball).certificate["checker"] == "check_memorization.py"
-    from analysis import memorization_proof
+    from analysis.proofs import memorization as memorization_proof
 
     monkeypatch.setattr(memorization_proof, "EMBEDDED", 10)
     large = certify_memorization(network, points, labels, ball).certificate

@@ -13,7 +13,7 @@ import pytest
 import sympy
 import torch
 
-from analysis.sup_error import SupError, distance_error, read_quadratic, sup_error
+from analysis.proofs.sup_error import SupError, distance_error, read_quadratic, sup_error
 from constructions import (
     ReLUNetwork,
     absolute,

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from accessibility import check_accessible
 
-from analysis import claims_constructions, ledger, verify
-from analysis.claims import LEDGER, Claim, Outcome, at_least, at_most, between, claim, equal, not_testable, share_of
-from analysis.claims_report import BEGIN, END, as_markdown, counts, save_json, write_ledger
-from analysis.cli import main
+from analysis import ledger, verify
+from analysis.commands.cli import main
+from analysis.statements import constructions as claims_constructions
+from analysis.statements.claims import LEDGER, Claim, Outcome, at_least, at_most, between, claim, equal, not_testable, share_of
+from analysis.statements.report import BEGIN, END, as_markdown, counts, save_json, write_ledger
 from constructions import affine, compose, squaring
 
 
@@ -239,7 +240,7 @@ def test_bad_options_end_at_once(options, capsys):
 
 
 def test_list_runs_nothing(capsys, monkeypatch):
-    monkeypatch.setattr("analysis.claims_commands.verify", None)
+    monkeypatch.setattr("analysis.commands.verify.verify", None)
     assert main(["verify", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.strip().split(": ")[0] for line in lines} == PRINTED | {"cgrm", "cgro", "gao", "li"}
@@ -259,14 +260,14 @@ def test_parts_are_told_with_their_checks_and_restatements_once(capsys):
     ({"only": [3]}, "only must be names"), ({"only": "cgrm-lemma-a.5", "progress": "x.html"}, "progress must be callable"),
 ])  # fmt: skip
 def test_wrong_arguments_end_at_once(options, error, monkeypatch):
-    monkeypatch.setattr("analysis.claims.run_tasks", None)
+    monkeypatch.setattr("analysis.statements.claims.run_tasks", None)
     with pytest.raises(TypeError, match=error):
         verify(**options)
 
 
 def test_the_docs_have_every_statement_with_its_verdict():
     """Numbers in docs/statements.md are of one machine; statements, claims, verdicts and notes are those of the code."""
-    text = (Path(__file__).parent.parent / "docs" / "statements.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "statements.md").read_text()
     held = text.split(BEGIN)[1].split(END)[0].strip().splitlines()
     wanted = as_markdown([Outcome(entry, (), "", 0.0) for entry in ledger()]).splitlines()
 

@@ -11,13 +11,13 @@ import pytest
 import torch
 from accessibility import check_accessible
 
-from analysis.cli import main
-from analysis.measured import Measured
-from analysis.statistics import correlation, difference, mean, median, ratio, share
-from analysis.study import RADII, StudySettings
-from analysis.study_figures import FIGURES, drawings, error_of, feature_learning, numbers
-from analysis.study_measure import FORMAT, Store, epochs_of, study
-from analysis.study_report import row_of, summaries, write_study
+from analysis.commands.cli import main
+from analysis.quantities.measured import Measured
+from analysis.quantities.statistics import correlation, difference, mean, median, ratio, share
+from analysis.studies.figures import FIGURES, drawings, error_of, feature_learning, numbers
+from analysis.studies.measure import FORMAT, Store, epochs_of, study
+from analysis.studies.report import row_of, summaries, write_study
+from analysis.studies.study import RADII, StudySettings
 from training import PatchConfig, Run, TrainingConfig, train, train_patches
 
 SMALL = {"hidden": (24,), "epochs": 3, "batch_size": 64, "learning_rate": 3e-3, "eval_points": 100, "train_points": 300,
@@ -149,8 +149,8 @@ def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("analysis.study_measure.flatness_profile", never)
-    monkeypatch.setattr("analysis.study_measure.boundary_distances", never)
+    monkeypatch.setattr("analysis.studies.measure.flatness_profile", never)
+    monkeypatch.setattr("analysis.studies.measure.boundary_distances", never)
     again = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
     assert again.run("robust").profiles == first.run("robust").profiles
     assert again.constructed == first.constructed

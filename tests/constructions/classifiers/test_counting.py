@@ -10,8 +10,8 @@ import torch
 from oracles import counts
 
 from constructions import VARIANTS, Ball, ReLUNetwork, closed_form, count_table, f_adv, f_S, fitted_exponent
-from constructions.counting import D, M, clean_closed_form, least_dimension, symbolic_f_S
-from constructions.counting import N as POINTS
+from constructions.classifiers.counting import D, M, clean_closed_form, least_dimension, symbolic_f_S
+from constructions.classifiers.counting import N as POINTS
 
 NORMS = ("inf", 2)
 EVERY = list(itertools.product(NORMS, VARIANTS))
@@ -115,7 +115,7 @@ def test_f_adv_grows_linearly_in_the_memorized_share(norm, variant):
 @pytest.mark.parametrize("norm", NORMS)
 def test_count_table(monkeypatch, norm):
     """Measured and closed forms agree in every row, also beyond the size that is built."""
-    monkeypatch.setattr("constructions.counting.ENTRIES_BUILT", 300)
+    monkeypatch.setattr("constructions.classifiers.counting.ENTRIES_BUILT", 300)
     ticks = []
     rows = count_table([10, 20, 40], [8, 12], norm=norm, m=8, hidden=(6,), mu=0.25, progress=lambda: ticks.append(1))
     assert len(rows) == 6 * (1 + 2 * len(VARIANTS))

@@ -24,7 +24,7 @@ from oracles import (
 from torch import nn
 
 from constructions import VARIANTS, Ball, ReLUNetwork, affine, closed_form, f_adv, f_S, predictions
-from constructions.distances import shared_rounding
+from constructions.gadgets.distances import shared_rounding
 
 NORMS = ("inf", 2)
 SEEDS = range(3)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import VARIANTS, Ball, Engine, ReLUNetwork, affine, f_adv, f_S, load, localize, sharded_values
-from constructions.screening import MemorizerScreen
+from constructions.classifiers.screening import MemorizerScreen
 
 NORMS = ("inf", 2)
 FORMS = [(norm, variant, outputs) for norm in NORMS for variant in VARIANTS for outputs in (1, 3)]
@@ -165,7 +165,7 @@ def test_a_network_with_other_layers_is_not_evaluated_through_the_old_screen():
 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_files_keep_screens_and_are_checked(tmp_path, monkeypatch, outputs):
-    monkeypatch.setattr("constructions.screening.SCREENED_FROM", 1)
+    monkeypatch.setattr("constructions.classifiers.screening.SCREENED_FROM", 1)
     network, points, _ = example("inf", "lean", outputs)
     network.save(tmp_path / "f.safetensors")
     again = load(tmp_path / "f.safetensors")

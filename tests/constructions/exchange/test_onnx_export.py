@@ -47,7 +47,7 @@ from constructions import (
     write_vnnlib,
     yarotsky_multiplication,
 )
-from constructions.matrix import zeros
+from constructions.linear.matrix import zeros
 
 LINE = ([[0.25], [0.75]], [1, -1])
 PLANE = ([[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))
@@ -349,7 +349,7 @@ def test_query_arguments(tmp_path):
 
 @pytest.fixture(scope="module")
 def instances(tmp_path_factory):
-    spec = importlib.util.spec_from_file_location("instances", Path(__file__).parent.parent / "benchmarks" / "instances.py")
+    spec = importlib.util.spec_from_file_location("instances", Path(__file__).parents[3] / "benchmarks" / "instances.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     folders = [tmp_path_factory.mktemp("instances") for _ in range(2)]

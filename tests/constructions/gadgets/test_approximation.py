@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from oracles import counts, evaluate, knots, pieces, square_interpolant
 
 from constructions import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
-from constructions.floats import power_of_two
+from constructions.basics.floats import power_of_two
 
 PRODUCTS = (multiplication, yarotsky_multiplication)
 

@@ -30,7 +30,7 @@ from constructions import (
     squaring,
     yarotsky_multiplication,
 )
-from constructions.network import breakpoints_1d
+from constructions.networks.network import breakpoints_1d
 
 ONE = Fraction(1)
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from oracles import counts, distance_inf, distance_squared, lean_ramp, pieces, ramp
 
 from constructions import Ball, distance, lean_indicator, soft_indicator
-from constructions.ball import read_norm
-from constructions.distances import linf_distance_parameters
-from constructions.indicators import thresholds
-from constructions.points import read_points
+from constructions.basics.ball import read_norm
+from constructions.gadgets.distances import linf_distance_parameters
+from constructions.gadgets.indicators import thresholds
+from constructions.gadgets.points import read_points
 
 NORMS = ("inf", 2)
 DTYPES = (torch.float64, torch.float32)

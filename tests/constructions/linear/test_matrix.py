@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oracles import dense, rational
 
 from constructions import Block, Constant, Dense, Identity, Kron, Sparse, Unknown
-from constructions.matrix import block, column, diagonal, is_zero, kron, product, sparse, total, zeros
+from constructions.linear.matrix import block, column, diagonal, is_zero, kron, product, sparse, total, zeros
 
 FORMS = ("Identity", "Constant", "Dense", "Sparse", "Kron", "Block")
 SIZES = st.sampled_from([1, 2, 3, 4, 6, 8])

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructions import Affine, Block, Constant, Dense, Identity, Kron, Sparse
-from constructions.matrix import column, kron, sparse, zeros
-from constructions.merging import merged, rounded
+from constructions.linear.matrix import column, kron, sparse, zeros
+from constructions.linear.merging import merged, rounded
 
 SEEDS = st.integers(0, 2**32 - 1)
 

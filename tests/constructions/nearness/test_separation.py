@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from oracles import brute_separation, distance_inf, distance_squared
 
 from constructions import Engine, RangeSearch, nearest_within_class, pairs_within, separation
-from constructions.ball import read_norm
+from constructions.basics.ball import read_norm
 
-MODULE = importlib.import_module("constructions.separation")
+MODULE = importlib.import_module("constructions.nearness.separation")
 NORMS = ("inf", 2)
 FORMS = ("uint8", "float32", "float64", "clusters", "far away", "tiny", "huge", "equal")
 

@@ -25,19 +25,18 @@ from constructions import (
     compose,
     distance,
     gate,
-    grid,
     multiplication,
     soft_indicator,
     squaring,
-    table,
     tooth,
 )
-from constructions import digits as engine
-from constructions.exact import exact_signs, exact_values
-from constructions.grid import walk
-from constructions.matrix import zeros
-from constructions.rounding import bit_budget, rounding_error
-from constructions.table import table_of
+from constructions.linear import digits as engine
+from constructions.linear import grid, table
+from constructions.linear.grid import walk
+from constructions.linear.matrix import zeros
+from constructions.linear.table import table_of
+from constructions.networks.exact import exact_signs, exact_values
+from constructions.networks.rounding import bit_budget, rounding_error
 
 WIDTHS = [(1, 1), (3, 2), (1, 4, 1), (3, 5, 2), (2, 1, 1, 3), (4, 6, 6, 2), (2, 3, 3, 3, 3, 1), (40, 9, 2)]
 

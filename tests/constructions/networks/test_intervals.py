@@ -90,7 +90,7 @@ def test_many_boxes_at_once(monkeypatch):
     lower = torch.rand(2, 5, 3, dtype=torch.float64)
     low, high = interval_bounds(network, lower, lower + 0.25)
     assert low.shape == high.shape == (2, 5, 2)
-    monkeypatch.setattr("constructions.network.MEMORY_LIMIT", 100)  # in chunks
+    monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", 100)  # in chunks
     again = interval_bounds(network, lower, lower + 0.25)
     torch.testing.assert_close(again, (low, high), rtol=1e-14, atol=1e-14)  # processors sum batches of other sizes otherwise
     one = interval_bounds(network, lower[1, 2], lower[1, 2] + 0.25)

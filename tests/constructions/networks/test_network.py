@@ -29,8 +29,8 @@ from constructions import (
     soft_indicator,
     squaring,
 )
-from constructions.matrix import zeros
-from constructions.network import breakpoints_1d
+from constructions.linear.matrix import zeros
+from constructions.networks.network import breakpoints_1d
 
 FORMS = ("structured", "sparse", "dense")
 WIDTHS = [(1, 1), (3, 2), (1, 4, 1), (3, 5, 2), (2, 1, 1, 3), (4, 6, 6, 2), (2, 3, 3, 3, 1)]
@@ -153,7 +153,7 @@ def test_batches_are_split_to_bound_memory(monkeypatch, tracked, dtype):
     expected = plain(x)
     (slope,) = torch.autograd.grad(expected.square().sum(), x) if tracked else (None,)
     limit = 30 * x.element_size() * 7  # the widest neighbours have 10 + 20 units: seven points at a time
-    monkeypatch.setattr("constructions.network.MEMORY_LIMIT", limit)
+    monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", limit)
     values = network(x)
     assert torch.equal(values, expected)
     assert values.requires_grad == tracked
@@ -166,7 +166,7 @@ def test_batches_are_split_to_bound_memory(monkeypatch, tracked, dtype):
 
 
 def test_points_wider_than_the_limit_go_one_by_one(monkeypatch):
-    monkeypatch.setattr("constructions.network.MEMORY_LIMIT", 1)
+    monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", 1)
     network = random_network(np.random.default_rng(0), (2, 3, 1))
     x = torch.ones(3, 2)
     assert network(x).shape == (3, 1)

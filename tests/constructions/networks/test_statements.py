@@ -221,7 +221,7 @@ def test_the_checker_rejects_wrong_networks(network, complaint):
     ],
 )
 def test_the_checker_rejects_wrong_claims(monkeypatch, claims, complaint):
-    monkeypatch.setattr(sys.modules["constructions.statements"], "LEMMAS", {})
+    monkeypatch.setattr(sys.modules["constructions.networks.statements"], "LEMMAS", {})
 
     @implements("nowhere", "nothing", **claims)
     def planted(m: int) -> ReLUNetwork:
@@ -247,6 +247,6 @@ def test_claims_are_evaluated_exactly():
 
 
 def test_the_table_of_statements_in_the_docs_is_up_to_date():
-    text = (Path(__file__).parent.parent / "docs" / "statements.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "statements.md").read_text()
     table = text.split("<!-- generated: constructions.statements() -->\n")[1].split("\n<!-- end -->")[0]
     assert table == statements()

@@ -32,7 +32,7 @@ from constructions import (
     parallel,
     squaring,
 )
-from constructions.matrix import zeros
+from constructions.linear.matrix import zeros
 
 SQUARE = Dense(torch.tensor([[1.0, -2.0], [0.5, 0.1]]))
 SPARSE = Sparse((2, 2), torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([0.1, 3.0]))
@@ -109,7 +109,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         filename.write_bytes(b"half a file")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("constructions.storage.save_file", interrupted)
+    monkeypatch.setattr("constructions.networks.storage.save_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
         squaring(3).save(path)
     assert path.read_bytes() == before

@@ -34,7 +34,7 @@ from constructions import (
     tooth,
     yarotsky_multiplication,
 )
-from constructions import regions as module
+from constructions.regions import counting as module
 
 VALUES = [-1, 0, 1, 0.5]
 

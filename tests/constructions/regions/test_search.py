@@ -7,8 +7,8 @@ from math import comb, prod
 import numpy as np
 import pytest
 
-from constructions import search
-from constructions.search import Search, search_cells
+from constructions.regions import search
+from constructions.regions.search import Search, search_cells
 
 VALUES = (-1.0, 0.0, 0.5, 1.0)
 

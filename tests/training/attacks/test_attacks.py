@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import Ball
-from training.attacks import Attack, batch_norm, fgsm, gta, pgd, project
-from training.objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
+from training.attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
+from training.attacks.objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 NORMS = st.sampled_from(["inf", 2])

@@ -19,9 +19,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from training import image_files
-from training.augmentation import augment
-from training.data import Dataset, as_float, load_data, read_task
+from training.datasets import images as image_files
+from training.datasets.augmentation import augment
+from training.datasets.dataset import Dataset, as_float, load_data, read_task
 
 
 def picture(value, shape=(5, 4, 3)):

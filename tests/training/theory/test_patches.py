@@ -11,7 +11,7 @@ from torch.nn import functional
 from analysis import attacked_errors, lemmas, phases
 from constructions import Ball, Engine
 from training import PatchConfig, PatchData, PatchRun, gta, is_error, patch_network, pgd, regime_map, train_patches
-from training import patch_training as implementation
+from training.theory import patches as implementation
 
 SMALL = PatchConfig(d=40, N=6, P=4, m=4, steps=60, rate=0.2, sigma_0=0.3, gamma=0.7, sigma=0.3, alpha=1.5, test_points=50)
 

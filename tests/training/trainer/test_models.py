@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from constructions import ReLUNetwork
-from training.models import MODELS, Normalize, build_model, mlp
+from training.trainer.models import MODELS, Normalize, build_model, mlp
 
 MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from constructions import Ball
 from training import Dataset, Run, TrainingConfig, evaluate, load_data, mlp, train
-from training.runs import data_facts, moments, same_data
+from training.trainer.run import data_facts, moments, same_data
 
 SMALL = TrainingConfig(
     hidden=(24,), epochs=4, radius=0.05, attack="pgd2", eval_attack="pgd2", final_attack="pgd3x2", eval_points=60, batch_size=64
@@ -373,7 +373,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
 
 
 def test_catastrophic_overfitting_stops_the_run(digits, tmp_path, monkeypatch):
-    from training import worker
+    from training.trainer import worker
 
     true, calls = worker.evaluate_share, []
 

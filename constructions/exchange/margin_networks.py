@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import torch
 
-from .graph import Graph
-from .matrix import Dense, Matrix, column
-from .merging import merged_weights
-from .network import ReLUNetwork
-from .operations import Operations, Value
+from ..linear.matrix import Dense, Matrix, column
+from ..linear.merging import merged_weights
+from ..networks.graph import Graph
+from ..networks.network import ReLUNetwork
+from ..networks.operations import Operations, Value
 from .properties import Constraint
 
 Rows = Sequence[Sequence[Constraint]]
