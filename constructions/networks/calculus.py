@@ -38,7 +38,8 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
 
     Depths add where float64 holds the product of the facing affine maps, as for weights that are powers of two. Elsewhere the
     values between are carried by one more layer, two units each, so that the result is the composition exactly. exact=False
-    multiplies in float64 even so: for constructions whose statements bound what is rounded.
+    multiplies in float64 even so: for constructions whose statements bound what is rounded. The result is about the networks as
+    they are: it has no `origin`, so where one was rounded when it was read, that is not taken off what is proved of the result.
 
     >>> compose(affine([[2.0]]), affine([[1.0]], [3.0]))([[1.0]]).item()
     8.0
