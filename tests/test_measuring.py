@@ -18,7 +18,7 @@ from torch import nn
 import analysis
 import training
 from analysis import CompareSettings
-from constructions import Ball, ReLUNetwork, affine, f_S, interval_bounds, memorizer, read_norm, separation
+from constructions import Ball, Property, ReLUNetwork, affine, f_S, interval_bounds, memorizer, read_norm, separation
 from training import Attack, Dataset, MemorizingModel, Run, TrainingConfig, evaluate, measuring, pgd, train, unchanged
 
 ROOT = Path(__file__).parent.parent
@@ -98,6 +98,8 @@ def second(points):
     return points[:, 1:]
 
 
+ASKED = Property(box=([0.0, 0.0], [1.0, 1.0]), unsafe=[([[1.0]], [0.0])])
+
 CALLS = {  # every public function that takes a model
     "training": {
         "Attack": lambda f: Attack.parse("pgd3x2")(f, X, Y, BALL),
@@ -120,6 +122,7 @@ CALLS = {  # every public function that takes a model
         "change_bound": lambda f: analysis.change_bound(f, X, Y, BALL),
         "clean_bound": lambda f: analysis.clean_bound(f, X, Y),
         "clean_error": lambda f: analysis.clean_error(f, X, Y),
+        "decide": lambda f: analysis.decide(f, ASKED, max_seconds=2.0),
         "errors_by_margin": lambda f: analysis.errors_by_margin(f, f, X, Y, BALL),
         "exact_flatness": lambda f: analysis.exact_flatness(f, X, Y, BALL, [0.1]),
         "first_order_ratios": lambda f: analysis.first_order_ratios(f, X, Y, BALL, [0.1]),
@@ -140,7 +143,7 @@ FLAT = {"cap_attack", "cap_error", "robust_loss"}
 
 PIECEWISE = {
     *("certified_margins", "certify", "certify_box", "certify_memorization", "change_bound", "clean_bound", "clean_error"),
-    *("errors_by_margin", "exact_flatness", "margin", "proved_balls", "robust_error"),
+    *("decide", "errors_by_margin", "exact_flatness", "margin", "proved_balls", "robust_error"),
 }
 """Those that read a module as a `ReLUNetwork`, or refuse it; its forward is not what they compute with."""
 
