@@ -29,7 +29,7 @@ from .classifiers.screening import localize
 from .exchange.load import load, load_arrays
 from .exchange.margin_networks import margin_network
 from .exchange.onnx_export import write_onnx, write_vnnlib
-from .exchange.properties import Conjunct, Constraint, Property
+from .exchange.properties import Conjunct, Constraint, Property, rationals
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
 from .gadgets.approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
@@ -38,6 +38,7 @@ from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
+from .linear.table import products_are_exact
 from .nearness.range_search import RangeSearch
 from .nearness.separation import Separation, nearest_within_class, pairs_within, separation
 from .networks.calculus import add, affine, compose, copies, delay, parallel
@@ -54,6 +55,8 @@ from .regions.level_set import LevelSet, level_set
 from .regions.restriction import on_plane, on_segment
 
 __all__ = [
+    "products_are_exact",
+    "rationals",
     "CONTRACTS",
     "HERE",
     "LEMMAS",

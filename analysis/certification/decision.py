@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork, source_difference, write_file
+from constructions import Ball, ReLUNetwork, rationals, source_difference, write_file
 from training import check_labels
 
 from ..checkers import check_certificate as checker
@@ -110,6 +110,8 @@ def certify(
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     point = read_numbers(network, centre, "centre")
+    if not math.isinf(ball.p) and any(v.denominator & (v.denominator - 1) for v in point):
+        raise ValueError("centre must hold binary fractions for l_2 balls: a certificate holds integers over a power of two")
     radius = Fraction(ball.radius)
     lower, upper = [v - radius for v in point], [v + radius for v in point]
     if domain is not None:
@@ -198,17 +200,13 @@ def read_positive(name: str, value: Any) -> float:
 def read_numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:
     """One input of a network, exactly; raises ValueError that names the argument."""
     try:
-        array = torch.as_tensor(values, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
+        shape = tuple(values.shape) if hasattr(values, "shape") else np.asarray(values, dtype=object).shape
+        numbers = rationals(values, name) if shape in ((network.inputs,), (1, network.inputs)) else []
+    except TypeError as error:
         raise ValueError(f"{name} must hold {network.inputs} real numbers, got {type(values).__name__}") from error
-    if array.shape not in ((network.inputs,), (1, network.inputs)):
-        raise ValueError(
-            f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape {tuple(array.shape)}"
-        )
-    array = array.reshape(-1)
-    if not torch.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {array[~torch.isfinite(array)][0].item()}")
-    return [Fraction(v) for v in array.tolist()]
+    if not numbers:
+        raise ValueError(f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape {shape}")
+    return numbers
 
 
 def read_domain(domain: Any) -> tuple[float, float]:

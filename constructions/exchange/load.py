@@ -106,7 +106,7 @@ def _load_npz(path: Path) -> ReLUNetwork:
         weight = arrays[f"W{i}"]
         if weight.ndim != 2 or np.iscomplexobj(weight):
             raise ValueError(f"{path}: W{i} must be real with two axes, got {weight.dtype} of shape {weight.shape}")
-        layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight))).astype(np.float64)))
+        layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight)))))
     try:
         return ReLUNetwork.from_layers(layers)
     except (ValueError, TypeError) as error:

@@ -195,6 +195,8 @@ class _Reader:
             raise ValueError(f"{_label(node)} is none of {known}, and its input is no constant")
         options = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
         try:
+            if node.op_type == "Slice":
+                _check_slice(arguments)
             if not symbolic:
                 return self.evaluate(node, arguments)
             if node.op_type == "Shape":
@@ -279,7 +281,7 @@ class _Reader:
                 numbers = torch.from_numpy(np.concatenate([*constants, np.zeros(1)]))
                 moved = self.operations.shift(moved, numbers[torch.where(places < 0, -places - 1, len(numbers) - 1)])
             elif fill:
-                moved = self.operations.shift(moved, torch.where(places == 0, fill, 0.0).double())
+                moved = self.operations.shift(moved, (places == 0).double() * fill)
             results.append(moved)
         return results
 
@@ -333,6 +335,18 @@ def _evaluator(model: Any) -> Any:
             return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
 
     return ReferenceEvaluator(model, new_ops=[MaxPool, GlobalMaxPool])
+
+
+def _check_slice(arguments: list[Any]) -> None:
+    """Refuse slices backwards from before the first number or to after the last: evaluators do not agree about these."""
+    x, starts, ends, axes, steps = (*arguments, *[None] * 4)[:5]
+    if steps is None or starts is None or ends is None:
+        return
+    shape = x.shape
+    axes = range(len(starts)) if axes is None else [int(axis) % len(shape) for axis in np.asarray(axes).reshape(-1)]
+    for axis, start, end, step in zip(axes, starts.tolist(), ends.tolist(), np.asarray(steps).tolist(), strict=True):
+        if step < 0 and (start < -shape[axis] or end >= shape[axis]):
+            raise ValueError(f"goes backwards from {start} to {end} along an axis of size {shape[axis]}: give places within it")
 
 
 def _without(node: Any, place: int) -> Any:

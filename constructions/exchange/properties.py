@@ -162,7 +162,11 @@ class Property:
 
 
 def rationals(values: Any, name: str) -> list[Fraction]:
-    """Integers, floats or Fractions of any shape as a flat list, exactly; raises TypeError or ValueError that names them."""
+    """Integers, floats or Fractions of any shape as a flat list, exactly; raises TypeError or ValueError that names them.
+
+    >>> rationals([0.5, Fraction(1, 3)], "box")
+    [Fraction(1, 2), Fraction(1, 3)]
+    """
     result = []
     flat = values.reshape(-1).tolist() if hasattr(values, "reshape") else np.asarray(values, dtype=object).reshape(-1)
     for i, value in enumerate(flat):

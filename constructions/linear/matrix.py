@@ -182,7 +182,7 @@ class Dense(Matrix):
     _cast: dict[Any, Array] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self, copy: bool) -> None:
-        entries = torch.as_tensor(self.entries, dtype=torch.float64).detach()
+        entries = exact_float64(self.entries, "entries of a Dense matrix")
         if entries.ndim != 2:
             raise ValueError(f"entries of a Dense matrix must have two axes, got shape {tuple(entries.shape)}")
         _check_finite(entries, "entries of a Dense matrix")
@@ -441,9 +441,36 @@ def sparse(matrix: Matrix) -> Sparse:
     return _from_scipy(_to_scipy(matrix))
 
 
+def exact_float64(values: Any, what: str) -> torch.Tensor:
+    """Numbers as a float64 tensor; raises ValueError for those that float64 does not hold: large integers, fractions, complex.
+
+    >>> exact_float64([2**53 + 1], "weights")
+    Traceback (most recent call last):
+    ...
+    ValueError: weights must be float64, got 9007199254740993
+    """
+    if isinstance(values, torch.Tensor) and values.is_floating_point():
+        return values.detach().double()
+    if values.is_complex() if isinstance(values, torch.Tensor) else np.iscomplexobj(values):
+        raise ValueError(f"{what} must be real")
+    tensor = torch.as_tensor(values, dtype=torch.float64).detach()
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.dtype.itemsize <= 8:
+        return tensor
+    given = values.cpu().numpy() if isinstance(values, torch.Tensor) else values
+    whole = np.asarray(given, dtype=object).reshape(-1).tolist()
+    for number, held in zip(whole, tensor.reshape(-1).tolist(), strict=False):
+        if isinstance(number, np.integer):
+            number = int(number)
+        if isinstance(number, (int, Fraction)) and Fraction(number) != Fraction(held):
+            int(number) if isinstance(number, np.integer) else number
+        ) != Fraction(held):
+            raise ValueError(f"{what} must be float64, got {number}")
+    return tensor
+
+
 def column(values: Any) -> Matrix:
     """Numbers as a one-column matrix; all zeros take the form that says so."""
-    entries = torch.as_tensor(values, dtype=torch.float64).reshape(-1, 1)
+    entries = exact_float64(values, "a bias").reshape(-1, 1)
     return Dense(entries) if torch.count_nonzero(entries) else zeros(len(entries), 1)
 
 

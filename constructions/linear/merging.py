@@ -15,6 +15,7 @@ import torch
 from ..basics.floats import FAR, lowest_bit
 from .affine import Affine
 from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_zero, product, total, zeros
+from .table import products_are_exact
 
 TERM_LIMIT = 2**23
 """Most products of entries that are looked at one by one."""
@@ -75,7 +76,7 @@ def _exact_product(a: Matrix, b: Matrix) -> bool:
     (low_a, _, rows_a), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_a * most_b, low_a + low_b):
         return True
-    if max(a.nonzeros, b.nonzeros) > TERM_LIMIT:
+    if max(a.nonzeros, b.nonzeros) > TERM_LIMIT or not (products_are_exact(a) and products_are_exact(b)):
         return False
     p, q = _scipy(a), _scipy(b)
     if low_a + low_b >= LOW:  # else a product may vanish
@@ -98,7 +99,7 @@ def _exact_image(outer: Affine, inner: Matrix) -> bool:
     (low_w, _, rows_w), (low_i, most_i, _), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_w * most_i + most_b, min(low_w + low_i, low_b)):
         return True
-    if outer.weight.nonzeros > TERM_LIMIT:
+    if outer.weight.nonzeros > TERM_LIMIT or not all(map(products_are_exact, (outer.weight, inner, outer.bias))):
         return False
     weight = scipy.sparse.hstack([_scipy(outer.weight), _scipy(outer.bias)]).tocsr()
     values = scipy.sparse.vstack([_scipy(inner), scipy.sparse.csr_array(np.ones((1, 1)))]).tocsr()

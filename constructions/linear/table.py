@@ -102,7 +102,7 @@ def _read(layer: Affine) -> Table | None:
     if not isinstance(count, (int, np.integer)) or count > TABLE_LIMIT:
         return None
     try:
-        exact = _products_are_exact(layer.weight) and _products_are_exact(layer.bias)
+        exact = products_are_exact(layer.weight) and products_are_exact(layer.bias)
         rows, columns, values = (part.numpy() for part in layer.weight.coordinates())
         bias = np.zeros(layer.weight.shape[0])
         places, _, offsets = (part.numpy() for part in layer.bias.coordinates())
@@ -133,8 +133,13 @@ def _parts(matrix: Matrix) -> Sequence[Matrix]:
     return ()
 
 
-def _products_are_exact(matrix: Matrix) -> bool:
-    if not all(_products_are_exact(part) for part in _parts(matrix)):
+def products_are_exact(matrix: Matrix) -> bool:
+    """Whether every entry of the Kronecker products in a matrix is a float64.
+
+    >>> products_are_exact(Kron(Dense(np.array([[1 + 2.0**-52]])), Dense(np.array([[1 - 2.0**-52]]))))
+    False
+    """
+    if not all(products_are_exact(part) for part in _parts(matrix)):
         return False
     if not isinstance(matrix, Kron):
         return True

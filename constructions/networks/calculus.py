@@ -25,7 +25,7 @@ def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = N
     >>> affine([[1.0, 2.0]], [3.0])([[1.0, 1.0]]).tolist()
     [[6.0]]
     """
-    matrix = weight if isinstance(weight, Matrix) else Dense(torch.as_tensor(weight, dtype=torch.float64))
+    matrix = weight if isinstance(weight, Matrix) else Dense(weight)
     if bias is None:
         bias = zeros(matrix.shape[0], 1)
     elif not isinstance(bias, Matrix):

@@ -7,6 +7,7 @@ layers, residual connections and an own `forward` are in it as they run. Nothing
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import hashlib
 import math
@@ -20,6 +21,9 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 from torch.nn.modules import module as hooks
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..linear.affine import Affine
 from ..linear.matrix import ENTRY_LIMIT
@@ -41,6 +45,9 @@ def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> 
     ([(8, 16), (8, 8)], 20, True)
     """
     shape = _input_shape(module, input_shape)
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError("module must not be a TorchScript module: pass the module that it was made of, or export it to ONNX")
+    original, module = module, _copied(module)
     names = _names(module)
     _check_modes(module, names)
     _check_finite(module, names)
@@ -48,6 +55,7 @@ def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> 
     with _untouched(module):
         dtype, device = _kind(module)
         example = torch.zeros(1, *shape, dtype=dtype, device=device)
+        _check_branches(module, example)
         traced, places = _trace(module, example, names, given)
         reader = _Reader(traced, places, math.prod(shape), given)
         output = reader.run(example)
@@ -59,7 +67,7 @@ def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> 
     parameters = sum(p.numel() for p in module.parameters())
     errors = tuple(compiled.errors)
     rounded = tuple(dict.fromkeys(compiled.rounded))
-    origin = Origin("module", state_digest(module), parameters, compiled.merged, compiled.carried, rounded, errors, layers)
+    origin = Origin("module", state_digest(original), parameters, compiled.merged, compiled.carried, rounded, errors, layers)
     return layers, origin
 
 
@@ -155,11 +163,13 @@ def _untouched(module: nn.Module) -> Iterator[None]:
     tables = [{name: dict(vars(layer)[name]) for name in kept} for layer in layers]
     values = {id(v): (v, v.detach().clone()) for v in (*module.parameters(), *module.buffers())}
     devices = {v.device for v in module.parameters() if v.device.type == "cuda"}
+    default = torch.get_default_dtype()
     generators = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's
     try:
         with torch.random.fork_rng(list(devices)), torch.no_grad():
             yield
     finally:
+        torch.set_default_dtype(default)
         random.setstate(generators[0])
         np.random.set_state(generators[1])  # noqa: NPY002
         for layer, old, table in zip(layers, attributes, tables, strict=True):
@@ -172,6 +182,50 @@ def _untouched(module: nn.Module) -> Iterator[None]:
             for tensor, before in values.values():
                 if not torch.equal(tensor, before):
                     tensor.copy_(before)
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """A copy to run, as a forward may write to any attribute; the module itself if it cannot be copied."""
+    try:
+        with torch.no_grad():
+            return copy.deepcopy(module)
+    except Exception:  # a user's attributes may raise anything; weights that hooks compute cannot be copied
+        return module
+
+
+class _Branches(TorchDispatchMode):
+    """Refuses operations whose result's size, or whose answer, depends on the values of a tensor that depends on the input."""
+
+    def __init__(self, example: torch.Tensor) -> None:
+        super().__init__()
+        self.touched = WeakTensorKeyDictionary()
+        self.touched[example] = True
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        tensors = [v for v in tree_flatten((args, kwargs))[0] if isinstance(v, torch.Tensor)]
+        touched = any(tensor in self.touched for tensor in tensors)
+        tags = getattr(func, "tags", ())
+        if touched and (torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags):
+            raise ValueError(f"the operation {func.__name__} makes what is computed depend on values of the input")
+        result = func(*args, **(kwargs or {}))
+        if touched:
+            for value in (*tree_flatten(result)[0], *(tensors if func._schema.is_mutable else ())):
+                if isinstance(value, torch.Tensor):
+                    self.touched[value] = True
+        return result
+
+
+def _check_branches(module: nn.Module, example: torch.Tensor) -> None:
+    """Raise ValueError if what the module computes is chosen by values of its input: a trace would show one choice only."""
+    point = example.clone()
+    with _Branches(point):
+        try:
+            module(point)
+        except ValueError as error:
+            if "depend on values of the input" in str(error):
+                raise ValueError(f"module is not read: {error}") from error
+        except Exception:  # what a user's forward may raise otherwise is said by the trace, with its place
+            return
 
 
 # -- the trace ---------------------------------------------------------------------------------------------------------
@@ -589,7 +643,7 @@ def _moving(o: Operations, node: fx.Node, *arguments: Any, joins: bool = False, 
 def _pad(o: Operations, node: fx.Node, x: Any, pads: Any, value: float = 0.0) -> Value:
     places = torch.nn.functional.pad(torch.arange(x.size).reshape(x.shape), list(pads), value=-1)
     moved = o.gather([x], places)
-    return moved if value == 0 else o.shift(moved, torch.where(places < 0, float(value), 0.0).double())
+    return moved if value == 0 else o.shift(moved, (places < 0).double() * float(value))
 
 
 def _cast(o: Operations, node: fx.Node, x: Any, *_: Any, dtype: torch.dtype | None = None, **__: Any) -> Value:

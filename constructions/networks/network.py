@@ -125,7 +125,7 @@ class ReLUNetwork:
     @classmethod
     def from_layers(cls, layers: Iterable[tuple[Any, Any]], domain: tuple[float, float] | None = None) -> ReLUNetwork:
         """A network from (weight, bias) pairs of numbers, shapes (m, n) and (m,)."""
-        built = (Affine(Dense(torch.as_tensor(weight, dtype=torch.float64)), column(bias)) for weight, bias in layers)
+        built = (Affine(Dense(weight), column(bias)) for weight, bias in layers)
         return cls(tuple(built), domain)
 
     @classmethod

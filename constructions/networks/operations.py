@@ -22,6 +22,9 @@ from .graph import Graph
 Shape = tuple[int, ...]
 UNIT = 2.0**-53
 
+SMALLEST = 2.0**-900
+"""Rounded factors are 0 or at least so large: what underflows on the way is far below their error."""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -49,8 +52,8 @@ def exact_numbers(values: torch.Tensor | np.ndarray, name: str) -> torch.Tensor:
         whole = array.dtype.kind in "iu"
     if not torch.isfinite(tensor).all():
         raise ValueError(f"{name} must be finite, got {tensor[~torch.isfinite(tensor)][0].item()}")
-    if whole and tensor.numel() and float(tensor.abs().max()) > 2.0**53:
-        raise ValueError(f"{name} must hold integers up to 2^53, got {float(tensor.abs().max()):g}")
+    if whole and tensor.numel() and max(int(values.max()), -int(values.min())) > 2**53:
+        raise ValueError(f"{name} must hold integers up to 2^53, got {max(int(values.max()), -int(values.min()))}")
     return tensor
 
 
@@ -92,6 +95,8 @@ class Operations:
         shape = tuple(torch.broadcast_shapes(x.shape, factor.shape, offset.shape))
         x = self.expand(x, shape)
         factor, offset, noise = (v.expand(shape).reshape(-1) for v in (factor, offset, noise))
+        if bool(((factor != 0) & (factor.abs() < SMALLEST)).any()):
+            raise ValueError(f"has factors below {SMALLEST:g}, whose rounding is not bounded")
         errors = (_diagonal(factor.abs() * share + 2.0**-1000),), column(noise * share + 2.0**-1000)
         node = self.graph.linear([(x.node, _diagonal(factor))], column(offset), errors, noise)
         return Value(node, shape)
@@ -154,6 +159,8 @@ class Operations:
     def gather(self, values: Sequence[Value], places: torch.Tensor) -> Value:
         """The numbers at places of the concatenated flat values; 0 at place -1."""
         shape, places = tuple(places.shape), places.reshape(-1)
+        if not len(places):
+            raise ValueError(f"leaves no numbers: a value of shape {shape}")
         _affordable(len(places))
         terms: list[tuple[int, Matrix]] = []
         start = 0
@@ -300,7 +307,7 @@ class Operations:
         weight = whole(values)
         exact = bool((torch.frexp(values)[0] == 0.5).all())
         bias = zeros(weight.shape[0], 1)
-        errors = None if exact else ((whole(values * 4 * UNIT),), bias)
+        errors = None if exact else ((whole(values.abs() * 4 * UNIT),), bias)
         return Value(self.graph.linear([(x.node, weight)], bias, errors), (1, channels, *out))
 
     def max_pool(

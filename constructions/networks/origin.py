@@ -61,5 +61,5 @@ def difference(layers: Sequence[Affine], errors: tuple[Errors | None, ...], reac
         if error is not None:
             passed = passed + error.weight.apply(moved + size) + error.bias.apply(one)
         moved = passed * (1 + (layer.weight.shape[1] + 8) * 2.0**-50)
-        moved = torch.where(moved > 0, moved + 2.0**-1000, moved)
+        moved = torch.where(moved > 0, moved + 2.0**-1000 * (1 + size.sum(-1, keepdim=True)), moved)
     return moved
