@@ -459,11 +459,8 @@ def exact_float64(values: Any, what: str) -> torch.Tensor:
     given = values.cpu().numpy() if isinstance(values, torch.Tensor) else values
     whole = np.asarray(given, dtype=object).reshape(-1).tolist()
     for number, held in zip(whole, tensor.reshape(-1).tolist(), strict=False):
-        if isinstance(number, np.integer):
-            number = int(number)
+        number = int(number) if isinstance(number, np.integer) else number
         if isinstance(number, (int, Fraction)) and Fraction(number) != Fraction(held):
-            int(number) if isinstance(number, np.integer) else number
-        ) != Fraction(held):
             raise ValueError(f"{what} must be float64, got {number}")
     return tensor
 
