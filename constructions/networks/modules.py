@@ -44,9 +44,9 @@ def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> 
     >>> [layer.weight.shape for layer in layers], origin.parameters, origin.is_exact
     ([(8, 16), (8, 8)], 20, True)
     """
-    shape = _input_shape(module, input_shape)
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError("module must not be a TorchScript module: pass the module that it was made of, or export it to ONNX")
+    shape = _input_shape(module, input_shape)
     original, module = module, _copied(module)
     names = _names(module)
     _check_modes(module, names)
