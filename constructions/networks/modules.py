@@ -202,17 +202,23 @@ class _Branches(TorchDispatchMode):
         self.touched[example] = True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        tensors = [v for v in tree_flatten((args, kwargs))[0] if isinstance(v, torch.Tensor)]
-        touched = any(tensor in self.touched for tensor in tensors)
         tags = getattr(func, "tags", ())
+        tensors = self.tensors((args, kwargs))
+        touched = any(tensor in self.touched for tensor in tensors)
         if touched and (torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags):
-            raise ValueError(f"the operation {func.__name__} makes what is computed depend on values of the input")
+            picks = func.__name__.split(".")[0] in ("index", "masked_select")  # by other values than those that are picked
+            if not picks or any(tensor in self.touched for tensor in self.tensors(args[1:])):
+                raise ValueError(f"the operation {func.__name__} makes what is computed depend on values of the input")
         result = func(*args, **(kwargs or {}))
         if touched:
-            for value in (*tree_flatten(result)[0], *(tensors if func._schema.is_mutable else ())):
-                if isinstance(value, torch.Tensor):
-                    self.touched[value] = True
+            for value in (*self.tensors(result), *(tensors if func._schema.is_mutable else ())):
+                self.touched[value] = True
         return result
+
+    @staticmethod
+    def tensors(values: Any) -> list[torch.Tensor]:
+        """All tensors in nested values."""
+        return [value for value in tree_flatten(values)[0] if isinstance(value, torch.Tensor)]
 
 
 def _check_branches(module: nn.Module, example: torch.Tensor) -> None:
