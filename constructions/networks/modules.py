@@ -229,7 +229,7 @@ def _check_branches(module: nn.Module, example: torch.Tensor) -> None:
             module(point)
         except ValueError as error:
             if "depend on values of the input" in str(error):
-                raise ValueError(f"module is not read: {error}") from error
+                raise ValueError(f"module cannot be run on one input for all: {error}") from error
         except Exception:  # what a user's forward may raise otherwise is said by the trace, with its place
             return
 
