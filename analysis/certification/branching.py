@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from constructions import ReLUNetwork, products_are_exact
+from constructions import ReLUNetwork
 
 from ..checkers import check_certificate as checker
 from .bounding import Array, Inputs, Layer, least, lower_bounds, value
@@ -100,9 +100,10 @@ class Prepared:
 
 @functools.lru_cache(maxsize=8)
 def prepare(network: ReLUNetwork) -> Prepared:
-    """Read a network once for many queries. Raises ValueError if a layer is too large to be dense."""
-    if not all(products_are_exact(m) for a in network.layers for m in (a.weight, a.bias)):
-        raise ValueError("network must have float64 entries, but some of its Kronecker products are none")
+    """Read a network once for many queries. Raises ValueError if a layer is too large to be dense.
+
+    Entries of Kronecker products that are no float64 are rounded to the nearest: the certificate is about these layers.
+    """
     arrays = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers]
     layers = []
     for weight, bias in arrays:

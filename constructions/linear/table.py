@@ -144,6 +144,7 @@ def products_are_exact(matrix: Matrix) -> bool:
     if not isinstance(matrix, Kron):
         return True
     a, b = (np.unique(np.abs(part.coordinates()[2].numpy())) for part in (matrix.left, matrix.right))
+    a, b = a[a > 0], b[b > 0]
     with np.errstate(over="ignore", under="ignore"):
         products = np.multiply.outer(a, b)
     return bool(np.isfinite(products).all() and (lowest_bit(products) == np.add.outer(lowest_bit(a), lowest_bit(b))).all())

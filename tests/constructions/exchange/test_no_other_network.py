@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional
 
-from analysis import certify, certify_box, decide
-from constructions import Affine, Ball, Block, Dense, Kron, Property, ReLUNetwork, affine, read_network, source_difference
+from analysis import certify, certify_box
+from constructions import Ball, ReLUNetwork, affine, read_network, source_difference
 
 
 class Function(nn.Module):
@@ -82,20 +82,6 @@ def test_errors_of_negative_entries_are_positive():
     network = ReLUNetwork.from_module(module, (1,))
     assert source_difference(network, 0.0, 3.0).item() > 0
     assert certify_box(network, [0.0], [3.0], 1).verdict == "unresolved"  # 1 - x/3 is 0 at 3
-
-
-def test_products_that_are_no_float64_are_not_certified():
-    e = 2.0**-52
-    kron = Kron(Dense(torch.tensor([[1 + e]]).double()), Dense(torch.tensor([[1 - e]]).double()))
-    one = Dense(torch.tensor([[1.0]]))
-    first = Affine(Block(((Kron(Dense([[1 + e]]), Dense([[1 - e]])),), (one,))), Dense([[0.0], [0.0]]))
-    network = ReLUNetwork((first, Affine(Dense([[1.0, -1.0]]), Dense([[2.0**-110]]))))
-    assert network.exact([2])[0] < 0
-    assert kron.shape == (1, 1)
-    with pytest.raises(ValueError, match="Kronecker products"):
-        certify_box(network, [1.0], [2.0], 1)
-    with pytest.raises(ValueError, match="Kronecker products"):
-        decide(network, Property(box=([1.0], [2.0]), unsafe=[([[-1.0]], [0.0])]))
 
 
 @pytest.mark.parametrize(
