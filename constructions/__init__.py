@@ -38,7 +38,6 @@ from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
-from .linear.table import products_are_exact
 from .nearness.range_search import RangeSearch
 from .nearness.separation import Separation, nearest_within_class, pairs_within, separation
 from .networks.calculus import add, affine, compose, copies, delay, parallel
@@ -55,7 +54,6 @@ from .regions.level_set import LevelSet, level_set
 from .regions.restriction import on_plane, on_segment
 
 __all__ = [
-    "products_are_exact",
     "rationals",
     "CONTRACTS",
     "HERE",

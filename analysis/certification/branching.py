@@ -100,10 +100,7 @@ class Prepared:
 
 @functools.lru_cache(maxsize=8)
 def prepare(network: ReLUNetwork) -> Prepared:
-    """Read a network once for many queries. Raises ValueError if a layer is too large to be dense.
-
-    Entries of Kronecker products that are no float64 are rounded to the nearest: the certificate is about these layers.
-    """
+    """Read a network once for many queries. Raises ValueError for a layer too large to be dense or without float64 entries."""
     arrays = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers]
     layers = []
     for weight, bias in arrays:

@@ -27,6 +27,23 @@ def lowest_bit(x: np.ndarray) -> np.ndarray:
     return np.where(integer == 0, FAR, exponent - 53 + shift)
 
 
+def products_hold(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether every product of a number of a and one of b is a float64.
+
+    >>> products_hold(np.array([3.0]), np.array([0.5, 7.0])), products_hold(np.array([1 + 2.0**-52]), np.array([1 + 2.0**-52]))
+    (True, False)
+    """
+    first, second = (np.abs(part[part != 0]) for part in (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)))
+    moderate = all(len(part) == 0 or (part.min() > 2.0**-450 and part.max() < 2.0**500) for part in (first, second))
+    if moderate and any((np.frexp(part)[0] == 0.5).all() for part in (first, second)):
+        return True  # powers of two only shift
+    first, second = np.unique(first), np.unique(second)
+    with np.errstate(over="ignore", under="ignore"):
+        products = np.multiply.outer(first, second)
+    exact = lowest_bit(products) == np.add.outer(lowest_bit(first), lowest_bit(second))
+    return bool(np.isfinite(products).all() and exact.all())
+
+
 def power_of_two(value: float, name: str) -> float:
     """The least power of two >= value. Raises ValueError, naming the argument, unless 2^-200 <= value <= 2^200."""
     if not 2.0**-200 <= value <= 2.0**200:

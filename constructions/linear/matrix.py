@@ -27,7 +27,7 @@ import scipy.sparse
 import sympy
 import torch
 
-from ..basics.floats import from_shared
+from ..basics.floats import from_shared, products_hold
 
 Count = Any  # an int or a sympy.Expr; SymPy ships no types that a checker could use
 Array = Any  # a torch.Tensor, or a numpy array of Fractions in exact evaluation
@@ -284,6 +284,8 @@ class Sparse(Matrix):
 class Kron(Matrix):
     """The Kronecker product left (x) right. `Kron(Identity(n), A)` is n copies of A side by side.
 
+    It is applied exactly, in two steps; `coordinates` and `to_dense` raise ValueError where float64 does not hold an entry.
+
     >>> Kron(Identity(1000), Dense(torch.tensor([[1.0, -1.0]]))).stored
     2
     """
@@ -322,6 +324,8 @@ class Kron(Matrix):
         _check_affordable((self.nonzeros, 1), f"the entries of {self}")
         p, q = self.right.shape
         (i, j, a), (k, h, b) = self.left.coordinates(), self.right.coordinates()
+        if not is_float64(self):
+            raise ValueError(f"entries of {self} must be float64, but some products of its factors' entries are not")
         rows, columns, values = i[:, None] * p + k, j[:, None] * q + h, a[:, None] * b
         return rows.reshape(-1), columns.reshape(-1), values.reshape(-1)
 
@@ -502,12 +506,68 @@ def kron(left: Matrix, right: Matrix) -> Matrix:
         case Identity(), Identity():
             return Identity(left.size * right.size)
         case Constant(), Constant():
-            return Constant(left.rows * right.rows, left.columns * right.columns, left.value * right.value)
+            if _holds(left.value, right.value):
+                return Constant(left.rows * right.rows, left.columns * right.columns, left.value * right.value)
         case ((Identity() | Constant()), Kron(left=Identity() | Constant())) if type(left) is type(right.left):
             return kron(kron(left, right.left), right.right)
     if is_zero(left) or is_zero(right):
         return zeros(left.shape[0] * right.shape[0], left.shape[1] * right.shape[1])
     return Kron(left, right)
+
+
+def _holds(a: Any, b: Any) -> bool:
+    """Whether the product of two entries is what it is in exact arithmetic."""
+    return isinstance(a, sympy.Basic) or isinstance(b, sympy.Basic) or products_hold(np.array([a]), np.array([b]))
+
+
+def numbers(matrix: Matrix) -> np.ndarray | None:
+    """The absolute values of the entries that are not 0, at least once each; None where entries are unknown or symbols."""
+    match matrix:
+        case Identity():
+            return np.ones(1)
+        case Constant():
+            return None if isinstance(matrix.value, sympy.Basic) else np.array([abs(float(matrix.value))])
+        case Dense():
+            return np.abs(matrix.entries.numpy().reshape(-1))
+        case Sparse():
+            return np.abs(matrix.values.numpy())
+        case Kron():
+            a, b = numbers(matrix.left), numbers(matrix.right)
+            return None if a is None or b is None else np.multiply.outer(np.unique(a), np.unique(b)).reshape(-1)
+        case Block():
+            found = [numbers(entry) for row in matrix.grid for entry in row]
+            return None if any(v is None for v in found) else np.concatenate(found)  # type: ignore[arg-type]
+    return None
+
+
+def is_float64(matrix: Matrix) -> bool:
+    """Whether float64 holds every entry of the Kronecker products in a matrix; what is unknown is taken to be so.
+
+    >>> is_float64(Kron(Dense(np.array([[1 + 2.0**-52]])), Dense(np.array([[1 - 2.0**-52]]))))
+    False
+    """
+    match matrix:
+        case Block():
+            return all(is_float64(entry) for row in matrix.grid for entry in row)
+        case Kron():
+            if not (is_float64(matrix.left) and is_float64(matrix.right)):
+                return False
+            a, b = numbers(matrix.left), numbers(matrix.right)
+            return a is None or b is None or products_hold(a, b)
+    return True
+
+
+def nearest(matrix: Matrix) -> Matrix:
+    """The same form, but for Kronecker products whose entries are no float64: their entries are rounded."""
+    match matrix:
+        case Block():
+            return Block(tuple(tuple(nearest(entry) for entry in row) for row in matrix.grid))
+        case Kron() if not is_float64(matrix):
+            p, q = matrix.right.shape
+            (i, j, a), (k, h, b) = nearest(matrix.left).coordinates(), nearest(matrix.right).coordinates()
+            rows, columns, values = (v.reshape(-1) for v in (i[:, None] * p + k, j[:, None] * q + h, a[:, None] * b))
+            return Sparse((int(matrix.shape[0]), int(matrix.shape[1])), rows, columns, values)
+    return matrix
 
 
 def product(a: Matrix, b: Matrix) -> Matrix:

@@ -14,8 +14,7 @@ import torch
 
 from ..basics.floats import FAR, lowest_bit
 from .affine import Affine
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_zero, product, total, zeros
-from .table import products_are_exact
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_float64, is_zero, nearest, product, total, zeros
 
 TERM_LIMIT = 2**23
 """Most products of entries that are looked at one by one."""
@@ -54,12 +53,12 @@ def merged_weights(outer: Matrix, inner: Matrix) -> Matrix | None:
 
 def rounded(outer: Affine, inner: Affine) -> Affine:
     """The map outer o inner as float64 computes it; a product with a dense factor is dense, as hardly any entry is zero."""
-    weight = product(outer.weight, inner.weight)
+    weight = nearest(product(outer.weight, inner.weight))
     if isinstance(weight, Sparse) and any(isinstance(factor, Dense) for factor in (outer.weight, inner.weight)):
         weight = Dense(weight.to_dense(), copy=False)
     if is_zero(inner.bias):
         return Affine(weight, outer.bias)
-    return Affine(weight, total(product(outer.weight, inner.bias), outer.bias))
+    return Affine(weight, total(nearest(product(outer.weight, inner.bias)), outer.bias))
 
 
 # -- proofs of exactness -----------------------------------------------------------------------------------------------
@@ -76,7 +75,7 @@ def _exact_product(a: Matrix, b: Matrix) -> bool:
     (low_a, _, rows_a), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_a * most_b, low_a + low_b):
         return True
-    if max(a.nonzeros, b.nonzeros) > TERM_LIMIT or not (products_are_exact(a) and products_are_exact(b)):
+    if max(a.nonzeros, b.nonzeros) > TERM_LIMIT or not (is_float64(a) and is_float64(b)):
         return False
     p, q = _scipy(a), _scipy(b)
     if low_a + low_b >= LOW:  # else a product may vanish
@@ -99,7 +98,7 @@ def _exact_image(outer: Affine, inner: Matrix) -> bool:
     (low_w, _, rows_w), (low_i, most_i, _), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_w * most_i + most_b, min(low_w + low_i, low_b)):
         return True
-    if outer.weight.nonzeros > TERM_LIMIT or not all(map(products_are_exact, (outer.weight, inner, outer.bias))):
+    if outer.weight.nonzeros > TERM_LIMIT or not all(map(is_float64, (outer.weight, inner, outer.bias))):
         return False
     weight = scipy.sparse.hstack([_scipy(outer.weight), _scipy(outer.bias)]).tocsr()
     values = scipy.sparse.vstack([_scipy(inner), scipy.sparse.csr_array(np.ones((1, 1)))]).tocsr()

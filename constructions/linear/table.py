@@ -12,7 +12,7 @@ import numpy as np
 
 from ..basics.floats import lowest_bit
 from .affine import Affine
-from .matrix import Block, Constant, Dense, Kron, Matrix, Sparse
+from .matrix import Block, Constant, Dense, Kron, Matrix, Sparse, is_float64
 
 TABLE_LIMIT = 2**24
 """Most nonzeros of a layer that is looked at entry by entry."""
@@ -102,13 +102,12 @@ def _read(layer: Affine) -> Table | None:
     if not isinstance(count, (int, np.integer)) or count > TABLE_LIMIT:
         return None
     try:
-        exact = products_are_exact(layer.weight) and products_are_exact(layer.bias)
+        if not (is_float64(layer.weight) and is_float64(layer.bias)):
+            return None
         rows, columns, values = (part.numpy() for part in layer.weight.coordinates())
         bias = np.zeros(layer.weight.shape[0])
         places, _, offsets = (part.numpy() for part in layer.bias.coordinates())
     except TypeError:  # unknown entries
-        return None
-    if not exact:
         return None
     bias[places] = offsets
     order = np.lexsort((columns, rows))
@@ -131,23 +130,6 @@ def _parts(matrix: Matrix) -> Sequence[Matrix]:
         case Block():
             return [entry for row in matrix.grid for entry in row]
     return ()
-
-
-def products_are_exact(matrix: Matrix) -> bool:
-    """Whether every entry of the Kronecker products in a matrix is a float64.
-
-    >>> products_are_exact(Kron(Dense(np.array([[1 + 2.0**-52]])), Dense(np.array([[1 - 2.0**-52]]))))
-    False
-    """
-    if not all(products_are_exact(part) for part in _parts(matrix)):
-        return False
-    if not isinstance(matrix, Kron):
-        return True
-    a, b = (np.unique(np.abs(part.coordinates()[2].numpy())) for part in (matrix.left, matrix.right))
-    a, b = a[a > 0], b[b > 0]
-    with np.errstate(over="ignore", under="ignore"):
-        products = np.multiply.outer(a, b)
-    return bool(np.isfinite(products).all() and (lowest_bit(products) == np.add.outer(lowest_bit(a), lowest_bit(b))).all())
 
 
 def _slack(matrix: Matrix) -> float:

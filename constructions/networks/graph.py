@@ -16,7 +16,22 @@ import numpy as np
 import torch
 
 from ..linear.affine import Affine
-from ..linear.matrix import Block, Dense, Identity, Kron, Matrix, Sparse, column, is_zero, kron, product, sparse, total, zeros
+from ..linear.matrix import (
+    Block,
+    Dense,
+    Identity,
+    Kron,
+    Matrix,
+    Sparse,
+    column,
+    is_zero,
+    kron,
+    nearest,
+    product,
+    sparse,
+    total,
+    zeros,
+)
 from ..linear.merging import merged, rounded
 from .origin import Errors
 
@@ -379,21 +394,25 @@ def _passed(
     """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products round by."""
     sizes = [outer.weight.absolute(), inner.weight.absolute(), inner.bias.absolute(), outer.bias.absolute()]
     d_weight, d_bias = below.weight, below.bias
-    weight = _up(product(sizes[0], d_weight))
-    bias = _up(product(sizes[0], d_bias))
+    weight = _up(_times(sizes[0], d_weight))
+    bias = _up(_times(sizes[0], d_bias))
     if own is not None:
         moved = _row(list(own[0]))
-        weight = _up(total(weight, product(moved, _up(total(sizes[1], d_weight)))))
-        bias = _up(total(total(bias, product(moved, _up(total(sizes[2], d_bias)))), own[1]))
+        weight = _up(total(weight, _times(moved, _up(total(sizes[1], d_weight)))))
+        bias = _up(total(total(bias, _times(moved, _up(total(sizes[2], d_bias)))), own[1]))
     if not exact:
         gamma = (int(outer.weight.shape[1]) + 8) * 2.0**-52
-        weight = _up(total(weight, _scaled(product(sizes[0], sizes[1]), gamma)))
-        bias = _up(total(bias, _scaled(total(product(sizes[0], sizes[2]), sizes[3]), gamma)))
+        weight = _up(total(weight, _scaled(_times(sizes[0], sizes[1]), gamma)))
+        bias = _up(total(bias, _scaled(total(_times(sizes[0], sizes[2]), sizes[3]), gamma)))
     return Errors(sparse(weight) if not isinstance(weight, Dense) else weight, column(bias.to_dense()))
 
 
+def _times(a: Matrix, b: Matrix) -> Matrix:
+    return nearest(product(a, b))
+
+
 def _scaled(matrix: Matrix, factor: float) -> Matrix:
-    return kron(matrix, Dense(torch.tensor([[factor]], dtype=torch.float64)))
+    return nearest(kron(matrix, Dense(torch.tensor([[factor]], dtype=torch.float64))))
 
 
 def _up(matrix: Matrix) -> Matrix:

@@ -9,8 +9,20 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional
 
-from analysis import certify, certify_box
-from constructions import Ball, ReLUNetwork, affine, read_network, source_difference
+from analysis import certify, certify_box, decide
+from constructions import (
+    Affine,
+    Ball,
+    Block,
+    Dense,
+    Kron,
+    Property,
+    ReLUNetwork,
+    affine,
+    read_network,
+    source_difference,
+)
+from constructions.linear.matrix import is_float64
 
 
 class Function(nn.Module):
@@ -82,6 +94,29 @@ def test_errors_of_negative_entries_are_positive():
     network = ReLUNetwork.from_module(module, (1,))
     assert source_difference(network, 0.0, 3.0).item() > 0
     assert certify_box(network, [0.0], [3.0], 1).verdict == "unresolved"  # 1 - x/3 is 0 at 3
+
+
+def test_products_that_are_no_float64_are_not_certified():
+    e = 2.0**-52
+    one = Dense(torch.tensor([[1.0]]))
+    first = Affine(Block(((Kron(Dense([[1 + e]]), Dense([[1 - e]])),), (one,))), Dense([[0.0], [0.0]]))
+    network = ReLUNetwork((first, Affine(Dense([[1.0, -1.0]]), Dense([[2.0**-110]]))))
+    assert network.exact([2])[0] < 0
+    for read in (lambda: certify_box(network, [1.0], [2.0], 1), first.weight.to_dense):
+        with pytest.raises(ValueError, match=r"entries of Kron\[1 x 1\] must be float64"):
+            read()
+    for sign, result in ((1.0, "sat"), (-1.0, "unsat")):  # it is carried, and so exact
+        assert decide(network, Property(box=([1.0], [2.0]), unsafe=[([[sign]], [0.0])])).result == result
+
+
+def test_a_rounded_product_of_factors_has_float64_entries():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.BatchNorm1d(3, affine=False), nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)).double().eval()
+    module[0].running_var.uniform_(0.5, 2.0)
+    network = read_network(module)
+    assert not network.origin.is_exact
+    assert all(is_float64(matrix) for layer in network.layers for matrix in (layer.weight, layer.bias))
+    assert certify(network, [0.5] * 3, Ball("inf", 1e-3), 1).verdict != "unresolved"
 
 
 @pytest.mark.parametrize(
