@@ -14,7 +14,7 @@ import torch
 
 from ..basics.floats import FAR, lowest_bit
 from .affine import Affine
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_float64, is_zero, nearest, product, total, zeros
+from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_float64, is_zero, product, total, zeros
 
 TERM_LIMIT = 2**23
 """Most products of entries that are looked at one by one."""
@@ -53,12 +53,12 @@ def merged_weights(outer: Matrix, inner: Matrix) -> Matrix | None:
 
 def rounded(outer: Affine, inner: Affine) -> Affine:
     """The map outer o inner as float64 computes it; a product with a dense factor is dense, as hardly any entry is zero."""
-    weight = nearest(product(outer.weight, inner.weight))
+    weight = product(outer.weight, inner.weight)
     if isinstance(weight, Sparse) and any(isinstance(factor, Dense) for factor in (outer.weight, inner.weight)):
         weight = Dense(weight.to_dense(), copy=False)
     if is_zero(inner.bias):
         return Affine(weight, outer.bias)
-    return Affine(weight, total(nearest(product(outer.weight, inner.bias)), outer.bias))
+    return Affine(weight, total(product(outer.weight, inner.bias), outer.bias))
 
 
 # -- proofs of exactness -----------------------------------------------------------------------------------------------

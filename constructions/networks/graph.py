@@ -32,7 +32,7 @@ from ..linear.matrix import (
     total,
     zeros,
 )
-from ..linear.merging import merged, rounded
+from ..linear.merging import merged
 from .origin import Errors
 
 DOUBLE = 2.0**-53
@@ -225,7 +225,7 @@ class Graph:
             return None
         if node.errors is not None and node.place:
             result.rounded.append(node.place)
-        map = exact or rounded(outer, below)
+        map = exact or _float64(outer, below)
         errors = [_errors(f) for f in inner]
         error = Errors(_stack([e.weight for e in errors]), _stack([e.bias for e in errors]))
         map = _compact(map) if len(inner) > 1 else map
@@ -378,6 +378,12 @@ def _stacked_errors(rows: list[Form]) -> Errors | None:
         return None
     errors = [_errors(f) for f in rows]
     return Errors(_stack([e.weight for e in errors]), _stack([e.bias for e in errors]))
+
+
+def _float64(outer: Affine, inner: Affine) -> Affine:
+    """The map outer o inner, every entry a float64."""
+    weight, bias = _times(outer.weight, inner.weight), _times(outer.weight, inner.bias)
+    return _compact(Affine(weight, nearest(total(bias, outer.bias))))
 
 
 def _errors(form: Form) -> Errors:
