@@ -9,5 +9,7 @@ import torch
 @pytest.fixture(autouse=True)
 def _doctests(doctest_namespace, request, tmp_path_factory, monkeypatch):
     doctest_namespace.update(Fraction=Fraction, torch=torch)
-    if isinstance(request.node, pytest.DoctestItem):  # examples write their files where nobody minds
+    if isinstance(
+        request.node, pytest.DoctestItem
+    ):  # examples write their files where nobody minds
         monkeypatch.chdir(tmp_path_factory.mktemp("example"))

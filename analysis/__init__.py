@@ -13,7 +13,12 @@ from .behaviour.boundary_distances import BoundaryDistances, boundary_distances,
 from .behaviour.errors import clean_error, robust_error
 from .behaviour.exact_flatness import change_bound, exact_flatness
 from .behaviour.flatness import FlatnessProfile, flatness_profile
-from .behaviour.memorization_share import MemorizationShare, memorization_part, memorization_share, radial_profile
+from .behaviour.memorization_share import (
+    MemorizationShare,
+    memorization_part,
+    memorization_share,
+    radial_profile,
+)
 from .certification.boundary import Interval, margin
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
@@ -39,7 +44,14 @@ from .theory.generalization import (
     robust_bound,
     vc_gap,
 )
-from .theory.linearization import Regret, cap_error, gradient_change, regret, robust_loss, taylor_error
+from .theory.linearization import (
+    Regret,
+    cap_error,
+    gradient_change,
+    regret,
+    robust_loss,
+    taylor_error,
+)
 from .theory.neural_tangent_kernel import (
     KernelInterpolant,
     finite_kernel,

@@ -1,6 +1,8 @@
-"""Algorithm A_delta on digits (odd against even) and on separated data with planted small margins; CPU seconds of one thread.
+"""Algorithm A_delta on digits (odd against even) and on separated data with planted small margins;
+CPU seconds of one thread.
 
-Robust training errors are certified bounds: proved below "at most", re-checked counterexamples at "at least".
+Robust training errors are certified bounds: proved below "at most", re-checked counterexamples at
+"at least".
 """
 
 import math
@@ -18,12 +20,15 @@ from training import ConstrainedTraining, Dataset, TrainingConfig, a_delta, load
 def separable(
     N: int, d: int, ball: Ball, share: float, seed: int, direction: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """1/2 + c y w* + xi / 8 within [0,1]^d: c = radius / 4 for a share of the points, else 2 radius; xi standard normal and
-    orthogonal to w*, as in Section 4 of the paper; points outside the cube are drawn again.
+    """1/2 + c y w* + xi / 8 within [0,1]^d: c = radius / 4 for a share of the points, else 2
+    radius; xi standard normal and orthogonal to w*, as in Section 4 of the paper; points outside
+    the cube are drawn again.
     """
     generator = torch.Generator().manual_seed(seed)
     y = 1 - 2 * torch.randint(0, 2, (N,), generator=generator)
-    margin = torch.where(torch.rand(N, generator=generator) < share, ball.radius / 4, 2 * ball.radius).double()
+    margin = torch.where(
+        torch.rand(N, generator=generator) < share, ball.radius / 4, 2 * ball.radius
+    ).double()
     x = torch.full((N, d), math.nan, dtype=torch.float64)
     while (left := ~((x >= 0) & (x <= 1)).all(1)).any():
         xi = torch.randn(int(left.sum()), d, dtype=torch.float64, generator=generator) / 8
@@ -32,9 +37,13 @@ def separable(
     return x, y
 
 
-def separated_data(ball: Ball, N: int = 400, d: int = 40, share: float = 0.2, seed: int = 0) -> Dataset:
+def separated_data(
+    ball: Ball, N: int = 400, d: int = 40, share: float = 0.2, seed: int = 0
+) -> Dataset:
     w = torch.randn(d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    train, test = (separable(n, d, ball, share, seed + k, w / w.norm()) for k, n in ((1, N), (2, 1000)))
+    train, test = (
+        separable(n, d, ball, share, seed + k, w / w.norm()) for k, n in ((1, N), (2, 1000))
+    )
     return Dataset.from_tensors(*train, *test, name="separated")
 
 
@@ -46,14 +55,28 @@ def show(name: str, found: ConstrainedTraining, ball: Ball, seconds: float) -> N
     errors = robust_error(found.network, *train, ball, proved=proved)
     f = {"f_clean": found.f_clean, "A_delta": found.network}
     print(f"{name}, {ball}: {seconds:.1f} s to train, {taken:.1f} s to prove")
-    print(f"  S_small {int(found.small.sum())} of {len(found.small)}; parameters", {k: v.size.parameters for k, v in f.items()})
-    print(f"  robust training error at least {errors.lower.value:.4f}, at most {errors.upper.value:.4f} (certified)")
+    print(
+        f"  S_small {int(found.small.sum())} of {len(found.small)}; parameters",
+        {k: v.size.parameters for k, v in f.items()},
+    )
+    print(
+        f"  robust training error at least {errors.lower.value:.4f}, at most "
+        f"{errors.upper.value:.4f} (certified)"
+    )
     for key, network in f.items():
         clean, robust = clean_error(network, *test), robust_error(network, *test, ball).lower
-        print(f"  {key}: clean test error {clean.value:.4f}, robust test error at least {robust.value:.4f}")
-        for part, value in zip(("small", "large"), errors_by_margin(network, found.f_clean, *test, ball), strict=True):
+        print(
+            f"  {key}: clean test error {clean.value:.4f}, robust test error at least "
+            f"{robust.value:.4f}"
+        )
+        for part, value in zip(
+            ("small", "large"), errors_by_margin(network, found.f_clean, *test, ball), strict=True
+        ):
             low, high = value.interval or (math.nan, math.nan)
-            print(f"    {part} margin: {value.count} of {value.total} test errors, {value.value:.4f} [{low:.4f}, {high:.4f}]")
+            print(
+                f"    {part} margin: {value.count} of {value.total} test errors, {value.value:.4f} "
+                f"[{low:.4f}, {high:.4f}]"
+            )
 
 
 def main() -> None:

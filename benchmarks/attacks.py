@@ -1,10 +1,11 @@
 """Attacks and training steps: ours against torchattacks, foolbox and the textbook path, in one run.
 
-PGD-10: images a second and the mean loss reached, with the same model, batch, number and size of steps, and a random start.
-Training: seconds of one step (attack and SGD) of the textbook path (`loss.backward()` for the attack's gradient, NCHW) and of
-ours. Times are medians of interleaved repeats on one thread; bfloat16 is skipped where the processor emulates it.
-Peers are optional: pip install --no-deps --target /tmp/peers torchattacks foolbox eagerpy GitPython gitdb smmap
-requests urllib3 idna certifi charset_normalizer, then PYTHONPATH=/tmp/peers:.
+PGD-10: images a second and the mean loss reached, with the same model, batch, number and size of
+steps, and a random start. Training: seconds of one step (attack and SGD) of the textbook path
+(`loss.backward()` for the attack's gradient, NCHW) and of ours. Times are medians of interleaved
+repeats on one thread; bfloat16 is skipped where the processor emulates it. Peers are optional: pip
+install --no-deps --target /tmp/peers torchattacks foolbox eagerpy GitPython gitdb smmap requests
+urllib3 idna certifi charset_normalizer, then PYTHONPATH=/tmp/peers:.
 """
 
 import argparse
@@ -63,7 +64,14 @@ def attacks(name: str, batch: int, forms: list[str], repeats: int) -> None:
         def run() -> None:
             with cast(form):
                 found[f"ours, {form}"] = pgd(
-                    model, layout(x), y, ball, classification_loss, steps=10, step_size=radius / 4, keep="last"
+                    model,
+                    layout(x),
+                    y,
+                    ball,
+                    classification_loss,
+                    steps=10,
+                    step_size=radius / 4,
+                    keep="last",
                 )
 
         return run
@@ -90,7 +98,9 @@ def attacks(name: str, batch: int, forms: list[str], repeats: int) -> None:
     for run, seconds in taken.items():
         with torch.no_grad():
             loss = float(classification_loss(plain(found[run]), y).mean())
-        ratios = " ".join(f"{taken[p] / seconds:5.2f} x {p}" for p in ("torchattacks", "foolbox") if p in taken)
+        ratios = " ".join(
+            f"{taken[p] / seconds:5.2f} x {p}" for p in ("torchattacks", "foolbox") if p in taken
+        )
         print(f"  {run:28} {batch / seconds:8.1f} images/s  loss {loss:.4f}  {ratios}", flush=True)
 
 
@@ -127,7 +137,9 @@ def training(name: str, batch: int, steps: int, forms: list[str], repeats: int) 
                 if steps == 1:
                     attacked = fgsm(model, inputs, y, ball, classification_loss)
                 else:
-                    attacked = pgd(model, inputs, y, ball, classification_loss, steps=steps, keep="last")
+                    attacked = pgd(
+                        model, inputs, y, ball, classification_loss, steps=steps, keep="last"
+                    )
             with cast(form):
                 loss = classification_loss(model(attacked).float(), y).mean()
             optimizer.zero_grad()
@@ -136,10 +148,15 @@ def training(name: str, batch: int, steps: int, forms: list[str], repeats: int) 
 
         return run
 
-    taken = medians({"textbook": textbook(), **{f"ours, {form}": ours(form) for form in forms}}, repeats)
+    taken = medians(
+        {"textbook": textbook(), **{f"ours, {form}": ours(form) for form in forms}}, repeats
+    )
     print(f"training step, {'FGSM' if steps == 1 else f'PGD-{steps}'}, {name}, batch {batch}")
     for run, seconds in taken.items():
-        print(f"  {run:28} {seconds:8.4f} s  {taken['textbook'] / seconds:5.2f} x textbook", flush=True)
+        print(
+            f"  {run:28} {seconds:8.4f} s  {taken['textbook'] / seconds:5.2f} x textbook",
+            flush=True,
+        )
 
 
 def main() -> None:

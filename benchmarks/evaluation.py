@@ -1,7 +1,9 @@
-"""Evaluating f_S on digits: the structured form against sparse and dense modules, and against bare distances, in one run.
+"""Evaluating f_S on digits: the structured form against sparse and dense modules, and against bare
+distances, in one run.
 
-Prints seconds for the 360 test points (median of several runs, one thread, float32) and ratios to `torch.cdist` between
-the same two sets, the least work that any exact evaluation of N indicators has to do without screening.
+Prints seconds for the 360 test points (median of several runs, one thread, float32) and ratios to
+`torch.cdist` between the same two sets, the least work that any exact evaluation of N indicators
+has to do without screening.
 """
 
 import statistics
@@ -46,7 +48,9 @@ def main() -> None:
                 with torch.no_grad():
                     taken = seconds(lambda module=module: module(x))
                 size = f"({network.size.parameters:,} parameters)"
-                print(f"  {variant:5} {name:10} {taken:8.4f} s  {taken / floor:6.1f} x cdist  {size}")
+                print(
+                    f"  {variant:5} {name:10} {taken:8.4f} s  {taken / floor:6.1f} x cdist  {size}"
+                )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
-"""Queries with known answers, for any verifier: python benchmarks/instances.py --out FOLDER [--max-m M] [--seed S].
+"""Queries with known answers, for any verifier: python benchmarks/instances.py --out FOLDER
+[--max-m M] [--seed S].
 
-Writes onnx/*.onnx (float32, exactly), vnnlib/*.vnnlib (1.0), instances.csv with onnx,vnnlib,timeout in each line, as the
-verification competition has it, and answers.csv with onnx,vnnlib,answer. "sat": some point of the box is misclassified.
+Writes onnx/*.onnx (float32, exactly), vnnlib/*.vnnlib (1.0), instances.csv with onnx,vnnlib,timeout
+in each line, as the verification competition has it, and answers.csv with onnx,vnnlib,answer.
+"sat": some point of the box is misclassified.
 
-- Ladder. D_m = f_m - f_(m+1) for squaring networks f_m, m = 1..M: this is the tooth g_(m+1) / 4^(m+1), so on [0, 1] its
-  least value is 0 and its greatest is u = 4^-(m+1), both attained. f = D_m - t with label -1 asks for D_m >= t: sat exactly
-  if t <= u. Label 1 asks for D_m <= t: sat exactly if t >= 0. t is u or 0, moved by 0, u 2^-20 and u/10 either way; u/10 is
-  rounded to float32, which moves t by at most 2^-24 u. All t are float32 numbers, so the files hold them exactly.
-- Ties. The l_inf distance d to a point c on the grid 2^-8: d <= t has the one solution c at t = 0, none at t = -2^-20 and
-  some at t = 2^-20. With one output (f = d - t, label 1), and with two classes (f = (d, t), label 0).
-- Balls. f_S as the library builds it from points on the grid 2^-8 and a linear f_clean that knows nothing of their labels;
-  on each ball around a point f_S has the point's label, so every query is unsat.
+- Ladder. D_m = f_m - f_(m+1) for squaring networks f_m, m = 1..M: this is the tooth g_(m+1) /
+  4^(m+1), so on [0, 1] its least value is 0 and its greatest is u = 4^-(m+1), both attained. f =
+  D_m - t with label -1 asks for D_m >= t: sat exactly if t <= u. Label 1 asks for D_m <= t: sat
+  exactly if t >= 0. t is u or 0, moved by 0, u 2^-20 and u/10 either way; u/10 is rounded to
+  float32, which moves t by at most 2^-24 u. All t are float32 numbers, so the files hold them
+  exactly.
+- Ties. The l_inf distance d to a point c on the grid 2^-8: d <= t has the one solution c at t = 0,
+  none at t = -2^-20 and some at t = 2^-20. With one output (f = d - t, label 1), and with two
+  classes (f = (d, t), label 0).
+- Balls. f_S as the library builds it from points on the grid 2^-8 and a linear f_clean that knows
+  nothing of their labels; on each ball around a point f_S has the point's label, so every query is
+  unsat.
 """
 
 import argparse
@@ -21,13 +27,24 @@ from pathlib import Path
 
 import numpy as np
 
-from constructions import Ball, affine, compose, distance, f_S, parallel, squaring, write_onnx, write_vnnlib
+from constructions import (
+    Ball,
+    affine,
+    compose,
+    distance,
+    f_S,
+    parallel,
+    squaring,
+    write_onnx,
+    write_vnnlib,
+)
 
 TIMEOUT = 60
 """Seconds for one query."""
 
 RADIUS = 2.0**-5
-"""Of the balls; different points differ by at least four times as much in their first coordinate."""
+"""Of the balls; different points differ by at least four times as much in their first coordinate.
+"""
 
 
 def ladder(max_m):
@@ -35,8 +52,16 @@ def ladder(max_m):
     for m in range(1, max_m + 1):
         difference = compose(affine([[1.0, -1.0]]), parallel(squaring(m), squaring(m + 1)))
         top = 4.0 ** -(m + 1)
-        steps = {"below": -top / 10, "just_below": -top * 2.0**-20, "tie": 0.0, "just_above": top * 2.0**-20, "above": top / 10}
-        for (side, end, label), (name, step) in itertools.product((("top", top, -1), ("bottom", 0.0, 1)), steps.items()):
+        steps = {
+            "below": -top / 10,
+            "just_below": -top * 2.0**-20,
+            "tie": 0.0,
+            "just_above": top * 2.0**-20,
+            "above": top / 10,
+        }
+        for (side, end, label), (name, step) in itertools.product(
+            (("top", top, -1), ("bottom", 0.0, 1)), steps.items()
+        ):
             t = float(np.float32(end + step))
             answer = t <= top if label == -1 else t >= 0
             network = compose(affine([[1.0]], [-t]), difference)
@@ -49,7 +74,11 @@ def ties(generator):
         away = distance(centre, "inf")
         box = [0.0] * dimension, [1.0] * dimension
         for name, t in (("below", -(2.0**-20)), ("tie", 0.0), ("above", 2.0**-20)):
-            yield f"tie_{dimension}_{name}", compose(affine([[1.0]], [-t]), away), [("cube", *box, 1, t >= 0)]
+            yield (
+                f"tie_{dimension}_{name}",
+                compose(affine([[1.0]], [-t]), away),
+                [("cube", *box, 1, t >= 0)],
+            )
             both = compose(affine([[1.0], [0.0]], [0.0, t]), away)
             yield f"tie_{dimension}_{name}_classes", both, [("cube", *box, 0, t >= 0)]
 
@@ -67,7 +96,15 @@ def balls(generator):
         queries = []
         for i, (point, label) in enumerate(zip(exact, labels.tolist(), strict=True)):
             lower = [max(v - Fraction(RADIUS), Fraction(0)) for v in point]
-            queries.append((str(i), lower, [min(v + Fraction(RADIUS), Fraction(1)) for v in point], label, False))
+            queries.append(
+                (
+                    str(i),
+                    lower,
+                    [min(v + Fraction(RADIUS), Fraction(1)) for v in point],
+                    label,
+                    False,
+                )
+            )
         yield f"ball_{variant}_{dimension}_{count}", network, queries
 
 
@@ -98,7 +135,9 @@ def write(folder, max_m=10, seed=0):
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write verification queries with known answers.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the files")
-    parser.add_argument("--max-m", type=int, default=10, help="the ladder's highest rung (default: 10)")
+    parser.add_argument(
+        "--max-m", type=int, default=10, help="the ladder's highest rung (default: 10)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of points")
     options = parser.parse_args()
     rows = write(options.out, options.max_m, options.seed)

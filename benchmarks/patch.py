@@ -1,6 +1,8 @@
-"""Adversarial training on patch data, the setting of Theorem 4.1 at finite d: five seeds, and the step in weight space beside.
+"""Adversarial training on patch data, the setting of Theorem 4.1 at finite d: five seeds, and the
+step in weight space beside.
 
-Prints CPU seconds of one thread. A step in weight space is a plain einsum over all patches, timed over 500 steps.
+Prints CPU seconds of one thread. A step in weight space is a plain einsum over all patches, timed
+over 500 steps.
 """
 
 import time
@@ -42,12 +44,23 @@ def main() -> None:
         half = signal[curves["step"] >= config.steps / 2]
         print(f"seed {seed}: {taken:.1f} s (weight space: {plain:.0f} s); errors {run.errors}")
         print(
-            f"  alpha^3 U {signal[-1]:.2f}, changed by {100 * (half.max() / half.min() - 1):.4f}% over the last half; ", end=""
+            f"  alpha^3 U {signal[-1]:.2f}, changed by {100 * (half.max() / half.min() - 1):.4f}% "
+            f"over the last half; ",
+            end="",
         )
         print(f"V_i from {curves['V'][-1].min():.2f} to {curves['V'][-1].max():.2f}")
         print(f"  {found}")
-        print("  " + ", ".join(f"{one.statement}: {one.constant:.3g}{'' if one.holds else ' (no)'}" for one in lemmas(run)))
-        print("  " + ", ".join(f"{name} {error.value:.3f}" for name, error in attacked_errors(run).items()))
+        print(
+            "  "
+            + ", ".join(
+                f"{one.statement}: {one.constant:.3g}{'' if one.holds else ' (no)'}"
+                for one in lemmas(run)
+            )
+        )
+        print(
+            "  "
+            + ", ".join(f"{name} {error.value:.3f}" for name, error in attacked_errors(run).items())
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Linear regions: seconds and cells per second of each way, scaling, memory, and ratios to a peer where it is installed.
+"""Linear regions: seconds and cells per second of each way, scaling, memory, and ratios to a peer
+where it is installed.
 
-CPU seconds of one thread, median of five (slow ones: of one). Generic networks have PyTorch's default initialisation, seed 0,
-over [-1, 1]^d. Peers: pip install 'cgro[peers]'.
+CPU seconds of one thread, median of five (slow ones: of one). Generic networks have PyTorch's
+default initialisation, seed 0, over [-1, 1]^d. Peers: pip install 'cgro[peers]'.
 """
 
 import itertools
@@ -67,14 +68,18 @@ def memory(run: Callable[[], object]) -> int:
     return peak
 
 
-def row(name: str, network: ReLUNetwork, box: tuple[float, float], method: str | None, **options: bool) -> None:
+def row(
+    name: str, network: ReLUNetwork, box: tuple[float, float], method: str | None, **options: bool
+) -> None:
     def run() -> RegionCount:
         return count_regions(network, box, method=method, **options)
 
     found, seconds = measure(run, 5)
     kilobytes = memory(run) / found.cells / 1000
     how = method or "chosen"
-    numbers = f"{found.cells:>9,} {seconds:9.3f} s {found.cells / seconds:>10,.0f} {kilobytes:8.2f} kB"
+    numbers = (
+        f"{found.cells:>9,} {seconds:9.3f} s {found.cells / seconds:>10,.0f} {kilobytes:8.2f} kB"
+    )
     print(f"{name:32}{how:10}{numbers}", flush=True)
 
 
@@ -93,12 +98,17 @@ def peer() -> None:
         seconds = time.process_time() - start
         found, ours = measure(lambda module=module: count_regions(module, (-1, 1)), 5)
         ratio = f"{seconds / ours:,.0f} times"
-        print(f"{sizes!s:16} Relucent {len(theirs):,} cells in {seconds:.2f} s; ours {found.cells:,} in {ours:.4f} s: {ratio}")
+        print(
+            f"{sizes!s:16} Relucent {len(theirs):,} cells in {seconds:.2f} s; ours {found.cells:,} "
+            f"in {ours:.4f} s: {ratio}"
+        )
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"{'network':32}{'method':10}{'cells':>9} {'CPU':>11} {'cells/s':>10} {'peak a cell':>11}")
+    print(
+        f"{'network':32}{'method':10}{'cells':>9} {'CPU':>11} {'cells/s':>10} {'peak a cell':>11}"
+    )
     for sizes in GENERIC:
         network = ReLUNetwork.from_module(generic(*sizes))
         name = "generic " + "-".join(map(str, sizes))
@@ -114,7 +124,11 @@ def main() -> None:
     }
     for d, count in ((2, 64), (3, 16), (5, 2)):
         points = centres[:count, :d] if d <= 3 else np.resize(centres, (count, d))
-        indicators = compose(affine(np.ones((1, count))), copies(count, soft_indicator(1 / 16, 1 / 8)), distance(points, "inf"))
+        indicators = compose(
+            affine(np.ones((1, count))),
+            copies(count, soft_indicator(1 / 16, 1 / 8)),
+            distance(points, "inf"),
+        )
         constructed[f"{count} indicators, d = {d}"] = (indicators, (0, 1))
     for name, (network, box) in constructed.items():
         row(name, network, box, "lattice")
@@ -125,7 +139,10 @@ def main() -> None:
         found = count_regions(network, (-1, 1), max_cells=1000)
         seconds = time.process_time() - start
         name = "generic " + "-".join(map(str, sizes))
-        print(f"{name:32}{'search':10}{found.cells:>9,} {seconds:9.3f} s {found.cells / seconds:>10,.0f} (the first 1,000)")
+        print(
+            f"{name:32}{'search':10}{found.cells:>9,} {seconds:9.3f} s "
+            f"{found.cells / seconds:>10,.0f} (the first 1,000)"
+        )
     peer()
 
 

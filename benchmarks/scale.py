@@ -1,9 +1,10 @@
 """f_S of all of MNIST: separation, evaluation, attack, and how time and memory grow with N and D.
 
-    CGRO_DATA=FOLDER python benchmarks/scale.py [separation] [evaluation] [attack] [growth] [workers]      (default: all)
+    CGRO_DATA=FOLDER python benchmarks/scale.py [separation] [evaluation] [attack] [growth]
+    [workers]      (default: all)
 
-Evaluation and attack print ratios within one run, on the given device (`--device cuda` where there is one); growth
-draws docs/scale.png. One thread, but for `workers`.
+Evaluation and attack print ratios within one run, on the given device (`--device cuda` where there
+is one); growth draws docs/scale.png. One thread, but for `workers`.
 """
 
 import argparse
@@ -23,8 +24,15 @@ from constructions import Ball, Engine, ReLUNetwork, f_S, fitted_exponent, separ
 from training import Dataset, is_error, load_data, margin, mlp, pgd
 
 BALLS = (Ball("inf", 0.1), Ball(2, 1.0))
-APART = {("parity", "inf"): 0.7568, ("classes", "inf"): 0.7372, ("parity", "2"): 2.8296, ("classes", "2"): 2.3987}
-"""Separations of MNIST, rounded down: `separation` measures them (0.7569, 0.7373, 2.82964, 2.39871)."""
+APART = {
+    ("parity", "inf"): 0.7568,
+    ("classes", "inf"): 0.7372,
+    ("parity", "2"): 2.8296,
+    ("classes", "2"): 2.3987,
+}
+"""Separations of MNIST, rounded down: `separation` measures them (0.7569, 0.7373, 2.82964,
+2.39871).
+"""
 
 POINTS, SIDES = (7_500, 15_000, 30_000, 60_000), (14, 20, 28, 40, 56)
 
@@ -45,7 +53,9 @@ def images(task: str) -> Dataset:
     return load_data("mnist", task).flat(torch.float32)
 
 
-def built(data: Dataset, ball: Ball, count: int | None = None, variant: str = "lean") -> ReLUNetwork:
+def built(
+    data: Dataset, ball: Ball, count: int | None = None, variant: str = "lean"
+) -> ReLUNetwork:
     torch.manual_seed(0)
     clean = mlp([data.train_points.shape[1], 64, 64, data.outputs], 0)
     apart = APART[data.task, "inf" if ball.p != 2 else "2"]
@@ -56,14 +66,22 @@ def built(data: Dataset, ball: Ball, count: int | None = None, variant: str = "l
 def run_separation(_: str) -> None:
     for name, task in (("classes", "classes"), ("odd against even", "parity")):
         data = load_data("mnist", task)
-        train, test = ((points.flatten(1).numpy(), labels.numpy()) for points, labels in
-                       ((data.train_points, data.train_labels), (data.test_points, data.test_labels)))  # fmt: skip
+        train, test = (
+            (points.flatten(1).numpy(), labels.numpy())
+            for points, labels in (
+                (data.train_points, data.train_labels),
+                (data.test_points, data.test_labels),
+            )
+        )
         for norm in ("inf", 2):
             for pair, sets in (("train-train", train), ("train-test", (*train, *test))):
                 start = time.perf_counter()
                 found = separation(*sets, norm=norm)
                 taken = time.perf_counter() - start
-                print(f"l_{norm} {name}, {pair}: {found.distance:.7f} between {found.pair}, exact {found.exact}: {taken:.1f} s")
+                print(
+                    f"l_{norm} {name}, {pair}: {found.distance:.7f} between {found.pair}, exact "
+                    f"{found.exact}: {taken:.1f} s"
+                )
 
 
 def run_workers(_: str) -> None:
@@ -88,7 +106,9 @@ def run_workers(_: str) -> None:
 def run_evaluation(device: str) -> None:
     for task in ("parity", "classes"):
         for ball in BALLS:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:  # a process each: peak memory never falls
+            with multiprocessing.get_context("spawn").Pool(
+                1
+            ) as pool:  # a process each: peak memory never falls
                 print(pool.apply(evaluated, (task, ball, device)), flush=True)
 
 
@@ -109,8 +129,10 @@ def evaluated(task: str, ball: Ball, device: str) -> str:
         chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:100].to(device)
         off = float((network(x[chosen]) - network(x[chosen], screened=False)).abs().max())
     return (
-        f"{task}, {ball}: 10,000 test images {taken:.2f} s = {taken / floor:.2f} x torch.cdist ({floor:.1f} s, p = 2), "
-        f"{setup:.1f} s to set up, 1,000 training images {near:.2f} s, peak memory {peak:.1f} GB on {device}; "
+        f"{task}, {ball}: 10,000 test images {taken:.2f} s = {taken / floor:.2f} x torch.cdist "
+        f"({floor:.1f} s, p = 2), "
+        f"{setup:.1f} s to set up, 1,000 training images {near:.2f} s, peak memory {peak:.1f} GB "
+        f"on {device}; "
         f"the whole network on 1%: {off:.1e} off"
     )
 
@@ -131,13 +153,19 @@ def run_attack(device: str) -> None:
         first = pgd(clean, x, y, ball, lambda f, labels: -margin(f, labels), steps=20)
         base = is_error(clean(first.float()), y)
         print(
-            f"PGD-20 on f_S, 1,000 test images, {ball}: {taken:.1f} s = {taken / once:.1f} evaluations; errors under attack: "
+            f"PGD-20 on f_S, 1,000 test images, {ball}: {taken:.1f} s = {taken / once:.1f} "
+            f"evaluations; errors under attack: "
             f"f_S {int(wrong.sum())}, f_clean {int(base.sum())} of 1,000",
             flush=True,
         )
-        with torch.no_grad():  # a second or two an example for l_inf: the whole network has 94 million units
+        with (
+            torch.no_grad()
+        ):  # a second or two an example for l_inf: the whole network has 94 million units
             parts = zip(found[wrong].split(20), y[wrong].split(20), strict=True)
-            whole = [int(is_error(network(a, screened=False), b).sum()) for a, b in track(list(parts), "the whole network")]
+            whole = [
+                int(is_error(network(a, screened=False), b).sum())
+                for a, b in track(list(parts), "the whole network")
+            ]
         print(f"  wrong for the whole network, too: {sum(whole)}", flush=True)
 
 
@@ -148,7 +176,9 @@ def trained(data: Dataset) -> torch.nn.Module:
     optimizer = torch.optim.Adam(clean.parameters(), 3e-3)
     for _ in range(2):
         for rows in torch.randperm(len(data.train_points)).split(128):
-            loss = torch.nn.functional.softplus(-data.train_labels[rows] * clean(data.train_points[rows])[:, 0]).mean()
+            loss = torch.nn.functional.softplus(
+                -data.train_labels[rows] * clean(data.train_points[rows])[:, 0]
+            ).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -157,16 +187,26 @@ def trained(data: Dataset) -> torch.nn.Module:
 
 def resized(points: torch.Tensor, side: int) -> torch.Tensor:
     square = points.reshape(-1, 1, 28, 28)
-    return torch.nn.functional.interpolate(square, size=(side, side), mode="area" if side < 28 else "nearest").flatten(1)
+    return torch.nn.functional.interpolate(
+        square, size=(side, side), mode="area" if side < 28 else "nearest"
+    ).flatten(1)
 
 
 def cost(train: np.ndarray, labels: np.ndarray, test: np.ndarray, norm: str) -> tuple[float, float]:
-    """Seconds to evaluate the test images, and the bytes that building and evaluating took at their peak, with the centres."""
+    """Seconds to evaluate the test images, and the bytes that building and evaluating took at their
+    peak, with the centres.
+    """
     torch.set_num_threads(1)
     dimension, before = train.shape[1], memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts here (Linux)
     ball = Ball("inf", 0.1) if norm == "inf" else Ball(2, (dimension / 784) ** 0.5)
-    network = f_S(mlp([dimension, 64, 1], 0), train, labels, ball, separation=0.7 if norm == "inf" else 2.5 * ball.radius)
+    network = f_S(
+        mlp([dimension, 64, 1], 0),
+        train,
+        labels,
+        ball,
+        separation=0.7 if norm == "inf" else 2.5 * ball.radius,
+    )
     x = torch.from_numpy(test)
     with torch.no_grad():
         taken = seconds(lambda: network(x))
@@ -180,10 +220,15 @@ def memory(name: str) -> float:
 
 
 def costs(cases: list[tuple[int, int]], norm: str) -> list[tuple[float, float]]:
-    """`cost` for numbers of points and sides of images, each in a process of its own: peak memory never falls."""
+    """`cost` for numbers of points and sides of images, each in a process of its own: peak memory
+    never falls.
+    """
     data, found = images("parity"), []
     for count, side in cases:
-        train, test = (resized(part, side).numpy() for part in (data.train_points[:count], data.test_points[:2000]))
+        train, test = (
+            resized(part, side).numpy()
+            for part in (data.train_points[:count], data.test_points[:2000])
+        )
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             found.append(pool.apply(cost, (train, data.train_labels[:count].numpy(), test, norm)))
     return found
@@ -198,7 +243,10 @@ def run_growth(_: str) -> None:
         ):
             found = costs(cases, norm)
             rows = zip(axis, found, strict=True)
-            print(f"l_{norm}, {name}: " + ", ".join(f"{k:,}: {s:.3f} s {b / 2**20:,.0f} MiB" for k, (s, b) in rows))
+            print(
+                f"l_{norm}, {name}: "
+                + ", ".join(f"{k:,}: {s:.3f} s {b / 2**20:,.0f} MiB" for k, (s, b) in rows)
+            )
             for label, values, marker in (
                 ("seconds", [s for s, _ in found], "o-"),
                 ("GiB", [b / 2**30 for _, b in found], "s--"),
@@ -206,7 +254,9 @@ def run_growth(_: str) -> None:
                 exponent = fitted_exponent(axis, values)
                 print(f"  {label} grow as {name}^{exponent:.2f}")
                 text = f"l_{norm}: {label} ~ {name}^{exponent:.2f}"
-                panels[name == "D"].loglog(axis, values, marker, color=colour, label=text, markersize=4)
+                panels[name == "D"].loglog(
+                    axis, values, marker, color=colour, label=text, markersize=4
+                )
     panels[0].set_xlabel("N, training points (D = 784)")
     panels[1].set_xlabel("D, pixels (N = 15,000)")
     for panel, axis in zip(panels, (list(POINTS), [side**2 for side in SIDES]), strict=True):
@@ -222,7 +272,11 @@ def run_growth(_: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parts = {name.removeprefix("run_"): part for name, part in globals().items() if name.startswith("run_")}
+    parts = {
+        name.removeprefix("run_"): part
+        for name, part in globals().items()
+        if name.startswith("run_")
+    }
     parser.add_argument("parts", nargs="*", help=", ".join(parts))
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()

@@ -6,7 +6,13 @@ from .basics.files import replacing, write_file
 from .basics.floats import from_shared
 from .capacity.interpolation import interpolation
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
-from .capacity.region_bounds import montufar_lower, montufar_upper, pattern_bound, serra_upper, zaslavsky
+from .capacity.region_bounds import (
+    montufar_lower,
+    montufar_upper,
+    pattern_bound,
+    serra_upper,
+    zaslavsky,
+)
 from .capacity.shattering import ShatteredSet, shattered_set
 from .capacity.vc import (
     CapacityRow,
@@ -32,7 +38,15 @@ from .exchange.onnx_export import write_onnx, write_vnnlib
 from .exchange.properties import Conjunct, Constraint, Property, rationals
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
-from .gadgets.approximation import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
+from .gadgets.approximation import (
+    absolute,
+    gate,
+    maximum,
+    multiplication,
+    squaring,
+    tooth,
+    yarotsky_multiplication,
+)
 from .gadgets.contracts import CONTRACTS, Contract, contract, contracts
 from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator

@@ -1,4 +1,6 @@
-"""Draws docs/regions.png: the linear regions of an adversarially trained network and of f_S on the same toy set."""
+"""Draws docs/regions.png: the linear regions of an adversarially trained network and of f_S on the
+same toy set.
+"""
 
 from pathlib import Path
 
@@ -16,7 +18,9 @@ def main() -> None:
     points, labels = toy_set()
     clean = trained(points, labels, [2, 16, 1], 250)
     networks = {
-        "trained adversarially": ReLUNetwork.from_module(trained(points, labels, [2, 48, 48, 1], 400, BALL)),
+        "trained adversarially": ReLUNetwork.from_module(
+            trained(points, labels, [2, 48, 48, 1], 400, BALL)
+        ),
         "f_S, built from f_clean": f_S(clean, points, labels, BALL, variant="lean"),
     }
     figure, panels = new_figure(10.6, 4.5, 2)

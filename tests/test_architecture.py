@@ -1,4 +1,6 @@
-"""The house rules, read from the source without importing it: directions of imports, docstrings, examples, the wheel."""
+"""The house rules, read from the source without importing it: directions of imports, docstrings,
+examples, the wheel.
+"""
 
 import ast
 import tomllib
@@ -9,12 +11,25 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("constructions", "training", "analysis")
-ALLOWED = {"constructions": set(), "training": {"constructions"}, "analysis": {"constructions", "training"}}
+ALLOWED = {
+    "constructions": set(),
+    "training": {"constructions"},
+    "analysis": {"constructions", "training"},
+}
 TREES = {
-    package: {path: ast.parse(path.read_text()) for path in sorted((ROOT / package).rglob("*.py"))} for package in PACKAGES
+    package: {path: ast.parse(path.read_text()) for path in sorted((ROOT / package).rglob("*.py"))}
+    for package in PACKAGES
 }
 FLOORS = {
-    "constructions": ("basics", "linear nearness", "networks", "gadgets", "classifiers", "exchange capacity", "regions"),
+    "constructions": (
+        "basics",
+        "linear nearness",
+        "networks",
+        "gadgets",
+        "classifiers",
+        "exchange capacity",
+        "regions",
+    ),
     "training": ("datasets", "attacks", "trainer", "theory"),
     "analysis": (
         "quantities checkers",
@@ -26,8 +41,9 @@ FLOORS = {
         "commands",
     ),
 }
-"""Folders from the ground up: a file imports from its own folder and from floors below. Folders on one floor stand side by
-side and do not import each other; the package's root stands on top of all."""
+"""Folders from the ground up: a file imports from its own folder and from floors below. Folders on
+one floor stand side by side and do not import each other; the package's root stands on top of
+all."""
 
 RESULTS = {
     "CountRow",
@@ -47,7 +63,9 @@ RESULTS = {
 def public_names(package):
     """The strings of `__all__` in the package's __init__.py."""
     for node in TREES[package][ROOT / package / "__init__.py"].body:
-        if isinstance(node, ast.Assign) and [getattr(t, "id", None) for t in node.targets] == ["__all__"]:
+        if isinstance(node, ast.Assign) and [getattr(t, "id", None) for t in node.targets] == [
+            "__all__"
+        ]:
             return set(ast.literal_eval(node.value))
     return set()
 
@@ -62,7 +80,9 @@ def imports(tree):
 
 
 def wrong_imports(package, tree, depth=1):
-    """What the rules forbid: rightward, absolute within a package, past a package root, or of a name that is not public."""
+    """What the rules forbid: rightward, absolute within a package, past a package root, or of a
+    name that is not public.
+    """
     for line, module, names, level in imports(tree):
         top = module.split(".")[0]
         if level > depth:
@@ -76,7 +96,11 @@ def wrong_imports(package, tree, depth=1):
         elif module != top:
             yield f"line {line}: {module} is not the root of {top}"
         else:
-            yield from (f"line {line}: {top}.{name} is not public" for name in names if name not in public_names(top))
+            yield from (
+                f"line {line}: {top}.{name} is not public"
+                for name in names
+                if name not in public_names(top)
+            )
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -92,7 +116,11 @@ def test_imports_go_leftwards_and_through_package_roots(package):
     ("package", "source", "complaint"),
     [
         ("constructions", "import training", "must not import training"),
-        ("constructions", "def f():\n    from analysis.comparison.report import g", "must not import analysis"),
+        (
+            "constructions",
+            "def f():\n    from analysis.comparison.report import g",
+            "must not import analysis",
+        ),
         ("constructions", "from constructions.linear.matrix import Dense", "absolute import"),
         ("constructions", "from ..training import x", "beyond the package"),
         ("training", "from analysis import report", "must not import analysis"),
@@ -115,11 +143,13 @@ def test_right_imports_are_not():
         assert not list(wrong_imports(package, ast.parse(source)))
 
 
-# -- floors ------------------------------------------------------------------------------------------------------------
+# -- floors ----------------------------------------------------------------------------------------
 
 
 def module_of(path):
-    """A file's name from its package's root on: ("networks", "network"), and () for the root itself."""
+    """A file's name from its package's root on: ("networks", "network"), and () for the root
+    itself.
+    """
     parts = path.relative_to(ROOT).with_suffix("").parts[1:]
     return parts[:-1] if parts[-1] == "__init__" else parts
 
@@ -129,7 +159,9 @@ def folder_of(module):
 
 
 def arrows(package):
-    """(from, to) of every import inside a package, also of those inside functions and for types only."""
+    """(from, to) of every import inside a package, also of those inside functions and for types
+    only.
+    """
     known = {module_of(path) for path in TREES[package]}
     for path, tree in TREES[package].items():
         own = module_of(path)
@@ -137,14 +169,24 @@ def arrows(package):
         for _, module, names, level in imports(tree):
             if level:
                 base = (*folder[: len(folder) - level + 1], *filter(None, module.split(".")))
-                yield from ((own, (*base, name) if (*base, name) in known else base) for name in names)
+                yield from (
+                    (own, (*base, name) if (*base, name) in known else base) for name in names
+                )
 
 
 def upward(package, edges):
     """The arrows from one folder to another that does not lie below it."""
-    height = {name: i for i, floor in enumerate(FLOORS[package]) for name in floor.split()} | {"the root": len(FLOORS[package])}
+    height = {name: i for i, floor in enumerate(FLOORS[package]) for name in floor.split()} | {
+        "the root": len(FLOORS[package])
+    }
     pairs = ((a, b) for a, b in edges if folder_of(a) != folder_of(b))
-    return sorted({f"{'.'.join(a)} -> {'.'.join(b)}" for a, b in pairs if height[folder_of(b)] >= height[folder_of(a)]})
+    return sorted(
+        {
+            f"{'.'.join(a)} -> {'.'.join(b)}"
+            for a, b in pairs
+            if height[folder_of(b)] >= height[folder_of(a)]
+        }
+    )
 
 
 def circles(edges):
@@ -164,7 +206,9 @@ def test_imports_go_down_the_floors_and_in_no_circle(package):
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_folder_has_a_floor_a_purpose_and_room(package):
     inits = {path: tree for path, tree in TREES[package].items() if path.name == "__init__.py"}
-    folders = {path.parent.name: tree for path, tree in inits.items() if path.parent != ROOT / package}
+    folders = {
+        path.parent.name: tree for path, tree in inits.items() if path.parent != ROOT / package
+    }
     assert set(folders) == set(" ".join(FLOORS[package]).split())
     page = (ROOT / "docs" / "architecture.md").read_text()
     for name, tree in folders.items():
@@ -188,13 +232,18 @@ def test_upward_imports_and_circles_are_found():
     assert circles([up, down]) == []
 
 
-# -- docstrings --------------------------------------------------------------------------------------------------------
+# -- docstrings ------------------------------------------------------------------------------------
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def classes(package):
-    return {node.name: node for tree in TREES[package].values() for node in tree.body if isinstance(node, ast.ClassDef)}
+    return {
+        node.name: node
+        for tree in TREES[package].values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
 
 
 def lineage(node, known):
@@ -206,7 +255,9 @@ def lineage(node, known):
 
 
 def documented(method, node, known):
-    """A method has a docstring, or one of its class's bases documents it, or a class docstring speaks of `method`."""
+    """A method has a docstring, or one of its class's bases documents it, or a class docstring
+    speaks of `method`.
+    """
     for ancestor in lineage(node, known):
         if f"`{method}`" in (ast.get_docstring(ancestor) or ""):
             return True
@@ -217,7 +268,9 @@ def documented(method, node, known):
 
 
 STANDALONE = {"check_balls.py", "check_certificate.py", "check_memorization.py"}
-"""Programs kept short enough to be read whole: a comment on the line of a definition is its docstring."""
+"""Programs kept short enough to be read whole: a comment on the line of a definition is its
+docstring.
+"""
 
 
 def undocumented(package):
@@ -227,8 +280,16 @@ def undocumented(package):
             yield f"module {package}/{path.name}"
         if path.name in STANDALONE:
             lines = path.read_text().splitlines()
-            named = (n for n in ast.walk(tree) if isinstance(n, DEFINITIONS) and not n.name.startswith("_"))
-            yield from (f"{package}/{path.name}: {n.name}" for n in named if "  # " not in lines[n.lineno - 1])
+            named = (
+                n
+                for n in ast.walk(tree)
+                if isinstance(n, DEFINITIONS) and not n.name.startswith("_")
+            )
+            yield from (
+                f"{package}/{path.name}: {n.name}"
+                for n in named
+                if "  # " not in lines[n.lineno - 1]
+            )
             continue
         for node in tree.body:
             if not isinstance(node, DEFINITIONS) or node.name.startswith("_"):
@@ -260,18 +321,22 @@ def test_all_names_what_is_there(package):
 
 
 def test_public_constructions_have_examples():
-    """A function or class of constructions.__all__ shows how it is used (its class docstring or a method's will do)."""
+    """A function or class of constructions.__all__ shows how it is used (its class docstring or a
+    method's will do).
+    """
     found = {}
     for tree in TREES["constructions"].values():
         for node in tree.body:
             if isinstance(node, DEFINITIONS):
                 members = [node, *(child for child in node.body if isinstance(child, DEFINITIONS))]
-                found[node.name] = any(">>>" in (ast.get_docstring(member) or "") for member in members)
+                found[node.name] = any(
+                    ">>>" in (ast.get_docstring(member) or "") for member in members
+                )
     named = public_names("constructions") & set(found) - RESULTS
     assert sorted(name for name in named if not found[name]) == []
 
 
-# -- packaging ---------------------------------------------------------------------------------------------------------
+# -- packaging -------------------------------------------------------------------------------------
 
 
 def test_the_wheel_holds_the_three_packages():

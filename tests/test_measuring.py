@@ -1,4 +1,6 @@
-"""Nothing that measures changes a model or a global generator; labels, points, norms and outputs are read in one way."""
+"""Nothing that measures changes a model or a global generator; labels, points, norms and outputs
+are read in one way.
+"""
 
 import contextlib
 import copy
@@ -18,8 +20,29 @@ from torch import nn
 import analysis
 import training
 from analysis import CompareSettings
-from constructions import Ball, Property, ReLUNetwork, affine, f_S, interval_bounds, memorizer, read_norm, separation
-from training import Attack, Dataset, MemorizingModel, Run, TrainingConfig, evaluate, measuring, pgd, train, unchanged
+from constructions import (
+    Ball,
+    Property,
+    ReLUNetwork,
+    affine,
+    f_S,
+    interval_bounds,
+    memorizer,
+    read_norm,
+    separation,
+)
+from training import (
+    Attack,
+    Dataset,
+    MemorizingModel,
+    Run,
+    TrainingConfig,
+    evaluate,
+    measuring,
+    pgd,
+    train,
+    unchanged,
+)
 
 ROOT = Path(__file__).parent.parent
 BALL = Ball("inf", 0.125)
@@ -34,13 +57,17 @@ def is_larger(f, y):
 
 
 class Spy(nn.Module):
-    """A model of shared and frozen layers in mixed modes that draws and counts as it computes; with an error on request."""
+    """A model of shared and frozen layers in mixed modes that draws and counts as it computes; with
+    an error on request.
+    """
 
     def __init__(self, outputs=1, flat=False):
         super().__init__()
         norm, drop = nn.BatchNorm1d(4), nn.Dropout(0.25)
         block = nn.Sequential(nn.Linear(4, 4), norm, nn.ReLU())
-        self.body = nn.Sequential(nn.Linear(2, 4), norm, block, nn.BatchNorm1d(4).eval(), drop, block, drop)
+        self.body = nn.Sequential(
+            nn.Linear(2, 4), norm, block, nn.BatchNorm1d(4).eval(), drop, block, drop
+        )
         self.head, self.flat, self.calls, self.error = nn.Linear(4, outputs), flat, 0, None
         self.register_buffer("seen", torch.zeros(()))
         self.head.weight.requires_grad_(False)
@@ -70,8 +97,13 @@ def mixed(model):
 
 def snapshot(model):
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    modes = [(name, module.training) for name, module in model.named_modules(remove_duplicate=False)]
-    grads = [(p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
+    modes = [
+        (name, module.training) for name, module in model.named_modules(remove_duplicate=False)
+    ]
+    grads = [
+        (p, p.requires_grad, p.grad, None if p.grad is None else p.grad.clone())
+        for p in model.parameters()
+    ]
     return state, modes, grads, torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
 
 
@@ -81,9 +113,15 @@ def assert_same(before, model):
     assert state.keys() == now[0].keys()
     assert all(torch.equal(value, now[0][name]) for name, value in state.items())
     assert modes == now[1]
-    for (p, required, grad, value), (q, required_now, grad_now, _) in zip(grads, now[2], strict=True):
+    for (p, required, grad, value), (q, required_now, grad_now, _) in zip(
+        grads, now[2], strict=True
+    ):
         assert p is q
-        assert (required, grad) == (required_now, grad_now) if grad is None else (required == required_now and grad is grad_now)
+        assert (
+            (required, grad) == (required_now, grad_now)
+            if grad is None
+            else (required == required_now and grad is grad_now)
+        )
         assert value is None or torch.equal(grad_now, value)
     assert torch.equal(generators[0], now[3])
     assert all(np.array_equal(a, b) for a, b in zip(generators[1], now[4], strict=True))
@@ -111,9 +149,13 @@ CALLS = {  # every public function that takes a model
     },
     "analysis": {
         "agreement": lambda f: analysis.agreement(f, first, X),
-        "agreement_by_group": lambda f: analysis.agreement_by_group(first, f, X, {"all": [True] * 8}),
+        "agreement_by_group": lambda f: analysis.agreement_by_group(
+            first, f, X, {"all": [True] * 8}
+        ),
         "agreement_table": lambda f: analysis.agreement_table(f, first, X, X, X, BALL, 0.25),
-        "boundary_distances": lambda f: analysis.boundary_distances(f, X, Y, "inf", radius=0.125, steps=2, restarts=2),
+        "boundary_distances": lambda f: analysis.boundary_distances(
+            f, X, Y, "inf", radius=0.125, steps=2, restarts=2
+        ),
         "cap_error": lambda f: analysis.cap_error(f, UNIT, Y.double(), 0.1, steps=2),
         "certified_margins": lambda f: analysis.certified_margins(f, X, Y, BALL),
         "certify": lambda f: analysis.certify(f, X[0], BALL, 1),
@@ -128,7 +170,9 @@ CALLS = {  # every public function that takes a model
         "first_order_ratios": lambda f: analysis.first_order_ratios(f, X, Y, BALL, [0.1]),
         "flatness_profile": lambda f: analysis.flatness_profile(f, X, Y, BALL, [0.0, 0.1], steps=2),
         "margin": lambda f: analysis.margin(f, X[0], "inf", label=1),
-        "memorization_share": lambda f: analysis.memorization_share(f, first, second, X, BALL, radii=[0.0, 0.1]),
+        "memorization_share": lambda f: analysis.memorization_share(
+            f, first, second, X, BALL, radii=[0.0, 0.1]
+        ),
         "normalized_margins": lambda f: analysis.normalized_margins(f, X, Y),
         "proved_balls": lambda f: analysis.proved_balls(f, X, Y, BALL, SMALL),
         "radial_profile": lambda f: analysis.radial_profile(f, X, Y, BALL, [0.0, 0.1]),
@@ -142,23 +186,55 @@ FLAT = {"cap_attack", "cap_error", "robust_loss"}
 """Those of functions with one value a row, on points of the sphere in float64."""
 
 PIECEWISE = {
-    *("certified_margins", "certify", "certify_box", "certify_memorization", "change_bound", "clean_bound", "clean_error"),
+    *(
+        "certified_margins",
+        "certify",
+        "certify_box",
+        "certify_memorization",
+        "change_bound",
+        "clean_bound",
+        "clean_error",
+    ),
     *("decide", "errors_by_margin", "exact_flatness", "margin", "proved_balls", "robust_error"),
 }
-"""Those that read a module as a `ReLUNetwork`, or refuse it; its forward is not what they compute with."""
+"""Those that read a module as a `ReLUNetwork`, or refuse it; its forward is not what they compute
+with.
+"""
 
 OTHERS = {
     *("batch_norm", "unchanged", "train"),  # change modes within a context; trains
     *("check_differentiable", "copied", "placement"),  # compute nothing
-    *("train_lazily", "finite_kernel", "gradient_change", "taylor_error"),  # take a WideNetwork: tensors
+    *(
+        "train_lazily",
+        "finite_kernel",
+        "gradient_change",
+        "taylor_error",
+    ),  # take a WideNetwork: tensors
     *("certified_ball_margins", "robust_error_bounds"),  # take a MixedLearner: tensors
-    *("distance_error", "memorization_part", "outer_radius", "sup_error"),  # take a ReLUNetwork, no module
+    *(
+        "distance_error",
+        "memorization_part",
+        "outer_radius",
+        "sup_error",
+    ),  # take a ReLUNetwork, no module
     *("mixed",),  # takes losses
 }
 
 
 def test_every_public_function_of_a_model_is_listed():
-    names = {"model", "network", "learned", "clean", "constructed", "first", "second", "f", "g", "learner", "models"}
+    names = {
+        "model",
+        "network",
+        "learned",
+        "clean",
+        "constructed",
+        "first",
+        "second",
+        "f",
+        "g",
+        "learner",
+        "models",
+    }
     found = set()
     for package in (training, analysis):
         for name in package.__all__:
@@ -171,7 +247,9 @@ def test_every_public_function_of_a_model_is_listed():
 def model_for(name, error=None):
     if name in PIECEWISE:
         norm = nn.BatchNorm1d(4)
-        model = nn.Sequential(nn.Linear(2, 4), norm.eval(), nn.ReLU(), nn.Dropout(), nn.Linear(4, 1)).double()
+        model = nn.Sequential(
+            nn.Linear(2, 4), norm.eval(), nn.ReLU(), nn.Dropout(), nn.Linear(4, 1)
+        ).double()
         model.requires_grad_(False)[0].weight.requires_grad_(True)
         return model
     model = mixed(spied(flat=name in FLAT)).to(torch.float64 if name in FLAT else torch.float32)
@@ -186,7 +264,9 @@ def test_what_measures_leaves_the_model_as_it_was(name, outside):
     before = snapshot(model)
     with outside():
         if name in PIECEWISE:
-            with contextlib.suppress(ValueError, TypeError):  # may refuse the module, or find no answer
+            with contextlib.suppress(
+                ValueError, TypeError
+            ):  # may refuse the module, or find no answer
                 EVERY[name](model)
         else:
             EVERY[name](model)
@@ -194,7 +274,9 @@ def test_what_measures_leaves_the_model_as_it_was(name, outside):
     assert_same(before, model)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("injected"), KeyboardInterrupt()], ids=["error", "interrupt"])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("injected"), KeyboardInterrupt()], ids=["error", "interrupt"]
+)
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in PIECEWISE])
 def test_an_exception_leaves_the_model_as_it_was(name, error):
     model = model_for(name, error)
@@ -227,7 +309,10 @@ def test_backward_within_does_not_reach_gradients_and_replaced_buffers_come_back
 def test_lazy_modules_are_refused_before_their_first_call():
     model = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 1))
     for call in (EVERY["evaluate"], EVERY["pgd"], EVERY["agreement"], EVERY["boundary_distances"]):
-        with pytest.raises(ValueError, match="model must have all its weights, got lazy modules without: call it once"):
+        with pytest.raises(
+            ValueError,
+            match="model must have all its weights, got lazy modules without: call it once",
+        ):
             call(model)
     assert isinstance(model[0], nn.LazyLinear)
 
@@ -237,9 +322,13 @@ def test_weights_that_hooks_compute_are_measured_and_copied():
         warnings.simplefilter("ignore")
         model = nn.Sequential(nn.utils.weight_norm(nn.Linear(2, 4)), nn.ReLU(), nn.Linear(4, 1))
     model(X)
-    found = analysis.boundary_distances(model, X, Y, "inf", radius=0.125, steps=2, restarts=1, certified=False)
+    found = analysis.boundary_distances(
+        model, X, Y, "inf", radius=0.125, steps=2, restarts=1, certified=False
+    )
     plain = ReLUNetwork.from_module(nn.Sequential(*(settled(layer) for layer in model)))
-    assert torch.equal(found.upper == 0, analysis.boundary_distances(plain, X, Y, "inf", radius=0.125).upper == 0)
+    assert torch.equal(
+        found.upper == 0, analysis.boundary_distances(plain, X, Y, "inf", radius=0.125).upper == 0
+    )
     again = training.copied(model)
     assert torch.equal(again(X), model(X))
     with torch.no_grad():
@@ -277,9 +366,14 @@ def test_measuring_sees_modules_given_by_name_and_methods():
 def test_attacks_use_the_modes_of_the_layers_and_batch_statistics():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 1))
-    batch, running = (pgd(model.train(mode), X, Y, BALL, is_larger, steps=3, random_start=False) for mode in (True, False))
+    batch, running = (
+        pgd(model.train(mode), X, Y, BALL, is_larger, steps=3, random_start=False)
+        for mode in (True, False)
+    )
     assert not torch.equal(batch, running)
-    found = Attack.parse("pgd7x3")(model.train(), X, Y, BALL)  # rows that leave would leave a batch of one
+    found = Attack.parse("pgd7x3")(
+        model.train(), X, Y, BALL
+    )  # rows that leave would leave a batch of one
     assert found.shape == X.shape
     assert model.training
     assert torch.equal(model[1].running_mean, torch.zeros(4))
@@ -296,11 +390,14 @@ def test_attacks_without_a_generator_draw_what_the_global_one_would_and_leave_it
     assert torch.equal(a, b)
     assert torch.equal(a, expected)
     generator = torch.Generator().manual_seed(3)
-    c, d = (pgd(line, X, Y, BALL, is_larger, steps=1, keep="last", step_size=0.0, generator=generator) for _ in range(2))
+    c, d = (
+        pgd(line, X, Y, BALL, is_larger, steps=1, keep="last", step_size=0.0, generator=generator)
+        for _ in range(2)
+    )
     assert not torch.equal(c, d)
 
 
-# -- numbers -----------------------------------------------------------------------------------------------------------
+# -- numbers ---------------------------------------------------------------------------------------
 
 
 def test_gradients_whose_sum_overflows_are_finite():
@@ -313,24 +410,51 @@ def test_gradients_whose_sum_overflows_are_finite():
     assert found.dtype == torch.float16
     assert (found == 0.625).all()
     single = torch.full((2, 8), 0.5)
-    found = pgd(lambda points: 1e38 * (points - 0.5), single, torch.tensor([1, 1]), BALL, lambda f, y: f.sum(1), steps=2)
+    found = pgd(
+        lambda points: 1e38 * (points - 0.5),
+        single,
+        torch.tensor([1, 1]),
+        BALL,
+        lambda f, y: f.sum(1),
+        steps=2,
+    )
     assert (found == 0.625).all()
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
-        pgd(lambda points: points / 0, single, torch.tensor([1, 1]), BALL, lambda f, y: f[:, 0], steps=2)
+        pgd(
+            lambda points: points / 0,
+            single,
+            torch.tensor([1, 1]),
+            BALL,
+            lambda f, y: f[:, 0],
+            steps=2,
+        )
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32])
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32],
+)
 def test_labels_of_all_integer_types_give_the_same(dtype):
     torch.manual_seed(0)
     model, wide = training.mlp([2, 4, 3]), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
     labels = wide.to(dtype)
     assert evaluate(model, X, labels, BALL, "pgd3") == evaluate(model, X, wide, BALL, "pgd3")
-    assert torch.equal(Attack.parse("pgd3")(model, X, labels, BALL), Attack.parse("pgd3")(model, X, wide, BALL))
-    for function in (training.margin, training.is_error, training.classification_loss, training.exponential):
+    assert torch.equal(
+        Attack.parse("pgd3")(model, X, labels, BALL), Attack.parse("pgd3")(model, X, wide, BALL)
+    )
+    for function in (
+        training.margin,
+        training.is_error,
+        training.classification_loss,
+        training.exponential,
+    ):
         assert torch.equal(function(model(X), labels), function(model(X), wide))
     a, b = (analysis.flatness_profile(model, X, y, BALL, [0.1], steps=1) for y in (labels, wide))
     assert torch.equal(a.gradient, b.gradient)
-    a, b = (analysis.boundary_distances(model, X, y, "inf", radius=0.1, steps=2, restarts=1) for y in (labels, wide))
+    a, b = (
+        analysis.boundary_distances(model, X, y, "inf", radius=0.1, steps=2, restarts=1)
+        for y in (labels, wide)
+    )
     assert torch.equal(a.upper, b.upper)
     assert torch.equal(*(analysis.normalized_margins(model, X, y) for y in (labels, wide)))
     data = Dataset.from_tensors(X, labels, X, labels)
@@ -365,9 +489,13 @@ def test_labels_that_do_not_fit_are_refused_in_the_same_words(reader):
         reader(model, (Y + 1) // 2)
     with pytest.raises(ValueError, match=r"must be integers, got torch\.bool: use 2"):
         reader(model, Y > 0)
-    with pytest.raises(ValueError, match=r"must be integers, got torch\.float32: use labels\.long\(\)"):
+    with pytest.raises(
+        ValueError, match=r"must be integers, got torch\.float32: use labels\.long\(\)"
+    ):
         reader(model, Y.float())
-    with pytest.raises(ValueError, match=r"must have shape \(8,\), one for each point, got \(8, 1\)|got \(8, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"must have shape \(8,\), one for each point, got \(8, 1\)|got \(8, 1\)"
+    ):
         reader(model, Y[:, None])
 
 
@@ -390,20 +518,30 @@ def test_arrays_of_all_layouts_are_read(change):
     assert evaluate(model, given, y, BALL, "pgd3") == evaluate(model, points, labels, BALL, "pgd3")
     for function in (
         lambda x, y: analysis.flatness_profile(model, x, y, BALL, [0.1], steps=1).gradient,
-        lambda x, y: analysis.boundary_distances(model, x, y, "inf", radius=0.1, steps=2, restarts=1).upper,
+        lambda x, y: (
+            analysis.boundary_distances(model, x, y, "inf", radius=0.1, steps=2, restarts=1).upper
+        ),
         lambda x, y: analysis.normalized_margins(model, x, y),
         lambda x, y: analysis.certified_margins(network, x, y, BALL),
         lambda x, y: analysis.change_bound(network, x, y, BALL),
         lambda x, y: analysis.robust_error(network, x, y, BALL, steps=2).adversarial,
         lambda x, y: f_S(affine([[1.0, 0.0]]), x, y, Ball("inf", 1e-4)).layers[0].weight.to_dense(),
-        lambda x, y: memorizer(affine([[1.0, 0.0]]), x, y, "inf", 0.01, 0.02, bound=2.0).layers[0].weight.to_dense(),
+        lambda x, y: (
+            memorizer(affine([[1.0, 0.0]]), x, y, "inf", 0.01, 0.02, bound=2.0)
+            .layers[0]
+            .weight.to_dense()
+        ),
         lambda x, y: torch.tensor(separation(x, y).lower),
         lambda x, y: interval_bounds(network, x, x)[0],
         lambda x, y: analysis.neural_tangent_kernel(x, x),
         lambda x, y: pgd(model, x, y, BALL, lambda f, y: -training.margin(f, y), steps=2),
         lambda x, y: Attack.parse("pgd2")(model, x, y, BALL),
         lambda x, y: training.gta(x, model, 0.5),
-        lambda x, y: training.max_margin(x, np.ones(8, dtype=y.dtype) if isinstance(y, np.ndarray) else [1] * 8).direction,
+        lambda x, y: (
+            training.max_margin(
+                x, np.ones(8, dtype=y.dtype) if isinstance(y, np.ndarray) else [1] * 8
+            ).direction
+        ),
         lambda x, y: MemorizingModel(model, x[:1], y[:1], BALL, 0.5).targets,
     ):
         assert torch.equal(function(given, y), function(points, labels))
@@ -411,12 +549,19 @@ def test_arrays_of_all_layouts_are_read(change):
 
 
 def test_what_are_no_numbers_is_refused():
-    for values, error in ((["a"], TypeError), ([[1.0], [1.0, 2.0]], ValueError), (np.array([None]), TypeError)):
+    for values, error in (
+        (["a"], TypeError),
+        ([[1.0], [1.0, 2.0]], ValueError),
+        (np.array([None]), TypeError),
+    ):
         with pytest.raises(error, match="points must be numbers"):
             training.as_tensor(values, "points")
 
 
-@pytest.mark.parametrize(("given", "expected"), [("inf", "inf"), (float("inf"), "inf"), (2, 2), ("2", 2), (np.float64(2), 2)])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("inf", "inf"), (float("inf"), "inf"), (2, 2), ("2", 2), (np.float64(2), 2)],
+)
 def test_norms_are_read_one_way(given, expected):
     expected = Ball(expected, 0.0).p
     assert read_norm(given) == expected
@@ -436,11 +581,17 @@ def test_the_default_dtype_changes_nothing(name, dtype):
     images = torch.rand(4, 1, 12, 12)
 
     def results():
-        model = training.build_model(name, (1, 12, 12), 2, width=0.1, mean=[0.5], std=[0.25], hidden=(4,))
-        data = Dataset.from_tensors(images, torch.tensor([0, 1, 0, 1]), images, torch.tensor([0, 1, 0, 1]))
+        model = training.build_model(
+            name, (1, 12, 12), 2, width=0.1, mean=[0.5], std=[0.25], hidden=(4,)
+        )
+        data = Dataset.from_tensors(
+            images, torch.tensor([0, 1, 0, 1]), images, torch.tensor([0, 1, 0, 1])
+        )
         shares = analysis.agreement(model, model, images).value
         profile = analysis.flatness_profile(model, images, data.train_labels, BALL, [0.1], steps=1)
-        found = analysis.boundary_distances(model, images, data.train_labels, "inf", radius=0.1, steps=1, restarts=1)
+        found = analysis.boundary_distances(
+            model, images, data.train_labels, "inf", radius=0.1, steps=1, restarts=1
+        )
         return (
             model.state_dict(),
             evaluate(model, images, data.train_labels, BALL, "pgd2"),
@@ -455,7 +606,10 @@ def test_the_default_dtype_changes_nothing(name, dtype):
         found = results()
     finally:
         torch.set_default_dtype(torch.float32)
-    assert all(torch.equal(value, found[0][key]) and value.dtype == found[0][key].dtype for key, value in expected[0].items())
+    assert all(
+        torch.equal(value, found[0][key]) and value.dtype == found[0][key].dtype
+        for key, value in expected[0].items()
+    )
     assert expected[1:3] == found[1:3]
     assert all(torch.equal(a, b) for a, b in zip(expected[3:], found[3:], strict=True))
 
@@ -473,19 +627,30 @@ def test_flatness_of_half_precision_beyond_its_range():
     with torch.no_grad():
         model[0].weight.fill_(50.0)
         model[0].bias.fill_(0.0)
-    found = analysis.flatness_profile(model, torch.zeros(1, 3072), torch.tensor([-1]), BALL, [0.0, 2.0**-10], steps=8)
+    found = analysis.flatness_profile(
+        model, torch.zeros(1, 3072), torch.tensor([-1]), BALL, [0.0, 2.0**-10], steps=8
+    )
     assert found.gradient[0, 0] == 3072 * 25  # 76,800: float16 ends at 65,504
     assert found.gradient[0, 1] == 3072 * 50
 
 
 def test_integers_are_no_images():
-    with pytest.raises(ValueError, match=r"points must be uint8 .* or floating-point, got torch.int64"):
+    with pytest.raises(
+        ValueError, match=r"points must be uint8 .* or floating-point, got torch.int64"
+    ):
         evaluate(training.mlp([2, 1]), [[0, 1]], [1], BALL, "clean")
 
 
-# -- training ----------------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------
 
-CONFIG = {"epochs": 1, "radius": 0.05, "attack": "pgd1", "final_attack": "pgd2", "eval_attack": "clean", "batch_size": 4}
+CONFIG = {
+    "epochs": 1,
+    "radius": 0.05,
+    "attack": "pgd1",
+    "final_attack": "pgd2",
+    "eval_attack": "clean",
+    "batch_size": 4,
+}
 
 
 def tiny(count=8):
@@ -519,16 +684,22 @@ def test_weights_made_under_inference_mode_are_refused(tmp_path):
         lambda: analysis.flatness_profile(model, X, Y, BALL, [0.1]),
         lambda: train(TrainingConfig(**CONFIG), tmp_path / "run", data=tiny(), model=model),
     ):
-        with pytest.raises(ValueError, match=r"model must be made outside of torch\.inference_mode"):
+        with pytest.raises(
+            ValueError, match=r"model must be made outside of torch\.inference_mode"
+        ):
             call()
     assert analysis.agreement(model, model, X).value == 1
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("count", "size", "sizes"), [(7, 2, [2, 2, 3]), (5, 4, [2, 3]), (3, 2, [3]), (8, 3, [2, 3, 3])])
+@pytest.mark.parametrize(
+    ("count", "size", "sizes"), [(7, 2, [2, 2, 3]), (5, 4, [2, 3]), (3, 2, [3]), (8, 3, [2, 3, 3])]
+)
 def test_batches_of_one_are_joined_for_batch_normalisation(count, size, sizes, tmp_path):
     model, seen = normed(), []
-    model[1].register_forward_hook(lambda module, x, y: seen.append((len(y), module.training, y.requires_grad)))
+    model[1].register_forward_hook(
+        lambda module, x, y: seen.append((len(y), module.training, y.requires_grad))
+    )
     config = TrainingConfig(**CONFIG | {"batch_size": size, "radius": 0.0})
     assert train(config, tmp_path / "run", data=tiny(count), model=model).status == "finished"
     assert sorted(n for n, training, gradients in seen if training and gradients) == sizes
@@ -538,13 +709,21 @@ def test_a_batch_size_of_one_is_refused_for_batch_normalisation_only(tmp_path):
     config = TrainingConfig(**CONFIG | {"batch_size": 1})
     model = normed().train()
     before = snapshot(model)
-    with pytest.raises(ValueError, match=r"batch_size must be at least 2 for a model with batch normalisation, .* got 1"):
+    with pytest.raises(
+        ValueError,
+        match=r"batch_size must be at least 2 for a model with batch normalisation, .* got 1",
+    ):
         train(config, tmp_path / "run", data=tiny(), model=model)
     assert_same(before, model)
     assert not (tmp_path / "run").exists()
-    assert train(config, tmp_path / "run", data=tiny(), model=training.mlp([2, 4, 1])).status == "finished"
+    assert (
+        train(config, tmp_path / "run", data=tiny(), model=training.mlp([2, 4, 1])).status
+        == "finished"
+    )
     images = Dataset.from_tensors(X.reshape(4, 1, 2, 2), Y[:4], X.reshape(4, 1, 2, 2), Y[:4])
-    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 1))  # four numbers a channel
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 1)
+    )  # four numbers a channel
     assert train(config, tmp_path / "images", data=images, model=model).status == "finished"
 
 
@@ -572,7 +751,10 @@ def test_models_that_give_no_tensor_are_refused(kind, tmp_path):
         lambda: training.gta(X, model, 0.5),
         lambda: MemorizingModel(model, X[:1], Y[:1], BALL, 0.5),
     ):
-        with pytest.raises(TypeError, match=rf"must return one tensor of outputs \(N, K\), got {kind.__name__}: wrap it"):
+        with pytest.raises(
+            TypeError,
+            match=rf"must return one tensor of outputs \(N, K\), got {kind.__name__}: wrap it",
+        ):
             call()
     assert not (tmp_path / "run").exists()
 
@@ -591,16 +773,28 @@ def go():
 
 def run_script(text, folder):
     (folder / "script.py").write_text(SCRIPT + text)
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder), "OMP_NUM_THREADS": "1"}
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(folder),
+        "OMP_NUM_THREADS": "1",
+    }
     return subprocess.run(
-        [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "script.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 
 def test_several_processes_from_an_unguarded_script_are_refused_at_once(tmp_path):
     found = run_script("go()\n", tmp_path)
     assert found.returncode == 1
-    message = 'ValueError: devices must be 1 unless train is called under `if __name__ == "__main__":`'
+    message = (
+        'ValueError: devices must be 1 unless train is called under `if __name__ == "__main__":`'
+    )
     assert message in found.stderr.splitlines()[-1]
     assert not (tmp_path / "run").exists()
 
@@ -611,7 +805,7 @@ def test_several_processes_from_a_guarded_script_train(tmp_path):
     assert (found.returncode, found.stdout.splitlines()[-1]) == (0, "finished"), found.stderr
 
 
-# -- shared modules ----------------------------------------------------------------------------------------------------
+# -- shared modules --------------------------------------------------------------------------------
 
 
 class Shared(nn.Module):

@@ -36,7 +36,10 @@ def mnist(request):
 def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     train_images, train_digits, test_images, test_digits = mnist
     points, others = (torch.from_numpy(images / 255.0) for images in (train_images, test_images))
-    labels, other_labels = (torch.from_numpy(2 * (digits % 2).astype(np.int64) - 1) for digits in (train_digits, test_digits))
+    labels, other_labels = (
+        torch.from_numpy(2 * (digits % 2).astype(np.int64) - 1)
+        for digits in (train_digits, test_digits)
+    )
     model = mlp([784, 32, 1])
     data = Dataset.from_tensors(points, labels, others, other_labels)
     train(TrainingConfig(epochs=5, final_attack="clean"), tmp_path / "run", data=data, model=model)
@@ -48,7 +51,9 @@ def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     assert proof.separation == pytest.approx(exact.distance, rel=1e-12)
     assert proof.separation > 0.7
     assert (proof.verdict, proof.bound) == ("proved", 1)
-    expected = closed_form(ball.p, "lean", (32,)).subs({N: 1000, D: 784, "m": network.provenance.arguments.get("m", 1)})
+    expected = closed_form(ball.p, "lean", (32,)).subs(
+        {N: 1000, D: 784, "m": network.provenance.arguments.get("m", 1)}
+    )
     assert network.size.parameters <= expected  # pixels that are 0 save biases
     perturbed = ball.sample(points[:50]).clamp(0, 1)
     assert torch.allclose(network(perturbed)[:, 0], labels[:50].double(), atol=1e-9)
@@ -56,13 +61,17 @@ def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     assert where.outside.sum() > 180
     values, clean_values = network(others), clean(others)
     assert torch.allclose(values[where.outside], clean_values[where.outside], atol=1e-12)
-    assert (is_error(values, other_labels) != is_error(clean_values, other_labels)).sum() <= (~where.outside).sum()
+    assert (is_error(values, other_labels) != is_error(clean_values, other_labels)).sum() <= (
+        ~where.outside
+    ).sum()
     assert clean_error(network, points[:50], labels[:50]).value == 0
 
 
 @pytest.mark.slow
 def test_mnist_separations_are_those_of_the_literature(data_folder):
-    """Yang et al. 2020, Table 1: 0.737 between training points of different classes, 0.812 between these and test points."""
+    """Yang et al. 2020, Table 1: 0.737 between training points of different classes, 0.812 between
+    these and test points.
+    """
     data = load_data("mnist", "classes", root=data_folder)
     points, labels = data.train_points.flatten(1).numpy(), data.train_labels.numpy()
     found = separation(points, labels)
@@ -70,14 +79,18 @@ def test_mnist_separations_are_those_of_the_literature(data_folder):
     i, j = found.pair
     assert labels[i] != labels[j]
     assert np.abs(points[i].astype(int) - points[j]).max() == 188
-    found = separation(points, labels, data.test_points.flatten(1).numpy(), data.test_labels.numpy())
+    found = separation(
+        points, labels, data.test_points.flatten(1).numpy(), data.test_labels.numpy()
+    )
     assert (found.distance, found.exact) == (207 / 255, True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("norm", ["inf", 2])
 def test_f_s_of_a_part_of_mnist(data_folder, norm, tmp_path):
-    """What the screen computes is the whole network; all balls are certified, and a changed label is not."""
+    """What the screen computes is the whole network; all balls are certified, and a changed label
+    is not.
+    """
     data = load_data("mnist", "parity", root=data_folder).subset(10_000, 1000)
     images, labels = data.train_points.flatten(1).numpy(), data.train_labels.numpy()
     points, ball = images / 255.0, Ball(norm, 0.1 if norm == "inf" else 1.0)
@@ -86,7 +99,10 @@ def test_f_s_of_a_part_of_mnist(data_folder, norm, tmp_path):
     chosen = torch.cat([test[:3], torch.from_numpy(points[:3]).float() + 0.001]).clamp(0, 1)
     with torch.no_grad():
         assert torch.allclose(network(chosen), network(chosen, screened=False), atol=1e-4)
-        assert (network(torch.from_numpy(points[:500]).float()).sign().flatten() == data.train_labels[:500]).all()
+        assert (
+            network(torch.from_numpy(points[:500]).float()).sign().flatten()
+            == data.train_labels[:500]
+        ).all()
     proof = certify_memorization(network, points, labels, ball)
     assert proof.verdict == "proved"
     save_points(tmp_path / "points.npz", images, labels)

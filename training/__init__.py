@@ -1,7 +1,17 @@
-"""What gradient descent finds: data, models, attacks, and training runs that can be resumed and compared."""
+"""What gradient descent finds: data, models, attacks, and training runs that can be resumed and
+compared.
+"""
 
 from .attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
-from .attacks.objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
+from .attacks.objectives import (
+    LOSSES,
+    classification_loss,
+    divergence,
+    exponential,
+    is_error,
+    margin,
+    mixed,
+)
 from .datasets.augmentation import augment
 from .datasets.dataset import TASKS, Dataset, as_float, load_data, read_task
 from .datasets.distributions import PatchData, SeparableData
@@ -33,7 +43,15 @@ from .theory.lazy import (
     two_layer_network,
 )
 from .theory.patches import PatchConfig, PatchRun, patch_network, regime_map, train_patches
-from .theory.separable import LinearRun, MaxMargin, MixedLearner, max_margin, memorize, target_learner, train_linear
+from .theory.separable import (
+    LinearRun,
+    MaxMargin,
+    MixedLearner,
+    max_margin,
+    memorize,
+    target_learner,
+    train_linear,
+)
 from .trainer.config import TrainingConfig, read_toml
 from .trainer.evaluation import Evaluation, evaluate
 from .trainer.loop import train

@@ -1,4 +1,6 @@
-"""Where two models give the same label: on data, in groups of points, inside training balls, in their shells and outside."""
+"""Where two models give the same label: on data, in groups of points, inside training balls, in
+their shells and outside.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +12,40 @@ from typing import Any
 import torch
 
 from constructions import Ball, RangeSearch, ReLUNetwork, predictions
-from training import as_float, as_tensor, check_labels, margin, measuring, placement, project, read_outputs
+from training import (
+    as_float,
+    as_tensor,
+    check_labels,
+    margin,
+    measuring,
+    placement,
+    project,
+    read_outputs,
+)
 
 from ..quantities.measured import Kind, Measured
 from ..quantities.reading import read_model
 from ..quantities.statistics import share
 
 NETWORK_BATCH, MODEL_BATCH = 2**12, 2**9
-"""Points evaluated together: by a `ReLUNetwork`, which splits them further as its memory asks for, and by other models."""
+"""Points evaluated together: by a `ReLUNetwork`, which splits them further as its memory asks for,
+and by other models.
+"""
 
 
 @measuring(evaluating=True)
 def agreement(first: Any, second: Any, points: Any, kind: Kind = "exact") -> Measured:
     """The share of points (N, ...) at which both models predict the same label, with its interval.
 
-    Models: what `read_model` reads, one output each (no label, f = 0, is a label of its own) or K; networks of flat rows take
-    images, too. Points: floating-point, or uint8 (k means k/255). A `ReLUNetwork` computes in float64, a module in the dtype
-    and on the device of its weights, in eval mode (it is afterwards as it was), a function in the dtype of the points (uint8:
-    float32). kind: "estimate" if the points are random ones.
+    Models: what `read_model` reads, one output each (no label, f = 0, is a label of its own) or K;
+    networks of flat rows take images, too. Points: floating-point, or uint8 (k means k/255). A
+    `ReLUNetwork` computes in float64, a module in the dtype and on the device of its weights, in
+    eval mode (it is afterwards as it was), a function in the dtype of the points (uint8: float32).
+    kind: "estimate" if the points are random ones.
 
-    Raises ValueError for no points, NaN or infinity in them, and outputs that are not (N, K) with one K; FloatingPointError for
-    outputs that are NaN or infinite. Cost: one evaluation of both models at N points; memory for `MODEL_BATCH` of them.
+    Raises ValueError for no points, NaN or infinity in them, and outputs that are not (N, K) with
+    one K; FloatingPointError for outputs that are NaN or infinite. Cost: one evaluation of both
+    models at N points; memory for `MODEL_BATCH` of them.
 
     >>> from constructions import affine
     >>> agreement(affine([[1.0]], [-0.5]), torch.nn.Identity(), [[0.25], [0.75]]).value
@@ -43,14 +58,18 @@ def agreement(first: Any, second: Any, points: Any, kind: Kind = "exact") -> Mea
 def agreement_by_group(
     first: Any, second: Any, points: Any, groups: Mapping[str, Any], kind: Kind = "exact"
 ) -> dict[str, Measured]:
-    """`agreement` in each group of points; groups: from names to masks (N,), which may overlap; an empty one is left out.
+    """`agreement` in each group of points; groups: from names to masks (N,), which may overlap; an
+    empty one is left out.
 
-    See `class_groups` and `quantile_groups`; {"S_small": m <= radius, "S_large": m > radius} with signed distances m (N,) to
-    f_clean's boundary are the groups that f_adv memorizes and leaves. Models and points as for `agreement`; each model is
-    evaluated once. Raises ValueError for masks that are not booleans, one a point.
+    See `class_groups` and `quantile_groups`; {"S_small": m <= radius, "S_large": m > radius} with
+    signed distances m (N,) to f_clean's boundary are the groups that f_adv memorizes and leaves.
+    Models and points as for `agreement`; each model is evaluated once. Raises ValueError for masks
+    that are not booleans, one a point.
 
     >>> from constructions import affine
-    >>> table = agreement_by_group(affine([[1.0]], [-0.5]), affine([[1.0]]), [[0.25], [0.75]], {"small": [True, False]})
+    >>> table = agreement_by_group(
+    ...     affine([[1.0]], [-0.5]), affine([[1.0]]), [[0.25], [0.75]], {"small": [True, False]}
+    ... )
     >>> table["small"].value
     0.0
     """
@@ -58,13 +77,17 @@ def agreement_by_group(
     masks = {name: as_tensor(mask).cpu() for name, mask in groups.items()}
     for name, mask in masks.items():
         if mask.dtype != torch.bool or tuple(mask.shape) != (len(x),):
-            raise ValueError(f"groups must be masks of {len(x)} booleans, got {mask.dtype} {tuple(mask.shape)} for {name!r}")
+            raise ValueError(
+                f"groups must be masks of {len(x)} booleans, got {mask.dtype} {tuple(mask.shape)} "
+                f"for {name!r}"
+            )
     same = _agrees(first, second, x)
     return {name: share(same[mask], kind) for name, mask in masks.items() if mask.any()}
 
 
 def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
-    """Masks (N,) by label: "-1" and "+1" for one output, "0" to "K-1" for K. Raises ValueError for other labels.
+    """Masks (N,) by label: "-1" and "+1" for one output, "0" to "K-1" for K. Raises ValueError for
+    other labels.
 
     >>> {name: mask.tolist() for name, mask in class_groups([1, -1, 1], 1).items()}
     {'-1': [False, True, False], '+1': [True, False, True]}
@@ -76,17 +99,22 @@ def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
 
 
 def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
-    """Masks (N,) of points whose values lie between two neighbouring quantiles, in rising order, named "low to high".
+    """Masks (N,) of points whose values lie between two neighbouring quantiles, in rising order,
+    named "low to high".
 
-    low, high: the least and largest value of the group. Equal values are in one group, so there may be fewer than `bins`.
-    Values (N,) may be infinite. Raises ValueError for none, NaN, and bins < 1.
+    low, high: the least and largest value of the group. Equal values are in one group, so there may
+    be fewer than `bins`. Values (N,) may be infinite. Raises ValueError for none, NaN, and bins <
+    1.
 
     >>> {name: mask.tolist() for name, mask in quantile_groups([3.0, 1.0, 1.0, 2.5], 2).items()}
     {'1 to 1': [False, True, True, False], '2.5 to 3': [True, False, False, True]}
     """
     v = as_tensor(values).double().cpu()
     if v.ndim != 1 or not len(v) or v.isnan().any():
-        raise ValueError(f"values must be numbers of shape (N,) with N >= 1 and without NaN, got shape {tuple(v.shape)}")
+        raise ValueError(
+            f"values must be numbers of shape (N,) with N >= 1 and without NaN, got shape "
+            f"{tuple(v.shape)}"
+        )
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
     ordered = v.sort().values
@@ -94,7 +122,10 @@ def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
     index = torch.searchsorted(starts, v, right=True) - 1
     masks = [index == k for k in range(len(starts))]
     for digits in range(3, 18):  # with 17 digits all names differ
-        names = [f"{float(v[mask].min()):.{digits}g} to {float(v[mask].max()):.{digits}g}" for mask in masks]
+        names = [
+            f"{float(v[mask].min()):.{digits}g} to {float(v[mask].max()):.{digits}g}"
+            for mask in masks
+        ]
         if len(set(names)) == len(names):
             break
     return dict(zip(names, masks, strict=True))
@@ -102,10 +133,11 @@ def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
 
 @measuring(evaluating=True)
 def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
-    """The margin y f(x) or f_y(x) - max_(k != y) f_k(x) over its mean absolute value on these points: float64, shape (N,).
+    """The margin y f(x) or f_y(x) - max_(k != y) f_k(x) over its mean absolute value on these
+    points: float64, shape (N,).
 
-    Scaling the model's outputs by c > 0 does not change it. Model and points as for `agreement`. Raises ValueError for labels
-    that do not fit the outputs, and if all margins are 0.
+    Scaling the model's outputs by c > 0 does not change it. Model and points as for `agreement`.
+    Raises ValueError for labels that do not fit the outputs, and if all margins are 0.
 
     >>> from constructions import affine
     >>> normalized_margins(affine([[8.0]]), [[0.25], [0.75]], torch.tensor([1, -1]))
@@ -119,12 +151,14 @@ def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
     return margins / scale
 
 
-# -- zones -------------------------------------------------------------------------------------------------------------
+# -- zones -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Zones:
-    """Where points lie: within `radius` of a centre (inside), at least `outer` from all (outside), or between (shell)."""
+    """Where points lie: within `radius` of a centre (inside), at least `outer` from all (outside),
+    or between (shell).
+    """
 
     inside: torch.Tensor
     shell: torch.Tensor
@@ -132,8 +166,12 @@ class Zones:
 
 
 def zones(points: torch.Tensor, centres: torch.Tensor, ball: Ball, outer: float) -> Zones:
-    """Sort points (M, ...) by their l_p distance to the nearest centre, in float64; cost: see `constructions.RangeSearch`."""
-    rows, _, distances = RangeSearch(centres.flatten(1).double(), ball.p, outer)(points.flatten(1).double())
+    """Sort points (M, ...) by their l_p distance to the nearest centre, in float64; cost: see
+    `constructions.RangeSearch`.
+    """
+    rows, _, distances = RangeSearch(centres.flatten(1).double(), ball.p, outer)(
+        points.flatten(1).double()
+    )
     distances = distances if ball.p == math.inf else distances.sqrt()
     nearest = torch.full((len(points),), math.inf, dtype=torch.float64)
     nearest.scatter_reduce_(0, rows, distances, "amin")
@@ -141,8 +179,12 @@ def zones(points: torch.Tensor, centres: torch.Tensor, ball: Ball, outer: float)
     return Zones(inside, ~inside & ~outside, outside)
 
 
-def shell_points(centres: torch.Tensor, ball: Ball, outer: float, generator: torch.Generator) -> torch.Tensor:
-    """One random point a centre, at l_p distance uniform in (radius, outer) before it is clipped to [0,1]^D."""
+def shell_points(
+    centres: torch.Tensor, ball: Ball, outer: float, generator: torch.Generator
+) -> torch.Tensor:
+    """One random point a centre, at l_p distance uniform in (radius, outer) before it is clipped to
+    [0,1]^D.
+    """
     column = (-1, *[1] * (centres.ndim - 1))
     fraction = torch.rand(len(centres), 1, generator=generator, dtype=centres.dtype).reshape(column)
     length = ball.radius + (outer - ball.radius) * fraction
@@ -169,25 +211,37 @@ def agreement_table(
     seed: int = 0,
     count: int | None = None,
 ) -> dict[str, Measured]:
-    """Label agreement of a learned and a constructed model, zone by zone, with intervals; models and points as for `agreement`.
+    """Label agreement of a learned and a constructed model, zone by zone, with intervals; models
+    and points as for `agreement`.
 
-    attacked: perturbed training points (N, ...), the strongest that an attack on the learned model found. outer: the
-    radius from which the constructed indicators are 0 (see `outer_radius`). The random points (a third uniform in the balls,
-    a third in the shells, a third on segments between training points; `count` of each, None: one a training point) are
-    sorted into zones by their true distance to the nearest training point; an empty zone is left out. Shares on data are
-    exact counts; those on random points are estimates. Raises ValueError for training points outside [0,1]. Cost: both models
-    at all points, and one `constructions.RangeSearch` of the random points.
+    attacked: perturbed training points (N, ...), the strongest that an attack on the learned model
+    found. outer: the radius from which the constructed indicators are 0 (see `outer_radius`). The
+    random points (a third uniform in the balls, a third in the shells, a third on segments between
+    training points; `count` of each, None: one a training point) are sorted into zones by their
+    true distance to the nearest training point; an empty zone is left out. Shares on data are exact
+    counts; those on random points are estimates. Raises ValueError for training points outside
+    [0,1]. Cost: both models at all points, and one `constructions.RangeSearch` of the random
+    points.
 
     >>> from constructions import affine, f_S
     >>> points, ball = torch.tensor([[0.25, 0.5], [0.75, 0.5]]), Ball("inf", 0.125)
     >>> clean = affine([[4.0, 0.0]], [-2.0])
     >>> built = f_S(clean, points, [1, -1], ball)
-    >>> table = agreement_table(clean, built, points, points, points, ball, outer_radius(built, ball))
+    >>> table = agreement_table(
+    ...     clean, built, points, points, points, ball, outer_radius(built, ball)
+    ... )
     >>> table["clean test points"].value, table["inside the balls"].value
     (0.0, 0.0)
     """
-    centres, generator = read_cube(train_points, "train_points"), torch.Generator().manual_seed(seed)
-    train = centres if count is None else centres[torch.randperm(len(centres), generator=generator)[:count]]
+    centres, generator = (
+        read_cube(train_points, "train_points"),
+        torch.Generator().manual_seed(seed),
+    )
+    train = (
+        centres
+        if count is None
+        else centres[torch.randperm(len(centres), generator=generator)[:count]]
+    )
     sampled = torch.cat(
         [
             project(ball.sample(train, generator), train, ball),
@@ -196,7 +250,11 @@ def agreement_table(
         ]
     )
     where = zones(sampled, centres, ball, outer)
-    groups = {"inside the balls": where.inside, "in the shells": where.shell, "outside": where.outside}
+    groups = {
+        "inside the balls": where.inside,
+        "in the shells": where.shell,
+        "outside": where.outside,
+    }
     return {
         "clean test points": agreement(learned, constructed, test_points),
         "training points, attacked": agreement(learned, constructed, attacked),
@@ -205,7 +263,8 @@ def agreement_table(
 
 
 def outer_radius(network: ReLUNetwork, ball: Ball) -> float:
-    """The l_p distance from which all indicators of an f_S or f_adv are 0 (its threshold is squared for l_2).
+    """The l_p distance from which all indicators of an f_S or f_adv are 0 (its threshold is squared
+    for l_2).
 
     Raises ValueError for another network, and for one of balls of another norm.
     """
@@ -213,41 +272,58 @@ def outer_radius(network: ReLUNetwork, ball: Ball) -> float:
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     provenance = getattr(network, "provenance", None)
     if provenance is None or "outer" not in provenance.arguments:
-        raise ValueError("network must be built by f_S or f_adv: its provenance carries the thresholds")
+        raise ValueError(
+            "network must be built by f_S or f_adv: its provenance carries the thresholds"
+        )
     norm = "inf" if ball.p == math.inf else "2"
     if provenance.arguments["norm"] != norm:
-        raise ValueError(f"ball must have the norm that network was built for, {provenance.arguments['norm']}, got {norm}")
+        raise ValueError(
+            f"ball must have the norm that network was built for, {provenance.arguments['norm']}, "
+            f"got {norm}"
+        )
     outer = float(provenance.arguments["outer"])
     return outer if ball.p == math.inf else math.sqrt(outer)
 
 
-# -- models at points --------------------------------------------------------------------------------------------------
+# -- models at points ------------------------------------------------------------------------------
 
 
 def read_batch(points: Any, name: str = "points") -> torch.Tensor:
-    """Points (N, ...), N >= 1, finite, as a tensor: uint8 as it is, floating-point in its dtype, other numbers as float64."""
+    """Points (N, ...), N >= 1, finite, as a tensor: uint8 as it is, floating-point in its dtype,
+    other numbers as float64.
+    """
     x = as_tensor(points, name)
     if x.dtype != torch.uint8 and not x.is_floating_point():
         x = x.double()
     if x.ndim < 2 or not x.numel():
-        raise ValueError(f"{name} must have shape (N, ...) with N >= 1 points, got {tuple(x.shape)}")
+        raise ValueError(
+            f"{name} must have shape (N, ...) with N >= 1 points, got {tuple(x.shape)}"
+        )
     wrong = ~torch.isfinite(x).flatten(1).all(1)
     if wrong.any():
-        raise ValueError(f"{name} must be finite, got NaN or infinity at index {int(wrong.nonzero()[0])}")
+        raise ValueError(
+            f"{name} must be finite, got NaN or infinity at index {int(wrong.nonzero()[0])}"
+        )
     return x
 
 
 def read_cube(points: Any, name: str = "points") -> torch.Tensor:
-    """Points (N, ...) of [0,1]^D as a floating-point tensor in main memory: uint8 k as float32 k/255."""
+    """Points (N, ...) of [0,1]^D as a floating-point tensor in main memory: uint8 k as float32
+    k/255.
+    """
     x = read_batch(points, name).cpu()
     x = x if x.is_floating_point() else as_float(x)
     if float(x.min()) < 0 or float(x.max()) > 1:
-        raise ValueError(f"{name} must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]")
+        raise ValueError(
+            f"{name} must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
+        )
     return x
 
 
 def outputs_of(model: Any, points: torch.Tensor, name: str = "model") -> torch.Tensor:
-    """Outputs (N, K) at points (N, ...) as `read_batch` gives them, in float64 and main memory; see `agreement`."""
+    """Outputs (N, K) at points (N, ...) as `read_batch` gives them, in float64 and main memory; see
+    `agreement`.
+    """
     evaluate = read_model(model)
     dtype, device = points.dtype if points.is_floating_point() else torch.float32, points.device
     if isinstance(model, ReLUNetwork):

@@ -1,4 +1,6 @@
-"""Distances of many points to the decision boundary: from above by an attack, from below by linear bounds of all units."""
+"""Distances of many points to the decision boundary: from above by an attack, from below by linear
+bounds of all units.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ BATCH = 256
 """Points attacked at once."""
 
 DENSE = 2**20
-"""Entries of a layer up to which modules are read and networks bounded; LeNet-5's 7.5 million would take seconds a point."""
+"""Entries of a layer up to which modules are read and networks bounded; LeNet-5's 7.5 million would
+take seconds a point.
+"""
 
 LEVELS, OCTAVE = 64, 8
 """Radii that are tried for proofs, and how many of them lie between one radius and its double."""
@@ -41,11 +45,13 @@ Wrong = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class BoundaryDistances:
-    """lower <= distance <= upper for each point, float64 (N,); the distance is that to the nearest error within [0,1]^D.
+    """lower <= distance <= upper for each point, float64 (N,); the distance is that to the nearest
+    error within [0,1]^D.
 
-    upper: 0 where the point itself is an error, inf where none was found. upper_kind: certified if errors were re-checked by
-    enclosures, empirical if by float64. nearest: the errors that the attack found, float64, shape of the points; the point
-    itself where there are none. lower: certified, 0 where nothing is proved; None for models that cannot be bounded.
+    upper: 0 where the point itself is an error, inf where none was found. upper_kind: certified if
+    errors were re-checked by enclosures, empirical if by float64. nearest: the errors that the
+    attack found, float64, shape of the points; the point itself where there are none. lower:
+    certified, 0 where nothing is proved; None for models that cannot be bounded.
     """
 
     upper: torch.Tensor
@@ -70,34 +76,40 @@ def boundary_distances(
     exact_seconds: float | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> BoundaryDistances:
-    """Bounds of min { ||z - x||_p : z in [0,1]^D, margin(z) <= 0 } for points x; margins are y f, or f_y - max_(k != y) f_k.
+    """Bounds of min { ||z - x||_p : z in [0,1]^D, margin(z) <= 0 } for points x; margins are y f,
+    or f_y - max_(k != y) f_k.
 
-    For points that are classified rightly this is the distance to the decision boundary, if margins do not touch 0 without
-    a change of sign (Proposition 3.1 of the source).
+    For points that are classified rightly this is the distance to the decision boundary, if margins
+    do not touch 0 without a change of sign (Proposition 3.1 of the source).
 
-    model: a `ReLUNetwork` or a module. points: (N, ...) in [0,1] (uint8: k/255), as the model takes them;
-    labels: (N,), -1, +1 or 0..K-1. radius: how far both searches go. proved: radii whose balls are proved already, one or
-    (N,), float64 (such as delta for f_S and its training points, by `certify_memorization`).
+    model: a `ReLUNetwork` or a module. points: (N, ...) in [0,1] (uint8: k/255), as the model takes
+    them; labels: (N,), -1, +1 or 0..K-1. radius: how far both searches go. proved: radii whose
+    balls are proved already, one or (N,), float64 (such as delta for f_S and its training points,
+    by `certify_memorization`).
 
-    upper: gradient steps on the margin, in float32, in balls that grow until they hold an error and then shrink below the
-    nearest one, `restarts` times: first from x, then from random points nearer than the nearest error so far; then bisection
-    between x and the error in float64.
-    lower: the largest of 64 radii, radius * 2^(-k/8), for whose ball `certified_margins` is positive (of f_S: where it is
-    local). certified: whether to prove anything; then models are bounded if they are a `ReLUNetwork`, or a module that
-    `ReLUNetwork.from_module` reads and whose layers have at most `DENSE` entries. Not so for LeNet-5 on MNIST, whose lower is
-    None, and whose upper is empirical. exact_seconds: then `margin` encloses every distance, for small networks, with this
+    upper: gradient steps on the margin, in float32, in balls that grow until they hold an error and
+    then shrink below the nearest one, `restarts` times: first from x, then from random points
+    nearer than the nearest error so far; then bisection between x and the error in float64. lower:
+    the largest of 64 radii, radius * 2^(-k/8), for whose ball `certified_margins` is positive (of
+    f_S: where it is local). certified: whether to prove anything; then models are bounded if they
+    are a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads and whose layers have at
+    most `DENSE` entries. Not so for LeNet-5 on MNIST, whose lower is None, and whose upper is
+    empirical. exact_seconds: then `margin` encloses every distance, for small networks, with this
     limit for each of its some ten queries a point.
 
-    Cost: for each restart steps + 1 forward and backward passes (progress is called after each, of `BATCH` points) and some 25
-    evaluations in float64; 6 or 7 times `certified_margins` of all points. Raises ValueError for shapes, labels and arguments
-    out of range, TypeError for other models, FloatingPointError if a margin or gradient is NaN or infinite, and RuntimeError
-    if lower > upper: a proof or an evaluation is wrong. Source: the definitions of Section 3 of "Why Clean Generalization and
-    Robust Memorization Both Happen in Adversarial Training" (anonymous 2023); the attack is in the manner of Rony et al. 2019
-    (DDN), Algorithm 1.
+    Cost: for each restart steps + 1 forward and backward passes (progress is called after each, of
+    `BATCH` points) and some 25 evaluations in float64; 6 or 7 times `certified_margins` of all
+    points. Raises ValueError for shapes, labels and arguments out of range, TypeError for other
+    models, FloatingPointError if a margin or gradient is NaN or infinite, and RuntimeError if lower
+    > upper: a proof or an evaluation is wrong. Source: the definitions of Section 3 of "Why Clean
+    Generalization and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023);
+    the attack is in the manner of Rony et al. 2019 (DDN), Algorithm 1.
 
     >>> from constructions import affine
-    >>> found = boundary_distances(affine([[3.0, -1.0]], [-0.5]), [[0.5, 0.5], [0.25, 0.5]], [1, 1], "inf", radius=0.5)
-    >>> found.upper.numpy().round(6), found.lower.numpy().round(3)        # the first is 1/8
+    >>> found = boundary_distances(
+    ...     affine([[3.0, -1.0]], [-0.5]), [[0.5, 0.5], [0.25, 0.5]], [1, 1], "inf", radius=0.5
+    ... )
+    >>> found.upper.numpy().round(6), found.lower.numpy().round(3)  # the first is 1/8
     (array([0.125, 0.   ]), array([0.115, 0.   ]))
     """
     unit = Ball(norm, 1.0)
@@ -121,7 +133,9 @@ def boundary_distances(
     for rows in (~errors).nonzero()[:, 0].split(BATCH) if not errors.all() else ():
         for restart in range(restarts):
             reach = upper[rows].clamp(LEAST * radius, radius).float() if restart else None
-            towards = _attack(fast, x[rows].float(), y[rows], unit, radius, steps, reach, generator, progress)
+            towards = _attack(
+                fast, x[rows].float(), y[rows], unit, radius, steps, reach, generator, progress
+            )
             point, distance = _walk_back(wrong, x[rows], y[rows], towards.double(), unit, radius)
             better = distance < upper[rows]
             upper[rows[better]], nearest[rows[better]] = distance[better], point[better]
@@ -132,32 +146,47 @@ def boundary_distances(
         if seconds is not None:
             for i in (~errors).nonzero()[:, 0].tolist():
                 gap = GAP * min(float(upper[i]), radius)
-                ends = margin(network, flat[i], unit.p, label=int(y[i]), gap=gap, max_seconds=seconds)
+                ends = margin(
+                    network, flat[i], unit.p, label=int(y[i]), gap=gap, max_seconds=seconds
+                )
                 lower[i] = max(float(lower[i]), _rounded(ends.lower, -math.inf))
                 upper[i] = min(float(upper[i]), _rounded(ends.upper, math.inf))
     if lower is not None and (lower > upper).any():
         i = int((lower > upper).nonzero()[0])
-        raise RuntimeError(f"point {i} has distance >= {lower[i]} by proof and <= {upper[i]}: one of the two is wrong")
+        raise RuntimeError(
+            f"point {i} has distance >= {lower[i]} by proof and <= {upper[i]}: one of the two is "
+            f"wrong"
+        )
     kind: Kind = "empirical upper bound" if network is None else "certified upper bound"
     return BoundaryDistances(upper, kind, nearest, lower)
 
 
 def small_margin(distances: BoundaryDistances, delta: float) -> tuple[Measured, Measured | None]:
-    """mu = |S_small| / N, S_small = { i : distance of x_i < delta }, from below (upper < delta) and above (not lower >= delta).
+    """mu = |S_small| / N, S_small = { i : distance of x_i < delta }, from below (upper < delta) and
+    above (not lower >= delta).
 
-    Points that are errors themselves are in S_small, as f_adv has to memorize them. Second is None if nothing was proved. For
-    a sharp second, let delta be one of the radii that were tried, such as `radius` itself. Kinds follow those of the
-    distances; intervals speak of the distribution of the points. Raises ValueError unless delta > 0.
+    Points that are errors themselves are in S_small, as f_adv has to memorize them. Second is None
+    if nothing was proved. For a sharp second, let delta be one of the radii that were tried, such
+    as `radius` itself. Kinds follow those of the distances; intervals speak of the distribution of
+    the points. Raises ValueError unless delta > 0.
 
     >>> from constructions import affine
-    >>> found = boundary_distances(affine([[1.0]], [-0.5]), [[0.5], [0.625], [1.0]], [1, 1, 1], "inf", radius=0.25)
+    >>> found = boundary_distances(
+    ...     affine([[1.0]], [-0.5]), [[0.5], [0.625], [1.0]], [1, 1, 1], "inf", radius=0.25
+    ... )
     >>> [mu.value for mu in small_margin(found, 0.25)] == [2 / 3, 2 / 3]
     True
     """
     delta = read_positive("delta", delta)
-    kind: Kind = "certified lower bound" if distances.upper_kind == "certified upper bound" else "empirical lower bound"
+    kind: Kind = (
+        "certified lower bound"
+        if distances.upper_kind == "certified upper bound"
+        else "empirical lower bound"
+    )
     least = share(distances.upper < delta, kind)
-    return least, None if distances.lower is None else share(~(distances.lower >= delta), "certified upper bound")
+    return least, None if distances.lower is None else share(
+        ~(distances.lower >= delta), "certified upper bound"
+    )
 
 
 def _evaluators(model: Any) -> tuple[Model, Model]:
@@ -191,18 +220,31 @@ def _read_points(points: Any) -> torch.Tensor:
     if x.ndim < 2 or not x.numel():
         raise ValueError(f"points must have shape (N, ...) with N >= 1, got {tuple(x.shape)}")
     if not (float(x.min()) >= 0 and float(x.max()) <= 1):
-        raise ValueError(f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]")
+        raise ValueError(
+            f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
+        )
     return x
 
 
 def _read_proved(proved: Any, count: int) -> torch.Tensor | None:
     if proved is None:
         return None
-    radii = torch.as_tensor(proved) if isinstance(proved, torch.Tensor) else torch.as_tensor(proved, dtype=torch.float64)
-    if radii.is_floating_point() and radii.dtype != torch.float64:  # 0.1 in float32 is more than 0.1
-        raise ValueError(f"proved must be float64, as narrower types round radii up, got {radii.dtype}")
+    radii = (
+        torch.as_tensor(proved)
+        if isinstance(proved, torch.Tensor)
+        else torch.as_tensor(proved, dtype=torch.float64)
+    )
+    if (
+        radii.is_floating_point() and radii.dtype != torch.float64
+    ):  # 0.1 in float32 is more than 0.1
+        raise ValueError(
+            f"proved must be float64, as narrower types round radii up, got {radii.dtype}"
+        )
     if radii.shape not in ((), (count,)) or not ((radii >= 0) & torch.isfinite(radii)).all():
-        raise ValueError(f"proved must be a finite radius >= 0 or {count} of them, got shape {tuple(radii.shape)}")
+        raise ValueError(
+            f"proved must be a finite radius >= 0 or {count} of them, got shape "
+            f"{tuple(radii.shape)}"
+        )
     return radii.double().expand(count).clone()
 
 
@@ -211,7 +253,9 @@ def _rounded(value: Fraction | float, towards: float) -> float:
     return math.nextafter(float(value), towards) if value else 0.0
 
 
-def _certain_errors(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _certain_errors(
+    network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
     return certainly_wrong(network, points.flatten(1), labels)
 
 
@@ -224,7 +268,7 @@ def _float64_errors(model: Model, points: torch.Tensor, labels: torch.Tensor) ->
     return margins <= 0
 
 
-# -- from above --------------------------------------------------------------------------------------------------------
+# -- from above ------------------------------------------------------------------------------------
 
 
 def _attack(
@@ -238,17 +282,22 @@ def _attack(
     generator: torch.Generator,
     progress: Callable[[], None],
 ) -> torch.Tensor:
-    """The nearest point other than x with margin <= 0 that gradient steps find, in float32; x where they find none.
+    """The nearest point other than x with margin <= 0 that gradient steps find, in float32; x where
+    they find none.
 
-    Each row has a ball of its own. It shrinks by a share where the last step met an error, to below the nearest one, and
-    else grows; shares and steps become smaller. Where the gradient is 0 a row goes on in its last direction. Rows start at x,
-    or at random in balls of radius reach, shape (N,), if given.
+    Each row has a ball of its own. It shrinks by a share where the last step met an error, to below
+    the nearest one, and else grows; shares and steps become smaller. Where the gradient is 0 a row
+    goes on in its last direction. Rows start at x, or at random in balls of radius reach, shape
+    (N,), if given.
     """
     column = (-1, *[1] * (x.ndim - 1))
     if reach is None:
         point, ball = x, x.new_full((len(x),), radius / 16)
     else:
-        point, ball = (x + reach.reshape(column) * unit.sample(torch.zeros_like(x), generator)).clamp(0, 1), reach
+        point, ball = (
+            (x + reach.reshape(column) * unit.sample(torch.zeros_like(x), generator)).clamp(0, 1),
+            reach,
+        )
     best, nearest = x.new_full((len(x),), math.inf), x.clone()
     direction = unit.ascent(torch.randn(x.shape, generator=generator, dtype=x.dtype))
     for step in range(steps + 1):
@@ -259,15 +308,24 @@ def _attack(
             value = margin_of(model(point), labels)
             (gradient,) = torch.autograd.grad(value.sum(), point)
         if not (torch.isfinite(value).all() and torch.isfinite(gradient).all()):
-            raise FloatingPointError(f"the attack's margin or gradient became NaN or infinite at step {step + 1}")
+            raise FloatingPointError(
+                f"the attack's margin or gradient became NaN or infinite at step {step + 1}"
+            )
         point, errs = point.detach(), value.detach() <= 0
         distance = unit.norm(point - x)
         nearer = errs & (distance > 0) & (distance < best)
-        best, nearest = torch.where(nearer, distance, best), torch.where(nearer.reshape(column), point, nearest)
-        ball = torch.where(errs, torch.minimum(ball, best) * (1 - factor), torch.minimum(ball * (1 + factor), best))
+        best, nearest = (
+            torch.where(nearer, distance, best),
+            torch.where(nearer.reshape(column), point, nearest),
+        )
+        ball = torch.where(
+            errs, torch.minimum(ball, best) * (1 - factor), torch.minimum(ball * (1 + factor), best)
+        )
         ball = ball.clamp(LEAST * radius, radius)
         size = ball.reshape(column)
-        direction = torch.where((gradient != 0).flatten(1).any(1).reshape(column), -unit.ascent(gradient), direction)
+        direction = torch.where(
+            (gradient != 0).flatten(1).any(1).reshape(column), -unit.ascent(gradient), direction
+        )
         moved = (point - x) / size + (0.05 + 0.95 * left) * direction
         point = (x + size * unit.project(moved, torch.zeros_like(x))).clamp(0, 1)
         progress()
@@ -275,9 +333,15 @@ def _attack(
 
 
 def _walk_back(
-    wrong: Wrong, x: torch.Tensor, labels: torch.Tensor, towards: torch.Tensor, unit: Ball, radius: float
+    wrong: Wrong,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    towards: torch.Tensor,
+    unit: Ball,
+    radius: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """On the way from x to, or a little beyond, a point that float32 calls an error: an error, and its distance rounded up.
+    """On the way from x to, or a little beyond, a point that float32 calls an error: an error, and
+    its distance rounded up.
 
     x where there is none, with distance inf.
     """
@@ -307,14 +371,24 @@ def _walk_back(
     return point, torch.where(found, distance, math.inf)
 
 
-# -- from below --------------------------------------------------------------------------------------------------------
+# -- from below ------------------------------------------------------------------------------------
 
 
 def _certified_radii(
-    network: ReLUNetwork, x: torch.Tensor, labels: torch.Tensor, unit: Ball, radius: float, upper: torch.Tensor
+    network: ReLUNetwork,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    unit: Ball,
+    radius: float,
+    upper: torch.Tensor,
 ) -> torch.Tensor:
-    """The largest radius of the grid whose ball is proved, found by bisection, or 0; only radii below `upper` are tried."""
-    radii = torch.tensor([0.0] + [radius * 2.0 ** ((k - LEVELS + 1) / OCTAVE) for k in range(LEVELS)], dtype=torch.float64)
+    """The largest radius of the grid whose ball is proved, found by bisection, or 0; only radii
+    below `upper` are tried.
+    """
+    radii = torch.tensor(
+        [0.0] + [radius * 2.0 ** ((k - LEVELS + 1) / OCTAVE) for k in range(LEVELS)],
+        dtype=torch.float64,
+    )
     low = torch.zeros(len(x), dtype=torch.int64)
     high = torch.searchsorted(radii, upper).clamp_min(1)
     while (open_ := high - low > 1).any():
@@ -326,8 +400,12 @@ def _certified_radii(
     return radii[low]
 
 
-def _proved(network: ReLUNetwork, x: torch.Tensor, labels: torch.Tensor, ball: Ball) -> torch.Tensor:
-    """For which points the ball is proved; a ball of f_S is that of the small network that f_S is there."""
+def _proved(
+    network: ReLUNetwork, x: torch.Tensor, labels: torch.Tensor, ball: Ball
+) -> torch.Tensor:
+    """For which points the ball is proved; a ball of f_S is that of the small network that f_S is
+    there.
+    """
     found = torch.zeros(len(x), dtype=torch.bool)
     for rows, local in localize(network, x, ball):
         if is_small(local):

@@ -18,8 +18,9 @@ from ..quantities.reading import read_labelled, read_network
 class RobustError:
     """Bounds of the share of points whose ball holds a wrongly classified point of [0,1]^D.
 
-    lower: re-checked counterexamples. upper: points not proved robust; None where nothing tried to prove it.
-    adversarial: the strongest point found in each ball, float64, shape (N, D). refuted: which of them are re-checked errors.
+    lower: re-checked counterexamples. upper: points not proved robust; None where nothing tried to
+    prove it. adversarial: the strongest point found in each ball, float64, shape (N, D). refuted:
+    which of them are re-checked errors.
     """
 
     lower: Measured
@@ -29,7 +30,9 @@ class RobustError:
 
 
 def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> Measured:
-    """The share of points with margin <= 0, in float64. Raises ValueError for labels or shapes that do not fit."""
+    """The share of points with margin <= 0, in float64. Raises ValueError for labels or shapes that
+    do not fit.
+    """
     network = read_network(network)
     points, labels = read_labelled(network, points, labels)
     wrong = is_error(network(points), labels)
@@ -49,12 +52,14 @@ def robust_error(
     seed: int = 0,
     progress: Callable[[], None] = lambda: None,
 ) -> RobustError:
-    """Attack every ball by projected gradient descent on the margin, in float32, and re-check what is found in float64.
+    """Attack every ball by projected gradient descent on the margin, in float32, and re-check what
+    is found in float64.
 
-    proved: which points are certified robust (bool, shape (N,)); the upper bound counts the others. starts: further
-    candidate points, one a row of `points` (adversarial examples of another network), tried as they are. A counterexample
-    counts only if it lies in the ball and the rigorous enclosure of its margin is <= 0. progress is called once an
-    attack step. Raises ValueError for labels or shapes that do not fit, and RuntimeError if a point proved robust is
+    proved: which points are certified robust (bool, shape (N,)); the upper bound counts the others.
+    starts: further candidate points, one a row of `points` (adversarial examples of another
+    network), tried as they are. A counterexample counts only if it lies in the ball and the
+    rigorous enclosure of its margin is <= 0. progress is called once an attack step. Raises
+    ValueError for labels or shapes that do not fit, and RuntimeError if a point proved robust is
     refuted: one of the two is then wrong.
     """
     network = read_network(network)
@@ -65,7 +70,17 @@ def robust_error(
     def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return -margin(outputs, target)
 
-    found = pgd(network, fast, labels, ball, objective, steps=steps, restarts=restarts, generator=generator, progress=progress)
+    found = pgd(
+        network,
+        fast,
+        labels,
+        ball,
+        objective,
+        steps=steps,
+        restarts=restarts,
+        generator=generator,
+        progress=progress,
+    )
     adversarial = project(found.double(), exact_points, ball)
     value = margin(network(adversarial), labels)
     for start in (exact_points, *starts):
@@ -79,16 +94,26 @@ def robust_error(
         refuted[refuted.clone()] = certainly_wrong(network, adversarial[refuted], labels[refuted])
     if proved is not None and (refuted & proved).any():
         i = int((refuted & proved).nonzero()[0])
-        raise RuntimeError(f"point {i} was proved robust and refuted: a proof or an evaluation is wrong")
+        raise RuntimeError(
+            f"point {i} was proved robust and refuted: a proof or an evaluation is wrong"
+        )
     lower = Measured.share(int(refuted.sum()), len(labels), "certified lower bound")
-    upper = None if proved is None else Measured.share(int((~proved).sum()), len(labels), "certified upper bound")
+    upper = (
+        None
+        if proved is None
+        else Measured.share(int((~proved).sum()), len(labels), "certified upper bound")
+    )
     return RobustError(lower, upper, adversarial, refuted)
 
 
-def certainly_wrong(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """For which points the margin is <= 0 whatever the rounding: from enclosures of the outputs at each point.
+def certainly_wrong(
+    network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """For which points the margin is <= 0 whatever the rounding: from enclosures of the outputs at
+    each point.
 
-    An output of exactly 0 counts as an error only if its enclosure is [0, 0], so ties may be missed, never invented.
+    An output of exactly 0 counts as an error only if its enclosure is [0, 0], so ties may be
+    missed, never invented.
 
     >>> from constructions import affine
     >>> certainly_wrong(affine([[1.0]]), torch.tensor([[0.5], [-0.5]]), torch.tensor([1, 1]))

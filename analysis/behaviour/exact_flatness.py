@@ -19,40 +19,62 @@ from .flatness import FlatnessProfile, log_odds, read_radii
 
 
 def exact_flatness(
-    network: Any, points: Any, labels: Any, ball: Ball, radii: Sequence[float], *, max_cells: int = 10_000
+    network: Any,
+    points: Any,
+    labels: Any,
+    ball: Ball,
+    radii: Sequence[float],
+    *,
+    max_cells: int = 10_000,
 ) -> tuple[FlatnessProfile, FlatnessProfile]:
-    """Lower and upper bounds of what `flatness_profile` looks for, from all linear regions of each l_inf ball in [0,1]^D.
+    """Lower and upper bounds of what `flatness_profile` looks for, from all linear regions of each
+    l_inf ball in [0,1]^D.
 
-    network: a `ReLUNetwork` or a module of up to 8 inputs. points: shape (N, D), in [0,1]. On each cell f is affine, and
-    L = log(1 + e^z) for z = -y f or logsumexp_(k != y) f_k - f_y, a convex function of f. So the largest loss change is that
-    of a vertex, and so is the least margin: `change` and `wrong` are exact. With slopes w_k, grad L = sum_k p_k (w_k - w_y).
-    Its size is s(z) ||w||_1 for one output, s the logistic function, and s(z) ||w_k - w_y||_1 for two: largest where z is, at
-    a vertex, so it is exact, too. For K > 2 it may be largest elsewhere, where some p_k is. It is at least the largest at a
-    vertex and at most max s(z) max_k ||w_k - w_y||_1, as the p_k other than p_y sum to s(z).
+    network: a `ReLUNetwork` or a module of up to 8 inputs. points: shape (N, D), in [0,1]. On each
+    cell f is affine, and L = log(1 + e^z) for z = -y f or logsumexp_(k != y) f_k - f_y, a convex
+    function of f. So the largest loss change is that of a vertex, and so is the least margin:
+    `change` and `wrong` are exact. With slopes w_k, grad L = sum_k p_k (w_k - w_y). Its size is
+    s(z) ||w||_1 for one output, s the logistic function, and s(z) ||w_k - w_y||_1 for two: largest
+    where z is, at a vertex, so it is exact, too. For K > 2 it may be largest elsewhere, where some
+    p_k is. It is at least the largest at a vertex and at most max s(z) max_k ||w_k - w_y||_1, as
+    the p_k other than p_y sum to s(z).
 
-    Both profiles are one, of kind "exact", for K <= 2; else of kind "certified lower bound" and "certified upper bound", and
-    equal but for the gradient. Where f has a kink, the supremum is over limits of gradients from within full-dimensional
-    cells; a search that lands on a kink sees what autograd takes there. Vertices and slopes are rational: rounded are the
-    box's corners x - r and x + r, once, and the last step from a vertex's outputs to loss and norm.
+    Both profiles are one, of kind "exact", for K <= 2; else of kind "certified lower bound" and
+    "certified upper bound", and equal but for the gradient. Where f has a kink, the supremum is
+    over limits of gradients from within full-dimensional cells; a search that lands on a kink sees
+    what autograd takes there. Vertices and slopes are rational: rounded are the box's corners x - r
+    and x + r, once, and the last step from a vertex's outputs to loss and norm.
 
-    Cost: `linear_regions` in exact arithmetic for each point and radius, milliseconds a cell. Raises ValueError for p = 2,
-    radii that are not positive and increasing, points outside [0,1], labels that do not fit, and balls of more than max_cells.
+    Cost: `linear_regions` in exact arithmetic for each point and radius, milliseconds a cell.
+    Raises ValueError for p = 2, radii that are not positive and increasing, points outside [0,1],
+    labels that do not fit, and balls of more than max_cells.
 
     >>> from constructions import absolute, affine, compose
     >>> net = compose(absolute(), affine([[1.0]], [-0.5]))
-    >>> lower, upper = exact_flatness(net, torch.tensor([[0.5]]), torch.tensor([-1]), Ball("inf", 0.25), [0.25])
-    >>> upper.change, upper.kind       # log(1 + e^(1/4)) - log 2
+    >>> lower, upper = exact_flatness(
+    ...     net, torch.tensor([[0.5]]), torch.tensor([-1]), Ball("inf", 0.25), [0.25]
+    ... )
+    >>> upper.change, upper.kind  # log(1 + e^(1/4)) - log 2
     (tensor([[0.1328]], dtype=torch.float64), 'exact')
     """
     network, sizes = read_network(network), read_radii(radii)
     x, y = read_labelled(network, points, labels)
     if ball.p != math.inf or not sizes[0] > 0:
-        raise ValueError(f"exact flatness is for p = inf and positive radii, got p = {ball.p:g} and radii {sizes}")
+        raise ValueError(
+            f"exact flatness is for p = inf and positive radii, got p = {ball.p:g} and radii "
+            f"{sizes}"
+        )
     if not ((x >= 0) & (x <= 1)).all():
-        raise ValueError(f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]")
+        raise ValueError(
+            f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
+        )
     rows = list(zip(x.numpy(), y.tolist(), strict=True))
-    found = np.array([[_maxima(network, row, label, r, max_cells) for r in sizes] for row, label in rows])
-    lower, upper, z, wrong = torch.from_numpy(np.maximum.accumulate(found, axis=1)).unbind(2)  # boxes are rounded
+    found = np.array(
+        [[_maxima(network, row, label, r, max_cells) for r in sizes] for row, label in rows]
+    )
+    lower, upper, z, wrong = torch.from_numpy(np.maximum.accumulate(found, axis=1)).unbind(
+        2
+    )  # boxes are rounded
     clean = [logsumexp(_gaps(network.exact(row), label).astype(float)) for row, label in rows]
     change = functional.softplus(z) - functional.softplus(torch.tensor(clean))[:, None]
     if network.outputs <= 2:
@@ -65,14 +87,18 @@ def exact_flatness(
 
 
 def change_bound(network: Any, points: Any, labels: Any, ball: Ball) -> torch.Tensor:
-    """Certified upper bounds of max L(f(x + xi), y) - L(f(x), y) over ball and [0,1]^D for each point: float64, shape (N,).
+    """Certified upper bounds of max L(f(x + xi), y) - L(f(x), y) over ball and [0,1]^D for each
+    point: float64, shape (N,).
 
-    From `certified_margins` (arguments and cost as there): where the margin is at least m, L <= log(1 + (K - 1) e^-m), or
-    log(1 + e^-m) for one output. L(f(x), y) is that of an enclosure of f(x), and the rounding of both is added.
+    From `certified_margins` (arguments and cost as there): where the margin is at least m, L <=
+    log(1 + (K - 1) e^-m), or log(1 + e^-m) for one output. L(f(x), y) is that of an enclosure of
+    f(x), and the rounding of both is added.
 
     >>> from constructions import affine
     >>> x, y = torch.tensor([[0.75, 0.25]]), torch.tensor([1])
-    >>> change_bound(affine([[1.0, -1.0]]), x, y, Ball("inf", 0.125))      # log(1 + e^(-1/4)) - log(1 + e^(-1/2))
+    >>> change_bound(
+    ...     affine([[1.0, -1.0]]), x, y, Ball("inf", 0.125)
+    ... )  # log(1 + e^(-1/4)) - log(1 + e^(-1/2))
     tensor([0.1019], dtype=torch.float64)
     """
     network = read_network(network)
@@ -87,15 +113,25 @@ def change_bound(network: Any, points: Any, labels: Any, ball: Ball) -> torch.Te
     return functional.softplus(worst) - functional.softplus(clean) + rounding
 
 
-def _maxima(network: ReLUNetwork, x: np.ndarray, label: int, radius: float, max_cells: int) -> tuple[float, ...]:
-    """Over one box: the largest gradient at a vertex, its upper bound, the largest z, and 1 if some margin is <= 0, else 0."""
+def _maxima(
+    network: ReLUNetwork, x: np.ndarray, label: int, radius: float, max_cells: int
+) -> tuple[float, ...]:
+    """Over one box: the largest gradient at a vertex, its upper bound, the largest z, and 1 if some
+    margin is <= 0, else 0.
+    """
     box = np.maximum(x - radius, 0.0), np.minimum(x + radius, 1.0)
     found = linear_regions(network, box, exact=True, max_cells=max_cells)
     if not (found.complete and found.certified):
-        raise ValueError(f"a ball must have at most max_cells = {max_cells} cells, got at least {found.cells}: {found.method}")
+        raise ValueError(
+            f"a ball must have at most max_cells = {max_cells} cells, got at least {found.cells}: "
+            f"{found.method}"
+        )
     owner, vertex = found.corners
     ends = np.flatnonzero(np.diff(owner)) + 1
-    cells = [_of_cell(found.vertices[v], _gaps(m.T, label).T) for v, m in zip(np.split(vertex, ends), found.maps, strict=True)]
+    cells = [
+        _of_cell(found.vertices[v], _gaps(m.T, label).T)
+        for v, m in zip(np.split(vertex, ends), found.maps, strict=True)
+    ]
     return tuple(np.max(cells, axis=0).tolist())
 
 
@@ -114,7 +150,9 @@ def _of_cell(vertices: np.ndarray, gaps: np.ndarray) -> tuple[float, ...]:
 
 
 def _gaps(outputs: np.ndarray, label: int) -> np.ndarray:
-    """-y f of outputs (..., 1), f_k - f_y for k != y of outputs (..., K): z is their logsumexp, and the margin their -max."""
+    """-y f of outputs (..., 1), f_k - f_y for k != y of outputs (..., K): z is their logsumexp, and
+    the margin their -max.
+    """
     if outputs.shape[-1] == 1:
         return -label * outputs
     return np.delete(outputs, label, axis=-1) - outputs[..., label : label + 1]

@@ -1,4 +1,6 @@
-"""Flatness of the loss around points: the largest input gradient and loss change in balls of growing radius."""
+"""Flatness of the loss around points: the largest input gradient and loss change in balls of
+growing radius.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,12 @@ CURVES = ("gradient", "change", "wrong")
 
 @dataclass(frozen=True, eq=False)
 class FlatnessProfile:
-    """What was found at each point (rows) within each radius (columns), shape (N, R); rows never decrease.
+    """What was found at each point (rows) within each radius (columns), shape (N, R); rows never
+    decrease.
 
-    gradient: max over the ball of ||grad_x L||_q, q the dual exponent. change: max of L(x + xi, y) - L(x, y). wrong: whether a
-    point with margin <= 0 was found. kind: what these numbers are of the true maxima.
+    gradient: max over the ball of ||grad_x L||_q, q the dual exponent. change: max of L(x + xi, y)
+    - L(x, y). wrong: whether a point with margin <= 0 was found. kind: what these numbers are of
+    the true maxima.
     """
 
     radii: list[float]
@@ -47,7 +51,8 @@ class FlatnessProfile:
     kind: Kind = "empirical lower bound"
 
     def mean(self, curve: str) -> list[Measured]:
-        """The mean over points at each radius, with a 95% interval: bootstrap, or of a share for "wrong".
+        """The mean over points at each radius, with a 95% interval: bootstrap, or of a share for
+        "wrong".
 
         curve: "gradient", "change" or "wrong"; else ValueError.
         """
@@ -55,15 +60,21 @@ class FlatnessProfile:
         return [average(column, self.kind) for column in self._values(curve).T]
 
     def contrast(self, radius: float, outer: float, curve: str = "gradient") -> Measured:
-        """Mean at `outer` over mean at `radius`, two radii of the profile: how much sharper the loss is farther out.
+        """Mean at `outer` over mean at `radius`, two radii of the profile: how much sharper the
+        loss is farther out.
 
-        The ratio of two bounds is an estimate. Raises ValueError for other radii, and if the mean at `radius` is 0.
+        The ratio of two bounds is an estimate. Raises ValueError for other radii, and if the mean
+        at `radius` is 0.
         """
         for name, asked in (("radius", radius), ("outer", outer)):
             if asked not in self.radii:
-                raise ValueError(f"{name} must be one of the profile's radii {self.radii}, got {asked}")
+                raise ValueError(
+                    f"{name} must be one of the profile's radii {self.radii}, got {asked}"
+                )
         values = self._values(curve)
-        return statistics.ratio(values[:, self.radii.index(outer)], values[:, self.radii.index(radius)])
+        return statistics.ratio(
+            values[:, self.radii.index(outer)], values[:, self.radii.index(radius)]
+        )
 
     def _values(self, curve: str) -> torch.Tensor:
         if curve not in CURVES:
@@ -73,7 +84,11 @@ class FlatnessProfile:
 
     def summary(self) -> dict[str, Any]:
         """Radii and means as plain JSON values."""
-        return {"radii": self.radii, "kind": self.kind, **{c: [asdict(m) for m in self.mean(c)] for c in CURVES}}
+        return {
+            "radii": self.radii,
+            "kind": self.kind,
+            **{c: [asdict(m) for m in self.mean(c)] for c in CURVES},
+        }
 
 
 @measuring(evaluating=True)
@@ -89,29 +104,35 @@ def flatness_profile(
     batch_size: int = 512,
     progress: Callable[[], None] = lambda: None,
 ) -> FlatnessProfile:
-    """Largest ||grad_x L(f(x + xi), y)||_q and L(f(x + xi), y) - L(f(x), y) found for ||xi||_p <= r, x + xi in [0,1]^D, all r.
+    """Largest ||grad_x L(f(x + xi), y)||_q and L(f(x + xi), y) - L(f(x), y) found for ||xi||_p <=
+    r, x + xi in [0,1]^D, all r.
 
-    model: anything that `read_model` reads. points: shape (N, ...), in [0,1] or uint8 (k means k/255). labels: -1, +1 (one
-    output, logistic loss) or 0..K-1 (cross-entropy). ball: gives p; q is dual. radii: >= 0, increasing. A module computes in
-    the dtype and on the device of its weights, in eval mode, and is afterwards as it was; other models in float64 if the points
-    are float64, else in float32. Losses and norms are at least float32.
+    model: anything that `read_model` reads. points: shape (N, ...), in [0,1] or uint8 (k means
+    k/255). labels: -1, +1 (one output, logistic loss) or 0..K-1 (cross-entropy). ball: gives p; q
+    is dual. radii: >= 0, increasing. A module computes in the dtype and on the device of its
+    weights, in eval mode, and is afterwards as it was; other models in float64 if the points are
+    float64, else in float32. Losses and norms are at least float32.
 
-    One sweep over the radii. Each has three searches, with decreasing steps: ascents of the loss from the strongest point of
-    the radius before, stretched to this one, and from a random point; and one of the gradient norm from the steepest point
-    before. Where a gradient is 0, as on the plateaus of f_S, they go on from random points. All points seen count for
-    everything, and maxima carry over, so curves are monotone as the true maxima are.
-    L = log(1 + e^z), z = -y f or logsumexp_(k != y) f_k - f_y; the loss is ascended along grad z, which does not vanish where
-    L does. The gradient of ||g||_q is H a, H the Hessian of L and a the steepest direction for g; the difference
-    g(x) - g(x - h a) is taken, h = r/8. Within a linear region H only sees how the weights of the classes change; a difference
-    across regions also sees how the slopes do, and finds larger norms than second derivatives.
+    One sweep over the radii. Each has three searches, with decreasing steps: ascents of the loss
+    from the strongest point of the radius before, stretched to this one, and from a random point;
+    and one of the gradient norm from the steepest point before. Where a gradient is 0, as on the
+    plateaus of f_S, they go on from random points. All points seen count for everything, and maxima
+    carry over, so curves are monotone as the true maxima are. L = log(1 + e^z), z = -y f or
+    logsumexp_(k != y) f_k - f_y; the loss is ascended along grad z, which does not vanish where L
+    does. The gradient of ||g||_q is H a, H the Hessian of L and a the steepest direction for g; the
+    difference g(x) - g(x - h a) is taken, h = r/8. Within a linear region H only sees how the
+    weights of the classes change; a difference across regions also sees how the slopes do, and
+    finds larger norms than second derivatives.
 
-    steps: n for one radius, at least n/4 for each of several; the cost is about that of 7/2 n max(1, R/4) gradients a point,
-    so 12 radii cost less than three times a single one. Memory is that of a gradient of batch_size points. The random
-    starts depend on seed and batch_size. progress is called once a radius, for each batch.
+    steps: n for one radius, at least n/4 for each of several; the cost is about that of 7/2 n
+    max(1, R/4) gradients a point, so 12 radii cost less than three times a single one. Memory is
+    that of a gradient of batch_size points. The random starts depend on seed and batch_size.
+    progress is called once a radius, for each batch.
 
-    The results are lower bounds of the maxima, up to the rounding of the dtype (on a kink, up to what autograd takes for the
-    derivative there). Raises ValueError for bad arguments, FloatingPointError if the loss or a gradient is NaN or infinite.
-    Source: CGRO (anonymous 2023), Section 6; CGRM (anonymous 2023), Section 5.
+    The results are lower bounds of the maxima, up to the rounding of the dtype (on a kink, up to
+    what autograd takes for the derivative there). Raises ValueError for bad arguments,
+    FloatingPointError if the loss or a gradient is NaN or infinite. Source: CGRO (anonymous 2023),
+    Section 6; CGRM (anonymous 2023), Section 5.
 
     >>> from constructions import affine
     >>> x, y = torch.tensor([[0.5, 0.5]]), torch.tensor([1])
@@ -141,7 +162,9 @@ def flatness_profile(
 class _Search:
     """The maxima so far for one batch, where they are, and how they are looked for."""
 
-    def __init__(self, model: Model, x: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> None:
+    def __init__(
+        self, model: Model, x: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
+    ) -> None:
         self.model, self.x, self.labels, self.generator = model, x, labels, generator
         self.ball = Ball(2, 0.0)
         self.loss = self.gradient = torch.full((len(x),), -math.inf, dtype=x.dtype, device=x.device)
@@ -172,21 +195,29 @@ class _Search:
             _, slope = self.look(point)
 
     def climb_gradient(self, start: torch.Tensor, steps: int) -> None:
-        """Steps of a radius and less along the difference of gradients here and a little back along the steepest direction."""
+        """Steps of a radius and less along the difference of gradients here and a little back along
+        the steepest direction.
+        """
         point = project(start, self.x, self.ball)
         for k in range(steps, 0, -1):
             here, slope = self.look(point)
             there, slope_there = self.look(self.moved(point, slope, -1 / 8))
-            weights = torch.softmax(functional.logsigmoid(torch.stack([here, there])), 0)  # as L'(z), which may underflow
+            weights = torch.softmax(
+                functional.logsigmoid(torch.stack([here, there])), 0
+            )  # as L'(z), which may underflow
             ahead = _column(weights[0], point) * slope - _column(weights[1], point) * slope_there
             point = self.moved(point, ahead, k / steps) if k > 1 else point
 
     def moved(self, point: torch.Tensor, slope: torch.Tensor, radii: float) -> torch.Tensor:
-        """So many radii along the steepest direction, back in ball and cube; where the slope is 0, a random point."""
+        """So many radii along the steepest direction, back in ball and cube; where the slope is 0,
+        a random point.
+        """
         ahead = point + radii * self.ball.radius * self.ball.ascent(slope)
         flat = ~slope.flatten(1).any(1)
         if flat.any():
-            ahead = torch.where(_column(flat, point), self.ball.sample(self.x, self.generator), ahead)
+            ahead = torch.where(
+                _column(flat, point), self.ball.sample(self.x, self.generator), ahead
+            )
         return project(ahead.to(self.x.dtype), self.x, self.ball)
 
     def look(self, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -201,16 +232,23 @@ class _Search:
         slope = slope.to(z.dtype)  # whose norm float16 may not hold
         loss, gradient = functional.softplus(z), torch.sigmoid(z) * self.ball.dual_norm(slope)
         if not (loss.isfinite() & gradient.isfinite()).all():
-            raise FloatingPointError(f"the loss or its gradient became NaN or infinite within radius {self.ball.radius:g}")
+            raise FloatingPointError(
+                f"the loss or its gradient became NaN or infinite within radius "
+                f"{self.ball.radius:g}"
+            )
         self.strongest = torch.where(_column(loss > self.loss, point), point, self.strongest)
         self.steepest = torch.where(_column(gradient > self.gradient, point), point, self.steepest)
-        self.loss, self.gradient = torch.maximum(loss, self.loss), torch.maximum(gradient, self.gradient)
+        self.loss, self.gradient = (
+            torch.maximum(loss, self.loss),
+            torch.maximum(gradient, self.gradient),
+        )
         self.wrong = self.wrong | is_error(outputs.detach(), self.labels)
         return z, slope
 
 
 def log_odds(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """z = log((1 - p_y) / p_y), p_y the probability of the label: the loss is log(1 + e^z), and convex in the outputs as z is.
+    """z = log((1 - p_y) / p_y), p_y the probability of the label: the loss is log(1 + e^z), and
+    convex in the outputs as z is.
 
     -y f for outputs (batch, 1), logsumexp_(k != y) f_k - f_y for (batch, K); one value a row.
     """
@@ -225,22 +263,34 @@ def read_radii(radii: Sequence[float]) -> list[float]:
     sizes = [float(r) for r in radii]
     increasing = all(a < b for a, b in itertools.pairwise(sizes))
     if not sizes or not (sizes[0] >= 0 and increasing and math.isfinite(sizes[-1])):
-        raise ValueError(f"radii must be finite, >= 0 and increasing, one or more, got {list(radii)}")
+        raise ValueError(
+            f"radii must be finite, >= 0 and increasing, one or more, got {list(radii)}"
+        )
     return sizes
 
 
-def _read(model: Any, points: torch.Tensor, labels: torch.Tensor) -> tuple[Model, torch.Tensor, torch.Tensor]:
+def _read(
+    model: Any, points: torch.Tensor, labels: torch.Tensor
+) -> tuple[Model, torch.Tensor, torch.Tensor]:
     """The model, and points and labels as it takes them, checked against its outputs."""
     evaluate, points = read_model(model), as_tensor(points, "points")
     check_differentiable(model)
     dtype = torch.float64 if points.dtype == torch.float64 else torch.float32
     dtype, device = placement(model) or (dtype, points.device)
-    if points.ndim < 2 or not points.numel() or not (points.is_floating_point() or points.dtype == torch.uint8):
+    if (
+        points.ndim < 2
+        or not points.numel()
+        or not (points.is_floating_point() or points.dtype == torch.uint8)
+    ):
         given = f"{points.dtype} of shape {tuple(points.shape)}"
-        raise ValueError(f"points must have shape (N, ...) with N >= 1, floating-point or uint8, got {given}")
+        raise ValueError(
+            f"points must have shape (N, ...) with N >= 1, floating-point or uint8, got {given}"
+        )
     x = as_float(points, dtype).detach().to(device)
     if not ((x >= 0) & (x <= 1)).all():
-        raise ValueError(f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]")
+        raise ValueError(
+            f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
+        )
     with torch.no_grad():
         outputs = read_outputs(evaluate(x[:1]), 1)
     return evaluate, x, check_labels(labels, len(x), outputs.shape[1]).to(device)

@@ -1,4 +1,6 @@
-"""How much of a model's output the memorization part of f_S explains, and how margins fall along rays from points."""
+"""How much of a model's output the memorization part of f_S explains, and how margins fall along
+rays from points.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ NUMBERS = 2**22
 """Coordinates of the points on rays that are held at once."""
 
 TOLERANCE = 1e-4
-"""Least sine between the regressors, and least part of the learned output that is f_clean's, for b / a to be identified."""
+"""Least sine between the regressors, and least part of the learned output that is f_clean's, for b
+/ a to be identified.
+"""
 
 STEPS = 12
 """Steps of the default radii, from 0 to the outer radius."""
@@ -38,22 +42,28 @@ def radial_profile(
     directions: int | torch.Tensor = 4,
     seed: int = 0,
 ) -> list[Measured]:
-    """Mean over points of the margin at x_i + r u: one number a radius r, with a bootstrap interval over points.
+    """Mean over points of the margin at x_i + r u: one number a radius r, with a bootstrap interval
+    over points.
 
-    The margin is y f (one output) or f_y - max_(k != y) f_k. points: (N, ...) in [0,1]; model as for `agreement`. `ball` gives
-    the norm, its radius is not used. directions: so many random unit vectors u a point (l_inf: random signs; l_2: uniform on
-    the sphere), the same at all radii, over whose margins a point's mean is taken first; or offsets (N, ...) as an attack
-    found them, adversarial - points, each scaled to length 1. Points are projected into the ball of radius r and into
-    [0,1]^D, exactly, so those of an l_2 ray that leaves the cube are nearer than r.
+    The margin is y f (one output) or f_y - max_(k != y) f_k. points: (N, ...) in [0,1]; model as
+    for `agreement`. `ball` gives the norm, its radius is not used. directions: so many random unit
+    vectors u a point (l_inf: random signs; l_2: uniform on the sphere), the same at all radii, over
+    whose margins a point's mean is taken first; or offsets (N, ...) as an attack found them,
+    adversarial - points, each scaled to length 1. Points are projected into the ball of radius r
+    and into [0,1]^D, exactly, so those of an l_2 ray that leaves the cube are nearer than r.
 
-    Of f_S, compare with the profile of its `memorization_part`, which is that of its soft indicators at the same points.
-    Raises ValueError for points outside [0,1], radii that are not finite, >= 0 and increasing, an offset that is 0, labels or
-    shapes that do not fit. Cost: N M R evaluations, for M directions and R radii, in memory for `NUMBERS` coordinates.
+    Of f_S, compare with the profile of its `memorization_part`, which is that of its soft
+    indicators at the same points. Raises ValueError for points outside [0,1], radii that are not
+    finite, >= 0 and increasing, an offset that is 0, labels or shapes that do not fit. Cost: N M R
+    evaluations, for M directions and R radii, in memory for `NUMBERS` coordinates.
 
     >>> from constructions import f_S
     >>> clean, ball = affine([[4.0, 0.0]], [-1.5]), Ball("inf", 0.125)
     >>> f = f_S(clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], ball)
-    >>> [round(m.value, 3) for m in radial_profile(f, [[0.75, 0.5]], torch.tensor([-1]), ball, [0.0, 0.125, 0.5])][:2]
+    >>> [
+    ...     round(m.value, 3)
+    ...     for m in radial_profile(f, [[0.75, 0.5]], torch.tensor([-1]), ball, [0.0, 0.125, 0.5])
+    ... ][:2]
     [1.0, 1.0]
     """
     rays = _Rays(points, ball, radii, directions, seed)
@@ -61,43 +71,63 @@ def radial_profile(
     y = check_labels(as_tensor(labels, "labels").cpu(), len(rays.points), outputs)
     parts = []
     for rows, samples in rays:
-        found = margin(outputs_of(model, samples), y[rows].repeat_interleave(rays.count * len(rays.radii)))
+        found = margin(
+            outputs_of(model, samples), y[rows].repeat_interleave(rays.count * len(rays.radii))
+        )
         parts.append(found.reshape(-1, rays.count, len(rays.radii)).mean(1))
     return [mean(values) for values in torch.cat(parts).T]
 
 
 def memorization_part(network: ReLUNetwork) -> ReLUNetwork:
-    """What an f_S or f_adv adds to f_clean = 0: sum_i y_i 1_i(x), its own soft indicators, capped as it caps them.
+    """What an f_S or f_adv adds to f_clean = 0: sum_i y_i 1_i(x), its own soft indicators, capped
+    as it caps them.
 
-    One output: S_(+1) - S_(-1); K outputs: (S_1, ..., S_K), S_c in [0,1] the indicator of class c. Along a ray from x_i,
-    away from other centres, its margin is x_i's indicator, 1 up to `inner` and 0 from `outer` (thresholds of the provenance).
-    Between, it is linear in the l_inf distance (variants paper and gate) or in the squared l_2 distance (all variants, up to
-    the error of its squares). The lean l_inf form is linear in the sum of the coordinates' excesses over `inner`: along a
-    coordinate axis it falls as gate does, along a random sign vector D times as fast, which is next to a step.
+    One output: S_(+1) - S_(-1); K outputs: (S_1, ..., S_K), S_c in [0,1] the indicator of class c.
+    Along a ray from x_i, away from other centres, its margin is x_i's indicator, 1 up to `inner`
+    and 0 from `outer` (thresholds of the provenance). Between, it is linear in the l_inf distance
+    (variants paper and gate) or in the squared l_2 distance (all variants, up to the error of its
+    squares). The lean l_inf form is linear in the sum of the coordinates' excesses over `inner`:
+    along a coordinate axis it falls as gate does, along a random sign vector D times as fast, which
+    is next to a step.
 
-    Time and memory N D, nothing is measured. Raises ValueError for a network that f_S or f_adv did not build.
+    Time and memory N D, nothing is measured. Raises ValueError for a network that f_S or f_adv did
+    not build.
 
     >>> from constructions import f_S
-    >>> f = f_S(affine([[4.0, 0.0]], [-1.5]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125), variant="gate")
+    >>> f = f_S(
+    ...     affine([[4.0, 0.0]], [-1.5]),
+    ...     [[0.25, 0.5], [0.75, 0.5]],
+    ...     [1, -1],
+    ...     Ball("inf", 0.125),
+    ...     variant="gate",
+    ... )
     >>> inner, outer = (f.provenance.arguments[name] for name in ("inner", "outer"))
-    >>> memorization_part(f)([[0.25, 0.5], [0.25, 0.5 + (inner + outer) / 2], [0.25, 0.9], [0.75, 0.6]]).flatten().tolist()
+    >>> memorization_part(f)(
+    ...     [[0.25, 0.5], [0.25, 0.5 + (inner + outer) / 2], [0.25, 0.9], [0.75, 0.6]]
+    ... ).flatten().tolist()
     [1.0, 0.5, 0.0, -1.0]
     """
     screen = getattr(network, "screen", None)
     if screen is None:
-        raise ValueError("network must be built by f_S or f_adv, with the layers that these gave it")
-    memorizer = replace(screen.memorizer, clean=affine(torch.zeros(network.outputs, network.inputs)))
+        raise ValueError(
+            "network must be built by f_S or f_adv, with the layers that these gave it"
+        )
+    memorizer = replace(
+        screen.memorizer, clean=affine(torch.zeros(network.outputs, network.inputs))
+    )
     part = memorizer.network()
     return replace(part, screen=replace(screen, memorizer=memorizer, layers=part.layers))
 
 
 @dataclass(frozen=True, eq=False)
 class MemorizationShare:
-    """The fit f ~ a f_clean + b (f_S - f_clean), pooled and of each point; see `memorization_share`.
+    """The fit f ~ a f_clean + b (f_S - f_clean), pooled and of each point; see
+    `memorization_share`.
 
-    share: b / a. explained: R^2, the share of the sum of squares of f that both regressors explain; by_memorization: how
-    much of that f_clean alone does not (the semi-partial R^2 of f_S - f_clean). All have bootstrap intervals over points; a, b
-    and share are None where they are not identified. identified: (N,), whose own fit is; shares: theirs, in order, float64.
+    share: b / a. explained: R^2, the share of the sum of squares of f that both regressors explain;
+    by_memorization: how much of that f_clean alone does not (the semi-partial R^2 of f_S -
+    f_clean). All have bootstrap intervals over points; a, b and share are None where they are not
+    identified. identified: (N,), whose own fit is; shares: theirs, in order, float64.
     """
 
     share: Measured | None
@@ -126,26 +156,33 @@ def memorization_share(
     directions: int | torch.Tensor = 4,
     seed: int = 0,
 ) -> MemorizationShare:
-    """The share of f_S in learned ~ alpha clean + beta constructed: beta / (alpha + beta), by least squares along rays.
+    """The share of f_S in learned ~ alpha clean + beta constructed: beta / (alpha + beta), by least
+    squares along rays.
 
-    Written as a clean + b (constructed - clean) with a = alpha + beta and b = beta, the share is b / a: 1 for c f_S and 0 for
-    c f_clean with any c != 0. Samples: the points x_i + r u of `radial_profile`, r in `radii` (None: 13 from 0 to the
-    outer radius of `constructed`, which f_S or f_adv must have built), and all outputs; K outputs are first centred by their
-    mean over classes, which softmax ignores. There is no intercept, so sums of squares are about 0. The pooled fit takes all
-    samples of all points at once, with one a and one b (it weighs points by their sums of squares); the fit of a point its own.
+    Written as a clean + b (constructed - clean) with a = alpha + beta and b = beta, the share is b
+    / a: 1 for c f_S and 0 for c f_clean with any c != 0. Samples: the points x_i + r u of
+    `radial_profile`, r in `radii` (None: 13 from 0 to the outer radius of `constructed`, which f_S
+    or f_adv must have built), and all outputs; K outputs are first centred by their mean over
+    classes, which softmax ignores. There is no intercept, so sums of squares are about 0. The
+    pooled fit takes all samples of all points at once, with one a and one b (it weighs points by
+    their sums of squares); the fit of a point its own.
 
-    A fit is identified if the sine between both regressors is at least `TOLERANCE`, constructed - clean at least so large
-    beside clean (else it is 0 up to rounding, as at points outside all outer balls), and |a| ||clean|| at least so large
-    beside ||learned||: for a near 0, b / a says nothing. Points without a share are counted by `identified`; they are part of
-    the pooled fit, where they tell about a. Intervals: 95% bootstrap over points. A resample that does not identify, or in
-    which a has another sign, may have any share: it counts as -infinity for the lower end and +infinity for the upper end.
+    A fit is identified if the sine between both regressors is at least `TOLERANCE`, constructed -
+    clean at least so large beside clean (else it is 0 up to rounding, as at points outside all
+    outer balls), and |a| ||clean|| at least so large beside ||learned||: for a near 0, b / a says
+    nothing. Points without a share are counted by `identified`; they are part of the pooled fit,
+    where they tell about a. Intervals: 95% bootstrap over points. A resample that does not
+    identify, or in which a has another sign, may have any share: it counts as -infinity for the
+    lower end and +infinity for the upper end.
 
-    The share depends on f_clean's scale beside the labels of f_S, 1: where f_clean is right with a margin of 20, f_S
-    *lowers* the margin on the ball. So build f_S from an f_clean whose margins are near 1. It depends on the variant, too: in
-    its shells gate falls with the distance, while lean (l_inf) is f_clean at once on most rays (see `memorization_part`).
+    The share depends on f_clean's scale beside the labels of f_S, 1: where f_clean is right with a
+    margin of 20, f_S *lowers* the margin on the ball. So build f_S from an f_clean whose margins
+    are near 1. It depends on the variant, too: in its shells gate falls with the distance, while
+    lean (l_inf) is f_clean at once on most rays (see `memorization_part`).
 
-    Models and points: as for `radial_profile`, and all models with the same number of outputs. Raises ValueError for what does
-    not fit, and if learned is 0 on all samples. Cost: N M R evaluations of three models, for M directions and R radii.
+    Models and points: as for `radial_profile`, and all models with the same number of outputs.
+    Raises ValueError for what does not fit, and if learned is 0 on all samples. Cost: N M R
+    evaluations of three models, for M directions and R radii.
 
     >>> from constructions import f_S
     >>> points, ball = torch.tensor([[0.25, 0.5], [0.75, 0.5]]), Ball("inf", 0.125)
@@ -160,7 +197,9 @@ def memorization_share(
         radii = [outer * k / STEPS for k in range(STEPS + 1)]
     rays = _Rays(points, ball, radii, directions, seed)
     models = {"learned": learned, "clean": clean, "constructed": constructed}
-    check_outputs(**{name: outputs_of(model, rays.points[:1], name) for name, model in models.items()})
+    check_outputs(
+        **{name: outputs_of(model, rays.points[:1], name) for name, model in models.items()}
+    )
     parts = []
     for rows, samples in rays:
         f, c, s = (_centred(outputs_of(model, samples, name)) for name, model in models.items())
@@ -177,7 +216,9 @@ def memorization_share(
 
     every = torch.ones_like(again.independent)
     return MemorizationShare(
-        measured("share", again.identified & (again.a * pooled.a > 0)) if pooled.identified else None,
+        measured("share", again.identified & (again.a * pooled.a > 0))
+        if pooled.identified
+        else None,
         measured("a", again.independent) if pooled.independent else None,
         measured("b", again.independent) if pooled.independent else None,
         measured("explained", every),
@@ -187,19 +228,32 @@ def memorization_share(
     )
 
 
-# -- rays --------------------------------------------------------------------------------------------------------------
+# -- rays ------------------------------------------------------------------------------------------
 
 
 class _Rays:
-    """The points x_i + r u in ball and cube, chunk by chunk: (rows, samples), a row's samples by direction, then radius."""
+    """The points x_i + r u in ball and cube, chunk by chunk: (rows, samples), a row's samples by
+    direction, then radius.
+    """
 
-    def __init__(self, points: Any, ball: Ball, radii: Sequence[float], directions: int | torch.Tensor, seed: int) -> None:
+    def __init__(
+        self,
+        points: Any,
+        ball: Ball,
+        radii: Sequence[float],
+        directions: int | torch.Tensor,
+        seed: int,
+    ) -> None:
         if not isinstance(ball, Ball):
             raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
         self.points, self.ball, self.seed = read_cube(points), ball, seed
         self.radii = [float(r) for r in radii]
         rising = all(a < b for a, b in zip(self.radii, self.radii[1:], strict=False))
-        if not self.radii or not rising or not (self.radii[0] >= 0 and math.isfinite(self.radii[-1])):
+        if (
+            not self.radii
+            or not rising
+            or not (self.radii[0] >= 0 and math.isfinite(self.radii[-1]))
+        ):
             raise ValueError(f"radii must be finite, >= 0 and increasing, got {self.radii}")
         self.given: torch.Tensor | None = None
         self.count = 1
@@ -208,7 +262,9 @@ class _Rays:
                 raise ValueError(f"directions must be at least 1, got {directions}")
             self.count = directions
         else:
-            self.given = _units(as_tensor(directions, "directions").cpu().to(self.points.dtype), self.points, ball)
+            self.given = _units(
+                as_tensor(directions, "directions").cpu().to(self.points.dtype), self.points, ball
+            )
 
     def __iter__(self) -> Iterator[tuple[range, torch.Tensor]]:
         x, generator = self.points, torch.Generator().manual_seed(self.seed)
@@ -217,25 +273,35 @@ class _Rays:
             rows = range(start, min(start + step, len(x)))
             centre = x[rows.start : rows.stop].repeat_interleave(self.count, 0)
             if self.given is None:
-                unit = self.ball.ascent(torch.randn(centre.shape, generator=generator, dtype=x.dtype))
+                unit = self.ball.ascent(
+                    torch.randn(centre.shape, generator=generator, dtype=x.dtype)
+                )
             else:
                 unit = self.given[rows.start : rows.stop]
-            reached = [project(centre + r * unit, centre, replace(self.ball, radius=r)) for r in self.radii]
+            reached = [
+                project(centre + r * unit, centre, replace(self.ball, radius=r)) for r in self.radii
+            ]
             yield rows, torch.stack(reached, 1).flatten(0, 1)
 
 
 def _units(offsets: torch.Tensor, points: torch.Tensor, ball: Ball) -> torch.Tensor:
     if offsets.shape != points.shape:
-        raise ValueError(f"directions must be a number or of shape {tuple(points.shape)}, got {tuple(offsets.shape)}")
+        raise ValueError(
+            f"directions must be a number or of shape {tuple(points.shape)}, got "
+            f"{tuple(offsets.shape)}"
+        )
     lengths = ball.norm(offsets)
     wrong = ~((lengths > 0) & torch.isfinite(lengths))
     if wrong.any():
         i = int(wrong.nonzero()[0])
-        raise ValueError(f"directions must be finite and not 0, got an offset of length {float(lengths[i])} at index {i}")
+        raise ValueError(
+            f"directions must be finite and not 0, got an offset of length {float(lengths[i])} at "
+            f"index {i}"
+        )
     return offsets / lengths.reshape(-1, *[1] * (offsets.ndim - 1))
 
 
-# -- least squares -----------------------------------------------------------------------------------------------------
+# -- least squares ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -252,10 +318,15 @@ class _Fit:
 
 
 def _fit(sums: torch.Tensor) -> _Fit:
-    """Least squares of f on (c, m) from the Gram matrices (..., 3, 3) of (c, m, f): first on c, then on what m has beyond c."""
+    """Least squares of f on (c, m) from the Gram matrices (..., 3, 3) of (c, m, f): first on c,
+    then on what m has beyond c.
+    """
     cc, cm, cf = sums[..., 0, 0], sums[..., 0, 1], sums[..., 0, 2]
     mm, mf, ff = sums[..., 1, 1], sums[..., 1, 2], sums[..., 2, 2]
-    beyond, left = mm - cm * _over(cm, cc), mf - cm * _over(cf, cc)  # m without c: its square, and its product with f
+    beyond, left = (
+        mm - cm * _over(cm, cc),
+        mf - cm * _over(cf, cc),
+    )  # m without c: its square, and its product with f
     independent = (cc > 0) & (beyond > 0) & (beyond >= TOLERANCE**2 * torch.maximum(cc, mm))
     b = torch.where(independent, _over(left, beyond), 0.0)
     a = _over(cf - b * cm, cc)
@@ -273,15 +344,22 @@ def _over(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def _resampled(sums: torch.Tensor, seed: int) -> torch.Tensor:
     """Gram matrices (RESAMPLES, 3, 3) of as many points, drawn with replacement."""
     generator, count = np.random.default_rng(seed), len(sums)
-    weights = (np.bincount(generator.integers(count, size=count), minlength=count) for _ in range(RESAMPLES))
+    weights = (
+        np.bincount(generator.integers(count, size=count), minlength=count)
+        for _ in range(RESAMPLES)
+    )
     flat = sums.flatten(1)
     return torch.stack([torch.from_numpy(w).double() @ flat for w in weights]).reshape(-1, 3, 3)
 
 
-def _measured(value: torch.Tensor, again: torch.Tensor, usable: torch.Tensor, total: int) -> Measured:
+def _measured(
+    value: torch.Tensor, again: torch.Tensor, usable: torch.Tensor, total: int
+) -> Measured:
     low, high = (torch.where(usable, again, end).sort().values for end in (-math.inf, math.inf))
     tail = math.floor(len(again) * (1 - LEVEL) / 2)
-    return Measured(float(value), "estimate", None, total, (float(low[tail]), float(high[-1 - tail])))
+    return Measured(
+        float(value), "estimate", None, total, (float(low[tail]), float(high[-1 - tail]))
+    )
 
 
 def _centred(outputs: torch.Tensor) -> torch.Tensor:

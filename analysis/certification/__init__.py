@@ -1,4 +1,5 @@
-"""Search for proofs and counterexamples: bounds, branch and bound, distances to the decision boundary.
+"""Search for proofs and counterexamples: bounds, branch and bound, distances to the decision
+boundary.
 
 The checkers have the last word.
 """

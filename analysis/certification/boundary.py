@@ -33,16 +33,19 @@ def margin(
     domain: tuple[float, float] | None = (0.0, 1.0),
     max_seconds: float = MAX_SECONDS,
 ) -> Interval:
-    """The l_p distance from x, shape (D,), to the nearest point of domain^D with margin <= 0: exact rationals around it.
+    """The l_p distance from x, shape (D,), to the nearest point of domain^D with margin <= 0: exact
+    rationals around it.
 
-    The lower bound is a radius for which `certify` proves the ball; the upper one is the distance of a point that is evaluated
-    exactly. A point itself misclassified, or tied, has distance 0. label: that of x (default: the network's, in exact
-    arithmetic). Stops when upper - lower <= gap, or with wider bounds when a query is unresolved within max_seconds. With
-    domain None, upper is infinite if no such point is nearer than 2^20. Where the points with margin <= 0 are the closure of
-    those with margin < 0 (no touching zeros), this is the distance to the decision boundary of Section 3 of "Why Clean
-    Generalization and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023). Cost: some ten calls of
-    `certify`, the last ones on balls that almost touch the boundary.
-    Raises ValueError for shapes, labels, NaN, gap <= 0, or x outside domain.
+    The lower bound is a radius for which `certify` proves the ball; the upper one is the distance
+    of a point that is evaluated exactly. A point itself misclassified, or tied, has distance 0.
+    label: that of x (default: the network's, in exact arithmetic). Stops when upper - lower <= gap,
+    or with wider bounds when a query is unresolved within max_seconds. With domain None, upper is
+    infinite if no such point is nearer than 2^20. Where the points with margin <= 0 are the closure
+    of those with margin < 0 (no touching zeros), this is the distance to the decision boundary of
+    Section 3 of "Why Clean Generalization and Robust Memorization Both Happen in Adversarial
+    Training" (anonymous 2023). Cost: some ten calls of `certify`, the last ones on balls that
+    almost touch the boundary. Raises ValueError for shapes, labels, NaN, gap <= 0, or x outside
+    domain.
 
     >>> from constructions import affine
     >>> lower, upper = margin(affine([[3.0, -1.0]], [-0.5]), [0.5, 0.5], "inf")
@@ -54,22 +57,36 @@ def margin(
     point = np.array([float(v) for v in read_numbers(network, x, "x")])
     if domain is not None:
         domain = read_domain(domain)
-    if domain is not None and len(point) and not (domain[0] <= point.min() and point.max() <= domain[1]):
-        raise ValueError(f"x must lie in domain {domain}, got values in [{point.min():.6g}, {point.max():.6g}]")
+    if (
+        domain is not None
+        and len(point)
+        and not (domain[0] <= point.min() and point.max() <= domain[1])
+    ):
+        raise ValueError(
+            f"x must lie in domain {domain}, got values in [{point.min():.6g}, {point.max():.6g}]"
+        )
     if label is None:
         label = _predicted(network, point)
     lower, upper = Fraction(0), math.inf  # type: Fraction, Fraction | float
-    if label is None or certify(network, point, Ball(norm, 0.0), label, domain=domain).verdict == "refuted":
+    if (
+        label is None
+        or certify(network, point, Ball(norm, 0.0), label, domain=domain).verdict == "refuted"
+    ):
         return Interval(lower, Fraction(0))
     farthest = 2.0**20 if domain is None else _reach(point, norm, domain)
     low, high = domain or (-math.inf, math.inf)
-    everywhere = ExactSet([Fraction(max(v - farthest, low)) for v in point], [Fraction(min(v + farthest, high)) for v in point])
+    everywhere = ExactSet(
+        [Fraction(max(v - farthest, low)) for v in point],
+        [Fraction(min(v + farthest, high)) for v in point],
+    )
     search = Search(prepare(network), everywhere, label, max_seconds)
     loss = margin_loss(network, everywhere.lower, everywhere.upper, label)
     radius, steps = (farthest if domain is not None else 1.0), -1
     stuck, patience = math.inf, 6
     while True:
-        result = certify(network, point, Ball(norm, radius), label, domain=domain, max_seconds=max_seconds)
+        result = certify(
+            network, point, Ball(norm, radius), label, domain=domain, max_seconds=max_seconds
+        )
         if result.verdict == "unresolved":  # nearer balls have larger margins
             stuck, patience = min(stuck, radius), patience - 1
             if patience == 0 or stuck - lower <= gap:
@@ -86,7 +103,9 @@ def margin(
         if math.isinf(upper):
             radius = min(2 * radius, farthest)
         else:
-            radius = max(float(upper) - gap / 2 * 8.0**steps, float(lower + upper) / 2)  # counterexamples cost less than proofs
+            radius = max(
+                float(upper) - gap / 2 * 8.0**steps, float(lower + upper) / 2
+            )  # counterexamples cost less than proofs
         if radius >= stuck:
             radius = (float(lower) + stuck) / 2
 
@@ -100,8 +119,11 @@ def _predicted(network: ReLUNetwork, point: np.ndarray) -> int | None:
     return None if values.count(best) > 1 else values.index(best)
 
 
-def _descend(search: Search, point: np.ndarray, start: Any, distance: float, norm: float) -> Iterator[tuple[Fraction, ...]]:
-    """Nearer points with margin <= 0: nearest zeros of linear functions that touch the margin at one point after the other.
+def _descend(
+    search: Search, point: np.ndarray, start: Any, distance: float, norm: float
+) -> Iterator[tuple[Fraction, ...]]:
+    """Nearer points with margin <= 0: nearest zeros of linear functions that touch the margin at
+    one point after the other.
 
     As DeepFool (Moosavi-Dezfooli et al. 2016), but always from the given point.
     """
@@ -109,7 +131,11 @@ def _descend(search: Search, point: np.ndarray, start: Any, distance: float, nor
     for _ in range(30):
         value, gradient = search.margins(x[None])
         slope = gradient[0]
-        step = np.sign(slope) if math.isinf(norm) else slope / max(float(np.linalg.norm(slope)), 1e-300)
+        step = (
+            np.sign(slope)
+            if math.isinf(norm)
+            else slope / max(float(np.linalg.norm(slope)), 1e-300)
+        )
         low, high = 0.0, distance
         for _ in range(60):
             middle = (low + high) / 2
@@ -130,9 +156,16 @@ def _reach(point: np.ndarray, norm: float, domain: tuple[float, float]) -> float
 
 
 def _nearer(
-    network: ReLUNetwork, point: np.ndarray, witness: tuple[Fraction, ...], label: int, norm: float, loss: Fraction
+    network: ReLUNetwork,
+    point: np.ndarray,
+    witness: tuple[Fraction, ...],
+    label: int,
+    norm: float,
+    loss: Fraction,
 ) -> Fraction:
-    """The distance, rounded up, of a point with margin <= -loss towards the witness: bisected, evaluated exactly."""
+    """The distance, rounded up, of a point with margin <= -loss towards the witness: bisected,
+    evaluated exactly.
+    """
     exact, start = prepare(network).exact, [Fraction(v) for v in point.tolist()]
     low, high = Fraction(0), Fraction(1)
     for _ in range(48):

@@ -1,6 +1,7 @@
 """Bounds of hidden units by linear functions, in float64, with the multipliers that prove them.
 
-Nothing here is relied upon: multipliers go into certificates, and `check_certificate` computes with integers what they prove.
+Nothing here is relied upon: multipliers go into certificates, and `check_certificate` computes with
+integers what they prove.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Inputs:
     def lowest(self, forms: Array) -> Array:
         """Where linear functions (t, d) are least, shape (t, d).
 
-        Inputs that reach the box before the ball stop there; the others share what is left of the radius.
+        Inputs that reach the box before the ball stop there; the others share what is left of the
+        radius.
         """
         low = np.where(forms > 0, self.lower, self.upper)
         if self.centre is None:
@@ -57,15 +59,21 @@ class Inputs:
             return points
         offset = points - self.centre
         length = np.linalg.norm(offset, axis=1, keepdims=True)
-        return np.clip(self.centre + offset * np.minimum(1.0, self.radius / np.maximum(length, 1e-300)), self.lower, self.upper)
+        return np.clip(
+            self.centre + offset * np.minimum(1.0, self.radius / np.maximum(length, 1e-300)),
+            self.lower,
+            self.upper,
+        )
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Hidden units that matter on a set: z = weight @ (values below) + bias, low <= z <= high, and their numbers.
+    """Hidden units that matter on a set: z = weight @ (values below) + bias, low <= z <= high, and
+    their numbers.
 
-    pairs (m, 2) of positions in the layer, with octagons (m, 4): bounds of z_p + z_q (low, high) and of z_p - z_q;
-    ends (m, k, 4) are (z_p, z_q, h_p, h_q) at the corners of the pieces of h_p, h_q on the polygon that all bounds leave.
+    pairs (m, 2) of positions in the layer, with octagons (m, 4): bounds of z_p + z_q (low, high)
+    and of z_p - z_q; ends (m, k, 4) are (z_p, z_q, h_p, h_q) at the corners of the pieces of h_p,
+    h_q on the polygon that all bounds leave.
     """
 
     weight: Array
@@ -79,11 +87,24 @@ class Layer:
 
     @classmethod
     def of(
-        cls, weight: Array, bias: Array, low: Array, high: Array, units: Array, pairs: Any = (), octagons: Any = ()
+        cls,
+        weight: Array,
+        bias: Array,
+        low: Array,
+        high: Array,
+        units: Array,
+        pairs: Any = (),
+        octagons: Any = (),
     ) -> Layer:
         """A layer with the corners of its pairs."""
-        pairs, octagons = np.array(pairs, dtype=np.int64).reshape(-1, 2), np.array(octagons, dtype=np.float64).reshape(-1, 4)
-        ends = [polygon(low[p], high[p], low[q], high[q], *octagon) for (p, q), octagon in zip(pairs, octagons, strict=True)]
+        pairs, octagons = (
+            np.array(pairs, dtype=np.int64).reshape(-1, 2),
+            np.array(octagons, dtype=np.float64).reshape(-1, 4),
+        )
+        ends = [
+            polygon(low[p], high[p], low[q], high[q], *octagon)
+            for (p, q), octagon in zip(pairs, octagons, strict=True)
+        ]
         longest = max(map(len, ends), default=1)
         stack = np.array([[*e, *[e[0]] * (longest - len(e))] for e in ends]).reshape(-1, longest, 4)
         return cls(weight, bias, low, high, units, pairs, octagons, stack)
@@ -98,7 +119,9 @@ class Layer:
         return Layer.of(self.weight, self.bias, low, high, self.units, self.pairs, self.octagons)
 
     def least(self, form: Array, factors: Array) -> Array:
-        """min of form relu(z) - factors z within the bounds, (..., n) -> (...,): units one by one, pairs together."""
+        """min of form relu(z) - factors z within the bounds, (..., n) -> (...,): units one by one,
+        pairs together.
+        """
         total = least(form, factors, self.low, self.high)
         if len(self.pairs) == 0:
             return total.sum(axis=-1)
@@ -110,12 +133,16 @@ class Layer:
 
 
 def polygon(*bounds: float) -> list[tuple[float, ...]]:
-    """Corners of a pair's polygon, as the checker finds them, from floats; those of its box if the polygon is empty."""
+    """Corners of a pair's polygon, as the checker finds them, from floats; those of its box if the
+    polygon is empty.
+    """
     a, b, c, d, *octagon = (round(float(v) * GRID) for v in bounds)
     part = object.__new__(Part)
     part.low, part.high, part.octagons, part.corners = [a, c], [b, d], {(0, 1): octagon}, {}
     part.meet(0, 1)
-    found = part.corners[0][2] or {(2 * x, 2 * y, 2 * max(x, 0), 2 * max(y, 0)) for x in (a, 0, b) for y in (c, 0, d)}
+    found = part.corners[0][2] or {
+        (2 * x, 2 * y, 2 * max(x, 0), 2 * max(y, 0)) for x in (a, 0, b) for y in (c, 0, d)
+    }
     return [tuple(v / (2 * GRID) for v in corner) for corner in sorted(found)]
 
 
@@ -128,15 +155,21 @@ def least(form: Array, factors: Array, low: Array, high: Array) -> Array:
 
 
 def slopes(form: Array, low: Array, high: Array) -> Array:
-    """Slopes of lines below form relu(z) on [low, high] for forms (t, n) of a layer. Source: Zhang et al. 2018 (CROWN)."""
+    """Slopes of lines below form relu(z) on [low, high] for forms (t, n) of a layer. Source: Zhang
+    et al. 2018 (CROWN).
+    """
     unstable = (low < 0) & (high > 0)
     chord = np.where(unstable, high / np.where(unstable, high - low, 1.0), (low >= 0) & (high > 0))
     below = np.where(unstable, high > -low, chord)
     return form * np.where(form > 0, below, chord)
 
 
-def lower_bounds(forms: Array, constants: Array, layers: list[Layer], inputs: Inputs) -> tuple[Array, list[Array]]:
-    """Lower bounds (t,) of forms (t, n) @ (values of the last layer) + constants (t,), and multipliers (t, n_i) a layer."""
+def lower_bounds(
+    forms: Array, constants: Array, layers: list[Layer], inputs: Inputs
+) -> tuple[Array, list[Array]]:
+    """Lower bounds (t,) of forms (t, n) @ (values of the last layer) + constants (t,), and
+    multipliers (t, n_i) a layer.
+    """
     found = []
     for layer in reversed(layers):
         factors = slopes(forms, layer.low, layer.high)
@@ -146,7 +179,9 @@ def lower_bounds(forms: Array, constants: Array, layers: list[Layer], inputs: In
     return constants + inputs.least(forms), found[::-1]
 
 
-def value(form: Array, constant: float, layers: list[Layer], factors: list[Array], inputs: Inputs) -> float:
+def value(
+    form: Array, constant: float, layers: list[Layer], factors: list[Array], inputs: Inputs
+) -> float:
     """What multipliers (n_i,) a layer prove of form @ (values of the last layer) + constant."""
     for layer, d in zip(reversed(layers), reversed(factors), strict=True):
         constant += float(layer.least(form, d) + d @ layer.bias)

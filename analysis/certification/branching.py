@@ -1,6 +1,8 @@
-"""Branch and bound: the search for a counterexample, or for a certificate that a margin is positive on a set.
+"""Branch and bound: the search for a counterexample, or for a certificate that a margin is positive
+on a set.
 
-It works in float64 and is not relied upon: a certificate says what was found, and `check_certificate` whether that is so.
+It works in float64 and is not relied upon: a certificate says what was found, and
+`check_certificate` whether that is so.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ Splits = dict[tuple[int, int], bool]  # {(layer, position in it): on}
 class ExactSet:
     """A box, and optionally an l_2 ball that cuts it: centre and radius, dyadic then.
 
-    Certificates hold integers over 2^scale: where sides of a box are not dyadic, the least such box around it. Witnesses lie in
-    the box itself.
+    Certificates hold integers over 2^scale: where sides of a box are not dyadic, the least such box
+    around it. Witnesses lie in the box itself.
     """
 
     lower: list[Fraction]
@@ -47,7 +49,9 @@ class ExactSet:
 
     @functools.cached_property
     def scale(self) -> int:
-        """The least g >= GRID for which all dyadic numbers are integers over 2^g, and all others have GRID bits or more."""
+        """The least g >= GRID for which all dyadic numbers are integers over 2^g, and all others
+        have GRID bits or more.
+        """
         numbers = [*self.lower, *self.upper, *((*self.ball[0], self.ball[1]) if self.ball else ())]
         return max(GRID, *(_bits(v) for v in numbers))
 
@@ -55,9 +59,15 @@ class ExactSet:
         """As certificates hold it."""
         top = 1 << self.scale
         out: dict[str, Any] = {"scale": self.scale}
-        out |= {"lower": [math.floor(v * top) for v in self.lower], "upper": [math.ceil(v * top) for v in self.upper]}
+        out |= {
+            "lower": [math.floor(v * top) for v in self.lower],
+            "upper": [math.ceil(v * top) for v in self.upper],
+        }
         if self.ball:
-            out["ball"] = {"centre": [int(v * top) for v in self.ball[0]], "radius": int(self.ball[1] * top)}
+            out["ball"] = {
+                "centre": [int(v * top) for v in self.ball[0]],
+                "radius": int(self.ball[1] * top),
+            }
         return out
 
     def to_floats(self) -> Inputs:
@@ -69,7 +79,10 @@ class ExactSet:
 
     def nearest(self, point: Sequence[float | Fraction]) -> list[Fraction]:
         """A rational point of the set that is near."""
-        inside = [min(max(Fraction(v), a), b) for v, a, b in zip(point, self.lower, self.upper, strict=True)]
+        inside = [
+            min(max(Fraction(v), a), b)
+            for v, a, b in zip(point, self.lower, self.upper, strict=True)
+        ]
         if self.ball is None:
             return inside
         centre, radius = self.ball
@@ -81,7 +94,9 @@ class ExactSet:
 
 
 def _bits(value: Fraction) -> int:
-    """Binary digits after the point: all of a dyadic number, GRID of another one, counted from its first that is not 0."""
+    """Binary digits after the point: all of a dyadic number, GRID of another one, counted from its
+    first that is not 0.
+    """
     length = value.denominator.bit_length()
     dyadic = value.denominator == 1 << length - 1
     return length - 1 if dyadic else GRID + max(0, length - value.numerator.bit_length())
@@ -89,7 +104,9 @@ def _bits(value: Fraction) -> int:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A network as certificates hold it, its digest, as the checker reads it, its dense layers as arrays, and its pairs."""
+    """A network as certificates hold it, its digest, as the checker reads it, its dense layers as
+    arrays, and its pairs.
+    """
 
     data: dict[str, Any]
     digest: str
@@ -100,8 +117,12 @@ class Prepared:
 
 @functools.lru_cache(maxsize=8)
 def prepare(network: ReLUNetwork) -> Prepared:
-    """Read a network once for many queries. Raises ValueError for a layer too large to be dense or without float64 entries."""
-    arrays = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers]
+    """Read a network once for many queries. Raises ValueError for a layer too large to be dense or
+    without float64 entries.
+    """
+    arrays = [
+        (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
+    ]
     layers = []
     for weight, bias in arrays:
         columns = [np.flatnonzero(row) for row in weight]
@@ -118,17 +139,23 @@ class Undecided(Exception):  # noqa: N818 - an outcome
 class Search:
     """One network, set and label. `run` returns a query with its proof, or raises `Undecided`."""
 
-    def __init__(self, network: Prepared, exact_set: ExactSet, label: int, max_seconds: float) -> None:
+    def __init__(
+        self, network: Prepared, exact_set: ExactSet, label: int, max_seconds: float
+    ) -> None:
         self.network, self.set, self.label = network, exact_set, label
         self.inputs, self.end = exact_set.to_floats(), time.monotonic() + max_seconds
         weight, bias = network.arrays[-1]
         if len(bias) == 1:
             self.forms, self.constants = label * weight, label * bias
         else:
-            self.forms, self.constants = (np.delete(v[label] - v, label, axis=0) for v in (weight, bias))
+            self.forms, self.constants = (
+                np.delete(v[label] - v, label, axis=0) for v in (weight, bias)
+            )
         self.reduced = self.forms  # on the units that matter
         self.layers: list[Layer] = []
-        self.linear: list[tuple[Array, Array, list[Array]]] = []  # which bounds of a layer are by multipliers, below, above
+        self.linear: list[
+            tuple[Array, Array, list[Array]]
+        ] = []  # which bounds of a layer are by multipliers, below, above
         self.leaves: list[tuple[Array, list[Array], Splits]] = []
 
     def run(self) -> dict[str, Any]:
@@ -146,13 +173,15 @@ class Search:
                 return self.refuted(found)
             trees.append(found)
         pairs = [list(pair) for pair in self.network.pairs]
-        return self.query({"verdict": "proved", "pairs": pairs, "facts": self.facts(), "trees": trees})
+        return self.query(
+            {"verdict": "proved", "pairs": pairs, "facts": self.facts(), "trees": trees}
+        )
 
     def query(self, proof: dict[str, Any]) -> dict[str, Any]:
         """The label, the set, and a proof."""
         return {"label": self.label, **self.set.to_json(), **proof}
 
-    # -- refutation ----------------------------------------------------------------------------------------------------
+    # -- refutation --------------------------------------------------------------------------------
 
     def refuted(self, witness: Point) -> dict[str, Any]:
         """A query that a point refutes."""
@@ -168,7 +197,9 @@ class Search:
         values = hidden @ self.forms.T + self.constants
         worst = values.argmin(axis=1)
         gradient = self.forms[worst]
-        for (weight, _), on in zip(reversed(self.network.arrays[:-1]), reversed(active), strict=True):
+        for (weight, _), on in zip(
+            reversed(self.network.arrays[:-1]), reversed(active), strict=True
+        ):
             gradient = (gradient * on) @ weight
         return values[np.arange(len(points)), worst], gradient
 
@@ -186,13 +217,20 @@ class Search:
                 return witness
             direction = np.sign(gradient) * span
             if inputs.centre is not None:
-                direction = 2 * inputs.radius * gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-300)
+                direction = (
+                    2
+                    * inputs.radius
+                    * gradient
+                    / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-300)
+                )
             points = points - direction * max(0.02, 0.3 * (1 - step / steps))
         points = inputs.lowest(gradient)  # the end, if the network is affine there
         return self.replay(points[self.margins(points)[0].argmin()])
 
     def replay(self, point: Array) -> Point | None:
-        """The point, moved into the set, if its exact margin is <= 0; evaluated unless it is clearly positive in float64."""
+        """The point, moved into the set, if its exact margin is <= 0; evaluated unless it is
+        clearly positive in float64.
+        """
         if not self.margins(point[None])[0][0] <= 1e-6 * np.abs(self.forms).max(initial=1.0):
             return None
         inside = self.set.nearest(point.tolist())
@@ -203,7 +241,7 @@ class Search:
         margins: list[Fraction] = self.network.exact.evaluate([list(point)], self.label)[0]
         return margins[0]
 
-    # -- one input -----------------------------------------------------------------------------------------------------
+    # -- one input ---------------------------------------------------------------------------------
 
     def sweep(self) -> dict[str, Any]:
         """The margin is least at a sign change of a unit, or at an end."""
@@ -227,12 +265,16 @@ class Search:
             if not self.set.lower[0] <= chosen[lowest] <= self.set.upper[0]:
                 raise Undecided("the margin vanishes within rounding of an end of the interval")
             return self.refuted((chosen[lowest],))
-        return self.query({"verdict": "proved", "bound": str(margins[lowest]), "points": [str(x) for x in chosen]})
+        return self.query(
+            {"verdict": "proved", "bound": str(margins[lowest]), "points": [str(x) for x in chosen]}
+        )
 
-    # -- bounds --------------------------------------------------------------------------------------------------------
+    # -- bounds ------------------------------------------------------------------------------------
 
     def bound_layers(self) -> None:
-        """The units that matter, bounded by intervals and by linear functions, with the multipliers that prove the latter."""
+        """The units that matter, bounded by intervals and by linear functions, with the multipliers
+        that prove the latter.
+        """
         if self.network.pairs:
             self.survey()
             for i in range(len(self.layers)):
@@ -248,7 +290,9 @@ class Search:
             low, high = np.maximum(layer.low, 0), np.maximum(layer.high, 0)
 
     def survey(self) -> None:
-        """Layers of the units that are not surely off and reach the outputs, with the checker's bounds by intervals."""
+        """Layers of the units that are not surely off and reach the outputs, with the checker's
+        bounds by intervals.
+        """
         exact, arrays = self.network.exact, self.network.arrays
         part = checker.Part(exact, self.query({"pairs": self.network.pairs, "facts": []}))
         top = 1 << self.set.scale
@@ -277,21 +321,29 @@ class Search:
         if n == 0 or (not below and self.inputs.centre is None) or time.monotonic() > self.end:
             self.linear.append((np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), []))
             return layer
-        forms, constants = np.concatenate([layer.weight, -layer.weight]), np.concatenate([layer.bias, -layer.bias])
+        forms, constants = (
+            np.concatenate([layer.weight, -layer.weight]),
+            np.concatenate([layer.bias, -layer.bias]),
+        )
         bounds, factors = lower_bounds(forms, constants, below, self.inputs)
         slack = 1e-9 * (high - low)
         above, under = bounds[:n] > low + slack, -bounds[n:] < high - slack
         self.linear.append((above, under, factors))
         low, high = np.where(above, bounds[:n], low), np.where(under, -bounds[n:], high)
-        return Layer.of(layer.weight, layer.bias, low, high, layer.units, layer.pairs, layer.octagons)
+        return Layer.of(
+            layer.weight, layer.bias, low, high, layer.units, layer.pairs, layer.octagons
+        )
 
-    # -- proof ---------------------------------------------------------------------------------------------------------
+    # -- proof -------------------------------------------------------------------------------------
 
     def prove(self, form: Array, constant: float, relaxation: Any) -> dict[str, Any] | Point:
         """A tree that proves form @ h + constant > 0, or a counterexample."""
         tree: dict[str, Any] = {}
         bounds, factors = lower_bounds(form[None], np.array([constant]), self.layers, self.inputs)
-        if self.close(tree, form, constant, [d[0] for d in factors], self.layers, {}) or not self.layers:
+        if (
+            self.close(tree, form, constant, [d[0] for d in factors], self.layers, {})
+            or not self.layers
+        ):
             if not tree:
                 raise Undecided(f"the margin is within rounding of 0: at least {bounds[0]:.3g}")
             return tree
@@ -309,9 +361,19 @@ class Search:
             while True:  # a part without open units needs as many tangents as it takes
                 status, point, duals = program.solve(self.end - time.monotonic(), tangents)
                 if status not in ("optimal", "infeasible"):
-                    raise Undecided(late if time.monotonic() > self.end else f"the solver of linear programs {status}")
-                closed = duals is not None and self.close(node, form, constant, duals, layers, splits, status == "infeasible")
-                witness = None if closed or point is None else self.replay(point[: len(self.inputs.lower)])
+                    raise Undecided(
+                        late
+                        if time.monotonic() > self.end
+                        else f"the solver of linear programs {status}"
+                    )
+                closed = duals is not None and self.close(
+                    node, form, constant, duals, layers, splits, status == "infeasible"
+                )
+                witness = (
+                    None
+                    if closed or point is None
+                    else self.replay(point[: len(self.inputs.lower)])
+                )
                 if closed or witness or branch or self.inputs.centre is None or tangents > 4:
                     break
                 tangents = 200
@@ -322,10 +384,16 @@ class Search:
             if witness:
                 return witness
             if branch is None:
-                raise Undecided("a part without open units stays undecided: the margin is 0, or almost, somewhere on it")
+                raise Undecided(
+                    "a part without open units stays undecided: the margin is 0, or almost, "
+                    "somewhere on it"
+                )
             i, j = branch = self.branch(point, duals, layers) or branch
             node |= {"unit": int(self.layers[i].units[j]), "on": {}, "off": {}}
-            stack += [(node["off"], {**splits, branch: False}), (node["on"], {**splits, branch: True})]
+            stack += [
+                (node["off"], {**splits, branch: False}),
+                (node["on"], {**splits, branch: True}),
+            ]
         return tree
 
     def restricted(self, splits: Splits) -> list[Layer]:
@@ -357,8 +425,12 @@ class Search:
                 return True
         return False
 
-    def branch(self, point: Array | None, duals: list[Array] | None, layers: list[Layer]) -> tuple[int, int] | None:
-        """The open unit whose relaxation matters most: its gap at the program's solution times the weight of its upper line."""
+    def branch(
+        self, point: Array | None, duals: list[Array] | None, layers: list[Layer]
+    ) -> tuple[int, int] | None:
+        """The open unit whose relaxation matters most: its gap at the program's solution times the
+        weight of its upper line.
+        """
         best, chosen, at = -1.0, None, len(self.inputs.lower)
         before = None if point is None else point[:at]
         for i, a in enumerate(layers):
@@ -375,43 +447,73 @@ class Search:
         return chosen
 
     def corner(self, point: Array) -> Point | None:
-        """The exact vertex near a program's solution, on the units and sides of the box that almost vanish, if it refutes."""
+        """The exact vertex near a program's solution, on the units and sides of the box that almost
+        vanish, if it refutes.
+        """
         d = len(self.inputs.lower)
         x = point[:d]
-        forms = [[*(Fraction(int(j == k)) for k in range(d)), -end] for j in range(d) for end in self.ends_near(j, x[j])]
+        forms = [
+            [*(Fraction(int(j == k)) for k in range(d)), -end]
+            for j in range(d)
+            for end in self.ends_near(j, x[j])
+        ]
         h, rows = x, np.concatenate([np.eye(d), np.zeros((d, 1))], axis=1).astype(object)
         rows = np.array([[Fraction(int(v)) for v in row] for row in rows], dtype=object)
         for weight, bias in self.network.arrays[:-1]:
             z = weight @ h + bias
             size = np.abs(weight) @ np.abs(h) + np.abs(bias)
-            on, near = np.flatnonzero(z > 1e-7 * size), np.flatnonzero((np.abs(z) <= 1e-7 * size) & (size > 0))
+            on, near = (
+                np.flatnonzero(z > 1e-7 * size),
+                np.flatnonzero((np.abs(z) <= 1e-7 * size) & (size > 0)),
+            )
             exact = {int(k): self.combine(weight[k], bias[k], rows) for k in (*on, *near)}
             forms += [exact[int(k)] for k in near]
             rows = np.array(
-                [exact[k] if k in exact and z[k] > 1e-7 * size[k] else [Fraction(0)] * (d + 1) for k in range(len(z))]
+                [
+                    exact[k] if k in exact and z[k] > 1e-7 * size[k] else [Fraction(0)] * (d + 1)
+                    for k in range(len(z))
+                ]
             )
             h = np.maximum(z, 0)
         solution = solve(forms, d)
-        if solution is None or max(abs(float(a) - b) for a, b in zip(solution, x, strict=True)) > 1e-3:
+        if (
+            solution is None
+            or max(abs(float(a) - b) for a, b in zip(solution, x, strict=True)) > 1e-3
+        ):
             return None
-        return tuple(self.set.nearest(solution)) if self.margin(self.set.nearest(solution)) <= 0 else None
+        return (
+            tuple(self.set.nearest(solution))
+            if self.margin(self.set.nearest(solution)) <= 0
+            else None
+        )
 
     def ends_near(self, j: int, x: float) -> list[Fraction]:
         """The ends of an input's interval that a float64 is at."""
-        return [end for end in {self.set.lower[j], self.set.upper[j]} if abs(float(end) - x) <= 1e-9 * max(1.0, abs(x))]
+        return [
+            end
+            for end in {self.set.lower[j], self.set.upper[j]}
+            if abs(float(end) - x) <= 1e-9 * max(1.0, abs(x))
+        ]
 
     @staticmethod
     def combine(weight: Array, bias: float, rows: Array) -> list[Fraction]:
         """An affine form (d + 1 rationals, constant last) of a unit from those of the layer below."""
         terms = [[Fraction(float(weight[j])) * v for v in rows[j]] for j in np.flatnonzero(weight)]
-        total = [sum(column, Fraction(0)) for column in zip(*terms, strict=True)] if terms else [Fraction(0)] * rows.shape[1]
+        total = (
+            [sum(column, Fraction(0)) for column in zip(*terms, strict=True)]
+            if terms
+            else [Fraction(0)] * rows.shape[1]
+        )
         return [*total[:-1], total[-1] + Fraction(float(bias))]
 
-    # -- facts ---------------------------------------------------------------------------------------------------------
+    # -- facts -------------------------------------------------------------------------------------
 
     def facts(self) -> list[list[Any]]:
         """The bounds by multipliers on which the leaves rest, in the order of the layers."""
-        need = [(np.zeros(len(a.bias), dtype=bool), np.zeros(len(a.bias), dtype=bool)) for a in self.layers]
+        need = [
+            (np.zeros(len(a.bias), dtype=bool), np.zeros(len(a.bias), dtype=bool))
+            for a in self.layers
+        ]
         for form, factors, splits in self.leaves:
             layers = self.restricted(splits)
             for i in range(len(layers) - 1, -1, -1):
@@ -421,12 +523,21 @@ class Search:
         for i in range(len(self.layers) - 1, -1, -1):
             layer, (above, under, factors) = self.layers[i], self.linear[i]
             n, rows = len(layer.bias), []
-            for sign, needed, better, offset in ((1, need[i][0], above, 0), (-1, need[i][1], under, n)):
+            for sign, needed, better, offset in (
+                (1, need[i][0], above, 0),
+                (-1, need[i][1], under, n),
+            ):
                 for j in np.flatnonzero(needed).tolist():
                     form = sign * layer.weight[j]
-                    proof = [d[offset + j] for d in factors] if better[j] else [np.zeros(len(a.bias)) for a in self.layers[:i]]
+                    proof = (
+                        [d[offset + j] for d in factors]
+                        if better[j]
+                        else [np.zeros(len(a.bias)) for a in self.layers[:i]]
+                    )
                     if better[j]:
-                        rows.append([int(layer.units[j]), sign, multipliers(self.layers[:i], proof)])
+                        rows.append(
+                            [int(layer.units[j]), sign, multipliers(self.layers[:i], proof)]
+                        )
                     for k in range(i - 1, -1, -1):
                         self.note(need[k], form, proof[k], self.layers[k])
                         form = proof[k] @ self.layers[k].weight
@@ -435,7 +546,9 @@ class Search:
 
     @staticmethod
     def note(need: tuple[Array, Array], form: Array, factors: Array, a: Layer) -> None:
-        """Add which lower and upper bounds of a layer enter the least value of form relu(z) - factors z."""
+        """Add which lower and upper bounds of a layer enter the least value of form relu(z) -
+        factors z.
+        """
         if not form.any() and not factors.any():
             return
         now, wide = least(form, factors, a.low, a.high), 1.0 + np.abs(a.low) + np.abs(a.high)
@@ -455,17 +568,25 @@ def multipliers(layers: list[Layer], factors: list[Array]) -> list[Any]:
 
 
 def solve(forms: list[list[Fraction]], unknowns: int) -> list[Fraction] | None:
-    """The common zero of affine forms (unknowns + 1 rationals, constant last), the first ones preferred; None without one."""
+    """The common zero of affine forms (unknowns + 1 rationals, constant last), the first ones
+    preferred; None without one.
+    """
     rows: list[list[Fraction]] = []
     for form in forms:
         for row in rows:
             pivot = next(j for j in range(unknowns) if row[j])
-            form = [a - form[pivot] * b for a, b in zip(form, row, strict=True)] if form[pivot] else form
+            form = (
+                [a - form[pivot] * b for a, b in zip(form, row, strict=True)]
+                if form[pivot]
+                else form
+            )
         pivot = next((j for j in range(unknowns) if form[j]), -1)
         if pivot < 0:
             continue
         form = [a / form[pivot] for a in form]
-        rows = [[a - row[pivot] * b for a, b in zip(row, form, strict=True)] for row in rows] + [form]
+        rows = [[a - row[pivot] * b for a, b in zip(row, form, strict=True)] for row in rows] + [
+            form
+        ]
         if len(rows) == unknowns:
             by_pivot = {next(j for j in range(unknowns) if row[j]): -row[-1] for row in rows}
             return [by_pivot[j] for j in range(unknowns)]

@@ -1,4 +1,6 @@
-"""Networks on an interval: all points where a unit changes sign, so that the network is affine between them."""
+"""Networks on an interval: all points where a unit changes sign, so that the network is affine
+between them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from .bounding import Array
 
 
 def breakpoints(layers: list[tuple[Array, Array]], lower: float, upper: float) -> Array:
-    """Ends and sign changes of hidden units on [lower, upper], ascending, as float64 finds them. Cost: points times weights."""
+    """Ends and sign changes of hidden units on [lower, upper], ascending, as float64 finds them.
+    Cost: points times weights.
+    """
     points = np.array([lower, upper])
     for depth in range(1, len(layers) + 1):
         z = points[:, None]
@@ -27,7 +31,9 @@ def breakpoints(layers: list[tuple[Array, Array]], lower: float, upper: float) -
     return points
 
 
-def settled(network: Network, points: list[Fraction], label: int) -> tuple[list[Fraction], list[Fraction]]:
+def settled(
+    network: Network, points: list[Fraction], label: int
+) -> tuple[list[Fraction], list[Fraction]]:
     """The points with all sign changes between them added, in rationals, and the margins there."""
     while True:
         margins, units = network.evaluate([[x] for x in points], label)
@@ -37,7 +43,10 @@ def settled(network: Network, points: list[Fraction], label: int) -> tuple[list[
                 continue
             for k, (a, b) in enumerate(pairwise(unit)):
                 if a * b < 0 and k not in added:  # the first one on an interval is affine there
-                    p, q = (Fraction(abs(v), x.denominator) for v, x in ((a, points[k]), (b, points[k + 1])))
+                    p, q = (
+                        Fraction(abs(v), x.denominator)
+                        for v, x in ((a, points[k]), (b, points[k + 1]))
+                    )
                     added[k] = (q * points[k] + p * points[k + 1]) / (p + q)
         if not added:
             return points, margins

@@ -17,15 +17,20 @@ from .queries import read_labelled_points
 
 
 def check_file(
-    path: Path, network: ReLUNetwork | None = None, points: Path | None = None, asked: Property | None = None
+    path: Path,
+    network: ReLUNetwork | None = None,
+    points: Path | None = None,
+    asked: Property | None = None,
 ) -> list[Finding]:
-    """What the checker says about each query of a certificate; a proof of memorization counts as one query.
+    """What the checker says about each query of a certificate; a proof of memorization counts as
+    one query.
 
-    network: if given, the certificate must be about it: by its digest, which the checker compares with the network in the
-    certificate; a certificate of many points holds no network, so what it says is proved again from the given one. points:
-    .npz file of x and y, for certificates that hold a digest of them only. asked: the property, for certificates of one: with
-    the network, the first finding says whether the certificate is about them. Raises ValueError for a file that is no
-    certificate, or is about another network, and where points are missing.
+    network: if given, the certificate must be about it: by its digest, which the checker compares
+    with the network in the certificate; a certificate of many points holds no network, so what it
+    says is proved again from the given one. points: .npz file of x and y, for certificates that
+    hold a digest of them only. asked: the property, for certificates of one: with the network, the
+    first finding says whether the certificate is about them. Raises ValueError for a file that is
+    no certificate, or is about another network, and where points are missing.
     """
     try:
         content = check_certificate.read(path)
@@ -45,18 +50,24 @@ def check_file(
         raise ValueError(f"{path} is no certificate: {plain(error)}") from error
     if kind not in (check_certificate.FORMAT, FORMAT, BALLS):
         raise ValueError(f"{path} is no certificate: its format is unknown")
-    if network is not None and digest != (prepare(network).digest if decisions else network_digest(network)):
+    if network is not None and digest != (
+        prepare(network).digest if decisions else network_digest(network)
+    ):
         raise ValueError(f"{path} is not about this network: its digest differs")
     if decisions:
         try:
-            return [Finding(reason, statement) for reason, statement in check_certificate.judge(content)]
+            return [
+                Finding(reason, statement) for reason, statement in check_certificate.judge(content)
+            ]
         except Exception as error:
             raise ValueError(f"{path} is no certificate: {plain(error)}") from error
     if library:
         reason = "this form or size has no proof for the standalone checker: certify_memorization proves it from the network"
         return [Finding(reason)]
     if points is not None and not balls:
-        raise ValueError(f"{path} holds the points that it is about: --points would not be looked at")
+        raise ValueError(
+            f"{path} holds the points that it is about: --points would not be looked at"
+        )
     if balls and points is None:
         raise ValueError(f"{path} needs the file of the points that it is about (--points)")
     try:
@@ -68,7 +79,9 @@ def check_file(
 
 
 def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, x: Any, y: Any) -> str:
-    """What a certificate of many points proves; with a network, also that this is the f_S which the certificate defines."""
+    """What a certificate of many points proves; with a network, also that this is the f_S which the
+    certificate defines.
+    """
     statement = check_balls.check(content, x, y)
     if network is None:
         return f"{statement}; network not checked (give it by --network)"
@@ -78,5 +91,7 @@ def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, x: Any, y
     wanted, hints = proof.certificate, ("cuts", "projection")
     for name, value in wanted.items():
         if name not in hints and content.get(name) != value:
-            raise ValueError(f"{name} is not what certify_memorization finds for this network and these points")
+            raise ValueError(
+                f"{name} is not what certify_memorization finds for this network and these points"
+            )
     return f"{statement}; network {content['network_digest'][:16]} is this f_S, compared weight by weight"

@@ -1,7 +1,8 @@
-"""Checking certificates of properties: each part by the standalone checker, and that the parts are the property.
+"""Checking certificates of properties: each part by the standalone checker, and that the parts are
+the property.
 
-The parts rest on `check_certificate` alone. That their networks are margins of a network and a property, and that their boxes
-leave no gap, is checked here, by building the margins again.
+The parts rest on `check_certificate` alone. That their networks are margins of a network and a
+property, and that their boxes leave no gap, is checked here, by building the margins again.
 """
 
 from __future__ import annotations
@@ -23,21 +24,28 @@ Box = tuple[Sequence[Fraction], Sequence[Fraction]]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a checker says about a query: `reason` if it is rejected, else `statement`, what is proved or refuted, in words."""
+    """What a checker says about a query: `reason` if it is rejected, else `statement`, what is
+    proved or refuted, in words.
+    """
 
     reason: str
     statement: str = ""
 
 
-def check_property(content: dict[str, Any], network: ReLUNetwork | None = None, asked: Property | None = None) -> list[Finding]:
+def check_property(
+    content: dict[str, Any], network: ReLUNetwork | None = None, asked: Property | None = None
+) -> list[Finding]:
     """What the checker says about each query of a certificate of a property.
 
-    With network and property, first of all whether the parts prove that the network fulfils the property.
+    With network and property, first of all whether the parts prove that the network fulfils the
+    property.
     """
     found = []
     if network is not None and asked is not None:
         reason = _missing(content, network, asked)
-        found.append(Finding(reason, "" if reason else "about this network and this property, all of it"))
+        found.append(
+            Finding(reason, "" if reason else "about this network and this property, all of it")
+        )
     for part in content["parts"]:
         plain = {name: part[name] for name in ("format", "network", "digest", "queries")}
         found += [Finding(reason, statement) for reason, statement in checker.judge(plain)]
@@ -58,10 +66,17 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
         for query in part["queries"]:
             if query["verdict"] != "proved" or query["label"] != 0 or query.get("ball"):
                 return "a part does not prove a box"
-            box = tuple([Fraction(v, 2 ** query["scale"]) for v in query[side]] for side in ("lower", "upper"))
+            box = tuple(
+                [Fraction(v, 2 ** query["scale"]) for v in query[side]]
+                for side in ("lower", "upper")
+            )
             for i in numbers:
                 boxes[i].append((box[0], box[1]))
-    gaps = [i for i, part in enumerate(asked.conjuncts) if not covered((part.lower, part.upper), boxes[i])]
+    gaps = [
+        i
+        for i, part in enumerate(asked.conjuncts)
+        if not covered((part.lower, part.upper), boxes[i])
+    ]
     return f"the boxes do not cover conjunct {gaps[0]}" if gaps else ""
 
 
@@ -70,7 +85,9 @@ def _names(asked: Property, numbers: Any, choice: tuple[Any, ...]) -> bool:
     if not numbers or not all(type(i) is int and 0 <= i < len(asked.conjuncts) for i in numbers):
         return False
     named = [asked.conjuncts[i] for i in numbers]
-    if len({(part.lower, part.upper) for part in named}) > 1 or (choice and len(choice) != len(named)):
+    if len({(part.lower, part.upper) for part in named}) > 1 or (
+        choice and len(choice) != len(named)
+    ):
         return False
     pairs = zip(choice, named, strict=False)
     return all(type(i) is int and 0 <= i < len(part.constraints) for i, part in pairs)
@@ -85,10 +102,23 @@ def covered(box: Box, parts: Sequence[Box]) -> bool:
     stack = [(box, list(parts))]
     while stack:
         (lower, upper), near = stack.pop()
-        near = [p for p in near if all(a <= d and c <= b for a, b, c, d in zip(lower, upper, *p, strict=True))]
-        if any(all(c <= a and b <= d for a, b, c, d in zip(lower, upper, *p, strict=True)) for p in near):
+        near = [
+            p
+            for p in near
+            if all(a <= d and c <= b for a, b, c, d in zip(lower, upper, *p, strict=True))
+        ]
+        if any(
+            all(c <= a and b <= d for a, b, c, d in zip(lower, upper, *p, strict=True))
+            for p in near
+        ):
             continue
-        cuts = ((j, v) for p in near for side in p for j, v in enumerate(side) if lower[j] < v < upper[j])
+        cuts = (
+            (j, v)
+            for p in near
+            for side in p
+            for j, v in enumerate(side)
+            if lower[j] < v < upper[j]
+        )
         place, cut = next(cuts, (-1, Fraction(0)))
         if place < 0:
             return False

@@ -1,4 +1,6 @@
-"""Is a network safe? Any property of linear constraints on boxes, decided with a certificate or an unsafe input."""
+"""Is a network safe? Any property of linear constraints on boxes, decided with a certificate or an
+unsafe input.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from constructions import Affine, Constraint, Dense, Property, ReLUNetwork, margin_network, read_property, source_difference
+from constructions import (
+    Affine,
+    Constraint,
+    Dense,
+    Property,
+    ReLUNetwork,
+    margin_network,
+    read_property,
+    source_difference,
+)
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network
@@ -31,7 +42,9 @@ SPLIT_INPUTS = 16
 """Up to so many inputs, boxes are cut where a whole one is not decided."""
 
 FIRST_SHARE, TRIES = 0.25, 4.0
-"""The share of the time that a whole box gets, and the time that a part gets in units of one proof, before they are cut."""
+"""The share of the time that a whole box gets, and the time that a part gets in units of one proof,
+before they are cut.
+"""
 
 STRICT = Fraction(1, 2**20)
 """By how much witnesses of strict constraints are sought; less will do."""
@@ -43,9 +56,10 @@ Point = tuple[Fraction, ...]
 class Decision:
     """Whether some input is unsafe.
 
-    result: "sat" (`witness` is an unsafe input, exactly), "unsat" (none is: `certificate` proves it), or "unknown" (`reason`
-    says why). confirmed: whether ONNX Runtime, in the file's float32, finds the input next to the witness unsafe, too; None
-    where that was not tried (no .onnx file, no witness, no ONNX Runtime). seconds: wall time.
+    result: "sat" (`witness` is an unsafe input, exactly), "unsat" (none is: `certificate` proves
+    it), or "unknown" (`reason` says why). confirmed: whether ONNX Runtime, in the file's float32,
+    finds the input next to the witness unsafe, too; None where that was not tried (no .onnx file,
+    no witness, no ONNX Runtime). seconds: wall time.
     """
 
     result: Literal["sat", "unsat", "unknown"]
@@ -57,8 +71,12 @@ class Decision:
 
     def __str__(self) -> str:
         if self.result == "sat" and self.witness is not None:
-            shown = ", ".join(f"{float(v):.6g}" for v in self.witness[:4]) + (", ..." if len(self.witness) > 4 else "")
-            said = {None: "not run in float32", True: "confirmed", False: "not confirmed"}[self.confirmed]
+            shown = ", ".join(f"{float(v):.6g}" for v in self.witness[:4]) + (
+                ", ..." if len(self.witness) > 4 else ""
+            )
+            said = {None: "not run in float32", True: "confirmed", False: "not confirmed"}[
+                self.confirmed
+            ]
             what = f"unsafe, exactly, at ({shown}); ONNX Runtime: {said}"
         elif self.result == "unsat" and self.certificate is not None:
             queries = sum(len(part["queries"]) for part in self.certificate["parts"])
@@ -68,27 +86,37 @@ class Decision:
         return f"{self.result} ({self.seconds:.2f} s)\n{what}"
 
 
-def decide(network: Any, property: Property | str | os.PathLike[str], *, max_seconds: float = MAX_SECONDS) -> Decision:
+def decide(
+    network: Any, property: Property | str | os.PathLike[str], *, max_seconds: float = MAX_SECONDS
+) -> Decision:
     """Decide whether a network has an unsafe input, in exact arithmetic.
 
-    network: a ReLUNetwork, a module, or the path of a file. property: a `Property`, or the path of a VNN-LIB file. Each box
-    with its conjuncts becomes one network whose margin is positive where the box is safe: the least of the constraints of a
-    conjunct, negated, by maxima of ReLUs behind the network's own layers. `certify`'s search decides it; with up to
-    `SPLIT_INPUTS` inputs, boxes that stay open are cut in two. Every proof is one that `check_certificate` accepts; a witness
-    is evaluated in rationals. Of a network that was rounded on reading, "unsat" and "sat" hold for its source: what was
-    rounded is added to the constraints. Boxes with sides that are no dyadic numbers are proved on the least dyadic box around
-    them; constants are rounded, to the safe side, to float64. Strict constraints are proved without equality; a witness
-    fulfils them strictly. max_seconds: wall time, looked at between steps.
+    network: a ReLUNetwork, a module, or the path of a file. property: a `Property`, or the path of
+    a VNN-LIB file. Each box with its conjuncts becomes one network whose margin is positive where
+    the box is safe: the least of the constraints of a conjunct, negated, by maxima of ReLUs behind
+    the network's own layers. `certify`'s search decides it; with up to `SPLIT_INPUTS` inputs, boxes
+    that stay open are cut in two. Every proof is one that `check_certificate` accepts; a witness is
+    evaluated in rationals. Of a network that was rounded on reading, "unsat" and "sat" hold for its
+    source: what was rounded is added to the constraints. Boxes with sides that are no dyadic
+    numbers are proved on the least dyadic box around them; constants are rounded, to the safe side,
+    to float64. Strict constraints are proved without equality; a witness fulfils them strictly.
+    max_seconds: wall time, looked at between steps.
 
-    Raises ValueError for sizes that do not fit, a box beyond the network's domain, layers too large to be dense and
-    coefficients that float64 does not hold (no multiple of them, either), and what reading raises.
-    Sources: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (cutting inputs).
+    Raises ValueError for sizes that do not fit, a box beyond the network's domain, layers too large
+    to be dense and coefficients that float64 does not hold (no multiple of them, either), and what
+    reading raises. Sources: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (cutting
+    inputs).
 
     >>> from constructions import Ball, affine
     >>> net = affine([[1.0, 0.0], [0.0, 1.0]])
     >>> decide(net, Property.robust([0.75, 0.25], Ball("inf", 0.125), 0, 2)).result
     'unsat'
-    >>> decide(net, Property(box=([0.0, 0.0], [1.0, 1.0]), unsafe=[([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0])])).witness
+    >>> decide(
+    ...     net,
+    ...     Property(
+    ...         box=([0.0, 0.0], [1.0, 1.0]), unsafe=[([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0])]
+    ...     ),
+    ... ).witness
     (Fraction(1, 1), Fraction(1, 1))
     """
     start = time.monotonic()
@@ -111,15 +139,20 @@ def check_fit(network: ReLUNetwork, asked: Property) -> None:
     """Raise ValueError where a property is about other sizes, or leaves the network's domain."""
     if (network.inputs, network.outputs) != (asked.inputs, asked.outputs):
         sizes = f"{network.inputs} inputs and {network.outputs} outputs"
-        raise ValueError(f"property must be about {sizes}, as the network has, got {asked.inputs} and {asked.outputs}")
+        raise ValueError(
+            f"property must be about {sizes}, as the network has, got {asked.inputs} and "
+            f"{asked.outputs}"
+        )
     if network.domain is not None:
         low, high = network.domain
         for part in asked.conjuncts:
             if min(part.lower) < low or max(part.upper) > high:
-                raise ValueError(f"the property's boxes must lie in the network's domain [{low}, {high}]")
+                raise ValueError(
+                    f"the property's boxes must lie in the network's domain [{low}, {high}]"
+                )
 
 
-# -- the search --------------------------------------------------------------------------------------------------------
+# -- the search ------------------------------------------------------------------------------------
 
 
 def _decided(network: ReLUNetwork, asked: Property, end: float) -> Point | dict[str, Any]:
@@ -136,27 +169,46 @@ def _decided(network: ReLUNetwork, asked: Property, end: float) -> Point | dict[
             return witness
     origin = network.origin
     source = {"kind": origin.kind, "digest": origin.digest} if origin else None
-    return {"format": FORMAT, "source": source, "parts": [part for group in groups for part in group.parts.values()]}
+    return {
+        "format": FORMAT,
+        "source": source,
+        "parts": [part for group in groups for part in group.parts.values()],
+    }
 
 
 class Group:
     """Conjuncts of a property on one box: where each of them fails, the box is safe."""
 
-    def __init__(self, network: ReLUNetwork, asked: Property, numbers: list[int], end: float) -> None:
+    def __init__(
+        self, network: ReLUNetwork, asked: Property, numbers: list[int], end: float
+    ) -> None:
         self.network, self.asked, self.numbers, self.end = network, asked, numbers, end
-        self.lower, self.upper = (list(side) for side in (asked.conjuncts[numbers[0]].lower, asked.conjuncts[numbers[0]].upper))
+        self.lower, self.upper = (
+            list(side)
+            for side in (asked.conjuncts[numbers[0]].lower, asked.conjuncts[numbers[0]].upper)
+        )
         self.loss = output_loss(network, self.lower, self.upper)
-        self.rows = [[self.moved(row, 1) for row in asked.conjuncts[i].constraints] for i in numbers]
-        self.parts: dict[tuple[int, ...], dict[str, Any]] = {}  # by constraint for each conjunct, () for all: certificates
+        self.rows = [
+            [self.moved(row, 1) for row in asked.conjuncts[i].constraints] for i in numbers
+        ]
+        self.parts: dict[
+            tuple[int, ...], dict[str, Any]
+        ] = {}  # by constraint for each conjunct, () for all: certificates
         self.selected: dict[tuple[int, ...], ReLUNetwork] = {}
         self.cost = 0.1  # seconds that a box takes which one bound proves
         strict = any(row.strict for each in self.rows for row in each)
-        self.tight = [[self.moved(row, -1) for row in asked.conjuncts[i].constraints] for i in numbers]
+        self.tight = [
+            [self.moved(row, -1) for row in asked.conjuncts[i].constraints] for i in numbers
+        ]
         self.same = not (strict or any(self.loss))
 
     def moved(self, row: Constraint, sign: int) -> Constraint:
-        """A constraint that is implied by it, or (sign -1) implies it, whatever was rounded when the network was read."""
-        lost = sum((abs(v) * self.loss[k] for k, v in row.outputs), Fraction(0)) + (STRICT if row.strict and sign < 0 else 0)
+        """A constraint that is implied by it, or (sign -1) implies it, whatever was rounded when
+        the network was read.
+        """
+        lost = sum((abs(v) * self.loss[k] for k, v in row.outputs), Fraction(0)) + (
+            STRICT if row.strict and sign < 0 else 0
+        )
         return replace(row, offset=row.offset + sign * lost)
 
     @functools.cached_property
@@ -175,7 +227,9 @@ class Group:
         return margin_network(self.network, [[row] for each in self.rows for row in each])
 
     def chosen(self, choice: tuple[int, ...]) -> ReLUNetwork:
-        """The margin network of one constraint of each conjunct, with the hidden units of `single`; of all for ()."""
+        """The margin network of one constraint of each conjunct, with the hidden units of `single`;
+        of all for ().
+        """
         if not choice:
             return self.whole
         if choice not in self.selected:
@@ -186,14 +240,20 @@ class Group:
             self.selected[choice] = ReLUNetwork((*hidden, Affine(weight, bias)))
         return self.selected[choice]
 
-    def attack(self, lower: list[Fraction], upper: list[Fraction], whole: bool = False) -> Point | None:
+    def attack(
+        self, lower: list[Fraction], upper: list[Fraction], whole: bool = False
+    ) -> Point | None:
         """An unsafe input of a box, if projected gradient descent finds one."""
         if any(not each for each in self.rows):
             return self.unsafe(lower)  # a conjunct without constraints
         with np.errstate(all="ignore"):
             known = prepare(self.target)
-            starts = 512 if whole and sum(weight.size for weight, _ in known.arrays) < 100_000 else 4
-            found = Search(known, ExactSet(lower, upper), 0, 0.0).attack(32 if whole else 16, starts)
+            starts = (
+                512 if whole and sum(weight.size for weight, _ in known.arrays) < 100_000 else 4
+            )
+            found = Search(known, ExactSet(lower, upper), 0, 0.0).attack(
+                32 if whole else 16, starts
+            )
         return self.unsafe(found) if found else None
 
     def unsafe(self, point: Sequence[Fraction]) -> Point | None:
@@ -201,7 +261,9 @@ class Group:
         values = self.network.exact(list(point)).tolist()
         for i in self.numbers:
             rows = self.asked.conjuncts[i].constraints
-            slack = (sum((abs(v) * self.loss[k] for k, v in row.outputs), Fraction(0)) for row in rows)
+            slack = (
+                sum((abs(v) * self.loss[k] for k, v in row.outputs), Fraction(0)) for row in rows
+            )
             if all(row.holds(point, values, lost) for row, lost in zip(rows, slack, strict=True)):
                 return tuple(point)
         return None
@@ -216,7 +278,9 @@ class Group:
                 continue
             left = self.end - time.monotonic()
             if left <= 0:
-                raise Undecided(f"time limit, with {self.proved} boxes proved and {len(stack) + 1} open")
+                raise Undecided(
+                    f"time limit, with {self.proved} boxes proved and {len(stack) + 1} open"
+                )
             middle = Fraction(float((lower[place] + upper[place]) / 2))
             cuttable = self.network.inputs <= SPLIT_INPUTS and lower[place] < middle < upper[place]
             first = lower is self.lower and upper is self.upper
@@ -229,7 +293,10 @@ class Group:
             if found.query is not None and found.verdict == "proved":
                 self.note(choice, network, found.query)
                 continue
-            for point in (found.witness, None if first and self.same else self.attack(lower, upper)):
+            for point in (
+                found.witness,
+                None if first and self.same else self.attack(lower, upper),
+            ):
                 if point and (witness := self.unsafe(point)):
                     return witness
             if not cuttable:
@@ -253,14 +320,22 @@ class Group:
             self.parts[choice] = {**about, **head, "queries": []}
         self.parts[choice]["queries"].append(query)
 
-    def prove_at_once(self, lower: list[Fraction], upper: list[Fraction]) -> tuple[int | None, tuple[int, ...]]:
-        """Prove a box by one bound for each conjunct; else the input along which to cut it. Also the best constraints."""
+    def prove_at_once(
+        self, lower: list[Fraction], upper: list[Fraction]
+    ) -> tuple[int | None, tuple[int, ...]]:
+        """Prove a box by one bound for each conjunct; else the input along which to cut it. Also
+        the best constraints.
+        """
         start = time.monotonic()
-        search = Search(prepare(self.single), ExactSet(lower, upper), 0, max(0.0, self.end - time.monotonic()))
+        search = Search(
+            prepare(self.single), ExactSet(lower, upper), 0, max(0.0, self.end - time.monotonic())
+        )
         try:
             with np.errstate(all="ignore"):
                 search.bound_layers()
-                bounds, factors = lower_bounds(search.reduced, search.constants, search.layers, search.inputs)
+                bounds, factors = lower_bounds(
+                    search.reduced, search.constants, search.layers, search.inputs
+                )
             starts = np.cumsum([0, *(len(each) for each in self.rows)])
             best = [int(a + bounds[a:b].argmax()) for a, b in itertools.pairwise(starts)]
             choice = tuple(int(i - a) for i, a in zip(best, starts[:-1], strict=True))
@@ -274,7 +349,14 @@ class Group:
                     trees.append(tree)
                 else:
                     pairs = [list(pair) for pair in search.network.pairs]
-                    query = search.query({"verdict": "proved", "pairs": pairs, "facts": search.facts(), "trees": trees})
+                    query = search.query(
+                        {
+                            "verdict": "proved",
+                            "pairs": pairs,
+                            "facts": search.facts(),
+                            "trees": trees,
+                        }
+                    )
                     network = self.chosen(choice)
                     bound = Fraction(checker.least_margin(prepare(network).exact, query))
                     if bound > 0:
@@ -282,27 +364,43 @@ class Group:
                         self.cost = (self.cost + time.monotonic() - start) / 2
                         return None, choice
             worst = min(best, key=lambda i: bounds[i])
-            slope = factors[0][worst] @ search.layers[0].weight if search.layers else search.reduced[worst]
-        except (ValueError, ArithmeticError, IndexError):  # floats that overflow, or a proof that is none
+            slope = (
+                factors[0][worst] @ search.layers[0].weight
+                if search.layers
+                else search.reduced[worst]
+            )
+        except (
+            ValueError,
+            ArithmeticError,
+            IndexError,
+        ):  # floats that overflow, or a proof that is none
             slope, choice = np.ones(len(lower)), ()
         width = search.inputs.upper - search.inputs.lower
         return int((np.nan_to_num(np.abs(slope)) * width + 1e-6 * width).argmax()), choice
 
 
-def output_loss(network: ReLUNetwork, lower: Sequence[Fraction], upper: Sequence[Fraction]) -> list[Fraction]:
-    """By how much each output may differ on a box from that of what the network was read from; 0 if nothing was rounded."""
-    ends = ((math.nextafter(float(v), side) for v in values) for values, side in ((lower, -math.inf), (upper, math.inf)))
+def output_loss(
+    network: ReLUNetwork, lower: Sequence[Fraction], upper: Sequence[Fraction]
+) -> list[Fraction]:
+    """By how much each output may differ on a box from that of what the network was read from; 0 if
+    nothing was rounded.
+    """
+    ends = (
+        (math.nextafter(float(v), side) for v in values)
+        for values, side in ((lower, -math.inf), (upper, math.inf))
+    )
     low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
     return [Fraction(v) for v in source_difference(network, low, high).tolist()]
 
 
-# -- other programs ----------------------------------------------------------------------------------------------------
+# -- other programs --------------------------------------------------------------------------------
 
 
 def confirm(path: Path, asked: Property, witness: Point) -> bool | None:
     """Whether ONNX Runtime, too, finds unsafe outputs next to a witness; None without the package.
 
-    The input is the nearest of the file's own type (float32), within the box where that holds such numbers.
+    The input is the nearest of the file's own type (float32), within the box where that holds such
+    numbers.
     """
     try:
         import onnxruntime
@@ -333,7 +431,10 @@ def nearest_float(value: Fraction, low: Fraction, high: Fraction, kind: Any) -> 
     True
     """
     found = kind(float(value))
-    for wrong, side in ((Fraction(float(found)) < low, np.inf), (Fraction(float(found)) > high, -np.inf)):
+    for wrong, side in (
+        (Fraction(float(found)) < low, np.inf),
+        (Fraction(float(found)) > high, -np.inf),
+    ):
         moved = np.nextafter(found, kind(side))
         if wrong and low <= Fraction(float(moved)) <= high:
             return moved

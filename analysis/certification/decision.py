@@ -29,11 +29,12 @@ MAX_SECONDS = 60.0
 class Certification:
     """What is known about a margin on a set, and the certificate of it.
 
-    verdict: "proved" (margin >= bound > 0 on all of the set), "refuted" (margin <= 0 at `witness`, a point of the set), or
-    "unresolved" (`reason` says why). bound: a certified lower bound of the margin, if proved. witness, margin: the exact point
-    and the exact margin there, if refuted. Of a network that was rounded when it was read (see `ReLUNetwork.origin`), bound
-    and margin are bounds for its source, while the certificate is about the rounded one. query: set, label and proof as a
-    certificate holds them. leaves: how many parts of the set were proved one by one.
+    verdict: "proved" (margin >= bound > 0 on all of the set), "refuted" (margin <= 0 at `witness`,
+    a point of the set), or "unresolved" (`reason` says why). bound: a certified lower bound of the
+    margin, if proved. witness, margin: the exact point and the exact margin there, if refuted. Of a
+    network that was rounded when it was read (see `ReLUNetwork.origin`), bound and margin are
+    bounds for its source, while the certificate is about the rounded one. query: set, label and
+    proof as a certificate holds them. leaves: how many parts of the set were proved one by one.
     """
 
     verdict: Literal["proved", "refuted", "unresolved"]
@@ -47,7 +48,9 @@ class Certification:
 
     @functools.cached_property
     def certificate(self) -> dict[str, Any]:
-        """The certificate of this one query; docs/certificates.md has the format. Raises ValueError if unresolved."""
+        """The certificate of this one query; docs/certificates.md has the format. Raises ValueError
+        if unresolved.
+        """
         return certificate_of([self])
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -56,16 +59,24 @@ class Certification:
 
 
 def certificate_of(results: list[Certification]) -> dict[str, Any]:
-    """One certificate of several resolved queries about one network. Raises ValueError if there is none to write."""
+    """One certificate of several resolved queries about one network. Raises ValueError if there is
+    none to write.
+    """
     found = [r for r in results if r.query is not None]
     networks = {prepare(r.network).digest: r.network for r in found if r.network is not None}
     if len(networks) != 1 or len(found) != len(results):
         reasons = [r.reason for r in results if r.query is None]
         raise ValueError(
-            f"a certificate needs resolved queries about one network, got {reasons or f'{len(networks)} networks'}"
+            f"a certificate needs resolved queries about one network, got "
+            f"{reasons or f'{len(networks)} networks'}"
         )
     known = prepare(networks.popitem()[1])
-    return {"format": checker.FORMAT, "network": known.data, "digest": known.digest, "queries": [r.query for r in found]}
+    return {
+        "format": checker.FORMAT,
+        "network": known.data,
+        "digest": known.digest,
+        "queries": [r.query for r in found],
+    }
 
 
 def certify(
@@ -79,24 +90,28 @@ def certify(
 ) -> Certification:
     """Decide whether the margin is positive on the whole ball B_p(centre, radius) within domain^D.
 
-    The margin is y f(x) (one output, label y = -1, +1) or f_y(x) - max_(k != y) f_k(x); a tie (margin 0) counts as an error.
-    network: a ReLUNetwork or a module that `ReLUNetwork.from_module` reads; centre: (D,), taken as float64; radius, domain and
-    weights are taken exactly, too, so the set is {x real: ||x - centre||_p <= radius, domain[0] <= x_j <= domain[1]}; domain
-    None: the whole ball.
+    The margin is y f(x) (one output, label y = -1, +1) or f_y(x) - max_(k != y) f_k(x); a tie
+    (margin 0) counts as an error. network: a ReLUNetwork or a module that `ReLUNetwork.from_module`
+    reads; centre: (D,), taken as float64; radius, domain and weights are taken exactly, too, so the
+    set is {x real: ||x - centre||_p <= radius, domain[0] <= x_j <= domain[1]}; domain None: the
+    whole ball.
 
-    Search: projected gradient descent; bounds of all units by intervals and linear functions; then branch and bound over the
-    signs of units, with warm-started linear programs; l_2 balls by tangents. Pairs of units that make |a|, maxima, indicators
-    and gates are relaxed together, so constructed networks are decided, too. With one input, all breakpoints. The search is
-    in float64; the verdict is what `check_certificate` says about the certificate found: it has integers only and imports
-    nothing of the search (that calls it, to read networks and to see what proofs give). So rounding and errors
-    of the solver lead to "unresolved", never to a wrong verdict. Complete but for margins within rounding
-    of 0 (about 1e-12 of the weights' size); for l_2, the closer to 0 the more parts. Cost: milliseconds to seconds for some
-    dozens of units that change sign on the set, exponential in their number in the worst case. Layers must be small enough
-    to be dense. max_seconds is looked at between layers and parts, and does not count what is computed once for a network.
-    Sources: Zhang et al. 2018 (bounds), Ehlers 2017 (linear programs), Bunel et al. 2018 (branch and bound), Dvijotham et al.
-    2018 (duals that certify).
+    Search: projected gradient descent; bounds of all units by intervals and linear functions; then
+    branch and bound over the signs of units, with warm-started linear programs; l_2 balls by
+    tangents. Pairs of units that make |a|, maxima, indicators and gates are relaxed together, so
+    constructed networks are decided, too. With one input, all breakpoints. The search is in
+    float64; the verdict is what `check_certificate` says about the certificate found: it has
+    integers only and imports nothing of the search (that calls it, to read networks and to see what
+    proofs give). So rounding and errors of the solver lead to "unresolved", never to a wrong
+    verdict. Complete but for margins within rounding of 0 (about 1e-12 of the weights' size); for
+    l_2, the closer to 0 the more parts. Cost: milliseconds to seconds for some dozens of units that
+    change sign on the set, exponential in their number in the worst case. Layers must be small
+    enough to be dense. max_seconds is looked at between layers and parts, and does not count what
+    is computed once for a network. Sources: Zhang et al. 2018 (bounds), Ehlers 2017 (linear
+    programs), Bunel et al. 2018 (branch and bound), Dvijotham et al. 2018 (duals that certify).
 
-    Raises ValueError for shapes, labels, NaN, a set without points; TypeError for a network of other layers.
+    Raises ValueError for shapes, labels, NaN, a set without points; TypeError for a network of
+    other layers.
 
     >>> from constructions import affine
     >>> net = affine([[1.0, -1.0]])
@@ -111,34 +126,49 @@ def certify(
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     point = read_numbers(network, centre, "centre")
     if not math.isinf(ball.p) and any(v.denominator & (v.denominator - 1) for v in point):
-        raise ValueError("centre must hold binary fractions for l_2 balls: a certificate holds integers over a power of two")
+        raise ValueError(
+            "centre must hold binary fractions for l_2 balls: a certificate holds integers over a "
+            "power of two"
+        )
     radius = Fraction(ball.radius)
     lower, upper = [v - radius for v in point], [v + radius for v in point]
     if domain is not None:
         low, high = (Fraction(v) for v in read_domain(domain))
         lower, upper = [max(v, low) for v in lower], [min(v, high) for v in upper]
     exact_set = ExactSet(lower, upper, None if math.isinf(ball.p) else (point, radius))
-    if any(a > b for a, b in zip(lower, upper, strict=True)) or (exact_set.ball and _outside(exact_set)):
+    if any(a > b for a, b in zip(lower, upper, strict=True)) or (
+        exact_set.ball and _outside(exact_set)
+    ):
         raise ValueError(f"the {ball} around centre has no point in domain {domain}")
     return decide_margin(network, exact_set, label, max_seconds)
 
 
-def certify_box(network: Any, lower: Any, upper: Any, label: int, *, max_seconds: float = MAX_SECONDS) -> Certification:
-    """Decide whether the margin is positive on the whole box lower <= x <= upper, both (D,) and exact; see `certify`.
+def certify_box(
+    network: Any, lower: Any, upper: Any, label: int, *, max_seconds: float = MAX_SECONDS
+) -> Certification:
+    """Decide whether the margin is positive on the whole box lower <= x <= upper, both (D,) and
+    exact; see `certify`.
 
     >>> from constructions import squaring
     >>> certify_box(squaring(4), [0.25], [1.0], 1).bound
     Fraction(1, 16)
     """
     network = read_network(network)
-    ends = [read_numbers(network, side, name) for side, name in ((lower, "lower"), (upper, "upper"))]
+    ends = [
+        read_numbers(network, side, name) for side, name in ((lower, "lower"), (upper, "upper"))
+    ]
     for j, (a, b) in enumerate(zip(*ends, strict=True)):
         if a > b:
-            raise ValueError(f"lower must be <= upper in every coordinate, got {float(a)} > {float(b)} in coordinate {j}")
+            raise ValueError(
+                f"lower must be <= upper in every coordinate, got {float(a)} > {float(b)} in "
+                f"coordinate {j}"
+            )
     return decide_margin(network, ExactSet(ends[0], ends[1]), label, max_seconds)
 
 
-def decide_margin(network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: float = MAX_SECONDS) -> Certification:
+def decide_margin(
+    network: ReLUNetwork, exact_set: ExactSet, label: int, max_seconds: float = MAX_SECONDS
+) -> Certification:
     """Search for a proof or a counterexample, and let the checker judge it."""
     try:
         label = index(label)
@@ -155,13 +185,20 @@ def decide_margin(network: ReLUNetwork, exact_set: ExactSet, label: int, max_sec
             rejected = checker.check(known.exact, query)
         else:  # what `check` would find: the set and the bound are right by construction
             bound = Fraction(query.get("bound") or checker.least_margin(known.exact, query))
-            query["bound"], rejected = str(bound), "" if bound > 0 else f"it gives {float(bound):.6g}"
+            query["bound"], rejected = (
+                str(bound),
+                "" if bound > 0 else f"it gives {float(bound):.6g}",
+            )
     except Undecided as reason:
         return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
     except Exception as error:  # from floats that overflow, a solver that fails, a proof that is none: it stays open
         return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
     if rejected:
-        return Certification("unresolved", leaves=len(search.leaves), reason=f"the checker rejects the proof: {rejected}")
+        return Certification(
+            "unresolved",
+            leaves=len(search.leaves),
+            reason=f"the checker rejects the proof: {rejected}",
+        )
     loss = margin_loss(network, exact_set.lower, exact_set.upper, label)
     within = f"the margin is within {float(loss):.3g} of 0, by which the network may differ from what it was read from"
     if query["verdict"] == "refuted":
@@ -176,11 +213,18 @@ def decide_margin(network: ReLUNetwork, exact_set: ExactSet, label: int, max_sec
     return Certification("proved", bound - loss, leaves=leaves, query=query, network=network)
 
 
-def margin_loss(network: ReLUNetwork, lower: list[Fraction], upper: list[Fraction], label: int) -> Fraction:
-    """By how much margins on a box may differ from those of what the network was read from; 0 if nothing was rounded."""
+def margin_loss(
+    network: ReLUNetwork, lower: list[Fraction], upper: list[Fraction], label: int
+) -> Fraction:
+    """By how much margins on a box may differ from those of what the network was read from; 0 if
+    nothing was rounded.
+    """
     if network.origin is None or network.origin.is_exact:
         return Fraction(0)
-    ends = ((math.nextafter(float(v), side) for v in values) for values, side in ((lower, -math.inf), (upper, math.inf)))
+    ends = (
+        (math.nextafter(float(v), side) for v in values)
+        for values, side in ((lower, -math.inf), (upper, math.inf))
+    )
     low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
     lost = [Fraction(v) for v in source_difference(network, low, high).tolist()]
     if len(lost) == 1:
@@ -200,12 +244,23 @@ def read_positive(name: str, value: Any) -> float:
 def read_numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:
     """One input of a network, exactly; raises ValueError that names the argument."""
     try:
-        shape = tuple(values.shape) if hasattr(values, "shape") else np.asarray(values, dtype=object).shape
-        numbers = rationals(values, name) if shape in ((network.inputs,), (1, network.inputs)) else []
+        shape = (
+            tuple(values.shape)
+            if hasattr(values, "shape")
+            else np.asarray(values, dtype=object).shape
+        )
+        numbers = (
+            rationals(values, name) if shape in ((network.inputs,), (1, network.inputs)) else []
+        )
     except TypeError as error:
-        raise ValueError(f"{name} must hold {network.inputs} real numbers, got {type(values).__name__}") from error
+        raise ValueError(
+            f"{name} must hold {network.inputs} real numbers, got {type(values).__name__}"
+        ) from error
     if not numbers:
-        raise ValueError(f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape {shape}")
+        raise ValueError(
+            f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape "
+            f"{shape}"
+        )
     return numbers
 
 
@@ -222,5 +277,8 @@ def read_domain(domain: Any) -> tuple[float, float]:
 def _outside(exact_set: ExactSet) -> bool:
     """Whether the box does not meet the ball."""
     centre, radius = exact_set.ball or ([], Fraction(0))
-    gaps = [max(a - c, c - b, Fraction(0)) for a, b, c in zip(exact_set.lower, exact_set.upper, centre, strict=True)]
+    gaps = [
+        max(a - c, c - b, Fraction(0))
+        for a, b, c in zip(exact_set.lower, exact_set.upper, centre, strict=True)
+    ]
     return sum(v * v for v in gaps) > radius**2

@@ -1,4 +1,6 @@
-"""Lists of networks and properties in the formats of the verification competition: deciding them one by one, resumably."""
+"""Lists of networks and properties in the formats of the verification competition: deciding them
+one by one, resumably.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class Instance:
 
 
 def read_instances(path: Path) -> list[Instance]:
-    """Rows onnx,vnnlib,timeout of a list; files are relative to its folder. Raises ValueError that names file and line."""
+    """Rows onnx,vnnlib,timeout of a list; files are relative to its folder. Raises ValueError that
+    names file and line.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     found = []
@@ -50,9 +54,13 @@ def read_instances(path: Path) -> list[Instance]:
                 onnx, vnnlib, timeout = (text.strip() for text in row)
                 seconds = float(timeout)
             except ValueError as error:
-                raise ValueError(f"{path}, line {line}: must be onnx,vnnlib,timeout, got {','.join(row)!r}") from error
+                raise ValueError(
+                    f"{path}, line {line}: must be onnx,vnnlib,timeout, got {','.join(row)!r}"
+                ) from error
             if not 0 < seconds < float("inf"):
-                raise ValueError(f"{path}, line {line}: timeout must be a number > 0, got {timeout}")
+                raise ValueError(
+                    f"{path}, line {line}: timeout must be a number > 0, got {timeout}"
+                )
             found.append(Instance(onnx, vnnlib, seconds, path.parent))
     if not found:
         raise ValueError(f"{path} holds no instance")
@@ -66,10 +74,12 @@ def decide_instances(
     max_seconds: float | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> list[list[str]]:
-    """Rows onnx, vnnlib, timeout, result, seconds, in the order of the list; those that `results` holds are not decided again.
+    """Rows onnx, vnnlib, timeout, result, seconds, in the order of the list; those that `results`
+    holds are not decided again.
 
-    result: sat, unsat, unknown, or "error: ..." for files that cannot be read. `results` is written after each instance,
-    atomically. max_seconds: at most so long each, whatever the list says. Interrupted, it keeps what was found.
+    result: sat, unsat, unknown, or "error: ..." for files that cannot be read. `results` is written
+    after each instance, atomically. max_seconds: at most so long each, whatever the list says.
+    Interrupted, it keeps what was found.
     """
     done = _read_results(results) if results else {}
     wanted = {one.key: one for one in instances if one.key not in done}
@@ -90,7 +100,9 @@ def decide_instances(
         before = set(active_children())
         with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet) as pool:
             try:
-                running = {pool.submit(decide_instance, one, seconds(one)): one for one in wanted.values()}
+                running = {
+                    pool.submit(decide_instance, one, seconds(one)): one for one in wanted.values()
+                }
                 for future in as_completed(running):
                     keep(running[future], *future.result())
             except BaseException:
@@ -105,7 +117,9 @@ def decide_instance(one: Instance, seconds: float) -> tuple[str, float]:
     """The result of one instance, and the seconds that it took, reading included."""
     start = time.monotonic()
     try:
-        result: str = decide(one.folder / one.onnx, one.folder / one.vnnlib, max_seconds=seconds).result
+        result: str = decide(
+            one.folder / one.onnx, one.folder / one.vnnlib, max_seconds=seconds
+        ).result
     except (OSError, ValueError, TypeError, MemoryError) as error:
         result = f"error: {' '.join(str(error).split())}"
     return result, time.monotonic() - start
@@ -124,7 +138,9 @@ def _read_results(path: Path) -> dict[tuple[str, str], list[str]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     if not rows or rows[0] != HEADER or any(len(row) != len(HEADER) for row in rows):
-        raise ValueError(f"{path} exists and is no list of results that could be continued: choose another file")
+        raise ValueError(
+            f"{path} exists and is no list of results that could be continued: choose another file"
+        )
     return {(row[0], row[1]): row for row in rows[1:]}
 
 

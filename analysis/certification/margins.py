@@ -10,12 +10,22 @@ from functools import partial
 import numpy as np
 import torch
 
-from constructions import HERE, Ball, Engine, ReLUNetwork, from_shared, run_shards, source_difference
+from constructions import (
+    HERE,
+    Ball,
+    Engine,
+    ReLUNetwork,
+    from_shared,
+    run_shards,
+    source_difference,
+)
 
 from ..quantities.reading import check_cube, read_labelled, read_network
 
 CHUNK = 2**20
-"""Numbers of the largest weight matrix, over all points bounded at once: larger temporaries cost page faults."""
+"""Numbers of the largest weight matrix, over all points bounded at once: larger temporaries cost
+page faults.
+"""
 
 SIZES = 1e-100, 1e100
 """Sizes of weights whose products neither overflow nor underflow unseen in a few layers."""
@@ -23,36 +33,50 @@ SIZES = 1e-100, 1e100
 SHARD = 2**10
 """Points that one task bounds."""
 
-Lines = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # slope of the lower line, slope and offset of the upper line
+Lines = tuple[
+    torch.Tensor, torch.Tensor, torch.Tensor
+]  # slope of the lower line, slope and offset of the upper line
 
 
 def certified_margins(
-    network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor, ball: Ball, engine: Engine = HERE
+    network: ReLUNetwork,
+    points: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    engine: Engine = HERE,
 ) -> torch.Tensor:
-    """Certified lower bounds of the margin over B_p(x_i, radius) and [0,1]^D, for each point: float64, shape (N,).
+    """Certified lower bounds of the margin over B_p(x_i, radius) and [0,1]^D, for each point:
+    float64, shape (N,).
 
-    The margin is y f(x) (one output, labels -1, +1) or f_y(x) - max_(k != y) f_k(x). A positive bound proves that every
-    point of the ball gets the label; a bound <= 0 proves nothing: f_adv's S_small is safely { bound <= 0 }. Every hidden
-    unit's pre-activation is bounded by linear functions of the input, substituted back layer by layer, with an a-priori
-    bound of the rounding errors subtracted. Cost: O(N w^3 depth) for width w, so it is meant for small dense networks;
+    The margin is y f(x) (one output, labels -1, +1) or f_y(x) - max_(k != y) f_k(x). A positive
+    bound proves that every point of the ball gets the label; a bound <= 0 proves nothing: f_adv's
+    S_small is safely { bound <= 0 }. Every hidden unit's pre-activation is bounded by linear
+    functions of the input, substituted back layer by layer, with an a-priori bound of the rounding
+    errors subtracted. Cost: O(N w^3 depth) for width w, so it is meant for small dense networks;
     the engine computes shards of `SHARD` points, and its journal makes an interrupted call go on.
-    Source: Zhang et al. 2018 (CROWN), Theorem 3.2. Raises ValueError if a layer is too large to be dense,
-    for points outside [0,1], and for labels or shapes that do not fit.
+    Source: Zhang et al. 2018 (CROWN), Theorem 3.2. Raises ValueError if a layer is too large to be
+    dense, for points outside [0,1], and for labels or shapes that do not fit.
 
     >>> from constructions import affine
     >>> net = affine([[1.0, -1.0]])
-    >>> certified_margins(net, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)).numpy().round(9)
+    >>> certified_margins(
+    ...     net, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)
+    ... ).numpy().round(9)
     array([0.25])
     """
     network = read_network(network)
     points, labels = read_labelled(network, points, labels)
     check_cube(points)
-    layers = [(layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()) for layer in network.layers]
+    layers = [
+        (layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy())
+        for layer in network.layers
+    ]
     for array in itertools.chain(*layers):
         sizes = np.abs(array[array != 0])
         if sizes.size and not (sizes.min() >= SIZES[0] and sizes.max() <= SIZES[1]):
             raise ValueError(
-                f"weights must be 0 or {SIZES[0]:g} to {SIZES[1]:g} in size, got {sizes.min():g} to {sizes.max():g}"
+                f"weights must be 0 or {SIZES[0]:g} to {SIZES[1]:g} in size, got {sizes.min():g} "
+                f"to {sizes.max():g}"
             )
     digest = hashlib.sha256()
     if engine.journal is not None:
@@ -75,17 +99,27 @@ def _lost(network: ReLUNetwork, labels: torch.Tensor) -> torch.Tensor:
 
 
 def _shard(
-    layers: list[tuple[np.ndarray, np.ndarray]], points: np.ndarray, labels: np.ndarray, ball: Ball, k: int
+    layers: list[tuple[np.ndarray, np.ndarray]],
+    points: np.ndarray,
+    labels: np.ndarray,
+    ball: Ball,
+    k: int,
 ) -> list[float]:
     weights, biases = ([from_shared(layer[i]) for layer in layers] for i in (0, 1))
     rows = slice(k * SHARD, (k + 1) * SHARD)
     chunk = max(1, CHUNK // max(len(b) * a.shape[1] for a, b in itertools.product(weights, biases)))
-    parts = zip(from_shared(points[rows]).split(chunk), from_shared(labels[rows]).split(chunk), strict=True)
+    parts = zip(
+        from_shared(points[rows]).split(chunk), from_shared(labels[rows]).split(chunk), strict=True
+    )
     return [value for x, y in parts for value in _margins(weights, biases, x, y, ball).tolist()]
 
 
 def _margins(
-    weights: list[torch.Tensor], biases: list[torch.Tensor], x: torch.Tensor, y: torch.Tensor, ball: Ball
+    weights: list[torch.Tensor],
+    biases: list[torch.Tensor],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    ball: Ball,
 ) -> torch.Tensor:
     lines: list[Lines] = []
     for depth in range(len(weights) - 1):
@@ -124,8 +158,13 @@ def _lower_bound(
     x: torch.Tensor,
     ball: Ball,
 ) -> torch.Tensor:
-    """Lower bounds over the ball of rows @ relu(...) + offset, shapes (batch or 1, k, n) and (batch or 1, k)."""
-    size, magnitude = rows.abs(), offset.abs()  # the same recursion without cancellation, to bound the rounding
+    """Lower bounds over the ball of rows @ relu(...) + offset, shapes (batch or 1, k, n) and (batch
+    or 1, k).
+    """
+    size, magnitude = (
+        rows.abs(),
+        offset.abs(),
+    )  # the same recursion without cancellation, to bound the rounding
     terms, total = rows.shape[-1], size.sum(-1)
     for k in reversed(range(len(weights))):
         weight, bias, (below, slope, above) = weights[k], biases[k], lines[k]
@@ -140,10 +179,18 @@ def _lower_bound(
     low, high = (x - ball.radius).clamp_min(0.0), (x + ball.radius).clamp_max(1.0)
     value = offset + _dot(rows, (low + high) / 2) - _dot(rows.abs(), (high - low) / 2)
     if ball.p != math.inf:
-        largest = rows.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)  # squares must not underflow
-        reach = ball.radius * torch.linalg.vector_norm(rows / largest, ord=ball.dual, dim=-1) * largest[..., 0]
+        largest = (
+            rows.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
+        )  # squares must not underflow
+        reach = (
+            ball.radius
+            * torch.linalg.vector_norm(rows / largest, ord=ball.dual, dim=-1)
+            * largest[..., 0]
+        )
         value = torch.maximum(value, offset + _dot(rows, x) - reach)
-    rounding = 8 * (terms + 8) * torch.finfo(torch.float64).eps * (magnitude + total * (1 + ball.radius))
+    rounding = (
+        8 * (terms + 8) * torch.finfo(torch.float64).eps * (magnitude + total * (1 + ball.radius))
+    )
     return torch.nan_to_num(value - rounding, nan=-torch.finfo(value.dtype).max)
 
 

@@ -1,4 +1,6 @@
-"""Which units of a constructed network belong together: |a|, maxima, indicators and gates are made of two units each."""
+"""Which units of a constructed network belong together: |a|, maxima, indicators and gates are made
+of two units each.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,19 @@ import numpy as np
 from .bounding import Array
 
 GROUP_LIMIT = 256
-"""Larger groups of units with equal outgoing weights are only searched for equal and opposite rows."""
+"""Larger groups of units with equal outgoing weights are only searched for equal and opposite rows.
+"""
 
 Row = dict[int, float]
 
 
 def find_pairs(layers: list[tuple[Array, Array]]) -> list[tuple[int, int]]:
-    """Disjoint pairs (p, q) of hidden units of a layer whose outgoing weights are equal or opposite, and whose incoming rows
-    cancel in part when added or subtracted: bounds of z_p + z_q and z_p - z_q then tell more than bounds of both.
+    """Disjoint pairs (p, q) of hidden units of a layer whose outgoing weights are equal or
+    opposite, and whose incoming rows cancel in part when added or subtracted: bounds of z_p + z_q
+    and z_p - z_q then tell more than bounds of both.
 
-    Units are numbered through the hidden layers of [(weight, bias), ...], the last layer being the outputs.
+    Units are numbered through the hidden layers of [(weight, bias), ...], the last layer being the
+    outputs.
     """
     pairs, start = [], 0
     for (weight, _), (after, _) in pairwise(layers):

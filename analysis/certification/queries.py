@@ -18,7 +18,12 @@ from ..checkers import check_certificate as checker
 from .branching import ExactSet, prepare
 from .decision import Certification, certificate_of, decide_margin
 
-NAMES = {"lower": ("lo", "lower"), "upper": ("hi", "upper"), "label": ("y", "label", "labels"), "point": ("x", "points")}
+NAMES = {
+    "lower": ("lo", "lower"),
+    "upper": ("hi", "upper"),
+    "label": ("y", "label", "labels"),
+    "point": ("x", "points"),
+}
 """What arrays in files are called."""
 
 
@@ -31,9 +36,11 @@ class Query:
 
 
 def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
-    """Queries of an .npz file: lo, hi (or lower, upper), shape (N, D), and y (or label, labels), shape (N,).
+    """Queries of an .npz file: lo, hi (or lower, upper), shape (N, D), and y (or label, labels),
+    shape (N,).
 
-    Numbers are taken exactly. Raises FileNotFoundError, or ValueError that names the array and the rule.
+    Numbers are taken exactly. Raises FileNotFoundError, or ValueError that names the array and the
+    rule.
     """
     lower, upper, labels = _select(path, "lower", "upper", "label")
     if len(labels) == 0:
@@ -44,10 +51,13 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
             raise ValueError(f"{path}: {name} must have shape {shape}, got {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError(
-                f"{path}: {name} must be finite, got NaN or infinity in query {_first(~np.isfinite(array).all(1))}"
+                f"{path}: {name} must be finite, got NaN or infinity in query "
+                f"{_first(~np.isfinite(array).all(1))}"
             )
     if (lower > upper).any():
-        raise ValueError(f"{path}: lower must be <= upper, which fails in query {_first((lower > upper).any(1))}")
+        raise ValueError(
+            f"{path}: lower must be <= upper, which fails in query {_first((lower > upper).any(1))}"
+        )
     try:
         check_labels(labels, len(labels), network.outputs)
     except ValueError as error:
@@ -57,7 +67,8 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
 
 
 def read_labelled_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Points x (or points), shape (N, D), and y (or label, labels), shape (N,), of an .npz file, as float64 and int64.
+    """Points x (or points), shape (N, D), and y (or label, labels), shape (N,), of an .npz file, as
+    float64 and int64.
 
     uint8 is read as k/255.
     """
@@ -74,7 +85,8 @@ def certify_all(
     out: Path | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> list[Certification]:
-    """Decide all queries; those that the certificate `out` proves or refutes already are read from there, and checked again.
+    """Decide all queries; those that the certificate `out` proves or refutes already are read from
+    there, and checked again.
 
     `out` is written at the end, and when interrupted: then the results so far are returned.
     """
@@ -83,7 +95,9 @@ def certify_all(
     try:
         for query in queries:
             key = _key({"label": query.label, **query.set.to_json()})
-            results.append(kept.get(key) or decide_margin(network, query.set, query.label, max_seconds))
+            results.append(
+                kept.get(key) or decide_margin(network, query.set, query.label, max_seconds)
+            )
             progress()
     except KeyboardInterrupt:
         pass
@@ -102,10 +116,16 @@ def _read_certificate(path: Path, network: ReLUNetwork) -> dict[str, Certificati
     except FileNotFoundError:
         return {}
     except Exception as error:
-        raise ValueError(f"{path} exists and is no certificate that could be continued: {checker.plain(error)}") from error
+        raise ValueError(
+            f"{path} exists and is no certificate that could be continued: {checker.plain(error)}"
+        ) from error
     if digest != known.digest:
         raise ValueError(f"{path} exists and is about another network: choose another file")
-    return {_key(query): _result(network, known.exact, query) for query in queries if not checker.check(known.exact, query)}
+    return {
+        _key(query): _result(network, known.exact, query)
+        for query in queries
+        if not checker.check(known.exact, query)
+    }
 
 
 def _result(network: ReLUNetwork, exact: checker.Network, query: dict[str, Any]) -> Certification:
@@ -113,7 +133,12 @@ def _result(network: ReLUNetwork, exact: checker.Network, query: dict[str, Any])
         return Certification("proved", Fraction(query["bound"]), query=query, network=network)
     witness = tuple(Fraction(v) for v in query["witness"])
     return Certification(
-        "refuted", None, witness, exact.evaluate([list(witness)], query["label"])[0][0], query=query, network=network
+        "refuted",
+        None,
+        witness,
+        exact.evaluate([list(witness)], query["label"])[0][0],
+        query=query,
+        network=network,
     )
 
 
@@ -127,7 +152,9 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         return load_arrays(path)
     except (ValueError, OSError, TypeError) as error:
-        raise ValueError(f"{path} is not a readable .npz file of arrays of numbers: {error}") from error
+        raise ValueError(
+            f"{path} is not a readable .npz file of arrays of numbers: {error}"
+        ) from error
 
 
 def _select(path: Path, *wanted: str) -> list[Any]:
@@ -135,18 +162,34 @@ def _select(path: Path, *wanted: str) -> list[Any]:
     for name in wanted:
         held = [arrays[key] for key in NAMES[name] if key in arrays]
         if not held:
-            hint = "" if name == "label" else " (queries are boxes; analysis.certify decides l_2 balls, too)"
-            raise ValueError(f"{path} has no array {' or '.join(NAMES[name])}, got {', '.join(arrays) or 'none'}{hint}")
+            hint = (
+                ""
+                if name == "label"
+                else " (queries are boxes; analysis.certify decides l_2 balls, too)"
+            )
+            raise ValueError(
+                f"{path} has no array {' or '.join(NAMES[name])}, got "
+                f"{', '.join(arrays) or 'none'}{hint}"
+            )
         whole = name == "label"
         values = held[0]
         if values.dtype.kind not in ("iu" if whole else "iuf"):
-            raise ValueError(f"{path}: {name} must hold {'integers' if whole else 'numbers'}, got {values.dtype}")
+            raise ValueError(
+                f"{path}: {name} must hold {'integers' if whole else 'numbers'}, got {values.dtype}"
+            )
         if whole and values.size != (values.shape or (1,))[0]:
             raise ValueError(f"{path}: {name} must have shape (N,), got {values.shape}")
-        if values.dtype.itemsize > 8 or (values.dtype.kind != "f" and np.abs(values.astype(np.float64)).max(initial=0) > 2**53):
-            raise ValueError(f"{path}: {name} must hold float64, or integers up to 2^53, got {values.dtype} beyond these")
+        if values.dtype.itemsize > 8 or (
+            values.dtype.kind != "f" and np.abs(values.astype(np.float64)).max(initial=0) > 2**53
+        ):
+            raise ValueError(
+                f"{path}: {name} must hold float64, or integers up to 2^53, got {values.dtype} "
+                f"beyond these"
+            )
         scale = 255.0 if name == "point" and values.dtype == np.uint8 else 1.0
-        found.append(values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64) / scale)
+        found.append(
+            values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64) / scale
+        )
     return found
 
 

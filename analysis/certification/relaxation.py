@@ -1,4 +1,6 @@
-"""The linear relaxation of a network on a set: linear programs that are warm-started from node to node, by HiGHS."""
+"""The linear relaxation of a network on a set: linear programs that are warm-started from node to
+node, by HiGHS.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ TANGENTS = 4
 
 
 class Relaxation:
-    """min form @ (values of the last layer) over the inputs' box and a convex hull of every unit, or of every pair of units.
+    """min form @ (values of the last layer) over the inputs' box and a convex hull of every unit,
+    or of every pair of units.
 
-    Rows are h >= z and h <= high (z - low) / (high - low); pairs add the ranges of h_p + h_q, h_p - h_q, h_p - h_q - z_p and
-    h_p - h_q + z_q. The duals of the rows, times the coefficients that z has in them, are multipliers of a certificate.
+    Rows are h >= z and h <= high (z - low) / (high - low); pairs add the ranges of h_p + h_q, h_p -
+    h_q, h_p - h_q - z_p and h_p - h_q + z_q. The duals of the rows, times the coefficients that z
+    has in them, are multipliers of a certificate.
     """
 
     def __init__(self, layers: list[Layer], inputs: Inputs) -> None:
@@ -29,7 +33,11 @@ class Relaxation:
         self.first: list[int] = []
         count = 0
         for i, a in enumerate(layers):
-            n, start, before = len(a.bias), int(self.offsets[i]), 0 if i == 0 else int(self.offsets[i - 1])
+            n, start, before = (
+                len(a.bias),
+                int(self.offsets[i]),
+                0 if i == 0 else int(self.offsets[i - 1]),
+            )
             weight = coo_array(a.weight)
             z = csr_array((weight.data, (weight.row, weight.col + before)), shape=(n, columns))
             h = csr_array((np.ones(n), (np.arange(n), start + np.arange(n))), shape=(n, columns))
@@ -53,21 +61,34 @@ class Relaxation:
                     units.append(start + (q if e else p))
                     factors.append(np.full(len(p), -float(c + e)))
                     count += len(p)
-        self.units, self.factors = (np.concatenate(v) if v else np.zeros(0) for v in (units, factors))
+        self.units, self.factors = (
+            np.concatenate(v) if v else np.zeros(0) for v in (units, factors)
+        )
         matrix = vstack(rows, format="csr") if rows else csr_array((0, columns))
         matrix.eliminate_zeros()
         program = highspy.HighsLp()
         program.num_col_, program.num_row_ = columns, matrix.shape[0]
         program.col_cost_ = np.zeros(columns)
-        program.col_lower_ = np.concatenate([inputs.lower, *(np.zeros(len(a.bias)) for a in layers)])
-        program.col_upper_ = np.concatenate([inputs.upper, *(np.maximum(a.high, 0) for a in layers)])
-        program.row_lower_, program.row_upper_ = (np.concatenate(v) if v else np.zeros(0) for v in (low, high))
+        program.col_lower_ = np.concatenate(
+            [inputs.lower, *(np.zeros(len(a.bias)) for a in layers)]
+        )
+        program.col_upper_ = np.concatenate(
+            [inputs.upper, *(np.maximum(a.high, 0) for a in layers)]
+        )
+        program.row_lower_, program.row_upper_ = (
+            np.concatenate(v) if v else np.zeros(0) for v in (low, high)
+        )
         program.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         program.a_matrix_.start_ = matrix.indptr
         program.a_matrix_.index_, program.a_matrix_.value_ = matrix.indices, matrix.data
         self.solver = highspy.Highs()
         self.solver.silent()
-        for name, value in (("threads", 1), ("presolve", "off"), ("solver", "simplex"), ("random_seed", 1)):
+        for name, value in (
+            ("threads", 1),
+            ("presolve", "off"),
+            ("solver", "simplex"),
+            ("random_seed", 1),
+        ):
             self.solver.setOptionValue(name, value)
         self.solver.passModel(program)
         self.splits: dict[tuple[int, int], bool] = {}
@@ -75,7 +96,9 @@ class Relaxation:
     def minimise(self, form: Array) -> None:
         """Set the objective."""
         first = int(self.offsets[-2])
-        self.solver.changeColsCost(len(form), np.arange(first, first + len(form), dtype=np.int32), form.astype(np.float64))
+        self.solver.changeColsCost(
+            len(form), np.arange(first, first + len(form), dtype=np.int32), form.astype(np.float64)
+        )
 
     def split(self, splits: dict[tuple[int, int], bool]) -> None:
         """Fix the signs of units, {(layer, position): on}, and free all others."""
@@ -86,11 +109,16 @@ class Relaxation:
             column, row = int(self.offsets[i]) + j, self.first[i] + j
             bias = float(layer.bias[j])
             self.solver.changeRowBounds(row, bias, bias if on else highspy.kHighsInf)
-            self.solver.changeColBounds(column, 0.0, 0.0 if on is False else float(max(layer.high[j], 0.0)))
+            self.solver.changeColBounds(
+                column, 0.0, 0.0 if on is False else float(max(layer.high[j], 0.0))
+            )
         self.splits = dict(splits)
 
-    def solve(self, seconds: float, tangents: int = TANGENTS) -> tuple[str, Array | None, list[Array] | None]:
-        """'optimal', 'infeasible' or 'failed'; the inputs and units (or None), and the multipliers of each layer (or None).
+    def solve(
+        self, seconds: float, tangents: int = TANGENTS
+    ) -> tuple[str, Array | None, list[Array] | None]:
+        """'optimal', 'infeasible' or 'failed'; the inputs and units (or None), and the multipliers
+        of each layer (or None).
 
         An l_2 ball is approached by tangents, which stay for later programs.
         """
@@ -101,7 +129,9 @@ class Relaxation:
                     break
         except Exception as error:  # a solver may do anything; without an answer nothing is proved
             return f"failed: {error}", None, None
-        finite = all(np.isfinite(v).all() for v in [*([] if point is None else [point]), *(duals or [])])
+        finite = all(
+            np.isfinite(v).all() for v in [*([] if point is None else [point]), *(duals or [])]
+        )
         return (status, point, duals) if finite else ("failed: NaN", None, None)
 
     def _solve(self, seconds: float) -> tuple[str, Array | None, list[Array] | None]:
@@ -110,14 +140,20 @@ class Relaxation:
         status = self.solver.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
             solution = self.solver.getSolution()
-            return "optimal", np.array(solution.col_value), self._multipliers(np.array(solution.row_dual))
+            return (
+                "optimal",
+                np.array(solution.col_value),
+                self._multipliers(np.array(solution.row_dual)),
+            )
         if status == highspy.HighsModelStatus.kInfeasible:
             _, known, ray = self.solver.getDualRay()  # type: ignore[attr-defined] # missing in the stubs
             return "infeasible", None, self._multipliers(np.array(ray)) if known else None
         return f"failed: {self.solver.modelStatusToString(status)}", None, None
 
     def _cut(self, x: Array) -> bool:
-        """Cut off an input outside the ball by the tangent nearest to it; whether there was need to."""
+        """Cut off an input outside the ball by the tangent nearest to it; whether there was need
+        to.
+        """
         if self.inputs.centre is None:
             return False
         away = x - self.inputs.centre
@@ -132,5 +168,7 @@ class Relaxation:
 
     def _multipliers(self, duals: Array) -> list[Array]:
         weights = duals[: len(self.units)] * self.factors  # tangents have no units
-        total = np.bincount(self.units.astype(np.int64), weights=weights, minlength=int(self.offsets[-1]))
+        total = np.bincount(
+            self.units.astype(np.int64), weights=weights, minlength=int(self.offsets[-1])
+        )
         return [total[a:b] for a, b in pairwise(self.offsets)]

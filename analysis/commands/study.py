@@ -22,20 +22,40 @@ from ..studies.study import Study, StudySettings
 
 def add_study_commands(commands: Any) -> None:
     """Add the two commands to a parser's subparsers."""
-    command = commands.add_parser("report", help="one page about saved runs, learned beside constructed; trains nothing")
+    command = commands.add_parser(
+        "report", help="one page about saved runs, learned beside constructed; trains nothing"
+    )
     command.add_argument(
-        "runs", type=Path, nargs="+", metavar="RUN", help="folders of runs; clean ones (radius 0) serve as f_clean"
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="folders of runs; clean ones (radius 0) serve as f_clean",
     )
     add_settings(command)
     command.set_defaults(run=run_report)
 
     command = commands.add_parser("figure", help="the papers' figures, from saved runs")
-    command.add_argument("name", choices=["all", *FIGURES], metavar="NAME", help=f"all, {', '.join(FIGURES)}")
-    command.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="folders of runs (default: those in --folder)")
     command.add_argument(
-        "--folder", type=Path, default=Path("runs"), metavar="DIR", help="where runs are looked for (default: runs)"
+        "name", choices=["all", *FIGURES], metavar="NAME", help=f"all, {', '.join(FIGURES)}"
     )
-    command.add_argument("--data", metavar="NAME", help="only runs on these data: digits, mnist, cifar10, or a path")
+    command.add_argument(
+        "runs",
+        type=Path,
+        nargs="*",
+        metavar="RUN",
+        help="folders of runs (default: those in --folder)",
+    )
+    command.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="where runs are looked for (default: runs)",
+    )
+    command.add_argument(
+        "--data", metavar="NAME", help="only runs on these data: digits, mnist, cifar10, or a path"
+    )
     add_settings(command)
     command.set_defaults(run=run_figure)
 
@@ -44,14 +64,38 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     """What both commands are told."""
     default = StudySettings()
     command.add_argument(
-        "--points", type=int, default=default.points, metavar="N", help="training and test points measured (256)"
+        "--points",
+        type=int,
+        default=default.points,
+        metavar="N",
+        help="training and test points measured (256)",
     )
-    command.add_argument("--steps", type=int, default=default.steps, metavar="K", help="steps of the searches (20)")
-    command.add_argument("--epochs", type=int, default=default.epochs, metavar="E", help="checkpoints that are profiled (8)")
-    command.add_argument("--memorized", type=int, metavar="N", help="training points that f_S is built on (default: all)")
-    command.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of the points and searches")
-    command.add_argument("--out", type=Path, default=Path("results/report"), metavar="DIR",
-                         help="folder of the page, figures, and what was measured (default: results/report)")  # fmt: skip
+    command.add_argument(
+        "--steps", type=int, default=default.steps, metavar="K", help="steps of the searches (20)"
+    )
+    command.add_argument(
+        "--epochs",
+        type=int,
+        default=default.epochs,
+        metavar="E",
+        help="checkpoints that are profiled (8)",
+    )
+    command.add_argument(
+        "--memorized",
+        type=int,
+        metavar="N",
+        help="training points that f_S is built on (default: all)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=default.seed, metavar="S", help="of the points and searches"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results/report"),
+        metavar="DIR",
+        help="folder of the page, figures, and what was measured (default: results/report)",
+    )
 
 
 def run_report(options: argparse.Namespace) -> None:
@@ -70,7 +114,11 @@ def run_figure(options: argparse.Namespace) -> None:
             raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
         default = StudySettings()
         given = ["--data"] * (options.data is not None)
-        given += [f"--{k}" for k in ("points", "steps", "epochs", "memorized") if getattr(options, k) != getattr(default, k)]
+        given += [
+            f"--{k}"
+            for k in ("points", "steps", "epochs", "memorized")
+            if getattr(options, k) != getattr(default, k)
+        ]
         if given:
             raise ValueError(f"{options.name} measures no run: leave out {', '.join(given)}")
         RUNLESS[options.name](options)
@@ -110,7 +158,9 @@ def run_feature_learning(options: argparse.Namespace) -> None:
                 progress=lambda step, total: bar.update(task, completed=step, total=total),
             )
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(f"{folder} holds every 5,000th step: run again to go on") from interrupt
+            raise KeyboardInterrupt(
+                f"{folder} holds every 5,000th step: run again to go on"
+            ) from interrupt
     put(feature_learning(run), options.out / "figures")
 
 
@@ -129,9 +179,13 @@ RUNLESS = {"feature-learning": run_feature_learning, "lower-bound": run_lower_bo
 """Figures that take no run."""
 
 
-def measured(options: argparse.Namespace, folders: list[Path], write: Any, measure: bool = True) -> tuple[Study, Any]:
+def measured(
+    options: argparse.Namespace, folders: list[Path], write: Any, measure: bool = True
+) -> tuple[Study, Any]:
     """The study of runs, and what writing it gives."""
-    settings = StudySettings(options.points, options.steps, options.epochs, options.memorized, options.seed)
+    settings = StudySettings(
+        options.points, options.steps, options.epochs, options.memorized, options.seed
+    )
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading the runs", total=None)
@@ -144,7 +198,9 @@ def measured(options: argparse.Namespace, folders: list[Path], write: Any, measu
                 report=lambda text: bar.update(task, description=text),
             )
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(f"{options.out / 'measured'} holds what was measured: run again to go on") from interrupt
+            raise KeyboardInterrupt(
+                f"{options.out / 'measured'} holds what was measured: run again to go on"
+            ) from interrupt
         bar.update(task, description="drawing")
         return found, write(found)
 
@@ -157,7 +213,11 @@ def runs_in(folder: Path, data: str | None) -> list[Path]:
     if data is not None:
         found = [path for path in found if trained_on(path, data)]
     if not found:
-        raise ValueError(f"{folder} holds no run" + (f" on {data}" if data else "") + ": train one with cgro train")
+        raise ValueError(
+            f"{folder} holds no run"
+            + (f" on {data}" if data else "")
+            + ": train one with cgro train"
+        )
     return found
 
 
@@ -167,7 +227,9 @@ def trained_on(folder: Path, data: str) -> bool:
         found = Run.load(folder).config.data
     except (ValueError, OSError):
         return True  # `study` says what is wrong with it
-    return found == data or (Path(found).exists() and Path(data).exists() and Path(found).samefile(data))
+    return found == data or (
+        Path(found).exists() and Path(data).exists() and Path(found).samefile(data)
+    )
 
 
 def needs(name: str) -> str:

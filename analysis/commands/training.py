@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -20,19 +27,36 @@ from training import Run, TrainingConfig, Trial, evaluate, read_toml, sweep, tra
 
 def add_training_commands(commands: Any) -> None:
     """Add the three commands to a parser's subparsers."""
-    command = commands.add_parser("train", help="train a network, clean or adversarially, into a folder that can be resumed")
+    command = commands.add_parser(
+        "train", help="train a network, clean or adversarially, into a folder that can be resumed"
+    )
     add_configuration(command)
-    command.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/ and a name)")
-    command.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run, as it was configured")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the run (default: runs/ and a name)"
+    )
+    command.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with a run, as it was configured"
+    )
     command.add_argument("--json", action="store_true", help="print the metrics as JSON")
     command.set_defaults(run=run_train)
 
     command = commands.add_parser("evaluate", help="clean and robust accuracy of a run's network")
     command.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
-    command.add_argument("--attack", default="pgd50x10", help="clean, fgsm, pgdK, pgdKxR (R restarts), autoattack")
-    command.add_argument("--norm", choices=["inf", "2"], help="norm of the perturbations (default: the run's)")
-    command.add_argument("--radius", type=float, metavar="R", help="radius of the perturbations (default: the run's)")
-    command.add_argument("--epoch", type=int, metavar="E", help="after which epoch (default: that measured at the end)")
+    command.add_argument(
+        "--attack", default="pgd50x10", help="clean, fgsm, pgdK, pgdKxR (R restarts), autoattack"
+    )
+    command.add_argument(
+        "--norm", choices=["inf", "2"], help="norm of the perturbations (default: the run's)"
+    )
+    command.add_argument(
+        "--radius", type=float, metavar="R", help="radius of the perturbations (default: the run's)"
+    )
+    command.add_argument(
+        "--epoch",
+        type=int,
+        metavar="E",
+        help="after which epoch (default: that measured at the end)",
+    )
     command.add_argument("--part", default="test", choices=["test", "train"], help="of the data")
     command.add_argument("--points", type=int, metavar="N", help="only the first N points")
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -40,14 +64,24 @@ def add_training_commands(commands: Any) -> None:
 
     command = commands.add_parser("sweep", help="runs over widths, radii and seeds, in parallel")
     add_configuration(command)
-    command.add_argument("--widths", type=float, nargs="+", default=[], metavar="W", help="values of --width")
-    command.add_argument("--radii", type=float, nargs="+", default=[], metavar="R", help="values of --radius")
-    command.add_argument("--seeds", type=int, nargs="+", default=[], metavar="S", help="values of --seed")
+    command.add_argument(
+        "--widths", type=float, nargs="+", default=[], metavar="W", help="values of --width"
+    )
+    command.add_argument(
+        "--radii", type=float, nargs="+", default=[], metavar="R", help="values of --radius"
+    )
+    command.add_argument(
+        "--seeds", type=int, nargs="+", default=[], metavar="S", help="values of --seed"
+    )
     command.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time")
     command.add_argument(
-        "--address", metavar="ADDRESS", help="of a Ray cluster whose nodes share --out (default: this machine)"
+        "--address",
+        metavar="ADDRESS",
+        help="of a Ray cluster whose nodes share --out (default: this machine)",
     )
-    command.add_argument("--out", type=Path, default=Path("runs/sweep"), metavar="DIR", help="folder of the runs")
+    command.add_argument(
+        "--out", type=Path, default=Path("runs/sweep"), metavar="DIR", help="folder of the runs"
+    )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=run_sweep)
 
@@ -55,35 +89,56 @@ def add_training_commands(commands: Any) -> None:
 def add_configuration(command: argparse.ArgumentParser) -> None:
     """One option for each entry of `TrainingConfig`, and --config."""
     command.add_argument(
-        "--config", type=Path, metavar="FILE", help="TOML file with such entries, or mnist-lenet5, cifar10-resnet9; options win"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file with such entries, or mnist-lenet5, cifar10-resnet9; options win",
     )
     for field in dataclasses.fields(TrainingConfig):
         name, kind = f"--{field.name.replace('_', '-')}", str(field.type)
         text = field.metadata["help"]
         if field.default is not None and kind != "bool":
-            shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+            shown = (
+                " ".join(map(str, field.default))
+                if isinstance(field.default, tuple)
+                else field.default
+            )
             text += f" (default: {shown})"
         if kind == "bool":
             text += f" (default: {'yes' if field.default else 'no'})"
-            command.add_argument(name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+            command.add_argument(
+                name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
         elif kind.startswith("tuple"):
-            command.add_argument(name, type=int, nargs="*", default=argparse.SUPPRESS, metavar="N", help=text)
+            command.add_argument(
+                name, type=int, nargs="*", default=argparse.SUPPRESS, metavar="N", help=text
+            )
         else:
             read = {"int": int, "float": float}.get(kind.split(" ")[0], str)
             read = str if field.name == "norm" else read
-            command.add_argument(name, type=read, default=argparse.SUPPRESS, metavar=field.name.upper()[:1], help=text)
+            command.add_argument(
+                name,
+                type=read,
+                default=argparse.SUPPRESS,
+                metavar=field.name.upper()[:1],
+                help=text,
+            )
 
 
 def read_configuration(options: argparse.Namespace) -> TrainingConfig:
     """The configuration that a file and options, which go before it, say."""
     known = {field.name for field in dataclasses.fields(TrainingConfig)}
     given = {name: value for name, value in vars(options).items() if name in known}
-    return TrainingConfig.from_mapping({**(read_toml(options.config) if options.config else {}), **given})
+    return TrainingConfig.from_mapping(
+        {**(read_toml(options.config) if options.config else {}), **given}
+    )
 
 
 def run_train(options: argparse.Namespace) -> None:
     """`cgro train`."""
-    given = sorted({field.name for field in dataclasses.fields(TrainingConfig)} & set(vars(options)))
+    given = sorted(
+        {field.name for field in dataclasses.fields(TrainingConfig)} & set(vars(options))
+    )
     if options.resume and (given or options.config or options.out):
         named = ", ".join(f"--{name.replace('_', '-')}" for name in given) or "--config and --out"
         raise ValueError(f"--resume goes on with a run as it was configured: leave out {named}")
@@ -100,11 +155,25 @@ def run_train(options: argparse.Namespace) -> None:
     ) as bar:
         task = bar.add_task("reading the data", total=None)
         try:
-            run = train(config, folder, resume=bool(options.resume), report=lambda step: show(bar, task, step))
+            run = train(
+                config,
+                folder,
+                resume=bool(options.resume),
+                report=lambda step: show(bar, task, step),
+            )
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(f"go on with: cgro train --resume {folder}") from interrupt
     if options.json:
-        print(json.dumps({"folder": str(folder), "status": run.status, "epochs": run.epochs, "final": run.final}))
+        print(
+            json.dumps(
+                {
+                    "folder": str(folder),
+                    "status": run.status,
+                    "epochs": run.epochs,
+                    "final": run.final,
+                }
+            )
+        )
         return
     print_run(run)
 
@@ -113,7 +182,9 @@ def show(bar: Progress, task: TaskID, step: Step) -> None:
     """Show how far a run is."""
     measured = {"loss": step.loss, "test accuracy": step.accuracy, "robust": step.robust_accuracy}
     parts = [f"{name} {value:.3f}" for name, value in measured.items() if value is not None]
-    bar.update(task, total=step.total, completed=step.done, description=", ".join([step.stage, *parts]))
+    bar.update(
+        task, total=step.total, completed=step.done, description=", ".join([step.stage, *parts])
+    )
 
 
 def default_folder(config: TrainingConfig) -> Path:
@@ -126,22 +197,45 @@ def default_folder(config: TrainingConfig) -> Path:
 def print_run(run: Run) -> None:
     """A table of epochs, and the measurement at the end."""
     table = Table(title=f"{run.folder}: {run.status}", title_justify="left")
-    for name in ("epoch", "training loss", "train clean", "train robust", "test clean", "test robust", "seconds"):
+    for name in (
+        "epoch",
+        "training loss",
+        "train clean",
+        "train robust",
+        "test clean",
+        "test robust",
+        "seconds",
+    ):
         table.add_column(name, justify="right")
     for line in run.epochs:
-        parts = [percent(line[part][kind]) for part in ("train", "test") for kind in ("accuracy", "robust_accuracy")]
-        table.add_row(str(line["epoch"]), f"{line['training']['loss']:.4f}", *parts, f"{line['seconds']:.1f}")
+        parts = [
+            percent(line[part][kind])
+            for part in ("train", "test")
+            for kind in ("accuracy", "robust_accuracy")
+        ]
+        table.add_row(
+            str(line["epoch"]), f"{line['training']['loss']:.4f}", *parts, f"{line['seconds']:.1f}"
+        )
     Console().print(table)
     if run.final is None:
         return
     config, final = run.config, run.final
     sample, test = final["train_sample"], final["test"]
-    print(f"epochs: samples of {sample['points']:,} training and {run.epochs[0]['test']['points']:,} test points; robust: "
-          f"at most, by {config.eval_attack} in the {config.ball}")  # fmt: skip
+    print(
+        f"epochs: samples of {sample['points']:,} training and {run.epochs[0]['test']['points']:,} "
+        f"test points; robust: "
+        f"at most, by {config.eval_attack} in the {config.ball}"
+    )
     whole = final["train"]
-    print(f"network of epoch {final['epoch']}: {percent(whole['accuracy'])} of all {whole['points']:,} training points right")
+    print(
+        f"network of epoch {final['epoch']}: {percent(whole['accuracy'])} of all "
+        f"{whole['points']:,} training points right"
+    )
     print(f"all {test['points']:,} test points: {percent(test['accuracy'])} right" + robustly(test))
-    print(f"{sample['points']:,} training points: {percent(sample['accuracy'])} right" + robustly(sample))
+    print(
+        f"{sample['points']:,} training points: {percent(sample['accuracy'])} right"
+        + robustly(sample)
+    )
     print(f"data: {run.about['data']['source']}")
 
 
@@ -165,13 +259,29 @@ def run_evaluate(options: argparse.Namespace) -> None:
         points, labels = points[: options.points], labels[: options.points]
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"{options.attack} on {len(points)} points", total=len(points))
-        found = evaluate(model, points, labels, ball, options.attack, loss=run.config.loss, seed=run.config.seed,
-                         report=lambda count: bar.update(task, completed=count))  # fmt: skip
+        found = evaluate(
+            model,
+            points,
+            labels,
+            ball,
+            options.attack,
+            loss=run.config.loss,
+            seed=run.config.seed,
+            report=lambda count: bar.update(task, completed=count),
+        )
     epoch = run.epoch if options.epoch is None else options.epoch
-    facts = {"epoch": epoch, "part": options.part, "norm": "2" if ball.p == 2 else "inf", "radius": ball.radius}
+    facts = {
+        "epoch": epoch,
+        "part": options.part,
+        "norm": "2" if ball.p == 2 else "inf",
+        "radius": ball.radius,
+    }
     record = {**facts, **dataclasses.asdict(found)}
     path = run.folder / "evaluations.jsonl"
-    write_file(path, (path.read_text(encoding="utf-8") if path.is_file() else "") + json.dumps(record) + "\n")
+    write_file(
+        path,
+        (path.read_text(encoding="utf-8") if path.is_file() else "") + json.dumps(record) + "\n",
+    )
     if options.json:
         print(json.dumps(record))
         return
@@ -183,14 +293,18 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 def run_sweep(options: argparse.Namespace) -> None:
     """`cgro sweep`."""
-    planned = trials(read_configuration(options), options.out, options.widths, options.radii, options.seeds)
+    planned = trials(
+        read_configuration(options), options.out, options.widths, options.radii, options.seeds
+    )
     options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("runs", total=len(planned))
 
         def report(trial: Trial) -> None:
-            console.print(f"{trial.folder}: {trial.error or trial.run.status}", highlight=False, markup=False)
+            console.print(
+                f"{trial.folder}: {trial.error or trial.run.status}", highlight=False, markup=False
+            )
             bar.advance(task)
 
         done = sweep(planned, jobs=options.jobs, address=options.address, report=report)
@@ -203,12 +317,17 @@ def run_sweep(options: argparse.Namespace) -> None:
         for name in rows[0]:
             table.add_column(name.replace("_", " "), justify="right")
         for row in rows:
-            cells = (percent(value) if "accuracy" in name else str(value) for name, value in row.items())
+            cells = (
+                percent(value) if "accuracy" in name else str(value) for name, value in row.items()
+            )
             table.add_row(*map(Text, cells))
         Console().print(table)
     failed = sum(bool(trial.error) for trial in done)
     if failed:
-        raise ValueError(f"{failed} of {len(done)} runs failed{'; the others are kept' if failed < len(done) else ''}")
+        raise ValueError(
+            f"{failed} of {len(done)} runs "
+            f"failed{'; the others are kept' if failed < len(done) else ''}"
+        )
 
 
 def summary(trial: Trial) -> dict[str, Any]:

@@ -27,20 +27,34 @@ def add_verify_command(commands: Any) -> None:
     )
     text = "statements, or beginnings of their names: cgrm-theorem-3.3, gao-definition, cgro; prints their checks"
     command.add_argument("--only", nargs="+", action="extend", default=[], metavar="ID", help=text)
-    command.add_argument("--list", action="store_true", help="only list the statements and their verdicts, run nothing")
-    command.add_argument("--jobs", type=int, default=1, metavar="N", help="statements measured at the same time")
-    command.add_argument("--report", type=Path, metavar="FILE", help="also write a page (.html) or a table (.md)")
+    command.add_argument(
+        "--list",
+        action="store_true",
+        help="only list the statements and their verdicts, run nothing",
+    )
+    command.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="statements measured at the same time"
+    )
+    command.add_argument(
+        "--report", type=Path, metavar="FILE", help="also write a page (.html) or a table (.md)"
+    )
     command.add_argument("--json", action="store_true", help="print every check as JSON")
     command.set_defaults(run=run_verify)
 
 
 def run_verify(options: argparse.Namespace) -> None:
-    """`cgro verify`; raises ValueError, after all is printed and written, if a verdict was not reproduced."""
+    """`cgro verify`; raises ValueError, after all is printed and written, if a verdict was not
+    reproduced.
+    """
     Engine(jobs=options.jobs)  # refuses what is no number of processes
     if options.list and (options.json or options.report):
         raise ValueError("--list runs nothing: leave out --json and --report")
-    if options.report and (options.report.suffix not in (".html", ".md") or not options.report.parent.is_dir()):
-        raise ValueError(f"--report must be a file .html or .md in a folder that exists, got {options.report}")
+    if options.report and (
+        options.report.suffix not in (".html", ".md") or not options.report.parent.is_dir()
+    ):
+        raise ValueError(
+            f"--report must be a file .html or .md in a folder that exists, got {options.report}"
+        )
     claims = ledger(options.only)
     if options.list:
         for paper, group in itertools.groupby(claims, key=lambda entry: entry.paper):
@@ -48,7 +62,12 @@ def run_verify(options: argparse.Namespace) -> None:
             for entry in group:
                 print(f"  {entry.name}: {entry.text} [{entry.verdict}]")
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("measuring", total=len(claims))
 
@@ -56,13 +75,17 @@ def run_verify(options: argparse.Namespace) -> None:
             bar.update(task, completed=done)
             mark = " <---" if outcome.reproduced is False else ""
             bar.console.print(
-                f"[{done}/{total}] {outcome.claim.name}: {verdict_of(outcome)}{mark}", highlight=False, markup=False
+                f"[{done}/{total}] {outcome.claim.name}: {verdict_of(outcome)}{mark}",
+                highlight=False,
+                markup=False,
             )
 
         try:
             outcomes = verify(options.only, jobs=options.jobs, progress=progress)
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt("of what was measured, nothing is kept: --only runs a part") from interrupt
+            raise KeyboardInterrupt(
+                "of what was measured, nothing is kept: --only runs a part"
+            ) from interrupt
     if options.report:
         write_ledger(outcomes, options.report)
     if options.json:
@@ -70,12 +93,18 @@ def run_verify(options: argparse.Namespace) -> None:
     else:
         out = Console() if Console().is_terminal else Console(width=160)
         out.print(as_table(outcomes))
-        for line in details(outcomes) if options.only else ["all checks: --only ID, --report FILE or --json"]:
+        for line in (
+            details(outcomes)
+            if options.only
+            else ["all checks: --only ID, --report FILE or --json"]
+        ):
             print(line)
         print(counts(outcomes) + (f"; {options.report}" if options.report else ""))
     lost = [outcome.claim.name for outcome in outcomes if outcome.reproduced is False]
     if lost:
-        raise ValueError(f"{len(lost)} of {len(outcomes)} verdicts were not reproduced: {', '.join(lost)}")
+        raise ValueError(
+            f"{len(lost)} of {len(outcomes)} verdicts were not reproduced: {', '.join(lost)}"
+        )
 
 
 def details(outcomes: Sequence[Outcome]) -> Iterator[str]:

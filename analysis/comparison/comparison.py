@@ -1,4 +1,6 @@
-"""The main job: train and construct classifiers on the same data, measure both, and say where they agree."""
+"""The main job: train and construct classifiers on the same data, measure both, and say where they
+agree.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +28,21 @@ from ..quantities.measured import Measured
 
 MODELS = ("f_clean", "f_adv", "f_S", "learned")
 SAVED = 2**24
-"""Most numbers of a network that a comparison writes; f_S is built again from f_clean and the data."""
+"""Most numbers of a network that a comparison writes; f_S is built again from f_clean and the data.
+"""
 
 DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
 
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """What to compare. data: what `training.load_data` reads; `large` has settings for thousands of points.
+    """What to compare. data: what `training.load_data` reads; `large` has settings for thousands of
+    points.
 
-    radius None takes 0.1 (l_inf) or 0.3 (l_2). attacked_points: the first so many training points are attacked (None: all),
-    and those of f_clean alone certified beyond these. flat_points: points behind each flatness curve. sampled_points: random
-    points of each kind behind the agreement by zones (None: one a training point).
+    radius None takes 0.1 (l_inf) or 0.3 (l_2). attacked_points: the first so many training points
+    are attacked (None: all), and those of f_clean alone certified beyond these. flat_points: points
+    behind each flatness curve. sampled_points: random points of each kind behind the agreement by
+    zones (None: one a training point).
     """
 
     data: str = "digits"
@@ -61,12 +66,19 @@ class CompareSettings:
 
     @classmethod
     def large(cls, **given: Any) -> CompareSettings:
-        """Settings for tens of thousands of points: fewer epochs, and 2,000 training points attacked.
+        """Settings for tens of thousands of points: fewer epochs, and 2,000 training points
+        attacked.
 
         >>> CompareSettings.large(data="mnist", radius=0.1).adversarial_epochs
         5
         """
-        few = {"clean_epochs": 10, "adversarial_epochs": 5, "attack_steps": 20, "attacked_points": 2000, "sampled_points": 5000}
+        few = {
+            "clean_epochs": 10,
+            "adversarial_epochs": 5,
+            "attack_steps": 20,
+            "attacked_points": 2000,
+            "sampled_points": 5000,
+        }
         return cls(**{**few, **given})
 
     @property
@@ -77,7 +89,9 @@ class CompareSettings:
 
 @dataclass
 class ModelResult:
-    """One model's row: sizes and errors; `errors` maps "clean train", "robust test upper", ... to numbers."""
+    """One model's row: sizes and errors; `errors` maps "clean train", "robust test upper", ... to
+    numbers.
+    """
 
     description: str
     size: dict[str, Any]
@@ -86,7 +100,9 @@ class ModelResult:
 
 @dataclass
 class TaskResult:
-    """Everything measured for one task. `networks` holds the models themselves and is not part of the JSON."""
+    """Everything measured for one task. `networks` holds the models themselves and is not part of
+    the JSON.
+    """
 
     task: str
     outputs: int
@@ -124,7 +140,10 @@ class Comparison:
         settings["radius"] = self.settings.ball.radius
         tasks = []
         for task in self.tasks:
-            flatness = {model: {k: p.summary() for k, p in profiles.items()} for model, profiles in task.flatness.items()}
+            flatness = {
+                model: {k: p.summary() for k, p in profiles.items()}
+                for model, profiles in task.flatness.items()
+            }
             tasks.append({**asdict(replace(task, networks={}, flatness={})), "flatness": flatness})
         return {"settings": settings, "versions": self.versions, "tasks": tasks}
 
@@ -169,12 +188,16 @@ def measured_separation(data: Dataset, settings: CompareSettings) -> Separation:
     return found
 
 
-def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None, runs: Path | None = None) -> Comparison:
-    """Run all tasks; `announce(stage)` returns a function that is called at every advance of that stage.
+def compare(
+    settings: CompareSettings, announce: Step = lambda _: lambda: None, runs: Path | None = None
+) -> Comparison:
+    """Run all tasks; `announce(stage)` returns a function that is called at every advance of that
+    stage.
 
-    runs: folder of the training runs; those that it holds of the same configuration go on, or are taken as they are.
-    Raises ValueError before any training if the settings do not fit the data. Time: on digits two minutes, on MNIST some
-    twenty, most of it bounds and attacks of the learned networks; memory on MNIST some 6 GB.
+    runs: folder of the training runs; those that it holds of the same configuration go on, or are
+    taken as they are. Raises ValueError before any training if the settings do not fit the data.
+    Time: on digits two minutes, on MNIST some twenty, most of it bounds and attacks of the learned
+    networks; memory on MNIST some 6 GB.
     """
     check_settings(settings)
     data = [load_data(settings.data, task, settings.seed).flat() for task in settings.tasks]
@@ -185,15 +208,25 @@ def compare(settings: CompareSettings, announce: Step = lambda _: lambda: None, 
         advance()
     with TemporaryDirectory() as folder:
         given = zip(data, apart, strict=True)
-        tasks = [compare_task(part, found, settings, announce, runs or Path(folder)) for part, found in given]
+        tasks = [
+            compare_task(part, found, settings, announce, runs or Path(folder))
+            for part, found in given
+        ]
     return Comparison(settings, tasks, versions())
 
 
-def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, announce: Step, runs: Path) -> TaskResult:
-    """Train f_clean and an adversarially trained network, build f_adv and f_S, and measure all four."""
+def compare_task(
+    data: Dataset, apart: Separation, settings: CompareSettings, announce: Step, runs: Path
+) -> TaskResult:
+    """Train f_clean and an adversarially trained network, build f_adv and f_S, and measure all
+    four.
+    """
     started = time.perf_counter()
     ball, seed = settings.ball, settings.seed
-    train_set, test_set = (data.train_points, data.train_labels), (data.test_points, data.test_labels)
+    train_set, test_set = (
+        (data.train_points, data.train_labels),
+        (data.test_points, data.test_labels),
+    )
     dimension = train_set[0].shape[1]
     seen = slice(settings.attacked_points)  # training points that are attacked
 
@@ -205,17 +238,23 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
     for name, network in (("f_clean", clean), ("learned", learned)):
         for split, (points, labels) in (("train", train_set), ("test", test_set)):
             chosen = seen if (name, split) == ("learned", "train") else slice(None)
-            proved[name][split] = certified_margins(network, points[chosen], labels[chosen], ball) > 0
+            proved[name][split] = (
+                certified_margins(network, points[chosen], labels[chosen], ball) > 0
+            )
             advance()
     right = is_right(clean, *train_set)
     margins = torch.where(right, torch.where(proved["f_clean"]["train"], math.inf, 0.0), -1.0)
 
     advance = announce("building f_S and f_adv")
-    constructed = f_S(clean, *train_set, ball, separation=apart.lower)  # certify_memorization measures again
+    constructed = f_S(
+        clean, *train_set, ball, separation=apart.lower
+    )  # certify_memorization measures again
     advance()
     small = margins <= ball.radius
     partial = (
-        f_adv(clean, *train_set, ball, margins=margins, separation=apart.lower) if small.any() else clean
+        f_adv(clean, *train_set, ball, margins=margins, separation=apart.lower)
+        if small.any()
+        else clean
     )  # nothing to memorize
     advance()
     networks = dict(zip(MODELS, (clean, partial, constructed, learned), strict=True))
@@ -224,18 +263,30 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
         raise RuntimeError(f"f_S is {proof.verdict} on its own training balls: {proof.reason}")
     everywhere = torch.ones(len(train_set[0]), dtype=torch.bool)
     proved["f_S"]["train"] = everywhere
-    proved["f_adv"]["train"] = everywhere  # S_small by f_adv's statement, the rest by f_clean's certificates
+    proved["f_adv"]["train"] = (
+        everywhere  # S_small by f_adv's statement, the rest by f_clean's certificates
+    )
 
     advance = announce("attacking")
     models: dict[str, ModelResult] = {}
     attacks: dict[tuple[str, str], RobustError] = {}
-    for name in ("f_clean", "learned", "f_S", "f_adv"):  # f_clean first: its adversarial points are tried on f_S and f_adv
+    for name in (
+        "f_clean",
+        "learned",
+        "f_S",
+        "f_adv",
+    ):  # f_clean first: its adversarial points are tried on f_S and f_adv
         models[name] = ModelResult(_describe(name, settings), asdict(networks[name].size))
-        for split, (points, labels) in (("train", tuple(part[seen] for part in train_set)), ("test", test_set)):
+        for split, (points, labels) in (
+            ("train", tuple(part[seen] for part in train_set)),
+            ("test", test_set),
+        ):
             built = name in ("f_S", "f_adv")
             starts = attacks["f_clean", split].adversarial if built else points
             proofs = None if split not in proved[name] else proved[name][split][: len(points)]
-            every = max(1, len(points) // 128) if built and split == "train" else 1  # proved: attacked as a check only
+            every = (
+                max(1, len(points) // 128) if built and split == "train" else 1
+            )  # proved: attacked as a check only
             attack = attacks[name, split] = robust_error(
                 networks[name],
                 points[::every],
@@ -248,7 +299,9 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
                 progress=advance,
             )
             errors = models[name].errors
-            errors[f"clean {split}"] = clean_error(networks[name], *(train_set if split == "train" else test_set))
+            errors[f"clean {split}"] = clean_error(
+                networks[name], *(train_set if split == "train" else test_set)
+            )
             if split in proved[name] and proved[name][split].all():
                 errors[f"robust {split}"] = Measured.share(0, len(proved[name][split]))
             else:
@@ -260,7 +313,15 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
     outer = outer_radius(constructed, ball)
     attacked = attacks["learned", "train"].adversarial
     table = agreement_table(
-        learned, constructed, train_set[0], test_set[0], attacked, ball, outer, seed, settings.sampled_points
+        learned,
+        constructed,
+        train_set[0],
+        test_set[0],
+        attacked,
+        ball,
+        outer,
+        seed,
+        settings.sampled_points,
     )
     where = zones(test_set[0], train_set[0], ball, outer)
     changed = int((is_right(clean, *test_set) != is_right(constructed, *test_set)).sum())
@@ -302,7 +363,9 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
             "refuted": int(attacks["f_clean", "train"].refuted.sum()),
             "memorized (not proved)": int(small.sum()),
         },
-        test_zones={zone: int(getattr(where, zone).sum()) for zone in ("inside", "shell", "outside")},
+        test_zones={
+            zone: int(getattr(where, zone).sum()) for zone in ("inside", "shell", "outside")
+        },
         changed_test_labels=changed,
         models={name: models[name] for name in MODELS},
         agreement=table,
@@ -312,8 +375,12 @@ def compare_task(data: Dataset, apart: Separation, settings: CompareSettings, an
     )
 
 
-def trained(data: Dataset, settings: CompareSettings, name: str, runs: Path, advance: Callable[[], None]) -> ReLUNetwork:
-    """f_clean, trained on clean points, or the network "learned" adversarially, as a run in a folder of `runs`."""
+def trained(
+    data: Dataset, settings: CompareSettings, name: str, runs: Path, advance: Callable[[], None]
+) -> ReLUNetwork:
+    """f_clean, trained on clean points, or the network "learned" adversarially, as a run in a
+    folder of `runs`.
+    """
     adversarial = name == "learned"
     config = TrainingConfig(
         data=settings.data,
@@ -330,7 +397,12 @@ def trained(data: Dataset, settings: CompareSettings, name: str, runs: Path, adv
         device="cpu",
     )
     model = mlp(
-        [data.shape[0], *(settings.learned_widths if adversarial else settings.clean_widths), data.outputs], settings.seed
+        [
+            data.shape[0],
+            *(settings.learned_widths if adversarial else settings.clean_widths),
+            data.outputs,
+        ],
+        settings.seed,
     )
     folder = runs / f"{data.task}-{name}"
     if folder.exists() and Run.load(folder).config != config:
@@ -362,7 +434,9 @@ def write_networks(comparison: Comparison, folder: Path) -> None:
 
 
 def _describe(name: str, settings: CompareSettings) -> str:
-    widths = "-".join(map(str, settings.clean_widths if name == "f_clean" else settings.learned_widths))
+    widths = "-".join(
+        map(str, settings.clean_widths if name == "f_clean" else settings.learned_widths)
+    )
     return {
         "f_clean": f"trained on clean points, hidden widths {widths}",
         "f_adv": "f_clean, and every training point that it is not proved robust on, memorized",

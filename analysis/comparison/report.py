@@ -18,7 +18,8 @@ TASK_NAMES = {"parity": "Odd (+1) against even (-1)", "classes": "Ten classes"}
 
 
 def write_report(comparison: Comparison, folder: Path) -> Path:
-    """Write report.html, compare.json, figures/ and networks/ into the folder (created if missing); returns the page.
+    """Write report.html, compare.json, figures/ and networks/ into the folder (created if missing);
+    returns the page.
 
     Each file is complete or absent: it is written beside its place and then moved there.
     """
@@ -27,11 +28,17 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     pages: dict[str, dict[str, dict[str, str]]] = {}
     for task in comparison.tasks:
         drawn = {
-            "errors": partial(error_figure, {name: model.errors for name, model in task.models.items()}),
-            "flatness": partial(flatness_figure, task.flatness, comparison.settings.ball.radius, task.outer),
+            "errors": partial(
+                error_figure, {name: model.errors for name, model in task.models.items()}
+            ),
+            "flatness": partial(
+                flatness_figure, task.flatness, comparison.settings.ball.radius, task.outer
+            ),
             "agreement": partial(agreement_figure, task.agreement),
         }
-        pages[task.task] = {name: embedded(draw, figures, f"{task.task}-{name}") for name, draw in drawn.items()}
+        pages[task.task] = {
+            name: embedded(draw, figures, f"{task.task}-{name}") for name, draw in drawn.items()
+        }
     write_networks(comparison, folder / "networks")
     write_file(folder / "compare.json", json.dumps(comparison.to_json(), indent=1, allow_nan=False))
     page = folder / "report.html"
@@ -72,18 +79,26 @@ def summary(task: TaskResult) -> str:
         else "robust overfitting does not show"
     )
     return (
-        f"f_S has robust training error 0 (certified), clean test error {percent(built['clean test'])} (f_clean: "
-        f"{percent(clean['clean test'])}) and robust test error at least {percent(built['robust test'])}: {conclusion}. "
-        f"On the adversarially trained network the attack succeeds in {percent(learned['robust train'])} of the training balls "
-        f"and {percent(learned['robust test'])} of the test balls (lower bounds, {100 * learned_gap:.1f} points apart), with "
-        f"clean test error {percent(learned['clean test'])}: {pattern}. Learned and constructed give the same label on "
-        f"{percent(task.agreement['clean test points'])} of the clean test points and, estimated, on "
+        f"f_S has robust training error 0 (certified), clean test error "
+        f"{percent(built['clean test'])} (f_clean: "
+        f"{percent(clean['clean test'])}) and robust test error at least "
+        f"{percent(built['robust test'])}: {conclusion}. "
+        f"On the adversarially trained network the attack succeeds in "
+        f"{percent(learned['robust train'])} of the training balls "
+        f"and {percent(learned['robust test'])} of the test balls (lower bounds, "
+        f"{100 * learned_gap:.1f} points apart), with "
+        f"clean test error {percent(learned['clean test'])}: {pattern}. Learned and constructed "
+        f"give the same label on "
+        f"{percent(task.agreement['clean test points'])} of the clean test points and, estimated, "
+        f"on "
         f"{percent(task.agreement['outside'])} of random points outside all balls and shells."
     )
 
 
 def bounds(errors: dict[str, Measured], name: str) -> str:
-    """A robust error as its proved range: "at least to at most", one number where both are equal or it is exact."""
+    """A robust error as its proved range: "at least to at most", one number where both are equal or
+    it is exact.
+    """
     lower, upper = errors[name], errors.get(f"{name} upper")
     if lower.kind == "exact":
         return percent(lower)

@@ -1,4 +1,6 @@
-"""Parameter-count reports: tables as text, CSV, LaTeX and JSON, fitted exponents, and a log-log figure."""
+"""Parameter-count reports: tables as text, CSV, LaTeX and JSON, fitted exponents, and a log-log
+figure.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ from .plots import count_figure
 
 @dataclass(frozen=True)
 class Exponent:
-    """The fitted order of growth, in N or D, of the parameters that a network has beyond f_clean's (least squares on
-    log-log axes over the grid). Below 1 where a constant a point, such as the 21 m + O(1) of a multiplication, still shows.
+    """The fitted order of growth, in N or D, of the parameters that a network has beyond f_clean's
+    (least squares on log-log axes over the grid). Below 1 where a constant a point, such as the 21
+    m + O(1) of a multiplication, still shows.
     """
 
     network: str
@@ -39,7 +42,9 @@ def describe(norm: Any, hidden: tuple[int, ...], mu: float) -> str:
 
 
 def exponents(rows: Sequence[CountRow]) -> list[Exponent]:
-    """Growth in N at the largest D and in D at the largest N, for each network and variant with two or more sizes."""
+    """Growth in N at the largest D and in D at the largest N, for each network and variant with two
+    or more sizes.
+    """
     found = []
     clean = {(r.points, r.dimension): r.measured for r in rows if r.network == "f_clean"}
     largest_points, largest_dimension = max(r.points for r in rows), max(r.dimension for r in rows)
@@ -49,16 +54,22 @@ def exponents(rows: Sequence[CountRow]) -> list[Exponent]:
         for variable, field, fixed in (("N", "points", "dimension"), ("D", "dimension", "points")):
             limit = largest_dimension if fixed == "dimension" else largest_points
             line = sorted(
-                (getattr(r, field), r.measured - clean[r.points, r.dimension]) for r in own if getattr(r, fixed) == limit
+                (getattr(r, field), r.measured - clean[r.points, r.dimension])
+                for r in own
+                if getattr(r, fixed) == limit
             )
             if len({size for size, _ in line}) >= 2:
                 sizes, counts = zip(*line, strict=True)
                 at = f"{'D' if variable == 'N' else 'N'}={limit}"
-                found.append(Exponent(network, variant, variable, at, fitted_exponent(sizes, counts)))
+                found.append(
+                    Exponent(network, variant, variable, at, fitted_exponent(sizes, counts))
+                )
     return found
 
 
-def as_json(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> dict[str, Any]:
+def as_json(
+    rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float
+) -> dict[str, Any]:
     """Rows, exponents and closed forms as plain JSON values."""
     variants = dict.fromkeys(r.variant for r in rows if r.variant)
     return {
@@ -81,15 +92,23 @@ def as_csv(rows: Sequence[CountRow]) -> str:
 def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> str:
     """A booktabs table, and the closed forms as equations."""
     lines = [
-        f"% nonzero parameters (exact counts); {describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}",
+        f"% nonzero parameters (exact counts); {describe(norm, hidden, mu)}; m = "
+        f"{max(r.m for r in rows)}",
         r"\begin{tabular}{llrrrrr}",
         r"\toprule",
         r"network & variant & $N$ & $D$ & depth & parameters & closed form \\",
         r"\midrule",
     ]
     for r in rows:
-        name = {"f_clean": r"$f_{\mathrm{clean}}$", "f_adv": r"$f_{\mathrm{adv}}$", "f_S": r"$f_S$"}[r.network]
-        lines.append(f"{name} & {r.variant} & {r.points} & {r.dimension} & {r.depth} & {r.measured} & {r.closed_form} \\\\")
+        name = {
+            "f_clean": r"$f_{\mathrm{clean}}$",
+            "f_adv": r"$f_{\mathrm{adv}}$",
+            "f_S": r"$f_S$",
+        }[r.network]
+        lines.append(
+            f"{name} & {r.variant} & {r.points} & {r.dimension} & {r.depth} & {r.measured} & "
+            f"{r.closed_form} \\\\"
+        )
     lines += [r"\bottomrule", r"\end{tabular}"]
     for variant in dict.fromkeys(r.variant for r in rows if r.variant):
         lines.append(f"% f_S, {variant}: {sympy.latex(closed_form(norm, variant, hidden))}")
@@ -106,8 +125,16 @@ def as_table(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: f
         table.add_column(column, justify="right")
     for r in rows:
         measured = f"{r.measured:,}" + ("" if r.built else " *")
-        formula = f"{r.closed_form:,}" if r.closed_form == r.measured else f"[red]{r.closed_form:,} differs[/red]"
-        dense = f"{r.dense_parameters:.3g}" if r.dense_parameters >= 10**9 else f"{r.dense_parameters:,}"
+        formula = (
+            f"{r.closed_form:,}"
+            if r.closed_form == r.measured
+            else f"[red]{r.closed_form:,} differs[/red]"
+        )
+        dense = (
+            f"{r.dense_parameters:.3g}"
+            if r.dense_parameters >= 10**9
+            else f"{r.dense_parameters:,}"
+        )
         shown = (
             r.network,
             r.variant,
@@ -126,18 +153,29 @@ def as_table(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: f
 
 
 def as_figure(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> Figure:
-    """Parameters beyond f_clean's against N at the largest D (or against D if there is one N only), on log-log axes."""
+    """Parameters beyond f_clean's against N at the largest D (or against D if there is one N only),
+    on log-log axes.
+    """
     by_points = len({r.points for r in rows}) >= 2
     field, fixed = ("points", "dimension") if by_points else ("dimension", "points")
     limit = max(getattr(r, fixed) for r in rows)
     slopes = {(e.network, e.variant, e.variable): e.exponent for e in exponents(rows)}
     clean = {(r.points, r.dimension): r.measured for r in rows if r.network == "f_clean"}
     curves: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
-    for network, variant in dict.fromkeys((r.network, r.variant) for r in rows if r.network != "f_clean"):
-        own = [r for r in rows if (r.network, r.variant) == (network, variant) and getattr(r, fixed) == limit]
+    for network, variant in dict.fromkeys(
+        (r.network, r.variant) for r in rows if r.network != "f_clean"
+    ):
+        own = [
+            r
+            for r in rows
+            if (r.network, r.variant) == (network, variant) and getattr(r, fixed) == limit
+        ]
         slope = slopes.get((network, variant, "N" if by_points else "D"))
         label = f"{network}, {variant}" + (f": slope {slope:.3f}" if slope is not None else "")
-        curves[label] = ([getattr(r, field) for r in own], [r.measured - clean[r.points, r.dimension] for r in own])
+        curves[label] = (
+            [getattr(r, field) for r in own],
+            [r.measured - clean[r.points, r.dimension] for r in own],
+        )
     xlabel = f"training points N (D = {limit})" if by_points else f"dimension D (N = {limit})"
     title = f"{describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}"
     return count_figure(curves, xlabel, title)

@@ -1,4 +1,6 @@
-"""Figures in a light and a dark theme. Colours are Okabe and Ito's, told apart by colour-blind readers too."""
+"""Figures in a light and a dark theme. Colours are Okabe and Ito's, told apart by colour-blind
+readers too.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,23 @@ if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, RED, GREEN, ORANGE, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
+BLUE, RED, GREEN, ORANGE, PINK, SKY = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#E69F00",
+    "#CC79A7",
+    "#56B4E9",
+)
 MARKERS = "osD^vP"
 
-MODEL_COLOURS = {"learned": RED, "f_clean": ORANGE, "f_S": BLUE, "f_adv": GREEN, "indicators": GREEN}
+MODEL_COLOURS = {
+    "learned": RED,
+    "f_clean": ORANGE,
+    "f_S": BLUE,
+    "f_adv": GREEN,
+    "indicators": GREEN,
+}
 """Of the networks that figures compare; no figure has both greens."""
 
 STYLE: Any = {
@@ -32,7 +47,10 @@ STYLE: Any = {
     "svg.hashsalt": "cgro",
 }
 
-THEMES = {"light": ("#ffffff", "#1c1c1e", "#e4e4e4", "#555555"), "dark": ("#17181b", "#ececf0", "#3a3d44", "#b0b4bc")}
+THEMES = {
+    "light": ("#ffffff", "#1c1c1e", "#e4e4e4", "#555555"),
+    "dark": ("#17181b", "#ececf0", "#3a3d44", "#b0b4bc"),
+}
 """Of each theme: paper, ink, grid, and what is less important."""
 
 _theme: ContextVar[str] = ContextVar("theme", default="light")
@@ -43,7 +61,12 @@ def style() -> Any:
     paper, ink, grid, _ = THEMES[_theme.get()]
     inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     papered = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
-    return {**STYLE, **dict.fromkeys(inked, ink), **dict.fromkeys(papered, paper), "grid.color": grid}
+    return {
+        **STYLE,
+        **dict.fromkeys(inked, ink),
+        **dict.fromkeys(papered, paper),
+        "grid.color": grid,
+    }
 
 
 def paper() -> str:
@@ -91,11 +114,15 @@ def save_as(figure: Figure, paths: Sequence[Path]) -> None:
             if target.suffix.lower() not in {".svg", ".png", ".pdf"}:
                 raise ValueError(f"figures are written as .svg, .png or .pdf, got {target}")
             with replacing(target) as temporary:
-                figure.savefig(temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None)
+                figure.savefig(
+                    temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None
+                )
 
 
 def save_themes(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, Path]:
-    """Draw in both themes and write NAME.svg, NAME.png, NAME-dark.svg and NAME-dark.png; gives the .svg of each theme."""
+    """Draw in both themes and write NAME.svg, NAME.png, NAME-dark.svg and NAME-dark.png; gives the
+    .svg of each theme.
+    """
     import matplotlib
 
     found = {}

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure to be drawn: its name and run, title, caption, text for those who do not see it, and its numbers."""
+    """A figure to be drawn: its name and run, title, caption, text for those who do not see it, and
+    its numbers.
+    """
 
     name: str
     about: str

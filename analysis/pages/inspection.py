@@ -30,7 +30,11 @@ def form_of(matrix: Matrix, depth: int = 2) -> str:
     if isinstance(matrix, Kron) and depth:
         return f"{form_of(matrix.left, depth - 1)} (x) {form_of(matrix.right, depth - 1)}"
     if isinstance(matrix, Block) and depth:
-        return "[" + "; ".join(" ".join(form_of(entry, depth - 1) for entry in row) for row in matrix.grid) + "]"
+        return (
+            "["
+            + "; ".join(" ".join(form_of(entry, depth - 1) for entry in row) for row in matrix.grid)
+            + "]"
+        )
     return f"{type(matrix).__name__}({rows}x{columns})"
 
 
@@ -46,7 +50,9 @@ class Inspection:
     network: ReLUNetwork
 
     def layers(self) -> list[dict[str, object]]:
-        """One record a layer: form, shape, nonzero weights and biases, stored numbers (exact counts)."""
+        """One record a layer: form, shape, nonzero weights and biases, stored numbers (exact
+        counts).
+        """
         return [
             {
                 "layer": index,
@@ -61,7 +67,11 @@ class Inspection:
 
     def to_json(self) -> dict[str, object]:
         """Sizes, layers and the provenance text as plain JSON values."""
-        return {"size": asdict(self.network.size), "layers": self.layers(), "explanation": explain(self.network)}
+        return {
+            "size": asdict(self.network.size),
+            "layers": self.layers(),
+            "explanation": explain(self.network),
+        }
 
     def renderable(self) -> Group:
         """What the terminal shows."""

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 def render(template: str, **values: Any) -> str:
     """A page as text."""
     environment = Environment(
-        loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("analysis"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template(template).render(percent=percent, **values)
 
@@ -29,12 +33,19 @@ def render(template: str, **values: Any) -> str:
 def embedded(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, str]:
     """Write a figure in both themes and give each as a data URI."""
     files = save_themes(draw, folder, name)
-    return {theme: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode() for theme, path in files.items()}
+    return {
+        theme: "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+        for theme, path in files.items()
+    }
 
 
 def versions() -> dict[str, str]:
     """What a page was made with."""
-    return {"python": platform.python_version(), "torch": torch.__version__, "machine": platform.machine()}
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
 
 
 def percent(value: Measured) -> str:

@@ -28,7 +28,9 @@ LINES: Any = {  # nested widths, so that curves that coincide are all seen
 
 
 def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
-    """Bars of the errors of several models; a robust error shows what is proved: from its lower to its upper bound."""
+    """Bars of the errors of several models; a robust error shows what is proved: from its lower to
+    its upper bound.
+    """
     groups = ["clean train", "clean test", "robust train", "robust test"]
     figure, (axes,) = new_figure(7.2, 3.4)
     width = 0.8 / len(errors)
@@ -39,26 +41,52 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
         for place, height, group in zip(places, heights, groups, strict=True):
             upper = values.get(f"{group} upper")
             if upper is not None and 100 * upper.value > height:
-                axes.plot([place, place], [height, 100 * upper.value], color=MODEL_COLOURS[model], linewidth=1.2, alpha=0.7)
-                axes.plot([place], [100 * upper.value], marker="_", color=MODEL_COLOURS[model], markersize=8)
+                axes.plot(
+                    [place, place],
+                    [height, 100 * upper.value],
+                    color=MODEL_COLOURS[model],
+                    linewidth=1.2,
+                    alpha=0.7,
+                )
+                axes.plot(
+                    [place],
+                    [100 * upper.value],
+                    marker="_",
+                    color=MODEL_COLOURS[model],
+                    markersize=8,
+                )
             label = f"{height:.1f}" if height >= 0.05 else "0"
-            clear = {"facecolor": paper(), "edgecolor": "none", "pad": 0.6}  # over the line up to the upper bound
+            clear = {
+                "facecolor": paper(),
+                "edgecolor": "none",
+                "pad": 0.6,
+            }  # over the line up to the upper bound
             axes.text(place, height + 1, label, ha="center", va="bottom", fontsize=7.5, bbox=clear)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_ylabel("error (%)")
     axes.set_ylim(0, 108)
     axes.grid(axis="x", visible=False)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=9, frameon=False)  # above bars of any height
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=9, frameon=False
+    )  # above bars of any height
     return figure
 
 
-def flatness_figure(profiles: Mapping[str, Mapping[str, FlatnessProfile]], radius: float, outer: float) -> Figure:
+def flatness_figure(
+    profiles: Mapping[str, Mapping[str, FlatnessProfile]], radius: float, outer: float
+) -> Figure:
     """Largest input gradient against radius, around training points (left) and test points (right)."""
     figure, panels = new_figure(7.2, 3.3, 2)
     for axes, which in zip(panels, ("train", "test"), strict=True):
         for model, profile in profiles.items():
             values = np.maximum(profile[which].gradient.mean(0).cpu().numpy(), 1e-4)
-            axes.plot(profile[which].radii, values, color=MODEL_COLOURS[model], label=model, **LINES[model])
+            axes.plot(
+                profile[which].radii,
+                values,
+                color=MODEL_COLOURS[model],
+                label=model,
+                **LINES[model],
+            )
         axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
         axes.axvline(radius, color=muted(), linewidth=0.9, linestyle="--")
         axes.axvline(outer, color=muted(), linewidth=0.9, linestyle=":")
@@ -96,13 +124,19 @@ def agreement_figure(table: Mapping[str, Measured]) -> Figure:
     return figure
 
 
-def count_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, title: str) -> Figure:
+def count_figure(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, title: str
+) -> Figure:
     """Parameters against N or D on log-log axes; the label of a curve states its fitted exponent."""
     figure, (axes,) = new_figure(7.2, 4.2)
     palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555"]
     markers = "osD^vPX"
     for k, (label, (x, y)) in enumerate(curves.items()):
-        style = {"color": palette[k % 7], "marker": markers[k % 7], "linestyle": "--" if label.startswith("f_adv") else "-"}
+        style = {
+            "color": palette[k % 7],
+            "marker": markers[k % 7],
+            "linestyle": "--" if label.startswith("f_adv") else "-",
+        }
         axes.loglog(x, y, label=label, markersize=4, **style)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("parameters beyond f_clean's (measured)")
@@ -112,7 +146,8 @@ def count_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], 
 
 
 def network_figure(network: ReLUNetwork) -> Figure:
-    """The unit graph (up to 80 units) and the function (one or two inputs, one output shown) side by side.
+    """The unit graph (up to 80 units) and the function (one or two inputs, one output shown) side
+    by side.
 
     Networks that are too large for either show the units of each layer.
     """
@@ -143,7 +178,14 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
     for a, b, weight in graph.edges(data="weight"):
         (x0, y0), (x1, y1) = place[a], place[b]
         strength = 0.5 + 1.8 * abs(weight) / largest
-        axes.plot([x0, x1], [y0, y1], color="#B2182B" if weight > 0 else "#2166AC", linewidth=strength, alpha=0.6, zorder=1)
+        axes.plot(
+            [x0, x1],
+            [y0, y1],
+            color="#B2182B" if weight > 0 else "#2166AC",
+            linewidth=strength,
+            alpha=0.6,
+            zorder=1,
+        )
     xs, ys = zip(*place.values(), strict=True)
     axes.scatter(xs, ys, s=42, color="white", edgecolors="#333333", zorder=2)
     last = len(network.layers)
@@ -167,12 +209,18 @@ def _draw_function(network: ReLUNetwork, axes: Axes, figure: Figure) -> None:
     grid = torch.cartesian_prod(line, line)
     values = network(grid)[:, 0].reshape(241, 241).T.numpy()
     top = float(abs(values).max()) or 1.0
-    image = axes.imshow(values, origin="lower", extent=(low, high, low, high), cmap="RdBu_r", vmin=-top, vmax=top)
+    image = axes.imshow(
+        values, origin="lower", extent=(low, high, low, high), cmap="RdBu_r", vmin=-top, vmax=top
+    )
     if float(values.min()) < 0 < float(values.max()):
-        axes.contour(line.numpy(), line.numpy(), values, levels=[0.0], colors="#222222", linewidths=1.1)
+        axes.contour(
+            line.numpy(), line.numpy(), values, levels=[0.0], colors="#222222", linewidths=1.1
+        )
     axes.grid(visible=False)
     axes.locator_params(nbins=5)
     axes.set_xlabel("x1")
     axes.set_ylabel("x2")
-    axes.set_title("value" + (" of the first output" if network.outputs > 1 else "") + "; line: 0", fontsize=10)
+    axes.set_title(
+        "value" + (" of the first output" if network.outputs > 1 else "") + "; line: 0", fontsize=10
+    )
     figure.colorbar(image, ax=axes, shrink=0.85)

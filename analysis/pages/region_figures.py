@@ -1,4 +1,6 @@
-"""Pictures of linear regions: cells coloured by the network's value, pieces outlined, level sets and decision boundary."""
+"""Pictures of linear regions: cells coloured by the network's value, pieces outlined, level sets
+and decision boundary.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +19,40 @@ from constructions import LevelSet, LinearRegions
 from .drawing import new_figure
 
 RASTER = 3000
-"""Cells from which on their outlines are drawn as pixels, also in vector files; colours always are."""
+"""Cells from which on their outlines are drawn as pixels, also in vector files; colours always are.
+"""
 
 PIECE_LIMIT = 50_000
 """Most cells of which the linear pieces are outlined."""
 
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#D55E00", "#F6E3D3", "#FFFFFF", "#D3E5F2", "#0072B2"])
-CLASSES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#332288", "#882255"]
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", ["#D55E00", "#F6E3D3", "#FFFFFF", "#D3E5F2", "#0072B2"]
+)
+CLASSES = [
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#999999",
+    "#332288",
+    "#882255",
+]
 
 
 def regions_figure(
-    found: LinearRegions, boundary: LevelSet | None = None, levels: Sequence[LevelSet] = (), title: str = ""
+    found: LinearRegions,
+    boundary: LevelSet | None = None,
+    levels: Sequence[LevelSet] = (),
+    title: str = "",
 ) -> Figure:
     """The regions of a network with one or two inputs.
 
-    One input: the function, with its breakpoints. Two: cells (thin lines), linear pieces (lines), level sets (dashed) and the
-    decision boundary (black); colour is the output's value, or the class of the largest output. Raises ValueError else.
+    One input: the function, with its breakpoints. Two: cells (thin lines), linear pieces (lines),
+    level sets (dashed) and the decision boundary (black); colour is the output's value, or the
+    class of the largest output. Raises ValueError else.
     """
     figure, (axes,) = new_figure(5.2, 4.6)
     draw_regions(axes, found, boundary, levels)
@@ -55,7 +75,10 @@ def draw_regions(
         _draw_function(axes, found)
         return
     if d != 2:
-        raise ValueError(f"regions are drawn for networks with 1 or 2 inputs, got {d}; see constructions.on_plane")
+        raise ValueError(
+            f"regions are drawn for networks with 1 or 2 inputs, got {d}; see "
+            f"constructions.on_plane"
+        )
     lattice, vertices = found.lattice, found.vertices.astype(float)
     if lattice is None:
         raise ValueError("regions are drawn from method 'lattice'")
@@ -65,18 +88,31 @@ def draw_regions(
         reach = reach or float(np.abs(values).max()) or 1.0
         triangles = lattice.simplices()[1]
         mesh = Triangulation(vertices[:, 0], vertices[:, 1], triangles)
-        colours = axes.tripcolor(mesh, values, cmap=SIGNED, vmin=-reach, vmax=reach, shading="gouraud")
+        colours = axes.tripcolor(
+            mesh, values, cmap=SIGNED, vmin=-reach, vmax=reach, shading="gouraud"
+        )
         colours.set_rasterized(True)
     else:
-        inside = np.einsum("ckd,cd->ck", found.maps[:, :, :-1].astype(float), found.points.astype(float)) + found.maps[:, :, -1]
+        inside = (
+            np.einsum("ckd,cd->ck", found.maps[:, :, :-1].astype(float), found.points.astype(float))
+            + found.maps[:, :, -1]
+        )
         winners = inside.argmax(axis=1) % len(CLASSES)
         faded = [tuple(0.45 * np.array(to_rgb(CLASSES[k])) + 0.55) for k in winners]
-        axes.add_collection(PolyCollection([vertices[c] for c in found.polygons()], facecolor=faded, rasterized=True))
-    cells = LineCollection(list(vertices[lattice.edges.view.T]), colors="#00000030", linewidths=0.25)
+        axes.add_collection(
+            PolyCollection(
+                [vertices[c] for c in found.polygons()], facecolor=faded, rasterized=True
+            )
+        )
+    cells = LineCollection(
+        list(vertices[lattice.edges.view.T]), colors="#00000030", linewidths=0.25
+    )
     cells.set_rasterized(found.cells > RASTER)
     axes.add_collection(cells)
     if found.cells <= PIECE_LIMIT:
-        axes.add_collection(LineCollection(_piece_borders(found, vertices), colors="#00000090", linewidths=0.5))
+        axes.add_collection(
+            LineCollection(_piece_borders(found, vertices), colors="#00000090", linewidths=0.5)
+        )
     for level in levels:
         _draw_lines(axes, level, color="#333333", linewidth=0.9, linestyle=(0, (4, 2)))
     if boundary is not None:
@@ -84,7 +120,13 @@ def draw_regions(
     if colours is not None:
         axes.figure.colorbar(colours, ax=axes, shrink=0.8, label="network value")
     lower, upper = found.arrangement.lower, found.arrangement.upper
-    axes.set(xlim=(lower[0], upper[0]), ylim=(lower[1], upper[1]), xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    axes.set(
+        xlim=(lower[0], upper[0]),
+        ylim=(lower[1], upper[1]),
+        xlabel="$x_1$",
+        ylabel="$x_2$",
+        aspect="equal",
+    )
     axes.grid(visible=False)
 
 
@@ -112,7 +154,9 @@ def _values(found: LinearRegions, vertices: np.ndarray) -> np.ndarray:
     owner, vertex = found.corners
     maps = found.maps.astype(float)
     out = np.empty((len(vertices), maps.shape[1]))
-    out[vertex] = np.einsum("nkd,nd->nk", maps[owner, :, :-1], vertices[vertex]) + maps[owner, :, -1]
+    out[vertex] = (
+        np.einsum("nkd,nd->nk", maps[owner, :, :-1], vertices[vertex]) + maps[owner, :, -1]
+    )
     return out
 
 

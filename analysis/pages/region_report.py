@@ -26,7 +26,8 @@ def regions_json(found: RegionCount) -> dict[str, object]:
 
 
 def region_bounds(network: ReLUNetwork) -> dict[str, int]:
-    """What theory says of every network with these widths: upper bounds for its regions, and how many some of them have.
+    """What theory says of every network with these widths: upper bounds for its regions, and how
+    many some of them have.
 
     >>> from constructions import squaring
     >>> region_bounds(squaring(2))["upper bound, Serra et al. 2018"]
@@ -43,5 +44,7 @@ def region_bounds(network: ReLUNetwork) -> dict[str, int]:
     if len(widths) == 1:
         bounds["upper bound, Zaslavsky 1975"] = zaslavsky(widths[0], d)
     if min(widths) >= d:
-        bounds["reached by some network of these widths, Montufar et al. 2014"] = montufar_lower(widths, d)
+        bounds["reached by some network of these widths, Montufar et al. 2014"] = montufar_lower(
+            widths, d
+        )
     return bounds

@@ -7,7 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "exact", "certified lower bound", "certified upper bound", "empirical lower bound", "empirical upper bound", "estimate"
+    "exact",
+    "certified lower bound",
+    "certified upper bound",
+    "empirical lower bound",
+    "empirical upper bound",
+    "estimate",
 ]
 
 
@@ -15,10 +20,11 @@ Kind = Literal[
 class Measured:
     """A number with its kind.
 
-    exact: counted on the stated finite set, nothing sampled. certified bound: holds for the network in real arithmetic,
-    rounding accounted for. empirical bound: found by a search that may have missed more (lower) or less (upper).
-    estimate: from random samples. count, total: the points behind a share. interval: of 95% confidence, for what the points
-    were drawn from (see `statistics`); None where none was asked for.
+    exact: counted on the stated finite set, nothing sampled. certified bound: holds for the network
+    in real arithmetic, rounding accounted for. empirical bound: found by a search that may have
+    missed more (lower) or less (upper). estimate: from random samples. count, total: the points
+    behind a share. interval: of 95% confidence, for what the points were drawn from (see
+    `statistics`); None where none was asked for.
     """
 
     value: float
@@ -30,10 +36,16 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; an end of the interval that is not finite is None.
 
-        >>> Measured.from_json(Measured(0.5, "estimate", interval=(-math.inf, 1.0)).to_json()).interval
+        >>> Measured.from_json(
+        ...     Measured(0.5, "estimate", interval=(-math.inf, 1.0)).to_json()
+        ... ).interval
         (-inf, 1.0)
         """
-        ends = None if self.interval is None else [v if math.isfinite(v) else None for v in self.interval]
+        ends = (
+            None
+            if self.interval is None
+            else [v if math.isfinite(v) else None for v in self.interval]
+        )
         return {**asdict(self), "interval": ends}
 
     @classmethod
@@ -41,7 +53,10 @@ class Measured:
         """What `to_json` gave."""
         ends = values["interval"]
         if ends is not None:
-            ends = (-math.inf if ends[0] is None else ends[0], math.inf if ends[1] is None else ends[1])
+            ends = (
+                -math.inf if ends[0] is None else ends[0],
+                math.inf if ends[1] is None else ends[1],
+            )
         return cls(**{**values, "interval": ends})
 
     @classmethod
@@ -52,5 +67,7 @@ class Measured:
         Measured(value=0.25, kind='exact', count=3, total=12, interval=None)
         """
         if total < 1 or not 0 <= count <= total:
-            raise ValueError(f"a share needs 0 <= count <= total and total >= 1, got {count} of {total}")
+            raise ValueError(
+                f"a share needs 0 <= count <= total and total >= 1, got {count} of {total}"
+            )
         return cls(count / total, kind, count, total)

@@ -1,4 +1,6 @@
-"""Reading what users pass to the analysis: networks or modules, arrays or tensors; with clear errors."""
+"""Reading what users pass to the analysis: networks or modules, arrays or tensors; with clear
+errors.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from training import as_tensor, check_labels, unchanged
 
 
 def read_network(network: Any) -> ReLUNetwork:
-    """What `constructions.read_network` reads: a network, a module, an exported program, a path, or arrays; else TypeError."""
+    """What `constructions.read_network` reads: a network, a module, an exported program, a path, or
+    arrays; else TypeError.
+    """
     with unchanged(network) if isinstance(network, nn.Module) else contextlib.nullcontext():
         return read(network)
 
@@ -25,10 +29,11 @@ Model = Callable[[torch.Tensor], torch.Tensor]
 
 
 def read_model(model: Any) -> Model:
-    """What evaluates points of any shape (batch, ...): a module or function itself, or a `ReLUNetwork` of their flat rows.
+    """What evaluates points of any shape (batch, ...): a module or function itself, or a
+    `ReLUNetwork` of their flat rows.
 
-    A module computes in the modes that it is in: `training.measuring` puts it in eval mode and back. Raises TypeError for
-    anything that cannot be called.
+    A module computes in the modes that it is in: `training.measuring` puts it in eval mode and
+    back. Raises TypeError for anything that cannot be called.
 
     >>> from constructions import affine
     >>> read_model(affine([[1.0, 2.0, 3.0, 4.0]]))(torch.ones(1, 1, 2, 2))
@@ -37,18 +42,29 @@ def read_model(model: Any) -> Model:
     if isinstance(model, ReLUNetwork):
         return lambda points: model(points.flatten(1))
     if not callable(model):
-        raise TypeError(f"model must be a ReLUNetwork, a module or a function of points, got {type(model).__name__}")
+        raise TypeError(
+            f"model must be a ReLUNetwork, a module or a function of points, got "
+            f"{type(model).__name__}"
+        )
     return model
 
 
-def read_labelled(network: ReLUNetwork, points: Any, labels: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Points (N, D) as float64 and labels (N,) as int64, checked against the network's inputs and outputs."""
+def read_labelled(
+    network: ReLUNetwork, points: Any, labels: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points (N, D) as float64 and labels (N,) as int64, checked against the network's inputs and
+    outputs.
+    """
     try:
         x = as_tensor(points, "points").double()
     except (TypeError, ValueError) as error:
-        raise ValueError(f"points must hold {network.inputs} real numbers a row: {error}") from error
+        raise ValueError(
+            f"points must hold {network.inputs} real numbers a row: {error}"
+        ) from error
     if x.ndim != 2 or x.shape[1] != network.inputs or len(x) == 0:
-        raise ValueError(f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}")
+        raise ValueError(
+            f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}"
+        )
     return x, check_labels(labels, len(x), network.outputs)
 
 
@@ -57,4 +73,6 @@ def check_cube(points: torch.Tensor) -> None:
     outside = ~((points >= 0) & (points <= 1))
     if outside.any():
         row, column = outside.nonzero()[0].tolist()
-        raise ValueError(f"points must lie in [0, 1], got {points[row, column].item()} in row {row}")
+        raise ValueError(
+            f"points must lie in [0, 1], got {points[row, column].item()} in row {row}"
+        )

@@ -1,7 +1,7 @@
 """The ledger: the numbered statements of the papers, each with a measurement and a verdict.
 
-A claim yields checks, numbers beside what the statement says of them. Its verdict stands only if all of them hold now:
-a verdict is written by people, and reproduced or not by running.
+A claim yields checks, numbers beside what the statement says of them. Its verdict stands only if
+all of them hold now: a verdict is written by people, and reproduced or not by running.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from constructions import run_tasks
 
 from ..quantities.measured import Kind, Measured
 
-Verdict = Literal["holds", "holds with correction", "fails as printed", "empirical only", "not testable"]
+Verdict = Literal[
+    "holds", "holds with correction", "fails as printed", "empirical only", "not testable"
+]
 
 PAPERS = {
     "cgrm": "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training (anonymous 2023)",
@@ -30,13 +32,25 @@ PAPERS = {
 }
 """The papers whose statements are in the ledger, by the first part of their statements' names."""
 
-KINDS = ("assumption", "corollary", "definition", "figure", "hypothesis", "lemma", "parameterization", "proposition", "table",
-         "theorem")  # fmt: skip
+KINDS = (
+    "assumption",
+    "corollary",
+    "definition",
+    "figure",
+    "hypothesis",
+    "lemma",
+    "parameterization",
+    "proposition",
+    "table",
+    "theorem",
+)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One number beside what a statement says of it. relation: such as "<= 12". holds: whether it does."""
+    """One number beside what a statement says of it. relation: such as "<= 12". holds: whether it
+    does.
+    """
 
     what: str
     measured: Measured
@@ -48,10 +62,12 @@ class Check:
 class Claim:
     """One numbered statement.
 
-    name: paper, kind and number, such as "cgrm-theorem-3.3". text: what it claims, in our words. verdict: what the checks of
-    `measure` back, if all of them hold: it holds; holds after a correction; fails as printed (the checks are counterexamples);
-    was seen in runs, for it or as noted, as what it says cannot be computed ("empirical only"); or cannot be tested. note: the
-    correction, the counterexample, or why it cannot be tested. restates: the name of the claim that is the same elsewhere.
+    name: paper, kind and number, such as "cgrm-theorem-3.3". text: what it claims, in our words.
+    verdict: what the checks of `measure` back, if all of them hold: it holds; holds after a
+    correction; fails as printed (the checks are counterexamples); was seen in runs, for it or as
+    noted, as what it says cannot be computed ("empirical only"); or cannot be tested. note: the
+    correction, the counterexample, or why it cannot be tested. restates: the name of the claim that
+    is the same elsewhere.
     """
 
     name: str
@@ -97,13 +113,25 @@ class Outcome:
 LEDGER: dict[str, Claim] = {}
 """All claims by name, once `ledger` has read them; `verify` runs them."""
 
-ENTRIES = ("constructions", "capacity", "patches", "separable", "generalization", "lazy", "experiments")
-"""The modules beside this one that enter them: imported when they are asked for, as some take a second."""
+ENTRIES = (
+    "constructions",
+    "capacity",
+    "patches",
+    "separable",
+    "generalization",
+    "lazy",
+    "experiments",
+)
+"""The modules beside this one that enter them: imported when they are asked for, as some take a
+second.
+"""
 
 Measure = Callable[[], Iterable[Check]]
 
 
-def claim(name: str, text: str, verdict: Verdict, note: str = "", *, also: Sequence[str] = ()) -> Callable[[Measure], Measure]:
+def claim(
+    name: str, text: str, verdict: Verdict, note: str = "", *, also: Sequence[str] = ()
+) -> Callable[[Measure], Measure]:
     """Enter a statement, and those that restate it, with the function that measures it.
 
     >>> @claim("gao-lemma-99", "one is one", "holds")
@@ -130,16 +158,22 @@ def not_testable(name: str, text: str, why: str, *, also: Sequence[str] = ()) ->
 
 def _enter(entry: Claim) -> None:
     paper, kind, number = (*entry.name.split("-"), "", "")[:3]
-    if paper not in PAPERS or kind not in KINDS or not number or entry.verdict not in get_args(Verdict):
+    if (
+        paper not in PAPERS
+        or kind not in KINDS
+        or not number
+        or entry.verdict not in get_args(Verdict)
+    ):
         raise ValueError(
-            f"a claim needs a name such as cgrm-theorem-3.3 and a known verdict, got {entry.name}, {entry.verdict}"
+            f"a claim needs a name such as cgrm-theorem-3.3 and a known verdict, got {entry.name}, "
+            f"{entry.verdict}"
         )
     if entry.name in LEDGER:
         raise ValueError(f"{entry.name} is in the ledger already")
     LEDGER[entry.name] = entry
 
 
-# -- checks ------------------------------------------------------------------------------------------------------------
+# -- checks ----------------------------------------------------------------------------------------
 
 
 def equal(what: str, value: Any, reference: Any, kind: Kind = "exact") -> Check:
@@ -148,7 +182,9 @@ def equal(what: str, value: Any, reference: Any, kind: Kind = "exact") -> Check:
     >>> equal("parameters", 5, 5).relation
     '= 5'
     """
-    return Check(what, Measured(float(value), kind), f"= {shown(reference)}", bool(value == reference))
+    return Check(
+        what, Measured(float(value), kind), f"= {shown(reference)}", bool(value == reference)
+    )
 
 
 def at_most(what: str, value: Any, bound: Any, kind: Kind = "exact") -> Check:
@@ -163,12 +199,19 @@ def at_least(what: str, value: Any, bound: Any, kind: Kind = "exact") -> Check:
 
 def between(what: str, value: Any, low: Any, high: Any, kind: Kind = "exact") -> Check:
     """low <= value <= high; NaN is not."""
-    return Check(what, Measured(float(value), kind), f"in [{shown(low)}, {shown(high)}]", bool(low <= value <= high))
+    return Check(
+        what,
+        Measured(float(value), kind),
+        f"in [{shown(low)}, {shown(high)}]",
+        bool(low <= value <= high),
+    )
 
 
 def share_of(what: str, right: int, total: int, kind: Kind = "exact") -> Check:
     """All of `total` cases are right."""
-    return Check(what, Measured.share(right, total, kind), f"= 1 ({right} of {total})", right == total > 0)
+    return Check(
+        what, Measured.share(right, total, kind), f"= 1 ({right} of {total})", right == total > 0
+    )
 
 
 def shown(value: Any) -> str:
@@ -181,7 +224,7 @@ def shown(value: Any) -> str:
     return f"{int(number):,}" if number.is_integer() and abs(number) < 10**9 else f"{number:.3g}"
 
 
-# -- running -----------------------------------------------------------------------------------------------------------
+# -- running ---------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -191,7 +234,8 @@ def _read_entries() -> None:
 
 
 def ledger(only: Sequence[str] = ()) -> list[Claim]:
-    """The claims in the papers' order, or those whose names begin with one of the given texts (papers: see `PAPERS`).
+    """The claims in the papers' order, or those whose names begin with one of the given texts
+    (papers: see `PAPERS`).
 
     Raises ValueError for a text that no name begins with, TypeError for what is no text.
 
@@ -205,9 +249,14 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
             raise TypeError(f"only must be names of statements, got {wanted!r}")
         if not any(_begins(name, wanted) for name in LEDGER):
             raise ValueError(
-                f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, gao-definition), got {wanted!r}"
+                f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, "
+                f"gao-definition), got {wanted!r}"
             )
-    chosen = [entry for name, entry in LEDGER.items() if not only or any(_begins(name, wanted) for wanted in only)]
+    chosen = [
+        entry
+        for name, entry in LEDGER.items()
+        if not only or any(_begins(name, wanted) for wanted in only)
+    ]
     return sorted(chosen, key=lambda entry: _place(entry.name))
 
 
@@ -219,9 +268,10 @@ def verify(
 ) -> list[Outcome]:
     """Run the measurements of the ledger, or of a part of it, and say which verdicts they back.
 
-    only: as for `ledger`. jobs: processes. progress(outcome, done, total) is called as claims end. Statements that restate
-    another are measured once. An outcome's `reproduced` says whether all checks hold (None: not testable). `write_ledger` makes
-    a page of outcomes. Raises as `ledger`; what a measurement raises is its outcome's `error`. Cost: minutes for all of it.
+    only: as for `ledger`. jobs: processes. progress(outcome, done, total) is called as claims end.
+    Statements that restate another are measured once. An outcome's `reproduced` says whether all
+    checks hold (None: not testable). `write_ledger` makes a page of outcomes. Raises as `ledger`;
+    what a measurement raises is its outcome's `error`. Cost: minutes for all of it.
 
     >>> verify(["cgrm-lemma-a.4"])[0].reproduced
     True
@@ -230,8 +280,13 @@ def verify(
         raise TypeError(f"progress must be callable with (outcome, done, total), got {progress!r}")
     claims = ledger(only)
     sources = list(dict.fromkeys(entry.restates or entry.name for entry in claims if entry.measure))
-    waiting = {name: [entry for entry in claims if name in (entry.name, entry.restates)] for name in sources}
-    outcomes = {entry.name: Outcome(entry, (), "", 0.0) for entry in claims if entry.measure is None}
+    waiting = {
+        name: [entry for entry in claims if name in (entry.name, entry.restates)]
+        for name in sources
+    }
+    outcomes = {
+        entry.name: Outcome(entry, (), "", 0.0) for entry in claims if entry.measure is None
+    }
     done = len(outcomes)
     for k, result in run_tasks(_measure, sources, jobs=jobs):
         checks, error, seconds = result if isinstance(result, tuple) else ((), str(result), 0.0)
@@ -268,5 +323,7 @@ def _begins(name: str, wanted: str) -> bool:
 def _place(name: str) -> tuple[Any, ...]:
     """Papers in order; sections before appendices; figures and tables last."""
     paper, kind, number = name.split("-")
-    parts = [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in number.split(".")]
+    parts = [
+        (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in number.split(".")
+    ]
     return list(PAPERS).index(paper), kind in ("figure", "table"), parts, kind

@@ -1,4 +1,6 @@
-"""The ledger on lazy training: wide networks near their start, and the functions of the neural tangent kernel."""
+"""The ledger on lazy training: wide networks near their start, and the functions of the neural
+tangent kernel.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ from ..theory.neural_tangent_kernel import (
 from .claims import Check, at_least, at_most, between, claim, equal, not_testable, share_of
 
 N, D, DELTA = 16, 8, 0.1
-SETTING = f"{N} points on the sphere of R^{D}, caps of radius {DELTA}, attacks of 3 steps, Huber loss"
+SETTING = (
+    f"{N} points on the sphere of R^{D}, caps of radius {DELTA}, attacks of 3 steps, Huber loss"
+)
 
 
 @functools.cache
@@ -62,7 +66,8 @@ def smooth_run() -> LazyRun:
     "gao-assumption-3.1",
     "the loss is Lipschitz, smooth and convex in f, and l(y, y) = 0",
     "holds with correction",
-    "instantiated by Huber's; for a small loss to mean robustness it must be bounded below, too: l = f - y satisfies all of "
+    "instantiated by Huber's; for a small loss to mean robustness it must be bounded below, too: l "
+    "= f - y satisfies all of "
     "this",
 )
 def loss_assumption() -> Iterator[Check]:
@@ -72,40 +77,57 @@ def loss_assumption() -> Iterator[Check]:
     slopes = loss.diff() * 64
     yield at_most("largest slope", float(slopes.abs().max()), 1)
     yield at_least("least change of slope (convex)", float(slopes.diff().min()), 0)
-    yield at_most("largest change of slope over the step (smooth)", float(slopes.diff().max()) * 64, 1)
+    yield at_most(
+        "largest change of slope over the step (smooth)", float(slopes.diff().max()) * 64, 1
+    )
     yield equal("loss at f = y", float(huber(torch.ones(1), torch.ones(1))), 0)
     yield at_least("least loss", float(loss.min()), 0)
-    yield at_most("l = f - y (Lipschitz, smooth, convex, 0 at f = y) at f = -10, y = 1", -10 - 1, -11)
+    yield at_most(
+        "l = f - y (Lipschitz, smooth, convex, 0 at f = y) at f = -10, y = 1", -10 - 1, -11
+    )
 
 
 @claim(
     "gao-definition-3.1",
-    "a perturbation set function is compatible with data if the closures of sets of different labels do not meet",
+    "a perturbation set function is compatible with data if the closures of sets of different "
+    "labels do not meet",
     "holds",
-    "instantiated by caps of the sphere; the example in the paper, full balls, leaves the sphere that Sections 4 and 5 work on",
+    "instantiated by caps of the sphere; the example in the paper, full balls, leaves the sphere "
+    "that Sections 4 and 5 work on",
 )
 def perturbation_sets() -> Iterator[Check]:
     """The data, and two points too near."""
     yield equal(f"{N} points compatible (1: yes)", int(compatible(*data(), DELTA)), 1)
     near = torch.tensor([[1.0, 0.0], [math.cos(0.1), math.sin(0.1)]], dtype=torch.float64)
     yield equal(
-        "two labels at the angle 0.1 compatible (0: no)", int(compatible(near, torch.tensor([1.0, -1.0]).double(), DELTA)), 0
+        "two labels at the angle 0.1 compatible (0: no)",
+        int(compatible(near, torch.tensor([1.0, -1.0]).double(), DELTA)),
+        0,
     )
 
 
-@claim("gao-definition-3.2", "a perturbation function maps x into its perturbation set, given the weights", "holds",
-       "instantiated by projected gradient ascent on caps")  # fmt: skip
+@claim(
+    "gao-definition-3.2",
+    "a perturbation function maps x into its perturbation set, given the weights",
+    "holds",
+    "instantiated by projected gradient ascent on caps",
+)
 def perturbation_function() -> Iterator[Check]:
     """Distances in rationals."""
     x, y = data()
     network = two_layer_network(D, 64)
     found = attack(network.at(project_weights(network.initial, network.initial, 1.0)), x, y)
     inside = sum(
-        sum((Fraction(a) - Fraction(b)) ** 2 for a, b in zip(p, q, strict=True)) <= Fraction(DELTA) ** 2
+        sum((Fraction(a) - Fraction(b)) ** 2 for a, b in zip(p, q, strict=True))
+        <= Fraction(DELTA) ** 2
         for p, q in zip(found.tolist(), x.tolist(), strict=True)
     )
     yield share_of("points attacked that stay within delta, exactly", inside, N)
-    yield at_most("largest distance of an attacked point from the sphere", float((found.norm(dim=1) - 1).abs().max()), 1e-12)
+    yield at_most(
+        "largest distance of an attacked point from the sphere",
+        float((found.norm(dim=1) - 1).abs().max()),
+        1e-12,
+    )
 
 
 @claim(
@@ -120,7 +142,9 @@ def surrogate_loss() -> Iterator[Check]:
     network = two_layer_network(D, 64)
     for name, perturb in (("attack", attack), ("identity", lambda f, x, y: x)):
         run = train_lazily(network, x, y, perturb, steps=3, rate=1.0)
-        loss = float(huber(network.evaluate(run.weights, perturb(network.at(run.weights), x, y)), y).mean())
+        loss = float(
+            huber(network.evaluate(run.weights, perturb(network.at(run.weights), x, y)), y).mean()
+        )
         yield at_most(f"{name}: |recorded - defined|", abs(loss - run.loss[-1]), 1e-12)
 
 
@@ -128,16 +152,26 @@ def surrogate_loss() -> Iterator[Check]:
     "gao-definition-3.4",
     "robust loss: the surrogate loss of the strongest attack",
     "holds",
-    "instantiated; the argmax is sought, so values are lower bounds; in the plane they are beside a dense grid",
+    "instantiated; the argmax is sought, so values are lower bounds; in the plane they are beside "
+    "a dense grid",
 )
 def robust_loss_definition() -> Iterator[Check]:
     """In the plane, beside a dense grid of each arc."""
     x, y = sphere_data(4, 2, 0.2)
     f = two_layer_network(2, 32, seed=1)
-    moved = tuple(w + 0.3 * torch.randn(w.shape, generator=torch.Generator().manual_seed(0), dtype=w.dtype) for w in f.initial)
+    moved = tuple(
+        w + 0.3 * torch.randn(w.shape, generator=torch.Generator().manual_seed(0), dtype=w.dtype)
+        for w in f.initial
+    )
     found = robust_loss(f.at(moved), x, y, 0.2).value
     turns = torch.linspace(-1, 1, 4001, dtype=torch.float64) * 2 * math.asin(0.1)
-    arcs = torch.stack([x[:, :1] * turns.cos() - x[:, 1:] * turns.sin(), x[:, :1] * turns.sin() + x[:, 1:] * turns.cos()], -1)
+    arcs = torch.stack(
+        [
+            x[:, :1] * turns.cos() - x[:, 1:] * turns.sin(),
+            x[:, :1] * turns.sin() + x[:, 1:] * turns.cos(),
+        ],
+        -1,
+    )
     with torch.no_grad():
         values = f.evaluate(moved, arcs.reshape(-1, 2)).reshape(4, -1)
     grid = float(huber(values, y[:, None].expand_as(values)).amax(1).mean())
@@ -147,10 +181,13 @@ def robust_loss_definition() -> Iterator[Check]:
 
 @claim(
     "gao-theorem-4.1",
-    "projected gradient descent in B(R): min_t L_A(W_t) is within epsilon of the least robust loss in B(R), for wide networks",
+    "projected gradient descent in B(R): min_t L_A(W_t) is within epsilon of the least robust loss "
+    "in B(R), for wide networks",
     "empirical only",
-    f"{SETTING}; m = 256, H = 2, R = 4. The width that it asks for, of order R^9 H^16 / epsilon^7, is out of reach, so only "
-    "the conclusion is measured: min_t L_A itself bounds the gap from above, as the loss is not negative",
+    f"{SETTING}; m = 256, H = 2, R = 4. The width that it asks for, of order R^9 H^16 / epsilon^7, "
+    f"is out of reach, so only "
+    "the conclusion is measured: min_t L_A itself bounds the gap from above, as the loss is not "
+    "negative",
 )
 def projected_descent() -> Iterator[Check]:
     """Losses over R, the constraint, and the regret."""
@@ -163,16 +200,25 @@ def projected_descent() -> Iterator[Check]:
     falls = sum(a > b for a, b in itertools.pairwise(least))
     yield equal("times min_t L_A falls as R doubles from 1/2 to 4", falls, 3)
     against = regret(run, run.best)
-    yield at_most("R = 4: average regret over that of a convex loss", against.average.value / against.bound.value, 1)
-    projected = project_weights(tuple(w + 1 for w in network.initial), network.initial, 0.5 * network.unit)
-    yield at_most("B(1/2): distance of a projected point over R", max(network.distances(projected)) / 0.5, 1)
+    yield at_most(
+        "R = 4: average regret over that of a convex loss",
+        against.average.value / against.bound.value,
+        1,
+    )
+    projected = project_weights(
+        tuple(w + 1 for w in network.initial), network.initial, 0.5 * network.unit
+    )
+    yield at_most(
+        "B(1/2): distance of a projected point over R", max(network.distances(projected)) / 0.5, 1
+    )
 
 
 @claim(
     "gao-assumption-5.1",
     "the activation has a Lipschitz derivative",
     "holds",
-    "instantiated by erf, with the constant 4 / sqrt(2 pi e), |s''| = 4 |z| exp(-z^2) / sqrt(pi) being largest at z^2 = 1/2; "
+    "instantiated by erf, with the constant 4 / sqrt(2 pi e), |s''| = 4 |z| exp(-z^2) / sqrt(pi) "
+    "being largest at z^2 = 1/2; "
     "ReLU, which the networks of Section 4 have, does not satisfy it",
 )
 def smooth_activation() -> Iterator[Check]:
@@ -187,7 +233,11 @@ def smooth_activation() -> Iterator[Check]:
         1,
     )
     relu = (z > 0).double()
-    yield at_least("the same for ReLU (grows as the grid is refined)", float((relu.diff() / z.diff()).abs().max()), 1000)
+    yield at_least(
+        "the same for ReLU (grows as the grid is refined)",
+        float((relu.diff() / z.diff()).abs().max()),
+        1000,
+    )
 
 
 @claim(
@@ -200,7 +250,11 @@ def lipschitz_activation() -> Iterator[Check]:
     """Largest difference quotients."""
     z = torch.linspace(-6, 6, 100_001, dtype=torch.float64)
     yield at_most("ReLU: largest slope", float((z.relu().diff() / z.diff()).abs().max()), 1 + 1e-9)
-    yield at_most("erf: largest slope", float((torch.erf(z).diff() / z.diff()).abs().max()), 2 / math.sqrt(math.pi) + 1e-9)
+    yield at_most(
+        "erf: largest slope",
+        float((torch.erf(z).diff() / z.diff()).abs().max()),
+        2 / math.sqrt(math.pi) + 1e-9,
+    )
 
 
 @claim(
@@ -215,7 +269,11 @@ def descent_without_projection() -> Iterator[Check]:
     yield at_most("gap, at most min_t L_A", run.least, 0.05)
     errors = []
     for m in (64, 256, 1024):
-        some = run if m == 1024 else train_lazily(two_layer_network(D, m, "erf"), *data(), attack, steps=300, rate=2.0)
+        some = (
+            run
+            if m == 1024
+            else train_lazily(two_layer_network(D, m, "erf"), *data(), attack, steps=300, rate=2.0)
+        )
         errors.append(taylor_error(some.network, some.best, some.attacked[-1]).value)
     yield at_most(
         "largest ratio of Taylor errors as m grows fourfold, from 64 to 1024",
@@ -223,7 +281,9 @@ def descent_without_projection() -> Iterator[Check]:
         0.75,
     )
     start = two_layer_network(D, 1024, "erf")
-    yield equal("largest |f| at the start", float(start.evaluate(start.initial, data()[0]).abs().max()), 0)
+    yield equal(
+        "largest |f| at the start", float(start.evaluate(start.initial, data()[0]).abs().max()), 0
+    )
 
 
 @claim(
@@ -239,42 +299,76 @@ def kernel() -> Iterator[Check]:
     for seed in (1, 2):
         mean, error = sampled_kernel(x, x, 2**17, seed=seed)
         score = float(((mean - closed) / error.clamp_min(1e-12)).abs()[error > 1e-12].max())
-        yield at_most(f"seed {seed}, 2^17 samples: largest distance in standard errors, 136 entries", score, 3, "estimate")
+        yield at_most(
+            f"seed {seed}, 2^17 samples: largest distance in standard errors, 136 entries",
+            score,
+            3,
+            "estimate",
+        )
     wide = finite_kernel(two_layer_network(D, 65_536), x)
-    yield at_most("width 65,536: relative error (Frobenius)", float((wide - closed).norm() / closed.norm()), 0.02, "estimate")
+    yield at_most(
+        "width 65,536: relative error (Frobenius)",
+        float((wide - closed).norm() / closed.norm()),
+        0.02,
+        "estimate",
+    )
 
 
 @claim(
     "gao-assumption-5.2",
-    "for every epsilon, the kernel's space has an f within epsilon of y_i on all perturbations of x_i",
+    "for every epsilon, the kernel's space has an f within epsilon of y_i on all perturbations of "
+    "x_i",
     "empirical only",
-    f"an assumption; for {SETTING} an f of norm 9.9 comes to about 0.04. It is not general (Remark 5.1): without a bias "
-    "ReLU's space holds linear and even functions only, so six points of a hexagon with alternating labels are compatible, "
+    f"an assumption; for {SETTING} an f of norm 9.9 comes to about 0.04. It is not general (Remark "
+    f"5.1): without a bias "
+    "ReLU's space holds linear and even functions only, so six points of a hexagon with "
+    "alternating labels are compatible, "
     "but no f separates them",
 )
 def robust_function() -> Iterator[Check]:
     """The interpolant's errors on caps, and the hexagon."""
     f = interpolant()
-    yield at_most("largest error on caps that attacks found", cap_error(f, *data(), DELTA).value, 0.1, "empirical lower bound")
+    yield at_most(
+        "largest error on caps that attacks found",
+        cap_error(f, *data(), DELTA).value,
+        0.1,
+        "empirical lower bound",
+    )
     yield between("its norm", f.norm, 9, 11)
     yield at_most("rounding of the interpolation", f.residual, 1e-9)
     turns = torch.arange(6, dtype=torch.float64) * math.pi / 3
-    hexagon, signs = torch.stack([turns.cos(), turns.sin()], 1), torch.tensor([1.0, -1.0] * 3, dtype=torch.float64)
-    yield equal("hexagon with alternating labels compatible (1: yes)", int(compatible(hexagon, signs, DELTA)), 1)
-    sums = neural_tangent_kernel(hexagon, torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
-    yield at_most(
-        "largest |sum_j y_j K(x_j, z)| over 200 z (0 for all f of the space)", float((signs @ sums).abs().max()), 1e-12
+    hexagon, signs = (
+        torch.stack([turns.cos(), turns.sin()], 1),
+        torch.tensor([1.0, -1.0] * 3, dtype=torch.float64),
     )
-    run = train_lazily(two_layer_network(2, 256), hexagon, signs, lambda f, x, y: x, steps=200, rate=1.0)
+    yield equal(
+        "hexagon with alternating labels compatible (1: yes)",
+        int(compatible(hexagon, signs, DELTA)),
+        1,
+    )
+    sums = neural_tangent_kernel(
+        hexagon,
+        torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
+    )
+    yield at_most(
+        "largest |sum_j y_j K(x_j, z)| over 200 z (0 for all f of the space)",
+        float((signs @ sums).abs().max()),
+        1e-12,
+    )
+    run = train_lazily(
+        two_layer_network(2, 256), hexagon, signs, lambda f, x, y: x, steps=200, rate=1.0
+    )
     yield at_least("least loss of a network trained on the hexagon", run.least, 0.499)
 
 
 @claim(
     "gao-theorem-5.2",
-    "for wide two-layer networks there is W in B(R) with robust loss at most epsilon, R that of data, perturbations and "
+    "for wide two-layer networks there is W in B(R) with robust loss at most epsilon, R that of "
+    "data, perturbations and "
     "epsilon alone",
     "empirical only",
-    f"{SETTING}; ReLU, W = W_0 + sum c_j grad f(W_0, x_j) from the kernel's interpolant: explicit, where the paper shows "
+    f"{SETTING}; ReLU, W = W_0 + sum c_j grad f(W_0, x_j) from the kernel's interpolant: explicit, "
+    f"where the paper shows "
     "existence. ReLU is not smooth (Assumption 5.1), which the paper's footnote 9 allows",
 )
 def robust_network_exists() -> Iterator[Check]:
@@ -284,8 +378,15 @@ def robust_network_exists() -> Iterator[Check]:
         network = two_layer_network(D, m)
         weights = f.weights(network)
         losses.append(robust_loss(network.at(weights), *data(), DELTA).value)
-    yield at_most("m = 16,384: largest robust loss that attacks found", losses[-1], 0.01, "empirical lower bound")
-    yield at_most("its distance from the start over ||f||", network.distances(weights)[0] / f.norm, 1.05)
+    yield at_most(
+        "m = 16,384: largest robust loss that attacks found",
+        losses[-1],
+        0.01,
+        "empirical lower bound",
+    )
+    yield at_most(
+        "its distance from the start over ||f||", network.distances(weights)[0] / f.norm, 1.05
+    )
     yield equal("times the loss falls as m grows fourfold, from 256", sum(np.diff(losses) < 0), 3)
 
 
@@ -293,7 +394,8 @@ def robust_network_exists() -> Iterator[Check]:
     "gao-corollary-5.1",
     "adversarial training of a wide two-layer network ends with min_t L_A(W_t) <= epsilon",
     "empirical only",
-    f"{SETTING}; erf, for which Assumption 5.2 is not examined. T of Theorem 5.1 and of this corollary agree only at m = R^4 "
+    f"{SETTING}; erf, for which Assumption 5.2 is not examined. T of Theorem 5.1 and of this "
+    f"corollary agree only at m = R^4 "
     "/ epsilon^2",
 )
 def training_finds_it() -> Iterator[Check]:
@@ -309,4 +411,8 @@ def training_finds_it() -> Iterator[Check]:
 
 
 for number in ("theorem-c.1", "corollary-c.1"):
-    not_testable(f"gao-{number}", "(named in Section 1; on quadratic ReLU networks)", "its appendix is not in the text at hand")
+    not_testable(
+        f"gao-{number}",
+        "(named in Section 1; on quadratic ReLU networks)",
+        "its appendix is not in the text at hand",
+    )

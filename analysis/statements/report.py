@@ -1,4 +1,6 @@
-"""The ledger as a table in the terminal, as JSON, as a page, and as the table in docs/statements.md."""
+"""The ledger as a table in the terminal, as JSON, as a page, and as the table in
+docs/statements.md.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ SHOWN = 3
 
 def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Every number, with the versions that computed it; infinities as text."""
-    return {"versions": versions(), "papers": PAPERS, "statements": [_row(outcome) for outcome in outcomes]}
+    return {
+        "versions": versions(),
+        "papers": PAPERS,
+        "statements": [_row(outcome) for outcome in outcomes],
+    }
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -38,7 +44,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "reproduced": outcome.reproduced,
         "note": entry.note,
         "restates": entry.restates,
-        "checks": [{**asdict(check), "measured": check.measured.to_json()} for check in outcome.checks],
+        "checks": [
+            {**asdict(check), "measured": check.measured.to_json()} for check in outcome.checks
+        ],
         "error": outcome.error,
         "seconds": outcome.seconds,
     }
@@ -46,7 +54,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 def counts(outcomes: Sequence[Outcome]) -> str:
     """How many statements have which verdict, and how many verdicts were not reproduced."""
-    found = Counter(outcome.claim.verdict for outcome in outcomes if outcome.reproduced is not False)
+    found = Counter(
+        outcome.claim.verdict for outcome in outcomes if outcome.reproduced is not False
+    )
     parts = [f"{found[verdict]} {verdict}" for verdict in get_args(Verdict) if found[verdict]]
     lost = sum(outcome.reproduced is False for outcome in outcomes)
     parts += [f"{lost} NOT REPRODUCED"] * (lost > 0)
@@ -68,7 +78,9 @@ def verdict_of(outcome: Outcome) -> str:
     if outcome.reproduced is not False:
         return outcome.claim.verdict
     failed = [told(check) for check in outcome.checks if not check.holds]
-    return "NOT REPRODUCED: " + "; ".join([*failed, *([outcome.error] if outcome.error else [])] or ["no check ran"])
+    return "NOT REPRODUCED: " + "; ".join(
+        [*failed, *([outcome.error] if outcome.error else [])] or ["no check ran"]
+    )
 
 
 def as_table(outcomes: Sequence[Outcome]) -> Table:
@@ -89,14 +101,25 @@ def as_table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def write_ledger(outcomes: Sequence[Outcome], path: str | PathLike[str]) -> None:
-    """A page (.html), or Markdown (.md): into the marked place of a file that has one, else a file of its own.
+    """A page (.html), or Markdown (.md): into the marked place of a file that has one, else a file
+    of its own.
 
     Raises ValueError for another ending.
     """
     path = Path(path)
     if path.suffix == ".html":
-        write_file(path, render("ledger.html", outcomes=outcomes, counts=counts(outcomes), papers=PAPERS, versions=versions(),
-                                told=told, verdict_of=verdict_of))  # fmt: skip
+        write_file(
+            path,
+            render(
+                "ledger.html",
+                outcomes=outcomes,
+                counts=counts(outcomes),
+                papers=PAPERS,
+                versions=versions(),
+                told=told,
+                verdict_of=verdict_of,
+            ),
+        )
     elif path.suffix == ".md":
         before, after = "# Ledger\n\n", "\n"
         if path.exists():
@@ -110,7 +133,8 @@ def write_ledger(outcomes: Sequence[Outcome], path: str | PathLike[str]) -> None
 
 
 def as_markdown(outcomes: Sequence[Outcome]) -> str:
-    """Tables, one for each paper; restatements share the row of what they restate, if it is in the same paper.
+    """Tables, one for each paper; restatements share the row of what they restate, if it is in the
+    same paper.
 
     >>> from .claims import Claim
     >>> vague = Claim("cgrm-lemma-9.9", "all is well", "not testable", "too vague")
@@ -122,10 +146,20 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
         rows = [outcome for outcome in outcomes if outcome.claim.paper == paper]
         if not rows:
             continue
-        lines += ["", f"### {title}", "", "| statement | claim | verdict | measured | notes |", "|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"### {title}",
+            "",
+            "| statement | claim | verdict | measured | notes |",
+            "|---|---|---|---|---|",
+        ]
         for outcome in rows:
             if not outcome.claim.restates.startswith(f"{paper}-"):
-                again = [other.claim.statement for other in rows if other.claim.restates == outcome.claim.name]
+                again = [
+                    other.claim.statement
+                    for other in rows
+                    if other.claim.restates == outcome.claim.name
+                ]
                 lines.append(_markdown_row(outcome, again))
     return "\n".join(lines)
 
@@ -138,7 +172,9 @@ def _markdown_row(outcome: Outcome, again: Sequence[str]) -> str:
     statement = " = ".join([entry.statement, *again])
     same = f"as {entry.restates}" if entry.restates else "; ".join(checks)
     cells = (statement, entry.text, verdict_of(outcome), same, entry.note)
-    return "|" + "".join(f" {cell} |" if cell else " |" for cell in (_plain(cell) for cell in cells))
+    return "|" + "".join(
+        f" {cell} |" if cell else " |" for cell in (_plain(cell) for cell in cells)
+    )
 
 
 def _plain(text: str) -> str:

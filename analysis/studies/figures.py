@@ -1,4 +1,6 @@
-"""The papers' figures, drawn from runs, with f_S in them; each with its numbers, and what the papers say of theirs."""
+"""The papers' figures, drawn from runs, with f_S in them; each with its numbers, and what the
+papers say of theirs.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ PAPERS = {
     "robust-memorization": "The papers (CGRM, Figure 1; CGRO, Figure 2 a to d) find the loss flat within the training "
     "radius and very sharp outside.",
     "learning-process": "The papers (CGRM, Figure 2; CGRO, Figure 2 e to h) find that the curve around training points "
-    "falls within the training radius over the epochs; around test points it does so on MNIST and rises on CIFAR-10.",
+    "falls within the training radius over the epochs; around test points it does so on MNIST and "
+    "rises on CIFAR-10.",
     "flatness": "The papers (CGRM and CGRO, Figure 3 left) find that global flatness, the mean around test points, grows "
     "much faster than local flatness, around training points, on CIFAR-10.",
     "gap": "The papers (CGRM and CGRO, Figure 3 right) find the robust generalization gap to grow with global flatness, on "
@@ -45,7 +48,9 @@ MEASURED_IN_TRAINING = {"learning-curves", "capacity"}
 """Figures of what the runs measured themselves."""
 
 FIGURES = (*PAPERS, "margins", "radial", "lower-bound")
-"""All names of figures: those of the papers, histograms of distances to the boundary, margins along rays, sizes over D."""
+"""All names of figures: those of the papers, histograms of distances to the boundary, margins along
+rays, sizes over D.
+"""
 
 SHAPES = {"learned": "s", "f_clean": "^", "f_S": "o", "indicators": "D"}
 PARTS = {"train": "training", "test": "test"}
@@ -56,7 +61,9 @@ def drawings(study: Study, names: Sequence[str] = FIGURES) -> list[Drawing]:
     for name in names:
         if name not in FIGURES:
             raise ValueError(f"figure must be one of {', '.join(FIGURES)}, got {name!r}")
-    found = [drawing for run in study.runs for drawing in of_run(study, run)] + list(capacity(study))
+    found = [drawing for run in study.runs for drawing in of_run(study, run)] + list(
+        capacity(study)
+    )
     chosen = [drawing for name in names for drawing in found if drawing.name == name]
     taken: Counter[str] = Counter()
     for k, drawing in enumerate(chosen):
@@ -84,7 +91,7 @@ def of_run(study: Study, run: RunStudy) -> Iterator[Drawing]:
         yield radial(run, built)
 
 
-# -- each figure -------------------------------------------------------------------------------------------------------
+# -- each figure -----------------------------------------------------------------------------------
 
 
 def learning_curves(run: RunStudy) -> Drawing:
@@ -103,7 +110,10 @@ def learning_curves(run: RunStudy) -> Drawing:
     def draw() -> Figure:
         figure, (axes,) = new_figure(7.2, 3.5)
         for (part, kind), values in curves.items():
-            style: dict[str, Any] = {"color": BLUE if part == "train" else RED, "linestyle": "-" if kind == "robust" else "--"}
+            style: dict[str, Any] = {
+                "color": BLUE if part == "train" else RED,
+                "linestyle": "-" if kind == "robust" else "--",
+            }
             marker = "o" if part == "train" else "s"
             band(axes, epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, **style)
         axes.set_xlabel("epoch")
@@ -114,12 +124,25 @@ def learning_curves(run: RunStudy) -> Drawing:
         return figure
 
     rows = [[e, *numbers([c[k] for c in curves.values()])] for k, e in enumerate(epochs)]
-    by = f"; robust: at least, by {attack} in the {run.config.ball} (empirical lower bounds)" if run.robust else " (exact)"
+    by = (
+        f"; robust: at least, by {attack} in the {run.config.ball} (empirical lower bounds)"
+        if run.robust
+        else " (exact)"
+    )
     caption = f"Errors after each epoch on {where}{by}. Bands: 95% intervals."
     ends = spoken({f"{kind} {PARTS[part]}": values[-1] for (part, kind), values in curves.items()})
     alt = f"Training and test errors over the epochs; the last: {ends}."
-    return Drawing("learning-curves", run.name, f"Learning curves of {run.name} ({run.data})", caption, alt, draw,
-                   ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])], rows, run.robust)  # fmt: skip
+    return Drawing(
+        "learning-curves",
+        run.name,
+        f"Learning curves of {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])],
+        rows,
+        run.robust,
+    )
 
 
 def robust_memorization(run: RunStudy, profiles: Mapping[str, Any], proved: bool) -> Drawing:
@@ -132,34 +155,77 @@ def robust_memorization(run: RunStudy, profiles: Mapping[str, Any], proved: bool
             for model, parts in profiles.items():
                 for part in PARTS:
                     values = getattr(parts[part], curve)
-                    style: dict[str, Any] = {"linestyle": "-" if part == "train" else "--", "color": MODEL_COLOURS[model]}
+                    style: dict[str, Any] = {
+                        "linestyle": "-" if part == "train" else "--",
+                        "color": MODEL_COLOURS[model],
+                    }
                     label = f"{model}, {PARTS[part]}"
-                    band(axes, parts[part].radii, values, label, marker=SHAPES[model], floor=1e-4, **style)
+                    band(
+                        axes,
+                        parts[part].radii,
+                        values,
+                        label,
+                        marker=SHAPES[model],
+                        floor=1e-4,
+                        **style,
+                    )
             shade(axes, radius)
             axes.set_yscale("log")
             axes.set_xlabel("radius of the ball")
-            axes.set_ylabel({"gradient": "mean of max ||grad L||, dual norm", "change": "mean of max loss change"}[curve])
+            axes.set_ylabel(
+                {
+                    "gradient": "mean of max ||grad L||, dual norm",
+                    "change": "mean of max loss change",
+                }[curve]
+            )
         panels[1].legend(fontsize=8)
         return figure
 
     first = next(iter(profiles.values()))["train"].radii
-    columns = headed([f"{curve}, {m}, {PARTS[p]}" for curve in ("gradient", "change") for m in profiles for p in PARTS])
+    columns = headed(
+        [
+            f"{curve}, {m}, {PARTS[p]}"
+            for curve in ("gradient", "change")
+            for m in profiles
+            for p in PARTS
+        ]
+    )
     rows = [
-        [r, *numbers([getattr(profiles[m][p], curve)[k] for curve in ("gradient", "change") for m in profiles for p in PARTS])]
+        [
+            r,
+            *numbers(
+                [
+                    getattr(profiles[m][p], curve)[k]
+                    for curve in ("gradient", "change")
+                    for m in profiles
+                    for p in PARTS
+                ]
+            ),
+        ]
         for k, r in enumerate(first)
     ]
     contrast = run.profiles[run.run.epoch]["train"].contrast
-    found = "is 0" if contrast is None else f"grows {interval(contrast)} times from the training radius to {OUTSIDE:g} times it"
+    found = (
+        "is 0"
+        if contrast is None
+        else f"grows {interval(contrast)} times from the training radius to {OUTSIDE:g} times it"
+    )
     caption = (
-        "Mean over points of the largest dual norm of the loss gradient (left) and of the largest rise of the loss (right) "
-        "found in balls of growing radius: empirical lower bounds of the maxima, with 95% bootstrap intervals over points. "
-        f"Shaded: the training radius. Around training points the learned network's gradient {found} (estimate). Values below "
+        "Mean over points of the largest dual norm of the loss gradient (left) and of the largest "
+        "rise of the loss (right) "
+        "found in balls of growing radius: empirical lower bounds of the maxima, with 95% "
+        "bootstrap intervals over points. "
+        f"Shaded: the training radius. Around training points the learned network's gradient "
+        f"{found} (estimate). Values below "
         "1e-4 are drawn there."
     )
     if proved:
-        caption += " f_S is constant on every training ball, by proof: its gradient there is exactly 0."
+        caption += (
+            " f_S is constant on every training ball, by proof: its gradient there is exactly 0."
+        )
     alt = (
-        f"Gradient norm and loss change against the radius, on logarithmic scales, for {', '.join(profiles)}; around training "
+        f"Gradient norm and loss change against the radius, on logarithmic scales, for "
+        f"{', '.join(profiles)}; around training "
         f"points the learned network's gradient {found}."
     )
     return Drawing(
@@ -181,8 +247,18 @@ def learning_process(run: RunStudy) -> Drawing:
         figure, panels = new_figure(9.6, 3.7, 2)
         colours = shades(len(run.profiles))
         for axes, part in zip(panels, PARTS, strict=True):
-            for colour, marker, (epoch, parts) in zip(colours, MARKERS * len(run.profiles), run.profiles.items(), strict=False):
-                band(axes, parts[part].radii, parts[part].gradient, f"epoch {epoch}", marker=marker, floor=1e-4, color=colour)
+            for colour, marker, (epoch, parts) in zip(
+                colours, MARKERS * len(run.profiles), run.profiles.items(), strict=False
+            ):
+                band(
+                    axes,
+                    parts[part].radii,
+                    parts[part].gradient,
+                    f"epoch {epoch}",
+                    marker=marker,
+                    floor=1e-4,
+                    color=colour,
+                )
             shade(axes, run.config.radius)
             axes.set_yscale("log")
             axes.set_xlabel("radius of the ball")
@@ -192,17 +268,28 @@ def learning_process(run: RunStudy) -> Drawing:
         panels[1].legend(fontsize=8)
         return figure
 
-    columns = headed([f"gradient, {PARTS[part]}, epoch {epoch}" for part in PARTS for epoch in run.profiles])
+    columns = headed(
+        [f"gradient, {PARTS[part]}, epoch {epoch}" for part in PARTS for epoch in run.profiles]
+    )
     radii = run.profiles[run.run.epoch]["train"].radii
     rows = [
-        [r, *numbers([parts[part].gradient[k] for part in PARTS for parts in run.profiles.values()])]
+        [
+            r,
+            *numbers(
+                [parts[part].gradient[k] for part in PARTS for parts in run.profiles.values()]
+            ),
+        ]
         for k, r in enumerate(radii)
     ]
     first, last = min(run.profiles), max(run.profiles)
-    said = "; ".join(f"around {PARTS[part]} points {changed(run, part, first, last)}" for part in PARTS)
+    said = "; ".join(
+        f"around {PARTS[part]} points {changed(run, part, first, last)}" for part in PARTS
+    )
     caption = (
-        "Mean over points of the largest dual norm of the loss gradient found in balls of growing radius, after several "
-        f"epochs: empirical lower bounds, 95% bootstrap intervals. Within the training radius (shaded), from epoch {first} to "
+        "Mean over points of the largest dual norm of the loss gradient found in balls of growing "
+        "radius, after several "
+        f"epochs: empirical lower bounds, 95% bootstrap intervals. Within the training radius "
+        f"(shaded), from epoch {first} to "
         f"{last}: {said}."
     )
     epochs = ", ".join(map(str, run.profiles))
@@ -227,7 +314,8 @@ def changed(run: RunStudy, part: str, first: int, last: int) -> str:
     falls = sum(after < before for before, after in zip(a, b, strict=True))
     half = len(radii) // 2
     return (
-        f"it falls at {falls} of {len(radii)} radii (at {grid[half]:.3g} from {a[half]:.3g} to {b[half]:.3g}, at the training "
+        f"it falls at {falls} of {len(radii)} radii (at {grid[half]:.3g} from {a[half]:.3g} to "
+        f"{b[half]:.3g}, at the training "
         f"radius itself from {a[-1]:.3g} to {b[-1]:.3g})"
     )
 
@@ -239,7 +327,10 @@ def flatness(run: RunStudy) -> Drawing:
     inside = run.profiles[epochs[0]]["train"].radii.index(run.config.radius)
     errors = {
         (part, kind): [
-            run.profiles[e][part].clean_error if kind == "clean" else run.profiles[e][part].wrong[inside] for e in epochs
+            run.profiles[e][part].clean_error
+            if kind == "clean"
+            else run.profiles[e][part].wrong[inside]
+            for e in epochs
         ]
         for part in PARTS
         for kind in ("clean", "robust")
@@ -253,7 +344,14 @@ def flatness(run: RunStudy) -> Drawing:
             for kind, line in (("robust", "-"), ("clean", "--")):
                 values = errors[part, kind]
                 band(
-                    panels[1], epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, color=colour, linestyle=line
+                    panels[1],
+                    epochs,
+                    values,
+                    f"{kind}, {PARTS[part]}",
+                    marker=marker,
+                    scale=100,
+                    color=colour,
+                    linestyle=line,
                 )
         panels[0].set_ylabel("mean of max ||grad L|| (low: flat)")
         panels[1].set_ylabel("error (%)")
@@ -264,12 +362,23 @@ def flatness(run: RunStudy) -> Drawing:
             axes.legend(fontsize=8)
         return figure
 
-    columns = headed(["local flatness", "global flatness", *(f"{kind} error, {PARTS[part]}" for part, kind in errors)])
-    rows = [[e, *numbers([*(c[k] for c in curves.values()), *(c[k] for c in errors.values())])] for k, e in enumerate(epochs)]
+    columns = headed(
+        [
+            "local flatness",
+            "global flatness",
+            *(f"{kind} error, {PARTS[part]}" for part, kind in errors),
+        ]
+    )
+    rows = [
+        [e, *numbers([*(c[k] for c in curves.values()), *(c[k] for c in errors.values())])]
+        for k, e in enumerate(epochs)
+    ]
     points = run.profiles[epochs[0]]["train"].gradient[0].total
     caption = (
-        f"Left: mean over {points} points of the largest gradient norm found within the training radius (empirical lower "
-        "bounds): low is flat. Right: errors on the same points; clean: exact, robust: at least, by the same searches. 95% "
+        f"Left: mean over {points} points of the largest gradient norm found within the training "
+        f"radius (empirical lower "
+        "bounds): low is flat. Right: errors on the same points; clean: exact, robust: at least, "
+        "by the same searches. 95% "
         "intervals over points."
     )
     told = (
@@ -310,21 +419,37 @@ def gap(run: RunStudy) -> Drawing:
                 markersize=4,
                 elinewidth=0.8,
             )
-            axes.annotate(str(epoch), (x.value, 100 * y.value), xytext=(4, 4), textcoords="offset points", fontsize=8)
+            axes.annotate(
+                str(epoch),
+                (x.value, 100 * y.value),
+                xytext=(4, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
         axes.set_xlabel("global flatness: mean of max ||grad L||, test points")
         axes.set_ylabel("robust generalization gap (points)")
         return figure
 
     stated = "not defined for so few epochs" if found is None else interval(found)
     caption = (
-        "Robust test error minus robust training error, both as found by the same searches (an estimate: the difference of "
-        f"two lower bounds), against global flatness (large: steep); numbers at the points are epochs. Correlation: {stated} "
+        "Robust test error minus robust training error, both as found by the same searches (an "
+        "estimate: the difference of "
+        f"two lower bounds), against global flatness (large: steep); numbers at the points are "
+        f"epochs. Correlation: {stated} "
         "(95% bootstrap over epochs, which are not independent). Bars: 95% over points."
     )
     alt = f"Gap against global flatness for epochs {', '.join(map(str, epochs))}; correlation {stated}."
     rows = [[e, *numbers([flat[k], gaps[k]])] for k, e in enumerate(epochs)]
-    return Drawing("gap", run.name, f"Gap against global flatness: {run.name} ({run.data})", caption, alt, draw,
-                   ["epoch", *headed(["global flatness", "robust generalization gap"])], rows)  # fmt: skip
+    return Drawing(
+        "gap",
+        run.name,
+        f"Gap against global flatness: {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        ["epoch", *headed(["global flatness", "robust generalization gap"])],
+        rows,
+    )
 
 
 def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
@@ -337,12 +462,29 @@ def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
         bins = np.linspace(0, 3 * radius, 25).tolist()
         for axes, part in zip(panels, PARTS, strict=True):
             for model, found in models.items():
-                upper = [3 * radius if value is None else min(value, 3 * radius) for value in found[part]["upper"]]
-                axes.hist(upper, bins=bins, histtype="step", color=MODEL_COLOURS[model], linewidth=1.8, label=model)
+                upper = [
+                    3 * radius if value is None else min(value, 3 * radius)
+                    for value in found[part]["upper"]
+                ]
+                axes.hist(
+                    upper,
+                    bins=bins,
+                    histtype="step",
+                    color=MODEL_COLOURS[model],
+                    linewidth=1.8,
+                    label=model,
+                )
                 if found[part]["lower"] is not None:
                     lower = np.minimum(found[part]["lower"], 3 * radius)
-                    axes.hist(lower, bins=bins, histtype="step", color=MODEL_COLOURS[model], linestyle=":", linewidth=1.4,
-                              label=f"{model}, certified")  # fmt: skip
+                    axes.hist(
+                        lower,
+                        bins=bins,
+                        histtype="step",
+                        color=MODEL_COLOURS[model],
+                        linestyle=":",
+                        linewidth=1.4,
+                        label=f"{model}, certified",
+                    )
             axes.axvline(radius, color=muted(), linewidth=0.9, linestyle="--")
             axes.set_xlabel("distance to the nearest error")
             axes.set_title(f"{PARTS[part]} points", fontsize=10)
@@ -356,19 +498,36 @@ def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
             least, most = found[part]["small"]
             least = Measured.from_json(least)
             bound = "" if most is None else f", at most {100 * most['value']:.1f}% (certified)"
-            said.append(f"{model}, {PARTS[part]}: at least {100 * least.value:.1f}% ({least.kind}){bound}")
+            said.append(
+                f"{model}, {PARTS[part]}: at least {100 * least.value:.1f}% ({least.kind}){bound}"
+            )
     caption = (
-        "Distances from points to the nearest misclassified point of [0,1]^D: solid, from above, of the nearest one that an "
-        "attack found (the last bin holds all beyond three training radii, and points where none was found); dotted, from "
-        "below, certified by linear bounds, where these are feasible. Dashed: the training radius. Points nearer "
+        "Distances from points to the nearest misclassified point of [0,1]^D: solid, from above, "
+        "of the nearest one that an "
+        "attack found (the last bin holds all beyond three training radii, and points where none "
+        "was found); dotted, from "
+        "below, certified by linear bounds, where these are feasible. Dashed: the training radius. "
+        "Points nearer "
         "than that, mu: " + "; ".join(said) + "."
     )
-    lists = {f"{model}, {PARTS[part]}, {end}": found[part][end] for model, found in models.items() for part in PARTS
-             for end in ("upper", "lower") if found[part][end] is not None}  # fmt: skip
+    lists = {
+        f"{model}, {PARTS[part]}, {end}": found[part][end]
+        for model, found in models.items()
+        for part in PARTS
+        for end in ("upper", "lower")
+        if found[part][end] is not None
+    }
     rows = [list(row) for row in zip_longest(*lists.values())]
     alt = f"Histograms of distances to the nearest error around points, for {', '.join(models)}. {'; '.join(said)}."
     return Drawing(
-        "margins", run.name, f"Distances to the boundary: {run.name} ({run.data})", caption, alt, draw, list(lists), rows
+        "margins",
+        run.name,
+        f"Distances to the boundary: {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        list(lists),
+        rows,
     )
 
 
@@ -376,7 +535,11 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
     """Mean margin along random rays."""
     radii = built.radial["radii"]
     curves = {
-        part: {model: [Measured.from_json(m) for m in values] for model, values in built.radial[part].items()} for part in PARTS
+        part: {
+            model: [Measured.from_json(m) for m in values]
+            for model, values in built.radial[part].items()
+        }
+        for part in PARTS
     }
 
     def draw() -> Figure:
@@ -396,23 +559,38 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
 
     shares = {part: built.shares[part]["share"] for part in PARTS}
     said = "; ".join(
-        f"{PARTS[p]} points: {'not identified' if s is None else interval(Measured.from_json(s))}" for p, s in shares.items()
+        f"{PARTS[p]} points: {'not identified' if s is None else interval(Measured.from_json(s))}"
+        for p, s in shares.items()
     )
     caption = (
-        "Mean margin at random points at a distance from training (left) and test points (right), each curve over its "
-        "largest value; indicators: what f_S adds to f_clean. Estimates with 95% bootstrap intervals. Memorization share of "
+        "Mean margin at random points at a distance from training (left) and test points (right), "
+        "each curve over its "
+        "largest value; indicators: what f_S adds to f_clean. Estimates with 95% bootstrap "
+        "intervals. Memorization share of "
         f"the learned network (1: like f_S, 0: like f_clean): {said}."
     )
     columns = headed([f"margin, {m}, {PARTS[p]}" for p in PARTS for m in curves[p]])
-    rows = [[r, *numbers([v[k] for p in PARTS for v in curves[p].values()])] for k, r in enumerate(radii)]
+    rows = [
+        [r, *numbers([v[k] for p in PARTS for v in curves[p].values()])]
+        for k, r in enumerate(radii)
+    ]
     alt = f"Mean margins along random rays for {', '.join(curves['train'])}. Memorization share: {said}."
     return Drawing(
-        "radial", run.name, f"Margins along rays: {run.name} ({run.data})", caption, alt, draw, ["radius", *columns], rows
+        "radial",
+        run.name,
+        f"Margins along rays: {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        ["radius", *columns],
+        rows,
     )
 
 
 def feature_learning(run: PatchRun) -> Drawing:
-    """The signal and the noise that the papers' two-layer network learns on patch-structured data, over its steps."""
+    """The signal and the noise that the papers' two-layer network learns on patch-structured data,
+    over its steps.
+    """
     config, found = run.config, phases(run)
     step, signal = run.curves["step"], config.scales.alpha**3 * run.curves["U"]
     noise = run.curves["V"]
@@ -420,7 +598,11 @@ def feature_learning(run: PatchRun) -> Drawing:
     def draw() -> Figure:
         figure, (axes,) = new_figure(7.2, 3.6)
         seen = step >= 1
-        x, learned, noises = step[seen], np.maximum(signal[seen], 1e-6), np.maximum(noise[seen], 1e-6)
+        x, learned, noises = (
+            step[seen],
+            np.maximum(signal[seen], 1e-6),
+            np.maximum(noise[seen], 1e-6),
+        )
         axes.plot(x, learned, color=BLUE, label="signal: alpha^3 U")
         axes.plot(x, np.median(noises, 1), color=RED, linestyle="--", label="noise: median V_i")
         axes.fill_between(x, noises.min(1), noises.max(1), color=RED, alpha=0.18, linewidth=0)
@@ -438,25 +620,45 @@ def feature_learning(run: PatchRun) -> Drawing:
     errors = run.errors
     told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in errors.items())
     caption = (
-        f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P = {config.P}, m = "
-        f"{config.m}, lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned of the signal, and of each "
-        f"training point's noise (shaded: all points), in floating point. Dotted: {ends}; predicted orders with constants 1: "
-        f"T_0 = {found.predicted[0]:.3g}, T_1 = {found.predicted[1]:.3g}. At the end: {told} (test errors: estimates from "
+        f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P "
+        f"= {config.P}, m = "
+        f"{config.m}, lambda = {config.robust_weight:g}, seed {config.seed}): what it has learned "
+        f"of the signal, and of each "
+        f"training point's noise (shaded: all points), in floating point. Dotted: {ends}; "
+        f"predicted orders with constants 1: "
+        f"T_0 = {found.predicted[0]:.3g}, T_1 = {found.predicted[1]:.3g}. At the end: {told} (test "
+        f"errors: estimates from "
         "random points). Values below 1e-6 are drawn there."
     )
     rows = [
-        [int(k), float(a), *map(float, (np.median(v), v.min(), v.max()))] for k, a, v in zip(step, signal, noise, strict=True)
+        [int(k), float(a), *map(float, (np.median(v), v.min(), v.max()))]
+        for k, a, v in zip(step, signal, noise, strict=True)
     ]
     alt = f"Signal and noise over the steps, both axes logarithmic: the signal is learned first, then the noise. {ends}."
     columns = ["step", "alpha^3 U", "median V_i", "least V_i", "largest V_i"]
-    return Drawing("feature-learning", f"d{config.d}-seed{config.seed}", "Feature learning", caption, alt, draw, columns, rows)
+    return Drawing(
+        "feature-learning",
+        f"d{config.d}-seed{config.seed}",
+        "Feature learning",
+        caption,
+        alt,
+        draw,
+        columns,
+        rows,
+    )
 
 
 def capacity(study: Study) -> Iterator[Drawing]:
     """Errors at the end over the width, for runs that differ in nothing else."""
     groups: dict[str, list[RunStudy]] = {}
     for run in study.runs:
-        same = {**run.config.to_json(), "width": None, "root": None, "device": None, "data": run.run.about["data"]["sha256"]}
+        same = {
+            **run.config.to_json(),
+            "width": None,
+            "root": None,
+            "device": None,
+            "data": run.run.about["data"]["sha256"],
+        }
         groups.setdefault(repr(sorted(same.items())), []).append(run)
     for runs in groups.values():
         runs = sorted(runs, key=lambda run: run.config.width)
@@ -475,16 +677,24 @@ def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
     kinds = {
         name: key
         for name, key in kinds.items()
-        if (runs[0].robust or "clean" in name) and runs[0].run.final and runs[0].run.final[key[0]][key[1]] is not None
+        if (runs[0].robust or "clean" in name)
+        and runs[0].run.final
+        and runs[0].run.final[key[0]][key[1]] is not None
     }
-    curves = {name: [error_of((run.run.final or {})[part], key) for run in runs] for name, (part, key) in kinds.items()}
+    curves = {
+        name: [error_of((run.run.final or {})[part], key) for run in runs]
+        for name, (part, key) in kinds.items()
+    }
     sizes = [run.parameters for run in runs]
 
     def draw() -> Figure:
         figure, (axes,) = new_figure(7.2, 3.6)
         for name, values in curves.items():
             test, robust = "test" in name, "robust" in name
-            style: dict[str, Any] = {"color": RED if test else BLUE, "linestyle": "-" if robust else "--"}
+            style: dict[str, Any] = {
+                "color": RED if test else BLUE,
+                "linestyle": "-" if robust else "--",
+            }
             band(axes, sizes, values, name, marker="s" if test else "o", scale=100, **style)
         axes.set_xscale("log")
         axes.set_xlabel("parameters")
@@ -496,34 +706,69 @@ def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
     config = runs[0].config
     data = runs[0].data.split(".")[0]
     caption = (
-        f"{config.model} of widths {', '.join(f'{run.config.width:g}' for run in runs)}, otherwise trained alike "
-        f"({config.epochs} epochs, {config.ball}): errors at the end; robust: at least, by {config.final_attack} (empirical "
+        f"{config.model} of widths {', '.join(f'{run.config.width:g}' for run in runs)}, otherwise "
+        f"trained alike "
+        f"({config.epochs} epochs, {config.ball}): errors at the end; robust: at least, by "
+        f"{config.final_attack} (empirical "
         "lower bounds). 95% intervals over points."
     )
     alt = (
         "Errors over the number of parameters: "
-        + "; ".join(f"{name} from {100 * c[0].value:.1f}% to {100 * c[-1].value:.1f}%" for name, c in curves.items())
+        + "; ".join(
+            f"{name} from {100 * c[0].value:.1f}% to {100 * c[-1].value:.1f}%"
+            for name, c in curves.items()
+        )
         + "."
     )
-    rows = [[run.config.width, run.parameters, *numbers([c[k] for c in curves.values()])] for k, run in enumerate(runs)]
+    rows = [
+        [run.config.width, run.parameters, *numbers([c[k] for c in curves.values()])]
+        for k, run in enumerate(runs)
+    ]
     about = f"{data}-{config.model}-radius{config.radius:g}"
-    return Drawing("capacity", about, f"Capacity: {config.model} on {data}", caption, alt, draw,
-                   ["width", "parameters", *headed([f"{name} error" for name in curves])], rows)  # fmt: skip
+    return Drawing(
+        "capacity",
+        about,
+        f"Capacity: {config.model} on {data}",
+        caption,
+        alt,
+        draw,
+        ["width", "parameters", *headed([f"{name} error" for name in curves])],
+        rows,
+    )
 
 
-# -- drawing and telling -----------------------------------------------------------------------------------------------
+# -- drawing and telling ---------------------------------------------------------------------------
 
 
-def band(axes: Axes, x: Sequence[float], values: Sequence[Measured], label: str, *, marker: str, scale: float = 1.0,
-         floor: float | None = None, **style: Any) -> None:  # fmt: skip
+def band(
+    axes: Axes,
+    x: Sequence[float],
+    values: Sequence[Measured],
+    label: str,
+    *,
+    marker: str,
+    scale: float = 1.0,
+    floor: float | None = None,
+    **style: Any,
+) -> None:
     """A curve with its intervals."""
 
     def clear(numbers: Sequence[float]) -> np.ndarray:
         found = scale * np.array(numbers, dtype=float)
         return found if floor is None else np.maximum(found, floor)
 
-    axes.plot(x, clear([m.value for m in values]), label=label, marker=marker, markersize=3.5, linewidth=1.4, **style)
-    low, high = (clear([m.interval[end] if m.interval else m.value for m in values]) for end in (0, 1))
+    axes.plot(
+        x,
+        clear([m.value for m in values]),
+        label=label,
+        marker=marker,
+        markersize=3.5,
+        linewidth=1.4,
+        **style,
+    )
+    low, high = (
+        clear([m.interval[end] if m.interval else m.value for m in values]) for end in (0, 1)
+    )
     axes.fill_between(x, low, high, color=style.get("color"), alpha=0.18, linewidth=0)
 
 
@@ -549,7 +794,9 @@ def at_radius(run: RunStudy, epoch: int, part: str) -> Measured:
 def over(value: Measured, divisor: float) -> Measured:
     """A number and its interval divided by another."""
     low, high = value.interval or (value.value, value.value)
-    return Measured(value.value / divisor, value.kind, None, value.total, (low / divisor, high / divisor))
+    return Measured(
+        value.value / divisor, value.kind, None, value.total, (low / divisor, high / divisor)
+    )
 
 
 def correlated(first: Sequence[Measured], second: Sequence[Measured]) -> Measured | None:
@@ -564,7 +811,9 @@ def error_of(found: Mapping[str, Any], key: str) -> Measured:
     """One minus a rate that a run measured, with its interval; robust ones are lower bounds."""
     total = int(found["points"])
     wrong = total - round(found[key] * total)
-    return statistics.share(np.arange(total) < wrong, "exact" if key == "accuracy" else "empirical lower bound")
+    return statistics.share(
+        np.arange(total) < wrong, "exact" if key == "accuracy" else "empirical lower bound"
+    )
 
 
 def spread(value: Measured) -> np.ndarray:

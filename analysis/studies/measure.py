@@ -1,6 +1,8 @@
-"""Measuring saved runs: curves over epochs, flatness over radius, margins, and f_S built on the same data beside them.
+"""Measuring saved runs: curves over epochs, flatness over radius, margins, and f_S built on the
+same data beside them.
 
-Nothing is trained. Every measurement is kept in a file of its own and read again when the same is asked for.
+Nothing is trained. Every measurement is kept in a file of its own and read again when the same is
+asked for.
 """
 
 from __future__ import annotations
@@ -19,8 +21,20 @@ import torch
 from constructions import ReLUNetwork, affine, compose, f_S, separation, write_file
 from training import Dataset, Run, as_float
 
-from ..behaviour.agreement import agreement, agreement_by_group, agreement_table, class_groups, outer_radius, quantile_groups
-from ..behaviour.boundary_distances import BoundaryDistances, boundary_distances, is_small, small_margin
+from ..behaviour.agreement import (
+    agreement,
+    agreement_by_group,
+    agreement_table,
+    class_groups,
+    outer_radius,
+    quantile_groups,
+)
+from ..behaviour.boundary_distances import (
+    BoundaryDistances,
+    boundary_distances,
+    is_small,
+    small_margin,
+)
 from ..behaviour.flatness import FlatnessProfile, flatness_profile
 from ..behaviour.memorization_share import memorization_part, memorization_share, radial_profile
 from ..proofs.memorization import certify_memorization
@@ -45,14 +59,17 @@ def study(
     measure: bool = True,
     report: Report = lambda stage: None,
 ) -> Study:
-    """Measure finished runs. Of clean ones (radius 0) on the same data, that with the fewest test errors whose network is read
-    as affine layers and ReLU serves as f_clean for the others; without one there is no f_S.
+    """Measure finished runs. Of clean ones (radius 0) on the same data, that with the fewest test
+    errors whose network is read as affine layers and ReLU serves as f_clean for the others; without
+    one there is no f_S.
 
-    kept: folder in which every measurement is kept, so that a study goes on where it was interrupted. measure: false for what
-    the runs measured themselves alone. report(stage) is called as each begins. A run that is damaged, unfinished or without
-    its data is a problem, and the others are measured. Raises ValueError if no run is left, TypeError for one folder.
+    kept: folder in which every measurement is kept, so that a study goes on where it was
+    interrupted. measure: false for what the runs measured themselves alone. report(stage) is called
+    as each begins. A run that is damaged, unfinished or without its data is a problem, and the
+    others are measured. Raises ValueError if no run is left, TypeError for one folder.
 
-    Cost: for each profile some 9 gradients a step and point (193 for 20 steps); f_S of N training points as in `f_S`.
+    Cost: for each profile some 9 gradients a step and point (193 for 20 steps); f_S of N training
+    points as in `f_S`.
     """
     settings = settings or StudySettings()
     if isinstance(folders, (str, PathLike)):
@@ -74,17 +91,24 @@ def study(
         except WRONG as error:
             found.problems.append((str(folder), told(error)))
     if not found.runs:
-        raise ValueError("; ".join(f"{folder}: {text}" for folder, text in found.problems) or "folders must name a run")
+        raise ValueError(
+            "; ".join(f"{folder}: {text}" for folder, text in found.problems)
+            or "folders must name a run"
+        )
     for entry in found.runs if measure else []:
         if not entry.robust:
             continue
         clean = clean_partner(entry, found.runs)
         if clean is None:
-            found.without[entry.name] = "no clean run (radius 0) on the same data, of affine layers and ReLU"
+            found.without[entry.name] = (
+                "no clean run (radius 0) on the same data, of affine layers and ReLU"
+            )
             continue
         try:
             data = parts[digest_of(entry.run)]
-            found.constructed.append(measure_constructed(entry, clean, data, settings, store, report))
+            found.constructed.append(
+                measure_constructed(entry, clean, data, settings, store, report)
+            )
         except WRONG as error:
             found.without[entry.name] = f"f_S cannot be built from {clean.name}: {told(error)}"
     return found
@@ -117,8 +141,12 @@ def digest_of(run: Run) -> str:
 
 
 def clean_partner(entry: RunStudy, runs: Sequence[RunStudy]) -> RunStudy | None:
-    """The clean run on the same data with the fewest test errors whose network is read as a `ReLUNetwork`."""
-    same = [other for other in runs if not other.robust and digest_of(other.run) == digest_of(entry.run)]
+    """The clean run on the same data with the fewest test errors whose network is read as a
+    `ReLUNetwork`.
+    """
+    same = [
+        other for other in runs if not other.robust and digest_of(other.run) == digest_of(entry.run)
+    ]
     same.sort(key=lambda other: -(other.run.final or {})["test"]["accuracy"])
     return next((other for other in same if as_network(other) is not None), None)
 
@@ -131,7 +159,7 @@ def as_network(entry: RunStudy) -> ReLUNetwork | None:
         return None
 
 
-# -- what is kept ------------------------------------------------------------------------------------------------------
+# -- what is kept ----------------------------------------------------------------------------------
 
 
 class Store:
@@ -143,7 +171,10 @@ class Store:
     def answer(self, question: Json, compute: Callable[[], Json]) -> Json:
         """compute(), or what it gave before to the same question. A damaged file is computed again."""
         question = json.loads(json.dumps({**question, "format": FORMAT}))
-        path = self.folder / f"{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:20]}.json"
+        path = (
+            self.folder
+            / f"{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:20]}.json"
+        )
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
             if held["question"] == question:
@@ -166,14 +197,20 @@ def sampled(data: Dataset, settings: StudySettings, memorized: bool = False) -> 
 def epochs_of(run: Run, count: int) -> list[int]:
     """So many of the kept epochs, first and last among them, up to the one whose network counts."""
     kept = [epoch for epoch in run.checkpoints() if epoch <= run.epoch]
-    chosen = {round(k * (len(kept) - 1) / max(1, count - 1)) for k in range(count)} if count > 1 else {len(kept) - 1}
+    chosen = (
+        {round(k * (len(kept) - 1) / max(1, count - 1)) for k in range(count)}
+        if count > 1
+        else {len(kept) - 1}
+    )
     return sorted({kept[k] for k in chosen} | {run.epoch})
 
 
-# -- runs --------------------------------------------------------------------------------------------------------------
+# -- runs ------------------------------------------------------------------------------------------
 
 
-def measure_run(entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, report: Report) -> None:
+def measure_run(
+    entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, report: Report
+) -> None:
     """Profiles of the chosen epochs, and distances to the boundary of the last."""
     if not entry.robust:
         return
@@ -181,7 +218,9 @@ def measure_run(entry: RunStudy, data: Dataset, settings: StudySettings, store: 
     for epoch in epochs_of(run, settings.epochs):
         report(f"{entry.name}: flatness, epoch {epoch}")
         question = {**about(run, epoch, settings), "what": "profile", "steps": settings.steps}
-        found = store.answer(question, lambda epoch=epoch: profiles_of(run.model(epoch), part, run, settings))  # type: ignore[misc]
+        found = store.answer(
+            question, lambda epoch=epoch: profiles_of(run.model(epoch), part, run, settings)
+        )  # type: ignore[misc]
         entry.profiles[epoch] = {split: read_profile(found[split]) for split in ("train", "test")}
         entry.gaps[epoch] = Measured.from_json(found["gap"])
     report(f"{entry.name}: distances to the boundary")
@@ -192,12 +231,19 @@ def measure_run(entry: RunStudy, data: Dataset, settings: StudySettings, store: 
 def about(run: Run, epoch: int, settings: StudySettings) -> Json:
     """What tells one measurement of a network from another."""
     ball = {"norm": str(run.config.norm), "radius": run.config.radius}
-    return {"weights": run.epochs[epoch - 1]["weights"], "data": digest_of(run), **ball, "points": settings.points,
-            "seed": settings.seed}  # fmt: skip
+    return {
+        "weights": run.epochs[epoch - 1]["weights"],
+        "data": digest_of(run),
+        **ball,
+        "points": settings.points,
+        "seed": settings.seed,
+    }
 
 
 def profiles_of(model: Any, part: Dataset, run: Run, settings: StudySettings) -> Json:
-    """Profiles around training and test points, and the gap between the errors that their searches found."""
+    """Profiles around training and test points, and the gap between the errors that their searches
+    found.
+    """
     ball = run.config.ball
     radii = [factor * ball.radius for factor in RADII]
     inside = RADII.index(1.0)
@@ -205,7 +251,9 @@ def profiles_of(model: Any, part: Dataset, run: Run, settings: StudySettings) ->
     wrong = {}
     for split in ("train", "test"):
         points, labels = getattr(part, f"{split}_points"), getattr(part, f"{split}_labels")
-        found = flatness_profile(model, points, labels, ball, [0.0, *radii], steps=settings.steps, seed=settings.seed)
+        found = flatness_profile(
+            model, points, labels, ball, [0.0, *radii], steps=settings.steps, seed=settings.seed
+        )
         wrong[split] = found.wrong[:, inside + 1]
         answer[split] = profile_json(found, inside + 1)
     gap = statistics.difference(wrong["test"].double(), wrong["train"].double())
@@ -219,20 +267,35 @@ def profile_json(found: FlatnessProfile, inside: int) -> Json:
     flat = gradient[inside]["value"] == 0
     return {
         "radii": found.radii[1:],
-        **{curve: [m.to_json() for m in found.mean(curve)][1:] for curve in ("gradient", "change", "wrong")},
+        **{
+            curve: [m.to_json() for m in found.mean(curve)][1:]
+            for curve in ("gradient", "change", "wrong")
+        },
         "clean_error": statistics.share(found.wrong[:, 0]).to_json(),
-        "contrast": None if flat else found.contrast(found.radii[inside], found.radii[outside]).to_json(),
+        "contrast": None
+        if flat
+        else found.contrast(found.radii[inside], found.radii[outside]).to_json(),
     }
 
 
 def read_profile(found: Json) -> Profile:
     """A profile as it is kept."""
-    curves = {name: [Measured.from_json(m) for m in found[name]] for name in ("gradient", "change", "wrong")}
+    curves = {
+        name: [Measured.from_json(m) for m in found[name]]
+        for name in ("gradient", "change", "wrong")
+    }
     contrast = None if found["contrast"] is None else Measured.from_json(found["contrast"])
-    return Profile(found["radii"], **curves, clean_error=Measured.from_json(found["clean_error"]), contrast=contrast)
+    return Profile(
+        found["radii"],
+        **curves,
+        clean_error=Measured.from_json(found["clean_error"]),
+        contrast=contrast,
+    )
 
 
-def distances_of(model: Any, part: Dataset, run: Run, settings: StudySettings, certified: bool = True) -> Json:
+def distances_of(
+    model: Any, part: Dataset, run: Run, settings: StudySettings, certified: bool = True
+) -> Json:
     """Distances to the boundary by part, up to four training radii, and mu."""
     ball = run.config.ball
     answer: Json = {}
@@ -240,7 +303,13 @@ def distances_of(model: Any, part: Dataset, run: Run, settings: StudySettings, c
     for split in ("train", "test"):
         points, labels = getattr(part, f"{split}_points"), getattr(part, f"{split}_labels")
         found = boundary_distances(
-            model, points, labels, ball.p, radius=4 * ball.radius, seed=settings.seed, certified=certified
+            model,
+            points,
+            labels,
+            ball.p,
+            radius=4 * ball.radius,
+            seed=settings.seed,
+            certified=certified,
         )
         answer[split] = distances_json(found, ball.radius)
         wrong[split] = (found.upper <= ball.radius).double()
@@ -260,13 +329,20 @@ def distances_json(found: BoundaryDistances, radius: float) -> Json:
     }
 
 
-# -- f_S beside them ---------------------------------------------------------------------------------------------------
+# -- f_S beside them -------------------------------------------------------------------------------
 
 
 def measure_constructed(
-    entry: RunStudy, partner: RunStudy, data: Dataset, settings: StudySettings, store: Store, report: Report
+    entry: RunStudy,
+    partner: RunStudy,
+    data: Dataset,
+    settings: StudySettings,
+    store: Store,
+    report: Report,
 ) -> Constructed:
-    """Build f_S from the clean run's network, scaled to margins near 1, and put it beside the learned network."""
+    """Build f_S from the clean run's network, scaled to margins near 1, and put it beside the
+    learned network.
+    """
     run, clean_run = entry.run, partner.run
     part, memorized = sampled(data, settings), sampled(data, settings, memorized=True)
     shared = {
@@ -285,7 +361,9 @@ def measure_constructed(
     def constructed() -> Json:
         pair = networks()
         points = memorized.flat()
-        proof = certify_memorization(pair["f_S"], points.train_points, points.train_labels, run.config.ball)
+        proof = certify_memorization(
+            pair["f_S"], points.train_points, points.train_labels, run.config.ball
+        )
         facts = {
             "memorized": len(points.train_points),
             "proof": proof.verdict,
@@ -300,7 +378,11 @@ def measure_constructed(
         report(f"{entry.name}: distances of f_clean")
         small = as_network(partner)
         bounded = small is not None and is_small(small)
-        return {"facts": facts, "profiles": profiles, "distances": distances_of(pair["f_clean"], part, run, settings, bounded)}
+        return {
+            "facts": facts,
+            "profiles": profiles,
+            "distances": distances_of(pair["f_clean"], part, run, settings, bounded),
+        }
 
     first = store.answer({**shared, "what": "constructed"}, constructed)
 
@@ -310,18 +392,30 @@ def measure_constructed(
 
     question = {**shared, "what": "compared", "learned": run.epochs[run.epoch - 1]["weights"]}
     second = store.answer(question, compared)
-    tables = {name: {row: Measured.from_json(m) for row, m in table.items()} for name, table in second["agreement"].items()}
+    tables = {
+        name: {row: Measured.from_json(m) for row, m in table.items()}
+        for name, table in second["agreement"].items()
+    }
     profiles = {
-        name: {split: read_profile(found[split]) for split in ("train", "test")} for name, found in first["profiles"].items()
+        name: {split: read_profile(found[split]) for split in ("train", "test")}
+        for name, found in first["profiles"].items()
     }
     return Constructed(
-        entry.name, partner.name, first["facts"], profiles, {"f_clean": first["distances"]}, tables, second["radial"],
+        entry.name,
+        partner.name,
+        first["facts"],
+        profiles,
+        {"f_clean": first["distances"]},
+        tables,
+        second["radial"],
         second["shares"],
-    )  # fmt: skip
+    )
 
 
 def build(partner: RunStudy, memorized: Dataset, run: Run) -> dict[str, ReLUNetwork]:
-    """f_clean, times the power of two that brings its median margin nearest to 1 (labels stay), and f_S of it."""
+    """f_clean, times the power of two that brings its median margin nearest to 1 (labels stay), and
+    f_S of it.
+    """
     network = as_network(partner)
     assert network is not None
     flat = memorized.flat()
@@ -343,7 +437,9 @@ def build(partner: RunStudy, memorized: Dataset, run: Run) -> dict[str, ReLUNetw
 
 
 def near(network: ReLUNetwork) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The network at points of any shape; an f_S through the indicators that are not 0 there, whatever its size."""
+    """The network at points of any shape; an f_S through the indicators that are not 0 there,
+    whatever its size.
+    """
     return lambda points: network(points.flatten(1), screened=network.screen is not None)
 
 
@@ -355,7 +451,13 @@ def margin_sizes(outputs: torch.Tensor) -> float:
     return float((top[:, 0] - top[:, 1]).median())
 
 
-def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memorized: Dataset, settings: StudySettings) -> Json:
+def beside(
+    entry: RunStudy,
+    pair: dict[str, ReLUNetwork],
+    part: Dataset,
+    memorized: Dataset,
+    settings: StudySettings,
+) -> Json:
     """Agreement tables, radial profiles and memorization shares of the learned network and f_S."""
     run, ball = entry.run, entry.config.ball
     learned, clean, built = run.model(), pair["f_clean"], near(pair["f_S"])
@@ -373,20 +475,43 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
     outer = outer_radius(pair["f_S"], ball)
     groups: dict[str, dict[str, Measured]] = {}
     floats = replace(
-        part, train_points=as_float(part.train_points, torch.float64), test_points=as_float(part.test_points, torch.float64)
+        part,
+        train_points=as_float(part.train_points, torch.float64),
+        test_points=as_float(part.test_points, torch.float64),
     )
     centres = as_float(memorized.train_points, torch.float64)
     groups["by zone"] = agreement_table(
-        exactly, built, centres, floats.test_points, attacked.nearest, ball, outer, settings.seed, settings.points
+        exactly,
+        built,
+        centres,
+        floats.test_points,
+        attacked.nearest,
+        ball,
+        outer,
+        settings.seed,
+        settings.points,
     )
     classes = class_groups(part.test_labels, part.outputs)
-    groups["clean test points, by class"] = agreement_by_group(learned, built, floats.test_points, classes)
+    groups["clean test points, by class"] = agreement_by_group(
+        learned, built, floats.test_points, classes
+    )
     reach = boundary_distances(
-        clean, floats.train_points, part.train_labels, ball.p, radius=3 * ball.radius, restarts=1, certified=False,
+        clean,
+        floats.train_points,
+        part.train_labels,
+        ball.p,
+        radius=3 * ball.radius,
+        restarts=1,
+        certified=False,
         seed=settings.seed,
-    ).upper  # fmt: skip
-    small = {"S_small, as far as an attack on f_clean sees": reach < ball.radius, "S_large, likewise": reach >= ball.radius}
-    groups["attacked training points"] = agreement_by_group(exactly, built, attacked.nearest, small, "estimate")
+    ).upper
+    small = {
+        "S_small, as far as an attack on f_clean sees": reach < ball.radius,
+        "S_large, likewise": reach >= ball.radius,
+    }
+    groups["attacked training points"] = agreement_by_group(
+        exactly, built, attacked.nearest, small, "estimate"
+    )
     distance = quantile_groups(reach.clamp_max(3 * ball.radius))
     groups["attacked training points, by distance from f_clean's boundary"] = agreement_by_group(
         exactly, built, attacked.nearest, distance
@@ -399,16 +524,28 @@ def beside(entry: RunStudy, pair: dict[str, ReLUNetwork], part: Dataset, memoriz
         points, labels = getattr(floats, f"{split}_points"), getattr(part, f"{split}_labels")
         models = {"learned": learned, "f_clean": clean, "f_S": built, "indicators": part_alone}
         radial[split] = {
-            name: [m.to_json() for m in radial_profile(model, points, labels, ball, radii, directions=1, seed=settings.seed)]
+            name: [
+                m.to_json()
+                for m in radial_profile(
+                    model, points, labels, ball, radii, directions=1, seed=settings.seed
+                )
+            ]
             for name, model in models.items()
         }
     shares = {}
     for split in ("train", "test"):
         points = getattr(floats, f"{split}_points")
-        found = memorization_share(learned, clean, built, points, ball, radii=radii, directions=1, seed=settings.seed)
-        numbers = {name: getattr(found, name) for name in ("share", "a", "b", "explained", "by_memorization")}
+        found = memorization_share(
+            learned, clean, built, points, ball, radii=radii, directions=1, seed=settings.seed
+        )
+        numbers = {
+            name: getattr(found, name)
+            for name in ("share", "a", "b", "explained", "by_memorization")
+        }
         shares[split] = {name: None if m is None else m.to_json() for name, m in numbers.items()}
         shares[split] |= {"identified": found.count, "points": len(points)}
         shares[split]["median"] = statistics.median(found.shares).to_json() if found.count else None
-    tables = {name: {row: m.to_json() for row, m in table.items()} for name, table in groups.items()}
+    tables = {
+        name: {row: m.to_json() for row, m in table.items()} for name, table in groups.items()
+    }
     return {"agreement": tables, "radial": radial, "shares": shares}

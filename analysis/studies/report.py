@@ -1,4 +1,6 @@
-"""The study of runs as a folder: one self-contained HTML page, figures in two themes, numbers as CSV and JSON."""
+"""The study of runs as a folder: one self-contained HTML page, figures in two themes, numbers as
+CSV and JSON.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ EXPLAINED = 0.01
 """Least part of a learned output that memorization must explain for a verdict on its share."""
 
 
-def write_figures(study: Study, folder: Path, names: tuple[str, ...] = FIGURES) -> dict[str, dict[str, str]]:
+def write_figures(
+    study: Study, folder: Path, names: tuple[str, ...] = FIGURES
+) -> dict[str, dict[str, str]]:
     """Write all figures of these names and their numbers; gives data URIs by file and theme."""
     return {drawing.file: write_drawing(drawing, folder) for drawing in drawings(study, names)}
 
@@ -33,7 +37,9 @@ def write_drawing(drawing: Drawing, folder: Path) -> dict[str, str]:
 
 
 def write_study(study: Study, folder: Path) -> Path:
-    """Write report.html, study.json and figures/ into the folder; returns the page. Each file is complete or absent."""
+    """Write report.html, study.json and figures/ into the folder; returns the page. Each file is
+    complete or absent.
+    """
     files = write_figures(study, folder / "figures")
     write_file(folder / "study.json", json.dumps(study_json(study), indent=1, allow_nan=False))
     page = folder / "report.html"
@@ -49,7 +55,9 @@ def page_of(study: Study, drawn: list[Drawing], files: dict[str, dict[str, str]]
         names=", ".join(run.name for run in study.runs),
         summaries=summaries(study),
         rows=[row_of(run) for run in study.runs],
-        sources=list(dict.fromkeys(f"{run.data}: {run.run.about['data']['source']}" for run in study.runs)),
+        sources=list(
+            dict.fromkeys(f"{run.data}: {run.run.about['data']['source']}" for run in study.runs)
+        ),
         explained=EXPLAINED,
         outside=OUTSIDE,
         drawings=drawn,
@@ -68,7 +76,10 @@ def study_json(study: Study) -> dict[str, Any]:
             "name": run.name,
             "config": run.config.to_json(),
             "parameters": run.parameters,
-            "profiles": {epoch: {part: plain(asdict(p)) for part, p in parts.items()} for epoch, parts in run.profiles.items()},
+            "profiles": {
+                epoch: {part: plain(asdict(p)) for part, p in parts.items()}
+                for epoch, parts in run.profiles.items()
+            },
             "gaps": {epoch: gap.to_json() for epoch, gap in run.gaps.items()},
             "distances": run.distances,
             "final": run.run.final,
@@ -135,23 +146,43 @@ def summary_of(study: Study, run: RunStudy) -> str:
 def overfitting(run: RunStudy) -> str:
     """Clean and robust errors, and whether they are further apart on test points."""
     train, test = (Measured.from_json(run.distances[part]["wrong"]) for part in PARTS)
-    gap, clean = Measured.from_json(run.distances["gap"]), run.profiles[run.run.epoch]["test"].clean_error
+    gap, clean = (
+        Measured.from_json(run.distances["gap"]),
+        run.profiles[run.run.epoch]["test"].clean_error,
+    )
     low, high = gap.interval or (0.0, 0.0)
-    verdict = "a robust generalization gap" if low > 0 else "no gap" if high < 0 else "no gap that is clear on so few points"
-    stopped = "" if run.run.status == "finished" else f" ({run.run.status}; epoch {run.run.epoch} counts)"
+    verdict = (
+        "a robust generalization gap"
+        if low > 0
+        else "no gap"
+        if high < 0
+        else "no gap that is clear on so few points"
+    )
+    stopped = (
+        "" if run.run.status == "finished" else f" ({run.run.status}; epoch {run.run.epoch} counts)"
+    )
     return (
-        f"{run.config.model}, trained with {run.config.attack} in the {run.config.ball}{stopped}, errs on {percent(clean)} of "
-        f"{clean.total} test points, and under attack on at least {percent(test)} of them and {percent(train)} of "
-        f"{train.total} training points, {100 * gap.value:.1f} {points_interval(gap)} points apart: {verdict}."
+        f"{run.config.model}, trained with {run.config.attack} in the {run.config.ball}{stopped}, "
+        f"errs on {percent(clean)} of "
+        f"{clean.total} test points, and under attack on at least {percent(test)} of them and "
+        f"{percent(train)} of "
+        f"{train.total} training points, {100 * gap.value:.1f} {points_interval(gap)} points "
+        f"apart: {verdict}."
     )
 
 
 def flatness_told(run: RunStudy, built: Constructed | None) -> str:
-    """How much sharper the loss is outside the training radius than inside, for the learned network, f_clean and f_S."""
+    """How much sharper the loss is outside the training radius than inside, for the learned
+    network, f_clean and f_S.
+    """
     last = run.profiles[run.run.epoch]["train"]
     here = interval(at_radius(run, run.run.epoch, "train"))
     text = f"Around training points the largest gradient within the training radius has the mean {here}"
-    text += "" if last.contrast is None else f", and {interval(last.contrast)} times that within {OUTSIDE:g} times the radius"
+    text += (
+        ""
+        if last.contrast is None
+        else f", and {interval(last.contrast)} times that within {OUTSIDE:g} times the radius"
+    )
     if built is None:
         return text + "."
     profiles = {name: built.profiles[name]["train"] for name in ("f_clean", "f_S")}
@@ -162,7 +193,8 @@ def flatness_told(run: RunStudy, built: Constructed | None) -> str:
     clean = profiles["f_clean"].contrast
     ratio = "not defined" if clean is None else f"{interval(clean)} times"
     return (
-        f"{text}; for f_clean the ratio is {ratio}, and f_S, built on {built.facts['memorized']:,} training points, goes from "
+        f"{text}; for f_clean the ratio is {ratio}, and f_S, built on {built.facts['memorized']:,} "
+        f"training points, goes from "
         f"{zero:.3g}{exact} to {profiles['f_S'].gradient[outside].value:.3g}."
     )
 
@@ -182,21 +214,36 @@ def likeness(study: Study, run: RunStudy, built: Constructed | None) -> str:
     if a.value <= 0 or (gain.interval or (0.0, 0.0))[0] < EXPLAINED:
         verdict = "memorization explains too little of it to say more"
     else:
-        verdict = "nearer to f_S" if low > 0.5 else "nearer to f_clean" if high < 0.5 else "between f_clean and f_S"
+        verdict = (
+            "nearer to f_S"
+            if low > 0.5
+            else "nearer to f_clean"
+            if high < 0.5
+            else "between f_clean and f_S"
+        )
     return (
-        f"{text}; fitted by f_clean and f_S along rays from training points, f_S has the weight {interval(found)} (R² "
+        f"{text}; fitted by f_clean and f_S along rays from training points, f_S has the weight "
+        f"{interval(found)} (R² "
         f"{told(shares['explained'])}, of which by memorization alone {interval(gain)}): {verdict}."
     )
 
 
 def percents(value: Measured) -> str:
     """The interval of a share in percent."""
-    return "" if value.interval is None else "{:.1f}% to {:.1f}%".format(*(100 * v for v in value.interval))
+    return (
+        ""
+        if value.interval is None
+        else "{:.1f}% to {:.1f}%".format(*(100 * v for v in value.interval))
+    )
 
 
 def points_interval(value: Measured) -> str:
     """The interval of a difference of shares, in points."""
-    return "" if value.interval is None else "[{:.1f}, {:.1f}]".format(*(100 * v for v in value.interval))
+    return (
+        ""
+        if value.interval is None
+        else "[{:.1f}, {:.1f}]".format(*(100 * v for v in value.interval))
+    )
 
 
 def told(found: dict[str, Any] | None) -> str:

@@ -1,4 +1,6 @@
-"""What a study of saved runs found: runs with their profiles, f_S beside them, and what could not be used."""
+"""What a study of saved runs found: runs with their profiles, f_S beside them, and what could not
+be used.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class StudySettings:
-    """How much is measured. points: random training and test points, the same for all models. steps: of ascent. epochs: most
-    checkpoints of a run that are profiled, first and last among them. memorized: training points of f_S (None: all of them).
+    """How much is measured. points: random training and test points, the same for all models.
+    steps: of ascent. epochs: most checkpoints of a run that are profiled, first and last among
+    them. memorized: training points of f_S (None: all of them).
     """
 
     points: int = 256
@@ -37,14 +40,18 @@ class StudySettings:
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} must be an integer and at least {least}, got {value!r}")
         if self.memorized is not None and self.memorized < self.points:
-            raise ValueError(f"memorized must be at least points = {self.points}, got {self.memorized}")
+            raise ValueError(
+                f"memorized must be at least points = {self.points}, got {self.memorized}"
+            )
 
 
 @dataclass
 class Profile:
-    """Means over points at each radius: see `FlatnessProfile`. clean_error: at the points themselves.
+    """Means over points at each radius: see `FlatnessProfile`. clean_error: at the points
+    themselves.
 
-    contrast: mean gradient at twice the training radius over that at the training radius (None: that is 0).
+    contrast: mean gradient at twice the training radius over that at the training radius (None:
+    that is 0).
     """
 
     radii: list[float]
@@ -57,7 +64,9 @@ class Profile:
 
 @dataclass
 class RunStudy:
-    """One run with its profiles by epoch and part ("train", "test"), and the gap between robust test and training error."""
+    """One run with its profiles by epoch and part ("train", "test"), and the gap between robust
+    test and training error.
+    """
 
     run: Run
     name: str
@@ -79,12 +88,16 @@ class RunStudy:
     @property
     def robust(self) -> bool:
         """Whether it was trained adversarially."""
-        return self.config.radius > 0 and (self.config.objective == "trades" or self.config.robust_weight > 0)
+        return self.config.radius > 0 and (
+            self.config.objective == "trades" or self.config.robust_weight > 0
+        )
 
 
 @dataclass
 class Constructed:
-    """f_S, built from the clean run's network on the training points of a robust run, and that run beside both."""
+    """f_S, built from the clean run's network on the training points of a robust run, and that run
+    beside both.
+    """
 
     learned: str
     clean: str
@@ -98,7 +111,9 @@ class Constructed:
 
 @dataclass
 class Study:
-    """What was found. problems: folders that could not be used, and why. without: runs that f_S is not beside, and why."""
+    """What was found. problems: folders that could not be used, and why. without: runs that f_S is
+    not beside, and why.
+    """
 
     settings: StudySettings
     runs: list[RunStudy] = field(default_factory=list)

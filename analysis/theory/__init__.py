@@ -1,4 +1,5 @@
-"""The papers' quantities along training: feature learning, separable data, A_delta's errors, kernels, bounds.
+"""The papers' quantities along training: feature learning, separable data, A_delta's errors,
+kernels, bounds.
 
 One file a subject.
 """

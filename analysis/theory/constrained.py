@@ -1,4 +1,6 @@
-"""What Theorem 6.2 claims of algorithm A_delta: robust training error by proof, clean errors by margin."""
+"""What Theorem 6.2 claims of algorithm A_delta: robust training error by proof, clean errors by
+margin.
+"""
 
 from __future__ import annotations
 
@@ -31,19 +33,26 @@ def proved_balls(
     max_seconds: float = 10.0,
     progress: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
-    """For which points the margin of an f_S is proved to be positive on the whole ball within [0,1]^D: bool, (N,).
+    """For which points the margin of an f_S is proved to be positive on the whole ball within
+    [0,1]^D: bool, (N,).
 
-    network: of `f_S` or `f_adv`, or of `training.a_delta`. points: (N, D) in [0,1], labels (N,). memorized: bool, (N,), the
-    points that it was built on, in their order; their balls are proved at once, by `certify_memorization`. Around every other
-    point the network is f_clean, or a small network with the shells near it (see `localize`), which `certified_margins` bounds,
-    and `certify` decides where these bounds do not suffice, for max_seconds each. progress is called after each such decision.
+    network: of `f_S` or `f_adv`, or of `training.a_delta`. points: (N, D) in [0,1], labels (N,).
+    memorized: bool, (N,), the points that it was built on, in their order; their balls are proved
+    at once, by `certify_memorization`. Around every other point the network is f_clean, or a small
+    network with the shells near it (see `localize`), which `certified_margins` bounds, and
+    `certify` decides where these bounds do not suffice, for max_seconds each. progress is called
+    after each such decision.
 
-    What is not proved is open or wrong; `robust_error(..., proved=...)` looks for errors there. Raises ValueError for shapes
-    and labels that do not fit. Source: "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
-    (anonymous 2023), Theorem 6.2.
+    What is not proved is open or wrong; `robust_error(..., proved=...)` looks for errors there.
+    Raises ValueError for shapes and labels that do not fit. Source: "Why Clean Generalization and
+    Robust Memorization Both Happen in Adversarial Training" (anonymous 2023), Theorem 6.2.
 
     >>> from constructions import affine, f_S
-    >>> points, labels, ball = torch.tensor([[0.4375, 0.5], [1.0, 0.5]]), torch.tensor([-1, 1]), Ball("inf", 0.125)
+    >>> points, labels, ball = (
+    ...     torch.tensor([[0.4375, 0.5], [1.0, 0.5]]),
+    ...     torch.tensor([-1, 1]),
+    ...     Ball("inf", 0.125),
+    ... )
     >>> network = f_S(affine([[4.0, 0.0]], [-2.0]), points[:1], labels[:1], ball, separation=0.5625)
     >>> proved_balls(network, points, labels, ball, torch.tensor([True, False]))
     tensor([True, True])
@@ -51,10 +60,15 @@ def proved_balls(
     network = read_network(network)
     x, y = read_labelled(network, points, labels)
     if memorized.dtype != torch.bool or memorized.shape != y.shape:
-        raise ValueError(f"memorized must be bool, shape ({len(y)},), got {memorized.dtype}, shape {tuple(memorized.shape)}")
+        raise ValueError(
+            f"memorized must be bool, shape ({len(y)},), got {memorized.dtype}, shape "
+            f"{tuple(memorized.shape)}"
+        )
     proved = torch.zeros(len(x), dtype=torch.bool)
     if memorized.any():
-        proved[memorized] = certify_memorization(network, x[memorized], y[memorized], ball).verdict == "proved"
+        proved[memorized] = (
+            certify_memorization(network, x[memorized], y[memorized], ball).verdict == "proved"
+        )
     rest = (~memorized).nonzero()[:, 0]
     for rows, local in localize(network, x[rest], ball) if len(rest) else ():
         chosen = rest[rows]
@@ -63,7 +77,10 @@ def proved_balls(
     for i in rest[~proved[rest]].tolist():
         ((_, local),) = localize(network, x[i : i + 1], ball)
         bound = certified_margins(local, x[i : i + 1], y[i : i + 1], ball)
-        proved[i] = bool(bound > 0) or certify(local, x[i], ball, int(y[i]), max_seconds=max_seconds).verdict == "proved"
+        proved[i] = (
+            bool(bound > 0)
+            or certify(local, x[i], ball, int(y[i]), max_seconds=max_seconds).verdict == "proved"
+        )
         progress()
     return proved
 
@@ -71,18 +88,23 @@ def proved_balls(
 def errors_by_margin(
     network: Any, clean: Any, points: Any, labels: Any, ball: Ball, *, seed: int = 0
 ) -> tuple[Measured, Measured]:
-    """Clean errors of a network on points of small and of large margin under `clean`: Assumption 6.1 compares the two.
+    """Clean errors of a network on points of small and of large margin under `clean`: Assumption
+    6.1 compares the two.
 
-    A point's margin is small where `robust_error` finds an error of `clean` in its ball, large otherwise. points: (N, D) in
-    [0,1], fresh ones; labels (N,). Shares are exact for this division, their intervals (95%) for the distribution; an error
-    in a part of the points. Raises ValueError if one part is empty, and for shapes and labels that do not fit.
+    A point's margin is small where `robust_error` finds an error of `clean` in its ball, large
+    otherwise. points: (N, D) in [0,1], fresh ones; labels (N,). Shares are exact for this division,
+    their intervals (95%) for the distribution; an error in a part of the points. Raises ValueError
+    if one part is empty, and for shapes and labels that do not fit.
 
-    The assumption, L_small = O(L_large), says nothing where L_large is 0 and is about populations of many sizes, so one pair of
-    numbers can only make it implausible. Source: as for `proved_balls`, Assumption 6.1.
+    The assumption, L_small = O(L_large), says nothing where L_large is 0 and is about populations
+    of many sizes, so one pair of numbers can only make it implausible. Source: as for
+    `proved_balls`, Assumption 6.1.
 
     >>> from constructions import affine
     >>> f, points = affine([[1.0]], [-0.5]), torch.tensor([[0.0], [0.4375], [0.5625], [1.0]])
-    >>> small, large = errors_by_margin(affine([[1.0]], [-0.4]), f, points, torch.tensor([-1, -1, 1, 1]), Ball("inf", 0.25))
+    >>> small, large = errors_by_margin(
+    ...     affine([[1.0]], [-0.4]), f, points, torch.tensor([-1, -1, 1, 1]), Ball("inf", 0.25)
+    ... )
     >>> small.value, large.value
     (0.5, 0.0)
     """
@@ -90,6 +112,9 @@ def errors_by_margin(
     x, y = read_labelled(network, points, labels)
     small = robust_error(clean, x, y, ball, seed=seed).refuted
     if small.all() or not small.any():
-        raise ValueError(f"points must have margins of both kinds under clean, got {int(small.sum())} small of {len(small)}")
+        raise ValueError(
+            f"points must have margins of both kinds under clean, got {int(small.sum())} small of "
+            f"{len(small)}"
+        )
     wrong = is_error(network(x), y)
     return share(wrong[small]), share(wrong[~small])

@@ -1,4 +1,6 @@
-"""Feature learning along a run on patch data: its phases, the lemmas of its theory as measured, attacks on its result."""
+"""Feature learning along a run on patch data: its phases, the lemmas of its theory as measured,
+attacks on its result.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ FALL = 10.0
 
 @dataclass(frozen=True)
 class Phases:
-    """Where the phases of a run lie, as recorded steps (None: never), and whether they are those of the theory; see `phases`.
+    """Where the phases of a run lie, as recorded steps (None: never), and whether they are those of
+    the theory; see `phases`.
 
-    signal_learned: T_0. noise_begins: the end of phase II. noise_memorized: T_1. predicted: T_0 and T_1 with all constants 1.
-    growth: the mean growth of max_r u_r per step in each phase.
+    signal_learned: T_0. noise_begins: the end of phase II. noise_memorized: T_1. predicted: T_0 and
+    T_1 with all constants 1. growth: the mean growth of max_r u_r per step in each phase.
     """
 
     signal_learned: int | None
@@ -39,17 +42,20 @@ class Phases:
 def phases(run: PatchRun) -> Phases:
     """The three phases of feature learning, from the recorded curves.
 
-    Phase I ends at T_0, the first recorded step with alpha max_r u_r >= 1; phase II, in which the signal hardly grows and no
-    noise is learned yet, ends at the first with V_i >= 1 for some i; phase III ends at T_1, the first from which on V_i >= 1
-    for all i. They are in order if 0 < T_0 < end of II < T_1, and max_r u_r grows per step at least ten times slower in
-    phases II and III than in I. Predicted: T_0 = 1 / (eta alpha^3 sigma_0), T_1 = N / (eta sigma_0 sigma^3 d^(3/2)).
+    Phase I ends at T_0, the first recorded step with alpha max_r u_r >= 1; phase II, in which the
+    signal hardly grows and no noise is learned yet, ends at the first with V_i >= 1 for some i;
+    phase III ends at T_1, the first from which on V_i >= 1 for all i. They are in order if 0 < T_0
+    < end of II < T_1, and max_r u_r grows per step at least ten times slower in phases II and III
+    than in I. Predicted: T_0 = 1 / (eta alpha^3 sigma_0), T_1 = N / (eta sigma_0 sigma^3 d^(3/2)).
 
-    Steps between recorded ones are not seen: of 40,000, the first 20 are all recorded, later ones lie within 9% and within
-    201 steps of each other. Raises ValueError unless the network is cubic and its attack "signal".
-    Source: CGRO (anonymous 2023), Section 4.3, Lemmas C.3 and C.7.
+    Steps between recorded ones are not seen: of 40,000, the first 20 are all recorded, later ones
+    lie within 9% and within 201 steps of each other. Raises ValueError unless the network is cubic
+    and its attack "signal". Source: CGRO (anonymous 2023), Section 4.3, Lemmas C.3 and C.7.
 
     >>> from training import PatchConfig, train_patches
-    >>> phases(train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))).noise_memorized is None
+    >>> phases(
+    ...     train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
+    ... ).noise_memorized is None
     True
     """
     _check(run)
@@ -62,7 +68,12 @@ def phases(run: PatchRun) -> Phases:
         config.N / (config.rate * scales.sigma_0 * scales.sigma**3 * config.d**1.5),
     )
     growth = None
-    if signal is not None and begins is not None and memorized is not None and 0 < signal < begins < memorized:
+    if (
+        signal is not None
+        and begins is not None
+        and memorized is not None
+        and 0 < signal < begins < memorized
+    ):
         ends = [0, signal, begins, memorized]
         rates = np.diff(u[ends]) / np.diff(curves["step"][ends])
         growth = (float(rates[0]), float(rates[1]), float(rates[2]))
@@ -75,9 +86,10 @@ def phases(run: PatchRun) -> Phases:
 class Inequality:
     """An inequality of the theory with the constant that the recorded steps need.
 
-    claim: with a constant c. constant: the best one that is right at all recorded steps (None where the steps it speaks of were
-    not reached): the least where c bounds from above, the greatest where from below. holds: whether it is within what the
-    theory hides: at most log(d)^2, or at least 1 / log(d)^2. below: whether c bounds from below.
+    claim: with a constant c. constant: the best one that is right at all recorded steps (None where
+    the steps it speaks of were not reached): the least where c bounds from above, the greatest
+    where from below. holds: whether it is within what the theory hides: at most log(d)^2, or at
+    least 1 / log(d)^2. below: whether c bounds from below.
     """
 
     statement: str
@@ -88,23 +100,29 @@ class Inequality:
 
 
 def lemmas(run: PatchRun) -> list[Inequality]:
-    """The lemmas behind Theorem 4.1 as inequalities along a run, T_0 and T_1 being those of `phases`.
+    """The lemmas behind Theorem 4.1 as inequalities along a run, T_0 and T_1 being those of
+    `phases`.
 
-    O, Omega and Theta, with or without tilde, are read as hiding a constant between 1 / log(d)^2 and log(d)^2. Where a
-    statement has two constants, both are the same c; but Theta is 1 in Lemma 4.4, and exact in Lemma C.5 (t_0 = 0, with
-    3 ||X_i[j]||^2 / (sigma^2 d)), so that the interference of other patches remains. A constant that holds at recorded
-    steps proves nothing about others. Raises as `phases`.
-    Source: CGRO (anonymous 2023), Section 4.3 and Appendix C.
+    O, Omega and Theta, with or without tilde, are read as hiding a constant between 1 / log(d)^2
+    and log(d)^2. Where a statement has two constants, both are the same c; but Theta is 1 in Lemma
+    4.4, and exact in Lemma C.5 (t_0 = 0, with 3 ||X_i[j]||^2 / (sigma^2 d)), so that the
+    interference of other patches remains. A constant that holds at recorded steps proves nothing
+    about others. Raises as `phases`. Source: CGRO (anonymous 2023), Section 4.3 and Appendix C.
 
     >>> from training import PatchConfig, train_patches
     >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
-    >>> [found.statement for found in lemmas(run) if found.constant is None]       # neither T_0 nor T_1 was reached
+    >>> [
+    ...     found.statement for found in lemmas(run) if found.constant is None
+    ... ]  # neither T_0 nor T_1 was reached
     ['Lemma 4.3', 'Lemma C.8', 'Lemma C.9']
     """
     found = phases(run)
     config, (alpha, sigma, sigma_0, gamma), curves = run.config, run.config.scales, run.curves
     rate, steps, u, V, U = config.rate, curves["step"], curves["u"], curves["V"], curves["U"]
-    T_0, T_1 = (steps >= (math.inf if t is None else t) for t in (found.signal_learned, found.noise_memorized))
+    T_0, T_1 = (
+        steps >= (math.inf if t is None else t)
+        for t in (found.signal_learned, found.noise_memorized)
+    )
     slope, left = curves["robust_slope"], (alpha * (1 - gamma)) ** 3
     since = slope - (slope[T_0][0] if T_0.any() else 0.0)
     psi = 1 / (1 + np.exp(np.minimum(alpha**3 * U, 700.0)))
@@ -115,11 +133,15 @@ def lemmas(run: PatchRun) -> list[Inequality]:
 
     def at_least(statement: str, claim: str, ratios: NDArray[np.float64]) -> Inequality:
         constant = float(ratios.min()) if ratios.size else None
-        return Inequality(statement, claim, constant, constant is not None and constant >= 1 / limit, below=True)
+        return Inequality(
+            statement, claim, constant, constant is not None and constant >= 1 / limit, below=True
+        )
 
     def at_most(statement: str, claim: str, ratios: NDArray[np.float64]) -> Inequality:
         constant = float(ratios.max()) if ratios.size else None
-        return Inequality(statement, claim, constant, constant is not None and constant <= limit, below=False)
+        return Inequality(
+            statement, claim, constant, constant is not None and constant <= limit, below=False
+        )
 
     before = ~T_1[:, None] & (quadratic > 0)
     return [
@@ -128,10 +150,13 @@ def lemmas(run: PatchRun) -> list[Inequality]:
             "u_r(t+1) - u_r(t) >= c eta alpha^3 u_r^2 psi(alpha^3 U), all t",
             (curves["growth"] / quadratic)[quadratic > 0],
         ),
-        at_least("Lemma 4.2 before T_1", "the same for t < T_1", (curves["growth"] / quadratic)[before]),
+        at_least(
+            "Lemma 4.2 before T_1", "the same for t < T_1", (curves["growth"] / quadratic)[before]
+        ),
         at_most(
             "Lemma 4.3",
-            "max_r u_r <= c (1/alpha + eta alpha^3 (1-gamma)^3 / N sum_s sum_i psi(y_i f(X_i'))), t >= T_0",
+            "max_r u_r <= c (1/alpha + eta alpha^3 (1-gamma)^3 / N sum_s sum_i psi(y_i f(X_i'))), "
+            "t >= T_0",
             (u.max(1) / (1 / alpha + rate * left * since))[T_0],
         ),
         at_most(
@@ -141,11 +166,20 @@ def lemmas(run: PatchRun) -> list[Inequality]:
         ),
         at_most(
             "Lemma C.5",
-            "|v - v(0) - own part| <= c (lambda eta (alpha (1-gamma))^3 / N sum psi(y_i f(X_i')) + P sigma^2 sqrt(d) / alpha)",
+            "|v - v(0) - own part| <= c (lambda eta (alpha (1-gamma))^3 / N sum psi(y_i f(X_i')) + "
+            "P sigma^2 sqrt(d) / alpha)",
             curves["interference"] / (config.robust_weight * rate * left * slope + drift),
         ),
-        at_least("Lemma C.8", "||grad L|| >= c L, t >= T_1", (curves["gradient_norm"] / curves["loss"])[T_1]),
-        at_most("Lemma C.9", "L <= c / (eta (t - T_1 + 1)), t >= T_1", (curves["loss"] * rate * waited)[T_1]),
+        at_least(
+            "Lemma C.8",
+            "||grad L|| >= c L, t >= T_1",
+            (curves["gradient_norm"] / curves["loss"])[T_1],
+        ),
+        at_most(
+            "Lemma C.9",
+            "L <= c / (eta (t - T_1 + 1)), t >= T_1",
+            (curves["loss"] * rate * waited)[T_1],
+        ),
         at_most(
             "Lemma C.10",
             "lambda / N sum_s sum_i psi(y_i f(X_i')) <= c / (eta sigma_0)",
@@ -160,17 +194,22 @@ def lemmas(run: PatchRun) -> list[Inequality]:
     ]
 
 
-def attacked_errors(run: PatchRun, points: int = 1000, seed: int = 0, steps: int = 20) -> dict[str, Measured]:
-    """Errors of the trained network on fresh points: clean, under GTA against w*, and under attacks on the network itself.
+def attacked_errors(
+    run: PatchRun, points: int = 1000, seed: int = 0, steps: int = 20
+) -> dict[str, Measured]:
+    """Errors of the trained network on fresh points: clean, under GTA against w*, and under attacks
+    on the network itself.
 
-    All attacks stay in the l_2 ball of radius gamma alpha, which is as far as GTA against w* moves: "gta w*"; "gta f_W", whose
-    step is cut to that length; "fgsm", one step of that length along the gradient's direction; "pgd", `steps` steps from a
-    random point. They may move all patches. Shares under attack are empirical lower bounds of the robust error on these
-    points; intervals speak of the distribution. Patches lie in R^d, and `training.pgd` in the unit cube, so it attacks points
-    shifted and scaled into a cube that the ball never leaves.
+    All attacks stay in the l_2 ball of radius gamma alpha, which is as far as GTA against w* moves:
+    "gta w*"; "gta f_W", whose step is cut to that length; "fgsm", one step of that length along the
+    gradient's direction; "pgd", `steps` steps from a random point. They may move all patches.
+    Shares under attack are empirical lower bounds of the robust error on these points; intervals
+    speak of the distribution. Patches lie in R^d, and `training.pgd` in the unit cube, so it
+    attacks points shifted and scaled into a cube that the ball never leaves.
 
-    Raises ValueError for points, steps < 1. Cost: steps forward and backward passes of points P d m; memory points P d.
-    Source: CGRO (anonymous 2023), Section 3.3; fgsm and pgd for l_2: Madry et al. 2018.
+    Raises ValueError for points, steps < 1. Cost: steps forward and backward passes of points P d
+    m; memory points P d. Source: CGRO (anonymous 2023), Section 3.3; fgsm and pgd for l_2: Madry et
+    al. 2018.
 
     >>> from training import PatchConfig, train_patches
     >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
@@ -179,7 +218,9 @@ def attacked_errors(run: PatchRun, points: int = 1000, seed: int = 0, steps: int
     True
     """
     config, (alpha, sigma, _, gamma) = run.config, run.config.scales
-    data = PatchData.sample(points, config.d, config.P, seed, alpha, sigma, direction=run.data.direction)
+    data = PatchData.sample(
+        points, config.d, config.P, seed, alpha, sigma, direction=run.data.direction
+    )
     x, y = data.points, data.labels
     f = patch_network(run.weights, config)
     ball = Ball(2, gamma * alpha)
@@ -219,7 +260,9 @@ def attacked_errors(run: PatchRun, points: int = 1000, seed: int = 0, steps: int
         "pgd": ascend(steps, True, 2.5 * inside.radius / steps),
     }
     clean = {"clean": share(is_error(f(x), y), "estimate")}
-    return clean | {name: share(is_error(f(at), y), "empirical lower bound") for name, at in attacked.items()}
+    return clean | {
+        name: share(is_error(f(at), y), "empirical lower bound") for name, at in attacked.items()
+    }
 
 
 def _first(reached: Any) -> int | None:
@@ -229,4 +272,7 @@ def _first(reached: Any) -> int | None:
 def _check(run: PatchRun) -> None:
     if run.config.activation != "cubic" or run.config.attack != "signal":
         given = f"{run.config.activation} and {run.config.attack}"
-        raise ValueError(f"run must be of a cubic network under attack 'signal', of which the theory speaks, got {given}")
+        raise ValueError(
+            f"run must be of a cubic network under attack 'signal', of which the theory speaks, "
+            f"got {given}"
+        )

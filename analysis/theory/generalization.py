@@ -1,4 +1,6 @@
-"""Right-hand sides of generalization bounds, every constant named, and how much of a loss change its first order explains."""
+"""Right-hand sides of generalization bounds, every constant named, and how much of a loss change
+its first order explains.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ from ..quantities.reading import read_network
 class GeneralizationBound:
     """An upper bound and the terms that it is the sum of.
 
-    value: the bound; a certified one holds with probability 1 - failure over the sample. terms: its summands. constants: all
-    numbers that it rests on, those that the statement does not fix among them. largest: the most that the bounded quantity
-    can be in any case.
+    value: the bound; a certified one holds with probability 1 - failure over the sample. terms: its
+    summands. constants: all numbers that it rests on, those that the statement does not fix among
+    them. largest: the most that the bounded quantity can be in any case.
     """
 
     value: Measured
@@ -35,7 +37,9 @@ class GeneralizationBound:
 
     @property
     def verdict(self) -> str:
-        """Whether the bound says anything: "vacuous" if it is not below `largest`, else "informative"."""
+        """Whether the bound says anything: "vacuous" if it is not below `largest`, else
+        "informative".
+        """
         return "informative" if self.value.value < self.largest else "vacuous"
 
     def __str__(self) -> str:
@@ -44,12 +48,14 @@ class GeneralizationBound:
 
 
 def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
-    """sqrt(2 log G / N) + sqrt(log(1 / failure) / 2N), log G = min(v log(e N / v), N log 2): a bound of L_D(f) - L_S(f).
+    """sqrt(2 log G / N) + sqrt(log(1 / failure) / 2N), log G = min(v log(e N / v), N log 2): a
+    bound of L_D(f) - L_S(f).
 
-    L: share of errors. With probability 1 - failure over N samples, at once for all +-1 classifiers of a class of VC dimension
-    at most v, chosen before the sample is seen. All constants are explicit. vc, samples: integers >= 1. failure: in (0, 1).
-    Raises ValueError for others. Source: Mohri, Rostamizadeh and Talwalkar 2018, Corollaries 3.9 and 3.19 (Massart's lemma;
-    G bounds the growth function).
+    L: share of errors. With probability 1 - failure over N samples, at once for all +-1 classifiers
+    of a class of VC dimension at most v, chosen before the sample is seen. All constants are
+    explicit. vc, samples: integers >= 1. failure: in (0, 1). Raises ValueError for others. Source:
+    Mohri, Rostamizadeh and Talwalkar 2018, Corollaries 3.9 and 3.19 (Massart's lemma; G bounds the
+    growth function).
 
     >>> round(vc_gap(65, 10_000), 3), vc_gap(10_000, 10_000) > 1
     (0.292, True)
@@ -62,18 +68,23 @@ def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
     return math.sqrt(2 * growth / samples) + math.sqrt(-math.log(failure) / (2 * samples))
 
 
-def clean_bound(network: Any, points: Any, labels: Any, failure: float = 0.05) -> GeneralizationBound:
-    """L_D(f) <= L_S(f) + `vc_gap`: a bound of the share of errors on fresh points, from that on the training points.
+def clean_bound(
+    network: Any, points: Any, labels: Any, failure: float = 0.05
+) -> GeneralizationBound:
+    """L_D(f) <= L_S(f) + `vc_gap`: a bound of the share of errors on fresh points, from that on the
+    training points.
 
-    network: a `ReLUNetwork` or module with one output, trained on the points. points: (N, D), the whole training set, drawn
-    independently. labels: -1, +1. The class is that of all weights, zeros included, in the network's widths, by `vc_upper`:
-    the widths must not have been chosen by the data.
+    network: a `ReLUNetwork` or module with one output, trained on the points. points: (N, D), the
+    whole training set, drawn independently. labels: -1, +1. The class is that of all weights, zeros
+    included, in the network's widths, by `vc_upper`: the widths must not have been chosen by the
+    data.
 
-    It holds for f_S and f_adv built from the network, too, if they are told a separation that all of D keeps: on such data
-    they err nowhere else than the network does (see `f_S`). So Theorem 6.2 needs neither its Assumption 6.1 nor the share mu;
-    its own proof takes the empirical Rademacher complexity of a class that the sample chose, which bounds nothing. The
-    bound for the class of f_S itself, clean_bound(f_S, ...), is vacuous.
-    Raises ValueError as `clean_error` and `vc_gap`, and for more outputs than one.
+    It holds for f_S and f_adv built from the network, too, if they are told a separation that all
+    of D keeps: on such data they err nowhere else than the network does (see `f_S`). So Theorem 6.2
+    needs neither its Assumption 6.1 nor the share mu; its own proof takes the empirical Rademacher
+    complexity of a class that the sample chose, which bounds nothing. The bound for the class of
+    f_S itself, clean_bound(f_S, ...), is vacuous. Raises ValueError as `clean_error` and `vc_gap`,
+    and for more outputs than one.
 
     >>> from constructions import affine
     >>> x = torch.linspace(0, 1, 400)[:, None]
@@ -85,51 +96,74 @@ def clean_bound(network: Any, points: Any, labels: Any, failure: float = 0.05) -
     """
     network = read_network(network)
     if network.outputs != 1:
-        raise ValueError(f"network must have one output (VC dimension is of two classes), got {network.outputs}")
+        raise ValueError(
+            f"network must have one output (VC dimension is of two classes), got {network.outputs}"
+        )
     found = clean_error(network, points, labels)
     samples = len(labels)
     vc = vc_upper(network.hidden, network.inputs)
     _check(samples, failure)
     terms = {"training error": found.value, "complexity": vc_gap(vc, samples, failure)}
     constants = {"VC dimension, at most": vc, "samples": samples, "failure": failure}
-    return GeneralizationBound(Measured(sum(terms.values()), "certified upper bound", None, samples), terms, constants, 1.0)
+    return GeneralizationBound(
+        Measured(sum(terms.values()), "certified upper bound", None, samples), terms, constants, 1.0
+    )
 
 
 def robust_bound(
-    flatness: Measured, *, samples: int, dimension: int, ball: Ball, loss_bound: float, roughness: float, failure: float = 0.05
+    flatness: Measured,
+    *,
+    samples: int,
+    dimension: int,
+    ball: Ball,
+    loss_bound: float,
+    roughness: float,
+    failure: float = 0.05,
 ) -> GeneralizationBound:
-    """L_D^adv(f) - L_S^adv(f) <= B (h^2 rho / 12 + ((1 + 2h) / 2h)^(D/2) / (2 sqrt(N Delta))) + delta G, for the best h.
+    """L_D^adv(f) - L_S^adv(f) <= B (h^2 rho / 12 + ((1 + 2h) / 2h)^(D/2) / (2 sqrt(N Delta))) +
+    delta G, for the best h.
 
-    For all f at once, also those chosen by the sample, with probability 1 - Delta, and without unnamed constants. flatness:
-    G, E_D of max ||grad_x L(f(x + xi), y)||_q over the ball, such as the mean of `flatness_profile` at fresh points.
-    ball: norm and delta. loss_bound: B, with 0 <= L <= B wherever the balls reach. roughness: rho = sum_j of the integral of
-    |d^2 p / d x_j^2|, p the density of D on R^D; no default, as the sample does not show it. failure: Delta.
+    For all f at once, also those chosen by the sample, with probability 1 - Delta, and without
+    unnamed constants. flatness: G, E_D of max ||grad_x L(f(x + xi), y)||_q over the ball, such as
+    the mean of `flatness_profile` at fresh points. ball: norm and delta. loss_bound: B, with 0 <= L
+    <= B wherever the balls reach. roughness: rho = sum_j of the integral of
+    |d^2 p / d x_j^2|, p the density of D on R^D; no default, as the sample does not show it.
+    failure: Delta.
 
-    Proof: as Theorem 6.3's, max >= mean over the cube of half side h around x_i, if it lies in the ball: h <= delta (l_inf)
-    or delta / sqrt(D) (l_2). The mean of these is the integral of L against the kernel density p_S, and int (p - p_S) L
-    <= B ||p - p_S||_1 / 2 <= B (||p - E p_S||_1 + ||E p_S - p_S||_1) / 2. The first norm is at most h^2 rho / 6, coordinate by
-    coordinate. The second is at most (1 + 2h)^(D/2) times its 2-norm, whose mean square is below (2h)^-D / N: Markov. And
-    L_D^adv - L_D <= delta G by the mean value theorem. Labels are the same on all of a ball, and balls are not cut to the cube
-    (`flatness_profile` cuts them).
+    Proof: as Theorem 6.3's, max >= mean over the cube of half side h around x_i, if it lies in the
+    ball: h <= delta (l_inf) or delta / sqrt(D) (l_2). The mean of these is the integral of L
+    against the kernel density p_S, and int (p - p_S) L <= B ||p - p_S||_1 / 2 <= B (||p - E p_S||_1
+    + ||E p_S - p_S||_1) / 2. The first norm is at most h^2 rho / 6, coordinate by coordinate. The
+    second is at most (1 + 2h)^(D/2) times its 2-norm, whose mean square is below (2h)^-D / N:
+    Markov. And L_D^adv - L_D <= delta G by the mean value theorem. Labels are the same on all of a
+    ball, and balls are not cut to the cube (`flatness_profile` cuts them).
 
-    The papers print N^(-1/(D+2)) as G's factor (`printed_robust_bound`). But h is free up to delta, and delta is not: the
-    last term stays delta G for all N, and the best h of the others is of order N^(-1/(D+4)).
+    The papers print N^(-1/(D+2)) as G's factor (`printed_robust_bound`). But h is free up to delta,
+    and delta is not: the last term stays delta G for all N, and the best h of the others is of
+    order N^(-1/(D+4)).
 
-    Certified if flatness is a certified upper bound of the expectation (one without `total`); else an estimate, with the
-    interval of flatness. Raises ValueError for numbers out of range.
+    Certified if flatness is a certified upper bound of the expectation (one without `total`); else
+    an estimate, with the interval of flatness. Raises ValueError for numbers out of range.
 
     >>> flat = Measured(2.0, "estimate")
-    >>> some = robust_bound(flat, samples=10**6, dimension=1, ball=Ball("inf", 0.1), loss_bound=1.0, roughness=16.0)
+    >>> some = robust_bound(
+    ...     flat, samples=10**6, dimension=1, ball=Ball("inf", 0.1), loss_bound=1.0, roughness=16.0
+    ... )
     >>> {name: round(value, 4) for name, value in some.terms.items()}, some.verdict
     ({'smoothing': 0.0019, 'sampling': 0.0084, 'flatness': 0.2}, 'informative')
 
-    Source: CGRM (anonymous 2023), Theorems 6.3 and C.2; CGRO (anonymous 2023), Theorems E.1 and F.1; corrected.
+    Source: CGRM (anonymous 2023), Theorems 6.3 and C.2; CGRO (anonymous 2023), Theorems E.1 and
+    F.1; corrected.
     """
     _check(samples, failure)
     _check_flatness(flatness, dimension)
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
-    for name, value in (("loss_bound", loss_bound), ("roughness", roughness), ("ball's radius", ball.radius)):
+    for name, value in (
+        ("loss_bound", loss_bound),
+        ("roughness", roughness),
+        ("ball's radius", ball.radius),
+    ):
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be > 0 and finite, got {value}")
     most = ball.radius if ball.p == math.inf else ball.radius / math.sqrt(dimension)
@@ -141,29 +175,48 @@ def robust_bound(
         "flatness": ball.radius * flatness.value,
     }
     constants = {
-        "samples": samples, "dimension": dimension, "radius": ball.radius, "bandwidth": h, "failure": failure,
-        "loss_bound": loss_bound, "roughness": roughness,
-    }  # fmt: skip
+        "samples": samples,
+        "dimension": dimension,
+        "radius": ball.radius,
+        "bandwidth": h,
+        "failure": failure,
+        "loss_bound": loss_bound,
+        "roughness": roughness,
+    }
     kind: Kind = "estimate"
     if flatness.total is None and flatness.kind in ("exact", "certified upper bound"):
         kind = "certified upper bound"
     rest = terms["smoothing"] + terms["sampling"]
-    return GeneralizationBound(_scaled(flatness, ball.radius, rest, kind), terms, constants, loss_bound)
+    return GeneralizationBound(
+        _scaled(flatness, ball.radius, rest, kind), terms, constants, loss_bound
+    )
 
 
 def printed_robust_bound(
-    flatness: Measured, *, samples: int, dimension: int, factor: float, constant: float, failure: float, loss_bound: float
+    flatness: Measured,
+    *,
+    samples: int,
+    dimension: int,
+    factor: float,
+    constant: float,
+    failure: float,
+    loss_bound: float,
 ) -> GeneralizationBound:
-    """factor N^(-1/(D+2)) (constant / sqrt(Delta) + G): the papers' right-hand side of L_D^adv(f) - L_S^adv(f), as printed.
+    """factor N^(-1/(D+2)) (constant / sqrt(Delta) + G): the papers' right-hand side of L_D^adv(f) -
+    L_S^adv(f), as printed.
 
-    factor: what their "less or about" hides. constant: C(D, L), which depends on density and largest loss. Neither is fixed by
-    the papers, so neither has a default. The proof takes delta = N^(-1/(D+2)) (`constants["radius"]`), where delta G and
-    N^-1/2 delta^-D/2 balance: at N = 60,000 and D = 784 that is 0.986, the whole cube. For another radius see `robust_bound`.
-    constant = 0 gives CGRO's Theorem E.1, which is false: a constant f has G = 0, but a gap > 0 on nearly half of all samples
-    if both labels are equally likely. Always an estimate. Raises ValueError for numbers out of range.
+    factor: what their "less or about" hides. constant: C(D, L), which depends on density and
+    largest loss. Neither is fixed by the papers, so neither has a default. The proof takes delta =
+    N^(-1/(D+2)) (`constants["radius"]`), where delta G and N^-1/2 delta^-D/2 balance: at N = 60,000
+    and D = 784 that is 0.986, the whole cube. For another radius see `robust_bound`. constant = 0
+    gives CGRO's Theorem E.1, which is false: a constant f has G = 0, but a gap > 0 on nearly half
+    of all samples if both labels are equally likely. Always an estimate. Raises ValueError for
+    numbers out of range.
 
     >>> flat = Measured(2.0, "estimate")
-    >>> some = printed_robust_bound(flat, samples=60_000, dimension=784, factor=1, constant=1, failure=0.05, loss_bound=1)
+    >>> some = printed_robust_bound(
+    ...     flat, samples=60_000, dimension=784, factor=1, constant=1, failure=0.05, loss_bound=1
+    ... )
     >>> round(some.constants["radius"], 3), some.verdict
     (0.986, 'vacuous')
 
@@ -173,13 +226,28 @@ def printed_robust_bound(
     _check_flatness(flatness, dimension)
     if not 0 < factor < math.inf or not 0 <= constant < math.inf or not 0 < loss_bound < math.inf:
         given = f"{factor}, {constant} and {loss_bound}"
-        raise ValueError(f"factor and loss_bound must be > 0 and finite, constant >= 0, got {given}")
+        raise ValueError(
+            f"factor and loss_bound must be > 0 and finite, constant >= 0, got {given}"
+        )
     rate = samples ** (-1 / (dimension + 2))
-    terms = {"sampling": factor * rate * constant / math.sqrt(failure), "flatness": factor * rate * flatness.value}
+    terms = {
+        "sampling": factor * rate * constant / math.sqrt(failure),
+        "flatness": factor * rate * flatness.value,
+    }
     constants = {
-        "samples": samples, "dimension": dimension, "radius": rate, "failure": failure, "factor": factor, "constant": constant,
-    }  # fmt: skip
-    return GeneralizationBound(_scaled(flatness, factor * rate, terms["sampling"], "estimate"), terms, constants, loss_bound)
+        "samples": samples,
+        "dimension": dimension,
+        "radius": rate,
+        "failure": failure,
+        "factor": factor,
+        "constant": constant,
+    }
+    return GeneralizationBound(
+        _scaled(flatness, factor * rate, terms["sampling"], "estimate"),
+        terms,
+        constants,
+        loss_bound,
+    )
 
 
 def first_order_ratios(
@@ -193,23 +261,25 @@ def first_order_ratios(
     seed: int = 0,
     batch_size: int = 512,
 ) -> list[Measured]:
-    """(L_adv - L_clean) / (r E ||grad_x L(f(x), y)||_q) for each radius r: whether the gap is what the gradient foretells.
+    """(L_adv - L_clean) / (r E ||grad_x L(f(x), y)||_q) for each radius r: whether the gap is what
+    the gradient foretells.
 
-    Arguments as for `flatness_profile`, which finds the largest losses; radii > 0; ball gives the norm. Empirical lower bounds,
-    with 95% intervals for the points' distribution.
+    Arguments as for `flatness_profile`, which finds the largest losses; radii > 0; ball gives the
+    norm. Empirical lower bounds, with 95% intervals for the points' distribution.
 
-    The ratio is at least 1 if the loss is convex on each ball, as where f is affine (both losses are convex in f), the ball
-    lies in the cube, and the maximum is found; it tends to 1 as r goes to 0 if the loss is Lipschitz and differentiable at
-    almost every point. There is no such constant for all f and a fixed r, as the papers' Omega says: f = `tooth`(s) - 1/2 has
-    gradients of order 2^s and a gap of at most 1. Above, the ratio is at most that of global flatness and mean gradient.
-    Balls are cut to the cube: where they leave it, as at pixels that are 0, the ratio is that much lower. In float32 the loss
-    changes of small radii are rounding: give a module in float64.
-    Raises ValueError as `flatness_profile`, and if all gradients are 0.
+    The ratio is at least 1 if the loss is convex on each ball, as where f is affine (both losses
+    are convex in f), the ball lies in the cube, and the maximum is found; it tends to 1 as r goes
+    to 0 if the loss is Lipschitz and differentiable at almost every point. There is no such
+    constant for all f and a fixed r, as the papers' Omega says: f = `tooth`(s) - 1/2 has gradients
+    of order 2^s and a gap of at most 1. Above, the ratio is at most that of global flatness and
+    mean gradient. Balls are cut to the cube: where they leave it, as at pixels that are 0, the
+    ratio is that much lower. In float32 the loss changes of small radii are rounding: give a module
+    in float64. Raises ValueError as `flatness_profile`, and if all gradients are 0.
 
     >>> from constructions import affine
     >>> x, y = torch.full((3, 2), 0.5, dtype=torch.float64), torch.tensor([1, 1, -1])
     >>> found = first_order_ratios(affine([[2.0, -2.0]]), x, y, Ball("inf", 0.1), [1e-4, 0.1])
-    >>> [round(ratio.value, 3) for ratio in found]          # log(1 + e^(4r)) - log 2 over 2r
+    >>> [round(ratio.value, 3) for ratio in found]  # log(1 + e^(4r)) - log 2 over 2r
     [1.0, 1.099]
 
     Source: CGRM (anonymous 2023), Proposition 6.4; CGRO (anonymous 2023), Proposition E.2.
@@ -217,11 +287,17 @@ def first_order_ratios(
     sizes = read_radii(radii)
     if not sizes[0] > 0:
         raise ValueError(f"radii must be > 0, got {sizes}")
-    profile = flatness_profile(model, points, labels, ball, [0.0, *sizes], steps=steps, seed=seed, batch_size=batch_size)
+    profile = flatness_profile(
+        model, points, labels, ball, [0.0, *sizes], steps=steps, seed=seed, batch_size=batch_size
+    )
     gradients, changes = profile.gradient[:, 0].double().cpu(), profile.change.double().cpu()
     if not gradients.any():
-        raise ValueError("model must have a loss that changes somewhere: its gradient is 0 at all points")
-    return [statistics.ratio(changes[:, k], r * gradients, profile.kind) for k, r in enumerate(sizes, 1)]
+        raise ValueError(
+            "model must have a loss that changes somewhere: its gradient is 0 at all points"
+        )
+    return [
+        statistics.ratio(changes[:, k], r * gradients, profile.kind) for k, r in enumerate(sizes, 1)
+    ]
 
 
 def _check(samples: int, failure: float) -> None:
@@ -244,12 +320,19 @@ def _check_flatness(flatness: Measured, dimension: int) -> None:
 
 
 def _bandwidth(most: float, roughness: float, dimension: int, spread: float) -> float:
-    """The h in (0, most] with the least h^2 rho / 12 + e^spread (1 + 1 / 2h)^(D/2), a convex function."""
+    """The h in (0, most] with the least h^2 rho / 12 + e^spread (1 + 1 / 2h)^(D/2), a convex
+    function.
+    """
 
     def slope(log_h: float) -> float:
         """The log of the first term's derivative over that of the second, which rises in h."""
         h = math.exp(log_h)
-        falling = spread + math.log(dimension / 4) - 2 * log_h + (dimension / 2 - 1) * math.log1p(1 / (2 * h))
+        falling = (
+            spread
+            + math.log(dimension / 4)
+            - 2 * log_h
+            + (dimension / 2 - 1) * math.log1p(1 / (2 * h))
+        )
         return math.log(roughness / 6) + log_h - falling
 
     end = math.log(most)

@@ -1,4 +1,6 @@
-"""How lazy a trained network is, and how near its surrogate loss comes to the robust loss: the theory's terms, measured."""
+"""How lazy a trained network is, and how near its surrogate loss comes to the robust loss: the
+theory's terms, measured.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,12 @@ def robust_loss(
     restarts: int = 4,
     seed: int = 0,
 ) -> Measured:
-    """L_* = mean_i max over x' in the cap of x_i of huber(f(x'), y_i), from below: the best that `cap_attack` finds.
+    """L_* = mean_i max over x' in the cap of x_i of huber(f(x'), y_i), from below: the best that
+    `cap_attack` finds.
 
-    f: points (n, d) to values (n,), such as `network.at(weights)` or an interpolant. Raises as `cap_attack`.
-    Cost: (1 + restarts) steps forward and backward passes. Source: Gao et al. 2019, Definition 3.4.
+    f: points (n, d) to values (n,), such as `network.at(weights)` or an interpolant. Raises as
+    `cap_attack`. Cost: (1 + restarts) steps forward and backward passes. Source: Gao et al. 2019,
+    Definition 3.4.
 
     >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
     >>> robust_loss(lambda x: x[:, 0] - x[:, 1], x, y, 0.0)
@@ -48,12 +52,15 @@ def cap_error(
     restarts: int = 4,
     seed: int = 0,
 ) -> Measured:
-    """max_i max over x' in the cap of x_i of |f(x') - y_i|, from below; arguments, cost and errors as for `robust_loss`.
+    """max_i max over x' in the cap of x_i of |f(x') - y_i|, from below; arguments, cost and errors
+    as for `robust_loss`.
 
     Source: the epsilon of Gao et al. 2019, Assumption 5.2.
 
     >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
-    >>> round(cap_error(lambda x: x[:, 0] - x[:, 1], x, y, 0.5).value, 4)        # (cos - sin) - 1 at the rim
+    >>> round(
+    ...     cap_error(lambda x: x[:, 0] - x[:, 1], x, y, 0.5).value, 4
+    ... )  # (cos - sin) - 1 at the rim
     0.6091
     """
     found = _worst(f, x, y, delta, steps, restarts, seed)
@@ -89,9 +96,13 @@ def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Mea
     """
     moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
     start = network.evaluate(moving, x)
-    cotangent = torch.ones_like(start, requires_grad=True)  # gradients are linear in it: differentiate again for slopes
+    cotangent = torch.ones_like(
+        start, requires_grad=True
+    )  # gradients are linear in it: differentiate again for slopes
     gradients = torch.autograd.grad(start @ cotangent, moving, create_graph=True)
-    along = [((w - w_0) * g).sum() for w, w_0, g in zip(weights, network.initial, gradients, strict=True)]
+    along = [
+        ((w - w_0) * g).sum() for w, w_0, g in zip(weights, network.initial, gradients, strict=True)
+    ]
     (slope,) = torch.autograd.grad(torch.stack(along).sum(), cotangent)
     with torch.no_grad():
         error = (network.evaluate(weights, x) - start - slope).abs()
@@ -100,7 +111,8 @@ def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Mea
 
 @differentiating
 def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
-    """max_i ||grad_W f(W, x_i) - grad_W f(W_0, x_i)|| / ||grad_W f(W_0, x_i)|| over the points x (n, d).
+    """max_i ||grad_W f(W, x_i) - grad_W f(W_0, x_i)|| / ||grad_W f(W_0, x_i)|| over the points x
+    (n, d).
 
     Norms run over all layers; exact but for rounding. Cost: 2 n backward passes.
     Source: the stability of gradients near W_0, Gao et al. 2019, Section 4.1.
@@ -127,8 +139,9 @@ def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> 
 class Regret:
     """Against a comparator U, over the steps t = 0..T-1 of a run; see `regret`.
 
-    average: (1/T) sum_t L_t(W_t) - L_t(U). bound: ||W_0 - U||^2 / (2 alpha T) + (alpha / 2T) sum_t ||grad L_t(W_t)||^2, which
-    it never exceeds if all L_t are convex. comparator: (1/T) sum_t L_t(U), at most L_*(U).
+    average: (1/T) sum_t L_t(W_t) - L_t(U). bound: ||W_0 - U||^2 / (2 alpha T) + (alpha / 2T) sum_t
+    ||grad L_t(W_t)||^2, which it never exceeds if all L_t are convex. comparator: (1/T) sum_t
+    L_t(U), at most L_*(U).
     """
 
     average: Measured
@@ -137,12 +150,13 @@ class Regret:
 
 
 def regret(run: LazyRun, comparator: Weights) -> Regret:
-    """The regret of projected gradient descent against U in B(R), L_t being the loss on the points attacked at step t.
+    """The regret of projected gradient descent against U in B(R), L_t being the loss on the points
+    attacked at step t.
 
-    min_t L_A(W_t) <= (1/T) sum_t L_t(W_t) <= average regret + L_*(U) whatever the attack is. The bound needs convexity in W, so
-    that an average above it shows how far f is from linear; the theory says that the excess vanishes as m grows. U must lie in
-    the run's B(R); all values are exact but for rounding. Raises ValueError for weights of other shapes.
-    Cost: T forward passes.
+    min_t L_A(W_t) <= (1/T) sum_t L_t(W_t) <= average regret + L_*(U) whatever the attack is. The
+    bound needs convexity in W, so that an average above it shows how far f is from linear; the
+    theory says that the excess vanishes as m grows. U must lie in the run's B(R); all values are
+    exact but for rounding. Raises ValueError for weights of other shapes. Cost: T forward passes.
     Source: Gao et al. 2019, Section 4.1; the bound: Zinkevich 2003, Theorem 1.
 
     >>> from training import sphere_data, train_lazily, two_layer_network
@@ -156,8 +170,18 @@ def regret(run: LazyRun, comparator: Weights) -> Regret:
     if [w.shape for w in comparator] != [w.shape for w in network.initial]:
         raise ValueError(f"comparator must have shapes {[tuple(w.shape) for w in network.initial]}")
     with torch.no_grad():
-        losses = [float(huber(network.evaluate(comparator, at), run.labels).mean()) for at in run.attacked[:-1]]
+        losses = [
+            float(huber(network.evaluate(comparator, at), run.labels).mean())
+            for at in run.attacked[:-1]
+        ]
     reached = math.fsum(losses) / steps
-    squares = math.fsum(float((w - w_0).square().sum()) for w, w_0 in zip(comparator, network.initial, strict=True))
+    squares = math.fsum(
+        float((w - w_0).square().sum()) for w, w_0 in zip(comparator, network.initial, strict=True)
+    )
     bound = squares / (2 * run.rate * steps) + run.rate / 2 * float((run.gradient[:-1] ** 2).mean())
-    return Regret(*(Measured(value, "exact", total=steps) for value in (float(run.loss[:-1].mean()) - reached, bound, reached)))
+    return Regret(
+        *(
+            Measured(value, "exact", total=steps)
+            for value in (float(run.loss[:-1].mean()) - reached, bound, reached)
+        )
+    )

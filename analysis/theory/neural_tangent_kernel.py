@@ -1,4 +1,6 @@
-"""The neural tangent kernel of networks with two layers: closed forms, finite networks, robust interpolation in its RKHS."""
+"""The neural tangent kernel of networks with two layers: closed forms, finite networks, robust
+interpolation in its RKHS.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,15 @@ CHUNK = 2**14
 
 
 def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Tensor:
-    """K(x, z) = E <x s'(w . x), z s'(w . z)>, w from N(0, I), for all pairs of rows of x (n, d) and z (k, d): (n, k), float64.
+    """K(x, z) = E <x s'(w . x), z s'(w . z)>, w from N(0, I), for all pairs of rows of x (n, d) and
+    z (k, d): (n, k), float64.
 
-    ReLU: x . z (pi - angle) / (2 pi), the angle as 2 atan2(|u - v|, |u + v|) of the unit vectors, accurate also near 0.
-    erf: x . z (4 / pi) / sqrt((1 + 2 |x|^2) (1 + 2 |z|^2) - 4 (x . z)^2). Differentiable in x and z; where the ReLU kernel has
-    a cusp, at x = z, the gradient is that of its smooth factor. Raises ValueError for other shapes or activations, NaN and
-    infinity. Cost: n k d.
-    Source: Gao et al. 2019, Definition 5.1; closed forms: Cho and Saul 2009, degree 0, and Williams 1997.
+    ReLU: x . z (pi - angle) / (2 pi), the angle as 2 atan2(|u - v|, |u + v|) of the unit vectors,
+    accurate also near 0. erf: x . z (4 / pi) / sqrt((1 + 2 |x|^2) (1 + 2 |z|^2) - 4 (x . z)^2).
+    Differentiable in x and z; where the ReLU kernel has a cusp, at x = z, the gradient is that of
+    its smooth factor. Raises ValueError for other shapes or activations, NaN and infinity. Cost: n
+    k d. Source: Gao et al. 2019, Definition 5.1; closed forms: Cho and Saul 2009, degree 0, and
+    Williams 1997.
 
     >>> neural_tangent_kernel([[1.0, 0.0]], [[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
     tensor([[0.5000, 0.0000, 0.3750]], dtype=torch.float64)
@@ -47,17 +51,25 @@ def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Ten
         squares = (1 + 2 * x.square().sum(1))[:, None] * (1 + 2 * z.square().sum(1))
         return dot * (4 / math.pi) / (squares - 4 * dot.square()).sqrt()
     u, v = functional.normalize(x, eps=1e-300), functional.normalize(z, eps=1e-300)
-    apart, together = (torch.cdist(u, w, compute_mode="donot_use_mm_for_euclid_dist") for w in (v, -v))
+    apart, together = (
+        torch.cdist(u, w, compute_mode="donot_use_mm_for_euclid_dist") for w in (v, -v)
+    )
     return dot * (math.pi - 2 * torch.atan2(apart, together)) / (2 * math.pi)
 
 
-def sampled_kernel(x: Any, z: Any, samples: int, activation: str = "relu", seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """The kernel's definition as a mean over `samples` random w, and the standard error of each entry; both (n, k), float64.
+def sampled_kernel(
+    x: Any, z: Any, samples: int, activation: str = "relu", seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The kernel's definition as a mean over `samples` random w, and the standard error of each
+    entry; both (n, k), float64.
 
-    Raises as `neural_tangent_kernel`, and ValueError for fewer than 2 samples. Cost: samples (d + k) n.
+    Raises as `neural_tangent_kernel`, and ValueError for fewer than 2 samples. Cost: samples (d +
+    k) n.
 
     >>> mean, error = sampled_kernel([[1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]], 10_000)
-    >>> (abs(mean - neural_tangent_kernel([[1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]])) <= 3 * error).tolist()
+    >>> (
+    ...     abs(mean - neural_tangent_kernel([[1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]])) <= 3 * error
+    ... ).tolist()
     [[True, True]]
     """
     _check_activation(activation)
@@ -67,7 +79,9 @@ def sampled_kernel(x: Any, z: Any, samples: int, activation: str = "relu", seed:
     generator = torch.Generator().manual_seed(seed)
     first, second = torch.zeros(2, len(x), len(z), dtype=torch.float64).unbind()
     for start in range(0, samples, CHUNK):
-        w = torch.randn(min(CHUNK, samples - start), x.shape[1], generator=generator, dtype=torch.float64)
+        w = torch.randn(
+            min(CHUNK, samples - start), x.shape[1], generator=generator, dtype=torch.float64
+        )
         at_x, at_z = (_slope(w @ points.T, activation) for points in (x, z))
         first += at_x.T @ at_z
         second += at_x.square().T @ at_z.square()
@@ -79,30 +93,40 @@ def sampled_kernel(x: Any, z: Any, samples: int, activation: str = "relu", seed:
 
 @differentiating
 def finite_kernel(network: WideNetwork, x: Any) -> torch.Tensor:
-    """<grad_W f(W_0, x_i), grad_W f(W_0, x_j)>, the kernel of a finite network, (n, n), by automatic differentiation.
+    """<grad_W f(W_0, x_i), grad_W f(W_0, x_j)>, the kernel of a finite network, (n, n), by
+    automatic differentiation.
 
-    For `two_layer_network` a mean over its m/2 weight vectors, which tends to K as m grows; for `deep_network` m times what
-    tends to a limit. Cost: n backward passes; memory n numbers for each weight.
-    Source: Jacot, Gabriel and Hongler 2018; Gao et al. 2019, Section 5.
+    For `two_layer_network` a mean over its m/2 weight vectors, which tends to K as m grows; for
+    `deep_network` m times what tends to a limit. Cost: n backward passes; memory n numbers for each
+    weight. Source: Jacot, Gabriel and Hongler 2018; Gao et al. 2019, Section 5.
 
     >>> from training import two_layer_network
     >>> x = torch.eye(3).double()
-    >>> bool((finite_kernel(two_layer_network(3, 65_536), x) - neural_tangent_kernel(x, x)).abs().max() < 0.01)
+    >>> bool(
+    ...     (finite_kernel(two_layer_network(3, 65_536), x) - neural_tangent_kernel(x, x))
+    ...     .abs()
+    ...     .max()
+    ...     < 0.01
+    ... )
     True
     """
     points = _rows(x, "x")
     moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
-    rows = [torch.autograd.grad(network.evaluate(moving, point[None])[0], moving) for point in points]
+    rows = [
+        torch.autograd.grad(network.evaluate(moving, point[None])[0], moving) for point in points
+    ]
     jacobian = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
     return jacobian @ jacobian.T
 
 
 @dataclass(frozen=True, eq=False)
 class KernelInterpolant:
-    """f = sum_j c_j K(., x_j), the function of least RKHS norm with f(x_j) = y_j at all `points`; see `robust_interpolant`.
+    """f = sum_j c_j K(., x_j), the function of least RKHS norm with f(x_j) = y_j at all `points`;
+    see `robust_interpolant`.
 
-    points: (M, d). labels, coefficients: (M,). norm: ||f|| = sqrt(y . c), the R that a wide network needs for f.
-    condition: of the kernel matrix, in the 2-norm. residual: max_j |f(x_j) - y_j|, which rounding leaves.
+    points: (M, d). labels, coefficients: (M,). norm: ||f|| = sqrt(y . c), the R that a wide network
+    needs for f. condition: of the kernel matrix, in the 2-norm. residual: max_j |f(x_j) - y_j|,
+    which rounding leaves.
     """
 
     points: torch.Tensor
@@ -119,14 +143,18 @@ class KernelInterpolant:
 
     @differentiating
     def weights(self, network: WideNetwork) -> tuple[torch.Tensor, ...]:
-        """W = W_0 + sum_j c_j grad_W f(W_0, x_j): the wide network near its start that is f, but for 1 / sqrt(m).
+        """W = W_0 + sum_j c_j grad_W f(W_0, x_j): the wide network near its start that is f, but
+        for 1 / sqrt(m).
 
-        Its linearisation is sum_j c_j K_m(., x_j) with the finite kernel K_m, and ||W - W_0||_F^2 = c . K_m c, which tends to
-        ||f||^2: random features with one sample for each weight vector. Cost: a backward pass of all `points`.
-        Source: the existence in Gao et al. 2019, Theorem 5.2, made explicit.
+        Its linearisation is sum_j c_j K_m(., x_j) with the finite kernel K_m, and ||W - W_0||_F^2 =
+        c . K_m c, which tends to
+        ||f||^2: random features with one sample for each weight vector. Cost: a backward pass of
+        all `points`. Source: the existence in Gao et al. 2019, Theorem 5.2, made explicit.
         """
         moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
-        slopes = torch.autograd.grad(network.evaluate(moving, self.points) @ self.coefficients, moving)
+        slopes = torch.autograd.grad(
+            network.evaluate(moving, self.points) @ self.coefficients, moving
+        )
         return tuple(w + slope for w, slope in zip(network.initial, slopes, strict=True))
 
 
@@ -140,26 +168,37 @@ def robust_interpolant(
     activation: str = "relu",
     seed: int = 0,
 ) -> KernelInterpolant:
-    """The least-norm f in the RKHS with f = y_i at x_i and at points of its cap; what it is between them, `cap_error` measures.
+    """The least-norm f in the RKHS with f = y_i at x_i and at points of its cap; what it is between
+    them, `cap_error` measures.
 
-    samples: random points of each cap's rim (uniform directions). rounds: then, as often, the worst point of each cap that
-    `cap_attack` finds is added (the exchange method of semi-infinite programming), so M = n (1 + samples + rounds) points.
-    More points never lower the norm, and it is at most that of any f that is y_i on whole caps, so it bounds from below the R
-    of exact robust interpolation. x: unit vectors (n, d); y: labels -1, +1 (n,); float64.
+    samples: random points of each cap's rim (uniform directions). rounds: then, as often, the worst
+    point of each cap that `cap_attack` finds is added (the exchange method of semi-infinite
+    programming), so M = n (1 + samples + rounds) points. More points never lower the norm, and it
+    is at most that of any f that is y_i on whole caps, so it bounds from below the R of exact
+    robust interpolation. x: unit vectors (n, d); y: labels -1, +1 (n,); float64.
 
-    Raises ValueError for arguments out of range, caps of different labels that meet, and where the kernel matrix is singular
-    up to rounding: the kernel is not universal on the whole sphere (ReLU: linear and even functions only; erf: odd ones
-    only), and erf's is smooth, so that near points soon exhaust float64. Cost: (1 + rounds) M^3, memory M^2.
-    Source: Gao et al. 2019, Assumption 5.2.
+    Raises ValueError for arguments out of range, caps of different labels that meet, and where the
+    kernel matrix is singular up to rounding: the kernel is not universal on the whole sphere (ReLU:
+    linear and even functions only; erf: odd ones only), and erf's is smooth, so that near points
+    soon exhaust float64. Cost: (1 + rounds) M^3, memory M^2. Source: Gao et al. 2019, Assumption
+    5.2.
 
-    >>> f = robust_interpolant(torch.eye(3).double(), torch.tensor([1.0, -1.0, 1.0]).double(), 0.1, samples=4)
-    >>> len(f.points), f.residual < 1e-12, f.norm > robust_interpolant(f.points[:3], f.labels[:3], 0.1).norm
+    >>> f = robust_interpolant(
+    ...     torch.eye(3).double(), torch.tensor([1.0, -1.0, 1.0]).double(), 0.1, samples=4
+    ... )
+    >>> (
+    ...     len(f.points),
+    ...     f.residual < 1e-12,
+    ...     f.norm > robust_interpolant(f.points[:3], f.labels[:3], 0.1).norm,
+    ... )
     (15, True, True)
     """
     _check_activation(activation)
     check_sphere(x, y, delta)
     if not compatible(x, y, delta):
-        raise ValueError(f"delta must leave the caps of different labels disjoint (see compatible), got {delta}")
+        raise ValueError(
+            f"delta must leave the caps of different labels disjoint (see compatible), got {delta}"
+        )
     if not all(isinstance(count, int) and count >= 0 for count in (samples, rounds)):
         raise ValueError(f"samples and rounds must be integers >= 0, got {samples} and {rounds}")
     generator = torch.Generator().manual_seed(seed)
@@ -169,8 +208,12 @@ def robust_interpolant(
     f = _interpolant(points, labels, activation)
     for _ in range(rounds):
         worst = cap_attack(f, x, y, delta, steps=20, restarts=4, generator=generator)
-        new = torch.cdist(worst, f.points, compute_mode="donot_use_mm_for_euclid_dist").amin(1) > 1e-6
-        f = _interpolant(torch.cat([f.points, worst[new]]), torch.cat([f.labels, y[new]]), activation)
+        new = (
+            torch.cdist(worst, f.points, compute_mode="donot_use_mm_for_euclid_dist").amin(1) > 1e-6
+        )
+        f = _interpolant(
+            torch.cat([f.points, worst[new]]), torch.cat([f.labels, y[new]]), activation
+        )
     return f
 
 
@@ -179,13 +222,16 @@ def _interpolant(points: torch.Tensor, labels: torch.Tensor, activation: str) ->
     values, vectors = scipy.linalg.eigh(gram)
     if values[0] <= len(values) * np.finfo(float).eps * values[-1]:
         raise ValueError(
-            f"points must have a regular kernel matrix: of {len(values)} eigenvalues, the least is {values[0]:.3g} and the "
+            f"points must have a regular kernel matrix: of {len(values)} eigenvalues, the least is "
+            f"{values[0]:.3g} and the "
             f"largest {values[-1]:.3g}"
         )
     coefficients = vectors @ (vectors.T @ target / values)
     residual = float(np.abs(gram @ coefficients - target).max())
     norm, condition = math.sqrt(float(target @ coefficients)), float(values[-1] / values[0])
-    return KernelInterpolant(points, labels, torch.from_numpy(coefficients), activation, norm, condition, residual)
+    return KernelInterpolant(
+        points, labels, torch.from_numpy(coefficients), activation, norm, condition, residual
+    )
 
 
 @differentiating
@@ -206,4 +252,6 @@ def _rows(points: Any, name: str) -> torch.Tensor:
 
 def _check_activation(activation: str) -> None:
     if activation not in TWO_LAYER_ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(TWO_LAYER_ACTIVATIONS)}, got {activation!r}")
+        raise ValueError(
+            f"activation must be one of {', '.join(TWO_LAYER_ACTIVATIONS)}, got {activation!r}"
+        )

@@ -1,4 +1,6 @@
-"""Linear-separable data: how far w_0's direction is from w*, and the robust errors of the mixed learner, certified."""
+"""Linear-separable data: how far w_0's direction is from w*, and the robust errors of the mixed
+learner, certified.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ import torch
 from scipy import optimize, stats
 
 from constructions import Ball, fitted_exponent
-from training import MixedLearner, SeparableData, as_tensor, check_labels, differentiating, max_margin
+from training import (
+    MixedLearner,
+    SeparableData,
+    as_tensor,
+    check_labels,
+    differentiating,
+    max_margin,
+)
 
 from ..behaviour.errors import certainly_wrong
 from ..quantities.measured import Measured
@@ -22,7 +31,7 @@ ROUNDING = 1e-9
 """Errors of a direction below it are 0 up to rounding."""
 
 
-# -- directions --------------------------------------------------------------------------------------------------------
+# -- directions ------------------------------------------------------------------------------------
 
 
 def direction_error(weights: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
@@ -40,9 +49,10 @@ def direction_error(weights: torch.Tensor, direction: torch.Tensor) -> torch.Ten
 def max_margin_error(data: SeparableData) -> float:
     """| u - w* | of the max-margin direction u of the large-margin points, from their noise alone.
 
-    With r the distance of 0 from the convex hull of the y_i xi_i, u has the angle arctan(r / alpha) to w*: so u = w* exactly
-    if the hull contains 0. Proof: the unit vector cos(t) w* + sin(t) v has the margin alpha cos(t) + sin(t) min_i y_i xi_i.v.
-    Up to rounding of 1e-12. Source: this library; it makes Theorem B.1 of CGRM (anonymous 2023) an equation.
+    With r the distance of 0 from the convex hull of the y_i xi_i, u has the angle arctan(r / alpha)
+    to w*: so u = w* exactly if the hull contains 0. Proof: the unit vector cos(t) w* + sin(t) v has
+    the margin alpha cos(t) + sin(t) min_i y_i xi_i.v. Up to rounding of 1e-12. Source: this
+    library; it makes Theorem B.1 of CGRM (anonymous 2023) an equation.
 
     >>> data = SeparableData.sample(N=20, d=30, seed=0, alpha=4.0)
     >>> u = max_margin(data.points, data.labels).direction
@@ -58,10 +68,12 @@ def max_margin_error(data: SeparableData) -> float:
 
 
 def max_margin_error_bound(data: SeparableData) -> float:
-    """2 |z| / alpha >= | u - w* |, z the mean of the y_i xi_i over large-margin points, whose length is near sqrt(d / N).
+    """2 |z| / alpha >= | u - w* |, z the mean of the y_i xi_i over large-margin points, whose
+    length is near sqrt(d / N).
 
-    From alpha <= gamma <= u.(alpha w* + z) <= alpha cos(t) + |z| sin(t), so tan(t / 2) <= |z| / alpha: the step that the
-    paper's proof leaves to "concentration". Up to rounding. Source: CGRM (anonymous 2023), proof of Theorem B.1.
+    From alpha <= gamma <= u.(alpha w* + z) <= alpha cos(t) + |z| sin(t), so tan(t / 2) <= |z| /
+    alpha: the step that the paper's proof leaves to "concentration". Up to rounding. Source: CGRM
+    (anonymous 2023), proof of Theorem B.1.
 
     >>> data = SeparableData.sample(N=20, d=30, seed=0, alpha=4.0)
     >>> max_margin_error(data) <= max_margin_error_bound(data)
@@ -72,12 +84,16 @@ def max_margin_error_bound(data: SeparableData) -> float:
 
 
 def predicted_max_margin_error(N: int, d: int, alpha: float) -> float:
-    """| u - w* | as N, d -> infinity at fixed N / (d - 1): r is the k with E (k + g)_+^2 = (d - 1) / N, g normal.
+    """| u - w* | as N, d -> infinity at fixed N / (d - 1): r is the k with E (k + g)_+^2 = (d - 1)
+    / N, g normal.
 
-    It is 0 from N = 2 (d - 1) on. For N << d it is sqrt(d / N) / alpha. Source: Gardner 1988 (k); Cover 1965 (2 (d - 1)).
-    Raises ValueError for N < 1 and d < 2.
+    It is 0 from N = 2 (d - 1) on. For N << d it is sqrt(d / N) / alpha. Source: Gardner 1988 (k);
+    Cover 1965 (2 (d - 1)). Raises ValueError for N < 1 and d < 2.
 
-    >>> predicted_max_margin_error(1000, 501, 4.0), round(predicted_max_margin_error(10, 1_000_001, 1e5) / (10**2.5 / 1e5), 3)
+    >>> (
+    ...     predicted_max_margin_error(1000, 501, 4.0),
+    ...     round(predicted_max_margin_error(10, 1_000_001, 1e5) / (10**2.5 / 1e5), 3),
+    ... )
     (0.0, 1.0)
     """
     if N < 1 or d < 2:
@@ -93,7 +109,8 @@ def predicted_max_margin_error(N: int, d: int, alpha: float) -> float:
 
 
 def recovery_probability(N: int, d: int) -> float:
-    """P(u = w*), that 0 lies in the convex hull of N normal vectors of R^(d-1): 2^(1-N) sum over k >= d - 1 of binom(N - 1, k).
+    """P(u = w*), that 0 lies in the convex hull of N normal vectors of R^(d-1): 2^(1-N) sum over k
+    >= d - 1 of binom(N - 1, k).
 
     Source: Wendel 1962.
 
@@ -105,7 +122,9 @@ def recovery_probability(N: int, d: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class DirectionRate:
-    """errors: | w_0 / |w_0| - w* |, shape (seeds, sizes). rate: the exponent of N, a mean over fits to one seed each."""
+    """errors: | w_0 / |w_0| - w* |, shape (seeds, sizes). rate: the exponent of N, a mean over fits
+    to one seed each.
+    """
 
     errors: np.ndarray
     rate: Measured
@@ -116,12 +135,16 @@ def direction_rate(
     d: int,
     alpha: float,
     seeds: int = 10,
-    learn: Callable[[SeparableData], torch.Tensor] = lambda data: max_margin(data.points, data.labels).direction,
+    learn: Callable[[SeparableData], torch.Tensor] = lambda data: (
+        max_margin(data.points, data.labels).direction
+    ),
 ) -> DirectionRate:
-    """The exponent p of | w_0 / |w_0| - w* | ~ N^p over the numbers of points, fitted to each seed's data by itself.
+    """The exponent p of | w_0 / |w_0| - w* | ~ N^p over the numbers of points, fitted to each
+    seed's data by itself.
 
-    learn: gives w_0 from data without small-margin points; by default the limit of training. The interval is of the mean over
-    seeds. Raises ValueError if an error is 0 up to rounding, as about from N = 2 d on: no power of N falls to 0.
+    learn: gives w_0 from data without small-margin points; by default the limit of training. The
+    interval is of the mean over seeds. Raises ValueError if an error is 0 up to rounding, as about
+    from N = 2 d on: no power of N falls to 0.
 
     >>> direction_rate([10, 20, 40], d=200, alpha=8.0, seeds=3).errors.shape
     (3, 3)
@@ -132,16 +155,27 @@ def direction_rate(
             data = SeparableData.sample(N, d, seed, alpha)
             errors[seed, k] = float(direction_error(learn(data), data.direction))
     if (errors <= ROUNDING).any():
-        raise ValueError(f"sizes must leave errors above 0, got {errors.min():g} (w_0 is w* about from N = 2 d = {2 * d} on)")
+        raise ValueError(
+            f"sizes must leave errors above 0, got {errors.min():g} (w_0 is w* about from N = 2 d "
+            f"= {2 * d} on)"
+        )
     return DirectionRate(errors, mean([fitted_exponent(sizes, row.tolist()) for row in errors]))
 
 
-def linear_error(weights: torch.Tensor, direction: torch.Tensor, margin: float, radius: float = 0.0) -> float:
-    """P(y w.x <= radius |w|) for new x = margin y w* + xi: the robust error of w_0.x in l_2, exactly, Phi((radius - c) / s).
+def linear_error(
+    weights: torch.Tensor, direction: torch.Tensor, margin: float, radius: float = 0.0
+) -> float:
+    """P(y w.x <= radius |w|) for new x = margin y w* + xi: the robust error of w_0.x in l_2,
+    exactly, Phi((radius - c) / s).
 
     c = margin cos(t), s = sin(t), t the angle of w and w*. margin: alpha or beta. Up to rounding.
 
-    >>> round(linear_error(torch.tensor([1.0, 1.0]), torch.tensor([1.0, 0.0]), margin=1.0, radius=2**-0.5), 9)
+    >>> round(
+    ...     linear_error(
+    ...         torch.tensor([1.0, 1.0]), torch.tensor([1.0, 0.0]), margin=1.0, radius=2**-0.5
+    ...     ),
+    ...     9,
+    ... )
     0.5
     """
     unit = weights.double() / weights.double().norm()
@@ -151,19 +185,27 @@ def linear_error(weights: torch.Tensor, direction: torch.Tensor, margin: float, 
     return float(stats.norm.cdf(gap / sine)) if sine else float(gap >= 0)
 
 
-# -- robust errors -----------------------------------------------------------------------------------------------------
+# -- robust errors ---------------------------------------------------------------------------------
 
 
-def certified_ball_margins(learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float) -> torch.Tensor:
-    """Lower bounds of y f over the l_2 balls of all of R^d around points (N, d), certified, rounding included; shape (N,).
+def certified_ball_margins(
+    learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
+) -> torch.Tensor:
+    """Lower bounds of y f over the l_2 balls of all of R^d around points (N, d), certified,
+    rounding included; shape (N,).
 
-    Neurons of the label's sign count with their affine part if they are positive on the whole ball, else with 0; the others
-    with the largest value they reach. So the bound is the minimum itself (up to rounding) where no neuron changes its sign in
-    the ball and none of the wrong sign is on. A bound > 0 proves the ball; one <= 0 proves nothing. Raises ValueError for
-    labels, shapes and a radius out of range. Cost: N m d.
+    Neurons of the label's sign count with their affine part if they are positive on the whole ball,
+    else with 0; the others with the largest value they reach. So the bound is the minimum itself
+    (up to rounding) where no neuron changes its sign in the ball and none of the wrong sign is on.
+    A bound > 0 proves the ball; one <= 0 proves nothing. Raises ValueError for labels, shapes and a
+    radius out of range. Cost: N m d.
 
-    >>> f = MixedLearner(torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([1.0]), 1.0)
-    >>> bound = certified_ball_margins(f, torch.tensor([[0.25, 4.0]]), torch.tensor([1]), radius=0.5)
+    >>> f = MixedLearner(
+    ...     torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([1.0]), 1.0
+    ... )
+    >>> bound = certified_ball_margins(
+    ...     f, torch.tensor([[0.25, 4.0]]), torch.tensor([1]), radius=0.5
+    ... )
     >>> round(bound.item(), 9) == round(0.25 + 7 - 0.5 * 5**0.5, 9)
     True
     """
@@ -171,7 +213,9 @@ def certified_ball_margins(learner: MixedLearner, points: torch.Tensor, labels: 
     w, a, b = learner.neurons.double(), learner.outer.double(), float(learner.threshold)
     terms = 8 * (x.shape[1] + len(w) + 16)
     sizes, lengths = (v.norm(dim=1) * (1 + terms * EPS) for v in (x, w))
-    top = sizes[:, None] * lengths + abs(b) + radius * lengths  # no number on the way to a pre-activation is larger
+    top = (
+        sizes[:, None] * lengths + abs(b) + radius * lengths
+    )  # no number on the way to a pre-activation is larger
     values = x @ w.T - b
     reach = radius * lengths + terms * EPS * top
     signs = y[:, None] * a
@@ -193,10 +237,12 @@ def certified_ball_margins(learner: MixedLearner, points: torch.Tensor, labels: 
 def robust_error_bounds(
     learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
 ) -> tuple[Measured, Measured]:
-    """The share of points (N, d) whose l_2 ball in R^d holds an error (y f <= 0), from below and above, both certified.
+    """The share of points (N, d) whose l_2 ball in R^d holds an error (y f <= 0), from below and
+    above, both certified.
 
-    Below: points at which FGSM's step, or none, finds an error whose sign no rounding can change. Above: points that
-    `certified_ball_margins` does not prove. Intervals speak of the distribution. Raises as `certified_ball_margins`.
+    Below: points at which FGSM's step, or none, finds an error whose sign no rounding can change.
+    Above: points that `certified_ball_margins` does not prove. Intervals speak of the distribution.
+    Raises as `certified_ball_margins`.
 
     >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
     >>> none = MixedLearner(data.direction, torch.zeros(0, 200), torch.zeros(0), 0.0)
@@ -212,8 +258,13 @@ def robust_error_bounds(
         network, ball.project(x - radius * ball.ascent(slope), x), labels
     )
     if (lower & ~upper).any():
-        raise RuntimeError(f"point {int((lower & ~upper).nonzero()[0])} was proved and refuted: one of the two is wrong")
-    return share(lower.numpy(), "certified lower bound"), share(upper.numpy(), "certified upper bound")
+        raise RuntimeError(
+            f"point {int((lower & ~upper).nonzero()[0])} was proved and refuted: one of the two is "
+            f"wrong"
+        )
+    return share(lower.numpy(), "certified lower bound"), share(
+        upper.numpy(), "certified upper bound"
+    )
 
 
 def _read(
@@ -221,6 +272,14 @@ def _read(
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
     """Points and labels as float64, checked, and the radius."""
     x = as_tensor(points, "points").double()
-    if x.ndim != 2 or len(x) == 0 or x.shape[1:] != learner.linear.shape or not torch.isfinite(x).all():
-        raise ValueError(f"points must be finite, of shape (N, {len(learner.linear)}) with N >= 1, got {tuple(x.shape)}")
+    if (
+        x.ndim != 2
+        or len(x) == 0
+        or x.shape[1:] != learner.linear.shape
+        or not torch.isfinite(x).all()
+    ):
+        raise ValueError(
+            f"points must be finite, of shape (N, {len(learner.linear)}) with N >= 1, got "
+            f"{tuple(x.shape)}"
+        )
     return x, check_labels(labels, len(x), 1).double(), Ball(2, radius).radius

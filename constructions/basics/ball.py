@@ -12,10 +12,11 @@ import torch
 
 @dataclass(frozen=True)
 class Ball:
-    """The closed l_p ball of a radius around a centre named later; p is 2 or infinity ("inf", "2" and floats are read).
+    """The closed l_p ball of a radius around a centre named later; p is 2 or infinity ("inf", "2"
+    and floats are read).
 
-    Tensors have shape (batch, ...): the norm runs over all axes but the first.
-    Raises ValueError for another norm and a radius that is not finite and >= 0; TypeError for one that is no number.
+    Tensors have shape (batch, ...): the norm runs over all axes but the first. Raises ValueError
+    for another norm and a radius that is not finite and >= 0; TypeError for one that is no number.
 
     >>> ball = Ball("inf", 0.1)
     >>> ball.p, ball.dual
@@ -55,28 +56,44 @@ class Ball:
         return torch.linalg.vector_norm(gradient.flatten(1), ord=self.dual, dim=1)
 
     def project(self, x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
-        """The nearest point of the ball around `centre`, shrunk by rounding so that it never lies outside."""
+        """The nearest point of the ball around `centre`, shrunk by rounding so that it never lies
+        outside.
+        """
         eps = torch.finfo(x.dtype).eps
-        rounding = eps * (1.0 + self.radius + (float(centre.abs().max()) if centre.numel() else 0.0))
+        rounding = eps * (
+            1.0 + self.radius + (float(centre.abs().max()) if centre.numel() else 0.0)
+        )
         if self.p == math.inf:
             radius = max(0.0, self.radius - rounding)
             return torch.clamp(x, centre - radius, centre + radius)
         offset = x - centre
         length = self.norm(offset).clamp_min(torch.finfo(x.dtype).tiny)
-        allowed = max(0.0, self.radius * (1 - 8 * eps) - rounding * math.sqrt(centre[0].numel() if len(centre) else 1))
+        allowed = max(
+            0.0,
+            self.radius * (1 - 8 * eps)
+            - rounding * math.sqrt(centre[0].numel() if len(centre) else 1),
+        )
         factor = (allowed / length).clamp_max(1.0)
         return centre + offset * factor.reshape(-1, *[1] * (x.ndim - 1))
 
     def ascent(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The unit direction (in l_p) along which a linear function with this gradient grows fastest."""
+        """The unit direction (in l_p) along which a linear function with this gradient grows
+        fastest.
+        """
         if self.p == math.inf:
             return gradient.sign()
         tiny = torch.finfo(gradient.dtype).tiny
         column = (-1, *[1] * (gradient.ndim - 1))
-        scaled = gradient / gradient.abs().flatten(1).amax(1).clamp_min(tiny).reshape(column)  # squares must not underflow
-        return scaled / torch.linalg.vector_norm(scaled.flatten(1), dim=1).clamp_min(tiny).reshape(column)
+        scaled = gradient / gradient.abs().flatten(1).amax(1).clamp_min(tiny).reshape(
+            column
+        )  # squares must not underflow
+        return scaled / torch.linalg.vector_norm(scaled.flatten(1), dim=1).clamp_min(tiny).reshape(
+            column
+        )
 
-    def sample(self, centre: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+    def sample(
+        self, centre: torch.Tensor, generator: torch.Generator | None = None
+    ) -> torch.Tensor:
         """A uniformly distributed point of the ball around each row of `centre`."""
 
         def draw(sampler: Any, *shape: int) -> torch.Tensor:
@@ -87,7 +104,9 @@ class Ball:
         else:
             dimension = centre[0].numel() if len(centre) else 1
             length = draw(torch.rand, len(centre)) ** (1 / dimension)
-            offset = self.ascent(draw(torch.randn, *centre.shape)) * length.reshape(-1, *[1] * (centre.ndim - 1))
+            offset = self.ascent(draw(torch.randn, *centre.shape)) * length.reshape(
+                -1, *[1] * (centre.ndim - 1)
+            )
         return self.project(centre + self.radius * offset, centre)
 
     def __str__(self) -> str:

@@ -1,4 +1,6 @@
-"""Independent tasks: in this process, in processes of this machine, on a Ray cluster, or on the ranks of torch.distributed."""
+"""Independent tasks: in this process, in processes of this machine, on a Ray cluster, or on the
+ranks of torch.distributed.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,10 @@ def check_jobs(jobs: int) -> None:
 class Engine:
     """Where a long computation runs, shard by shard; its result does not depend on it.
 
-    jobs, address: as for `run_tasks`; starting processes takes some seconds. journal: a file that every shard's result is
-    added to as it comes, and from which an interrupted computation goes on. device: of the tensors in each process.
-    report(done, total) is called as shards end. Raises ValueError or TypeError for values that none of these can have.
+    jobs, address: as for `run_tasks`; starting processes takes some seconds. journal: a file that
+    every shard's result is added to as it comes, and from which an interrupted computation goes on.
+    device: of the tensors in each process. report(done, total) is called as shards end. Raises
+    ValueError or TypeError for values that none of these can have.
 
     >>> run_shards(abs, 3, "absolute values", Engine(jobs=1))
     [0, 1, 2]
@@ -56,7 +59,9 @@ class Engine:
         try:
             kind = torch.device(self.device).type
         except (RuntimeError, TypeError) as error:
-            raise ValueError(f"device must be cpu, cuda or cuda:0, cuda:1, ..., got {self.device!r}") from error
+            raise ValueError(
+                f"device must be cpu, cuda or cuda:0, cuda:1, ..., got {self.device!r}"
+            ) from error
         if kind == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device {self.device} is not there: PyTorch finds no GPU")
 
@@ -74,15 +79,23 @@ class ProcessLostError(RuntimeError):
 
 
 def run_tasks(
-    work: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int = 1, address: str | None = None, gpus: int = 0
+    work: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    jobs: int = 1,
+    address: str | None = None,
+    gpus: int = 0,
 ) -> Iterator[tuple[int, Result | ProcessLostError]]:
-    """Yield (k, work(tasks[k])) as the tasks end; a ProcessLostError instead of the result where its process is gone.
+    """Yield (k, work(tasks[k])) as the tasks end; a ProcessLostError instead of the result where
+    its process is gone.
 
-    Without an address, in `jobs` processes of this machine (1: in this one), which share its processors. address: that of a
-    Ray cluster ("auto": the one this machine belongs to, "local": a new one), where a task takes one processor and `gpus`
-    GPUs; or "torch": the ranks of the torch.distributed group that this process is in, which all make this call and all get
-    all results. `work` and the tasks must be picklable. An exception that `work` raises is raised here. Raises ValueError
-    for jobs < 1 and for "torch" outside of a group; ImportError if Ray is asked for and missing.
+    Without an address, in `jobs` processes of this machine (1: in this one), which share its
+    processors. address: that of a Ray cluster ("auto": the one this machine belongs to, "local": a
+    new one), where a task takes one processor and `gpus` GPUs; or "torch": the ranks of the
+    torch.distributed group that this process is in, which all make this call and all get all
+    results. `work` and the tasks must be picklable. An exception that `work` raises is raised here.
+    Raises ValueError for jobs < 1 and for "torch" outside of a group; ImportError if Ray is asked
+    for and missing.
 
     >>> sorted(run_tasks(abs, [-1, 2, -3]))
     [(0, 1), (1, 2), (2, 3)]
@@ -103,11 +116,15 @@ def check_engine(engine: Engine) -> None:
         raise TypeError(f"engine must be an Engine, got {type(engine).__name__}")
 
 
-def run_shards(work: Callable[[int], Result], count: int, question: Any, engine: Engine) -> list[Result]:
-    """[work(0), ..., work(count - 1)], for results that JSON holds; a shard whose process is lost is tried again.
+def run_shards(
+    work: Callable[[int], Result], count: int, question: Any, engine: Engine
+) -> list[Result]:
+    """[work(0), ..., work(count - 1)], for results that JSON holds; a shard whose process is lost
+    is tried again.
 
-    question (JSON) says what is computed: a journal that answers another one raises ValueError. Raises ProcessLostError
-    where processes are lost `ATTEMPTS` times without progress, and what `run_tasks` raises. (Journals give tuples as lists.)
+    question (JSON) says what is computed: a journal that answers another one raises ValueError.
+    Raises ProcessLostError where processes are lost `ATTEMPTS` times without progress, and what
+    `run_tasks` raises. (Journals give tuples as lists.)
 
     >>> run_shards(abs, 3, "absolute values", Engine())
     [0, 1, 2]
@@ -134,7 +151,10 @@ def run_shards(work: Callable[[int], Result], count: int, question: Any, engine:
         if len(found) == count:
             return [found[k] for k in range(count)]
         failures = failures + 1 if len(found) == before else 0
-    raise ProcessLostError(f"{count - len(found)} of {count} shards lost their process {ATTEMPTS} times (out of memory?)")
+    raise ProcessLostError(
+        f"{count - len(found)} of {count} shards lost their process {ATTEMPTS} times (out of "
+        f"memory?)"
+    )
 
 
 def _read_journal(path: Path, head: str) -> dict[int, Any]:
@@ -161,24 +181,32 @@ def _append(path: Path, head: str, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def _in_processes(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int) -> Iterator[tuple[int, Any]]:
+def _in_processes(
+    work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int
+) -> Iterator[tuple[int, Any]]:
     threads = max(1, (os.cpu_count() or 1) // jobs)
     left = set(range(len(tasks)))
     with joblib.parallel_config("loky", inner_max_num_threads=threads):
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
         try:
-            for k, result in parallel(joblib.delayed(_call)(work, k, task, threads) for k, task in enumerate(tasks)):
+            for k, result in parallel(
+                joblib.delayed(_call)(work, k, task, threads) for k, task in enumerate(tasks)
+            ):
                 left.remove(k)
                 yield k, result
         except BrokenProcessPool:  # what has ended is kept
             yield from ((k, ProcessLostError("its process was killed")) for k in sorted(left))
 
 
-def _on_cluster(work: Callable[[Task], Result], tasks: Sequence[Task], address: str, gpus: int) -> Iterator[tuple[int, Any]]:
+def _on_cluster(
+    work: Callable[[Task], Result], tasks: Sequence[Task], address: str, gpus: int
+) -> Iterator[tuple[int, Any]]:
     try:
         import ray
     except ImportError as error:
-        raise ImportError("an address needs the package ray: pip install 'cgro[cluster]'") from error
+        raise ImportError(
+            "an address needs the package ray: pip install 'cgro[cluster]'"
+        ) from error
     ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
     call, shared = ray.remote(_call).options(num_gpus=gpus), ray.put(work)
     pending = {call.remote(shared, k, task, None): k for k, task in enumerate(tasks)}
@@ -210,11 +238,16 @@ def _on_ranks(work: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator
 
 def _rank() -> int:
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        raise ValueError("address 'torch' needs torch.distributed.init_process_group, as torchrun's processes call it")
+        raise ValueError(
+            "address 'torch' needs torch.distributed.init_process_group, as torchrun's processes "
+            "call it"
+        )
     return torch.distributed.get_rank()
 
 
-def _call(work: Callable[[Task], Result], k: int, task: Task, threads: int | None) -> tuple[int, Result]:
+def _call(
+    work: Callable[[Task], Result], k: int, task: Task, threads: int | None
+) -> tuple[int, Result]:
     if threads is not None:
         torch.set_num_threads(threads)
     return k, work(task)

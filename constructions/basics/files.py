@@ -11,9 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path of the same name in a folder beside `path`; what is written there takes its place if the block succeeds.
+    """A path of the same name in a folder beside `path`; what is written there takes its place if
+    the block succeeds.
 
-    The new file is on the disk before the old one goes; after an error, or a crash, the old one is as it was.
+    The new file is on the disk before the old one goes; after an error, or a crash, the old one is
+    as it was.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with replacing(f"{folder}/a.txt") as temporary:

@@ -30,11 +30,20 @@ def lowest_bit(x: np.ndarray) -> np.ndarray:
 def products_hold(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether every product of a number of a and one of b is a float64.
 
-    >>> products_hold(np.array([3.0]), np.array([0.5, 7.0])), products_hold(np.array([1 + 2.0**-52]), np.array([1 + 2.0**-52]))
+    >>> (
+    ...     products_hold(np.array([3.0]), np.array([0.5, 7.0])),
+    ...     products_hold(np.array([1 + 2.0**-52]), np.array([1 + 2.0**-52])),
+    ... )
     (True, False)
     """
-    first, second = (np.abs(part[part != 0]) for part in (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)))
-    moderate = all(len(part) == 0 or (part.min() > 2.0**-450 and part.max() < 2.0**500) for part in (first, second))
+    first, second = (
+        np.abs(part[part != 0])
+        for part in (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+    )
+    moderate = all(
+        len(part) == 0 or (part.min() > 2.0**-450 and part.max() < 2.0**500)
+        for part in (first, second)
+    )
     if moderate and any((np.frexp(part)[0] == 0.5).all() for part in (first, second)):
         return True  # powers of two only shift
     first, second = np.unique(first), np.unique(second)
@@ -45,7 +54,9 @@ def products_hold(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def power_of_two(value: float, name: str) -> float:
-    """The least power of two >= value. Raises ValueError, naming the argument, unless 2^-200 <= value <= 2^200."""
+    """The least power of two >= value. Raises ValueError, naming the argument, unless 2^-200 <=
+    value <= 2^200.
+    """
     if not 2.0**-200 <= value <= 2.0**200:
         raise ValueError(f"{name} must lie between 2^-200 and 2^200, got {value}")
     mantissa, exponent = math.frexp(value)
@@ -53,7 +64,8 @@ def power_of_two(value: float, name: str) -> float:
 
 
 def from_shared(array: np.ndarray) -> torch.Tensor:
-    """A tensor on an array's memory, which nobody may change: it may be shared with other processes.
+    """A tensor on an array's memory, which nobody may change: it may be shared with other
+    processes.
 
     A copy where torch does not take the strides or the byte order.
 

@@ -1,4 +1,6 @@
-"""Plain interpolation of points, with no ball around them: a number of parameters that does not multiply n by D."""
+"""Plain interpolation of points, with no ball around them: a number of parameters that does not
+multiply n by D.
+"""
 
 from __future__ import annotations
 
@@ -17,24 +19,28 @@ from ..networks.statements import implements, record
 
 
 @implements(
-    "Gao et al. 2019, equation (7), citing Yun et al. 2019; Zhang et al. 2017, Theorem 1 (one line for all points)",
-    "n points are interpolated by O(n) parameters: a line on which they are distinct, then steps between them",
+    "Gao et al. 2019, equation (7), citing Yun et al. 2019; Zhang et al. 2017, Theorem 1 (one line "
+    "for all points)",
+    "n points are interpolated by O(n) parameters: a line on which they are distinct, then steps "
+    "between them",
     depth=2,
     units="2*changes + 1",
     parameters="coordinates + 6*changes + 2",
 )
 def interpolation(points: Any, values: Any) -> ReLUNetwork:
-    """A network with f(points[i]) = values[i], and nothing said of other places: at most min(D, n - 1) + 6n parameters.
+    """A network with f(points[i]) = values[i], and nothing said of other places: at most min(D, n -
+    1) + 6n parameters.
 
-    points: (n, D), real numbers; values: (n,), such as labels -1 and +1. One unit carries <v, x> + c, on which the points
-    are distinct (checked in exact arithmetic; v has small integers on `coordinates` that tell the points apart, at most n - 1).
-    Then f is constant but for ramps of one width 2^-k, two units each, inside the gaps between neighbours of different value
-    (`changes` of them): random labels take about D + 3n parameters. (As one hidden layer, each unit would read all of x:
-    n D parameters.)
+    points: (n, D), real numbers; values: (n,), such as labels -1 and +1. One unit carries <v, x> +
+    c, on which the points are distinct (checked in exact arithmetic; v has small integers on
+    `coordinates` that tell the points apart, at most n - 1). Then f is constant but for ramps of
+    one width 2^-k, two units each, inside the gaps between neighbours of different value (`changes`
+    of them): random labels take about D + 3n parameters. (As one hidden layer, each unit would read
+    all of x: n D parameters.)
 
-    Exact in rational arithmetic; in float64 too for points of few bits (see `bit_budget`).
-    Raises ValueError for shapes that do not fit, NaN, equal points with different values, values that are all equal, and
-    values or gaps whose differences float64 does not hold. Time D n log n.
+    Exact in rational arithmetic; in float64 too for points of few bits (see `bit_budget`). Raises
+    ValueError for shapes that do not fit, NaN, equal points with different values, values that are
+    all equal, and values or gaps whose differences float64 does not hold. Time D n log n.
 
     >>> f = interpolation([[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]], [1, 1, -1])
     >>> f([[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]]).flatten().tolist(), f.size.parameters
@@ -49,7 +55,9 @@ def interpolation(points: Any, values: Any) -> ReLUNetwork:
     start = (1 - math.floor(places[order[0]] / width)) * width
     knots, steps = [], []
     for i, j in pairs:
-        knot = (math.floor((places[i] + start) / width) + 2) * width  # one width away from both points, or more
+        knot = (
+            math.floor((places[i] + start) / width) + 2
+        ) * width  # one width away from both points, or more
         knots += [knot, knot + width]
         step = Fraction(y[j]) - Fraction(y[i])
         steps += [step / width, -step / width]
@@ -64,21 +72,29 @@ def _read(points: Any, values: Any) -> tuple[np.ndarray, np.ndarray]:
     x = read_points(points, "points", None).entries.numpy() + 0.0
     y = np.asarray(values, dtype=np.float64).reshape(-1)
     if len(x) != len(y):
-        raise ValueError(f"values must have one entry for each of the {len(x)} points, got {len(y)}")
+        raise ValueError(
+            f"values must have one entry for each of the {len(x)} points, got {len(y)}"
+        )
     if not np.isfinite(y).all():
         raise ValueError(f"values must be finite, got {y[~np.isfinite(y)][0]}")
     distinct, first, group = np.unique(x, axis=0, return_index=True, return_inverse=True)
     wrong = y != y[first][group.reshape(-1)]
     if wrong.any():
         j = int(wrong.argmax())
-        raise ValueError(f"values of equal points must agree: points {first[group.reshape(-1)[j]]} and {j} differ")
+        raise ValueError(
+            f"values of equal points must agree: points {first[group.reshape(-1)[j]]} and {j} "
+            f"differ"
+        )
     if (y == y[0]).all():
-        raise ValueError("values must hold at least two different numbers; a constant interpolates others")
+        raise ValueError(
+            "values must hold at least two different numbers; a constant interpolates others"
+        )
     return distinct, y[first]
 
 
 def _telling_coordinates(x: np.ndarray) -> list[int]:
-    """At most n - 1 coordinates on which the n points are distinct: each chosen one splits a group of equal points.
+    """At most n - 1 coordinates on which the n points are distinct: each chosen one splits a group
+    of equal points.
 
     That there are so few is Bondy's theorem (1972).
     """
@@ -86,7 +102,9 @@ def _telling_coordinates(x: np.ndarray) -> list[int]:
     chosen: list[int] = []
     groups = np.zeros(len(x), dtype=np.int64)
     for j in np.argsort(kinds, kind="stable")[::-1]:
-        finer = np.unique(np.column_stack([groups, x[:, j]]), axis=0, return_inverse=True)[1].reshape(-1)
+        finer = np.unique(np.column_stack([groups, x[:, j]]), axis=0, return_inverse=True)[
+            1
+        ].reshape(-1)
         if finer.max() > groups.max():
             chosen.append(int(j))
             groups = finer
@@ -96,10 +114,14 @@ def _telling_coordinates(x: np.ndarray) -> list[int]:
 
 
 def _line(x: np.ndarray, chosen: list[int]) -> tuple[np.ndarray, list[Fraction]]:
-    """A direction of small nonzero integers on the chosen coordinates, and the points' distinct places along it, exactly."""
+    """A direction of small nonzero integers on the chosen coordinates, and the points' distinct
+    places along it, exactly.
+    """
     generator = np.random.default_rng(0)
     for bits in itertools.count():
-        weights = generator.integers(1, 2**bits, len(chosen), endpoint=True) * generator.choice([-1, 1], len(chosen))
+        weights = generator.integers(1, 2**bits, len(chosen), endpoint=True) * generator.choice(
+            [-1, 1], len(chosen)
+        )
         weights = weights if bits else np.ones(len(chosen))
         places = exact_values(affine([weights.tolist()]), x[:, chosen])[:, 0].tolist()
         if len(set(places)) == len(x):

@@ -1,4 +1,6 @@
-"""Packings of a hyperplane, and the data sets on both sides of it that are linearly separable but hard to classify robustly."""
+"""Packings of a hyperplane, and the data sets on both sides of it that are linearly separable but
+hard to classify robustly.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,15 @@ ENTRIES = 2**27
 
 
 def packing_number(dimension: int, delta: float | Fraction, norm: Any = math.inf) -> int:
-    """A number of points of {x in [0,1]^D : x_D = 1/2} that are pairwise more than 2 delta apart; an exact integer.
+    """A number of points of {x in [0,1]^D : x_D = 1/2} that are pairwise more than 2 delta apart;
+    an exact integer.
 
-    l_inf: ceil(1 / (2 delta))^(D-1), the most there are (cells of side at most 2 delta hold one point each). The usual
-    floor(1 / (2 delta)) + 1 a side counts points exactly 2 delta apart if 1 / (2 delta) is an integer. l_2: a lower bound,
-    the greater of that grid and of the volume bound (see `log_volume_bound`; rounded down by a relative 1e-9).
-    delta is taken exactly: 0.1 is a little more than 1/10.
-    Raises ValueError for D < 2, delta outside (0, 1/2) and another norm; TypeError for numbers of other kinds.
+    l_inf: ceil(1 / (2 delta))^(D-1), the most there are (cells of side at most 2 delta hold one
+    point each). The usual floor(1 / (2 delta)) + 1 a side counts points exactly 2 delta apart if 1
+    / (2 delta) is an integer. l_2: a lower bound, the greater of that grid and of the volume bound
+    (see `log_volume_bound`; rounded down by a relative 1e-9). delta is taken exactly: 0.1 is a
+    little more than 1/10. Raises ValueError for D < 2, delta outside (0, 1/2) and another norm;
+    TypeError for numbers of other kinds.
 
     >>> packing_number(3, 0.25), packing_number(3, 0.2), packing_number(20, 0.2, 2)
     (4, 9, 1162261467)
@@ -34,10 +38,11 @@ def packing_number(dimension: int, delta: float | Fraction, norm: Any = math.inf
 
 
 def log_volume_bound(dimension: int, delta: float | Fraction) -> float:
-    """log of (1 / (2 delta))^(D-1) / V_(D-1), V_d the volume of the l_2 unit ball in R^d: a lower bound of the packing number.
+    """log of (1 / (2 delta))^(D-1) / V_(D-1), V_d the volume of the l_2 unit ball in R^d: a lower
+    bound of the packing number.
 
-    The 2 delta-balls around a packing that cannot be extended cover the unit cube. Negative (vacuous) for large delta and few
-    dimensions. float64; raises as `packing_number`.
+    The 2 delta-balls around a packing that cannot be extended cover the unit cube. Negative
+    (vacuous) for large delta and few dimensions. float64; raises as `packing_number`.
 
     >>> round(log_volume_bound(3, 0.25), 6) == round(math.log(4 / math.pi), 6)
     True
@@ -47,11 +52,13 @@ def log_volume_bound(dimension: int, delta: float | Fraction) -> float:
 
 
 def packing(dimension: int, delta: float | Fraction) -> np.ndarray:
-    """The grid of ceil(1 / (2 delta))^(D-1) points of [0,1]^(D-1), pairwise more than 2 delta apart in l_inf and in l_2.
+    """The grid of ceil(1 / (2 delta))^(D-1) points of [0,1]^(D-1), pairwise more than 2 delta apart
+    in l_inf and in l_2.
 
-    Returns float64 of shape (n, D - 1), dyadic, all coordinates inside (0, 1), rows in lexicographic order. For l_inf no
-    packing is larger. Raises ValueError for D < 2, delta outside (0, 1/2), one so near to 1 / (2 k) that float64 has no room,
-    and more than 2^27 coordinates. Time and memory n D.
+    Returns float64 of shape (n, D - 1), dyadic, all coordinates inside (0, 1), rows in
+    lexicographic order. For l_inf no packing is larger. Raises ValueError for D < 2, delta outside
+    (0, 1/2), one so near to 1 / (2 k) that float64 has no room, and more than 2^27 coordinates.
+    Time and memory n D.
 
     >>> packing(3, 0.25).tolist()
     [[0.125, 0.125], [0.125, 0.875], [0.875, 0.125], [0.875, 0.875]]
@@ -59,7 +66,9 @@ def packing(dimension: int, delta: float | Fraction) -> np.ndarray:
     sides, first, step = grid_line(delta)
     d = read_dimension(dimension) - 1
     if sides**d * d > ENTRIES:
-        raise ValueError(f"dimension must leave at most {ENTRIES:,} coordinates, got {sides}^{d} points of {d}")
+        raise ValueError(
+            f"dimension must leave at most {ENTRIES:,} coordinates, got {sides}^{d} points of {d}"
+        )
     line = np.array([float(first + i * step) for i in range(sides)])
     return np.stack(np.meshgrid(*[line] * d, indexing="ij"), axis=-1).reshape(-1, d)
 
@@ -67,13 +76,15 @@ def packing(dimension: int, delta: float | Fraction) -> np.ndarray:
 def separated_set(
     dimension: int, delta: float | Fraction, signs: Any = 0, offset: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """S_phi = {(x, 1/2 + offset phi(x)) : x in the packing}: points (n, D), float64, and labels phi (n,), int64.
+    """S_phi = {(x, 1/2 + offset phi(x)) : x in the packing}: points (n, D), float64, and labels phi
+    (n,), int64.
 
-    signs: phi, as n numbers +-1 in the order of `packing`, as a function of a packing point (D - 1,), or as a seed. offset:
-    the papers' epsilon_0, in (0, 1/2]; None takes the greatest power of two <= delta / 2. The points are more than 2 delta
-    apart, in l_inf and in l_2, and x_D = 1/2 separates the labels. Their lower bound needs offset <= the radius of robustness:
-    beyond it, x_D - 1/2 itself is robust, with 2 parameters; the papers' (0, 1) allows this, and points outside the cube.
-    Raises ValueError for bad signs or offset, and as `packing`.
+    signs: phi, as n numbers +-1 in the order of `packing`, as a function of a packing point (D -
+    1,), or as a seed. offset: the papers' epsilon_0, in (0, 1/2]; None takes the greatest power of
+    two <= delta / 2. The points are more than 2 delta apart, in l_inf and in l_2, and x_D = 1/2
+    separates the labels. Their lower bound needs offset <= the radius of robustness: beyond it, x_D
+    - 1/2 itself is robust, with 2 parameters; the papers' (0, 1) allows this, and points outside
+    the cube. Raises ValueError for bad signs or offset, and as `packing`.
 
     >>> points, labels = separated_set(2, 0.25, [1, -1])
     >>> points.tolist(), labels.tolist()
@@ -91,7 +102,9 @@ def separated_set(
 
 
 def grid_line(delta: float | Fraction) -> tuple[int, Fraction, Fraction]:
-    """The packing's coordinates: how many, the first and the step between them, multiples of a 2^-q with q small."""
+    """The packing's coordinates: how many, the first and the step between them, multiples of a 2^-q
+    with q small.
+    """
     radius = read_delta(delta)
     sides = math.ceil(1 / (2 * radius))
     for bits in range(1, 52):
@@ -100,7 +113,10 @@ def grid_line(delta: float | Fraction) -> tuple[int, Fraction, Fraction]:
         rest = 1 - (sides - 1) * step
         if rest > 0:
             return sides, rest / 2, step
-    raise ValueError(f"delta must be further from 1/{2 * sides - 2} for a packing in float64, got {float(delta)!r}")
+    raise ValueError(
+        f"delta must be further from 1/{2 * sides - 2} for a packing in float64, got "
+        f"{float(delta)!r}"
+    )
 
 
 def read_delta(delta: Any) -> Fraction:
@@ -129,7 +145,9 @@ def _signs(signs: Any, points: np.ndarray) -> np.ndarray:
         return np.random.default_rng(signs).choice(np.array([-1, 1]), len(points))
     values = np.array([signs(x) for x in points]) if callable(signs) else np.asarray(signs)
     if values.shape != (len(points),) or not np.isin(values, (-1, 1)).all():
-        raise ValueError(f"signs must be {len(points)} numbers -1 or +1, one for each point of the packing")
+        raise ValueError(
+            f"signs must be {len(points)} numbers -1 or +1, one for each point of the packing"
+        )
     return values.astype(np.int64)
 
 

@@ -1,7 +1,9 @@
-"""How many linear regions ReLU networks can have, from their widths alone: the bounds of the literature, exactly.
+"""How many linear regions ReLU networks can have, from their widths alone: the bounds of the
+literature, exactly.
 
-widths: units of the hidden layers, first to last, positive; d: inputs. Upper bounds count activation cells in all of R^d,
-so they hold over every box; `montufar_lower` says what some network of these widths attains in R^d.
+widths: units of the hidden layers, first to last, positive; d: inputs. Upper bounds count
+activation cells in all of R^d, so they hold over every box; `montufar_lower` says what some network
+of these widths attains in R^d.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ def pattern_bound(widths: Sequence[int]) -> int:
 
 
 def zaslavsky(units: int, d: int) -> int:
-    """sum_{i <= d} C(n, i): the most cells into which n hyperplanes cut R^d, reached in general position.
+    """sum_{i <= d} C(n, i): the most cells into which n hyperplanes cut R^d, reached in general
+    position.
 
     So it is the maximum for one hidden layer. Source: Zaslavsky 1975, Facing up to arrangements.
 
@@ -35,9 +38,11 @@ def zaslavsky(units: int, d: int) -> int:
 
 
 def montufar_lower(widths: Sequence[int], d: int) -> int:
-    """prod_{l < L} floor(n_l / d)^d * sum_{j <= d} C(n_L, j): regions that some network with these widths >= d has.
+    """prod_{l < L} floor(n_l / d)^d * sum_{j <= d} C(n_L, j): regions that some network with these
+    widths >= d has.
 
-    Source: Montufar, Pascanu, Cho and Bengio 2014, On the number of linear regions of deep neural networks, Theorem 4.
+    Source: Montufar, Pascanu, Cho and Bengio 2014, On the number of linear regions of deep neural
+    networks, Theorem 4.
 
     >>> montufar_lower([4, 4], 2)
     44
@@ -53,7 +58,8 @@ def montufar_lower(widths: Sequence[int], d: int) -> int:
 def montufar_upper(widths: Sequence[int], d: int) -> int:
     """prod_l sum_{j <= m_l} C(n_l, j) with m_l = min(d, n_1, ..., n_l).
 
-    Source: Montufar 2017, Notes on the number of linear regions of deep neural networks, Proposition 3.
+    Source: Montufar 2017, Notes on the number of linear regions of deep neural networks,
+    Proposition 3.
 
     >>> montufar_upper([4, 4], 2)
     121
@@ -64,10 +70,12 @@ def montufar_upper(widths: Sequence[int], d: int) -> int:
 
 
 def serra_upper(widths: Sequence[int], d: int) -> int:
-    """sum over J of prod_l C(n_l, j_l), J = {j : 0 <= j_l <= min(d, n_1 - j_1, ..., n_(l-1) - j_(l-1), n_l)}.
+    """sum over J of prod_l C(n_l, j_l), J = {j : 0 <= j_l <= min(d, n_1 - j_1, ..., n_(l-1) -
+    j_(l-1), n_l)}.
 
-    A region of the first layer with n_1 - j_1 units on has an image of at most that dimension. Never above
-    `montufar_upper`. Source: Serra, Tjandraatmadja and Ramalingam 2018, Bounding and counting linear regions, Theorem 1.
+    A region of the first layer with n_1 - j_1 units on has an image of at most that dimension.
+    Never above `montufar_upper`. Source: Serra, Tjandraatmadja and Ramalingam 2018, Bounding and
+    counting linear regions, Theorem 1.
 
     >>> serra_upper([4, 4], 2), serra_upper([2, 4], 2)
     (121, 22)

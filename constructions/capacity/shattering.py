@@ -1,4 +1,6 @@
-"""A set of n d / 2 points that every class of functions that robustly interpolates n points shatters."""
+"""A set of n d / 2 points that every class of functions that robustly interpolates n points
+shatters.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from .packing import read_count, read_delta
 class ShatteredSet:
     """n d / 2 points, and for each labelling n ball centres that force it: see `shattered_set`.
 
-    groups: o_g, float64 (n / 2, d). arm: t. delta: the radius of robustness. All numbers are multiples of one 2^-q.
+    groups: o_g, float64 (n / 2, d). arm: t. delta: the radius of robustness. All numbers are
+    multiples of one 2^-q.
 
     >>> shattered_set(4, 2, 0.0625).points.tolist()
     [[0.125, 0.0625], [0.0625, 0.125], [0.125, 0.375], [0.0625, 0.4375]]
@@ -33,10 +36,12 @@ class ShatteredSet:
         return (self.groups[:, None] + self.arm * np.eye(d)).reshape(count * d, d)
 
     def centres(self, signs: Any) -> tuple[np.ndarray, np.ndarray]:
-        """For a labelling of the points, signs +-1 (n d / 2,): the centres o_g +- t eps, float64 (n, d), and their labels (n,).
+        """For a labelling of the points, signs +-1 (n d / 2,): the centres o_g +- t eps, float64
+        (n, d), and their labels (n,).
 
-        Point j of a group lies in the ball around the centre of its label: the distance is t sqrt(d - 1) <= delta, whatever
-        the labelling. Raises ValueError for signs of another number or kind.
+        Point j of a group lies in the ball around the centre of its label: the distance is t sqrt(d
+        - 1) <= delta, whatever the labelling. Raises ValueError for signs of another number or
+        kind.
 
         >>> some = shattered_set(2, 2, 0.0625)
         >>> some.centres([1, -1])
@@ -45,29 +50,37 @@ class ShatteredSet:
         count, d = self.groups.shape
         values = np.asarray(signs)
         if values.shape != (count * d,) or not np.isin(values, (-1, 1)).all():
-            raise ValueError(f"signs must be {count * d} numbers -1 or +1, one for each point, got shape {values.shape}")
+            raise ValueError(
+                f"signs must be {count * d} numbers -1 or +1, one for each point, got shape "
+                f"{values.shape}"
+            )
         arms = self.arm * values.reshape(count, 1, d)
         pairs = self.groups[:, None] + np.concatenate([arms, -arms], axis=1)
         return pairs.reshape(2 * count, d), np.tile([1, -1], count)
 
 
 def shattered_set(n: int, d: int, delta: float | Fraction) -> ShatteredSet:
-    """n / 2 groups of d points in [0,1]^d that any n-robust interpolation class shatters: its VC dimension is >= n d / 2.
+    """n / 2 groups of d points in [0,1]^d that any n-robust interpolation class shatters: its VC
+    dimension is >= n d / 2.
 
-    Group g has the points o_g + t e_j. A labelling eps of it is forced by two centres o_g +- t eps, labelled +-1: then
-    ||o_g + t e_j - (o_g + eps_j t eps)||_2 = t sqrt(d - 1) <= delta, and the two centres are 2 t sqrt d > 2 delta apart, for t
-    in (delta / sqrt d, delta / sqrt(d - 1)]; t is the dyadic number with the fewest bits there. (With s = t sqrt d and
-    u = eps / sqrt d, the centres are +-s u.) Groups lie on a grid of steps >= 5 delta > 2 delta + 2 t sqrt d, so all n centres
-    are > 2 delta apart. All of it holds in exact arithmetic for the float64 numbers returned.
+    Group g has the points o_g + t e_j. A labelling eps of it is forced by two centres o_g +- t eps,
+    labelled +-1: then
+    ||o_g + t e_j - (o_g + eps_j t eps)||_2 = t sqrt(d - 1) <= delta, and the two centres are 2 t
+    sqrt d > 2 delta apart, for t in (delta / sqrt d, delta / sqrt(d - 1)]; t is the dyadic number
+    with the fewest bits there. (With s = t sqrt d and u = eps / sqrt d, the centres are +-s u.)
+    Groups lie on a grid of steps >= 5 delta > 2 delta + 2 t sqrt d, so all n centres are > 2 delta
+    apart. All of it holds in exact arithmetic for the float64 numbers returned.
 
-    n: even, >= 2. d >= 2. delta: in (0, 1/2), exact. Raises ValueError otherwise, and if the cube has no room for n / 2 groups.
+    n: even, >= 2. d >= 2. delta: in (0, 1/2), exact. Raises ValueError otherwise, and if the cube
+    has no room for n / 2 groups.
 
     >>> some = shattered_set(4, 3, 0.0625)
     >>> some.points.shape, some.centres([1, 1, -1, -1, 1, -1])[0].shape
     ((6, 3), (4, 3))
 
-    Source: Gao et al. 2019 (Convergence of adversarial training in overparametrized neural networks), Theorem 6.1; printed for
-    all n, it is false for n = 1: the two constants robustly interpolate one point, and shatter one. For odd n, take n - 1.
+    Source: Gao et al. 2019 (Convergence of adversarial training in overparametrized neural
+    networks), Theorem 6.1; printed for all n, it is false for n = 1: the two constants robustly
+    interpolate one point, and shatter one. For odd n, take n - 1.
     """
     count, radius = read_count("n", n, 2), read_delta(delta)
     d = read_count("d", d, 2)
@@ -77,7 +90,10 @@ def shattered_set(n: int, d: int, delta: float | Fraction) -> ShatteredSet:
     step = Fraction(math.ceil(5 * radius * 2**bits), 2**bits)
     sides = math.floor((1 - 2 * arm) / step) + 1 if 2 * arm <= 1 else 0
     if sides**d < count // 2:
-        raise ValueError(f"delta must be smaller for {count // 2} groups in [0,1]^{d}: {sides}^{d} fit, got {float(delta):g}")
+        raise ValueError(
+            f"delta must be smaller for {count // 2} groups in [0,1]^{d}: {sides}^{d} fit, got "
+            f"{float(delta):g}"
+        )
     places = np.full((count // 2, d), float(arm))
     for g in range(count // 2):
         rest, j = g, d
@@ -89,7 +105,9 @@ def shattered_set(n: int, d: int, delta: float | Fraction) -> ShatteredSet:
 
 
 def _arm(radius: Fraction, d: int) -> tuple[Fraction, int]:
-    """The t with radius^2 / d < t^2 <= radius^2 / (d - 1) of fewest bits, and how many there are behind the point."""
+    """The t with radius^2 / d < t^2 <= radius^2 / (d - 1) of fewest bits, and how many there are
+    behind the point.
+    """
     for bits in range(1, 52):
         scaled = radius**2 * 4**bits
         top = math.isqrt(math.floor(scaled / (d - 1)))

@@ -1,4 +1,6 @@
-"""Parameter counts of the classifiers: measured on built networks, and in closed form derived from the building code."""
+"""Parameter counts of the classifiers: measured on built networks, and in closed form derived from
+the building code.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,18 @@ from .memorizer import VARIANTS, Variant, assemble
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)
 
 ENTRIES_BUILT = 2 * 10**7
-"""Largest N D for which `count_table` measures a network with actual centres; beyond, the same code runs on sizes."""
+"""Largest N D for which `count_table` measures a network with actual centres; beyond, the same code
+runs on sizes.
+"""
 
 
 @dataclass(frozen=True)
 class CountRow:
-    """One line of a parameter report. `measured` counts nonzero entries; `closed_form` evaluates the derived formula.
+    """One line of a parameter report. `measured` counts nonzero entries; `closed_form` evaluates
+    the derived formula.
 
-    m: depth of the squaring networks, 0 where the form has none. built: whether the count was taken from a network with
-    actual entries (else from one with sizes only).
+    m: depth of the squaring networks, 0 where the form has none. built: whether the count was taken
+    from a network with actual entries (else from one with sizes only).
     """
 
     network: str
@@ -49,33 +54,55 @@ class CountRow:
 
 
 def symbolic_f_S(  # noqa: N802
-    norm: Any, variant: Variant, points: Count, dimension: Count, m: int, hidden: Sequence[int] = (), outputs: int = 1
+    norm: Any,
+    variant: Variant,
+    points: Count,
+    dimension: Count,
+    m: int,
+    hidden: Sequence[int] = (),
+    outputs: int = 1,
 ) -> ReLUNetwork:
-    """f_S with sizes but without entries: the building code of `f_S`, run on (SymPy or plain) N and D.
+    """f_S with sizes but without entries: the building code of `f_S`, run on (SymPy or plain) N and
+    D.
 
-    hidden: widths of f_clean's hidden layers. A symbolic D needs a variant without maxima: lean, or norm 2.
+    hidden: widths of f_clean's hidden layers. A symbolic D needs a variant without maxima: lean, or
+    norm 2.
 
     >>> symbolic_f_S("inf", "lean", N, D, 1).size.parameters.expand()
     6*D*N + 2*D + 2*N + 28
     """
     p = read_norm(norm)
     widths = [dimension, *hidden, outputs]
-    clean = ReLUNetwork(tuple(Affine(Unknown(b, a), Unknown(b, 1)) for a, b in itertools.pairwise(widths)))
+    clean = ReLUNetwork(
+        tuple(Affine(Unknown(b, a), Unknown(b, 1)) for a, b in itertools.pairwise(widths))
+    )
     classes = 2 if outputs == 1 else outputs
     targets = Unknown(points * outputs, 1, points if outputs > 1 else None)
     members = Unknown(classes, points, points)
-    return assemble(clean, Unknown(points, dimension), p, Thresholds(0.25, 0.5), variant, m, 1.0, targets, members)
+    return assemble(
+        clean,
+        Unknown(points, dimension),
+        p,
+        Thresholds(0.25, 0.5),
+        variant,
+        m,
+        1.0,
+        targets,
+        members,
+    )
 
 
 @cache
-def closed_form(norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outputs: int = 1) -> sympy.Expr:
+def closed_form(
+    norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outputs: int = 1
+) -> sympy.Expr:
     """The number of parameters of f_S for generic centres, in N, D and m.
 
-    Derived, not typed: with symbolic N the building code is run at several (D, m); the coefficients of 1, D, m, Dm,
-    ceiling(log2 D) and of the residues of D mod 4 (trees of maxima) are solved for exactly; the formula is then compared
-    with further sizes, and RuntimeError raised if it differs. It holds for D >= `least_dimension(hidden)` and
-    m >= len(hidden).
-    f_adv has the same form with the number of points in S_small as N.
+    Derived, not typed: with symbolic N the building code is run at several (D, m); the coefficients
+    of 1, D, m, Dm, ceiling(log2 D) and of the residues of D mod 4 (trees of maxima) are solved for
+    exactly; the formula is then compared with further sizes, and RuntimeError raised if it differs.
+    It holds for D >= `least_dimension(hidden)` and m >= len(hidden). f_adv has the same form with
+    the number of points in S_small as N.
 
     >>> closed_form("inf", "lean")
     6*D*N + 2*D + 2*N + 28
@@ -85,8 +112,17 @@ def closed_form(norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outpu
     least = least_dimension(hidden)
     first = max(1, len(hidden))
     depths = (first + 1, first + 2)
-    grid = [(least * k + r, m) for k, r in ((4, 0), (4, 1), (4, 2), (4, 3), (8, 0), (17, 5)) for m in depths]
-    checks = [(least, first), (least + 1, first + 3), (least * 3 + 2, first + 1), (least * 12 + 7, first + 4)]
+    grid = [
+        (least * k + r, m)
+        for k, r in ((4, 0), (4, 1), (4, 2), (4, 3), (8, 0), (17, 5))
+        for m in depths
+    ]
+    checks = [
+        (least, first),
+        (least + 1, first + 3),
+        (least * 3 + 2, first + 1),
+        (least * 12 + 7, first + 4),
+    ]
 
     def values(d: int, m: int) -> list[sympy.Expr]:
         return [term.subs({D: d, M: m}) for term in basis]
@@ -99,19 +135,27 @@ def closed_form(norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outpu
     result = sympy.Integer(0)
     counts = [counted(d, m) for d, m in grid]
     for power in (0, 1):
-        solution = sympy.linsolve((system, sympy.Matrix([c.coeff_monomial(N**power) for c in counts])), *unknowns)
+        solution = sympy.linsolve(
+            (system, sympy.Matrix([c.coeff_monomial(N**power) for c in counts])), *unknowns
+        )
         if not solution:
-            raise RuntimeError(f"no closed form in the given terms for norm {norm}, variant {variant}")
+            raise RuntimeError(
+                f"no closed form in the given terms for norm {norm}, variant {variant}"
+            )
         coefficients = next(iter(solution)).subs(dict.fromkeys(unknowns, 0))
         result += N**power * sum(c * term for c, term in zip(coefficients, basis, strict=True))
     for d, m in checks:
         if sympy.expand(result.subs({D: d, M: m}) - counted(d, m).as_expr()) != 0:
-            raise RuntimeError(f"closed form for norm {norm}, variant {variant} fails at D={d}, m={m}")
+            raise RuntimeError(
+                f"closed form for norm {norm}, variant {variant} fails at D={d}, m={m}"
+            )
     return sympy.expand(result)
 
 
 def least_dimension(hidden: Sequence[int] = ()) -> int:
-    """The D from which `closed_form` holds: trees of maxima are then deep enough not to wait for f_clean."""
+    """The D from which `closed_form` holds: trees of maxima are then deep enough not to wait for
+    f_clean.
+    """
     return max(4, 2 ** (len(hidden) + 1))
 
 
@@ -137,10 +181,12 @@ def count_table(
     seed: int = 0,
     progress: Callable[[], None] = lambda: None,
 ) -> list[CountRow]:
-    """Counts of f_clean, f_adv (mu N points) and f_S over a grid, measured on networks built from random centres.
+    """Counts of f_clean, f_adv (mu N points) and f_S over a grid, measured on networks built from
+    random centres.
 
-    points, dimensions: the grid's N and D. hidden: hidden widths of f_clean. m: depth of the squaring networks. mu: share of
-    training points in S_small. progress: called once a row. Cost: O(N D) a row.
+    points, dimensions: the grid's N and D. hidden: hidden widths of f_clean. m: depth of the
+    squaring networks. mu: share of training points in S_small. progress: called once a row. Cost:
+    O(N D) a row.
     >>> row = count_table([100], [64], variants=["lean"])[-1]
     >>> row.network, row.measured, row.closed_form
     ('f_S', 42914, 42914)
@@ -152,7 +198,8 @@ def count_table(
     for n, d in grid:
         if n < 1 or d < least:
             raise ValueError(
-                f"points must be >= 1, and dimensions >= {least}, from where the closed forms hold, got N={n}, D={d}"
+                f"points must be >= 1, and dimensions >= {least}, from where the closed forms "
+                f"hold, got N={n}, D={d}"
             )
     if not 0 < mu <= 1:
         raise ValueError(f"mu must lie in (0, 1], got {mu}")
@@ -182,7 +229,9 @@ def count_table(
             used = m if p == 2 or variant == "paper" else 0
             for network, count in (("f_adv", math.ceil(mu * n)), ("f_S", n)):
                 built = n * d <= ENTRIES_BUILT
-                size = _measure(network, p, variant, n, count, d, m, hidden, seed) if built else None
+                size = (
+                    _measure(network, p, variant, n, count, d, m, hidden, seed) if built else None
+                )
                 size = size or symbolic_f_S(p, variant, count, d, m, hidden).size
                 value = int(expression.subs({N: count, D: d, M: m}))
                 row = CountRow(
@@ -211,21 +260,40 @@ def fitted_exponent(sizes: Sequence[float], counts: Sequence[float]) -> float:
     """
     if len(sizes) < 2 or min(*sizes, *counts) <= 0:
         raise ValueError("sizes and counts must be at least two positive numbers each")
-    return float(np.polyfit(np.log(np.asarray(sizes, dtype=float)), np.log(np.asarray(counts, dtype=float)), 1)[0])
+    return float(
+        np.polyfit(
+            np.log(np.asarray(sizes, dtype=float)), np.log(np.asarray(counts, dtype=float)), 1
+        )[0]
+    )
 
 
 def _random_clean(dimension: int, hidden: Sequence[int], seed: int) -> ReLUNetwork:
     generator = torch.Generator().manual_seed(seed)
     widths = [dimension, *hidden, 1]
     pairs = itertools.pairwise(widths)
-    layers = ((torch.rand(b, a, generator=generator) - 0.5, torch.rand(b, generator=generator) - 0.5) for a, b in pairs)
-    return ReLUNetwork.from_layers(((w + 1) / a, b + 1) for (w, b), a in zip(layers, widths, strict=False))
+    layers = (
+        (torch.rand(b, a, generator=generator) - 0.5, torch.rand(b, generator=generator) - 0.5)
+        for a, b in pairs
+    )
+    return ReLUNetwork.from_layers(
+        ((w + 1) / a, b + 1) for (w, b), a in zip(layers, widths, strict=False)
+    )
 
 
 def _measure(
-    network: str, p: float, variant: Variant, n: int, small: int, d: int, m: int, hidden: Sequence[int], seed: int
+    network: str,
+    p: float,
+    variant: Variant,
+    n: int,
+    small: int,
+    d: int,
+    m: int,
+    hidden: Sequence[int],
+    seed: int,
 ) -> Any:
-    """Sizes of a network built from n random centres; separations are assumed, since only the count matters."""
+    """Sizes of a network built from n random centres; separations are assumed, since only the count
+    matters.
+    """
     generator = torch.Generator().manual_seed(seed)
     centres = torch.rand(n, d, generator=generator, dtype=torch.float64)
     labels = 1 - 2 * torch.randint(0, 2, (n,), generator=generator)
@@ -236,7 +304,17 @@ def _measure(
     margins = torch.where(torch.arange(n) < small, -1.0, 1.0)
     values = clean(centres[small:]) if small < n else torch.empty(0, 1)
     labels[small:] = torch.sign(values[:, 0]).to(labels.dtype)
-    return f_adv(clean, centres, labels, ball, margins=margins, variant=variant, m=m, separation=assumed).size
+    return f_adv(
+        clean, centres, labels, ball, margins=margins, variant=variant, m=m, separation=assumed
+    ).size
 
 
-__all__ = ["CountRow", "clean_closed_form", "closed_form", "count_table", "fitted_exponent", "least_dimension", "symbolic_f_S"]
+__all__ = [
+    "CountRow",
+    "clean_closed_form",
+    "closed_form",
+    "count_table",
+    "fitted_exponent",
+    "least_dimension",
+    "symbolic_f_S",
+]

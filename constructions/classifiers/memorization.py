@@ -1,7 +1,8 @@
-"""Robust memorization: the CGRO classifier f_S, its small-margin form f_adv, built from f_clean and indicators of balls.
+"""Robust memorization: the CGRO classifier f_S, its small-margin form f_adv, built from f_clean and
+indicators of balls.
 
-Every variant is f_clean outside the outer balls around the training points, and the training label on the whole ball
-B_p(x_i, radius) around each of them.
+Every variant is f_clean outside the outer balls around the training points, and the training label
+on the whole ball B_p(x_i, radius) around each of them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from .screening import MemorizerScreen
 
 @implements(
     "CGRO (anonymous 2023), equation (C) and Theorem 5.2",
-    "f_S = f_clean outside the training balls and y_i on B_p(x_i, delta), with poly(D) + O~(ND) parameters",
+    "f_S = f_clean outside the training balls and y_i on B_p(x_i, delta), with poly(D) + O~(ND) "
+    "parameters",
 )
 def f_S(  # noqa: N802 - the papers' name
     clean: nn.Module | ReLUNetwork,
@@ -48,36 +50,43 @@ def f_S(  # noqa: N802 - the papers' name
     separation: float | None = None,
     engine: Engine = HERE,
 ) -> ReLUNetwork:
-    """The CGRO classifier: a ReLU network that equals `clean` away from the centres and `labels[i]` on each whole ball.
+    """The CGRO classifier: a ReLU network that equals `clean` away from the centres and `labels[i]`
+    on each whole ball.
 
-    clean: an `nn.Linear`, an `nn.Sequential` of Linear and ReLU, or a `ReLUNetwork`, D -> 1 (labels -1, +1) or D -> K
-    (labels 0..K-1). centres: (N, D) in [0,1]. ball: norm and radius delta. m: depth of the squaring networks (used by l_2
-    distances and by the paper's multiplications only); None takes the least that leaves half the room. separation: least
-    distance between centres of different labels; None computes and checks it (see `separation`; where the engine says), a
+    clean: an `nn.Linear`, an `nn.Sequential` of Linear and ReLU, or a `ReLUNetwork`, D -> 1 (labels
+    -1, +1) or D -> K (labels 0..K-1). centres: (N, D) in [0,1]. ball: norm and radius delta. m:
+    depth of the squaring networks (used by l_2 distances and by the paper's multiplications only);
+    None takes the least that leaves half the room. separation: least distance between centres of
+    different labels; None computes and checks it (see `separation`; where the engine says), a
     number is taken as the caller's assumption: nothing pairwise is then checked.
 
-    Guarantees in exact arithmetic, on [0,1]^D, with R the separation: (i) on each ball, variants gate and lean give
-    exactly y_i (binary) or the one-hot row of y_i (K classes); paper gives it up to 1/4. (ii) f = clean where every
-    centre is at least R/2 away (R - delta if R/2 leaves no room; thresholds are in the provenance). (iii) between,
-    for binary gate and lean at threshold R/2: the sign of clean or of y_i, or 0.
+    Guarantees in exact arithmetic, on [0,1]^D, with R the separation: (i) on each ball, variants
+    gate and lean give exactly y_i (binary) or the one-hot row of y_i (K classes); paper gives it up
+    to 1/4. (ii) f = clean where every centre is at least R/2 away (R - delta if R/2 leaves no room;
+    thresholds are in the provenance). (iii) between, for binary gate and lean at threshold R/2: the
+    sign of clean or of y_i, or 0.
 
-    The paper's rewriting f_clean + sum_i (y_i - f_clean) 1{...} counts a point twice where balls overlap; it is refused
-    where outer balls of one class do. gate and lean cap the indicators of a class at 1 instead. In float32 the paper's form
-    loses about 2^-24 (2 |f_clean|)^2; gate and lean do not depend on the size of f_clean.
+    The paper's rewriting f_clean + sum_i (y_i - f_clean) 1{...} counts a point twice where balls
+    overlap; it is refused where outer balls of one class do. gate and lean cap the indicators of a
+    class at 1 instead. In float32 the paper's form loses about 2^-24 (2 |f_clean|)^2; gate and lean
+    do not depend on the size of f_clean.
 
-    Parameters: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) beside those of clean; `closed_form` has
-    them as formulas. Building costs time and memory N D. Large networks evaluate themselves through a screen: see `localize`.
+    Parameters: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) beside those of clean;
+    `closed_form` has them as formulas. Building costs time and memory N D. Large networks evaluate
+    themselves through a screen: see `localize`.
 
-    Raises ValueError for shapes that do not fit, NaN, labels outside the allowed set, centres outside [0,1],
-    delta >= R/2 (naming the nearest pair), overlapping balls of one class or |clean| beyond 2^20 (variant paper), an m too
-    small, a clean not defined on [0,1]^D.
+    Raises ValueError for shapes that do not fit, NaN, labels outside the allowed set, centres
+    outside [0,1], delta >= R/2 (naming the nearest pair), overlapping balls of one class or |clean|
+    beyond 2^20 (variant paper), an m too small, a clean not defined on [0,1]^D.
 
-    Source: "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training" (anonymous 2023,
-    CGRO), equation (C), Theorem 5.2 and Appendix D.
+    Source: "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training"
+    (anonymous 2023, CGRO), equation (C), Theorem 5.2 and Appendix D.
 
     >>> from constructions import affine
     >>> clean = affine([[4.0, 0.0]], [-2.0])
-    >>> f = f_S(clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))     # both labels contradict f_clean
+    >>> f = f_S(
+    ...     clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
+    ... )  # both labels contradict f_clean
     >>> f([[0.25, 0.5], [0.25, 0.625], [0.25, 1.0], [0.75, 0.4]]).flatten().tolist()
     [1.0, 1.0, -1.0, -1.0]
     """
@@ -87,7 +96,8 @@ def f_S(  # noqa: N802 - the papers' name
 
 @implements(
     "CGRM (anonymous 2023), Section 1 and Theorem 3.3",
-    "f_adv memorizes only points nearer than delta to f_clean's decision boundary: poly(D) + O~(mu N D) parameters",
+    "f_adv memorizes only points nearer than delta to f_clean's decision boundary: poly(D) + O~(mu "
+    "N D) parameters",
 )
 def f_adv(
     clean: nn.Module | ReLUNetwork,
@@ -101,20 +111,23 @@ def f_adv(
     separation: float | None = None,
     engine: Engine = HERE,
 ) -> ReLUNetwork:
-    """f_S restricted to S_small, the centres whose margin under `clean` is at most the radius (mu N of them).
+    """f_S restricted to S_small, the centres whose margin under `clean` is at most the radius (mu N
+    of them).
 
-    margins: (N,) signed l_p distances from each centre to clean's decision boundary, negative where clean errs; lower
-    bounds are sound (more points are memorized, never fewer): from `analysis.certified_margins`, for example, infinity
-    where it is positive and -1 elsewhere. If they are right, every centre gets its label on its whole
-    ball: those in S_small as by f_S, the others from clean, because the separation is taken between S_small and *all*
-    centres, so that no memorized shell of another class reaches their balls. (The paper's S_small is margin < radius; a
-    ball that touches the boundary holds a tie, which counts as an error.)
-    Raises ValueError if a centre that clean misclassifies has margin > radius, and if S_small is empty; otherwise as
-    `f_S` (a pair that is too near is named as: index in S_small, index in centres). Source: "Why Clean Generalization
-    and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023, CGRM), Section 1 and Theorem 3.3.
+    margins: (N,) signed l_p distances from each centre to clean's decision boundary, negative where
+    clean errs; lower bounds are sound (more points are memorized, never fewer): from
+    `analysis.certified_margins`, for example, infinity where it is positive and -1 elsewhere. If
+    they are right, every centre gets its label on its whole ball: those in S_small as by f_S, the
+    others from clean, because the separation is taken between S_small and *all* centres, so that no
+    memorized shell of another class reaches their balls. (The paper's S_small is margin < radius; a
+    ball that touches the boundary holds a tie, which counts as an error.) Raises ValueError if a
+    centre that clean misclassifies has margin > radius, and if S_small is empty; otherwise as `f_S`
+    (a pair that is too near is named as: index in S_small, index in centres). Source: "Why Clean
+    Generalization and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023,
+    CGRM), Section 1 and Theorem 3.3.
 
     >>> from constructions import affine
-    >>> clean = affine([[4.0, 0.0]], [-2.0])                                # margin |x_1 - 1/2|
+    >>> clean = affine([[4.0, 0.0]], [-2.0])  # margin |x_1 - 1/2|
     >>> points, labels = [[0.4375, 0.5], [1.0, 0.5]], [-1, 1]
     >>> f = f_adv(clean, points, labels, Ball("inf", 0.125), margins=[0.0625, 0.5])
     >>> f.provenance.arguments["N"], f([[0.5, 0.5]]).item()
@@ -123,31 +136,46 @@ def f_adv(
     problem = _read(clean, centres, labels, ball, variant, m)
     margin = np.asarray(margins, dtype=np.float64).reshape(-1)
     if margin.shape != problem.labels.shape:
-        raise ValueError(f"margins must have one entry for each of the {len(problem.labels)} centres, got {margin.shape}")
+        raise ValueError(
+            f"margins must have one entry for each of the {len(problem.labels)} centres, got "
+            f"{margin.shape}"
+        )
     if np.isnan(margin).any():
-        raise ValueError(f"margins must not be NaN, got NaN at index {int(np.isnan(margin).argmax())}")
+        raise ValueError(
+            f"margins must not be NaN, got NaN at index {int(np.isnan(margin).argmax())}"
+        )
     small = margin <= ball.radius
     errs = predictions(problem.clean(problem.centres.entries)).numpy() != problem.labels
     if (errs & ~small).any():
         i = int((errs & ~small).argmax())
-        raise ValueError(f"margins must be negative where clean misclassifies: centre {i} has margin {margin[i]:.6g}")
+        raise ValueError(
+            f"margins must be negative where clean misclassifies: centre {i} has margin "
+            f"{margin[i]:.6g}"
+        )
     if not small.any():
-        raise ValueError(f"no centre has margin up to the radius {ball.radius:g}: clean itself is robust on all of them")
+        raise ValueError(
+            f"no centre has margin up to the radius {ball.radius:g}: clean itself is robust on all "
+            f"of them"
+        )
     chosen = Dense(problem.centres.entries[torch.from_numpy(small)])
     memorized = _Problem(problem.clean, chosen, problem.labels[small])
     return _memorize(memorized, problem, ball, variant, m, separation, engine)
 
 
 def predictions(values: torch.Tensor) -> torch.Tensor:
-    """Predicted labels: for outputs (batch, 1) their sign -1, 0 (no label) or +1, for (batch, K) the first largest.
+    """Predicted labels: for outputs (batch, 1) their sign -1, 0 (no label) or +1, for (batch, K)
+    the first largest.
 
-    >>> predictions(torch.tensor([[0.5], [-2.0], [0.0]])).tolist(), predictions(torch.tensor([[0.1, 0.7, 0.2]])).tolist()
+    >>> (
+    ...     predictions(torch.tensor([[0.5], [-2.0], [0.0]])).tolist(),
+    ...     predictions(torch.tensor([[0.1, 0.7, 0.2]])).tolist(),
+    ... )
     ([1, -1, 0], [1])
     """
     return values[..., 0].sign().to(torch.int64) if values.shape[-1] == 1 else values.argmax(-1)
 
 
-# -- reading the arguments ---------------------------------------------------------------------------------------------
+# -- reading the arguments -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -169,17 +197,25 @@ def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any
         raise ValueError(f"clean must be defined on [0,1]^D, its domain is {list(network.domain)}")
     points = read_points(centres, "centres")
     if network.inputs != points.shape[1]:
-        raise ValueError(f"clean takes {network.inputs} inputs but centres have {points.shape[1]} coordinates")
-    values = np.asarray(labels.detach().cpu() if isinstance(labels, torch.Tensor) else labels).reshape(-1)
+        raise ValueError(
+            f"clean takes {network.inputs} inputs but centres have {points.shape[1]} coordinates"
+        )
+    values = np.asarray(
+        labels.detach().cpu() if isinstance(labels, torch.Tensor) else labels
+    ).reshape(-1)
     if len(values) != points.shape[0]:
-        raise ValueError(f"labels must have one entry for each of the {points.shape[0]} centres, got {len(values)}")
+        raise ValueError(
+            f"labels must have one entry for each of the {points.shape[0]} centres, got "
+            f"{len(values)}"
+        )
     allowed = (-1, 1) if network.outputs == 1 else range(network.outputs)
     wrong = ~np.isin(values, list(allowed))
     if wrong.any():
         i = int(wrong.argmax())
         names = "-1 or +1" if network.outputs == 1 else f"0..{network.outputs - 1}"
         raise ValueError(
-            f"labels must be {names} for a clean network with {network.outputs} outputs, got {values[i]} at index {i}"
+            f"labels must be {names} for a clean network with {network.outputs} outputs, got "
+            f"{values[i]} at index {i}"
         )
     return _Problem(network, points, values.astype(np.int64))
 
@@ -193,52 +229,71 @@ def _memorize(
     separated: float | None,
     engine: Engine,
 ) -> ReLUNetwork:
-    """Memorize the chosen points, whose outer balls must not meet the balls of differently labelled points at all."""
+    """Memorize the chosen points, whose outer balls must not meet the balls of differently labelled
+    points at all.
+    """
     clean, centres, labels, p = chosen.clean, chosen.centres, chosen.labels, ball.p
     points, dimension = centres.shape
     assumed = separated is not None
     where = ""
     if separated is None:
-        others = () if chosen is everything else (everything.centres.entries.numpy(), everything.labels)
+        others = (
+            () if chosen is everything else (everything.centres.entries.numpy(), everything.labels)
+        )
         found = find_separation(centres.entries.numpy(), labels, *others, norm=p, engine=engine)
         separated = found.lower
         where = f", between points {found.pair[0]} and {found.pair[1]}" if found.pair else ""
     if not separated > 2 * ball.radius:
         raise ValueError(
-            f"ball radius must be below half the separation: radius {ball.radius:g}, separation {separated:.6g}{where}"
+            f"ball radius must be below half the separation: radius {ball.radius:g}, separation "
+            f"{separated:.6g}{where}"
         )
     bound = power_of_two(magnitude_bound(clean, *UNIT) + 1, "bound of |clean|")
     if variant == "paper" and bound > 2**20:
-        raise ValueError(f"variant 'paper' multiplies by |clean|, whose bound {bound:.3g} must be at most 2^20")
+        raise ValueError(
+            f"variant 'paper' multiplies by |clean|, whose bound {bound:.3g} must be at most 2^20"
+        )
     if m is None:
         m = least_depth(ball, variant, separated, dimension, bound)
     if variant == "paper" and bound**2 * Fraction(1, 4**m) > Fraction(1, 4):
-        raise ValueError(f"m must be at least {math.ceil(math.log2(2 * bound))} for |clean| < {bound:g}, got {m}")
+        raise ValueError(
+            f"m must be at least {math.ceil(math.log2(2 * bound))} for |clean| < {bound:g}, got {m}"
+        )
     error = distance_error(ball, variant, dimension, m)
     cut = thresholds(ball, separated, error)
     if variant == "paper" and not assumed:
-        same = nearest_within_class(centres.entries.numpy(), labels, norm=p, engine=replace(engine, journal=None))
+        same = nearest_within_class(
+            centres.entries.numpy(), labels, norm=p, engine=replace(engine, journal=None)
+        )
         reach = 2 * (cut.outer if p == math.inf else math.sqrt(cut.outer))
         if same.pair and same.lower < reach:
             raise ValueError(
-                f"the paper's form counts overlapping balls of one class twice: points {same.pair[0]} and {same.pair[1]} "
-                f"are {same.distance:.6g} apart, less than two outer radii = {reach:.6g}; use variant 'gate' or 'lean'"
+                f"the paper's form counts overlapping balls of one class twice: points "
+                f"{same.pair[0]} and {same.pair[1]} "
+                f"are {same.distance:.6g} apart, less than two outer radii = {reach:.6g}; use "
+                f"variant 'gate' or 'lean'"
             )
     memorizer = Memorizer(clean, centres, from_shared(labels), p, cut, variant, m, bound)
     network = memorizer.network()
     network = replace(network, screen=MemorizerScreen(memorizer, network.layers))
     facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}
     facts["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
-    facts["norm"], facts["data"] = "inf" if p == math.inf else "2", fingerprint(centres.entries, labels)
+    facts["norm"], facts["data"] = (
+        "inf" if p == math.inf else "2",
+        fingerprint(centres.entries, labels),
+    )
     if p == 2 or variant == "paper":
         facts["m"] = m
     return record(network, separation=separated, separation_assumed=assumed, **facts)
 
 
 def fingerprint(points: Any, labels: Any) -> str:
-    """A hash of points (N, D), as float64, and integer labels (N,): which data a network memorizes (in its provenance).
+    """A hash of points (N, D), as float64, and integer labels (N,): which data a network memorizes
+    (in its provenance).
 
-    >>> fingerprint([[0.5]], [1]) == fingerprint(torch.tensor([[0.5]]), [1]) != fingerprint([[0.5]], [-1])
+    >>> fingerprint([[0.5]], [1]) == fingerprint(torch.tensor([[0.5]]), [1]) != fingerprint(
+    ...     [[0.5]], [-1]
+    ... )
     True
     """
     digest = hashlib.blake2b(digest_size=8)
@@ -255,9 +310,11 @@ def distance_error(ball: Ball, variant: Variant, dimension: int, m: int) -> Frac
     return dimension * Fraction(1, 4 ** (m + 1)) + shared
 
 
-def least_depth(ball: Ball, variant: Variant, separated: float, dimension: int, bound: float) -> int:
-    """The least m whose distance error takes at most half the room between radius and R/2, and, for the paper's form,
-    whose multiplication errs by at most 1/4.
+def least_depth(
+    ball: Ball, variant: Variant, separated: float, dimension: int, bound: float
+) -> int:
+    """The least m whose distance error takes at most half the room between radius and R/2, and, for
+    the paper's form, whose multiplication errs by at most 1/4.
     """
     m = 1
     if variant == "paper":

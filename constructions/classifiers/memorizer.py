@@ -1,4 +1,6 @@
-"""f_S from checked parts: centres, labels, thresholds and f_clean; its layers for real and for symbolic sizes."""
+"""f_S from checked parts: centres, labels, thresholds and f_clean; its layers for real and for
+symbolic sizes.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,9 @@ from ..networks.network import ReLUNetwork, check_network
 Variant = Literal["paper", "gate", "lean"]
 
 VARIANTS: tuple[Variant, ...] = ("paper", "gate", "lean")
-"""paper: distances, soft indicators and multiplications, as the papers print it. gate: the same indicators, capped per
-class, and an exact gate in place of multiplications. lean: the gate with the smallest indicators (l_inf: no maxima;
-l_2: squares shared by all centres)."""
+"""paper: distances, soft indicators and multiplications, as the papers print it. gate: the same
+indicators, capped per class, and an exact gate in place of multiplications. lean: the gate with the
+smallest indicators (l_inf: no maxima; l_2: squares shared by all centres)."""
 
 _E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
 _SIGNS = Dense(torch.tensor([[1.0], [-1.0]]))
@@ -35,7 +37,9 @@ _JOIN = Dense(torch.tensor([[1.0, -1.0]]))
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Memorizer:
-    """What an f_S is made of: f_clean, centres (N, D) and labels (N,), norm, thresholds, form and bound of |f_clean|."""
+    """What an f_S is made of: f_clean, centres (N, D) and labels (N,), norm, thresholds, form and
+    bound of |f_clean|.
+    """
 
     clean: ReLUNetwork
     centres: Dense
@@ -54,7 +58,12 @@ class Memorizer:
             index, targets = (1 - labels) // 2, labels.double()[:, None]
         else:
             index, targets = labels, nn.functional.one_hot(labels, outputs).double().reshape(-1, 1)
-        members = Sparse((max(2, outputs), len(index)), index, torch.arange(len(index)), torch.ones(len(index)).double())
+        members = Sparse(
+            (max(2, outputs), len(index)),
+            index,
+            torch.arange(len(index)),
+            torch.ones(len(index)).double(),
+        )
         given = (self.p, self.cut, self.variant, self.m, self.bound, Dense(targets), members)
         return assemble(self.clean, centres, *given).restrict(UNIT)
 
@@ -71,19 +80,23 @@ def memorizer(
     m: int = 1,
     bound: float = 1.0,
 ) -> ReLUNetwork:
-    """The layers that `f_S` has with the given thresholds and bound of |clean|: nothing is measured, nothing certified.
+    """The layers that `f_S` has with the given thresholds and bound of |clean|: nothing is
+    measured, nothing certified.
 
-    points: (N, D) in [0,1]; labels: (N,), -1 and +1 (one output) or 0..K-1. inner, outer: thresholds of the distance
-    (l_inf) or of its square (l_2). `f_S` chooses them so that its theorem holds; here they are the caller's, as in
-    `analysis.certify_memorization`, which compares a network with what it should be. Raises ValueError for an unknown
-    variant, points outside [0,1], shapes and labels that do not fit, inner >= outer; TypeError for another kind of clean.
+    points: (N, D) in [0,1]; labels: (N,), -1 and +1 (one output) or 0..K-1. inner, outer:
+    thresholds of the distance (l_inf) or of its square (l_2). `f_S` chooses them so that its
+    theorem holds; here they are the caller's, as in `analysis.certify_memorization`, which compares
+    a network with what it should be. Raises ValueError for an unknown variant, points outside
+    [0,1], shapes and labels that do not fit, inner >= outer; TypeError for another kind of clean.
     Cost: time and memory N D.
 
     >>> from constructions import affine, f_S, Ball
     >>> clean, points, labels = affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1]
     >>> built = f_S(clean, points, labels, Ball("inf", 0.125))
     >>> facts = built.provenance.arguments
-    >>> again = memorizer(clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"])
+    >>> again = memorizer(
+    ...     clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"]
+    ... )
     >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())
     True
     """
@@ -98,15 +111,29 @@ def memorizer(
     index = (1 - values) // 2 if outputs == 1 else values
     classes = 2 if outputs == 1 else outputs
     if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:
-        raise ValueError(f"points must be ({len(index)}, {clean.inputs}) to fit labels and clean, got {centres.shape}")
-    if int(index.min()) < 0 or int(index.max()) >= classes or (outputs == 1 and not bool((values.abs() == 1).all())):
+        raise ValueError(
+            f"points must be ({len(index)}, {clean.inputs}) to fit labels and clean, got "
+            f"{centres.shape}"
+        )
+    if (
+        int(index.min()) < 0
+        or int(index.max()) >= classes
+        or (outputs == 1 and not bool((values.abs() == 1).all()))
+    ):
         raise ValueError(f"labels must be {'-1 or +1' if outputs == 1 else f'0..{outputs - 1}'}")
     return Memorizer(
-        clean, centres, values, read_norm(norm), Thresholds(float(inner), float(outer)), variant, m, bound
+        clean,
+        centres,
+        values,
+        read_norm(norm),
+        Thresholds(float(inner), float(outer)),
+        variant,
+        m,
+        bound,
     ).network()
 
 
-# -- building ----------------------------------------------------------------------------------------------------------
+# -- building --------------------------------------------------------------------------------------
 
 
 def assemble(
@@ -120,9 +147,11 @@ def assemble(
     targets: Matrix,
     members: Matrix,
 ) -> ReLUNetwork:
-    """f_S from checked parts. Entries may be `Unknown` and sizes symbolic (D: only where no maximum over it is built).
+    """f_S from checked parts. Entries may be `Unknown` and sizes symbolic (D: only where no maximum
+    over it is built).
 
-    centres: N x D. targets: N K x 1 values to memorize. members: classes x N, class c's row sums its indicators.
+    centres: N x D. targets: N K x 1 values to memorize. members: classes x N, class c's row sums
+    its indicators.
     """
     indicators = _indicators(centres, p, cut, variant, m)
     if variant == "paper":
@@ -130,7 +159,9 @@ def assemble(
     return _gate(clean, indicators, members, bound)
 
 
-def _indicators(centres: Matrix, p: float, cut: Thresholds, variant: Variant, m: int) -> ReLUNetwork:
+def _indicators(
+    centres: Matrix, p: float, cut: Thresholds, variant: Variant, m: int
+) -> ReLUNetwork:
     """x -> (Ind_i(x))_i: exactly 1 on ball i and exactly 0 outside its outer ball."""
     if p == math.inf and variant == "lean":
         return lean_indicators(centres, cut.inner, cut.outer)
@@ -138,16 +169,25 @@ def _indicators(centres: Matrix, p: float, cut: Thresholds, variant: Variant, m:
         distances = linf_distances(centres)
     else:
         squared = shared_squared_distances if variant == "lean" else squared_distances
-        distances = delay(squared(centres, m), 1, nonnegative=True)  # a unit each: the indicator reads it twice
-    return compose(copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances, exact=False)
+        distances = delay(
+            squared(centres, m), 1, nonnegative=True
+        )  # a unit each: the indicator reads it twice
+    return compose(
+        copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances, exact=False
+    )
 
 
-def _multiply(clean: ReLUNetwork, indicators: ReLUNetwork, targets: Matrix, m: int, bound: float) -> ReLUNetwork:
+def _multiply(
+    clean: ReLUNetwork, indicators: ReLUNetwork, targets: Matrix, m: int, bound: float
+) -> ReLUNetwork:
     """f_clean + sum_i (y_i - f_clean) x Ind_i, with one multiplication for each i and output."""
     count, outputs = indicators.outputs, clean.outputs
     product = yarotsky_multiplication(m, bound)
     depth = max(clean.size.depth + 1, indicators.size.depth)
-    base = parallel(delay(clean, depth - clean.size.depth), delay(indicators, depth - indicators.size.depth, nonnegative=True))
+    base = parallel(
+        delay(clean, depth - clean.size.depth),
+        delay(indicators, depth - indicators.size.depth, nonnegative=True),
+    )
     factors = Block(
         (
             (
@@ -157,19 +197,30 @@ def _multiply(clean: ReLUNetwork, indicators: ReLUNetwork, targets: Matrix, m: i
         )
     )
     products = compose(copies(count * outputs, product), affine(factors, kron(targets, _E1)))
-    carried = delay(affine(Block(((Identity(outputs), zeros(outputs, count)),))), product.size.depth)
+    carried = delay(
+        affine(Block(((Identity(outputs), zeros(outputs, count)),))), product.size.depth
+    )
     total = Block(((Identity(outputs), kron(Constant(1, count), Identity(outputs))),))
     return compose(affine(total), parallel(carried, products), base)
 
 
-def _gate(clean: ReLUNetwork, indicators: ReLUNetwork, members: Matrix, bound: float) -> ReLUNetwork:
-    """gate(f_clean, 1 - sum_c S_c) + (labels of S_c), with S_c = min(1, sum of the indicators of class c)."""
+def _gate(
+    clean: ReLUNetwork, indicators: ReLUNetwork, members: Matrix, bound: float
+) -> ReLUNetwork:
+    """gate(f_clean, 1 - sum_c S_c) + (labels of S_c), with S_c = min(1, sum of the indicators of
+    class c).
+    """
     outputs, classes = clean.outputs, members.shape[0]
     one = Constant(classes, 1)
-    cap = ReLUNetwork((Affine(-members, one), Affine(-Identity(classes), one)))  # sum -> 1 - relu(1 - sum) = min(1, sum)
+    cap = ReLUNetwork(
+        (Affine(-members, one), Affine(-Identity(classes), one))
+    )  # sum -> 1 - relu(1 - sum) = min(1, sum)
     caps = delay(compose(cap, indicators), 1, nonnegative=True)
     depth = max(clean.size.depth, caps.size.depth)
-    base = parallel(delay(clean, depth - clean.size.depth), delay(caps, depth - caps.size.depth, nonnegative=True))
+    base = parallel(
+        delay(clean, depth - clean.size.depth),
+        delay(caps, depth - caps.size.depth, nonnegative=True),
+    )
     into = Block(
         (
             (kron(Identity(outputs), _SIGNS), Constant(2 * outputs, classes, -bound)),

@@ -1,4 +1,6 @@
-"""Screened evaluation of f_S: at a point, only the centres whose indicators are not 0 there are computed; nothing is lost."""
+"""Screened evaluation of f_S: at a point, only the centres whose indicators are not 0 there are
+computed; nothing is lost.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,25 @@ SCREENED_FROM = 2**20
 """Coordinates of all centres (N D) from which f_S evaluates itself through its screen."""
 
 GROUP_MEMORY = {"cpu": 2**23, "cuda": 2**30}
-"""Bytes that the points of one group and the indicators near them may take, if each has one; for other devices as "cpu"."""
+"""Bytes that the points of one group and the indicators near them may take, if each has one; for
+other devices as "cpu".
+"""
 
 SLACK = 2.0**-40
-"""How much farther centres are looked for than indicators reach: more than what float64 rounded in thresholds and biases."""
+"""How much farther centres are looked for than indicators reach: more than what float64 rounded in
+thresholds and biases.
+"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MemorizerScreen:
-    """Splits points into groups on which an f_S equals a small network, in exact arithmetic: f_S of the centres near them.
+    """Splits points into groups on which an f_S equals a small network, in exact arithmetic: f_S of
+    the centres near them.
 
-    An indicator is exactly 0 from the outer threshold on, so centres farther away do not contribute; `RangeSearch` finds all
-    others, rounding accounted for. Setting up takes N D once for each device and radius; see `RangeSearch` for the rest.
-    layers: those of the network that it belongs to; a network with other layers drops it.
+    An indicator is exactly 0 from the outer threshold on, so centres farther away do not
+    contribute; `RangeSearch` finds all others, rounding accounted for. Setting up takes N D once
+    for each device and radius; see `RangeSearch` for the rest. layers: those of the network that it
+    belongs to; a network with other layers drops it.
     """
 
     memorizer: Memorizer
@@ -47,11 +55,17 @@ class MemorizerScreen:
 
     @property
     def worthwhile(self) -> bool:
-        """Whether the network is so large that it is evaluated through its screen unless told otherwise."""
+        """Whether the network is so large that it is evaluated through its screen unless told
+        otherwise.
+        """
         return self.memorizer.centres.stored >= SCREENED_FROM
 
-    def split(self, points: torch.Tensor, ball: Ball | None = None) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
-        """(rows, network) that cover all points (M, D) once: f_S is this network on the balls around these rows."""
+    def split(
+        self, points: torch.Tensor, ball: Ball | None = None
+    ) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
+        """(rows, network) that cover all points (M, D) once: f_S is this network on the balls
+        around these rows.
+        """
         rows, columns, _ = self._search(points.device, self._reach(ball))(points)
         touched = torch.unique_consecutive(rows)
         others = torch.ones(len(points), dtype=torch.bool, device=points.device)
@@ -61,7 +75,10 @@ class MemorizerScreen:
         memory = GROUP_MEMORY.get(points.device.type, GROUP_MEMORY["cpu"])
         size = max(1, math.isqrt(memory // (32 * points.shape[1])))
         for group in touched.split(size) if len(touched) else ():
-            first, last = int(torch.searchsorted(rows, group[0])), int(torch.searchsorted(rows, group[-1], right=True))
+            first, last = (
+                int(torch.searchsorted(rows, group[0])),
+                int(torch.searchsorted(rows, group[-1], right=True)),
+            )
             yield group, self.memorizer.network(torch.unique(columns[first:last]).cpu())
 
     def values(self, points: torch.Tensor) -> torch.Tensor:
@@ -76,10 +93,14 @@ class MemorizerScreen:
         facts = {"p": str(given.p), "variant": given.variant, "m": given.m, "bound": given.bound}
         cut = {"inner": given.cut.inner, "outer": given.cut.outer}
         clean = given.clean
-        return MemorizerParts(clean.layers, clean.domain, given.centres.entries, given.labels, {**facts, **cut})
+        return MemorizerParts(
+            clean.layers, clean.domain, given.centres.entries, given.labels, {**facts, **cut}
+        )
 
     def _reach(self, ball: Ball | None) -> float:
-        """The distance in the memorizer's norm from which centres do not matter to points of a ball."""
+        """The distance in the memorizer's norm from which centres do not matter to points of a
+        ball.
+        """
         given = self.memorizer
         outer = given.cut.outer if given.p == math.inf else math.sqrt(given.cut.outer)
         radius = 0.0 if ball is None else ball.radius
@@ -92,28 +113,50 @@ class MemorizerScreen:
         if key not in self._searches:
             while len(self._searches) >= 4:  # each holds a few dozen numbers a centre
                 del self._searches[next(iter(self._searches))]
-            self._searches[key] = RangeSearch(self.memorizer.centres.entries.to(device), self.memorizer.p, reach)
+            self._searches[key] = RangeSearch(
+                self.memorizer.centres.entries.to(device), self.memorizer.p, reach
+            )
         return self._searches[key]
 
 
-def localize(network: ReLUNetwork, points: Any, ball: Ball | None = None) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
-    """(rows, small network) for groups of points (M, D): the network equals the small one at them, or on balls around them.
+def localize(
+    network: ReLUNetwork, points: Any, ball: Ball | None = None
+) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
+    """(rows, small network) for groups of points (M, D): the network equals the small one at them,
+    or on balls around them.
 
-    Of f_S and f_adv it is the same construction with the near centres only, or f_clean where there are none: equal in exact
-    arithmetic on all of the balls within [0,1]^D, so what is proved of it there is proved of f_S. Any other network comes back
-    as it is, with all points. Every point is in one group. Cost: see `RangeSearch`. Raises TypeError for another kind of
-    network, ValueError for points of another shape, outside of the domain or not finite.
+    Of f_S and f_adv it is the same construction with the near centres only, or f_clean where there
+    are none: equal in exact arithmetic on all of the balls within [0,1]^D, so what is proved of it
+    there is proved of f_S. Any other network comes back as it is, with all points. Every point is
+    in one group. Cost: see `RangeSearch`. Raises TypeError for another kind of network, ValueError
+    for points of another shape, outside of the domain or not finite.
 
     >>> from constructions import affine, f_S
-    >>> f = f_S(affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))
-    >>> [(rows.tolist(), local.size.units) for rows, local in localize(f, [[0.25, 0.5], [0.5, 0.0]])], f.size.units
+    >>> f = f_S(
+    ...     affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
+    ... )
+    >>> (
+    ...     [
+    ...         (rows.tolist(), local.size.units)
+    ...         for rows, local in localize(f, [[0.25, 0.5], [0.5, 0.0]])
+    ...     ],
+    ...     f.size.units,
+    ... )
     ([([1], 0), ([0], 21)], 26)
     """
     check_network(network)
-    x = points if isinstance(points, torch.Tensor) else from_shared(np.asarray(points, dtype=np.float64))
+    x = (
+        points
+        if isinstance(points, torch.Tensor)
+        else from_shared(np.asarray(points, dtype=np.float64))
+    )
     if ball is not None and not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     network.check_points(x)
     if x.ndim != 2:
         raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")
-    return iter([(torch.arange(len(x)), network)]) if network.screen is None else network.screen.split(x, ball)
+    return (
+        iter([(torch.arange(len(x)), network)])
+        if network.screen is None
+        else network.screen.split(x, ball)
+    )

@@ -24,12 +24,13 @@ from .onnx_import import read_onnx
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
-    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i may be missing), .onnx
-    (or .onnx.gz), or .nnet.
+    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i
+    may be missing), .onnx (or .onnx.gz), or .nnet.
 
-    An ONNX graph may hold any piecewise-linear operations; its input is flattened, row by row. Weights are taken exactly
-    (float32 is a subset of float64); what cannot be is bounded in `ReLUNetwork.origin`. Code in a file is never executed.
-    Raises FileNotFoundError, or ValueError that says what is wrong with the file.
+    An ONNX graph may hold any piecewise-linear operations; its input is flattened, row by row.
+    Weights are taken exactly (float32 is a subset of float64); what cannot be is bounded in
+    `ReLUNetwork.origin`. Code in a file is never executed. Raises FileNotFoundError, or ValueError
+    that says what is wrong with the file.
 
     >>> import tempfile
     >>> from constructions import squaring
@@ -50,7 +51,9 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         found, file = read_nnet(path)
         return ReLUNetwork(found, origin=file)
     if path.suffix != ".safetensors":
-        raise ValueError(f"path must end in .safetensors, .npz, .nnet, .onnx or .onnx.gz, got {path}")
+        raise ValueError(
+            f"path must end in .safetensors, .npz, .nnet, .onnx or .onnx.gz, got {path}"
+        )
     parts = read_parts(path)
     try:
         network = ReLUNetwork(parts.layers, parts.domain, parts.provenance, origin=parts.origin)
@@ -60,30 +63,51 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file. What its headers announce is compared with the file's size before memory is taken for it.
+    """All arrays of an .npz file. What its headers announce is compared with the file's size before
+    memory is taken for it.
 
-    Raises ValueError for what is no .npz file of plain arrays, or cannot hold what it announces; OSError if it cannot be read.
+    Raises ValueError for what is no .npz file of plain arrays, or cannot hold what it announces;
+    OSError if it cannot be read.
 
     >>> np.savez("arrays.npz", x=np.eye(2))
     >>> load_arrays("arrays.npz")["x"].tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    headers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     try:
         total = os.path.getsize(path)
         with zipfile.ZipFile(path) as archive:
             for held in archive.infolist():
-                if held.compress_size > total or held.file_size > 1100 * held.compress_size:  # deflate makes 1032 of one byte
-                    raise ValueError(f"{held.filename} announces {held.file_size} bytes, more than its file can hold")
+                if (
+                    held.compress_size > total or held.file_size > 1100 * held.compress_size
+                ):  # deflate makes 1032 of one byte
+                    raise ValueError(
+                        f"{held.filename} announces {held.file_size} bytes, more than its file can "
+                        f"hold"
+                    )
                 with archive.open(held) as file:
                     shape, _, dtype = headers[np.lib.format.read_magic(file)](file)
                 if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize > held.file_size:
-                    raise ValueError(f"{held.filename} announces shape {shape}, more than its {held.file_size} bytes")
+                    raise ValueError(
+                        f"{held.filename} announces shape {shape}, more than its {held.file_size} "
+                        f"bytes"
+                    )
         with np.load(path, allow_pickle=False) as content:
             return dict(content)
     except FileNotFoundError:
         raise
-    except (KeyError, EOFError, AttributeError, NotImplementedError, RuntimeError, MemoryError, SyntaxError) as error:
+    except (
+        KeyError,
+        EOFError,
+        AttributeError,
+        NotImplementedError,
+        RuntimeError,
+        MemoryError,
+        SyntaxError,
+    ) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     except (zipfile.BadZipFile, zlib.error, struct.error) as error:
         raise ValueError(f"no .npz file: {error}") from error
@@ -92,7 +116,11 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 def _load_npz(path: Path) -> ReLUNetwork:
     try:
         arrays = load_arrays(path)
-        count = int(arrays["n_layers"]) if "n_layers" in arrays else sum(name.startswith("W") for name in arrays)
+        count = (
+            int(arrays["n_layers"])
+            if "n_layers" in arrays
+            else sum(name.startswith("W") for name in arrays)
+        )
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{path} is not a readable .npz file of layers: {error}") from error
     if count < 1:
@@ -105,7 +133,10 @@ def _load_npz(path: Path) -> ReLUNetwork:
             raise ValueError(f"{path} has no array W{i} although it announces {count} layers")
         weight = arrays[f"W{i}"]
         if weight.ndim != 2 or np.iscomplexobj(weight):
-            raise ValueError(f"{path}: W{i} must be real with two axes, got {weight.dtype} of shape {weight.shape}")
+            raise ValueError(
+                f"{path}: W{i} must be real with two axes, got {weight.dtype} of shape "
+                f"{weight.shape}"
+            )
         layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight)))))
     try:
         return ReLUNetwork.from_layers(layers)
@@ -114,13 +145,17 @@ def _load_npz(path: Path) -> ReLUNetwork:
 
 
 def _screened(network: ReLUNetwork, parts: MemorizerParts) -> ReLUNetwork:
-    """The network with a screen, if what it is said to be made of gives exactly its layers; else an error."""
+    """The network with a screen, if what it is said to be made of gives exactly its layers; else an
+    error.
+    """
     clean, facts = ReLUNetwork(parts.layers, parts.domain), parts.facts
     cut = Thresholds(float(facts["inner"]), float(facts["outer"]))
     given = (read_norm(facts["p"]), cut, facts["variant"], int(facts["m"]), float(facts["bound"]))
     memorizer = Memorizer(clean, Dense(parts.centres, copy=False), parts.labels, *given)
     rebuilt = memorizer.network().layers
     pairs = zip(network.layers, rebuilt, strict=False)
-    if len(rebuilt) != len(network.layers) or not all(same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs):
+    if len(rebuilt) != len(network.layers) or not all(
+        same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs
+    ):
         raise ValueError("its layers are not those of the memorizer that it names")
     return replace(network, screen=MemorizerScreen(memorizer, network.layers))

@@ -1,4 +1,6 @@
-"""Margins of properties as networks: constraints of outputs and inputs behind a network's own layers."""
+"""Margins of properties as networks: constraints of outputs and inputs behind a network's own
+layers.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,12 @@ Rows = Sequence[Sequence[Constraint]]
 
 
 def margin_network(network: ReLUNetwork, rows: Rows) -> ReLUNetwork:
-    """The network with outputs 0, m_1, ..., m_k: the m_j are the least of each list of constraints, rounded up.
+    """The network with outputs 0, m_1, ..., m_k: the m_j are the least of each list of constraints,
+    rounded up.
 
-    Its margin for label 0 is the least of the -m_j: where it is positive, in each list some constraint fails. Constraints are
-    multiplied so that their coefficients are float64; their constants are rounded up. Raises ValueError where float64 does not
-    hold coefficients.
+    Its margin for label 0 is the least of the -m_j: where it is positive, in each list some
+    constraint fails. Constraints are multiplied so that their coefficients are float64; their
+    constants are rounded up. Raises ValueError where float64 does not hold coefficients.
 
     >>> from constructions import Property, affine
     >>> (part,) = Property(box=([0.0], [1.0]), unsafe=[([[1.0]], [-0.5])]).conjuncts
@@ -31,7 +34,10 @@ def margin_network(network: ReLUNetwork, rows: Rows) -> ReLUNetwork:
     [[0.0, 0.25]]
     """
     flat = [row for each in rows for row in each]
-    steep, along = torch.zeros(1 + len(flat), network.outputs).double(), torch.zeros(1 + len(flat), network.inputs).double()
+    steep, along = (
+        torch.zeros(1 + len(flat), network.outputs).double(),
+        torch.zeros(1 + len(flat), network.inputs).double(),
+    )
     offsets = [Fraction(0)]
     for i, row in enumerate(flat, start=1):
         factor = _factor([v for _, v in (*row.inputs, *row.outputs)])
@@ -72,7 +78,10 @@ def _factor(values: Sequence[Fraction]) -> int:
     factor = math.lcm(*(v.denominator // (v.denominator & -v.denominator) for v in values))
     if any(not _is_float(v * factor) for v in values):
         wrong = next(v for v in values if not _is_float(v * factor))
-        raise ValueError(f"float64 does not hold the coefficient {float(wrong):.17g} of a constraint, nor a multiple of all")
+        raise ValueError(
+            f"float64 does not hold the coefficient {float(wrong):.17g} of a constraint, nor a "
+            f"multiple of all"
+        )
     return factor
 
 

@@ -1,8 +1,9 @@
-"""Networks and queries as files that verifiers read: ONNX graphs, and VNN-LIB 1.0 and 2.0; `read_property` reads the latter.
+"""Networks and queries as files that verifiers read: ONNX graphs, and VNN-LIB 1.0 and 2.0;
+`read_property` reads the latter.
 
 >>> from constructions import squaring
 >>> same = write_onnx(squaring(3), "square.onnx")
->>> write_vnnlib("square.vnnlib", [0.25], [0.5], 1)             # is there an x in [1/4, 1/2] with f(x) <= 0?
+>>> write_vnnlib("square.vnnlib", [0.25], [0.5], 1)  # is there an x in [1/4, 1/2] with f(x) <= 0?
 >>> print(Path("square.vnnlib").read_text().splitlines()[-1])
 (assert (<= Y_0 0.0))
 """
@@ -29,7 +30,7 @@ OPSET, IR_VERSION = 13, 8
 Version = Literal["1.0", "2.0"]
 
 
-# -- ONNX --------------------------------------------------------------------------------------------------------------
+# -- ONNX ------------------------------------------------------------------------------------------
 
 
 def write_onnx(
@@ -39,21 +40,26 @@ def write_onnx(
     *,
     round: bool = False,
 ) -> ReLUNetwork:
-    """Write h -> W h + b as Gemm and max(0, h) as Relu, layer by layer, to an .onnx file; returns what the file holds.
+    """Write h -> W h + b as Gemm and max(0, h) as Relu, layer by layer, to an .onnx file; returns
+    what the file holds.
 
-    network: a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads. The graph is the plainest there is: operator
-    set 13, IR version 8; Gemm without attributes, its matrix stored as (inputs, outputs); input "input" of shape [1, D],
-    output "output" of shape [1, K], both of the given dtype. Matrices are written dense; the domain is not.
+    network: a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads. The graph is the
+    plainest there is: operator set 13, IR version 8; Gemm without attributes, its matrix stored as
+    (inputs, outputs); input "input" of shape [1, D], output "output" of shape [1, K], both of the
+    given dtype. Matrices are written dense; the domain is not.
 
-    dtype: float64 always holds the weights exactly. float32 does if they have 24 bits; where one has more, `round=True`
-    writes the nearest float32, and the network returned, of rounded weights and without provenance, is the one that a
-    verifier of the file speaks of. Otherwise the network returned is the one given. The file is written atomically.
+    dtype: float64 always holds the weights exactly. float32 does if they have 24 bits; where one
+    has more, `round=True` writes the nearest float32, and the network returned, of rounded weights
+    and without provenance, is the one that a verifier of the file speaks of. Otherwise the network
+    returned is the one given. The file is written atomically.
 
-    Raises ValueError for another suffix or dtype, a weight that float32 cannot hold (naming layer, entry and value; with
-    `round`, only where it would become infinite or 0), and more than `ENTRY_LIMIT` entries in all; TypeError for another
-    kind of network and for symbolic sizes.
+    Raises ValueError for another suffix or dtype, a weight that float32 cannot hold (naming layer,
+    entry and value; with `round`, only where it would become infinite or 0), and more than
+    `ENTRY_LIMIT` entries in all; TypeError for another kind of network and for symbolic sizes.
 
-    >>> write_onnx(ReLUNetwork.from_layers([([[0.1]], [0.0])]), "tenth.onnx", round=True)([[1.0]]).item()
+    >>> write_onnx(ReLUNetwork.from_layers([([[0.1]], [0.0])]), "tenth.onnx", round=True)(
+    ...     [[1.0]]
+    ... ).item()
     0.10000000149011612
     """
     path = _named(path, ".onnx")
@@ -66,7 +72,10 @@ def write_onnx(
     if not isinstance(total, int):
         raise TypeError(f"network has symbolic size {total}, so only its counts are known")
     if total > ENTRY_LIMIT:
-        raise ValueError(f"the network as dense matrices would need {total:,} entries; the limit is {ENTRY_LIMIT:,}")
+        raise ValueError(
+            f"the network as dense matrices would need {total:,} entries; the limit is "
+            f"{ENTRY_LIMIT:,}"
+        )
     try:
         from onnx import TensorProto, helper, numpy_helper
     except ImportError as error:
@@ -75,13 +84,26 @@ def write_onnx(
     nodes, tensors, rounded, held, value = [], [], False, [], "input"
     for i, layer in enumerate(network.layers):
         exact = layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()
-        weight, bias = (_cast(a, dtype, round, f"layer {i}, {name}") for a, name in zip(exact, ("weight", "bias"), strict=True))
-        rounded = rounded or not (np.array_equal(weight, exact[0]) and np.array_equal(bias, exact[1]))
+        weight, bias = (
+            _cast(a, dtype, round, f"layer {i}, {name}")
+            for a, name in zip(exact, ("weight", "bias"), strict=True)
+        )
+        rounded = rounded or not (
+            np.array_equal(weight, exact[0]) and np.array_equal(bias, exact[1])
+        )
         held.append((weight, bias))
-        tensors += [numpy_helper.from_array(weight.T.copy(), f"weight_{i}"), numpy_helper.from_array(bias, f"bias_{i}")]
+        tensors += [
+            numpy_helper.from_array(weight.T.copy(), f"weight_{i}"),
+            numpy_helper.from_array(bias, f"bias_{i}"),
+        ]
         last = i == len(network.layers) - 1
         nodes.append(
-            helper.make_node("Gemm", [value, f"weight_{i}", f"bias_{i}"], ["output" if last else f"z_{i}"], f"gemm_{i}")
+            helper.make_node(
+                "Gemm",
+                [value, f"weight_{i}", f"bias_{i}"],
+                ["output" if last else f"z_{i}"],
+                f"gemm_{i}",
+            )
         )
         if not last:
             nodes.append(helper.make_node("Relu", [f"z_{i}"], [f"h_{i}"], f"relu_{i}"))
@@ -91,7 +113,9 @@ def write_onnx(
     given, result = (helper.make_tensor_value_info(name, kind, [1, size]) for name, size in ends)
     graph = helper.make_graph(nodes, "network", [given], [result], tensors)
     opset = helper.make_opsetid("", OPSET)
-    model = helper.make_model(graph, producer_name="cgro", opset_imports=[opset], ir_version=IR_VERSION)
+    model = helper.make_model(
+        graph, producer_name="cgro", opset_imports=[opset], ir_version=IR_VERSION
+    )
     write_file(path, model.SerializeToString())
     return ReLUNetwork.from_layers(held, network.domain) if rounded else network
 
@@ -105,13 +129,15 @@ def _cast(exact: np.ndarray, dtype: str, round: bool, what: str) -> np.ndarray:
         entry, place = float(exact[where]), where if len(where) > 1 else where[0]
         if round:
             lost = "0" if values[where] == 0 else "infinite"
-            raise ValueError(f"{what}, entry {place}: {entry!r} would become {lost} in {dtype}: write float64")
+            raise ValueError(
+                f"{what}, entry {place}: {entry!r} would become {lost} in {dtype}: write float64"
+            )
         hint = "write float64, or allow round=True (cgro export: --float64, --round)"
         raise ValueError(f"{what}, entry {place}: {entry!r} is no {dtype} number: {hint}")
     return values
 
 
-# -- VNN-LIB -----------------------------------------------------------------------------------------------------------
+# -- VNN-LIB ---------------------------------------------------------------------------------------
 
 
 def write_vnnlib(
@@ -123,18 +149,21 @@ def write_vnnlib(
     version: Version = "1.0",
     network: ReLUNetwork | None = None,
 ) -> None:
-    """Write the query "is there an x in the box [lower, upper] that f does not classify as `target`?" to a .vnnlib file.
+    """Write the query "is there an x in the box [lower, upper] that f does not classify as
+    `target`?" to a .vnnlib file.
 
-    Satisfiable exactly if there is one: y f(x) <= 0 for one output and label y = target in {-1, +1}; f_k(x) >= f_y(x) for
-    some k != y for K outputs and label y = target in 0..K-1. A tie counts as misclassified.
+    Satisfiable exactly if there is one: y f(x) <= 0 for one output and label y = target in {-1,
+    +1}; f_k(x) >= f_y(x) for some k != y for K outputs and label y = target in 0..K-1. A tie counts
+    as misclassified.
 
-    lower, upper: (D,) floats, integers or Fractions; written as finite decimals, exactly. version: "1.0" has variables X_i
-    and Y_k; "2.0" has X[0,i] and Y[0,k] of the element type Real, which asks about the network in exact arithmetic.
-    network: if given, says D and K and bounds the box by its domain; without it K is 1. The file is written atomically.
+    lower, upper: (D,) floats, integers or Fractions; written as finite decimals, exactly. version:
+    "1.0" has variables X_i and Y_k; "2.0" has X[0,i] and Y[0,k] of the element type Real, which
+    asks about the network in exact arithmetic. network: if given, says D and K and bounds the box
+    by its domain; without it K is 1. The file is written atomically.
 
-    Raises ValueError for another suffix or version, sides that do not fit, are not finite or leave no point between them,
-    a label out of range, and a Fraction without a finite decimal expansion (a denominator other than 2^a 5^b); TypeError
-    for another kind of network or label.
+    Raises ValueError for another suffix or version, sides that do not fit, are not finite or leave
+    no point between them, a label out of range, and a Fraction without a finite decimal expansion
+    (a denominator other than 2^a 5^b); TypeError for another kind of network or label.
 
     >>> write_vnnlib("query.vnnlib", [0.1], [Fraction(1, 2)], -1)
     >>> print(Path("query.vnnlib").read_text().splitlines()[4])
@@ -155,22 +184,34 @@ def write_vnnlib(
     domain = network.domain if network is not None else None
     for i, (low, high) in enumerate(zip(*box, strict=True)):
         if domain and not (domain[0] <= low and high <= domain[1]):
-            raise ValueError(f"the box must lie in the network's domain {list(domain)}, got [{low}, {high}] at index {i}")
+            raise ValueError(
+                f"the box must lie in the network's domain {list(domain)}, got [{low}, {high}] at "
+                f"index {i}"
+            )
     try:
         label = index(target)
     except TypeError as error:
         raise TypeError(f"target must be an integer, got {target!r}") from error
     if isinstance(target, bool) or label not in ([-1, 1] if outputs == 1 else range(outputs)):
         hint = "; pass network for labels of K outputs" if network is None else ""
-        raise ValueError(f"target must be {'-1 or 1' if outputs == 1 else f'one of 0..{outputs - 1}'}, got {target!r}{hint}")
-    texts = [[_literal(v, f"{name}[{i}]") for i, v in enumerate(s)] for name, s in zip(("lower", "upper"), box, strict=True)]
+        raise ValueError(
+            f"target must be {'-1 or 1' if outputs == 1 else f'one of 0..{outputs - 1}'}, got "
+            f"{target!r}{hint}"
+        )
+    texts = [
+        [_literal(v, f"{name}[{i}]") for i, v in enumerate(s)]
+        for name, s in zip(("lower", "upper"), box, strict=True)
+    ]
     x, y = ("X_{}", "Y_{}") if version == "1.0" else ("X[0,{}]", "Y[0,{}]")
     lines = [f"; satisfiable if some x in the box is not classified as {label}"]
     if version == "1.0":
         lines += [f"(declare-const {x.format(i)} Real)" for i in range(inputs)]
         lines += [f"(declare-const {y.format(k)} Real)" for k in range(outputs)]
     else:
-        declared = f"    (declare-input X Real [1,{inputs}])", f"    (declare-output Y Real [1,{outputs}])"
+        declared = (
+            f"    (declare-input X Real [1,{inputs}])",
+            f"    (declare-output Y Real [1,{outputs}])",
+        )
         lines += ["(vnnlib-version <2.0>)", "(declare-network f", *declared, ")"]
     lines.append("")
     for i, (low, high) in enumerate(zip(*texts, strict=True)):
@@ -178,7 +219,9 @@ def write_vnnlib(
     if outputs == 1:
         lines.append(f"(assert ({'<=' if label == 1 else '>='} {y.format(0)} 0.0))")
     else:
-        rivals = (f"    (and (>= {y.format(k)} {y.format(label)}))" for k in range(outputs) if k != label)
+        rivals = (
+            f"    (and (>= {y.format(k)} {y.format(label)}))" for k in range(outputs) if k != label
+        )
         lines += ["(assert (or", *rivals, "))"]
     write_file(path, ("\n".join(lines) + "\n").encode("ascii"))
 
@@ -190,16 +233,20 @@ def _literal(value: Fraction, what: str) -> str:
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
     if rest != 1:
-        raise ValueError(f"{what} must have a finite decimal expansion (a denominator 2^a 5^b), got {value}")
+        raise ValueError(
+            f"{what} must have a finite decimal expansion (a denominator 2^a 5^b), got {value}"
+        )
     places, whole = max(twos, fives), abs(value.numerator) // value.denominator
     if places > DIGITS or whole >= 10**DIGITS:
-        raise ValueError(f"{what} must have at most {DIGITS:,} decimal digits before and after the point")
+        raise ValueError(
+            f"{what} must have at most {DIGITS:,} decimal digits before and after the point"
+        )
     fraction = (abs(value) - whole) * 10**places
     digits = str(int(fraction)).rjust(places, "0") if places else "0"
     return f"{'-' if value < 0 else ''}{whole}.{digits}"
 
 
-# -- files -------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def _named(path: str | os.PathLike[str], suffix: str) -> Path:

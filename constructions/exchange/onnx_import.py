@@ -1,7 +1,8 @@
-"""ONNX files read as networks: any graph of piecewise-linear operations from one input to one output.
+"""ONNX files read as networks: any graph of piecewise-linear operations from one input to one
+output.
 
-Constants are computed by onnx's own reference evaluator, which also says at some points what each node's value is. Nothing in
-a file is executed.
+Constants are computed by onnx's own reference evaluator, which also says at some points what each
+node's value is. Nothing in a file is executed.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ DISPUTED = "which runtimes understand differently: give it pads instead of auto_
 def read_onnx(path: Path) -> tuple[tuple[Affine, ...], Origin]:
     """The layers of an ONNX file (.onnx or .onnx.gz), and where they come from.
 
-    The input is taken as a whole, flattened row by row; a first axis without size is a batch of one. Raises ValueError that
-    names the file and, where there is one, the node, its operation and the reason.
+    The input is taken as a whole, flattened row by row; a first axis without size is a batch of
+    one. Raises ValueError that names the file and, where there is one, the node, its operation and
+    the reason.
     """
     try:
         import onnx
@@ -78,7 +80,9 @@ def _load_outside(model: Any, path: Path, digest: Any) -> None:
             try:
                 load_external_data_for_tensor(tensor, str(path.parent))
             except Exception as error:  # onnx raises many kinds
-                raise ValueError(f"tensor {tensor.name!r} keeps its data in another file: {error}") from error
+                raise ValueError(
+                    f"tensor {tensor.name!r} keeps its data in another file: {error}"
+                ) from error
             tensor.data_location = TensorProto.DEFAULT
             del tensor.external_data[:]
             digest.update(tensor.raw_data)
@@ -109,11 +113,15 @@ def _read_model(model: Any, digest: str) -> tuple[tuple[Affine, ...], Origin]:
     compiled = reader.graph.compile(output.node)
     layers = tuple(compiled.layers)
     check_layers(reader.graph, output.node, layers, points)
-    trained = (reader.known[tensor.name] for tensor in graph.initializer if tensor.name in reader.used)
+    trained = (
+        reader.known[tensor.name] for tensor in graph.initializer if tensor.name in reader.used
+    )
     numbers = sum(array.size for array in trained if array.dtype.kind == "f")
     rounded = tuple(dict.fromkeys(compiled.rounded))
     errors = tuple(compiled.errors)
-    return layers, Origin("ONNX file", digest, numbers, compiled.merged, compiled.carried, rounded, errors, layers)
+    return layers, Origin(
+        "ONNX file", digest, numbers, compiled.merged, compiled.carried, rounded, errors, layers
+    )
 
 
 def _probes(size: int, dtype: np.dtype[Any]) -> torch.Tensor:
@@ -136,7 +144,9 @@ class _Reader:
         self.model = model
         self.opsets = {entry.domain: entry.version for entry in model.opset_import}
         self.opset = max(self.opsets.get("", 0), self.opsets.get("ai.onnx", 0))
-        self.known: dict[str, Any] = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self.known: dict[str, Any] = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+        }
         inputs = [value for value in model.graph.input if value.name not in self.known]
         if len(inputs) != 1:
             raise ValueError(f"the graph must have one input, got {len(inputs)}")
@@ -176,7 +186,10 @@ class _Reader:
         del self.model.graph.node[:]
         self.model.graph.node.extend(reversed(kept))
         for node in self.model.graph.node:
-            kind, names = _attribute(node, "auto_pad", b""), [attribute.name for attribute in node.attribute]
+            kind, names = (
+                _attribute(node, "auto_pad", b""),
+                [attribute.name for attribute in node.attribute],
+            )
             if "ceil_mode" not in names:
                 continue
             if kind == b"VALID" and _attribute(node, "ceil_mode", 0):
@@ -193,7 +206,9 @@ class _Reader:
         if symbolic and node.op_type not in (*HANDLERS, *MOVES, "Cast", "Shape", "Size"):
             known = ", ".join(sorted((*HANDLERS, *MOVES, "Cast", "Constant", "Shape", "Size")))
             raise ValueError(f"{_label(node)} is none of {known}, and its input is no constant")
-        options = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        options = {
+            attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute
+        }
         try:
             if node.op_type == "Slice":
                 _check_slice(arguments)
@@ -213,7 +228,10 @@ class _Reader:
             raise ValueError(f"{_label(node)}: {error}") from error
 
     def _cast(self, x: Value, dtype: np.dtype[Any]) -> Value:
-        if dtype not in (np.float16, np.float32, np.float64) or np.finfo(dtype).eps > np.finfo(self.dtype).eps:
+        if (
+            dtype not in (np.float16, np.float32, np.float64)
+            or np.finfo(dtype).eps > np.finfo(self.dtype).eps
+        ):
             raise ValueError(f"rounds to {dtype}, while the input is {self.dtype}")
         return x
 
@@ -230,13 +248,17 @@ class _Reader:
         outputs = [helper.make_tensor_value_info(name, 0, None) for name in node.output if name]
         graph = helper.make_graph([node], "node", ends, outputs)
         try:
-            evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=self.model.opset_import))
+            evaluator = ReferenceEvaluator(
+                helper.make_model(graph, opset_imports=self.model.opset_import)
+            )
             results: Any = evaluator.run(None, feed)
         except Exception as error:  # the evaluator raises many kinds
             raise ValueError(f"cannot be evaluated: {type(error).__name__}: {error}") from error
         for result in results:
             if isinstance(result, np.ndarray) and result.size > ENTRY_LIMIT:
-                raise ValueError(f"would need {result.size:,} entries; the limit is {ENTRY_LIMIT:,}")
+                raise ValueError(
+                    f"would need {result.size:,} entries; the limit is {ENTRY_LIMIT:,}"
+                )
         return results
 
     def _move(self, node: Any, arguments: list[Any], options: dict[str, Any]) -> Sequence[Any]:
@@ -247,11 +269,17 @@ class _Reader:
         joined: list[Any] = []
         for i, argument in enumerate(arguments):
             if isinstance(argument, Value):
-                joined.append(np.arange(start, start + argument.size, dtype=np.int64).reshape(argument.shape))
+                joined.append(
+                    np.arange(start, start + argument.size, dtype=np.int64).reshape(argument.shape)
+                )
                 values.append(argument)
                 start += argument.size
             elif node.op_type == "Concat":
-                joined.append(np.arange(fixed, fixed - argument.size, -1, dtype=np.int64).reshape(argument.shape))
+                joined.append(
+                    np.arange(fixed, fixed - argument.size, -1, dtype=np.int64).reshape(
+                        argument.shape
+                    )
+                )
                 constants.append(np.asarray(argument, dtype=np.float64).reshape(-1))
                 fixed -= argument.size
             elif node.op_type == "Pad" and i == 2:
@@ -269,7 +297,8 @@ class _Reader:
             node = _without_option(node, "value")
         if node.op_type == "Reshape" and options.get("allowzero", 0) == 0:
             joined[1] = np.array(
-                [values[0].shape[i] if n == 0 else n for i, n in enumerate(joined[1].tolist())], dtype=np.int64
+                [values[0].shape[i] if n == 0 else n for i, n in enumerate(joined[1].tolist())],
+                dtype=np.int64,
             )
         results = []
         for places in self.evaluate(node, joined):
@@ -279,14 +308,18 @@ class _Reader:
             moved = self.operations.gather(values, torch.where(places > 0, places - 1, -1))
             if constants:
                 numbers = torch.from_numpy(np.concatenate([*constants, np.zeros(1)]))
-                moved = self.operations.shift(moved, numbers[torch.where(places < 0, -places - 1, len(numbers) - 1)])
+                moved = self.operations.shift(
+                    moved, numbers[torch.where(places < 0, -places - 1, len(numbers) - 1)]
+                )
             elif fill:
                 moved = self.operations.shift(moved, (places == 0).double() * fill)
             results.append(moved)
         return results
 
     def compare(self, points: torch.Tensor) -> None:
-        """Raise ValueError unless each node's value at some points is what onnx's reference evaluator says."""
+        """Raise ValueError unless each node's value at some points is what onnx's reference
+        evaluator says.
+        """
         found = self.graph.enclosures(points, torch.from_numpy(np.zeros(0, self.dtype)).dtype)
         evaluator = _evaluator(self.model)
         for i, point in enumerate(points):
@@ -294,26 +327,36 @@ class _Reader:
             try:
                 results = evaluator.run(None, feed, intermediate=True)
             except Exception as error:  # the evaluator raises many kinds
-                raise ValueError(f"onnx's reference evaluator fails: {type(error).__name__}: {error}") from error
+                raise ValueError(
+                    f"onnx's reference evaluator fails: {type(error).__name__}: {error}"
+                ) from error
             for node in self.model.graph.node:
                 for name in node.output:
                     value = self.known.get(name)
                     if not isinstance(value, Value) or name not in results:
                         continue
-                    actual = torch.from_numpy(np.asarray(results[name], dtype=np.float64).reshape(-1).copy())
+                    actual = torch.from_numpy(
+                        np.asarray(results[name], dtype=np.float64).reshape(-1).copy()
+                    )
                     expected, slip = (part[i] for part in found[value.node])
-                    if actual.shape != expected.shape or not bool(((actual - expected).abs() <= slip).all()):
+                    if actual.shape != expected.shape or not bool(
+                        ((actual - expected).abs() <= slip).all()
+                    ):
                         raise ValueError(f"{_label(node)} does not compute what was read of it")
 
 
 def _attribute(node: Any, name: str, otherwise: Any) -> Any:
     from onnx import helper
 
-    return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise)
+    return next(
+        (helper.get_attribute_value(a) for a in node.attribute if a.name == name), otherwise
+    )
 
 
 def _evaluator(model: Any) -> Any:
-    """onnx's reference evaluator, with PyTorch's maxima: its own are wrong for signals and for some paddings."""
+    """onnx's reference evaluator, with PyTorch's maxima: its own are wrong for signals and for some
+    paddings.
+    """
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
 
@@ -338,15 +381,26 @@ def _evaluator(model: Any) -> Any:
 
 
 def _check_slice(arguments: list[Any]) -> None:
-    """Refuse slices backwards from before the first number or to after the last: evaluators do not agree about these."""
+    """Refuse slices backwards from before the first number or to after the last: evaluators do not
+    agree about these.
+    """
     x, starts, ends, axes, steps = (*arguments, *[None] * 4)[:5]
     if steps is None or starts is None or ends is None:
         return
     shape = x.shape
-    axes = range(len(starts)) if axes is None else [int(axis) % len(shape) for axis in np.asarray(axes).reshape(-1)]
-    for axis, start, end, step in zip(axes, starts.tolist(), ends.tolist(), np.asarray(steps).tolist(), strict=True):
+    axes = (
+        range(len(starts))
+        if axes is None
+        else [int(axis) % len(shape) for axis in np.asarray(axes).reshape(-1)]
+    )
+    for axis, start, end, step in zip(
+        axes, starts.tolist(), ends.tolist(), np.asarray(steps).tolist(), strict=True
+    ):
         if step < 0 and (start < -shape[axis] or end >= shape[axis]):
-            raise ValueError(f"goes backwards from {start} to {end} along an axis of size {shape[axis]}: give places within it")
+            raise ValueError(
+                f"goes backwards from {start} to {end} along an axis of size {shape[axis]}: give "
+                f"places within it"
+            )
 
 
 def _without(node: Any, place: int) -> Any:
@@ -379,19 +433,27 @@ def _input(value: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
     kind = value.type.tensor_type
     if kind.elem_type not in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16):
-        raise ValueError(f"input {value.name!r} must hold floating-point numbers of 16, 32 or 64 bits")
+        raise ValueError(
+            f"input {value.name!r} must hold floating-point numbers of 16, 32 or 64 bits"
+        )
     sizes = [axis.dim_value if axis.HasField("dim_value") else None for axis in kind.shape.dim]
     if sizes and sizes[0] in (None, 0):
         sizes[0] = 1
     shape = tuple(size for size in sizes if size)
     if len(shape) != len(sizes) or not kind.HasField("shape"):
-        raise ValueError(f"input {value.name!r} must have a positive size on every axis but the first, got shape {sizes}")
+        raise ValueError(
+            f"input {value.name!r} must have a positive size on every axis but the first, got "
+            f"shape {sizes}"
+        )
     if math.prod(shape) > ENTRY_LIMIT:
-        raise ValueError(f"input {value.name!r} would need {math.prod(shape):,} entries; the limit is {ENTRY_LIMIT:,}")
+        raise ValueError(
+            f"input {value.name!r} would need {math.prod(shape):,} entries; the limit is "
+            f"{ENTRY_LIMIT:,}"
+        )
     return shape, np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
 
 
-# -- operations --------------------------------------------------------------------------------------------------------
+# -- operations ------------------------------------------------------------------------------------
 
 Handler = Callable[[Operations, list[Any], dict[str, Any]], Value]
 
@@ -411,7 +473,11 @@ def _two(name: str) -> Handler:
             sign = 1.0 if name == "Add" else -1.0
             if both:
                 return o.add(x, y, sign)
-            return o.shift(x, sign * _numbers(y)) if isinstance(x, Value) else o.scale(y, sign * one, _numbers(x))
+            return (
+                o.shift(x, sign * _numbers(y))
+                if isinstance(x, Value)
+                else o.scale(y, sign * one, _numbers(x))
+            )
         if both or (name == "Div" and isinstance(y, Value)):
             raise ValueError("of values that depend on the input is not piecewise linear")
         if name == "Div":
@@ -430,7 +496,10 @@ def _gemm(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value
     matrix = _numbers(weight, "weight")
     matrix = matrix if options.get("transB", 0) else matrix.T
     if options.get("transA", 0) and x.shape[-1] != matrix.shape[1]:
-        raise ValueError(f"takes {matrix.shape[1]} numbers a row, got {x.shape} after transposing; with transA=0 it would not")
+        raise ValueError(
+            f"takes {matrix.shape[1]} numbers a row, got {x.shape} after transposing; with "
+            f"transA=0 it would not"
+        )
     product = o.linear(x, matrix, None)
     alpha, beta = float(options.get("alpha", 1.0)), float(options.get("beta", 1.0))
     if alpha != 1:
@@ -464,7 +533,11 @@ def _matmul(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Val
         matrix = matrix.reshape(matrix.shape[-2:])
     if matrix.ndim == 1 or len(y.shape) == 1:
         if len(y.shape) == 1:
-            return o.linear(y, matrix.reshape(-1, y.size), None) if matrix.ndim == 2 else _dot(o, y, matrix)
+            return (
+                o.linear(y, matrix.reshape(-1, y.size), None)
+                if matrix.ndim == 2
+                else _dot(o, y, matrix)
+            )
         turned = o.linear(o.move([y], lambda places: places.transpose(-1, -2)), matrix[None], None)
         return Value(turned.node, turned.shape[:-1])
     if matrix.ndim != 2:
@@ -477,8 +550,12 @@ def _dot(o: Operations, x: Value, vector: torch.Tensor) -> Value:
     return Value(o.linear(x, vector[None], None).node, ())
 
 
-def _pads(options: dict[str, Any], sizes: Sequence[int], kernel: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
-    """Strides, pads (before, then after) and dilations of a sliding window, automatic padding resolved."""
+def _pads(
+    options: dict[str, Any], sizes: Sequence[int], kernel: Sequence[int]
+) -> tuple[list[int], list[int], list[int]]:
+    """Strides, pads (before, then after) and dilations of a sliding window, automatic padding
+    resolved.
+    """
     spatial = len(sizes)
     strides = list(options.get("strides", [1] * spatial))
     dilations = list(options.get("dilations", [1] * spatial))
@@ -527,7 +604,9 @@ def _row_by_row(handler: Handler) -> Handler:
             return handler(o, arguments, options)
         places = torch.arange(x.size).reshape(x.shape)
         rows = [handler(o, [o.gather([x], row[None]), *rest], options) for row in places]
-        return o.gather(rows, torch.arange(len(rows) * rows[0].size).reshape(len(rows), *rows[0].shape[1:]))
+        return o.gather(
+            rows, torch.arange(len(rows) * rows[0].size).reshape(len(rows), *rows[0].shape[1:])
+        )
 
     return whole
 
@@ -538,7 +617,10 @@ def _conv(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value
         raise ValueError("must take constants as its kernel and bias")
     kernel, offset = _numbers(weight, "weight"), None if bias is None else _numbers(bias, "bias")
     if options.get("kernel_shape", [*kernel.shape[2:]]) != [*kernel.shape[2:]]:
-        raise ValueError(f"kernel_shape {options['kernel_shape']} does not fit weights of shape {tuple(kernel.shape)}")
+        raise ValueError(
+            f"kernel_shape {options['kernel_shape']} does not fit weights of shape "
+            f"{tuple(kernel.shape)}"
+        )
     strides, pads, dilations = _pads(options, x.shape[2:], kernel.shape[2:])
     return o.convolve(x, kernel, offset, strides, pads, dilations, options.get("group", 1))
 
@@ -549,10 +631,17 @@ def _conv_transpose(o: Operations, arguments: list[Any], options: dict[str, Any]
         raise ValueError("must take constants as its kernel and bias")
     kernel, offset = _numbers(weight, "weight"), None if bias is None else _numbers(bias, "bias")
     spatial, sizes = kernel.ndim - 2, x.shape[2:]
-    run = {1: torch.nn.functional.conv_transpose1d, 2: torch.nn.functional.conv_transpose2d}.get(spatial)
+    run = {1: torch.nn.functional.conv_transpose1d, 2: torch.nn.functional.conv_transpose2d}.get(
+        spatial
+    )
     if run is None:
-        raise ValueError(f"must have one or two dimensions, got weights of shape {tuple(kernel.shape)}")
-    strides, dilations = list(options.get("strides", [1] * spatial)), list(options.get("dilations", [1] * spatial))
+        raise ValueError(
+            f"must have one or two dimensions, got weights of shape {tuple(kernel.shape)}"
+        )
+    strides, dilations = (
+        list(options.get("strides", [1] * spatial)),
+        list(options.get("dilations", [1] * spatial)),
+    )
     extra = list(options.get("output_padding", [0] * spatial))
     reach = [d * (k - 1) + 1 for d, k in zip(dilations, kernel.shape[2:], strict=True)]
     kind = options.get("auto_pad", b"NOTSET").decode()
@@ -572,7 +661,11 @@ def _conv_transpose(o: Operations, arguments: list[Any], options: dict[str, Any]
 
     def whole(z: torch.Tensor) -> torch.Tensor:
         out = run(z, kernel, None, strides, 0, 0, groups, dilations)
-        tail = [size for i in reversed(range(spatial)) for size in (-pads[i], extra[i] - pads[i + spatial])]
+        tail = [
+            size
+            for i in reversed(range(spatial))
+            for size in (-pads[i], extra[i] - pads[i + spatial])
+        ]
         return torch.nn.functional.pad(out, tail)
 
     return o.by_units(x, whole, offset)
@@ -594,7 +687,9 @@ def _average_pool(o: Operations, arguments: list[Any], options: dict[str, Any]) 
     return _means(o, x, windows, counts, image)
 
 
-def _means(o: Operations, x: Value, windows: torch.Tensor, counts: torch.Tensor, image: tuple[int, ...]) -> Value:
+def _means(
+    o: Operations, x: Value, windows: torch.Tensor, counts: torch.Tensor, image: tuple[int, ...]
+) -> Value:
     """Sums over windows, divided by counts, on each channel."""
     if not bool((counts > 0).all()):
         raise ValueError("has a window that sees padding alone")
@@ -605,7 +700,9 @@ def _means(o: Operations, x: Value, windows: torch.Tensor, counts: torch.Tensor,
     rows, sources = (number * places + columns).reshape(-1), (number * size + inner).reshape(-1)
     ones = torch.ones(len(rows), dtype=torch.float64)
     matrix = Sparse((channels * places, channels * size), rows, sources, ones)
-    total = Value(o.graph.linear([(x.node, matrix)], zeros(channels * places, 1)), (1, channels, *image))
+    total = Value(
+        o.graph.linear([(x.node, matrix)], zeros(channels * places, 1)), (1, channels, *image)
+    )
     return o.divide(total, counts.double().reshape(1, 1, *image))
 
 
@@ -618,25 +715,41 @@ def _max_pool(o: Operations, arguments: list[Any], options: dict[str, Any]) -> V
     if automatic and max(options.get("dilations", [1])) > 1:
         raise ValueError(f"has dilations and automatic padding, {DISPUTED}")
     strides, pads, dilations = _pads(options, x.shape[2:], kernel)
-    return o.max_pool(x, kernel, strides, _ceiling(options, x.shape[2:], kernel, strides, pads, dilations), dilations)
+    return o.max_pool(
+        x,
+        kernel,
+        strides,
+        _ceiling(options, x.shape[2:], kernel, strides, pads, dilations),
+        dilations,
+    )
 
 
 def _normalization(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
     x, *rest = arguments
     if options.get("training_mode", 0) or not options.get("spatial", 1):
         raise ValueError("must be in inference mode, one mean for each channel")
-    scale, offset, mean, variance = (_numbers(v, n) for v, n in zip(rest, ("weight", "bias", "mean", "variance"), strict=True))
-    return o.normalize(x, scale, offset, mean, variance, float(options.get("epsilon", np.float32(1e-5))))
+    scale, offset, mean, variance = (
+        _numbers(v, n) for v, n in zip(rest, ("weight", "bias", "mean", "variance"), strict=True)
+    )
+    return o.normalize(
+        x, scale, offset, mean, variance, float(options.get("epsilon", np.float32(1e-5)))
+    )
 
 
 def _clip(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
     x, low, high = (*arguments, None, None)[:3]
-    low, high = (np.float32(options[k]) if k in options else v for k, v in (("min", low), ("max", high)))
+    low, high = (
+        np.float32(options[k]) if k in options else v for k, v in (("min", low), ("max", high))
+    )
     if isinstance(low, Value) or isinstance(high, Value) or not isinstance(x, Value):
         raise ValueError("must clip between constants")
     given = [None if v is None else np.asarray(v).reshape(-1)[0] for v in (low, high)]
-    ends = [None if v is None or abs(v) >= np.finfo(v.dtype).max else float(v) for v in given]  # no number is larger
-    if any(v is not None and math.isnan(v) for v in ends) or (None not in ends and ends[0] > ends[1]):  # type: ignore[operator]
+    ends = [
+        None if v is None or abs(v) >= np.finfo(v.dtype).max else float(v) for v in given
+    ]  # no number is larger
+    if any(v is not None and math.isnan(v) for v in ends) or (
+        None not in ends and ends[0] > ends[1]
+    ):  # type: ignore[operator]
         raise ValueError(f"clips between {ends[0]} and {ends[1]}, no interval")
     return o.clip(x, *ends)
 
@@ -647,15 +760,25 @@ def _extreme(sign: float) -> Handler:
     def handler(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
         values = [a for a in arguments if isinstance(a, Value)]
         constants = [_numbers(a) for a in arguments if not isinstance(a, Value)]
-        shape = tuple(torch.broadcast_shapes(*(a.shape for a in values), *(a.shape for a in constants)))
+        shape = tuple(
+            torch.broadcast_shapes(*(a.shape for a in values), *(a.shape for a in constants))
+        )
         found = o.expand(values[0], shape)
         for other in values[1:]:
             other = o.expand(other, shape)
             found = o.maximum(found, other) if sign > 0 else o.minimum(found, other)
         for fixed in constants:
-            moved = o.shift(found, -fixed) if sign > 0 else o.scale(found, torch.tensor(-1.0, dtype=torch.float64), fixed)
+            moved = (
+                o.shift(found, -fixed)
+                if sign > 0
+                else o.scale(found, torch.tensor(-1.0, dtype=torch.float64), fixed)
+            )
             short = o.relu(moved)
-            found = o.shift(short, fixed) if sign > 0 else o.scale(short, torch.tensor(-1.0, dtype=torch.float64), fixed)
+            found = (
+                o.shift(short, fixed)
+                if sign > 0
+                else o.scale(short, torch.tensor(-1.0, dtype=torch.float64), fixed)
+            )
         return found
 
     return handler
@@ -664,7 +787,11 @@ def _extreme(sign: float) -> Handler:
 def _sum(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
     found = arguments[0]
     for other in arguments[1:]:
-        found = _two("Add")(o, [found, other], {}) if isinstance(found, Value) or isinstance(other, Value) else found + other
+        found = (
+            _two("Add")(o, [found, other], {})
+            if isinstance(found, Value) or isinstance(other, Value)
+            else found + other
+        )
     return found
 
 
@@ -673,7 +800,11 @@ def _reduce(kind: str) -> Handler:
 
     def handler(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
         x = arguments[0]
-        given = arguments[1].tolist() if len(arguments) > 1 and arguments[1] is not None else options.get("axes")
+        given = (
+            arguments[1].tolist()
+            if len(arguments) > 1 and arguments[1] is not None
+            else options.get("axes")
+        )
         keep = bool(options.get("keepdims", 1))
         if not given and options.get("noop_with_empty_axes", 0):
             return x
@@ -684,7 +815,11 @@ def _reduce(kind: str) -> Handler:
             return o.mean(x, axes, keep)
         others = [i for i in range(len(x.shape)) if i not in axes]
         places = torch.arange(x.size).reshape(x.shape).permute((*axes, *others))
-        shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape)) if keep else tuple(x.shape[i] for i in others)
+        shape = (
+            tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+            if keep
+            else tuple(x.shape[i] for i in others)
+        )
         windows = places.reshape(math.prod(x.shape[i] for i in axes), -1)
         if kind == "max":
             return o.maxima(x, windows, shape)
@@ -716,12 +851,25 @@ def _slope(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Valu
     return o.leaky(x, _numbers(slope, "slope"))
 
 
-# fmt: off
 MOVES = (
-    "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "Identity", "Pad", "Reshape",
-    "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+    "Concat",
+    "DepthToSpace",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "Identity",
+    "Pad",
+    "Reshape",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
 )
-# fmt: on
 
 HANDLERS: dict[str, Handler] = {
     **{name: _two(name) for name in ("Add", "Sub", "Mul", "Div")},

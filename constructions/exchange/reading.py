@@ -15,11 +15,13 @@ from .load import load
 
 
 def read_network(source: Any, input_shape: Sequence[int] | None = None) -> ReLUNetwork:
-    """The network of a module, an exported program, a file or arrays; a `ReLUNetwork` comes back as it is.
+    """The network of a module, an exported program, a file or arrays; a `ReLUNetwork` comes back as
+    it is.
 
-    source: a `torch.nn.Module` or `torch.export.ExportedProgram` (see `ReLUNetwork.from_module`), a path that `load` reads, or
-    pairs (weight, bias) of arrays, shapes (m, n) and (m,). input_shape: of one input of a module, without the batch. What was
-    read, and by how much it may differ, is in `ReLUNetwork.origin`. Raises TypeError for anything else, and what readers raise.
+    source: a `torch.nn.Module` or `torch.export.ExportedProgram` (see `ReLUNetwork.from_module`), a
+    path that `load` reads, or pairs (weight, bias) of arrays, shapes (m, n) and (m,). input_shape:
+    of one input of a module, without the batch. What was read, and by how much it may differ, is in
+    `ReLUNetwork.origin`. Raises TypeError for anything else, and what readers raise.
 
     >>> read_network([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])([[-2.0]]).item()
     2.0
@@ -32,10 +34,15 @@ def read_network(source: Any, input_shape: Sequence[int] | None = None) -> ReLUN
         return ReLUNetwork.from_module(source.module(), input_shape or _example_shape(source))
     if isinstance(source, nn.Module):
         return ReLUNetwork.from_module(source, input_shape)
-    if isinstance(source, (list, tuple)) and source and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in source):
+    if (
+        isinstance(source, (list, tuple))
+        and source
+        and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in source)
+    ):
         return ReLUNetwork.from_layers(source)
     raise TypeError(
-        "network must be a ReLUNetwork, a module, an exported program, a path, or pairs (weight, bias) of arrays, "
+        "network must be a ReLUNetwork, a module, an exported program, a path, or pairs (weight, "
+        "bias) of arrays, "
         f"got {type(source).__name__}"
     )
 

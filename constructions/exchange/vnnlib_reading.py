@@ -1,7 +1,7 @@
 """VNN-LIB files read as properties, through the public parser of the package vnnlib.
 
-The parser reads VNN-LIB 2.0 into floats. So numbers are taken out first, exactly, and the parser sees their places in a list;
-and a file of version 1.0 is said in the words of 2.0, line by line.
+The parser reads VNN-LIB 2.0 into floats. So numbers are taken out first, exactly, and the parser
+sees their places in a list; and a file of version 1.0 is said in the words of 2.0, line by line.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ CONSTANT = re.compile(r"\(\s*declare-const\s+([XY])_(0|[1-9][0-9]{0,8})\s+Real\s
 VARIABLE = re.compile(r"([XY])_(0|[1-9][0-9]{0,8})")
 TENSOR = re.compile(r"(\(\s*declare-(?:input|output)\s+[^][()\s]+\s+)Real\b")
 
-Form = dict[tuple[str, int], Fraction]  # coefficients of ("x", place) and ("y", place), and of ("", 0), the constant
+Form = dict[
+    tuple[str, int], Fraction
+]  # coefficients of ("x", place) and ("y", place), and of ("", 0), the constant
 Atom = tuple[Form, bool]  # a form >= 0, or > 0
 CONSTANT_TERM = ("", 0)
 
@@ -45,12 +47,13 @@ CONSTANT_TERM = ("", 0)
 def read_property(path: str | os.PathLike[str]) -> Property:
     """Read a VNN-LIB file, version 1.0 or 2.x (.vnnlib or .vnnlib.gz); nothing in it is executed.
 
-    Read are boxes, also within `or`, and `and` and `or` of linear comparisons (<=, <, >=, >, ==) of inputs and outputs;
-    several bounds of one input are intersected. Numbers, in scientific notation too, are taken exactly. In 1.0 variables are
-    X_i and Y_k; in 2.0 there is one network with one input and one output of reals or floats, flattened row by row.
+    Read are boxes, also within `or`, and `and` and `or` of linear comparisons (<=, <, >=, >, ==) of
+    inputs and outputs; several bounds of one input are intersected. Numbers, in scientific notation
+    too, are taken exactly. In 1.0 variables are X_i and Y_k; in 2.0 there is one network with one
+    input and one output of reals or floats, flattened row by row.
 
-    Raises FileNotFoundError, or ValueError that names file and line, for anything else: products of variables, !=, several
-    networks, hidden nodes, integers, an input without bounds.
+    Raises FileNotFoundError, or ValueError that names file and line, for anything else: products of
+    variables, !=, several networks, hidden nodes, integers, an input without bounds.
 
     >>> from constructions import write_vnnlib
     >>> write_vnnlib("query.vnnlib", [0.1], [0.25], -1, version="2.0")
@@ -76,7 +79,7 @@ class _Reader:
     def fail(self, rule: str, line: int | None) -> NoReturn:
         raise ValueError(f"{self.path}, {f'line {line}: ' if line else 'end of file: '}{rule}")
 
-    # -- text ----------------------------------------------------------------------------------------------------------
+    # -- text --------------------------------------------------------------------------------------
 
     def text(self) -> str:
         with (gzip.open if self.path.suffix == ".gz" else open)(self.path, "rb") as file:
@@ -126,7 +129,9 @@ class _Reader:
                 self.numbers.append(self.number(token, line))
                 self.literals.append(token)
             elif old and token[0] == "[":
-                self.fail(f"a variable must be named X_0, X_1, ... or Y_0, Y_1, ..., got {token!r}", line)
+                self.fail(
+                    f"a variable must be named X_0, X_1, ... or Y_0, Y_1, ..., got {token!r}", line
+                )
             elif old and (variable := VARIABLE.fullmatch(token)):
                 out.append(f"{variable[1]}[{variable[2]}]")
             elif WORD.fullmatch(token):
@@ -140,13 +145,21 @@ class _Reader:
 
     def number(self, literal: str, line: int) -> Fraction:
         power = re.search(r"[eE][-+]?0*([0-9]*)$", literal)
-        value = Decimal(literal if len(literal) <= 2 * DIGITS + 2 and (power is None or len(power[1]) <= 5) else "1e9999")
+        value = Decimal(
+            literal
+            if len(literal) <= 2 * DIGITS + 2 and (power is None or len(power[1]) <= 5)
+            else "1e9999"
+        )
         exponent = value.as_tuple().exponent
         if value.adjusted() >= DIGITS or not isinstance(exponent, int) or -exponent > DIGITS:
-            self.fail(f"a number must have at most {DIGITS:,} digits before and after the point, got {literal[:60]!r}", line)
+            self.fail(
+                f"a number must have at most {DIGITS:,} digits before and after the point, got "
+                f"{literal[:60]!r}",
+                line,
+            )
         return Fraction(value)
 
-    # -- meaning -------------------------------------------------------------------------------------------------------
+    # -- meaning -----------------------------------------------------------------------------------
 
     def property(self) -> Property:
         import vnnlib
@@ -157,22 +170,34 @@ class _Reader:
         except Exception as error:
             self.refuse(error)
         network = self.one("network", query.networks, text)
-        given, result = self.one("input", network.inputs, text), self.one("output", network.outputs, text)
+        given, result = (
+            self.one("input", network.inputs, text),
+            self.one("output", network.outputs, text),
+        )
         if network.hidden or network.equal_to or network.isometric_to:
-            self.fail("hidden nodes and relations between networks are not supported", _line_of("declare-network", text))
+            self.fail(
+                "hidden nodes and relations between networks are not supported",
+                _line_of("declare-network", text),
+            )
         for tensor, kind in ((given, "input"), (result, "output")):
             if tensor.dtype.name not in ("F16", "F32", "F64", "BF16"):
                 where = _line_of(f"declare-{kind}", text)
-                self.fail(f"{tensor.name} must hold reals or floats, got {tensor.dtype.name}", where)
+                self.fail(
+                    f"{tensor.name} must hold reals or floats, got {tensor.dtype.name}", where
+                )
         self.sides = {given.name: "x", result.name: "y"}
         inputs, outputs = (math.prod(tensor.shape) for tensor in (given, result))
-        parts = self.product([self.alternatives(assertion.expr) for assertion in query.assertions], None)
+        parts = self.product(
+            [self.alternatives(assertion.expr) for assertion in query.assertions], None
+        )
         conjuncts = (self.conjunct(part, inputs) for part in parts)
         return Property.of(inputs, outputs, [part for part in conjuncts if part is not None])
 
     def one(self, what: str, found: Any, text: str) -> Any:
         if len(found) != 1:
-            self.fail(f"must declare one {what}, got {len(found)}", _line_of(f"declare-{what}", text))
+            self.fail(
+                f"must declare one {what}, got {len(found)}", _line_of(f"declare-{what}", text)
+            )
         return found[0]
 
     def refuse(self, error: Exception) -> NoReturn:
@@ -180,12 +205,17 @@ class _Reader:
         message, line = str(error), None
         try:
             first = json.loads(message)["errors"][0]
-            message, line = f"{first['message']}: {first['offendingSymbol']!r}. {first['hint']}", int(first["line"])
+            message, line = (
+                f"{first['message']}: {first['offendingSymbol']!r}. {first['hint']}",
+                int(first["line"]),
+            )
         except (ValueError, KeyError, IndexError, TypeError):
             if found := re.search(r"(.*) at line (\d+), column \d+(.*)", message, re.DOTALL):
                 message, line = found[1] + found[3], int(found[2])
         message = re.sub(
-            r"'(\d+)\.0'", lambda m: repr(self.literals[int(m[1])]) if int(m[1]) < len(self.literals) else m[0], message
+            r"'(\d+)\.0'",
+            lambda m: repr(self.literals[int(m[1])]) if int(m[1]) < len(self.literals) else m[0],
+            message,
         )
         self.fail(message, line)
 
@@ -214,7 +244,10 @@ class _Reader:
 
     def limit(self, count: int, node: Any) -> None:
         if count > CONJUNCTS:
-            self.fail(f"at most {CONJUNCTS:,} alternatives are supported, got {count:,}", node and _line(node))
+            self.fail(
+                f"at most {CONJUNCTS:,} alternatives are supported, got {count:,}",
+                node and _line(node),
+            )
 
     def form(self, node: Any) -> Form:  # noqa: RET503 - `fail` raises
         """An expression as an affine function of the variables."""
@@ -237,12 +270,19 @@ class _Reader:
                 forms = [self.form(part) for part in node.args]
                 moving = [form for form in forms if set(form) - {CONSTANT_TERM}]
                 if len(moving) > 1:
-                    self.fail("products of variables are not supported: conditions must be linear", _line(node))
+                    self.fail(
+                        "products of variables are not supported: conditions must be linear",
+                        _line(node),
+                    )
                 factor = math.prod(
-                    (form.get(CONSTANT_TERM, Fraction(0)) for form in forms if form not in moving), start=Fraction(1)
+                    (form.get(CONSTANT_TERM, Fraction(0)) for form in forms if form not in moving),
+                    start=Fraction(1),
                 )
                 return self.sum([(factor, moving[0] if moving else {CONSTANT_TERM: Fraction(1)})])
-        self.fail(f"numbers must be reals, and operations +, - or *, got {type(node).__name__}", _line(node))
+        self.fail(
+            f"numbers must be reals, and operations +, - or *, got {type(node).__name__}",
+            _line(node),
+        )
 
     @staticmethod
     def sum(parts: list[tuple[Fraction, Form]]) -> Form:
@@ -274,7 +314,10 @@ class _Reader:
                 else:
                     upper[j] = end if before is None else min(before, end)
             if strict or not bounds:
-                x, y = (tuple(sorted((k, v) for (s, k), v in form.items() if s == side)) for side in "xy")
+                x, y = (
+                    tuple(sorted((k, v) for (s, k), v in form.items() if s == side))
+                    for side in "xy"
+                )
                 constraints.append(Constraint(x, y, offset, strict))
         for side, name in ((lower, "lower"), (upper, "upper")):
             if None in side:

@@ -1,6 +1,8 @@
-"""Gadgets on one or two numbers: absolute value, tooth, squaring, multiplication, maximum and the exact gate.
+"""Gadgets on one or two numbers: absolute value, tooth, squaring, multiplication, maximum and the
+exact gate.
 
-All weights are dyadic, hence exact in float64. Sums are arranged so that equal terms round alike on any hardware.
+All weights are dyadic, hence exact in float64. Sums are arranged so that equal terms round alike on
+any hardware.
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ UNIT = (0.0, 1.0)
 """The interval on which inputs live."""
 
 
-@implements("folklore", "|a| = relu(a) + relu(-a)", depth=1, units=2, parameters=4, pieces=2, sup_error=0)
+@implements(
+    "folklore", "|a| = relu(a) + relu(-a)", depth=1, units=2, parameters=4, pieces=2, sup_error=0
+)
 def absolute() -> ReLUNetwork:
     """The absolute value R -> R, exact: two units.
 
-    (The proof of Lemma A.4 in "Why Clean Generalization and Robust Memorization Both Happen in Adversarial
-    Training" prints a stray factor 1/2.)
+    (The proof of Lemma A.4 in "Why Clean Generalization and Robust Memorization Both Happen in
+    Adversarial Training" prints a stray factor 1/2.)
 
     >>> absolute()([[-3.0], [2.0]]).flatten().tolist()
     [3.0, 2.0]
@@ -45,9 +49,11 @@ def absolute() -> ReLUNetwork:
     pieces="2**s",
 )
 def tooth(s: int) -> ReLUNetwork:
-    """The s-fold composition of g(x) = 2x on [0, 1/2], 2 - 2x on [1/2, 1]: a sawtooth on [0,1] with 2^s linear pieces.
+    """The s-fold composition of g(x) = 2x on [0, 1/2], 2 - 2x on [1/2, 1]: a sawtooth on [0,1] with
+    2^s linear pieces.
 
-    The third unit relu(x - 1) of Yarotsky's tooth is 0 on [0,1] and left out. Raises ValueError unless s >= 1.
+    The third unit relu(x - 1) of Yarotsky's tooth is 0 on [0,1] and left out. Raises ValueError
+    unless s >= 1.
 
     >>> tooth(2)([[0.25], [0.5], [0.625]]).flatten().tolist()
     [1.0, 0.0, 0.5]
@@ -66,13 +72,15 @@ def tooth(s: int) -> ReLUNetwork:
     sup_error=Rational(1, 4) ** (_m + 1),
 )
 def squaring(m: int) -> ReLUNetwork:
-    """The piecewise-linear interpolant of x^2 at k/2^m, k = 0..2^m, on [0,1]: f_m(x) = x - sum_(s=1..m) g_s(x) / 4^s.
+    """The piecewise-linear interpolant of x^2 at k/2^m, k = 0..2^m, on [0,1]: f_m(x) = x -
+    sum_(s=1..m) g_s(x) / 4^s.
 
-    The error is one-sided: 0 <= f_m(x) - x^2 <= 4^-(m+1), attained at all (2k+1)/2^(m+1); f_m = x^2 at all k/2^m, in
-    float64 too for m <= 26. For m <= 28 no sum rounds at multiples of 2^-24, in any order (see `bit_budget`). At most three
-    units a layer: the tooth's two, and the running sum, which is >= 0 on [0,1].
-    Raises ValueError unless m >= 1. Source: Yarotsky 2017 ("Error bounds for approximations with deep ReLU networks"),
-    Proposition 2; restated as Lemma A.5 and Lemma D.2 of the CGRO papers.
+    The error is one-sided: 0 <= f_m(x) - x^2 <= 4^-(m+1), attained at all (2k+1)/2^(m+1); f_m = x^2
+    at all k/2^m, in float64 too for m <= 26. For m <= 28 no sum rounds at multiples of 2^-24, in
+    any order (see `bit_budget`). At most three units a layer: the tooth's two, and the running sum,
+    which is >= 0 on [0,1]. Raises ValueError unless m >= 1. Source: Yarotsky 2017 ("Error bounds
+    for approximations with deep ReLU networks"), Proposition 2; restated as Lemma A.5 and Lemma D.2
+    of the CGRO papers.
 
     >>> squaring(3)([[0.375]]).item(), 0.375**2
     (0.140625, 0.140625)
@@ -85,36 +93,50 @@ def squaring(m: int) -> ReLUNetwork:
 
 
 def _teeth(m: int) -> list[tuple[list[list[float]], list[float]]]:
-    """Hidden layers 1..m of units (g_(s-1), relu(g_(s-1) - 1/2), x - sum_(k <= s-2) g_k / 4^k); the first has two."""
+    """Hidden layers 1..m of units (g_(s-1), relu(g_(s-1) - 1/2), x - sum_(k <= s-2) g_k / 4^k); the
+    first has two.
+    """
     layers = [([[1.0], [1.0]], [0.0, -0.5])]
     for s in range(2, m + 1):
         if s == 2:
             layers.append(([[2.0, -4.0], [2.0, -4.0], [1.0, 0.0]], [0.0, -0.5, 0.0]))
         else:
-            layers.append(([[2.0, -4.0, 0.0], [2.0, -4.0, 0.0], [-(4.0 ** (2 - s)), 0.0, 1.0]], [0.0, -0.5, 0.0]))
+            layers.append(
+                (
+                    [[2.0, -4.0, 0.0], [2.0, -4.0, 0.0], [-(4.0 ** (2 - s)), 0.0, 1.0]],
+                    [0.0, -0.5, 0.0],
+                )
+            )
     return layers
 
 
 def _settled_squaring(m: int) -> ReLUNetwork:
-    """f_m with one more layer, so that every sum has two terms: its rounding does not depend on the order of summation."""
-    settle = [[2.0, -4.0], [1.0, 0.0]] if m == 1 else [[2.0, -4.0, 0.0], [-(4.0 ** (1 - m)), 0.0, 1.0]]
+    """f_m with one more layer, so that every sum has two terms: its rounding does not depend on the
+    order of summation.
+    """
+    settle = (
+        [[2.0, -4.0], [1.0, 0.0]] if m == 1 else [[2.0, -4.0, 0.0], [-(4.0 ** (1 - m)), 0.0, 1.0]]
+    )
     return ReLUNetwork.from_layers([*_teeth(m), (settle, [0, 0]), ([[-(4.0**-m), 1.0]], [0])], UNIT)
 
 
 @implements(
     "Yarotsky 2017, Proposition 3 (two squares in place of three)",
-    "xy = M^2 [ (|x+y| / 2M)^2 - (|x-y| / 2M)^2 ] up to M^2 4^-(m+1), and 0 exactly when a factor is 0",
+    "xy = M^2 [ (|x+y| / 2M)^2 - (|x-y| / 2M)^2 ] up to M^2 4^-(m+1), and 0 exactly when a factor "
+    "is 0",
     depth=_m + 3,
     parameters=14 * _m + 16,
     sup_error=_scale**2 * Rational(1, 4) ** (_m + 1),
 )
 def multiplication(m: int, bound: float) -> ReLUNetwork:
-    """The product of two numbers in [-bound, bound], to within bound^2 4^-m; exactly 0 when a factor is 0.
+    """The product of two numbers in [-bound, bound], to within bound^2 4^-m; exactly 0 when a
+    factor is 0.
 
-    With M the least power of two >= bound ("scale" in the provenance), M^2 [ f_m(|x+y| / 2M) - f_m(|x-y| / 2M) ], where
-    f_m is `squaring(m)`; |error| <= M^2 4^-(m+1). Zeros are exact in floating point too: the two squares are units of
-    their own, computed by the same two-term sums, so they are equal bit for bit.
-    Raises ValueError unless m >= 1 and 2^-200 <= bound <= 2^200. See `yarotsky_multiplication` for the papers' form.
+    With M the least power of two >= bound ("scale" in the provenance), M^2 [ f_m(|x+y| / 2M) -
+    f_m(|x-y| / 2M) ], where f_m is `squaring(m)`; |error| <= M^2 4^-(m+1). Zeros are exact in
+    floating point too: the two squares are units of their own, computed by the same two-term sums,
+    so they are equal bit for bit. Raises ValueError unless m >= 1 and 2^-200 <= bound <= 2^200. See
+    `yarotsky_multiplication` for the papers' form.
 
     >>> multiplication(8, 1.0)([[0.5, -0.75], [0.3, 0.0]]).flatten().tolist()
     [-0.375, 0.0]
@@ -127,17 +149,20 @@ def multiplication(m: int, bound: float) -> ReLUNetwork:
 
 @implements(
     "Yarotsky 2017, Proposition 3",
-    "xy = 2M^2 [ (|x+y| / 2M)^2 - (|x| / 2M)^2 - (|y| / 2M)^2 ] up to M^2 4^-m, and 0 exactly when a factor is 0",
+    "xy = 2M^2 [ (|x+y| / 2M)^2 - (|x| / 2M)^2 - (|y| / 2M)^2 ] up to M^2 4^-m, and 0 exactly when "
+    "a factor is 0",
     depth=_m + 3,
     parameters=21 * _m + 20,
     sup_error=_scale**2 * Rational(1, 4) ** _m,
 )
 def yarotsky_multiplication(m: int, bound: float) -> ReLUNetwork:
-    """The papers' product of two numbers in [-bound, bound], by three squares; exactly 0 when a factor is 0.
+    """The papers' product of two numbers in [-bound, bound], by three squares; exactly 0 when a
+    factor is 0.
 
-    With M the least power of two >= bound: 2M^2 [ f_m(|x+y| / 2M) - f_m(|x| / 2M) - f_m(|y| / 2M) ], and the error lies
-    in M^2 4^-m [-1, 1/2]. Raises ValueError unless m >= 1 and 2^-200 <= bound <= 2^200. Source: Yarotsky 2017, Proposition
-    3; Lemmas A.3 and D.3 of the CGRO papers state it on [0, B]^2 only and with O(log^2) parameters.
+    With M the least power of two >= bound: 2M^2 [ f_m(|x+y| / 2M) - f_m(|x| / 2M) - f_m(|y| / 2M)
+    ], and the error lies in M^2 4^-m [-1, 1/2]. Raises ValueError unless m >= 1 and 2^-200 <= bound
+    <= 2^200. Source: Yarotsky 2017, Proposition 3; Lemmas A.3 and D.3 of the CGRO papers state it
+    on [0, B]^2 only and with O(log^2) parameters.
 
     >>> yarotsky_multiplication(8, 1.0)([[0.5, -0.75]]).item()
     -0.375
@@ -148,7 +173,9 @@ def yarotsky_multiplication(m: int, bound: float) -> ReLUNetwork:
     return _from_squares(m, scale, terms, [[2 * scale**2, -2 * scale**2, -2 * scale**2]])
 
 
-def _from_squares(m: int, scale: float, terms: list[list[float]], readout: list[list[float]]) -> ReLUNetwork:
+def _from_squares(
+    m: int, scale: float, terms: list[list[float]], readout: list[list[float]]
+) -> ReLUNetwork:
     count = len(terms)
     inner = affine((np.array(terms) / (2 * scale)).tolist())
     squares = delay(copies(count, compose(_settled_squaring(m), absolute())), 1, nonnegative=True)
@@ -166,8 +193,9 @@ def _from_squares(m: int, scale: float, terms: list[list[float]], readout: list[
 def maximum(n: int) -> ReLUNetwork:
     """The maximum of n numbers >= 0, exact wherever their differences are representable.
 
-    A level with an odd number of values carries its first, which the next odd level then pairs: the count stays affine
-    in n. Raises ValueError unless n >= 1. (The CGRO papers' max(a, b) = (|a+b| + |a-b|) / 2 needs a + b >= 0.)
+    A level with an odd number of values carries its first, which the next odd level then pairs: the
+    count stays affine in n. Raises ValueError unless n >= 1. (The CGRO papers' max(a, b) = (|a+b| +
+    |a-b|) / 2 needs a + b >= 0.)
 
     >>> maximum(3)([[0.25, 1.5, 1.0]]).item()
     1.5
@@ -182,7 +210,9 @@ def maximum(n: int) -> ReLUNetwork:
 
 
 def _pairwise_maximum(n: int) -> ReLUNetwork:
-    """R^n -> R^ceil(n/2): maxima of neighbours, for odd n those of all but the first, which comes last."""
+    """R^n -> R^ceil(n/2): maxima of neighbours, for odd n those of all but the first, which comes
+    last.
+    """
     pairs = n // 2
     into, out = torch.tensor([[1.0, -1.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0]])
     if n % 2 == 0:
@@ -215,16 +245,19 @@ def _pairwise_maximum(n: int) -> ReLUNetwork:
     parameters=8,
 )
 def gate(bound: float) -> ReLUNetwork:
-    """(v, s) -> v s for |v| <= bound and s in {0, 1}, exact, with two units; it takes the place of a multiplication.
+    """(v, s) -> v s for |v| <= bound and s in {0, 1}, exact, with two units; it takes the place of
+    a multiplication.
 
-    For s in (0, 1) the result is v soft-thresholded at bound (1 - s): v's sign or 0. Raises ValueError unless
-    2^-200 <= bound <= 2^200.
+    For s in (0, 1) the result is v soft-thresholded at bound (1 - s): v's sign or 0. Raises
+    ValueError unless 2^-200 <= bound <= 2^200.
 
     >>> gate(4.0)([[-1.5, 1.0], [3.0, 0.0], [3.0, 0.5]]).flatten().tolist()
     [-1.5, 0.0, 1.0]
     """
     power_of_two(bound, "bound")
-    return ReLUNetwork.from_layers([([[1, bound], [-1, bound]], [-bound, -bound]), ([[1, -1]], [0])])
+    return ReLUNetwork.from_layers(
+        [([[1, bound], [-1, bound]], [-bound, -bound]), ([[1, -1]], [0])]
+    )
 
 
 def check_depth(name: str, value: int) -> None:

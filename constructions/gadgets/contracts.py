@@ -1,7 +1,8 @@
-"""What each gadget guarantees in real arithmetic with the float64 weights it really has: proved once, then only looked up.
+"""What each gadget guarantees in real arithmetic with the float64 weights it really has: proved
+once, then only looked up.
 
-Proofs are on paper in the functions below (three lines each) and are repeated exactly by the tests: on all breakpoints
-in one dimension, on all vertices of all linear regions in few dimensions.
+Proofs are on paper in the functions below (three lines each) and are repeated exactly by the tests:
+on all breakpoints in one dimension, on all vertices of all linear regions in few dimensions.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ HALF_ULP = Fraction(1, 2**54)
 
 @dataclass(frozen=True)
 class Contract:
-    """lower <= value - reference <= upper on the domain, in exact real arithmetic, with the weights as built.
+    """lower <= value - reference <= upper on the domain, in exact real arithmetic, with the weights
+    as built.
 
-    domain, reference, exact: formulas as text; `exact` says where value = reference whatever the bounds. range: the least
-    interval known to hold all values (None: not bounded). monotone: +1 nondecreasing, -1 nonincreasing there, 0 not claimed.
+    domain, reference, exact: formulas as text; `exact` says where value = reference whatever the
+    bounds. range: the least interval known to hold all values (None: not bounded). monotone: +1
+    nondecreasing, -1 nonincreasing there, 0 not claimed.
 
     >>> from constructions import squaring
     >>> contract(squaring(3)).upper, contract(squaring(3)).monotone
@@ -44,30 +47,43 @@ class Contract:
 
 
 def contract(network: ReLUNetwork | Provenance) -> Contract:
-    """The contract of a network that a registered construction built, from its provenance: `CONTRACTS[lemma name]`.
+    """The contract of a network that a registered construction built, from its provenance:
+    `CONTRACTS[lemma name]`.
 
-    It speaks of the network as it was built: weights are not looked at (`analysis.certify_memorization` does that).
-    Raises TypeError for another kind of network (a module has no provenance); ValueError for a network without
-    provenance, and for constructions without contract.
+    It speaks of the network as it was built: weights are not looked at
+    (`analysis.certify_memorization` does that). Raises TypeError for another kind of network (a
+    module has no provenance); ValueError for a network without provenance, and for constructions
+    without contract.
 
     >>> from constructions import soft_indicator
-    >>> contract(soft_indicator(0.25, 0.75)).upper, float(contract(soft_indicator(0.0, 0.1)).upper) <= 2**-52
+    >>> (
+    ...     contract(soft_indicator(0.25, 0.75)).upper,
+    ...     float(contract(soft_indicator(0.0, 0.1)).upper) <= 2**-52,
+    ... )
     (Fraction(0, 1), True)
     """
     if not isinstance(network, (ReLUNetwork, Provenance)):
-        raise TypeError(f"network must be a ReLUNetwork that a construction built, got {type(network).__name__}")
+        raise TypeError(
+            f"network must be a ReLUNetwork that a construction built, got {type(network).__name__}"
+        )
     origin = network.provenance if isinstance(network, ReLUNetwork) else network
     name = origin.lemma.name if origin and origin.lemma else None
     if origin is None or name not in CONTRACTS:
-        raise ValueError(f"network must be built by one of {', '.join(CONTRACTS)} to have a contract, got {name}")
+        raise ValueError(
+            f"network must be built by one of {', '.join(CONTRACTS)} to have a contract, got {name}"
+        )
     return CONTRACTS[name](origin.arguments)
 
 
 def contracts(network: ReLUNetwork) -> list[tuple[Any, str, Contract]]:
-    """How often, with which call and under which contract the parts of a network stand in it, along its provenance.
+    """How often, with which call and under which contract the parts of a network stand in it, along
+    its provenance.
 
     >>> from constructions import absolute, compose, copies, squaring
-    >>> [(count, title, str(c.upper)) for count, title, c in contracts(copies(5, compose(squaring(2), absolute())))]
+    >>> [
+    ...     (count, title, str(c.upper))
+    ...     for count, title, c in contracts(copies(5, compose(squaring(2), absolute())))
+    ... ]
     [(5, 'squaring(m=2, D=1, K=1)', '1/64'), (5, 'absolute(D=1, K=1)', '0')]
     """
     check_network(network)
@@ -84,14 +100,18 @@ def contracts(network: ReLUNetwork) -> list[tuple[Any, str, Contract]]:
 
 
 def _squaring(given: Mapping[str, Any]) -> Contract:
-    """f_m interpolates t^2 at k 2^-m; on a cell of length h the chord of t^2 exceeds it by at most h^2 / 4."""
+    """f_m interpolates t^2 at k 2^-m; on a cell of length h the chord of t^2 exceeds it by at most
+    h^2 / 4.
+    """
     error = Fraction(1, 4 ** (int(given["m"]) + 1))
     unit = (Fraction(0), Fraction(1))
     return Contract("0 <= t <= 1", "t^2", Fraction(0), error, f"t = k / 2^{given['m']}", unit, 1)
 
 
 def _scale(given: Mapping[str, Any]) -> Fraction:
-    return Fraction(given["scale"] if "scale" in given else power_of_two(float(given["bound"]), "bound"))
+    return Fraction(
+        given["scale"] if "scale" in given else power_of_two(float(given["bound"]), "bound")
+    )
 
 
 def _multiplication(given: Mapping[str, Any]) -> Contract:
@@ -101,7 +121,9 @@ def _multiplication(given: Mapping[str, Any]) -> Contract:
 
 
 def _yarotsky(given: Mapping[str, Any]) -> Contract:
-    """2 M^2 (f_m(p) - f_m(q) - f_m(r)) with xy = 2 M^2 (p^2 - q^2 - r^2); if a factor is 0, p is q or r, the other is 0."""
+    """2 M^2 (f_m(p) - f_m(q) - f_m(r)) with xy = 2 M^2 (p^2 - q^2 - r^2); if a factor is 0, p is q
+    or r, the other is 0.
+    """
     error = _scale(given) ** 2 * Fraction(1, 4 ** int(given["m"]))
     return Contract(f"|x|, |y| <= {_scale(given)}", "x y", -error, error / 2, "x y = 0")
 
@@ -112,29 +134,45 @@ def _absolute(given: Mapping[str, Any]) -> Contract:
 
 def _maximum(given: Mapping[str, Any]) -> Contract:
     """relu(a - b) + relu(b) = max(a, b) for b >= 0; weights are 1 and -1."""
-    return Contract("t_1, ..., t_n >= 0", "max(t_1, ..., t_n)", exact="t_1, ..., t_n >= 0", monotone=1)
+    return Contract(
+        "t_1, ..., t_n >= 0", "max(t_1, ..., t_n)", exact="t_1, ..., t_n >= 0", monotone=1
+    )
 
 
 def _gate(given: Mapping[str, Any]) -> Contract:
     """s = 1: relu(v) - relu(-v). s = 0: both arguments are at most |v| - B <= 0."""
     bound = Fraction(given["bound"])
-    return Contract(f"|v| <= {bound}, s in {{0, 1}}", "v s", exact="the whole domain", range=(-bound, bound))
+    return Contract(
+        f"|v| <= {bound}, s in {{0, 1}}", "v s", exact="the whole domain", range=(-bound, bound)
+    )
 
 
 def _soft_indicator(given: Mapping[str, Any]) -> Contract:
-    """slope (outer - inner) = 1 + rho exactly, with the float64 slope: the plateau is 1 + rho, and the rest in proportion."""
+    """slope (outer - inner) = 1 + rho exactly, with the float64 slope: the plateau is 1 + rho, and
+    the rest in proportion.
+    """
     inner, outer = Fraction(given["inner"]), Fraction(given["outer"])
     top = Fraction(1 / (float(given["outer"]) - float(given["inner"]))) * (outer - inner)
     exact = "all t" if top == 1 else f"t >= {outer}"
     reference = f"1 for t <= {inner}, 0 for t >= {outer}, linear between"
-    return Contract("all t", reference, min(top - 1, Fraction(0)), max(top - 1, Fraction(0)), exact, (Fraction(0), top), -1)
+    return Contract(
+        "all t",
+        reference,
+        min(top - 1, Fraction(0)),
+        max(top - 1, Fraction(0)),
+        exact,
+        (Fraction(0), top),
+        -1,
+    )
 
 
 def _lean_indicator(given: Mapping[str, Any]) -> Contract:
-    """relu(1 - w sum of excesses) with float64 w and biases: exact statements on both sides of slightly moved thresholds.
+    """relu(1 - w sum of excesses) with float64 w and biases: exact statements on both sides of
+    slightly moved thresholds.
 
-    Biases c_j +- inner are rounded by at most half an ulp e of the largest; at distance >= outer + e + outer' the sum of the
-    excesses is at least outer - inner + outer', enough for a slope that was rounded down.
+    Biases c_j +- inner are rounded by at most half an ulp e of the largest; at distance >= outer +
+    e + outer' the sum of the excesses is at least outer - inner + outer', enough for a slope that
+    was rounded down.
     """
     inner, outer = Fraction(given["inner"]), Fraction(given["outer"])
     slope = Fraction(1 / (float(given["outer"]) - float(given["inner"])))
@@ -149,16 +187,26 @@ def _lean_indicator(given: Mapping[str, Any]) -> Contract:
 
 
 def _distance(given: Mapping[str, Any]) -> Contract:
-    """l_inf: pairs have three rounded biases, the first level of the tree one. l_2: squaring's error D times.
+    """l_inf: pairs have three rounded biases, the first level of the tree one. l_2: squaring's
+    error D times.
 
-    A pair's maximum is off by at most e = 3 half ulps (a sum in [0, 2], a difference in [-1, 1]). The tree's first level
-    rounds one difference in [-1, 1], and relu(a - b) + relu(b) >= max(a, b) with excess at most e where b >= -e.
+    A pair's maximum is off by at most e = 3 half ulps (a sum in [0, 2], a difference in [-1, 1]).
+    The tree's first level rounds one difference in [-1, 1], and relu(a - b) + relu(b) >= max(a, b)
+    with excess at most e where b >= -e.
     """
     dimension = int(given["D"])
     if read_norm(given["norm"]) == math.inf:
         pair = 3 * HALF_ULP
-        low, high = {1: (Fraction(0), Fraction(0)), 2: (pair, pair)}.get(dimension, (pair + HALF_ULP, 2 * pair + HALF_ULP))
-        return Contract("0 <= x_j <= 1", "max_j |x_j - c_j|", -low, high, "sums and differences of coordinates representable")
+        low, high = {1: (Fraction(0), Fraction(0)), 2: (pair, pair)}.get(
+            dimension, (pair + HALF_ULP, 2 * pair + HALF_ULP)
+        )
+        return Contract(
+            "0 <= x_j <= 1",
+            "max_j |x_j - c_j|",
+            -low,
+            high,
+            "sums and differences of coordinates representable",
+        )
     squares = dimension * CONTRACTS["squaring"]({"m": given["m"]}).upper
     shared = 2 * Fraction(shared_rounding(dimension)) if given.get("shared") else Fraction(0)
     return Contract("0 <= x_j <= 1", "sum_j (x_j - c_j)^2", Fraction(0), squares + shared)

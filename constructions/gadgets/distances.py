@@ -10,7 +10,18 @@ from sympy import Eq, Integer, Mod, Piecewise, Symbol
 
 from ..basics.ball import read_norm
 from ..linear.affine import Affine
-from ..linear.matrix import Block, Constant, Dense, Identity, Matrix, Unknown, column, diagonal, kron, sparse
+from ..linear.matrix import (
+    Block,
+    Constant,
+    Dense,
+    Identity,
+    Matrix,
+    Unknown,
+    column,
+    diagonal,
+    kron,
+    sparse,
+)
 from ..networks.calculus import affine, compose, copies, delay, parallel
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements
@@ -22,21 +33,24 @@ _N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
 
 @implements(
     "CGRM (anonymous 2023), Lemma A.4 (l_inf); CGRO (anonymous 2023), Appendix D (l_2)",
-    "l_p distances to N points are O(D) (l_inf, exact) and O(D m) (l_2 squared, error D 4^-(m+1)) parameters each",
+    "l_p distances to N points are O(D) (l_inf, exact) and O(D m) (l_2 squared, error D 4^-(m+1)) "
+    "parameters each",
 )
 def distance(centre: Any, norm: Any, m: int | None = None, *, shared: bool = False) -> ReLUNetwork:
-    """Distances of x in [0,1]^D to one centre, shape (D,), or to N, shape (N, D): a network D -> 1 or D -> N.
+    """Distances of x in [0,1]^D to one centre, shape (D,), or to N, shape (N, D): a network D -> 1
+    or D -> N.
 
-    norm inf: ||x - c||_inf, exact where sums of two coordinates are (else its weights are off by at most 2^-52), from
-    max(|u|, |v|) = relu(u + v) + relu(u - v) - u on neighbours and a tree of maxima: at most 31/4 D + O(1) parameters
-    and max(1, ceil(log2 D)) layers. It needs x >= 0.
+    norm inf: ||x - c||_inf, exact where sums of two coordinates are (else its weights are off by at
+    most 2^-52), from max(|u|, |v|) = relu(u + v) + relu(u - v) - u on neighbours and a tree of
+    maxima: at most 31/4 D + O(1) parameters and max(1, ceil(log2 D)) layers. It needs x >= 0.
 
-    norm 2: the *squared* distance phi, 0 <= phi - ||x - c||^2 <= D 4^-(m+1), as sum_j f_m(|x_j - c_j|) with
-    f_m = `squaring(m)`, 7m + 4 parameters a coordinate; or, with `shared`, as sum_j f_m(x_j) - 2 <c, x> + ||c||^2 from
-    one set of squares for all centres, D + O(1) parameters a centre (there ||c||^2 is rounded up, which adds at most
-    D (D + 1) 2^-51 to the error).
+    norm 2: the *squared* distance phi, 0 <= phi - ||x - c||^2 <= D 4^-(m+1), as sum_j f_m(|x_j -
+    c_j|) with f_m = `squaring(m)`, 7m + 4 parameters a coordinate; or, with `shared`, as sum_j
+    f_m(x_j) - 2 <c, x> + ||c||^2 from one set of squares for all centres, D + O(1) parameters a
+    centre (there ||c||^2 is rounded up, which adds at most D (D + 1) 2^-51 to the error).
 
-    Raises ValueError for centres outside [0,1] or not finite, a missing m (l_2), or m or shared given for l_inf.
+    Raises ValueError for centres outside [0,1] or not finite, a missing m (l_2), or m or shared
+    given for l_inf.
 
     >>> distance([0.25, 0.5, 0.0], "inf")([[0.5, 0.5, 0.125]]).item()
     0.25
@@ -47,7 +61,9 @@ def distance(centre: Any, norm: Any, m: int | None = None, *, shared: bool = Fal
     points = read_points(centre, "centre")
     if p == math.inf:
         if m is not None or shared:
-            raise ValueError(f"m and shared apply to norm 2 only, got m={m}, shared={shared} with norm inf")
+            raise ValueError(
+                f"m and shared apply to norm 2 only, got m={m}, shared={shared} with norm inf"
+            )
         return linf_distances(points)
     if m is None:
         raise ValueError("m (the depth of the squaring networks) must be given for norm 2")
@@ -55,46 +71,66 @@ def distance(centre: Any, norm: Any, m: int | None = None, *, shared: bool = Fal
 
 
 def linf_distances(centres: Matrix) -> ReLUNetwork:
-    """x -> (||x - c_i||_inf)_i for the rows c_i of `centres` (N x D; entries may be unknown, N symbolic, D an integer)."""
+    """x -> (||x - c_i||_inf)_i for the rows c_i of `centres` (N x D; entries may be unknown, N
+    symbolic, D an integer).
+    """
     count, dimension = centres.shape
     pairs, odd = divmod(dimension, 2)
-    into = [kron(Identity(pairs), Dense(torch.tensor([[1.0, 1.0], [1.0, -1.0], [1.0, 0.0]])))] if pairs else []
+    into = (
+        [kron(Identity(pairs), Dense(torch.tensor([[1.0, 1.0], [1.0, -1.0], [1.0, 0.0]])))]
+        if pairs
+        else []
+    )
     out = [kron(Identity(pairs), Dense(torch.tensor([[1.0, 1.0, -1.0]])))] if pairs else []
     if odd:
         into.append(Dense(torch.tensor([[1.0], [-1.0]])))
         out.append(Dense(torch.tensor([[1.0, 1.0]])))
-    spread, gather = (blocks[0] if len(blocks) == 1 else sparse(diagonal(blocks)) for blocks in (into, out))
+    spread, gather = (
+        blocks[0] if len(blocks) == 1 else sparse(diagonal(blocks)) for blocks in (into, out)
+    )
     if isinstance(centres, Dense):
         c = centres.entries
         a, b = c[:, 0 : 2 * pairs : 2], c[:, 1 : 2 * pairs : 2]
         last = c[:, 2 * pairs :]
-        shifts = torch.zeros(count, spread.shape[0], dtype=torch.float64)  # filled in place: these are N D numbers
+        shifts = torch.zeros(
+            count, spread.shape[0], dtype=torch.float64
+        )  # filled in place: these are N D numbers
         shifts[:, 0 : 3 * pairs : 3] = -(a + b)
         shifts[:, 1 : 3 * pairs : 3] = b - a
         shifts[:, 3 * pairs :] = torch.cat([-last, last], dim=1)
         first_bias: Matrix = Dense(shifts.reshape(-1, 1), copy=False)
-        second_bias: Matrix = Dense(torch.cat([a, torch.zeros_like(last)], dim=1).reshape(-1, 1), copy=False)
+        second_bias: Matrix = Dense(
+            torch.cat([a, torch.zeros_like(last)], dim=1).reshape(-1, 1), copy=False
+        )
     else:  # generic numbers where a centre has them, so that the counts of later layers come out right
         one, generic = Unknown(count, 1), torch.arange(1, pairs + 1)
         first_bias = kron(one, column([b for k in range(pairs) for b in (1, 1, 0)] + [1, 1] * odd))
         second_bias = kron(one, column([*generic.tolist(), *[0] * odd]))
     first = Affine(kron(Constant(count, 1), spread), first_bias)
-    neighbours = ReLUNetwork((first, Affine(kron(Identity(count), gather), second_bias)), (0.0, math.inf))
+    neighbours = ReLUNetwork(
+        (first, Affine(kron(Identity(count), gather), second_bias)), (0.0, math.inf)
+    )
     return compose(copies(count, maximum(pairs + odd)), neighbours, exact=False)
 
 
 def linf_distance_parameters(dimension: Any = _D) -> Any:
-    """Parameters of the l_inf distance to one generic point, in closed form: 31/4 D up to a constant for D mod 4."""
+    """Parameters of the l_inf distance to one generic point, in closed form: 31/4 D up to a
+    constant for D mod 4.
+    """
     constant = {0: -4, 1: Integer(-11) / 4, 2: Integer(-9) / 2, 3: Integer(-9) / 4}
     cases = [(31 * _D / 4 + c, Eq(Mod(_D, 4), r)) for r, c in constant.items()]
     return Piecewise((6, Eq(_D, 1)), *cases).subs(_D, dimension)
 
 
 def squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
-    """x -> (sum_j f_m(|x_j - c_ij|))_i for the rows of `centres` (N x D, entries may be unknown, sizes symbolic)."""
+    """x -> (sum_j f_m(|x_j - c_ij|))_i for the rows of `centres` (N x D, entries may be unknown,
+    sizes symbolic).
+    """
     count, dimension = centres.shape
     shift = (
-        Unknown(count * dimension, 1) if not isinstance(centres, Dense) else Dense(-centres.entries.reshape(-1, 1), copy=False)
+        Unknown(count * dimension, 1)
+        if not isinstance(centres, Dense)
+        else Dense(-centres.entries.reshape(-1, 1), copy=False)
     )
     differences = affine(kron(Constant(count, 1), Identity(dimension)), shift, UNIT)
     squares = copies(count * dimension, compose(squaring(m), absolute()))
@@ -102,7 +138,9 @@ def squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
 
 
 def shared_squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
-    """x -> (sum_j f_m(x_j) - 2 <c_i, x> + ||c_i||^2)_i; ||c_i||^2 is rounded up, so that the values are >= 0."""
+    """x -> (sum_j f_m(x_j) - 2 <c_i, x> + ||c_i||^2)_i; ||c_i||^2 is rounded up, so that the values
+    are >= 0.
+    """
     count, dimension = centres.shape
     squares = compose(affine(Constant(1, dimension)), copies(dimension, squaring(m)))
     carried = delay(affine(Identity(dimension), domain=UNIT), m, nonnegative=True)
@@ -116,7 +154,9 @@ def shared_squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
 
 
 def squared_norms(points: torch.Tensor) -> torch.Tensor:
-    """||c||^2 of rows, coordinate by coordinate: a row's value depends neither on the other rows nor on the machine."""
+    """||c||^2 of rows, coordinate by coordinate: a row's value depends neither on the other rows
+    nor on the machine.
+    """
     total = points.new_zeros(len(points))
     for values in points.T:
         total += values * values
@@ -124,5 +164,7 @@ def squared_norms(points: torch.Tensor) -> torch.Tensor:
 
 
 def shared_rounding(dimension: int) -> float:
-    """How much `shared_squared_distances` adds to ||c||^2 so that its rounding (centres in [0,1]^D) is on the safe side."""
+    """How much `shared_squared_distances` adds to ||c||^2 so that its rounding (centres in [0,1]^D)
+    is on the safe side.
+    """
     return dimension * (dimension + 1) * 2.0**-52

@@ -20,18 +20,20 @@ from .points import read_points
 
 @implements(
     "CGRM (anonymous 2023), proof of Theorem A.2; CGRO (anonymous 2023), proof of Theorem D.1",
-    "two units make a soft indicator: 1 up to the inner threshold, 0 from the outer one, linear between",
+    "two units make a soft indicator: 1 up to the inner threshold, 0 from the outer one, linear "
+    "between",
     depth=1,
     units=2,
     parameters=6,
     pieces=3,
 )
 def soft_indicator(inner: float, outer: float) -> ReLUNetwork:
-    """t -> [relu(outer - t) - relu(inner - t)] / (outer - inner): 1 for t <= inner, 0 for t >= outer, linear between.
+    """t -> [relu(outer - t) - relu(inner - t)] / (outer - inner): 1 for t <= inner, 0 for t >=
+    outer, linear between.
 
-    In real arithmetic exact if outer - inner is a power of two, as in `f_S`; otherwise 1 is off by up to 2^-52.
-    Raises ValueError unless inner < outer are finite. (The papers print the outer threshold as R - delta eps; meant is
-    R - delta - eps.)
+    In real arithmetic exact if outer - inner is a power of two, as in `f_S`; otherwise 1 is off by
+    up to 2^-52. Raises ValueError unless inner < outer are finite. (The papers print the outer
+    threshold as R - delta eps; meant is R - delta - eps.)
 
     >>> soft_indicator(0.25, 0.75)([[0.0], [0.25], [0.5], [0.75], [9.0]]).flatten().tolist()
     [1.0, 1.0, 0.5, 0.0, 0.0]
@@ -43,17 +45,21 @@ def soft_indicator(inner: float, outer: float) -> ReLUNetwork:
 
 @implements(
     "this library",
-    "1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner)) indicates an l_inf ball without a maximum",
+    "1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner)) indicates an l_inf ball without "
+    "a maximum",
     depth=2,
 )
 def lean_indicator(centre: Any, inner: float, outer: float) -> ReLUNetwork:
-    """1 where ||x - c||_inf <= inner, 0 where it is >= outer, between 0 and 1 elsewhere; two hidden layers.
+    """1 where ||x - c||_inf <= inner, 0 where it is >= outer, between 0 and 1 elsewhere; two hidden
+    layers.
 
-    centre: shape (D,) or (N, D), giving D -> 1 or D -> N. 6D + 2 parameters a centre. Exact on both sets if
-    outer - inner is a power of two and c_j +- inner is representable; c may lie anywhere.
+    centre: shape (D,) or (N, D), giving D -> 1 or D -> N. 6D + 2 parameters a centre. Exact on both
+    sets if outer - inner is a power of two and c_j +- inner is representable; c may lie anywhere.
     Raises ValueError unless 0 <= inner < outer are finite, and for centres that are not.
 
-    >>> lean_indicator([0.5, 0.5], 0.125, 0.25)([[0.4, 0.6], [0.5, 0.25], [0.5, 0.3125]]).flatten().tolist()
+    >>> lean_indicator([0.5, 0.5], 0.125, 0.25)(
+    ...     [[0.4, 0.6], [0.5, 0.25], [0.5, 0.3125]]
+    ... ).flatten().tolist()
     [1.0, 0.0, 0.5]
     """
     _check_thresholds(inner, outer)
@@ -67,47 +73,66 @@ def lean_indicators(centres: Matrix, inner: float, outer: float) -> ReLUNetwork:
     count, dimension = centres.shape
     if isinstance(centres, Dense):
         c = centres.entries.reshape(-1)
-        shifts = torch.empty(len(c), 2, dtype=torch.float64)  # filled in place: these are 2 N D numbers
+        shifts = torch.empty(
+            len(c), 2, dtype=torch.float64
+        )  # filled in place: these are 2 N D numbers
         torch.sub(c, inner, out=shifts[:, 1])
         torch.add(c, inner, out=shifts[:, 0]).neg_()
         bias: Matrix = Dense(shifts.reshape(-1, 1), copy=False)
     else:
         bias = Unknown(2 * count * dimension, 1)
-    sides = kron(Constant(count, 1), kron(Identity(dimension), Dense(torch.tensor([[1.0], [-1.0]]))))
+    sides = kron(
+        Constant(count, 1), kron(Identity(dimension), Dense(torch.tensor([[1.0], [-1.0]])))
+    )
     excess = kron(Identity(count), Constant(1, 2 * dimension, -1 / (outer - inner)))
     out = Affine(Identity(count), zeros(count, 1))
-    one = Provenance(LEMMAS["lean_indicator"], {"inner": inner, "outer": outer, "D": dimension, "K": 1})
+    one = Provenance(
+        LEMMAS["lean_indicator"], {"inner": inner, "outer": outer, "D": dimension, "K": 1}
+    )
     origin = Provenance(None, {}, ((count, one),))
-    return ReLUNetwork((Affine(sides, bias), Affine(excess, Constant(count, 1)), out), provenance=origin)
+    return ReLUNetwork(
+        (Affine(sides, bias), Affine(excess, Constant(count, 1)), out), provenance=origin
+    )
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where an indicator of the distance (l_inf) or squared distance (l_2) is 1 (up to inner) and 0 (from outer)."""
+    """Where an indicator of the distance (l_inf) or squared distance (l_2) is 1 (up to inner) and 0
+    (from outer).
+    """
 
     inner: float
     outer: float
 
 
-def thresholds(ball: Ball, separated: float, error: Fraction, doubt: Fraction = Fraction(1, 2**48)) -> Thresholds:
-    """Dyadic thresholds, a power of two apart, for balls around points of classes at least `separated` apart.
+def thresholds(
+    ball: Ball, separated: float, error: Fraction, doubt: Fraction = Fraction(1, 2**48)
+) -> Thresholds:
+    """Dyadic thresholds, a power of two apart, for balls around points of classes at least
+    `separated` apart.
 
-    error: how far the distance network may exceed the distance (l_inf) or its square (l_2); doubt: rounding in either
-    direction. The indicator is 1 on the whole ball and 0 from half the separation on (so that shells of different
-    classes are disjoint), or from separation - radius if half is too near. Exact rational arithmetic. Raises ValueError
-    if the error leaves no room.
+    error: how far the distance network may exceed the distance (l_inf) or its square (l_2); doubt:
+    rounding in either direction. The indicator is 1 on the whole ball and 0 from half the
+    separation on (so that shells of different classes are disjoint), or from separation - radius if
+    half is too near. Exact rational arithmetic. Raises ValueError if the error leaves no room.
 
     >>> thresholds(Ball("inf", 0.125), 1.0, Fraction(0))
     Thresholds(inner=0.1250152587890625, outer=0.3750152587890625)
     """
     power = 1 if ball.p == math.inf else 2
     if ball.radius > 2.0**20:
-        raise ValueError(f"radius must be at most 2^20 for indicators of balls, got {ball.radius:g}")
+        raise ValueError(
+            f"radius must be at most 2^20 for indicators of balls, got {ball.radius:g}"
+        )
     radius = Fraction(ball.radius)
-    separated = min(separated, 2.0**10 * max(1.0, ball.radius)) if math.isfinite(separated) else separated
+    separated = (
+        min(separated, 2.0**10 * max(1.0, ball.radius)) if math.isfinite(separated) else separated
+    )
     reach = 2 * max(radius, Fraction(1, 2**10)) if math.isinf(separated) else None
     inside = radius**power + error + doubt
-    candidates = [reach] if reach is not None else [Fraction(separated) / 2, Fraction(separated) - radius]
+    candidates = (
+        [reach] if reach is not None else [Fraction(separated) / 2, Fraction(separated) - radius]
+    )
     for far in candidates:
         outside = far**power - doubt
         if outside <= inside:
@@ -118,8 +143,10 @@ def thresholds(ball: Ball, separated: float, error: Fraction, doubt: Fraction = 
         if Fraction(float(inner)) == inner and Fraction(float(inner + width)) == inner + width:
             return Thresholds(float(inner), float(inner + width))
     raise ValueError(
-        f"no room for thresholds: the indicator must be 1 up to {float(inside):.6g} (radius {ball.radius:g}, distance "
-        f"error {float(error):.3g}) and 0 from {float(candidates[-1] ** power):.6g}; larger m makes the error smaller"
+        f"no room for thresholds: the indicator must be 1 up to {float(inside):.6g} (radius "
+        f"{ball.radius:g}, distance "
+        f"error {float(error):.3g}) and 0 from {float(candidates[-1] ** power):.6g}; larger m "
+        f"makes the error smaller"
     )
 
 
@@ -131,4 +158,6 @@ def _floor_log2(value: Fraction) -> int:
 
 def _check_thresholds(inner: float, outer: float) -> None:
     if not (math.isfinite(inner) and math.isfinite(outer) and inner < outer):
-        raise ValueError(f"thresholds must be finite with inner < outer, got inner={inner}, outer={outer}")
+        raise ValueError(
+            f"thresholds must be finite with inner < outer, got inner={inner}, outer={outer}"
+        )

@@ -1,4 +1,5 @@
-"""Linear and affine maps: in the form that makes them small, by coordinates, on grids, in exact digits.
+"""Linear and affine maps: in the form that makes them small, by coordinates, on grids, in exact
+digits.
 
 Knows layers, no networks.
 """

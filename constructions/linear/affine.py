@@ -13,7 +13,8 @@ from .matrix import Array, Count, Matrix
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored once).
+    """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored
+    once).
 
     >>> from constructions import Constant, Identity
     >>> Affine(Identity(2), Constant(2, 1, 0.0)).apply(torch.tensor([1.0, 2.0]))
@@ -25,11 +26,16 @@ class Affine:
 
     def __post_init__(self) -> None:
         if self.bias.shape != (self.weight.shape[0], 1):
-            raise ValueError(f"bias must have shape {(self.weight.shape[0], 1)} to fit {self.weight}, got {self.bias.shape}")
+            raise ValueError(
+                f"bias must have shape {(self.weight.shape[0], 1)} to fit {self.weight}, got "
+                f"{self.bias.shape}"
+            )
 
     def apply(self, x: Array) -> Array:
         """Map x of shape (..., n) to (..., m)."""
-        one = x.new_ones(1) if isinstance(x, torch.Tensor) else np.array([Fraction(1)], dtype=object)
+        one = (
+            x.new_ones(1) if isinstance(x, torch.Tensor) else np.array([Fraction(1)], dtype=object)
+        )
         return self.weight.apply(x) + self.bias.apply(one)
 
     @property

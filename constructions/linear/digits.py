@@ -1,7 +1,8 @@
 """Exact values of affine layers with ReLU between, at many rational points.
 
-Numbers are written with base 2^B in small signed digits: products of digits are float64 matrix products in which nothing
-rounds. Leading layers whose sums float64 provably holds are evaluated in float64 itself (Ozaki, Ogita, Oishi and Rump 2012).
+Numbers are written with base 2^B in small signed digits: products of digits are float64 matrix
+products in which nothing rounds. Leading layers whose sums float64 provably holds are evaluated in
+float64 itself (Ozaki, Ogita, Oishi and Rump 2012).
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from .grid import walk
 from .table import REACH, Table, table_of
 
 CHUNK = 2**14
-"""Numbers of the widest layer that are computed at once, for at least `BATCH` points: a few digits stay in the cache."""
+"""Numbers of the widest layer that are computed at once, for at least `BATCH` points: a few digits
+stay in the cache.
+"""
 
 BATCH = 32
 """Fewest points that are computed at once."""
@@ -34,11 +37,14 @@ PREFIXES = 256
 """Grids and ranges of inputs for which a network remembers how many layers float64 holds."""
 
 Digits = dict[int, np.ndarray]
-"""sum_k digits[k] 2^(B k): float64 integers of absolute value at most 2^(B - 1), units x points; zeros are left out."""
+"""sum_k digits[k] 2^(B k): float64 integers of absolute value at most 2^(B - 1), units x points;
+zeros are left out.
+"""
 
 
 class ExactLayers:
-    """Affine layers with ReLU between, in exact arithmetic; what that takes is prepared at the first call and kept.
+    """Affine layers with ReLU between, in exact arithmetic; what that takes is prepared at the
+    first call and kept.
 
     domain: the closed interval in which every input coordinate must lie (None: all of R).
     """
@@ -48,7 +54,9 @@ class ExactLayers:
         self.inputs, self.outputs = layers[0].weight.shape[1], layers[-1].weight.shape[0]
 
     def values(self, x: Any) -> np.ndarray:
-        """Values at rational points of shape (..., inputs), as Fractions of shape (..., outputs); see `exact_values`."""
+        """Values at rational points of shape (..., inputs), as Fractions of shape (..., outputs);
+        see `exact_values`.
+        """
         points, shape = self._read(x)
         program = self._program
         if program is None:
@@ -77,12 +85,18 @@ class ExactLayers:
         program = self._program
         if program is None:
             values = self._slow(points)
-            return ((values > 0).astype(np.int8) - (values < 0)).astype(np.int8).reshape(*shape[:-1], self.outputs)
+            return (
+                ((values > 0).astype(np.int8) - (values < 0))
+                .astype(np.int8)
+                .reshape(*shape[:-1], self.outputs)
+            )
         out = np.empty((len(points), self.outputs), dtype=np.int8)
         start = 0
         for part in program.parts(points):
             floats, digits = program.run(part)
-            signs = np.sign(floats) if floats is not None else _signs(digits, self.outputs, len(part))
+            signs = (
+                np.sign(floats) if floats is not None else _signs(digits, self.outputs, len(part))
+            )
             out[start : start + len(part)] = signs.T
             start += len(part)
         return out.reshape(*shape[:-1], self.outputs)
@@ -95,11 +109,17 @@ class ExactLayers:
         return _Program(self.layers, known) if len(known) == len(tables) else None
 
     def _read(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
-        """Points as float64 (n, inputs), or as integers (n, inputs + 1) over the last of each row; and the shape of x."""
+        """Points as float64 (n, inputs), or as integers (n, inputs + 1) over the last of each row;
+        and the shape of x.
+        """
         if isinstance(x, torch.Tensor):
             x = x.detach().cpu()
             x = x.double().numpy() if x.is_floating_point() else x.numpy()
-        values = x if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" else np.asarray(x, dtype=object)
+        values = (
+            x
+            if isinstance(x, np.ndarray) and x.dtype.kind in "fiub"
+            else np.asarray(x, dtype=object)
+        )
         if values.ndim == 0 and self.inputs == 1:
             values = values[None]
         shape = values.shape
@@ -107,13 +127,22 @@ class ExactLayers:
             raise ValueError(f"x must have shape (..., {self.inputs}), got {shape}")
         count = math.prod(shape[:-1])
         values = values.reshape(count, self.inputs)
-        if values.dtype.kind in "iub" and values.size and int(values.min()) >= -(2**53) and int(values.max()) <= 2**53:
+        if (
+            values.dtype.kind in "iub"
+            and values.size
+            and int(values.min()) >= -(2**53)
+            and int(values.max()) <= 2**53
+        ):
             values = values.astype(np.float64)
-        if values.dtype == object and all(issubclass(kind, float) for kind in set(map(type, values.reshape(-1)))):
+        if values.dtype == object and all(
+            issubclass(kind, float) for kind in set(map(type, values.reshape(-1)))
+        ):
             values = values.astype(np.float64)
         if values.dtype.kind == "f" and values.dtype.itemsize <= 8:
             values = values.astype(np.float64)
-            low, high = (float(v) for v in (values.min(initial=np.inf), values.max(initial=-np.inf)))
+            low, high = (
+                float(v) for v in (values.min(initial=np.inf), values.max(initial=-np.inf))
+            )
             if values.size and not (math.isfinite(low) and math.isfinite(high)):
                 raise ValueError("x must be finite, got NaN or infinity")
             self._check_domain(low, high)
@@ -123,7 +152,9 @@ class ExactLayers:
         if fractions:
             self._check_domain(min(fractions), max(fractions))
         if all(_is_float(v) for v in fractions):
-            return np.array([float(v) for v in fractions], dtype=np.float64).reshape(count, self.inputs), shape
+            return np.array([float(v) for v in fractions], dtype=np.float64).reshape(
+                count, self.inputs
+            ), shape
         rows = np.empty((count, self.inputs + 1), dtype=object)
         for i in range(count):
             row = fractions[i * self.inputs : (i + 1) * self.inputs]
@@ -133,10 +164,14 @@ class ExactLayers:
 
     def _check_domain(self, low: Any, high: Any) -> None:
         if self.domain and low <= high and not (self.domain[0] <= low and high <= self.domain[1]):
-            raise ValueError(f"x must lie in the network's domain {list(self.domain)}, got values beyond it")
+            raise ValueError(
+                f"x must lie in the network's domain {list(self.domain)}, got values beyond it"
+            )
 
     def _slow(self, points: np.ndarray) -> np.ndarray:
-        """In Fractions, through the structured forms: for entries that are no float64 and for very large layers."""
+        """In Fractions, through the structured forms: for entries that are no float64 and for very
+        large layers.
+        """
         if points.dtype == object:
             rows = [[Fraction(v, row[-1]) for v in row[:-1]] for row in points.tolist()]
         else:
@@ -149,18 +184,22 @@ class ExactLayers:
         return np.asarray(self.layers[-1].apply(values))
 
 
-# -- points ------------------------------------------------------------------------------------------------------------
+# -- points ----------------------------------------------------------------------------------------
 
 
 def _fractions(values: np.ndarray) -> list[Fraction]:
     try:
-        numbers = (v.item() if isinstance(v, np.generic) else v for v in values.reshape(-1).tolist())
+        numbers = (
+            v.item() if isinstance(v, np.generic) else v for v in values.reshape(-1).tolist()
+        )
         return [v if isinstance(v, Fraction) else Fraction(v) for v in numbers]
     except (ValueError, OverflowError) as error:
         raise ValueError(f"x must be finite rational numbers: {error}") from error
     except TypeError as error:
         kinds = sorted({type(v).__name__ for v in values.reshape(-1).tolist()})
-        raise TypeError(f"x must hold Fractions, integers or floats, got {', '.join(kinds)}") from error
+        raise TypeError(
+            f"x must hold Fractions, integers or floats, got {', '.join(kinds)}"
+        ) from error
 
 
 def _is_float(value: Fraction) -> bool:
@@ -169,11 +208,13 @@ def _is_float(value: Fraction) -> bool:
     return bottom & (bottom - 1) == 0 and top.bit_length() <= 53 and bottom.bit_length() <= REACH
 
 
-# -- digits ------------------------------------------------------------------------------------------------------------
+# -- digits ----------------------------------------------------------------------------------------
 
 
 def _split(values: np.ndarray, base: int) -> Digits:
-    """Floats below 2^1000 as digits, from the top: each remainder is a part of the float, so nothing rounds."""
+    """Floats below 2^1000 as digits, from the top: each remainder is a part of the float, so
+    nothing rounds.
+    """
     rest = values.astype(np.float64)
     k = -(-(int(np.frexp(rest)[1].max(initial=0)) - base + 1) // base)
     digits = {}
@@ -231,7 +272,9 @@ def _carry(sums: Digits, base: int) -> Digits:
 
 
 def _signs(digits: Digits, rows: int, count: int) -> np.ndarray:
-    """Of the first rows, the sign of the highest digit that is not 0: what is below adds up to less than 1 of it."""
+    """Of the first rows, the sign of the highest digit that is not 0: what is below adds up to less
+    than 1 of it.
+    """
     top = np.zeros((rows, count))
     for k in sorted(digits, reverse=True):
         np.copyto(top, digits[k][:rows], where=top == 0)
@@ -241,7 +284,9 @@ def _signs(digits: Digits, rows: int, count: int) -> np.ndarray:
 
 
 class _Layer:
-    """A layer in digits. homogeneous: the bias multiplies one more input, which is passed on as one more unit."""
+    """A layer in digits. homogeneous: the bias multiplies one more input, which is passed on as one
+    more unit.
+    """
 
     def __init__(self, table: Table, base: int, homogeneous: bool) -> None:
         m, n = table.shape
@@ -277,11 +322,15 @@ class _Layer:
         return _carry(sums, base)
 
 
-def _stack(blocks: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], shape: tuple[int, int]) -> Any:
+def _stack(
+    blocks: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], shape: tuple[int, int]
+) -> Any:
     """Matrices of one shape, by coordinates, below each other: dense if small or full."""
     m, n = shape
     height = m * len(blocks)
-    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(block[0] + i * m for i, block in enumerate(blocks))])
+    rows = np.concatenate(
+        [np.zeros(0, dtype=np.int64), *(block[0] + i * m for i, block in enumerate(blocks))]
+    )
     columns = np.concatenate([np.zeros(0, dtype=np.int64), *(block[1] for block in blocks)])
     values = np.concatenate([np.zeros(0), *(block[2] for block in blocks)])
     keep = values != 0
@@ -311,8 +360,8 @@ class _Program:
         return (points[i : i + step] for i in range(0, len(points), step))
 
     def run(self, points: np.ndarray) -> tuple[np.ndarray | None, Digits]:
-        """Values (outputs, n) in float64, or None and digits (for integers times the last of each row, with that as one more
-        output).
+        """Values (outputs, n) in float64, or None and digits (for integers times the last of each
+        row, with that as one more output).
         """
         homogeneous = points.dtype == object
         first, last = 0, len(self.tables) - 1
@@ -352,9 +401,15 @@ class _Program:
         return self.floats[depth]
 
     def prefix(self, points: np.ndarray) -> int:
-        """How many layers float64 computes exactly on the points' grid and range (rounded up to powers of two)."""
+        """How many layers float64 computes exactly on the points' grid and range (rounded up to
+        powers of two).
+        """
         low = int(lowest_bit(points).min(initial=FAR))
-        key = low, _outwards(float(points.min(initial=0.0))), _outwards(float(points.max(initial=0.0)))
+        key = (
+            low,
+            _outwards(float(points.min(initial=0.0))),
+            _outwards(float(points.max(initial=0.0))),
+        )
         if key not in self.prefixes:
             if len(self.prefixes) == PREFIXES:
                 self.prefixes.clear()
@@ -364,7 +419,9 @@ class _Program:
     def _prefix(self, low: int, lower: float, upper: float) -> int:
         depth = 0
         try:
-            for layer in walk(self.affine, low, np.full(self.inputs, lower), np.full(self.inputs, upper)):
+            for layer in walk(
+                self.affine, low, np.full(self.inputs, lower), np.full(self.inputs, upper)
+            ):
                 if not layer.fits(53, -1022, 1023):
                     break
                 depth += 1
@@ -390,13 +447,19 @@ class _Program:
 
 def _outwards(value: float) -> float:
     mantissa, exponent = math.frexp(value)
-    return 0.0 if value == 0 else math.copysign(math.ldexp(1.0, exponent - (abs(mantissa) == 0.5)), value)
+    return (
+        0.0
+        if value == 0
+        else math.copysign(math.ldexp(1.0, exponent - (abs(mantissa) == 0.5)), value)
+    )
 
 
 def _base(longest: int) -> int:
-    """The most bits a digit may have: with `longest` nonzeros a row, a bias and a carry, sums must stay below 2^53.
+    """The most bits a digit may have: with `longest` nonzeros a row, a bias and a carry, sums must
+    stay below 2^53.
 
-    The 53 bits of a weight touch at most 53 // base + 3 digits, so a sum has that many products a nonzero.
+    The 53 bits of a weight touch at most 53 // base + 3 digits, so a sum has that many products a
+    nonzero.
     """
     base = 24
     while (longest + 1) * (53 // base + 3) * 2 ** (2 * base - 2) > 2**52:

@@ -18,16 +18,16 @@ TERM_LIMIT = 2**26
 """Beyond so many terms, at all ends and kinks, units are bounded one by one."""
 
 RANGE = 400
-"""Bounds are only computed of layers with entries between 2^-RANGE and 2^RANGE, and of values up to 2^RANGE: what under-
-flows on the way is less than 2^-600, and nothing overflows."""
+"""Bounds are only computed of layers with entries between 2^-RANGE and 2^RANGE, and of values up to
+2^RANGE: what under- flows on the way is less than 2^-600, and nothing overflows."""
 
 
 @dataclass
 class Layer:
     """What one layer can do on a grid and a box. All arrays have one entry a unit.
 
-    size: an upper bound of the absolute values of all partial sums, low: an exponent with every term a multiple of 2^low,
-    upper: an upper bound of what goes into the next layer.
+    size: an upper bound of the absolute values of all partial sums, low: an exponent with every
+    term a multiple of 2^low, upper: an upper bound of what goes into the next layer.
     """
 
     table: Table
@@ -42,7 +42,9 @@ class Layer:
         return np.where(self.size == 0, 0, exponent - (mantissa == 0.5) - self.low)
 
     def fits(self, bits: int, least: int, most: int) -> bool:
-        """Whether numbers of so many bits, between 2^least and 2^most, hold every partial sum and product."""
+        """Whether numbers of so many bits, between 2^least and 2^most, hold every partial sum and
+        product.
+        """
         slack = math.ceil(self.table.slack)
         sizes = np.abs(np.concatenate([self.table.values, self.table.bias]))
         used = self.size > 0
@@ -54,23 +56,35 @@ class Layer:
         )
 
 
-def walk(layers: Sequence[Affine], low: int, lower: np.ndarray, upper: np.ndarray) -> Iterator[Layer]:
-    """Layer by layer, what units can be if the inputs are multiples of 2^low in [lower, upper], shape (inputs,) each.
+def walk(
+    layers: Sequence[Affine], low: int, lower: np.ndarray, upper: np.ndarray
+) -> Iterator[Layer]:
+    """Layer by layer, what units can be if the inputs are multiples of 2^low in [lower, upper],
+    shape (inputs,) each.
 
-    Units whose weights are proportional (factor: a power of two, or its negative) are functions of one number, so the
-    range of what they add to a next unit is known at the ends and kinks; such ranges are added. Ranges end on the grid.
-    Raises ValueError where `table_of` has no table or numbers leave 2^-RANGE..2^RANGE.
+    Units whose weights are proportional (factor: a power of two, or its negative) are functions of
+    one number, so the range of what they add to a next unit is known at the ends and kinks; such
+    ranges are added. Ranges end on the grid. Raises ValueError where `table_of` has no table or
+    numbers leave 2^-RANGE..2^RANGE.
     """
     points = np.stack([lower, upper], axis=1)  # (units, points of its group): what a unit is there
     group = np.arange(len(lower))
-    reach, grid = np.maximum(np.abs(lower), np.abs(upper)), np.where((lower == 0) & (upper == 0), FAR, low)
+    reach, grid = (
+        np.maximum(np.abs(lower), np.abs(upper)),
+        np.where((lower == 0) & (upper == 0), FAR, low),
+    )
     spread, below, above = reach, lower, upper
     for layer in layers:
         table = table_of(layer)
         if table is None:
-            raise ValueError(f"entries must be known, at most {TABLE_LIMIT:,} a layer, and Kronecker products of them float64")
+            raise ValueError(
+                f"entries must be known, at most {TABLE_LIMIT:,} a layer, and Kronecker products "
+                f"of them float64"
+            )
         if table.exponent > RANGE:
-            raise ValueError(f"entries of layers must be 0 or between 2^-{RANGE} and 2^{RANGE} in absolute value")
+            raise ValueError(
+                f"entries of layers must be 0 or between 2^-{RANGE} and 2^{RANGE} in absolute value"
+            )
         rows, columns = table.rows, table.columns
         if len(rows) * points.shape[1] > TERM_LIMIT:
             points, group = np.stack([below, above], axis=1), np.arange(len(below))
@@ -84,12 +98,22 @@ def walk(layers: Sequence[Affine], low: int, lower: np.ndarray, upper: np.ndarra
         sums = np.add.reduceat(terms, starts, axis=0) if len(starts) else np.zeros((0, 1))
         count, owner = table.shape[0], rows[starts]
         error = (table.longest + 8) * 2.0**-52
-        slip = error * np.bincount(rows, np.abs(values) * spread[columns], count) + (table.longest + 1) * 2.0**-600
+        slip = (
+            error * np.bincount(rows, np.abs(values) * spread[columns], count)
+            + (table.longest + 1) * 2.0**-600
+        )
         least = np.bincount(owner, sums.min(axis=1), count) - slip
         most = np.bincount(owner, sums.max(axis=1), count) + slip
         size = np.zeros(count)
-        for sign in (1, -1):  # partial sums lie between those of all negative and of all positive terms
-            totals = np.add.reduceat(np.maximum(sign * terms, 0), starts, axis=0) if len(starts) else sums
+        for sign in (
+            1,
+            -1,
+        ):  # partial sums lie between those of all negative and of all positive terms
+            totals = (
+                np.add.reduceat(np.maximum(sign * terms, 0), starts, axis=0)
+                if len(starts)
+                else sums
+            )
             total = np.bincount(owner, totals.max(axis=1), count) + np.maximum(sign * table.bias, 0)
             size = np.maximum(size, total)
         q = np.full(count, FAR)
@@ -121,7 +145,9 @@ def walk(layers: Sequence[Affine], low: int, lower: np.ndarray, upper: np.ndarra
 
 
 def align(x: np.ndarray, q: np.ndarray, snap: Any) -> np.ndarray:
-    """The next multiples of 2^q, by `snap`; as they are where 2^q is out of reach or too fine to matter, 0 for `FAR`."""
+    """The next multiples of 2^q, by `snap`; as they are where 2^q is out of reach or too fine to
+    matter, 0 for `FAR`.
+    """
     q = np.broadcast_to(q, x.shape)
     exponent = np.frexp(x)[1]
     fine = (np.abs(q) <= 2 * RANGE) & (exponent - q <= 53) & np.isfinite(x)

@@ -1,10 +1,11 @@
 """Linear maps kept in the form that makes them small.
 
-A `Matrix` is one of seven immutable forms. Products and sums keep structure where a rule applies; where none does they
-become dense or sparse, and raise above `ENTRY_LIMIT` entries instead of allocating. Entries are float64. Sizes are
-integers, or SymPy expressions when only the *count* of a network is wanted.
+A `Matrix` is one of seven immutable forms. Products and sums keep structure where a rule applies;
+where none does they become dense or sparse, and raise above `ENTRY_LIMIT` entries instead of
+allocating. Entries are float64. Sizes are integers, or SymPy expressions when only the *count* of a
+network is wanted.
 
->>> tiled = Kron(Constant(3, 1), Identity(2))            # three copies of a two-dimensional input
+>>> tiled = Kron(Constant(3, 1), Identity(2))  # three copies of a two-dimensional input
 >>> tiled.shape, tiled.nonzeros, tiled.stored
 ((6, 2), 6, 1)
 >>> tiled.apply(torch.tensor([5.0, 7.0]))
@@ -37,7 +38,8 @@ ENTRY_LIMIT = 2**27
 
 
 class Matrix(ABC):
-    """A linear map R^n -> R^m. `shape` is (m, n); `nonzeros` counts entries != 0; `stored` counts the numbers kept.
+    """A linear map R^n -> R^m. `shape` is (m, n); `nonzeros` counts entries != 0; `stored` counts
+    the numbers kept.
 
     >>> (Kron(Identity(2), Constant(1, 3)) @ Identity(6) + zeros(2, 6)).to_dense().tolist()
     [[1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]
@@ -57,11 +59,15 @@ class Matrix(ABC):
 
     @abstractmethod
     def apply(self, x: Array) -> Array:
-        """Map x of shape (..., n) to (..., m), in the dtype and on the device of x; exactly if x holds Fractions."""
+        """Map x of shape (..., n) to (..., m), in the dtype and on the device of x; exactly if x
+        holds Fractions.
+        """
 
     @abstractmethod
     def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Rows, columns and values of all nonzero entries (int64, int64, float64), each pair once, in any order."""
+        """Rows, columns and values of all nonzero entries (int64, int64, float64), each pair once,
+        in any order.
+        """
 
     @abstractmethod
     def absolute(self) -> Matrix:
@@ -127,7 +133,8 @@ class Identity(Matrix):
 
 @dataclass(frozen=True)
 class Constant(Matrix):
-    """All entries equal `value`; one stored number. `Constant(n, 1)` copies a number, `Constant(1, n)` sums a vector.
+    """All entries equal `value`; one stored number. `Constant(n, 1)` copies a number, `Constant(1,
+    n)` sums a vector.
 
     >>> Constant(1, 3).apply(torch.tensor([1.0, 2.0, 3.0]))
     tensor([6.])
@@ -162,8 +169,14 @@ class Constant(Matrix):
         if self.value == 0:
             return _no_entries()
         _check_affordable(self.shape, f"the entries of {self}")
-        rows, columns = torch.meshgrid(torch.arange(self.rows), torch.arange(self.columns), indexing="ij")
-        return rows.reshape(-1), columns.reshape(-1), torch.full((rows.numel(),), self.value, dtype=torch.float64)
+        rows, columns = torch.meshgrid(
+            torch.arange(self.rows), torch.arange(self.columns), indexing="ij"
+        )
+        return (
+            rows.reshape(-1),
+            columns.reshape(-1),
+            torch.full((rows.numel(),), self.value, dtype=torch.float64),
+        )
 
     def absolute(self) -> Matrix:
         return Constant(self.rows, self.columns, abs(self.value))
@@ -171,7 +184,8 @@ class Constant(Matrix):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dense(Matrix):
-    """All entries kept: a float64 copy of a tensor of shape (m, n); `copy=False` takes a tensor over that nobody changes.
+    """All entries kept: a float64 copy of a tensor of shape (m, n); `copy=False` takes a tensor
+    over that nobody changes.
 
     >>> Dense(torch.tensor([[1.0, 0.0]])).nonzeros
     1
@@ -184,7 +198,9 @@ class Dense(Matrix):
     def __post_init__(self, copy: bool) -> None:
         entries = exact_float64(self.entries, "entries of a Dense matrix")
         if entries.ndim != 2:
-            raise ValueError(f"entries of a Dense matrix must have two axes, got shape {tuple(entries.shape)}")
+            raise ValueError(
+                f"entries of a Dense matrix must have two axes, got shape {tuple(entries.shape)}"
+            )
         _check_finite(entries, "entries of a Dense matrix")
         object.__setattr__(self, "entries", entries.cpu().clone() if copy else entries.cpu())
 
@@ -223,9 +239,12 @@ class Dense(Matrix):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sparse(Matrix):
-    """Entries kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`); no position twice, no stored zero.
+    """Entries kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`); no position
+    twice, no stored zero.
 
-    >>> Sparse((2, 3), torch.tensor([0, 1]), torch.tensor([2, 0]), torch.tensor([5.0, 7.0])).apply(torch.ones(3))
+    >>> Sparse((2, 3), torch.tensor([0, 1]), torch.tensor([2, 0]), torch.tensor([5.0, 7.0])).apply(
+    ...     torch.ones(3)
+    ... )
     tensor([5., 7.])
     """
 
@@ -242,7 +261,9 @@ class Sparse(Matrix):
         for name, index, size in (("rows", rows, self.size[0]), ("columns", columns, self.size[1])):
             if index.numel() and not (int(index.min()) >= 0 and int(index.max()) < size):
                 raise ValueError(f"{name} of a Sparse matrix must lie in 0..{size - 1}")
-        matrix = scipy.sparse.coo_array((values.numpy(), (rows.numpy(), columns.numpy())), shape=self.size).tocsr()
+        matrix = scipy.sparse.coo_array(
+            (values.numpy(), (rows.numpy(), columns.numpy())), shape=self.size
+        ).tocsr()
         if matrix.nnz != values.numel():
             raise ValueError("a Sparse matrix must not name a position twice")
         matrix.eliminate_zeros()
@@ -267,7 +288,9 @@ class Sparse(Matrix):
         values = _like(self.values, x, self._cast)
         if isinstance(x, torch.Tensor):
             rows, columns = self.rows.to(x.device), self.columns.to(x.device)
-            return x.new_zeros(*x.shape[:-1], self.size[0]).index_add(-1, rows, x[..., columns] * values)
+            return x.new_zeros(*x.shape[:-1], self.size[0]).index_add(
+                -1, rows, x[..., columns] * values
+            )
         out = np.full((*x.shape[:-1], self.size[0]), Fraction(0), dtype=object)
         terms = x[..., self.columns.numpy()] * values
         np.add.at(np.moveaxis(out, -1, 0), self.rows.numpy(), np.moveaxis(terms, -1, 0))
@@ -284,7 +307,8 @@ class Sparse(Matrix):
 class Kron(Matrix):
     """The Kronecker product left (x) right. `Kron(Identity(n), A)` is n copies of A side by side.
 
-    It is applied exactly, in two steps; `coordinates` and `to_dense` raise ValueError where float64 does not hold an entry.
+    It is applied exactly, in two steps; `coordinates` and `to_dense` raise ValueError where float64
+    does not hold an entry.
 
     >>> Kron(Identity(1000), Dense(torch.tensor([[1.0, -1.0]]))).stored
     2
@@ -310,14 +334,20 @@ class Kron(Matrix):
         (m, n), (p, q) = self.left.shape, self.right.shape
         y = x.reshape(*x.shape[:-1], n, q)
         smaller_first = n * p <= m * q  # of the two possible intermediates
-        y = self._apply_left(self.right.apply(y)) if smaller_first else self.right.apply(self._apply_left(y))
+        y = (
+            self._apply_left(self.right.apply(y))
+            if smaller_first
+            else self.right.apply(self._apply_left(y))
+        )
         return y.reshape(*x.shape[:-1], m * p)
 
     def _apply_left(self, y: Array) -> Array:
         if isinstance(self.left, Identity):
             return y
         if isinstance(self.left, Constant) and isinstance(y, torch.Tensor):  # no transposed copy
-            return (self.left.value * y.sum(-2, keepdim=True)).expand(*y.shape[:-2], self.left.rows, y.shape[-1])
+            return (self.left.value * y.sum(-2, keepdim=True)).expand(
+                *y.shape[:-2], self.left.rows, y.shape[-1]
+            )
         return self.left.apply(y.swapaxes(-1, -2)).swapaxes(-1, -2)
 
     def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -325,7 +355,10 @@ class Kron(Matrix):
         p, q = self.right.shape
         (i, j, a), (k, h, b) = self.left.coordinates(), self.right.coordinates()
         if not is_float64(self):
-            raise ValueError(f"entries of {self} must be float64, but some products of its factors' entries are not")
+            raise ValueError(
+                f"entries of {self} must be float64, but some products of its factors' entries are "
+                f"not"
+            )
         rows, columns, values = i[:, None] * p + k, j[:, None] * q + h, a[:, None] * b
         return rows.reshape(-1), columns.reshape(-1), values.reshape(-1)
 
@@ -335,7 +368,8 @@ class Kron(Matrix):
 
 @dataclass(frozen=True, repr=False)
 class Block(Matrix):
-    """A grid of matrices: `grid[i][j]` maps the j-th part of the input to the i-th part of the output.
+    """A grid of matrices: `grid[i][j]` maps the j-th part of the input to the i-th part of the
+    output.
 
     >>> Block(((Identity(2), Constant(2, 1, 3.0)),)).to_dense().tolist()
     [[1.0, 0.0, 3.0], [0.0, 1.0, 3.0]]
@@ -351,7 +385,8 @@ class Block(Matrix):
             for entry, above in zip(row, grid[0], strict=True):
                 if entry.shape[0] != row[0].shape[0] or entry.shape[1] != above.shape[1]:
                     raise ValueError(
-                        f"block of shape {entry.shape} does not fit a row of height {row[0].shape[0]} "
+                        f"block of shape {entry.shape} does not fit a row of height "
+                        f"{row[0].shape[0]} "
                         f"and a column of width {above.shape[1]}"
                     )
         object.__setattr__(self, "grid", grid)
@@ -383,7 +418,11 @@ class Block(Matrix):
         parts = [x[..., i:j] for i, j in itertools.pairwise(edges)]
         rows = []
         for row in self.grid:
-            terms = [entry.apply(part) for entry, part in zip(row, parts, strict=True) if not is_zero(entry)]
+            terms = [
+                entry.apply(part)
+                for entry, part in zip(row, parts, strict=True)
+                if not is_zero(entry)
+            ]
             rows.append(reduce(plus, terms) if terms else row[0].apply(parts[0]))
         return torch.cat(rows, -1) if isinstance(x, torch.Tensor) else np.concatenate(rows, -1)
 
@@ -403,7 +442,8 @@ class Block(Matrix):
 
 @dataclass(frozen=True)
 class Unknown(Matrix):
-    """A size and a number of nonzeros (default: all entries) without entries: enough to count, not to evaluate.
+    """A size and a number of nonzeros (default: all entries) without entries: enough to count, not
+    to evaluate.
 
     >>> Unknown(sympy.Symbol("N"), 3).nonzeros
     3*N
@@ -441,12 +481,15 @@ def zeros(rows: Count, columns: Count) -> Constant:
 
 
 def sparse(matrix: Matrix) -> Sparse:
-    """The same matrix by coordinates: products with it stay sparse where other forms would become dense."""
+    """The same matrix by coordinates: products with it stay sparse where other forms would become
+    dense.
+    """
     return _from_scipy(_to_scipy(matrix))
 
 
 def exact_float64(values: Any, what: str) -> torch.Tensor:
-    """Numbers as a float64 tensor; raises ValueError for those that float64 does not hold: large integers, fractions, complex.
+    """Numbers as a float64 tensor; raises ValueError for those that float64 does not hold: large
+    integers, fractions, complex.
 
     >>> exact_float64([2**53 + 1], "weights")
     Traceback (most recent call last):
@@ -483,14 +526,21 @@ def is_zero(matrix: Matrix) -> bool:
 def block(grid: Iterable[Iterable[Matrix]]) -> Matrix:
     """A `Block` matrix, or the zero matrix if all of its blocks are zero."""
     result = Block(tuple(tuple(row) for row in grid))
-    return zeros(*result.shape) if all(is_zero(entry) for row in result.grid for entry in row) else result
+    return (
+        zeros(*result.shape)
+        if all(is_zero(entry) for row in result.grid for entry in row)
+        else result
+    )
 
 
 def diagonal(blocks: Iterable[Matrix]) -> Matrix:
     """The block-diagonal matrix of the given blocks."""
     blocks = tuple(blocks)
     return Block(
-        tuple(tuple(b if i == j else zeros(b.shape[0], c.shape[1]) for j, c in enumerate(blocks)) for i, b in enumerate(blocks))
+        tuple(
+            tuple(b if i == j else zeros(b.shape[0], c.shape[1]) for j, c in enumerate(blocks))
+            for i, b in enumerate(blocks)
+        )
     )
 
 
@@ -507,8 +557,12 @@ def kron(left: Matrix, right: Matrix) -> Matrix:
             return Identity(left.size * right.size)
         case Constant(), Constant():
             if _holds(left.value, right.value):
-                return Constant(left.rows * right.rows, left.columns * right.columns, left.value * right.value)
-        case ((Identity() | Constant()), Kron(left=Identity() | Constant())) if type(left) is type(right.left):
+                return Constant(
+                    left.rows * right.rows, left.columns * right.columns, left.value * right.value
+                )
+        case ((Identity() | Constant()), Kron(left=Identity() | Constant())) if type(left) is type(
+            right.left
+        ):
             return kron(kron(left, right.left), right.right)
     if is_zero(left) or is_zero(right):
         return zeros(left.shape[0] * right.shape[0], left.shape[1] * right.shape[1])
@@ -517,23 +571,37 @@ def kron(left: Matrix, right: Matrix) -> Matrix:
 
 def _holds(a: Any, b: Any) -> bool:
     """Whether the product of two entries is what it is in exact arithmetic."""
-    return isinstance(a, sympy.Basic) or isinstance(b, sympy.Basic) or products_hold(np.array([a]), np.array([b]))
+    return (
+        isinstance(a, sympy.Basic)
+        or isinstance(b, sympy.Basic)
+        or products_hold(np.array([a]), np.array([b]))
+    )
 
 
 def numbers(matrix: Matrix) -> np.ndarray | None:
-    """The absolute values of the entries that are not 0, at least once each; None where entries are unknown or symbols."""
+    """The absolute values of the entries that are not 0, at least once each; None where entries are
+    unknown or symbols.
+    """
     match matrix:
         case Identity():
             return np.ones(1)
         case Constant():
-            return None if isinstance(matrix.value, sympy.Basic) else np.array([abs(float(matrix.value))])
+            return (
+                None
+                if isinstance(matrix.value, sympy.Basic)
+                else np.array([abs(float(matrix.value))])
+            )
         case Dense():
             return np.abs(matrix.entries.numpy().reshape(-1))
         case Sparse():
             return np.abs(matrix.values.numpy())
         case Kron():
             a, b = numbers(matrix.left), numbers(matrix.right)
-            return None if a is None or b is None else np.multiply.outer(np.unique(a), np.unique(b)).reshape(-1)
+            return (
+                None
+                if a is None or b is None
+                else np.multiply.outer(np.unique(a), np.unique(b)).reshape(-1)
+            )
         case Block():
             found = [numbers(entry) for row in matrix.grid for entry in row]
             return None if any(v is None for v in found) else np.concatenate(found)  # type: ignore[arg-type]
@@ -541,7 +609,8 @@ def numbers(matrix: Matrix) -> np.ndarray | None:
 
 
 def is_float64(matrix: Matrix) -> bool:
-    """Whether float64 holds every entry of the Kronecker products in a matrix; what is unknown is taken to be so.
+    """Whether float64 holds every entry of the Kronecker products in a matrix; what is unknown is
+    taken to be so.
 
     >>> is_float64(Kron(Dense(np.array([[1 + 2.0**-52]])), Dense(np.array([[1 - 2.0**-52]]))))
     False
@@ -558,14 +627,21 @@ def is_float64(matrix: Matrix) -> bool:
 
 
 def nearest(matrix: Matrix) -> Matrix:
-    """The same form, but for Kronecker products whose entries are no float64: their entries are rounded."""
+    """The same form, but for Kronecker products whose entries are no float64: their entries are
+    rounded.
+    """
     match matrix:
         case Block():
             return Block(tuple(tuple(nearest(entry) for entry in row) for row in matrix.grid))
         case Kron() if not is_float64(matrix):
             p, q = matrix.right.shape
-            (i, j, a), (k, h, b) = nearest(matrix.left).coordinates(), nearest(matrix.right).coordinates()
-            rows, columns, values = (v.reshape(-1) for v in (i[:, None] * p + k, j[:, None] * q + h, a[:, None] * b))
+            (i, j, a), (k, h, b) = (
+                nearest(matrix.left).coordinates(),
+                nearest(matrix.right).coordinates(),
+            )
+            rows, columns, values = (
+                v.reshape(-1) for v in (i[:, None] * p + k, j[:, None] * q + h, a[:, None] * b)
+            )
             return Sparse((int(matrix.shape[0]), int(matrix.shape[1])), rows, columns, values)
     return matrix
 
@@ -573,10 +649,13 @@ def nearest(matrix: Matrix) -> Matrix:
 def product(a: Matrix, b: Matrix) -> Matrix:
     """The matrix product a b, in structured form where a rule applies.
 
-    Raises ValueError for shapes that do not match, and for a product without structured form above `ENTRY_LIMIT`.
+    Raises ValueError for shapes that do not match, and for a product without structured form above
+    `ENTRY_LIMIT`.
     """
     if a.shape[1] != b.shape[0]:
-        raise ValueError(f"cannot multiply {a} by {b}: {a.shape[1]} columns against {b.shape[0]} rows")
+        raise ValueError(
+            f"cannot multiply {a} by {b}: {a.shape[1]} columns against {b.shape[0]} rows"
+        )
     rows, columns = a.shape[0], b.shape[1]
     if is_zero(a) or is_zero(b):
         return zeros(rows, columns)
@@ -588,7 +667,10 @@ def product(a: Matrix, b: Matrix) -> Matrix:
         case Constant(), Constant():
             return Constant(rows, columns, a.value * b.value * a.columns)
         case Block(), Block() if a.widths == b.heights:
-            return block([reduce(total, map(product, row, column)) for column in zip(*b.grid, strict=True)] for row in a.grid)
+            return block(
+                [reduce(total, map(product, row, column)) for column in zip(*b.grid, strict=True)]
+                for row in a.grid
+            )
         case Block(), _ if len(a.widths) == 1:
             return block([row[0] @ b] for row in a.grid)
         case _, Block() if len(b.heights) == 1:
@@ -642,7 +724,8 @@ def total(a: Matrix, b: Matrix) -> Matrix:
 
 
 def same(a: Matrix, b: Matrix) -> bool:
-    """Whether two matrices have equal entries: by their forms where these agree, else entry by entry.
+    """Whether two matrices have equal entries: by their forms where these agree, else entry by
+    entry.
 
     False, too, where forms differ and the entries are too many to be compared (2^26).
 
@@ -667,17 +750,32 @@ def _alike(a: Matrix, b: Matrix) -> bool:
         case Dense(), Dense():
             return torch.equal(a.entries, b.entries)
         case Sparse(), Sparse():
-            return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("rows", "columns", "values"))
+            return all(
+                torch.equal(getattr(a, name), getattr(b, name))
+                for name in ("rows", "columns", "values")
+            )
         case Kron(), Kron():
-            return a.left.shape == b.left.shape and _alike(a.left, b.left) and _alike(a.right, b.right)
+            return (
+                a.left.shape == b.left.shape and _alike(a.left, b.left) and _alike(a.right, b.right)
+            )
         case Block(), Block():
-            pairs = [pair for p, q in zip(a.grid, b.grid, strict=False) for pair in zip(p, q, strict=False)]
-            return (a.heights, a.widths) == (b.heights, b.widths) and all(_alike(p, q) for p, q in pairs)
+            pairs = [
+                pair
+                for p, q in zip(a.grid, b.grid, strict=False)
+                for pair in zip(p, q, strict=False)
+            ]
+            return (a.heights, a.widths) == (b.heights, b.widths) and all(
+                _alike(p, q) for p, q in pairs
+            )
     return False
 
 
-def _matched_factors(a: Kron, b: Kron) -> tuple[tuple[Matrix, Matrix], tuple[Matrix, Matrix]] | None:
-    """Write a = p (x) q and b = r (x) s with p r and q s defined, splitting a leading identity or constant if needed."""
+def _matched_factors(
+    a: Kron, b: Kron
+) -> tuple[tuple[Matrix, Matrix], tuple[Matrix, Matrix]] | None:
+    """Write a = p (x) q and b = r (x) s with p r and q s defined, splitting a leading identity or
+    constant if needed.
+    """
     inner, outer = a.left.shape[1], b.left.shape[0]
     if inner == outer:
         return (a.left, a.right), (b.left, b.right)
@@ -691,7 +789,9 @@ def _matched_factors(a: Kron, b: Kron) -> tuple[tuple[Matrix, Matrix], tuple[Mat
 
 
 def _split(matrix: Matrix, axis: int, first: Count, second: Count) -> tuple[Matrix, Matrix] | None:
-    """An identity, or a constant row (axis 1) or column (axis 0), as a Kronecker product of two smaller ones."""
+    """An identity, or a constant row (axis 1) or column (axis 0), as a Kronecker product of two
+    smaller ones.
+    """
     match matrix:
         case Identity():
             return Identity(first), Identity(second)
@@ -736,17 +836,23 @@ def _uncertain(matrix: Matrix) -> bool:
 def _to_scipy(matrix: Matrix) -> scipy.sparse.csr_array:
     _check_affordable((matrix.nonzeros, 1), f"the entries of {matrix}")
     rows, columns, values = matrix.coordinates()
-    return scipy.sparse.coo_array((values.numpy(), (rows.numpy(), columns.numpy())), shape=matrix.shape).tocsr()
+    return scipy.sparse.coo_array(
+        (values.numpy(), (rows.numpy(), columns.numpy())), shape=matrix.shape
+    ).tocsr()
 
 
 def _from_scipy(matrix: scipy.sparse.csr_array) -> Sparse:
     coo = matrix.tocoo()
     row, column = coo.row.astype(np.int64), coo.col.astype(np.int64)
-    return Sparse(coo.shape, torch.from_numpy(row), torch.from_numpy(column), torch.from_numpy(coo.data))
+    return Sparse(
+        coo.shape, torch.from_numpy(row), torch.from_numpy(column), torch.from_numpy(coo.data)
+    )
 
 
 def _like(entries: torch.Tensor, x: Array, cache: dict[Any, Array]) -> Array:
-    """The entries in the arithmetic of x: its dtype and device, or exact rationals. Conversions are kept."""
+    """The entries in the arithmetic of x: its dtype and device, or exact rationals. Conversions are
+    kept.
+    """
     if isinstance(x, torch.Tensor):
         if entries.dtype == x.dtype and entries.device == x.device:
             return entries
@@ -767,7 +873,9 @@ def _no_entries() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def _check_finite(entries: torch.Tensor, what: str) -> None:
-    if not torch.isfinite(entries.sum()) and not torch.isfinite(entries).all():  # the sum may overflow, but saves memory
+    if (
+        not torch.isfinite(entries.sum()) and not torch.isfinite(entries).all()
+    ):  # the sum may overflow, but saves memory
         where = tuple(torch.nonzero(~torch.isfinite(entries))[0].tolist())
         raise ValueError(f"{what} must be finite, got {entries[where].item()} at index {where}")
 
@@ -776,4 +884,6 @@ def _check_affordable(shape: tuple[Count, Count], what: str) -> None:
     if any(isinstance(size, sympy.Basic) for size in shape):
         raise TypeError(f"{what} has symbolic size, so only its counts are known")
     if shape[0] * shape[1] > ENTRY_LIMIT:
-        raise ValueError(f"{what} would need {shape[0] * shape[1]:,} entries; the limit is {ENTRY_LIMIT:,}")
+        raise ValueError(
+            f"{what} would need {shape[0] * shape[1]:,} entries; the limit is {ENTRY_LIMIT:,}"
+        )

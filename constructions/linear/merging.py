@@ -1,7 +1,8 @@
 """Affine maps in sequence as one map, where float64 holds the result exactly; never otherwise.
 
-A product of matrices is exact if every entry is a sum of terms that are multiples of one power of two and add up, in
-absolute value, to less than 2^53 of it: then no product and no partial sum rounds, in any order.
+A product of matrices is exact if every entry is a sum of terms that are multiples of one power of
+two and add up, in absolute value, to less than 2^53 of it: then no product and no partial sum
+rounds, in any order.
 """
 
 from __future__ import annotations
@@ -14,7 +15,20 @@ import torch
 
 from ..basics.floats import FAR, lowest_bit
 from .affine import Affine
-from .matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, is_float64, is_zero, product, total, zeros
+from .matrix import (
+    Block,
+    Constant,
+    Dense,
+    Identity,
+    Kron,
+    Matrix,
+    Sparse,
+    is_float64,
+    is_zero,
+    product,
+    total,
+    zeros,
+)
 
 TERM_LIMIT = 2**23
 """Most products of entries that are looked at one by one."""
@@ -35,7 +49,10 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
     >>> one = Affine(Dense(torch.tensor([[0.5]])), column([3.0]))
     >>> merged(one, one).bias.to_dense().item()
     4.5
-    >>> sums, large = (Affine(Dense(torch.tensor(w)), column([0.0] * len(w))) for w in ([[1.0, 1.0]], [[2.0**60], [1.0]]))
+    >>> sums, large = (
+    ...     Affine(Dense(torch.tensor(w)), column([0.0] * len(w)))
+    ...     for w in ([[1.0, 1.0]], [[2.0**60], [1.0]])
+    ... )
     >>> merged(sums, large) is None
     True
     """
@@ -52,16 +69,20 @@ def merged_weights(outer: Matrix, inner: Matrix) -> Matrix | None:
 
 
 def rounded(outer: Affine, inner: Affine) -> Affine:
-    """The map outer o inner as float64 computes it; a product with a dense factor is dense, as hardly any entry is zero."""
+    """The map outer o inner as float64 computes it; a product with a dense factor is dense, as
+    hardly any entry is zero.
+    """
     weight = product(outer.weight, inner.weight)
-    if isinstance(weight, Sparse) and any(isinstance(factor, Dense) for factor in (outer.weight, inner.weight)):
+    if isinstance(weight, Sparse) and any(
+        isinstance(factor, Dense) for factor in (outer.weight, inner.weight)
+    ):
         weight = Dense(weight.to_dense(), copy=False)
     if is_zero(inner.bias):
         return Affine(weight, outer.bias)
     return Affine(weight, total(product(outer.weight, inner.bias), outer.bias))
 
 
-# -- proofs of exactness -----------------------------------------------------------------------------------------------
+# -- proofs of exactness ---------------------------------------------------------------------------
 
 
 def _exact_product(a: Matrix, b: Matrix) -> bool:
@@ -98,7 +119,9 @@ def _exact_image(outer: Affine, inner: Matrix) -> bool:
     (low_w, _, rows_w), (low_i, most_i, _), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_w * most_i + most_b, min(low_w + low_i, low_b)):
         return True
-    if outer.weight.nonzeros > TERM_LIMIT or not all(map(is_float64, (outer.weight, inner, outer.bias))):
+    if outer.weight.nonzeros > TERM_LIMIT or not all(
+        map(is_float64, (outer.weight, inner, outer.bias))
+    ):
         return False
     weight = scipy.sparse.hstack([_scipy(outer.weight), _scipy(outer.bias)]).tocsr()
     values = scipy.sparse.vstack([_scipy(inner), scipy.sparse.csr_array(np.ones((1, 1)))]).tocsr()
@@ -124,7 +147,9 @@ def _exact_entries(p: scipy.sparse.csr_array, q: scipy.sparse.csr_array) -> bool
 
 
 def _chooses(matrix: Matrix, axis: int) -> bool:
-    """Whether entries are 1 or -1, at most one in each row (axis 0) or column (1): products with it add up nothing."""
+    """Whether entries are 1 or -1, at most one in each row (axis 0) or column (1): products with it
+    add up nothing.
+    """
     if not isinstance(matrix, Sparse) or not bool((matrix.values.abs() == 1).all()):
         return False
     index = matrix.columns if axis else matrix.rows
@@ -141,12 +166,16 @@ def _all_fit(sizes: np.ndarray, low: np.ndarray) -> bool:
 
 
 def _facts(matrix: Matrix) -> tuple[int, float, float] | None:
-    """(low, most, rows): entries are multiples of 2^low, in size at most `most`, in a row together at most `rows`; or None."""
+    """(low, most, rows): entries are multiples of 2^low, in size at most `most`, in a row together
+    at most `rows`; or None.
+    """
     match matrix:
         case Identity():
             return 0, 1.0, 1.0
         case Constant():
-            if not all(isinstance(v, int | float) for v in (matrix.rows, matrix.columns, matrix.value)):
+            if not all(
+                isinstance(v, int | float) for v in (matrix.rows, matrix.columns, matrix.value)
+            ):
                 return None
             size = abs(float(matrix.value))
             return int(lowest_bit(np.array([matrix.value]))[0]), size, size * matrix.columns
@@ -163,7 +192,11 @@ def _facts(matrix: Matrix) -> tuple[int, float, float] | None:
             if len(found) != sum(map(len, grid)):
                 return None
             rows = max((math.fsum(fact[2] for fact in row if fact) for row in grid), default=0.0)
-            return min((f[0] for f in found), default=FAR), max((f[1] for f in found), default=0.0), rows
+            return (
+                min((f[0] for f in found), default=FAR),
+                max((f[1] for f in found), default=0.0),
+                rows,
+            )
     return None
 
 

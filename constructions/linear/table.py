@@ -26,10 +26,11 @@ REACH = 900
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A layer by coordinates: entry k, `values[k]`, stands in row `rows[k]` (ascending) and column `columns[k]`.
+    """A layer by coordinates: entry k, `values[k]`, stands in row `rows[k]` (ascending) and column
+    `columns[k]`.
 
-    low: the lowest bits of the values, offset_low: those of the biases. slack: by how many powers of two the partial
-    products of structured evaluation may exceed or fall below the entries.
+    low: the lowest bits of the values, offset_low: those of the biases. slack: by how many powers
+    of two the partial products of structured evaluation may exceed or fall below the entries.
 
     >>> from constructions import ReLUNetwork
     >>> table_of(ReLUNetwork.from_layers([([[0.0, 3.0]], [0.5])]).layers[0]).columns.tolist()
@@ -67,7 +68,9 @@ class Table:
 
     @cached_property
     def directions(self) -> tuple[np.ndarray, np.ndarray]:
-        """(group, scale), each (m,): row i is scale_i, a signed power of two, times the common row of its group."""
+        """(group, scale), each (m,): row i is scale_i, a signed power of two, times the common row
+        of its group.
+        """
         starts = np.searchsorted(self.rows, np.arange(self.shape[0] + 1))
         group, scale = np.zeros(self.shape[0], dtype=np.int64), np.ones(self.shape[0])
         known: dict[tuple[bytes, bytes], tuple[int, int]] = {}
@@ -89,8 +92,8 @@ _TABLES: WeakKeyDictionary[Affine, Table | None] = WeakKeyDictionary()
 
 
 def table_of(layer: Affine) -> Table | None:
-    """The layer's nonzeros, kept as long as the layer; None if they are too many or unknown, or if an entry of a Kronecker
-    product is not a float64.
+    """The layer's nonzeros, kept as long as the layer; None if they are too many or unknown, or if
+    an entry of a Kronecker product is not a float64.
     """
     if layer not in _TABLES:
         _TABLES[layer] = _read(layer)
@@ -111,15 +114,22 @@ def _read(layer: Affine) -> Table | None:
         return None
     bias[places] = offsets
     order = np.lexsort((columns, rows))
-    slack, nest = max(_slack(layer.weight), _slack(layer.bias)), max(_nest(layer.weight), _nest(layer.bias))
+    slack, nest = (
+        max(_slack(layer.weight), _slack(layer.bias)),
+        max(_nest(layer.weight), _nest(layer.bias)),
+    )
     return Table(layer.weight.shape, rows[order], columns[order], values[order], bias, slack, nest)
 
 
 def underflow(layer: Affine, most: float) -> float:
-    """What underflow may take from the values of a layer, in units of the least normal number; Kronecker products are applied
-    in two steps, so numbers may vanish that a large factor would have brought back. most: the sum of the inputs' sizes + 2.
+    """What underflow may take from the values of a layer, in units of the least normal number;
+    Kronecker products are applied in two steps, so numbers may vanish that a large factor would
+    have brought back. most: the sum of the inputs' sizes + 2.
     """
-    slack, nest = max(_slack(layer.weight), _slack(layer.bias)), max(_nest(layer.weight), _nest(layer.bias))
+    slack, nest = (
+        max(_slack(layer.weight), _slack(layer.bias)),
+        max(_nest(layer.weight), _nest(layer.bias)),
+    )
     return 4 * (1 + nest) * 2.0 ** math.ceil(slack) * most
 
 
@@ -133,7 +143,9 @@ def _parts(matrix: Matrix) -> Sequence[Matrix]:
 
 
 def _slack(matrix: Matrix) -> float:
-    """max |log2 |entry|| of a factor, added up over factors; 0 where nothing is computed in two steps."""
+    """max |log2 |entry|| of a factor, added up over factors; 0 where nothing is computed in two
+    steps.
+    """
     if isinstance(matrix, Constant):  # sums first
         return _logarithm(matrix)
     slacks = [_slack(part) for part in _parts(matrix)]
@@ -145,7 +157,11 @@ def _slack(matrix: Matrix) -> float:
 def _logarithm(matrix: Matrix) -> float:
     match matrix:
         case Dense() | Sparse() | Constant():
-            values = np.abs(np.array([matrix.value]) if isinstance(matrix, Constant) else matrix.coordinates()[2].numpy())
+            values = np.abs(
+                np.array([matrix.value])
+                if isinstance(matrix, Constant)
+                else matrix.coordinates()[2].numpy()
+            )
             return float(np.abs(np.log2(values[values > 0])).max(initial=0.0)) + 1
     return max((_logarithm(part) for part in _parts(matrix)), default=0.0)
 

@@ -1,7 +1,9 @@
-"""All pairs of points nearer than a radius, without looking at all coordinates of all pairs, and without missing one.
+"""All pairs of points nearer than a radius, without looking at all coordinates of all pairs, and
+without missing one.
 
-Each norm has a map into few dimensions under which a product with a fixed limit rules most pairs out, so that the work is one
-matrix product of some 34 to 64 columns; the pairs that it leaves are measured in all coordinates.
+Each norm has a map into few dimensions under which a product with a fixed limit rules most pairs
+out, so that the work is one matrix product of some 34 to 64 columns; the pairs that it leaves are
+measured in all coordinates.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import torch
 from ..basics.floats import from_shared
 
 COMPONENTS, LEFT = 32, 0.02
-"""Principal components that l_2 distances are bounded by, at least, and the share of pairs up to which they are enough."""
+"""Principal components that l_2 distances are bounded by, at least, and the share of pairs up to
+which they are enough.
+"""
 
 CUTS = 32
 """Most cuts that l_inf distances are bounded by."""
@@ -32,27 +36,33 @@ SAMPLE = 2**10
 """Points that components and cuts are chosen from, and pairs that a cut is chosen by."""
 
 BLOCK = {"cpu": 2**18, "cuda": 2**28}
-"""Pairs bounded at once, for each kind of device (else as "cpu"): on a CPU so many that they stay in its cache."""
+"""Pairs bounded at once, for each kind of device (else as "cpu"): on a CPU so many that they stay
+in its cache.
+"""
 
 GATHERED = 2**14
 """Pairs that are worth a look of their own."""
 
 CHUNK = 2**22
-"""Numbers of points that features are computed from at once, and of pairs that are measured at once."""
+"""Numbers of points that features are computed from at once, and of pairs that are measured at
+once.
+"""
 
 
 class RangeSearch:
-    """Finds all pairs (query, point) with ||query - point||_p < radius. Complete: bounds account for rounding.
+    """Finds all pairs (query, point) with ||query - point||_p < radius. Complete: bounds account
+    for rounding.
 
-    points: (N, D) tensor, floating or uint8 (taken as the numbers that it holds). norm: inf or 2. The radius is that of the
-    distance for both norms. Works on the points' device.
+    points: (N, D) tensor, floating or uint8 (taken as the numbers that it holds). norm: inf or 2.
+    The radius is that of the distance for both norms. Works on the points' device.
 
-    l_2: an orthogonal projection onto principal components, with the length of the rest as one more coordinate, does not
-    increase distances. l_inf: a cut (j, low, high) with high - low >= radius rules out all pairs of which one coordinate j
-    is at most low and the other at least high; cuts are chosen greedily on pairs of points. (Up to `FEW` dimensions, l_2.)
+    l_2: an orthogonal projection onto principal components, with the length of the rest as one more
+    coordinate, does not increase distances. l_inf: a cut (j, low, high) with high - low >= radius
+    rules out all pairs of which one coordinate j is at most low and the other at least high; cuts
+    are chosen greedily on pairs of points. (Up to `FEW` dimensions, l_2.)
 
-    Time for M queries: M N products of 34 to 64 numbers, and D for each pair that is left; setting up takes N D. Memory:
-    beside the points 34 to 64 float32 a point, and `BLOCK` pairs.
+    Time for M queries: M N products of 34 to 64 numbers, and D for each pair that is left; setting
+    up takes N D. Memory: beside the points 34 to 64 float32 a point, and `BLOCK` pairs.
 
     >>> search = RangeSearch(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 0.5]]), 2, 0.75)
     >>> [found.tolist() for found in search(torch.tensor([[0.0, 0.125], [5.0, 5.0]]))]
@@ -61,7 +71,9 @@ class RangeSearch:
 
     def __init__(self, points: torch.Tensor, norm: float, radius: float, seed: int = 0) -> None:
         if points.ndim != 2 or 0 in points.shape:
-            raise ValueError(f"points must have shape (N, D) with N, D >= 1, got {tuple(points.shape)}")
+            raise ValueError(
+                f"points must have shape (N, D) with N, D >= 1, got {tuple(points.shape)}"
+            )
         self.points, self.p, self.radius = points.detach(), float(norm), float(radius)
         generator = torch.Generator().manual_seed(seed)
         self._projects = self.p == 2 or self.points.shape[1] <= FEW
@@ -72,17 +84,23 @@ class RangeSearch:
         self._right = self._features(self.points, right=True)
 
     def __call__(
-        self, queries: torch.Tensor, first: int = 0, wanted: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
+        self,
+        queries: torch.Tensor,
+        first: int = 0,
+        wanted: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Rows of queries, rows of points, and float64 distances (l_2: their squares) of all pairs nearer than the radius.
+        """Rows of queries, rows of points, and float64 distances (l_2: their squares) of all pairs
+        nearer than the radius.
 
-        queries: (M, D), as the points are. first: only points from this row on. wanted: from rows of queries and of points to
-        booleans, which of these pairs are asked for. Pairs come in order; a pair whose computed distance is the radius, up to
-        rounding, may be among them.
+        queries: (M, D), as the points are. first: only points from this row on. wanted: from rows
+        of queries and of points to booleans, which of these pairs are asked for. Pairs come in
+        order; a pair whose computed distance is the radius, up to rounding, may be among them.
         """
         queries = queries.detach()
         reach = self.radius if self.p == math.inf else self.radius * self.radius
-        limit = reach * (1 + (self.points.shape[1] + 8) * 2.0**-50) + 1e-300  # squares may underflow
+        limit = (
+            reach * (1 + (self.points.shape[1] + 8) * 2.0**-50) + 1e-300
+        )  # squares may underflow
         kept = [torch.empty(3, 0, dtype=torch.float64, device=self.points.device)]
         for rows, columns in _gathered(self.candidates(queries, first)):
             if wanted is not None:
@@ -90,12 +108,16 @@ class RangeSearch:
                 rows, columns = rows[chosen], columns[chosen]
             values = self.measure(queries, rows, columns)
             near = ~(values > limit)
-            kept.append(torch.stack([rows[near], columns[near], values[near]]))  # rows are exact in float64
+            kept.append(
+                torch.stack([rows[near], columns[near], values[near]])
+            )  # rows are exact in float64
         rows, columns, values = torch.cat(kept, 1)
         order = torch.argsort(rows * len(self.points) + columns)
         return rows[order].long(), columns[order].long(), values[order]
 
-    def candidates(self, queries: torch.Tensor, first: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def candidates(
+        self, queries: torch.Tensor, first: int = 0
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Rows of queries and of points, block by block: all pairs that the bounds do not rule out."""
         dtype = _product_dtype()
         left, right = self._features(queries.detach(), right=False).to(dtype), self._right.to(dtype)
@@ -112,14 +134,24 @@ class RangeSearch:
                 size = len(rows) * len(columns)
                 with torch.autocast(device, enabled=False):
                     torch.mm(rows, columns.T, out=room[:size].view(len(rows), len(columns)))
-                left_over = torch.ge(room[:size], limit, out=excluded[:size]).logical_not_()  # NaN is not ruled out
+                left_over = torch.ge(
+                    room[:size], limit, out=excluded[:size]
+                ).logical_not_()  # NaN is not ruled out
                 on_cpu = device == "cpu"  # where NumPy skips what is not there faster
-                found = torch.from_numpy(np.flatnonzero(left_over.numpy())) if on_cpu else left_over.nonzero()[:, 0]
+                found = (
+                    torch.from_numpy(np.flatnonzero(left_over.numpy()))
+                    if on_cpu
+                    else left_over.nonzero()[:, 0]
+                )
                 if len(found):
                     yield found // len(columns) + top, found % len(columns) + start
 
-    def measure(self, queries: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-        """Distances (l_2: squared) of the given pairs in float64: exact for uint8 points, else to some D roundings."""
+    def measure(
+        self, queries: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
+    ) -> torch.Tensor:
+        """Distances (l_2: squared) of the given pairs in float64: exact for uint8 points, else to
+        some D roundings.
+        """
         step = max(1, CHUNK // (8 * self.points.shape[1]))
         values = [torch.empty(0, dtype=torch.float64, device=self.points.device)]
         for i, j in zip(rows.split(step), columns.split(step), strict=True):
@@ -128,7 +160,9 @@ class RangeSearch:
                 values.append(torch.maximum(a, b).sub_(torch.minimum(a, b)).amax(1).double())
                 continue
             gap = a.double() - b
-            values.append(gap.abs_().amax(1) if self.p == math.inf else torch.linalg.vecdot(gap, gap))
+            values.append(
+                gap.abs_().amax(1) if self.p == math.inf else torch.linalg.vecdot(gap, gap)
+            )
         return torch.cat(values)
 
     @property
@@ -136,7 +170,12 @@ class RangeSearch:
         """[axis, low, high] of each cut, high - low >= radius; none where projections are used."""
         if self._projects:
             return []
-        return [list(cut) for cut in zip(self._axes.tolist(), self._low.tolist(), self._high.tolist(), strict=True)]
+        return [
+            list(cut)
+            for cut in zip(
+                self._axes.tolist(), self._low.tolist(), self._high.tolist(), strict=True
+            )
+        ]
 
     @property
     def projection(self) -> list[list[float]]:
@@ -154,8 +193,13 @@ class RangeSearch:
 
     @cached_property
     def _state(self) -> dict[str, Any]:
-        """As arrays, which joblib shares between processes: once, as it knows them by their identity."""
-        state = {name: v.cpu().numpy() if isinstance(v, torch.Tensor) else v for name, v in vars(self).items()}
+        """As arrays, which joblib shares between processes: once, as it knows them by their
+        identity.
+        """
+        state = {
+            name: v.cpu().numpy() if isinstance(v, torch.Tensor) else v
+            for name, v in vars(self).items()
+        }
         return {**state, "device": str(self.points.device)}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -163,30 +207,43 @@ class RangeSearch:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
-            setattr(self, name, from_shared(value).to(state["device"]) if isinstance(value, np.ndarray) else value)
+            setattr(
+                self,
+                name,
+                from_shared(value).to(state["device"]) if isinstance(value, np.ndarray) else value,
+            )
 
-    # -- l_2: projections --------------------------------------------------------------------------------------------
+    # -- l_2: projections --------------------------------------------------------------------------
 
     def _choose_components(self, generator: torch.Generator) -> None:
         sample = self._sample(generator)
         self._mean = sample.mean(0)
         centred = sample - self._mean
-        values, vectors = torch.linalg.eigh(centred @ centred.T)  # of the sample's Gram matrix: linear in D
+        values, vectors = torch.linalg.eigh(
+            centred @ centred.T
+        )  # of the sample's Gram matrix: linear in D
         z, count = vectors * values.clamp_min(0).sqrt(), min(COMPONENTS, *centred.shape)
-        while count < min(centred.shape):  # more where these leave many pairs, as without structure in the data
+        while count < min(
+            centred.shape
+        ):  # more where these leave many pairs, as without structure in the data
             rest = torch.linalg.vector_norm(z[:, :-count], dim=1, keepdim=True)
-            bounds = torch.cdist(torch.cat([z[:, -count:], rest], 1)[: 2**7], torch.cat([z[:, -count:], rest], 1))
+            bounds = torch.cdist(
+                torch.cat([z[:, -count:], rest], 1)[: 2**7], torch.cat([z[:, -count:], rest], 1)
+            )
             if float((bounds < self.radius).double().mean()) <= LEFT:
                 break
             count = min(4 * count, *centred.shape)
         self._basis = torch.linalg.qr(centred.T @ vectors[:, -count:])[0]
         gram = self._basis.T @ self._basis
         gram.diagonal().sub_(1)
-        # Q^T Q = I + E: |Q^T d|^2 + |d - Q Q^T d|^2 = |d|^2 + d^T Q E Q^T d, and |E| <= its largest row sum (Gershgorin)
+        # Q^T Q = I + E: |Q^T d|^2 + |d - Q Q^T d|^2 = |d|^2 + d^T Q E Q^T d, and |E| <= its largest
+        # row sum (Gershgorin)
         self._stretch = 1 + 2 * (float(gram.abs().sum(1).max()) + 2.0**-40)
 
     def _projected(self, points: torch.Tensor, *, right: bool) -> torch.Tensor:
-        """Rows whose products are |u - v|^2: (-2 u, |u|^2, 1) and (v, 1, |v|^2), u the projection and what it leaves."""
+        """Rows whose products are |u - v|^2: (-2 u, |u|^2, 1) and (v, 1, |v|^2), u the projection
+        and what it leaves.
+        """
         centred = points.double() - self._mean
         inside = centred @ self._basis
         rest = torch.linalg.vector_norm(centred - inside @ self._basis.T, dim=1, keepdim=True)
@@ -195,16 +252,24 @@ class RangeSearch:
         return torch.cat([z, ones, squares], 1) if right else torch.cat([-2 * z, squares, ones], 1)
 
     def _limit(self, rows: torch.Tensor) -> float:
-        """What a product reaches only if the distance is at least the radius, whatever the rounding."""
+        """What a product reaches only if the distance is at least the radius, whatever the
+        rounding.
+        """
         if not self._projects:
             return 0.5
         longest = math.sqrt(float(rows[:, -2].max())) + math.sqrt(float(self._right[:, -1].max()))
-        rounding = (rows.shape[1] + 16) * 2.0**-23 * longest**2  # of features and of sums in float32: see the tests
-        reach = self.radius * self.radius * (1 if self.p == 2 else self.points.shape[1])  # |d|_2 <= sqrt(D) |d|_inf
+        rounding = (
+            (rows.shape[1] + 16) * 2.0**-23 * longest**2
+        )  # of features and of sums in float32: see the tests
+        reach = (
+            self.radius * self.radius * (1 if self.p == 2 else self.points.shape[1])
+        )  # |d|_2 <= sqrt(D) |d|_inf
         limit = (reach * self._stretch + rounding) * (1 + 2.0**-20) + 2.0**-100
-        return limit if max(limit, longest**2) < 1e37 else math.nan  # nothing is ruled out where float32 may overflow
+        return (
+            limit if max(limit, longest**2) < 1e37 else math.nan
+        )  # nothing is ruled out where float32 may overflow
 
-    # -- l_inf: cuts -------------------------------------------------------------------------------------------------
+    # -- l_inf: cuts -------------------------------------------------------------------------------
 
     def _choose_cuts(self, generator: torch.Generator) -> None:
         """Greedy: the next cut is the one that rules out most of the sampled pairs that are left."""
@@ -219,7 +284,9 @@ class RangeSearch:
         while True:
             self._axes, self._low, self._high = axes[chosen], low[chosen], high[chosen]
             left, right = (self._sides(sample, right=side) for side in (False, True))
-            i, j = torch.randint(len(sample), (2, 2**6 * SAMPLE), generator=generator).to(sample.device)
+            i, j = torch.randint(len(sample), (2, 2**6 * SAMPLE), generator=generator).to(
+                sample.device
+            )
             alive = ~(left[i] & right[j]).any(1)
             a, b = (sample[k[alive][:SAMPLE]][:, axes] for k in (i, j))
             excluded = ((torch.minimum(a, b) <= low) & (torch.maximum(a, b) >= high)).float()
@@ -234,13 +301,17 @@ class RangeSearch:
                 return
 
     def _sides(self, points: torch.Tensor, *, right: bool) -> torch.Tensor:
-        """For each cut whether a coordinate lies below and above it; for queries the other way round."""
+        """For each cut whether a coordinate lies below and above it; for queries the other way
+        round.
+        """
         values = points[:, self._axes]
         below, above = values <= self._low, values >= self._high
         return torch.cat([below, above] if right else [above, below], 1)
 
 
-def _gathered(blocks: Iterator[tuple[torch.Tensor, torch.Tensor]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _gathered(
+    blocks: Iterator[tuple[torch.Tensor, torch.Tensor]],
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The same pairs in parts of some `GATHERED` or more."""
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
     count = 0
@@ -260,7 +331,9 @@ def _joined(blocks: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tens
 
 
 def _product_dtype() -> torch.dtype:
-    """float32 where its matrix products are done in float32, which bounds their rounding; else (TF32, bfloat16) float64."""
+    """float32 where its matrix products are done in float32, which bounds their rounding; else
+    (TF32, bfloat16) float64.
+    """
     try:
         return torch.float32 if torch.get_float32_matmul_precision() == "highest" else torch.float64
     except RuntimeError:  # set through PyTorch's newer switches

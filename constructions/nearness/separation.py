@@ -1,4 +1,6 @@
-"""The least distance between labelled points, and all pairs nearer than a radius: exact, at any number of points."""
+"""The least distance between labelled points, and all pairs nearer than a radius: exact, at any
+number of points.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,12 @@ PROBES = 4, 256
 
 @dataclass(frozen=True)
 class Separation:
-    """The least distance between points of different labels (inf if there is one label only), and where it is attained.
+    """The least distance between points of different labels (inf if there is one label only), and
+    where it is attained.
 
-    pair: indices (first set, second set), or None. exact: computed without rounding, up to the final square root (l_2)
-    and division by 255 (uint8). lower: a certified lower bound of the true value.
+    pair: indices (first set, second set), or None. exact: computed without rounding, up to the
+    final square root (l_2) and division by 255 (uint8). lower: a certified lower bound of the true
+    value.
     """
 
     distance: float
@@ -57,10 +61,11 @@ def separation(
 ) -> Separation:
     """The least l_p distance between points of different labels, in one set or between two.
 
-    points: shape (N, ...), floats, or uint8 read as k/255; labels: (N,). Time: N^2 / 2 products of 34 to 64 numbers (see
-    `RangeSearch`), and D for each pair that these leave; memory N D. Of images, uint8 gives the exact distance; their
-    quotients by 255 in floating point give that of what they are rounded to, up to rounding. Raises ValueError for shapes
-    that do not fit and for NaN.
+    points: shape (N, ...), floats, or uint8 read as k/255; labels: (N,). Time: N^2 / 2 products of
+    34 to 64 numbers (see `RangeSearch`), and D for each pair that these leave; memory N D. Of
+    images, uint8 gives the exact distance; their quotients by 255 in floating point give that of
+    what they are rounded to, up to rounding. Raises ValueError for shapes that do not fit and for
+    NaN.
 
     >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
     Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
@@ -68,7 +73,9 @@ def separation(
     return _nearest(_read_pairs(points, labels, other_points, other_labels, norm, False), engine)
 
 
-def nearest_within_class(points: Any, labels: Any, *, norm: Any = math.inf, engine: Engine = HERE) -> Separation:
+def nearest_within_class(
+    points: Any, labels: Any, *, norm: Any = math.inf, engine: Engine = HERE
+) -> Separation:
     """The least l_p distance between two points of the same label; see `separation`.
 
     >>> nearest_within_class([[0.0], [0.25], [1.0]], [1, 1, -1]).pair
@@ -88,15 +95,19 @@ def pairs_within(
     same_label: bool = True,
     engine: Engine = HERE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs (i, j) of points with the same label (or different ones) nearer than the radius; of one set, those with i < j.
+    """All pairs (i, j) of points with the same label (or different ones) nearer than the radius; of
+    one set, those with i < j.
 
-    Gives indices (P, 2) and float64 distances (P,), in order. A pair at the radius up to rounding may be among them.
-    Cost as for `separation`. Raises ValueError for shapes that do not fit, NaN and a radius that is not > 0.
+    Gives indices (P, 2) and float64 distances (P,), in order. A pair at the radius up to rounding
+    may be among them. Cost as for `separation`. Raises ValueError for shapes that do not fit, NaN
+    and a radius that is not > 0.
 
     >>> pairs_within(0.5, [[0.0], [0.25], [1.0]], [1, 1, -1])
     (array([[0, 1]]), array([0.25]))
     """
-    if not isinstance(radius, (int, float, np.number)) or not (math.isfinite(radius) and radius > 0):
+    if not isinstance(radius, (int, float, np.number)) or not (
+        math.isfinite(radius) and radius > 0
+    ):
         raise ValueError(f"radius must be finite and > 0, got {radius!r}")
     pairs = _read_pairs(points, labels, other_points, other_labels, norm, same_label)
     found = _run(_Pairs.shard, pairs.within(radius * pairs.unit, engine.device), engine)
@@ -107,7 +118,9 @@ def pairs_within(
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Pairs of rows of a and b with the same label, or with different ones; of one set, i < j. Distances of l_2 are squared."""
+    """Pairs of rows of a and b with the same label, or with different ones; of one set, i < j.
+    Distances of l_2 are squared.
+    """
 
     a: np.ndarray
     b: np.ndarray
@@ -133,15 +146,24 @@ class _Pairs:
 
     def within(self, radius: float, device: str) -> _Pairs:
         """The pairs at most a radius apart."""
-        return replace(self, search=RangeSearch(from_shared(self.b).to(device), self.p, math.nextafter(radius, math.inf)))
+        return replace(
+            self,
+            search=RangeSearch(
+                from_shared(self.b).to(device), self.p, math.nextafter(radius, math.inf)
+            ),
+        )
 
     def directly(self, rows: np.ndarray) -> tuple[float, int, int]:
         """The nearest pair with i among the rows, the first of several."""
         best = (math.inf, -1, -1)
         metric = "chebyshev" if self.p == math.inf else "sqeuclidean"
-        for part, start in itertools.product(np.split(rows, range(SHARD, len(rows), SHARD)), range(0, len(self.b), SHARD)):
+        for part, start in itertools.product(
+            np.split(rows, range(SHARD, len(rows), SHARD)), range(0, len(self.b), SHARD)
+        ):
             others = np.arange(start, min(start + SHARD, len(self.b)))
-            distances = cdist(self.a[part].astype(np.float64), self.b[others].astype(np.float64), metric)
+            distances = cdist(
+                self.a[part].astype(np.float64), self.b[others].astype(np.float64), metric
+            )
             unwanted = (self.labels[part, None] == self.others[others]) != self.same_label
             unwanted |= (part[:, None] == others) & self.one_set
             distances[unwanted] = math.inf
@@ -156,7 +178,9 @@ class _Pairs:
         def wanted(i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
             left, right = rows[i.cpu().numpy()], j.cpu().numpy()
             chosen = (self.labels[left] == self.others[right]) == self.same_label
-            return torch.from_numpy(chosen & (left < right) if self.one_set else chosen).to(i.device)
+            return torch.from_numpy(chosen & (left < right) if self.one_set else chosen).to(
+                i.device
+            )
 
         queries = torch.from_numpy(self.a[rows]).to(self.search.points.device)
         i, j, values = (found.cpu().numpy() for found in self.search(queries, first, wanted))
@@ -173,37 +197,64 @@ class _Pairs:
         return min(self.shard(k), default=None)
 
 
-def _read_pairs(points: Any, labels: Any, other_points: Any, other_labels: Any, norm: Any, same_label: bool) -> _Pairs:
+def _read_pairs(
+    points: Any, labels: Any, other_points: Any, other_labels: Any, norm: Any, same_label: bool
+) -> _Pairs:
     a, first = _labelled(points, labels, "points", "labels")
-    b, second = (a, first) if other_points is None else _labelled(other_points, other_labels, "other_points", "other_labels")
+    b, second = (
+        (a, first)
+        if other_points is None
+        else _labelled(other_points, other_labels, "other_points", "other_labels")
+    )
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"other_points must have {a.shape[1]} coordinates like points, got {b.shape[1]}")
+        raise ValueError(
+            f"other_points must have {a.shape[1]} coordinates like points, got {b.shape[1]}"
+        )
     if a.dtype != b.dtype:
-        a, b = (values / 255.0 if values.dtype == np.uint8 else values.astype(np.float64) for values in (a, b))
+        a, b = (
+            values / 255.0 if values.dtype == np.uint8 else values.astype(np.float64)
+            for values in (a, b)
+        )
     return _Pairs(a, b, first, second, read_norm(norm), same_label, other_points is None, SHARD)
 
 
-def _labelled(points: Any, labels: Any, name: str, labels_name: str) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(
+    points: Any, labels: Any, name: str, labels_name: str
+) -> tuple[np.ndarray, np.ndarray]:
     array = np.asarray(points)
     if array.ndim == 0 or array.size == 0 or array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be numbers of shape (N, ...) with N >= 1, got shape {array.shape} of {array.dtype}")
+        raise ValueError(
+            f"{name} must be numbers of shape (N, ...) with N >= 1, got shape {array.shape} of "
+            f"{array.dtype}"
+        )
     if labels is None:
         raise ValueError(f"{labels_name} must be given with {name}")
-    array, labels = np.ascontiguousarray(array.reshape(len(array), -1)), np.asarray(labels).reshape(-1)
+    array, labels = (
+        np.ascontiguousarray(array.reshape(len(array), -1)),
+        np.asarray(labels).reshape(-1),
+    )
     if len(array) != len(labels):
-        raise ValueError(f"{labels_name} must have one entry for each of the {len(array)} points, got {len(labels)}")
+        raise ValueError(
+            f"{labels_name} must have one entry for each of the {len(array)} points, got "
+            f"{len(labels)}"
+        )
     if array.dtype not in (np.uint8, np.float32, np.float64):
         array = array.astype(np.float64)
     if not (np.isfinite(array.min()) and np.isfinite(array.max())):
         row = int((~np.isfinite(array)).any(1).argmax())
         raise ValueError(f"{name} must be finite, got NaN or infinity in row {row}")
     if not max(abs(float(array.min())), abs(float(array.max()))) <= LARGEST:
-        raise ValueError(f"{name} must be at most {LARGEST:g} in size, got values in [{array.min()}, {array.max()}]")
+        raise ValueError(
+            f"{name} must be at most {LARGEST:g} in size, got values in [{array.min()}, "
+            f"{array.max()}]"
+        )
     return array, labels
 
 
 def _nearest(pairs: _Pairs, engine: Engine) -> Separation:
-    """The nearest pair. Of many, first some points' nearest ones, which bound it, then all that are within the bound."""
+    """The nearest pair. Of many, first some points' nearest ones, which bound it, then all that are
+    within the bound.
+    """
     check_engine(engine)
     rows = pairs.rows()
     if not len(rows):
@@ -224,7 +275,12 @@ def _nearest(pairs: _Pairs, engine: Engine) -> Separation:
         return Separation(best / pairs.unit, (i, j), False, 0.0)
     unrounded = exact and pairs.unit == 1 and pairs.p == math.inf
     lower = best if unrounded else best * (1 - (pairs.a.shape[1] + 8) * 2.0**-53)
-    return Separation(best / pairs.unit, (i, j), exact, lower if pairs.unit == 1 else math.nextafter(lower / pairs.unit, 0.0))
+    return Separation(
+        best / pairs.unit,
+        (i, j),
+        exact,
+        lower if pairs.unit == 1 else math.nextafter(lower / pairs.unit, 0.0),
+    )
 
 
 def _root(pairs: _Pairs, value: float) -> float:
@@ -233,7 +289,10 @@ def _root(pairs: _Pairs, value: float) -> float:
 
 def _on_grid(array: np.ndarray, grid: float) -> bool:
     parts = (array[k : k + SHARD].astype(np.float64) for k in range(0, len(array), SHARD))
-    return all(np.abs(part).max() <= 1 and np.array_equal(part * grid, np.rint(part * grid)) for part in parts)
+    return all(
+        np.abs(part).max() <= 1 and np.array_equal(part * grid, np.rint(part * grid))
+        for part in parts
+    )
 
 
 def _run(work: Callable[[_Pairs, int], Any], pairs: _Pairs, engine: Engine) -> list[Any]:
@@ -243,6 +302,16 @@ def _run(work: Callable[[_Pairs, int], Any], pairs: _Pairs, engine: Engine) -> l
     if engine.journal is not None:
         for array in (pairs.a, pairs.b, pairs.labels, pairs.others):
             digest.update(np.ascontiguousarray(array).data)
-    kinds = [[str(array.dtype), *array.shape] for array in (pairs.a, pairs.b, pairs.labels, pairs.others)]
-    question = [work.__name__, str(pairs.p), pairs.same_label, pairs.one_set, pairs.search.radius, kinds, digest.hexdigest()]
+    kinds = [
+        [str(array.dtype), *array.shape] for array in (pairs.a, pairs.b, pairs.labels, pairs.others)
+    ]
+    question = [
+        work.__name__,
+        str(pairs.p),
+        pairs.same_label,
+        pairs.one_set,
+        pairs.search.radius,
+        kinds,
+        digest.hexdigest(),
+    ]
     return run_shards(partial(work, pairs), -(-len(pairs.a) // pairs.step), question, engine)

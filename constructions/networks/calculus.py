@@ -1,6 +1,7 @@
 """Networks from networks: composition, parallel evaluation, copies and delays.
 
-Facing affine maps merge, so composing costs no extra layer, and all matrices keep their structured form.
+Facing affine maps merge, so composing costs no extra layer, and all matrices keep their structured
+form.
 """
 
 from __future__ import annotations
@@ -11,7 +12,18 @@ import sympy
 import torch
 
 from ..linear.affine import Affine
-from ..linear.matrix import Block, Constant, Count, Dense, Identity, Matrix, column, diagonal, kron, zeros
+from ..linear.matrix import (
+    Block,
+    Constant,
+    Count,
+    Dense,
+    Identity,
+    Matrix,
+    column,
+    diagonal,
+    kron,
+    zeros,
+)
 from ..linear.merging import merged, rounded
 from .network import ReLUNetwork
 from .provenance import Provenance, parts_of
@@ -20,7 +32,8 @@ from .provenance import Provenance, parts_of
 def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = None) -> ReLUNetwork:
     """The network x -> weight x + bias without hidden layer.
 
-    weight: a `Matrix` or numbers of shape (m, n); bias: a one-column `Matrix`, m numbers, or None for zero.
+    weight: a `Matrix` or numbers of shape (m, n); bias: a one-column `Matrix`, m numbers, or None
+    for zero.
 
     >>> affine([[1.0, 2.0]], [3.0])([[1.0, 1.0]]).tolist()
     [[6.0]]
@@ -36,10 +49,12 @@ def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = N
 def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
     """The composition f_1 o f_2 o ... o f_n: the last argument acts first.
 
-    Depths add where float64 holds the product of the facing affine maps, as for weights that are powers of two. Elsewhere the
-    values between are carried by one more layer, two units each, so that the result is the composition exactly. exact=False
-    multiplies in float64 even so: for constructions whose statements bound what is rounded. The result is about the networks as
-    they are: it has no `origin`, so where one was rounded when it was read, that is not taken off what is proved of the result.
+    Depths add where float64 holds the product of the facing affine maps, as for weights that are
+    powers of two. Elsewhere the values between are carried by one more layer, two units each, so
+    that the result is the composition exactly. exact=False multiplies in float64 even so: for
+    constructions whose statements bound what is rounded. The result is about the networks as they
+    are: it has no `origin`, so where one was rounded when it was read, that is not taken off what
+    is proved of the result.
 
     >>> compose(affine([[2.0]]), affine([[1.0]], [3.0]))([[1.0]]).item()
     8.0
@@ -47,7 +62,8 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
     >>> lost.exact([1.0]), lost.size.depth
     (array([Fraction(-1, 2)], dtype=object), 1)
 
-    Raises ValueError where the output dimension of one does not fit the input dimension of the next.
+    Raises ValueError where the output dimension of one does not fit the input dimension of the
+    next.
     """
     if not networks:
         raise ValueError("compose needs at least one network")
@@ -55,7 +71,8 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
     for outer in reversed(networks[:-1]):  # from the inside: the other association loses structure
         if outer.inputs != result.outputs:
             raise ValueError(
-                f"cannot compose: the outer network takes {outer.inputs} numbers, the inner gives {result.outputs}"
+                f"cannot compose: the outer network takes {outer.inputs} numbers, the inner gives "
+                f"{result.outputs}"
             )
         facing, last = outer.layers[0], result.layers[-1]
         between = merged(facing, last) if exact else rounded(facing, last)
@@ -65,16 +82,22 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
 
 
 def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
-    """The network x -> (f_1(x), ..., f_n(x)) on a shared input; shallower ones are delayed (signed) to equal depth.
+    """The network x -> (f_1(x), ..., f_n(x)) on a shared input; shallower ones are delayed (signed)
+    to equal depth.
 
-    >>> both = parallel(affine([[2.0]]), ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])]))
+    >>> both = parallel(
+    ...     affine([[2.0]]), ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])])
+    ... )
     >>> both([[-3.0]]).tolist()
     [[-6.0, 0.0]]
     """
     if not networks:
         raise ValueError("parallel needs at least one network")
     if any(network.inputs != networks[0].inputs for network in networks):
-        raise ValueError(f"parallel networks must share their input, got input dimensions {[n.inputs for n in networks]}")
+        raise ValueError(
+            f"parallel networks must share their input, got input dimensions "
+            f"{[n.inputs for n in networks]}"
+        )
     if len(networks) == 1:
         return networks[0]
     depth = max(len(network.layers) for network in networks)
@@ -91,23 +114,29 @@ def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
 
 
 def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
-    """The network (x_1, ..., x_count) -> (f(x_1), ..., f(x_count)) on separate inputs: I (x) every layer.
+    """The network (x_1, ..., x_count) -> (f(x_1), ..., f(x_count)) on separate inputs: I (x) every
+    layer.
 
     >>> copies(3, affine([[1.0, 1.0]]))([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]).tolist()
     [[3.0, 7.0, 11.0]]
     """
     if not isinstance(count, sympy.Basic) and (not isinstance(count, int) or count < 1):
         raise ValueError(f"count must be an integer >= 1, got {count!r}")
-    layers = (Affine(kron(Identity(count), a.weight), kron(Constant(count, 1), a.bias)) for a in network.layers)
+    layers = (
+        Affine(kron(Identity(count), a.weight), kron(Constant(count, 1), a.bias))
+        for a in network.layers
+    )
     result = ReLUNetwork(tuple(layers), network.domain)
-    return ReLUNetwork(result.layers, result.domain, Provenance(None, {}, parts_of(network, count=count)))
+    return ReLUNetwork(
+        result.layers, result.domain, Provenance(None, {}, parts_of(network, count=count))
+    )
 
 
 def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> ReLUNetwork:
     """The same function with more hidden layers, whose units only carry its output.
 
-    A signed output takes two units a layer and output (its positive and negative part), one known to be >= 0 only one;
-    a wrong `nonnegative` changes the function.
+    A signed output takes two units a layer and output (its positive and negative part), one known
+    to be >= 0 only one; a wrong `nonnegative` changes the function.
 
     >>> later = delay(affine([[1.0]]), 3)
     >>> later.size.depth, later([[-2.0]]).item()
@@ -118,8 +147,16 @@ def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> Re
     if layers == 0:
         return network
     outputs = network.outputs
-    split = Identity(outputs) if nonnegative else kron(Identity(outputs), Dense(torch.tensor([[1.0], [-1.0]])))
-    join = Identity(outputs) if nonnegative else kron(Identity(outputs), Dense(torch.tensor([[1.0, -1.0]])))
+    split = (
+        Identity(outputs)
+        if nonnegative
+        else kron(Identity(outputs), Dense(torch.tensor([[1.0], [-1.0]])))
+    )
+    join = (
+        Identity(outputs)
+        if nonnegative
+        else kron(Identity(outputs), Dense(torch.tensor([[1.0, -1.0]])))
+    )
     units = split.shape[0]
     carry = (Affine(Identity(units), zeros(units, 1)),) * (layers - 1)
     hold = ReLUNetwork((Affine(split, zeros(units, 1)), *carry, Affine(join, zeros(outputs, 1))))
@@ -135,7 +172,10 @@ def add(*networks: ReLUNetwork) -> ReLUNetwork:
     if not networks:
         raise ValueError("add needs at least one network")
     if any(network.outputs != networks[0].outputs for network in networks):
-        raise ValueError(f"networks to add must have equal output dimensions, got {[n.outputs for n in networks]}")
+        raise ValueError(
+            f"networks to add must have equal output dimensions, got "
+            f"{[n.outputs for n in networks]}"
+        )
     row = Block((tuple(Identity(network.outputs) for network in networks),))
     return compose(affine(row), parallel(*networks))
 

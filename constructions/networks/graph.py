@@ -1,8 +1,11 @@
-"""Piecewise-linear functions as graphs of affine maps and ReLUs, and their layers: a chain that computes them exactly.
+"""Piecewise-linear functions as graphs of affine maps and ReLUs, and their layers: a chain that
+computes them exactly.
 
 >>> graph = Graph(1)
 >>> bent = graph.relu(0)
->>> both = graph.linear([(0, Identity(1)), (bent, Dense([[-2.0]]))], zeros(1, 1))      # x - 2 max(0, x) = -|x|
+>>> both = graph.linear(
+...     [(0, Identity(1)), (bent, Dense([[-2.0]]))], zeros(1, 1)
+... )  # x - 2 max(0, x) = -|x|
 >>> [layer.weight.shape for layer in graph.compile(both).layers]
 [(2, 1), (1, 2)]
 """
@@ -43,8 +46,9 @@ DOUBLE = 2.0**-53
 class Node:
     """One value: the input, relu(source), or sum_k weight_k value_k + bias.
 
-    errors: by how much weights and bias may differ from what they stand for (None: exact). noise: sizes of numbers that the
-    source adds up on the way to the bias, which say how much it may round. place: where in the source.
+    errors: by how much weights and bias may differ from what they stand for (None: exact). noise:
+    sizes of numbers that the source adds up on the way to the bias, which say how much it may
+    round. place: where in the source.
     """
 
     size: int
@@ -58,7 +62,9 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A value as an affine function of the units of one level, and what its entries may be wrong by (None: nothing)."""
+    """A value as an affine function of the units of one level, and what its entries may be wrong by
+    (None: nothing).
+    """
 
     map: Affine
     error: Errors | None = None
@@ -66,7 +72,9 @@ class Form:
 
 @dataclass
 class Compiled:
-    """The layers of a graph, by how much each may be wrong, and what became of the graph's affine maps."""
+    """The layers of a graph, by how much each may be wrong, and what became of the graph's affine
+    maps.
+    """
 
     layers: list[Affine] = field(default_factory=list)
     errors: list[Errors | None] = field(default_factory=list)
@@ -76,7 +84,9 @@ class Compiled:
 
 
 class Graph:
-    """A function R^inputs -> R^m, value by value. Node 0 is the input; each method appends one node and returns its number."""
+    """A function R^inputs -> R^m, value by value. Node 0 is the input; each method appends one node
+    and returns its number.
+    """
 
     def __init__(self, inputs: int) -> None:
         self.nodes: list[Node] = [Node(inputs)]
@@ -94,28 +104,45 @@ class Graph:
         errors: tuple[tuple[Matrix, ...], Matrix] | None = None,
         noise: torch.Tensor | None = None,
     ) -> int:
-        """sum_k weight_k value_k + bias; a value that is named twice is taken twice, never added up beforehand."""
+        """sum_k weight_k value_k + bias; a value that is named twice is taken twice, never added up
+        beforehand.
+        """
         seen: set[int] = set()
         apart = []
         for source, weight in terms:
             if source in seen:
                 size = self.nodes[source].size
-                self.nodes.append(Node(size, terms=((source, Identity(size)),), bias=zeros(size, 1), place=self.place))
+                self.nodes.append(
+                    Node(
+                        size,
+                        terms=((source, Identity(size)),),
+                        bias=zeros(size, 1),
+                        place=self.place,
+                    )
+                )
                 source = len(self.nodes) - 1
             seen.add(source)
             apart.append((source, weight))
-        if len(apart) == 1 and isinstance(apart[0][1], Identity) and is_zero(bias) and errors is None:
+        if (
+            len(apart) == 1
+            and isinstance(apart[0][1], Identity)
+            and is_zero(bias)
+            and errors is None
+        ):
             return apart[0][0]
         self.nodes.append(Node(bias.shape[0], None, tuple(apart), bias, errors, noise, self.place))
         return len(self.nodes) - 1
 
-    # -- values --------------------------------------------------------------------------------------------------------
+    # -- values ------------------------------------------------------------------------------------
 
-    def enclosures(self, points: torch.Tensor, dtype: torch.dtype) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Of all nodes, values at points (n, inputs) in float64, and by how much an evaluation in dtype may be off.
+    def enclosures(
+        self, points: torch.Tensor, dtype: torch.dtype
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Of all nodes, values at points (n, inputs) in float64, and by how much an evaluation in
+        dtype may be off.
 
-        Each sum of n terms is off by gamma_(n+8) times the sum of the terms' sizes, in any order (Higham 2002, Section 3.1);
-        twice that is allowed, for fast convolutions.
+        Each sum of n terms is off by gamma_(n+8) times the sum of the terms' sizes, in any order
+        (Higham 2002, Section 3.1); twice that is allowed, for fast convolutions.
         """
         found: list[tuple[torch.Tensor, torch.Tensor]] = []
         one = torch.ones(1, dtype=torch.float64)
@@ -142,14 +169,15 @@ class Graph:
                 found.append((value, error + 2 * terms * (unit * (size + error) + least)))
         return found
 
-    # -- layers --------------------------------------------------------------------------------------------------------
+    # -- layers ------------------------------------------------------------------------------------
 
     def compile(self, output: int) -> Compiled:
         """Layers of the function that node `output` is.
 
-        Affine maps are multiplied where float64 holds the product exactly, or where one of them is rounded already; else
-        the values between are carried to the next layer by two units each, as relu(v) - relu(-v). Values that a later
-        layer needs, too, are carried likewise, or by the units they are made of.
+        Affine maps are multiplied where float64 holds the product exactly, or where one of them is
+        rounded already; else the values between are carried to the next layer by two units each, as
+        relu(v) - relu(-v). Values that a later layer needs, too, are carried likewise, or by the
+        units they are made of.
         """
         needed, users = self._ancestors(output)
         result = Compiled()
@@ -164,7 +192,9 @@ class Graph:
                 if i in done:
                     continue
                 if node.source is not None and node.source in forms:
-                    if node.source in nonnegative or (result.layers and _is_nonnegative(forms[node.source])):
+                    if node.source in nonnegative or (
+                        result.layers and _is_nonnegative(forms[node.source])
+                    ):
                         forms[i] = forms[node.source]
                         nonnegative.add(i)
                         done.add(i)
@@ -211,7 +241,10 @@ class Graph:
             width = next(iter(forms.values())).map.weight.shape[1]
             return Form(Affine(zeros(node.size, width), node.bias))
         inner = [forms[k] for k, _ in node.terms]
-        weight, below = _row([weight for _, weight in node.terms]), Affine(*_stacked([f.map for f in inner]))
+        weight, below = (
+            _row([weight for _, weight in node.terms]),
+            Affine(*_stacked([f.map for f in inner])),
+        )
         if len(inner) > 1:  # sums of products would lose their zeros
             weight, below = sparse(weight), Affine(sparse(below.weight), below.bias)
         outer = Affine(weight, node.bias)
@@ -280,7 +313,9 @@ class Graph:
             result.carried += self.nodes[k].size
         if len(columns):
             ones = torch.ones(len(columns), dtype=torch.float64)
-            chosen = Sparse((len(columns), width), torch.arange(len(columns)), torch.from_numpy(columns), ones)
+            chosen = Sparse(
+                (len(columns), width), torch.arange(len(columns)), torch.from_numpy(columns), ones
+            )
             append(Form(Affine(chosen, zeros(len(columns), 1))))
             result.carried += len(columns)
         units = starts[-1]
@@ -289,7 +324,9 @@ class Graph:
         new = {
             k: Form(
                 Affine(
-                    _selection(self.nodes[k].size, units, [(starts[b], sign) for b, sign in blocks]),
+                    _selection(
+                        self.nodes[k].size, units, [(starts[b], sign) for b, sign in blocks]
+                    ),
                     zeros(self.nodes[k].size, 1),
                 )
             )
@@ -332,7 +369,10 @@ def _row(parts: list[Matrix]) -> Matrix:
 
 
 def _negative(form: Form) -> Form:
-    return replace(form, map=Affine(-form.map.weight, form.map.bias if is_zero(form.map.bias) else -form.map.bias))
+    return replace(
+        form,
+        map=Affine(-form.map.weight, form.map.bias if is_zero(form.map.bias) else -form.map.bias),
+    )
 
 
 def _selection(size: int, units: int, blocks: list[tuple[int, float]]) -> Matrix:
@@ -397,8 +437,15 @@ def _passed(
     below: Errors,
     exact: bool,
 ) -> Errors:
-    """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products round by."""
-    sizes = [outer.weight.absolute(), inner.weight.absolute(), inner.bias.absolute(), outer.bias.absolute()]
+    """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products
+    round by.
+    """
+    sizes = [
+        outer.weight.absolute(),
+        inner.weight.absolute(),
+        inner.bias.absolute(),
+        outer.bias.absolute(),
+    ]
     d_weight, d_bias = below.weight, below.bias
     weight = _up(_times(sizes[0], d_weight))
     bias = _up(_times(sizes[0], d_bias))
@@ -410,7 +457,9 @@ def _passed(
         gamma = (int(outer.weight.shape[1]) + 8) * 2.0**-52
         weight = _up(total(weight, _scaled(_times(sizes[0], sizes[1]), gamma)))
         bias = _up(total(bias, _scaled(total(_times(sizes[0], sizes[2]), sizes[3]), gamma)))
-    return Errors(sparse(weight) if not isinstance(weight, Dense) else weight, column(bias.to_dense()))
+    return Errors(
+        sparse(weight) if not isinstance(weight, Dense) else weight, column(bias.to_dense())
+    )
 
 
 def _times(a: Matrix, b: Matrix) -> Matrix:
@@ -423,4 +472,8 @@ def _scaled(matrix: Matrix, factor: float) -> Matrix:
 
 def _up(matrix: Matrix) -> Matrix:
     """A little more: products and sums of nonnegative numbers lose at most this share."""
-    return matrix if is_zero(matrix) else _scaled(matrix, 1 + (int(matrix.shape[1]) + 2**20) * 2.0**-51)
+    return (
+        matrix
+        if is_zero(matrix)
+        else _scaled(matrix, 1 + (int(matrix.shape[1]) + 2**20) * 2.0**-51)
+    )

@@ -15,14 +15,18 @@ from .network import ReLUNetwork
 from .origin import difference
 
 
-def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Certified lower and upper bounds of every output on the boxes [lower, upper], rounding accounted for.
+def interval_bounds(
+    network: ReLUNetwork, lower: Any, upper: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Certified lower and upper bounds of every output on the boxes [lower, upper], rounding
+    accounted for.
 
     They hold for what the network was read from, too (see `ReLUNetwork.origin`).
 
-    lower, upper: numbers or tensors of shape (..., inputs). Returns two float64 tensors of shape (..., outputs). Sound,
-    not tight: the gap grows with depth and width. Each layer's float64 error is bounded a priori by gamma_(n+2)
-    (Higham 2002, Section 3.1) and added to the radius. Raises ValueError for NaN or lower > upper.
+    lower, upper: numbers or tensors of shape (..., inputs). Returns two float64 tensors of shape
+    (..., outputs). Sound, not tight: the gap grows with depth and width. Each layer's float64 error
+    is bounded a priori by gamma_(n+2) (Higham 2002, Section 3.1) and added to the radius. Raises
+    ValueError for NaN or lower > upper.
 
     >>> from constructions import ReLUNetwork
     >>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0, 0]), ([[1.0, 1.0]], [0])])
@@ -32,26 +36,39 @@ def interval_bounds(network: ReLUNetwork, lower: Any, upper: Any) -> tuple[torch
     """
     ends = []
     for name, value in (("lower", lower), ("upper", upper)):
-        given = value if isinstance(value, torch.Tensor) else from_shared(np.asarray(value, dtype=np.float64))
+        given = (
+            value
+            if isinstance(value, torch.Tensor)
+            else from_shared(np.asarray(value, dtype=np.float64))
+        )
         if given.ndim and given.shape[-1] not in (1, network.inputs):
-            raise ValueError(f"{name} must be a number or have shape (..., {network.inputs}), got {tuple(given.shape)}")
+            raise ValueError(
+                f"{name} must be a number or have shape (..., {network.inputs}), got "
+                f"{tuple(given.shape)}"
+            )
         ends.append(given.double().expand(*given.shape[:-1], network.inputs))
     low, high = ends
     if not (torch.isfinite(low).all() and torch.isfinite(high).all() and (low <= high).all()):
         raise ValueError("lower and upper must be finite with lower <= upper in every coordinate")
     low, high = torch.broadcast_tensors(low, high)
-    boxes = zip(*(v.reshape(-1, network.inputs).split(network.chunk(8)) for v in (low, high)), strict=True)
+    boxes = zip(
+        *(v.reshape(-1, network.inputs).split(network.chunk(8)) for v in (low, high)), strict=True
+    )
     sizes = [layer.weight.absolute() for layer in network.layers]
     bounds = [list(_propagate(network, sizes, *box))[-1] for box in boxes]
     shape = (*low.shape[:-1], network.outputs)
-    return torch.cat([b[0] for b in bounds]).reshape(shape), torch.cat([b[1] for b in bounds]).reshape(shape)
+    return torch.cat([b[0] for b in bounds]).reshape(shape), torch.cat(
+        [b[1] for b in bounds]
+    ).reshape(shape)
 
 
 def source_difference(network: ReLUNetwork, lower: Any, upper: Any) -> torch.Tensor:
-    """Upper bounds of |network - what it was read from| on the box [lower, upper], for each output: float64, (outputs,).
+    """Upper bounds of |network - what it was read from| on the box [lower, upper], for each output:
+    float64, (outputs,).
 
-    0 where nothing was rounded on reading, as for all but batch normalization and some divisions; see `ReLUNetwork.origin`.
-    lower, upper: numbers or shape (inputs,). By interval arithmetic; errors as for `interval_bounds`.
+    0 where nothing was rounded on reading, as for all but batch normalization and some divisions;
+    see `ReLUNetwork.origin`. lower, upper: numbers or shape (inputs,). By interval arithmetic;
+    errors as for `interval_bounds`.
 
     >>> norm = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1)).eval()
     >>> bool(0 < source_difference(ReLUNetwork.from_module(norm), 0.0, 1.0) < 1e-12)
@@ -59,11 +76,16 @@ def source_difference(network: ReLUNetwork, lower: Any, upper: Any) -> torch.Ten
     """
     if network.origin is None or network.origin.is_exact:
         return torch.zeros(network.outputs, dtype=torch.float64)
-    low, high = (torch.as_tensor(v, dtype=torch.float64).expand(network.inputs)[None] for v in (lower, upper))
+    low, high = (
+        torch.as_tensor(v, dtype=torch.float64).expand(network.inputs)[None] for v in (lower, upper)
+    )
     interval_bounds(network, low, high)  # raises for what is no box
     reach = [torch.maximum(low.abs(), high.abs())]
     sizes = [layer.weight.absolute() for layer in network.layers]
-    reach += [torch.maximum(-below, above).clamp_min(0) for below, above in _propagate(network, sizes, low, high)]
+    reach += [
+        torch.maximum(-below, above).clamp_min(0)
+        for below, above in _propagate(network, sizes, low, high)
+    ]
     return difference(network.layers, network.origin.errors, reach[:-1])[0]
 
 
@@ -84,13 +106,20 @@ def _propagate(
         magnitude = size.apply(centre.abs() + radius) + offset.abs()
         gamma = 2 * (layer.weight.shape[1] + 4) * unit
         reach = 2.0 + float((centre.abs() + radius).max()) if centre.numel() else 2.0
-        lost = torch.finfo(torch.float64).tiny * underflow(layer, (layer.weight.shape[1] + 1) * reach)
+        lost = torch.finfo(torch.float64).tiny * underflow(
+            layer, (layer.weight.shape[1] + 1) * reach
+        )
         spread = size.apply(radius) + gamma * magnitude + lost
         if errors and (error := errors[depth]) is not None:
-            spread = spread + (error.weight.apply(centre.abs() + radius) + error.bias.apply(one)) * (1 + gamma)
+            spread = spread + (
+                error.weight.apply(centre.abs() + radius) + error.bias.apply(one)
+            ) * (1 + gamma)
         low, high = middle - spread, middle + spread
         if not (torch.isfinite(low).all() and torch.isfinite(high).all()):
-            raise ValueError("bounds overflow float64: the network's weights are too large for interval arithmetic")
+            raise ValueError(
+                "bounds overflow float64: the network's weights are too large for interval "
+                "arithmetic"
+            )
         yield low, high
 
 

@@ -1,7 +1,9 @@
-"""PyTorch modules read as networks: what a module computes is traced, operation by operation, and compared with what is read.
+"""PyTorch modules read as networks: what a module computes is traced, operation by operation, and
+compared with what is read.
 
-The trace is PyTorch's own, of a call of the module on one input: hooks, weights that hooks or parametrizations compute, shared
-layers, residual connections and an own `forward` are in it as they run. Nothing in the module is changed.
+The trace is PyTorch's own, of a call of the module on one input: hooks, weights that hooks or
+parametrizations compute, shared layers, residual connections and an own `forward` are in it as they
+run. Nothing in the module is changed.
 """
 
 from __future__ import annotations
@@ -32,12 +34,16 @@ from .operations import Operations, Shape, Value, exact_numbers
 from .origin import Origin
 
 PROBES = 4
-"""Points at which what was read is compared with the module, and each operation with what PyTorch computes."""
+"""Points at which what was read is compared with the module, and each operation with what PyTorch
+computes.
+"""
 
 FIXED = "; layers that change as they run need module.eval() first"
 
 
-def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> tuple[tuple[Affine, ...], Origin]:
+def read_module(
+    module: nn.Module, input_shape: Sequence[int] | None = None
+) -> tuple[tuple[Affine, ...], Origin]:
     """The affine layers of a module, and what became of it; see `ReLUNetwork.from_module`.
 
     >>> layers, origin = read_module(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), (1, 4, 4))
@@ -45,7 +51,10 @@ def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> 
     ([(8, 16), (8, 8)], 20, True)
     """
     if isinstance(module, torch.jit.ScriptModule):
-        raise TypeError("module must not be a TorchScript module: pass the module that it was made of, or export it to ONNX")
+        raise TypeError(
+            "module must not be a TorchScript module: pass the module that it was made of, or "
+            "export it to ONNX"
+        )
     shape = _input_shape(module, input_shape)
     original, module = module, _copied(module)
     names = _names(module)
@@ -67,7 +76,16 @@ def read_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> 
     parameters = sum(p.numel() for p in module.parameters())
     errors = tuple(compiled.errors)
     rounded = tuple(dict.fromkeys(compiled.rounded))
-    origin = Origin("module", state_digest(original), parameters, compiled.merged, compiled.carried, rounded, errors, layers)
+    origin = Origin(
+        "module",
+        state_digest(original),
+        parameters,
+        compiled.merged,
+        compiled.carried,
+        rounded,
+        errors,
+        layers,
+    )
     return layers, origin
 
 
@@ -78,11 +96,13 @@ def state_digest(module: nn.Module) -> str:
         if isinstance(value, torch.Tensor):
             array = value.detach().cpu().contiguous()
             digest.update(f"{name} {array.dtype} {tuple(array.shape)}\n".encode())
-            digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes() if array.numel() else b"")
+            digest.update(
+                array.reshape(-1).view(torch.uint8).numpy().tobytes() if array.numel() else b""
+            )
     return digest.hexdigest()
 
 
-# -- what is asked of a module -----------------------------------------------------------------------------------------
+# -- what is asked of a module ---------------------------------------------------------------------
 
 
 def _input_shape(module: nn.Module, given: Sequence[int] | None) -> Shape:
@@ -98,13 +118,21 @@ def _input_shape(module: nn.Module, given: Sequence[int] | None) -> Shape:
             if not list(layer.children()) and not isinstance(layer, KEEPING):
                 place = f"{name} ({type(layer).__name__})"
                 break
-        raise TypeError(f"{place}: module can be read only with input_shape, one input without the batch, e.g. (1, 28, 28)")
+        raise TypeError(
+            f"{place}: module can be read only with input_shape, one input without the batch, e.g. "
+            f"(1, 28, 28)"
+        )
     if not isinstance(given, Sequence):
         raise TypeError(f"input_shape must be a sequence of sizes, e.g. (1, 28, 28), got {given!r}")
     if not (given and all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in given)):
-        raise ValueError(f"input_shape must be the positive sizes of one input without the batch, got {given}")
+        raise ValueError(
+            f"input_shape must be the positive sizes of one input without the batch, got {given}"
+        )
     if math.prod(given) > ENTRY_LIMIT:
-        raise ValueError(f"input_shape {tuple(given)} would need {math.prod(given):,} entries; the limit is {ENTRY_LIMIT:,}")
+        raise ValueError(
+            f"input_shape {tuple(given)} would need {math.prod(given):,} entries; the limit is "
+            f"{ENTRY_LIMIT:,}"
+        )
     return tuple(given)
 
 
@@ -131,7 +159,10 @@ def _check_modes(module: nn.Module, names: dict[int, str]) -> None:
         if layer.training and isinstance(layer, (*RANDOM, *NORMS)):
             raise ValueError(f"{names[id(layer)]} is in training mode: call module.eval() first")
         if isinstance(layer, NORMS) and layer.running_mean is None:
-            raise ValueError(f"{names[id(layer)]} has no running statistics (track_running_stats=False), so it is no fixed map")
+            raise ValueError(
+                f"{names[id(layer)]} has no running statistics (track_running_stats=False), so it "
+                f"is no fixed map"
+            )
 
 
 def _check_finite(module: nn.Module, names: dict[int, str]) -> None:
@@ -156,7 +187,9 @@ def _kind(module: nn.Module) -> tuple[torch.dtype, torch.device]:
 
 @contextlib.contextmanager
 def _untouched(module: nn.Module) -> Iterator[None]:
-    """Put back whatever a call of the module changes: attributes, buffers, generators of random numbers."""
+    """Put back whatever a call of the module changes: attributes, buffers, generators of random
+    numbers.
+    """
     layers = list(module.modules())
     attributes = [dict(vars(layer)) for layer in layers]
     kept = ("_parameters", "_buffers", "_modules")
@@ -185,16 +218,22 @@ def _untouched(module: nn.Module) -> Iterator[None]:
 
 
 def _copied(module: nn.Module) -> nn.Module:
-    """A copy to run, as a forward may write to any attribute; the module itself if it cannot be copied."""
+    """A copy to run, as a forward may write to any attribute; the module itself if it cannot be
+    copied.
+    """
     try:
         with torch.no_grad():
             return copy.deepcopy(module)
-    except Exception:  # a user's attributes may raise anything; weights that hooks compute cannot be copied
+    except (
+        Exception
+    ):  # a user's attributes may raise anything; weights that hooks compute cannot be copied
         return module
 
 
 class _Branches(TorchDispatchMode):
-    """Refuses operations whose result's size, or whose answer, depends on the values of a tensor that depends on the input."""
+    """Refuses operations whose result's size, or whose answer, depends on the values of a tensor
+    that depends on the input.
+    """
 
     def __init__(self, example: torch.Tensor) -> None:
         super().__init__()
@@ -205,10 +244,18 @@ class _Branches(TorchDispatchMode):
         tags = getattr(func, "tags", ())
         tensors = self.tensors((args, kwargs))
         touched = any(tensor in self.touched for tensor in tensors)
-        if touched and (torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags):
-            picks = func.__name__.split(".")[0] in ("index", "masked_select")  # by other values than those that are picked
+        if touched and (
+            torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags
+        ):
+            picks = func.__name__.split(".")[0] in (
+                "index",
+                "masked_select",
+            )  # by other values than those that are picked
             if not picks or any(tensor in self.touched for tensor in self.tensors(args[1:])):
-                raise ValueError(f"the operation {func.__name__} makes what is computed depend on values of the input")
+                raise ValueError(
+                    f"the operation {func.__name__} makes what is computed depend on values of the "
+                    f"input"
+                )
         result = func(*args, **(kwargs or {}))
         if touched:
             for value in (*self.tensors(result), *(tensors if func._schema.is_mutable else ())):
@@ -222,7 +269,9 @@ class _Branches(TorchDispatchMode):
 
 
 def _check_branches(module: nn.Module, example: torch.Tensor) -> None:
-    """Raise ValueError if what the module computes is chosen by values of its input: a trace would show one choice only."""
+    """Raise ValueError if what the module computes is chosen by values of its input: a trace would
+    show one choice only.
+    """
     point = example.clone()
     with _Branches(point):
         try:
@@ -230,17 +279,21 @@ def _check_branches(module: nn.Module, example: torch.Tensor) -> None:
         except ValueError as error:
             if "depend on values of the input" in str(error):
                 raise ValueError(f"module cannot be run on one input for all: {error}") from error
-        except Exception:  # what a user's forward may raise otherwise is said by the trace, with its place
+        except (
+            Exception
+        ):  # what a user's forward may raise otherwise is said by the trace, with its place
             return
 
 
-# -- the trace ---------------------------------------------------------------------------------------------------------
+# -- the trace -------------------------------------------------------------------------------------
 
 
 def _trace(
     module: nn.Module, example: torch.Tensor, names: dict[int, str], given: str
 ) -> tuple[fx.GraphModule, dict[fx.Node, str]]:
-    """What the module does with one input, as PyTorch's elementary operations, and in which layer each is done."""
+    """What the module does with one input, as PyTorch's elementary operations, and in which layer
+    each is done.
+    """
     from torch.fx.experimental.proxy_tensor import get_proxy_mode, make_fx
 
     stack: list[tuple[str, nn.Module, Any]] = []
@@ -259,11 +312,18 @@ def _trace(
             stack.pop()
         marks.append((nodes(), stack[-1][0] if stack else "module"))
 
-    handles = [hooks.register_module_forward_pre_hook(enter), hooks.register_module_forward_hook(leave)]
+    handles = [
+        hooks.register_module_forward_pre_hook(enter),
+        hooks.register_module_forward_hook(leave),
+    ]
     try:
         traced = make_fx(torch.func.functionalize(module), tracing_mode="real")(example)
     except Exception as error:  # anything that a user's forward may raise
-        place, wants = (stack[-1][0], _wants(*stack[-1][1:])) if stack else ("module", "cannot be run on one input")
+        place, wants = (
+            (stack[-1][0], _wants(*stack[-1][1:]))
+            if stack
+            else ("module", "cannot be run on one input")
+        )
         raise ValueError(f"{place} {wants}{given}: {_reason(error)}") from error
     finally:
         for handle in handles:
@@ -289,7 +349,9 @@ def _wants(layer: nn.Module, inputs: Any) -> str:
     elif isinstance(layer, NORMS):
         takes = f"takes {layer.num_features} channels"
     elif "Pool" in name and name[-2:] in ("1d", "2d", "3d"):
-        takes = f"takes an image of shape {('(C, L)', '(C, H, W)', '(C, D, H, W)')[int(name[-2]) - 1]}"
+        takes = (
+            f"takes an image of shape {('(C, L)', '(C, H, W)', '(C, D, H, W)')[int(name[-2]) - 1]}"
+        )
     else:
         takes = "cannot be run on one input"
     return takes if got is None else f"{takes}, got values of shape {tuple(got.shape[1:])}"
@@ -310,7 +372,9 @@ def _probes(size: int, dtype: torch.dtype) -> torch.Tensor:
 class _Reader:
     """Runs a trace on the example, with a `Value` for each number that depends on the input."""
 
-    def __init__(self, traced: fx.GraphModule, places: dict[fx.Node, str], size: int, given: str) -> None:
+    def __init__(
+        self, traced: fx.GraphModule, places: dict[fx.Node, str], size: int, given: str
+    ) -> None:
         self.traced, self.graph, self.given = traced, Graph(size), given
         self.operations, self.places = Operations(self.graph), places
         self.values: dict[fx.Node, Any] = {}
@@ -330,10 +394,17 @@ class _Reader:
         if isinstance(output, (tuple, list)) and len(output) == 1:
             output = output[0]
         if not isinstance(output, Value):
-            kind = "numbers that do not depend on the input" if isinstance(output, torch.Tensor) else type(output).__name__
+            kind = (
+                "numbers that do not depend on the input"
+                if isinstance(output, torch.Tensor)
+                else type(output).__name__
+            )
             raise TypeError(f"module must return one tensor that depends on its input, got {kind}")
         if not output.shape or output.shape[0] != 1:
-            raise ValueError(f"module must keep the batch axis first, but makes shape {output.shape} of one input{self.given}")
+            raise ValueError(
+                f"module must keep the batch axis first, but makes shape {output.shape} of one "
+                f"input{self.given}"
+            )
         return output
 
     def _argument(self, argument: Any) -> Any:
@@ -344,7 +415,10 @@ class _Reader:
         arguments, options = self._argument(node.args), self._argument(node.kwargs)
         name = getattr(node.target, "__name__", str(node.target))
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) and node.users:
-            raise TypeError(f"{place}: the operation {name} draws random numbers, so the module is no fixed function")
+            raise TypeError(
+                f"{place}: the operation {name} draws random numbers, so the module is no fixed "
+                f"function"
+            )
         if not _symbolic(arguments) and not _symbolic(options):
             return node.target(*arguments, **options)  # type: ignore[operator]
         try:
@@ -353,8 +427,10 @@ class _Reader:
             handler = HANDLERS.get(name.split(".")[0])
             if handler is None:
                 raise TypeError(
-                    f"cannot be read: the operation {name} is not piecewise linear, or not known; known are affine maps, "
-                    "ReLU, LeakyReLU, PReLU, clipping, |x|, maxima, minima, pooling, and what moves numbers"
+                    f"cannot be read: the operation {name} is not piecewise linear, or not known; "
+                    f"known are affine maps, "
+                    "ReLU, LeakyReLU, PReLU, clipping, |x|, maxima, minima, pooling, and what "
+                    "moves numbers"
                 )
             return handler(self.operations, node, *arguments, **options)
         except TypeError as error:
@@ -363,7 +439,9 @@ class _Reader:
             raise ValueError(f"{place} {error}{self.given}") from error
 
     def compare(self, module: nn.Module, points: torch.Tensor, dtype: torch.dtype) -> None:
-        """Raise ValueError unless each operation, and the module, compute what was read, up to rounding."""
+        """Raise ValueError unless each operation, and the module, compute what was read, up to
+        rounding.
+        """
         flat = points.double().cpu().flatten(1)
         found = self.graph.enclosures(flat, dtype)
         for i, point in enumerate(points):
@@ -375,16 +453,22 @@ class _Reader:
                     continue
                 actual = replay.seen[node].double().cpu().reshape(-1)
                 expected, error = (part[i] for part in found[value.node])
-                if actual.shape != expected.shape or not bool(((actual - expected).abs() <= error).all()):
+                if actual.shape != expected.shape or not bool(
+                    ((actual - expected).abs() <= error).all()
+                ):
                     name = getattr(node.target, "__name__", node.target)
-                    raise ValueError(f"{self.places[node]}: the operation {name} does not compute what was read of it{FIXED}")
+                    raise ValueError(
+                        f"{self.places[node]}: the operation {name} does not compute what was read "
+                        f"of it{FIXED}"
+                    )
         output = next(node for node in self.traced.graph.nodes if node.op == "output")
         last = output.args[0][0] if isinstance(output.args[0], (tuple, list)) else output.args[0]
         expected, error = found[self.values[last].node]
         actual = _values(module, points, self.given).double().cpu().reshape(len(points), -1)
         if actual.shape != expected.shape or not bool(((actual - expected).abs() <= error).all()):
             raise ValueError(
-                "module does not compute at other points what its trace on one says: it must be a fixed function of its input, "
+                "module does not compute at other points what its trace on one says: it must be a "
+                "fixed function of its input, "
                 f"row by row, without steps outside of PyTorch or branches on values{FIXED}"
             )
 
@@ -395,7 +479,9 @@ def _values(module: nn.Module, points: torch.Tensor, given: str) -> torch.Tensor
         found = module(points)
     except Exception as error:  # a user's forward may raise anything
         if not isinstance(module, fx.GraphModule):
-            raise ValueError(f"module cannot be run on {len(points)} inputs at once{given}: {_reason(error)}") from error
+            raise ValueError(
+                f"module cannot be run on {len(points)} inputs at once{given}: {_reason(error)}"
+            ) from error
         rows = [module(point[None]) for point in points]
         found = torch.cat([row[0] if isinstance(row, (tuple, list)) else row for row in rows])
     values: torch.Tensor = found[0] if isinstance(found, (tuple, list)) else found
@@ -416,7 +502,9 @@ class _Replay(fx.Interpreter):
         return result
 
 
-def check_layers(graph: Graph, output: int, layers: tuple[Affine, ...], points: torch.Tensor) -> None:
+def check_layers(
+    graph: Graph, output: int, layers: tuple[Affine, ...], points: torch.Tensor
+) -> None:
     """Raise unless the layers compute what the graph does, within float64's rounding of both."""
     chain = Graph(points.shape[1])
     node = 0
@@ -426,7 +514,9 @@ def check_layers(graph: Graph, output: int, layers: tuple[Affine, ...], points: 
     actual, slip = chain.enclosures(points, torch.float64)[node]
     noise = 2.0**-40 * (expected.abs() + 1e-30)
     if not bool(((actual - expected).abs() <= 4 * (error + slip) + noise).all()):
-        raise AssertionError("the layers do not compute what was read; please report this with the module")
+        raise AssertionError(
+            "the layers do not compute what was read; please report this with the module"
+        )
 
 
 def _symbolic(argument: Any) -> bool:
@@ -437,7 +527,7 @@ def _symbolic(argument: Any) -> bool:
     return isinstance(argument, Value)
 
 
-# -- PyTorch's operations ----------------------------------------------------------------------------------------------
+# -- PyTorch's operations --------------------------------------------------------------------------
 
 Handler = Callable[..., Any]
 
@@ -464,13 +554,17 @@ def _add(o: Operations, _: Any, x: Any, y: Any, *, alpha: float = 1.0, sign: flo
 
 def _mul(o: Operations, _: Any, x: Any, y: Any) -> Value:
     if isinstance(x, Value) and isinstance(y, Value):
-        raise TypeError("multiplies two values that depend on the input, which is not piecewise linear")
+        raise TypeError(
+            "multiplies two values that depend on the input, which is not piecewise linear"
+        )
     return o.scale(x, _constant(y)) if isinstance(x, Value) else o.scale(y, _constant(x))
 
 
 def _div(o: Operations, _: Any, x: Any, y: Any, *, rounding_mode: str | None = None) -> Value:
     if isinstance(y, Value) or rounding_mode is not None:
-        raise TypeError("divides by a value that depends on the input, or rounds, which is not piecewise linear")
+        raise TypeError(
+            "divides by a value that depends on the input, or rounds, which is not piecewise linear"
+        )
     return o.divide(x, _constant(y))
 
 
@@ -489,15 +583,29 @@ def _convolution(
 ) -> Value:
     if isinstance(weight, Value) or isinstance(bias, Value):
         raise TypeError("has weights that depend on the input")
-    kernel, offset, spatial = exact_numbers(weight, "weight"), _optional(bias, "bias"), weight.ndim - 2
-    stride, padding, dilation, extra = ([*v] * spatial if len(v) == 1 else [*v] for v in (stride, padding, dilation, extra))
+    kernel, offset, spatial = (
+        exact_numbers(weight, "weight"),
+        _optional(bias, "bias"),
+        weight.ndim - 2,
+    )
+    stride, padding, dilation, extra = (
+        [*v] * spatial if len(v) == 1 else [*v] for v in (stride, padding, dilation, extra)
+    )
     if transposed:
-        run = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}[spatial]
-        return o.by_units(x, lambda z: run(z, kernel, None, stride, padding, extra, groups, dilation), offset)
+        run = {
+            1: functional.conv_transpose1d,
+            2: functional.conv_transpose2d,
+            3: functional.conv_transpose3d,
+        }[spatial]
+        return o.by_units(
+            x, lambda z: run(z, kernel, None, stride, padding, extra, groups, dilation), offset
+        )
     return o.convolve(x, kernel, offset, stride, [*padding, *padding], dilation, groups)
 
 
-def _batch_norm(o: Operations, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> list[Any]:
+def _batch_norm(
+    o: Operations, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any
+) -> list[Any]:
     training, eps = (False, rest[-1]) if len(rest) == 2 else (rest[0], rest[2])
     if training or mean is None:
         raise ValueError("is in training mode: call module.eval() first")
@@ -510,7 +618,9 @@ def _batch_norm(o: Operations, _: Any, x: Any, weight: Any, bias: Any, mean: Any
 def _matmul(o: Operations, _: Any, x: Any, y: Any) -> Value:
     """Products with a constant matrix or vector on one side."""
     if isinstance(x, Value) and isinstance(y, Value):
-        raise TypeError("multiplies two values that depend on the input, which is not piecewise linear")
+        raise TypeError(
+            "multiplies two values that depend on the input, which is not piecewise linear"
+        )
     if isinstance(x, Value):
         matrix = exact_numbers(y, "weight")
         if matrix.ndim == 2:
@@ -520,17 +630,24 @@ def _matmul(o: Operations, _: Any, x: Any, y: Any) -> Value:
             return Value(out.node, out.shape[:-1])
         if matrix.ndim == 3 and matrix.shape[0] == 1:
             return o.linear(x, matrix[0].T, None)
-        raise TypeError(f"multiplies by a constant of shape {tuple(matrix.shape)}; known are matrices with two axes")
+        raise TypeError(
+            f"multiplies by a constant of shape {tuple(matrix.shape)}; known are matrices with two "
+            f"axes"
+        )
     matrix = exact_numbers(x, "weight")
     if matrix.ndim != 2 or len(y.shape) not in (1, 2):
-        raise TypeError(f"multiplies a constant of shape {tuple(matrix.shape)} by a value of shape {y.shape}")
+        raise TypeError(
+            f"multiplies a constant of shape {tuple(matrix.shape)} by a value of shape {y.shape}"
+        )
     if len(y.shape) == 1:
         return o.linear(y, matrix, None)
     turned = o.linear(o.move([y], lambda places: places.T), matrix, None)
     return o.move([turned], lambda places: places.T)
 
 
-def _addmm(o: Operations, node: Any, bias: Any, x: Any, y: Any, *, beta: float = 1.0, alpha: float = 1.0) -> Value:
+def _addmm(
+    o: Operations, node: Any, bias: Any, x: Any, y: Any, *, beta: float = 1.0, alpha: float = 1.0
+) -> Value:
     if isinstance(bias, Value) or not isinstance(x, Value) or isinstance(y, Value) or alpha != 1:
         product = _matmul(o, node, x, y)
         product = product if alpha == 1 else o.scale(product, _constant(alpha))
@@ -547,7 +664,9 @@ def _axes(node: fx.Node) -> int:
 
 
 def _with_channels(handler: Handler) -> Handler:
-    """A pooling on values with or without an axis of channels: PyTorch takes (1, n, m) as one image."""
+    """A pooling on values with or without an axis of channels: PyTorch takes (1, n, m) as one
+    image.
+    """
 
     def whole(o: Operations, node: fx.Node, x: Any, *arguments: Any, **options: Any) -> Value:
         if len(x.shape) == _axes(node) + 2:
@@ -559,7 +678,14 @@ def _with_channels(handler: Handler) -> Handler:
 
 
 def _max_pool(
-    o: Operations, node: fx.Node, x: Any, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil: bool = False
+    o: Operations,
+    node: fx.Node,
+    x: Any,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil: bool = False,
 ) -> Value:
     spatial = _axes(node)
     kernel, padding, dilation = (_each(v, spatial) for v in (kernel, padding, dilation))
@@ -591,11 +717,15 @@ def _filled(o: Operations, node: fx.Node, x: Any, *arguments: Any, **options: An
     target: Any = node.target
     like = torch.zeros(x.shape, dtype=node.args[0].meta["tensor_meta"].dtype)
     return (
-        torch.zeros_like(target(like, *arguments, **options)) if "empty" in str(target) else target(like, *arguments, **options)
+        torch.zeros_like(target(like, *arguments, **options))
+        if "empty" in str(target)
+        else target(like, *arguments, **options)
     )
 
 
-def _maximum_along(o: Operations, _: Any, x: Any, axes: Any = (), keep: bool = False, *, sign: float = 1.0) -> Value:
+def _maximum_along(
+    o: Operations, _: Any, x: Any, axes: Any = (), keep: bool = False, *, sign: float = 1.0
+) -> Value:
     axes = [axes] if isinstance(axes, int) else [*axes]
     rank = len(x.shape)
     axes = [axis % rank for axis in axes] or list(range(rank))
@@ -603,15 +733,28 @@ def _maximum_along(o: Operations, _: Any, x: Any, axes: Any = (), keep: bool = F
         raise TypeError("takes maxima over the batch axis")
     others = [i for i in range(rank) if i not in axes]
     places = torch.arange(x.size).reshape(x.shape).permute((*axes, *others))
-    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape)) if keep else tuple(x.shape[i] for i in others)
+    shape = (
+        tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        if keep
+        else tuple(x.shape[i] for i in others)
+    )
     windows = places.reshape(math.prod(x.shape[i] for i in axes), -1)
     if sign > 0:
         return o.maxima(x, windows, shape)
     return o.negative(o.maxima(o.negative(x), windows, shape))
 
 
-def _moving(o: Operations, node: fx.Node, *arguments: Any, joins: bool = False, floats: bool = False, **options: Any) -> Any:
-    """What only moves numbers, done to their places instead; `joins` also with constants, whose places are -2, -3, ..."""
+def _moving(
+    o: Operations,
+    node: fx.Node,
+    *arguments: Any,
+    joins: bool = False,
+    floats: bool = False,
+    **options: Any,
+) -> Any:
+    """What only moves numbers, done to their places instead; `joins` also with constants, whose
+    places are -2, -3, ...
+    """
     target: Any = node.target
     values: list[Value] = []
     constants: list[torch.Tensor] = []
@@ -643,7 +786,9 @@ def _moving(o: Operations, node: fx.Node, *arguments: Any, joins: bool = False, 
         return o.shift(moved, fill[(-1 - places).clamp_min(0)])
 
     found = target(*map(collect, arguments), **options)
-    return gathered(found) if isinstance(found, torch.Tensor) else [gathered(part) for part in found]
+    return (
+        gathered(found) if isinstance(found, torch.Tensor) else [gathered(part) for part in found]
+    )
 
 
 def _pad(o: Operations, node: fx.Node, x: Any, pads: Any, value: float = 0.0) -> Value:
@@ -652,10 +797,15 @@ def _pad(o: Operations, node: fx.Node, x: Any, pads: Any, value: float = 0.0) ->
     return moved if value == 0 else o.shift(moved, (places < 0).double() * float(value))
 
 
-def _cast(o: Operations, node: fx.Node, x: Any, *_: Any, dtype: torch.dtype | None = None, **__: Any) -> Value:
+def _cast(
+    o: Operations, node: fx.Node, x: Any, *_: Any, dtype: torch.dtype | None = None, **__: Any
+) -> Value:
     assert isinstance(node.args[0], fx.Node)
     now = node.args[0].meta["tensor_meta"].dtype
-    wide = {torch.float32: (torch.float16, torch.bfloat16), torch.float64: (torch.float16, torch.bfloat16, torch.float32)}
+    wide = {
+        torch.float32: (torch.float16, torch.bfloat16),
+        torch.float64: (torch.float16, torch.bfloat16, torch.float32),
+    }
     if dtype is not None and dtype != now and now not in wide.get(dtype, ()):
         raise TypeError(f"rounds values from {now} to {dtype}")
     return x
@@ -684,17 +834,60 @@ def _extreme(o: Operations, _: Any, x: Any, y: Any, *, sign: float = 1.0) -> Val
     return o.shift(o.negative(o.relu(o.shift(o.negative(x), fixed))), fixed)
 
 
-# fmt: off
 MOVES = (
-    "view", "_unsafe_view", "reshape", "_reshape_alias", "t", "transpose", "permute", "squeeze", "unsqueeze", "expand",
-    "clone", "alias", "detach", "slice", "select", "flip", "roll", "narrow", "split", "split_with_sizes", "unbind",
-    "chunk", "unfold", "index_select", "repeat", "contiguous", "diagonal", "movedim", "flatten", "unflatten",
-    "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "view_copy", "t_copy", "transpose_copy", "permute_copy",
-    "squeeze_copy", "unsqueeze_copy", "expand_copy", "slice_copy", "select_copy", "split_copy", "lift_fresh",
-    "lift_fresh_copy", "index",
+    "view",
+    "_unsafe_view",
+    "reshape",
+    "_reshape_alias",
+    "t",
+    "transpose",
+    "permute",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "clone",
+    "alias",
+    "detach",
+    "slice",
+    "select",
+    "flip",
+    "roll",
+    "narrow",
+    "split",
+    "split_with_sizes",
+    "unbind",
+    "chunk",
+    "unfold",
+    "index_select",
+    "repeat",
+    "contiguous",
+    "diagonal",
+    "movedim",
+    "flatten",
+    "unflatten",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
+    "view_copy",
+    "t_copy",
+    "transpose_copy",
+    "permute_copy",
+    "squeeze_copy",
+    "unsqueeze_copy",
+    "expand_copy",
+    "slice_copy",
+    "select_copy",
+    "split_copy",
+    "lift_fresh",
+    "lift_fresh_copy",
+    "index",
 )
-# fmt: on
-MEANS = [*(f"avg_pool{d}d" for d in (1, 2, 3)), "adaptive_avg_pool1d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"]
+MEANS = [
+    *(f"avg_pool{d}d" for d in (1, 2, 3)),
+    "adaptive_avg_pool1d",
+    "_adaptive_avg_pool2d",
+    "_adaptive_avg_pool3d",
+]
 FILLS = [
     *("fill", "full_like", "zeros_like", "ones_like", "empty_like"),
     *("new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided"),
@@ -708,7 +901,10 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(PADS, functools.partial(_moving, floats=True)),
     **dict.fromkeys(FILLS, _filled),
     **dict.fromkeys(MEANS, _with_channels(_running)),
-    **{f"max_pool{d}d_with_indices": lambda *a, **k: [_with_channels(_max_pool)(*a, **k), None] for d in (2, 3)},
+    **{
+        f"max_pool{d}d_with_indices": lambda *a, **k: [_with_channels(_max_pool)(*a, **k), None]
+        for d in (2, 3)
+    },
     "max_pool1d": _with_channels(_max_pool),
     "relu": lambda o, _, x: o.relu(x),
     "add": _add,
@@ -728,8 +924,12 @@ HANDLERS: dict[str, Handler] = {
     "minimum": lambda o, n, x, y: _extreme(o, n, x, y, sign=-1.0),
     "amax": _maximum_along,
     "amin": lambda o, n, x, axes=(), keep=False: _maximum_along(o, n, x, axes, keep, sign=-1.0),
-    "max": lambda o, n, x, *a: [_maximum_along(o, n, x, *a), None] if a else _maximum_along(o, n, x),
-    "min": lambda o, n, x, *a: [_maximum_along(o, n, x, *a, sign=-1.0), None] if a else _maximum_along(o, n, x, sign=-1.0),
+    "max": lambda o, n, x, *a: (
+        [_maximum_along(o, n, x, *a), None] if a else _maximum_along(o, n, x)
+    ),
+    "min": lambda o, n, x, *a: (
+        [_maximum_along(o, n, x, *a, sign=-1.0), None] if a else _maximum_along(o, n, x, sign=-1.0)
+    ),
     "convolution": _convolution,
     "native_batch_norm": _batch_norm,
     "_native_batch_norm_legit": _batch_norm,
@@ -740,7 +940,9 @@ HANDLERS: dict[str, Handler] = {
     "mv": _matmul,
     "matmul": _matmul,
     "addmm": _addmm,
-    "linear": lambda o, n, x, w, b=None: o.linear(x, exact_numbers(w, "weight"), _optional(b, "bias")),
+    "linear": lambda o, n, x, w, b=None: o.linear(
+        x, exact_numbers(w, "weight"), _optional(b, "bias")
+    ),
     "sum": lambda o, _, x, axes=(), keep=False, **k: o.sum(x, axes or (), keep),
     "mean": lambda o, _, x, axes=(), keep=False, **k: o.mean(x, axes or (), keep),
     "constant_pad_nd": _pad,

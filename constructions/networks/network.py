@@ -1,6 +1,6 @@
 """ReLU networks as chains of affine layers: evaluation, sizes, exact arithmetic and conversions.
 
->>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])   # |x|
+>>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])  # |x|
 >>> net(torch.tensor([[-0.5], [2.0]])).tolist()
 [[0.5], [2.0]]
 >>> net.exact([Fraction(-1, 3)])
@@ -36,7 +36,9 @@ from .provenance import Provenance
 from .storage import MemorizerParts, Parts, layers_digest, write_parts
 
 MEMORY_LIMIT = 2**23
-"""Bytes that the widest two neighbouring layers of one batch chunk may take: small enough for a processor's cache."""
+"""Bytes that the widest two neighbouring layers of one batch chunk may take: small enough for a
+processor's cache.
+"""
 
 GRAPH_LIMIT = 10**6
 """Most edges of `ReLUNetwork.graph`."""
@@ -44,11 +46,12 @@ GRAPH_LIMIT = 10**6
 
 @dataclass(frozen=True)
 class Size:
-    """What a network costs. All entries are exact counts (SymPy expressions where the network is symbolic).
+    """What a network costs. All entries are exact counts (SymPy expressions where the network is
+    symbolic).
 
-    depth: hidden (ReLU) layers. width: units of the widest hidden layer. units: hidden units in all.
-    weights, biases: nonzero entries. parameters: weights + biases. dense_parameters: all entries of all layers,
-    zeros included. stored: numbers that the structured form keeps.
+    depth: hidden (ReLU) layers. width: units of the widest hidden layer. units: hidden units in
+    all. weights, biases: nonzero entries. parameters: weights + biases. dense_parameters: all
+    entries of all layers, zeros included. stored: numbers that the structured form keeps.
     """
 
     depth: int
@@ -70,10 +73,16 @@ class Screen(Protocol):
 
     @property
     def worthwhile(self) -> bool:
-        """Whether the network is so large that it is evaluated through its screen unless told otherwise."""
+        """Whether the network is so large that it is evaluated through its screen unless told
+        otherwise.
+        """
 
-    def split(self, points: torch.Tensor, ball: Ball | None = None) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
-        """(rows, network) that cover all points (M, D) once: the network equals this one on the balls around these rows."""
+    def split(
+        self, points: torch.Tensor, ball: Ball | None = None
+    ) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
+        """(rows, network) that cover all points (M, D) once: the network equals this one on the
+        balls around these rows.
+        """
 
     def values(self, points: torch.Tensor) -> torch.Tensor:
         """The network's values at points (M, D), as (M, K); differentiable."""
@@ -86,10 +95,11 @@ class Screen(Protocol):
 class ReLUNetwork:
     """The function A_L o relu o A_(L-1) o ... o relu o A_1 given by affine layers A_1, ..., A_L.
 
-    domain: the closed interval of every input coordinate on which the construction's statement holds (None: all of R).
-    Evaluation outside of it raises ValueError. provenance: which statement built the network, from which parts. screen:
-    what finds the parts of it that matter at a point (f_S has one); it changes what evaluation costs, not its result.
-    origin: what the network was read from, if from a module or a file, and by how much it may differ from that.
+    domain: the closed interval of every input coordinate on which the construction's statement
+    holds (None: all of R). Evaluation outside of it raises ValueError. provenance: which statement
+    built the network, from which parts. screen: what finds the parts of it that matter at a point
+    (f_S has one); it changes what evaluation costs, not its result. origin: what the network was
+    read from, if from a module or a file, and by how much it may differ from that.
     """
 
     layers: tuple[Affine, ...]
@@ -105,17 +115,22 @@ class ReLUNetwork:
         for i, (inner, outer) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
             if outer.weight.shape[1] != inner.weight.shape[0]:
                 raise ValueError(
-                    f"layer {i + 1} takes {outer.weight.shape[1]} numbers but layer {i} gives {inner.weight.shape[0]}"
+                    f"layer {i + 1} takes {outer.weight.shape[1]} numbers but layer {i} gives "
+                    f"{inner.weight.shape[0]}"
                 )
         if self.screen is not None and self.screen.layers is not self.layers:
             object.__setattr__(self, "screen", None)  # it speaks of other layers
         if self.origin is not None and self.origin.layers is not self.layers:
             object.__setattr__(self, "origin", None)
         if self.domain is not None and not self.domain[0] < self.domain[1]:
-            raise ValueError(f"domain must be an interval (lower, upper) with lower < upper, got {self.domain}")
+            raise ValueError(
+                f"domain must be an interval (lower, upper) with lower < upper, got {self.domain}"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "arithmetic"}  # which is made again in no time
+        return {
+            name: value for name, value in vars(self).items() if name != "arithmetic"
+        }  # which is made again in no time
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -123,28 +138,38 @@ class ReLUNetwork:
             object.__setattr__(self.screen, "layers", self.layers)
 
     @classmethod
-    def from_layers(cls, layers: Iterable[tuple[Any, Any]], domain: tuple[float, float] | None = None) -> ReLUNetwork:
+    def from_layers(
+        cls, layers: Iterable[tuple[Any, Any]], domain: tuple[float, float] | None = None
+    ) -> ReLUNetwork:
         """A network from (weight, bias) pairs of numbers, shapes (m, n) and (m,)."""
         built = (Affine(Dense(weight), column(bias)) for weight, bias in layers)
         return cls(tuple(built), domain)
 
     @classmethod
-    def from_module(cls, module: nn.Module | ReLUNetwork, input_shape: Sequence[int] | None = None) -> ReLUNetwork:
-        """The network that computes what a piecewise-linear module computes; weights are taken exactly.
+    def from_module(
+        cls, module: nn.Module | ReLUNetwork, input_shape: Sequence[int] | None = None
+    ) -> ReLUNetwork:
+        """The network that computes what a piecewise-linear module computes; weights are taken
+        exactly.
 
-        The module is traced by PyTorch on one input, in eval mode, so that hooks, shared layers, weights that hooks or
-        parametrizations compute, residual connections and an own `forward` count as they run. Known are affine operations
-        (linear, convolution, normalization by fixed statistics, pooling by means, sums), ReLU, LeakyReLU, PReLU, clipping,
-        |x|, maxima and max-pooling, and what moves numbers. Affine maps that follow each other are multiplied where float64
-        holds the product; else the values between are carried exactly by two units each. Only what is irrational or no
-        float64 in the module (batch normalization, division by other numbers than powers of two) is rounded: `origin` says
-        where, and bounds it. Values at some points are compared with the module's. Inputs and outputs are flattened, row by
-        row; convolutions become `Sparse` matrices. input_shape: one input without the batch, e.g. (1, 28, 28); needed unless
-        the first layer is Linear or BatchNorm1d.
-        Raises TypeError for any other operation and where input_shape is missing; ValueError where it does not fit, for
-        training mode, NaN, infinity, matrices beyond `ENTRY_LIMIT`, and where the module does not compute what was read.
+        The module is traced by PyTorch on one input, in eval mode, so that hooks, shared layers,
+        weights that hooks or parametrizations compute, residual connections and an own `forward`
+        count as they run. Known are affine operations (linear, convolution, normalization by fixed
+        statistics, pooling by means, sums), ReLU, LeakyReLU, PReLU, clipping,
+        |x|, maxima and max-pooling, and what moves numbers. Affine maps that follow each other are
+        multiplied where float64 holds the product; else the values between are carried exactly by
+        two units each. Only what is irrational or no float64 in the module (batch normalization,
+        division by other numbers than powers of two) is rounded: `origin` says where, and bounds
+        it. Values at some points are compared with the module's. Inputs and outputs are flattened,
+        row by row; convolutions become `Sparse` matrices. input_shape: one input without the batch,
+        e.g. (1, 28, 28); needed unless the first layer is Linear or BatchNorm1d. Raises TypeError
+        for any other operation and where input_shape is missing; ValueError where it does not fit,
+        for training mode, NaN, infinity, matrices beyond `ENTRY_LIMIT`, and where the module does
+        not compute what was read.
 
-        >>> ReLUNetwork.from_module(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).size.dense_parameters
+        >>> ReLUNetwork.from_module(
+        ...     nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+        ... ).size.dense_parameters
         32
         """
         if isinstance(module, ReLUNetwork):
@@ -152,16 +177,17 @@ class ReLUNetwork:
         layers, origin = read_module(module, input_shape)
         return cls(layers, origin=origin)
 
-    # -- evaluation --------------------------------------------------------------------------------------------------
+    # -- evaluation --------------------------------------------------------------------------------
 
     def __call__(self, x: Any, *, screened: bool | None = None) -> torch.Tensor:
         """Values at x of shape (..., inputs), as (..., outputs); differentiable in x.
 
-        A tensor is evaluated in its own dtype and on its device; other array-likes become float64. The batch is split
-        so that memory stays near `MEMORY_LIMIT` (or what one point takes), also while gradients are taken (recomputation).
-        screened: whether an f_S computes only the indicators that are not 0 (see `localize`), which gives the same values and
-        gradients up to rounding; None: from `SCREENED_FROM` coordinates of centres on.
-        Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`, and if there is no screen.
+        A tensor is evaluated in its own dtype and on its device; other array-likes become float64.
+        The batch is split so that memory stays near `MEMORY_LIMIT` (or what one point takes), also
+        while gradients are taken (recomputation). screened: whether an f_S computes only the
+        indicators that are not 0 (see `localize`), which gives the same values and gradients up to
+        rounding; None: from `SCREENED_FROM` coordinates of centres on. Raises ValueError for a
+        wrong last axis, NaN, infinity, or a point outside `domain`, and if there is no screen.
         """
         if not isinstance(x, torch.Tensor):
             x = torch.as_tensor(np.asarray(x, dtype=np.float64))
@@ -179,17 +205,22 @@ class ReLUNetwork:
             tracked = torch.is_grad_enabled() and x.requires_grad
             parts = points.split(chunk)
             values = torch.cat(
-                [checkpoint(self._forward, part, use_reentrant=False) if tracked else self._forward(part) for part in parts]
+                [
+                    checkpoint(self._forward, part, use_reentrant=False)
+                    if tracked
+                    else self._forward(part)
+                    for part in parts
+                ]
             )
         return values.reshape(*x.shape[:-1], self.outputs)
 
     def exact(self, x: Any, *, screened: bool | None = None) -> np.ndarray:
         """Values at rational points, in exact rational arithmetic: no rounding anywhere.
 
-        x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object array of Fractions,
-        shape (..., outputs). Batches of floats cost microseconds a point for hundreds of parameters; see `exact_values`.
-        screened: as for evaluation; the values are the same. Raises ValueError for a wrong last axis, NaN, infinity, or a
-        point outside `domain`.
+        x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object
+        array of Fractions, shape (..., outputs). Batches of floats cost microseconds a point for
+        hundreds of parameters; see `exact_values`. screened: as for evaluation; the values are the
+        same. Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`.
         """
         screen = self._chosen_screen(screened)
         if screen is None:
@@ -197,7 +228,10 @@ class ReLUNetwork:
         given = np.asarray(x, dtype=object)
         points = torch.from_numpy(given.astype(np.float64))
         self.check_points(points)
-        flat, values = given.reshape(-1, self.inputs), np.empty((points.numel() // self.inputs, self.outputs), dtype=object)
+        flat, values = (
+            given.reshape(-1, self.inputs),
+            np.empty((points.numel() // self.inputs, self.outputs), dtype=object),
+        )
         for rows, local in screen.split(points.reshape(-1, self.inputs)):
             values[rows.numpy()] = local.arithmetic.values(flat[rows.numpy()])
         return values.reshape(*given.shape[:-1], self.outputs)
@@ -209,7 +243,9 @@ class ReLUNetwork:
 
     def _chosen_screen(self, screened: bool | None) -> Screen | None:
         if self.screen is None and screened:
-            raise ValueError("screened must not be True for a network without a screen (f_S and f_adv have one)")
+            raise ValueError(
+                "screened must not be True for a network without a screen (f_S and f_adv have one)"
+            )
         if self.screen is None or screened is False:
             return None
         return self.screen if screened or self.screen.worthwhile else None
@@ -221,7 +257,9 @@ class ReLUNetwork:
         return self.layers[-1].apply(x)
 
     def chunk(self, itemsize: int) -> int:
-        """How many points of `itemsize` bytes a number are evaluated at once to respect `MEMORY_LIMIT`; at least one."""
+        """How many points of `itemsize` bytes a number are evaluated at once to respect
+        `MEMORY_LIMIT`; at least one.
+        """
         widths = [self.inputs, *(layer.weight.shape[0] for layer in self.layers)]
         pair = max(a + b for a, b in itertools.pairwise(widths))
         return max(1, MEMORY_LIMIT // (itemsize * pair))
@@ -236,9 +274,12 @@ class ReLUNetwork:
         if not np.isfinite(low) or not np.isfinite(high):
             raise ValueError("x must be finite, got NaN or infinity")
         if self.domain and not (self.domain[0] <= low and high <= self.domain[1]):
-            raise ValueError(f"x must lie in the network's domain {list(self.domain)}, got values in [{low}, {high}]")
+            raise ValueError(
+                f"x must lie in the network's domain {list(self.domain)}, got values in [{low}, "
+                f"{high}]"
+            )
 
-    # -- sizes -------------------------------------------------------------------------------------------------------
+    # -- sizes -------------------------------------------------------------------------------------
 
     @property
     def inputs(self) -> Count:
@@ -269,25 +310,33 @@ class ReLUNetwork:
             weights=weights,
             biases=biases,
             parameters=weights + biases,
-            dense_parameters=sum(rows * columns + rows for rows, columns in (layer.weight.shape for layer in self.layers)),
+            dense_parameters=sum(
+                rows * columns + rows
+                for rows, columns in (layer.weight.shape for layer in self.layers)
+            ),
             stored=sum(layer.weight.stored + layer.bias.stored for layer in self.layers),
         )
 
-    # -- conversions -------------------------------------------------------------------------------------------------
+    # -- conversions -------------------------------------------------------------------------------
 
     def to_module(
-        self, form: Literal["structured", "sparse", "dense"] = "structured", dtype: torch.dtype = torch.float64
+        self,
+        form: Literal["structured", "sparse", "dense"] = "structured",
+        dtype: torch.dtype = torch.float64,
     ) -> nn.Module:
         """An `nn.Module` that computes the same function on inputs of shape (batch, inputs).
 
-        structured: this network itself, behind a module's interface; nothing is expanded. sparse: one sparse tensor
-        a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU` (trainable, exportable). The last two
-        do not check `domain`. Raises ValueError for a dense layer beyond `constructions.linear.matrix.ENTRY_LIMIT` entries.
+        structured: this network itself, behind a module's interface; nothing is expanded. sparse:
+        one sparse tensor a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU`
+        (trainable, exportable). The last two do not check `domain`. Raises ValueError for a dense
+        layer beyond `constructions.linear.matrix.ENTRY_LIMIT` entries.
         """
         if form == "structured":
             return _Structured(self)
         if form == "sparse":
-            return nn.Sequential(*_interleave([_SparseLinear(layer, dtype) for layer in self.layers]))
+            return nn.Sequential(
+                *_interleave([_SparseLinear(layer, dtype) for layer in self.layers])
+            )
         if form == "dense":
             return nn.Sequential(*_interleave([_linear(layer, dtype) for layer in self.layers]))
         raise ValueError(f"form must be 'structured', 'sparse' or 'dense', got {form!r}")
@@ -295,11 +344,15 @@ class ReLUNetwork:
     def graph(self) -> networkx.DiGraph:
         """The units as a directed acyclic graph.
 
-        Nodes are (layer, index): layer 0 holds the inputs, the last one the outputs; hidden and output nodes carry
-        `bias`, edges carry `weight` (nonzero ones only). Raises ValueError above `GRAPH_LIMIT` edges.
+        Nodes are (layer, index): layer 0 holds the inputs, the last one the outputs; hidden and
+        output nodes carry `bias`, edges carry `weight` (nonzero ones only). Raises ValueError above
+        `GRAPH_LIMIT` edges.
         """
         if self.size.weights > GRAPH_LIMIT:
-            raise ValueError(f"graph() is for at most {GRAPH_LIMIT:,} edges; this network has {self.size.weights:,}")
+            raise ValueError(
+                f"graph() is for at most {GRAPH_LIMIT:,} edges; this network has "
+                f"{self.size.weights:,}"
+            )
         graph = networkx.DiGraph()
         graph.add_nodes_from(((0, i) for i in range(self.inputs)), layer=0)
         for depth, layer in enumerate(self.layers, start=1):
@@ -311,13 +364,18 @@ class ReLUNetwork:
         return graph
 
     def piecewise(self, limit: int = 100) -> list[sympy.Expr]:
-        """Each output as a SymPy expression in x (one input) or x1, x2, ...; weights are exact rationals.
+        """Each output as a SymPy expression in x (one input) or x1, x2, ...; weights are exact
+        rationals.
 
-        With one input the result is a `sympy.Piecewise` over the exact breakpoints (in `domain`, else all of R); with
-        more it nests Max(0, .). Raises ValueError for more than `limit` hidden units.
+        With one input the result is a `sympy.Piecewise` over the exact breakpoints (in `domain`,
+        else all of R); with more it nests Max(0, .). Raises ValueError for more than `limit` hidden
+        units.
         """
         if self.size.units > limit:
-            raise ValueError(f"piecewise() is for at most {limit} hidden units; this network has {self.size.units}")
+            raise ValueError(
+                f"piecewise() is for at most {limit} hidden units; this network has "
+                f"{self.size.units}"
+            )
         if self.inputs == 1:
             return _pieces(self)
         values = list(sympy.symbols(f"x1:{self.inputs + 1}", real=True))
@@ -332,7 +390,9 @@ class ReLUNetwork:
         return values
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network, structure and provenance to a .safetensors file (atomically); `load` reads it back."""
+        """Write the network, structure and provenance to a .safetensors file (atomically); `load`
+        reads it back.
+        """
         kept = None if self.screen is None else self.screen.parts()
         write_parts(Parts(self.layers, self.domain, self.provenance, self.origin, kept), Path(path))
 
@@ -368,10 +428,13 @@ def check_network(network: Any, name: str = "network") -> None:
 
 
 def structure_digest(network: ReLUNetwork) -> str:
-    """SHA-256 of the layers in the form that a file keeps: equal networks in other forms have others. Time: what is stored.
+    """SHA-256 of the layers in the form that a file keeps: equal networks in other forms have
+    others. Time: what is stored.
 
     >>> from constructions import squaring
-    >>> structure_digest(squaring(3)) == structure_digest(squaring(3)) != structure_digest(squaring(4))
+    >>> structure_digest(squaring(3)) == structure_digest(squaring(3)) != structure_digest(
+    ...     squaring(4)
+    ... )
     True
     """
     return layers_digest(network.layers)
@@ -411,9 +474,13 @@ class _SparseLinear(nn.Module):
         super().__init__()
         rows, columns, values = layer.weight.coordinates()
         if len(values) > ENTRY_LIMIT:
-            raise ValueError(f"{layer.weight} has {len(values):,} nonzeros; the limit is {ENTRY_LIMIT:,}")
+            raise ValueError(
+                f"{layer.weight} has {len(values):,} nonzeros; the limit is {ENTRY_LIMIT:,}"
+            )
         indices = torch.stack([rows, columns])
-        matrix = torch.sparse_coo_tensor(indices, values.to(dtype), layer.weight.shape, check_invariants=True).coalesce()
+        matrix = torch.sparse_coo_tensor(
+            indices, values.to(dtype), layer.weight.shape, check_invariants=True
+        ).coalesce()
         self.register_buffer("weight", matrix)
         self.register_buffer("bias", layer.bias.to_dense()[:, 0].to(dtype))
 
@@ -432,12 +499,18 @@ def _pieces(network: ReLUNetwork) -> list[sympy.Expr]:
     low, high = (Fraction(v) if math.isfinite(v) else None for v in ends)
     points = breakpoints_1d(network, low, high)
     x = sympy.Symbol("x", real=True)
-    edges = [*([points[0] - 1] if low is None else []), *points, *([points[-1] + 1] if high is None else [])]
+    edges = [
+        *([points[0] - 1] if low is None else []),
+        *points,
+        *([points[-1] + 1] if high is None else []),
+    ]
     values = network.exact([[point] for point in edges])
     expressions = []
     for output in range(network.outputs):
         pieces: list[tuple[sympy.Expr, Any]] = []
-        for a, b, fa, fb in zip(edges, edges[1:], values[:, output], values[1:, output], strict=False):
+        for a, b, fa, fb in zip(
+            edges, edges[1:], values[:, output], values[1:, output], strict=False
+        ):
             slope = (fb - fa) / (b - a)
             piece = sympy.expand(_fraction(fa) + _fraction(slope) * (x - _fraction(a)))
             if pieces and pieces[-1][0] == piece:
@@ -453,10 +526,14 @@ def _fraction(value: Fraction) -> sympy.Rational:
     return sympy.Rational(value.numerator, value.denominator)
 
 
-def breakpoints_1d(network: ReLUNetwork, low: Fraction | None, high: Fraction | None) -> list[Fraction]:
-    """All points of [low, high] (None: unbounded) at which a unit of a one-input network changes sign, and the ends.
+def breakpoints_1d(
+    network: ReLUNetwork, low: Fraction | None, high: Fraction | None
+) -> list[Fraction]:
+    """All points of [low, high] (None: unbounded) at which a unit of a one-input network changes
+    sign, and the ends.
 
-    Exact; between neighbours every unit is affine. Cost grows with breakpoints times nonzero parameters.
+    Exact; between neighbours every unit is affine. Cost grows with breakpoints times nonzero
+    parameters.
     """
     if network.inputs != 1:
         raise ValueError(f"breakpoints_1d needs a network with one input, got {network.inputs}")
@@ -465,7 +542,11 @@ def breakpoints_1d(network: ReLUNetwork, low: Fraction | None, high: Fraction | 
     open_left, open_right = low is None, high is None
     for depth in range(1, len(network.layers)):
         inner = ReLUNetwork(network.layers[:depth])
-        grid = [*([points[0] - 1] if open_left else []), *points, *([points[-1] + 1] if open_right else [])]
+        grid = [
+            *([points[0] - 1] if open_left else []),
+            *points,
+            *([points[-1] + 1] if open_right else []),
+        ]
         values = inner.exact([[point] for point in grid])
         found = set(points)
         for unit in range(values.shape[1]):

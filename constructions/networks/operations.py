@@ -1,7 +1,8 @@
-"""Piecewise-linear operations on shaped values, as affine maps and ReLUs of a graph: what PyTorch and ONNX have in common.
+"""Piecewise-linear operations on shaped values, as affine maps and ReLUs of a graph: what PyTorch
+and ONNX have in common.
 
-A `Value` is a node of a `Graph` with the shape that the source gives it, batch axis (of size 1) included where there is one.
-All maps act on values in row-major order.
+A `Value` is a node of a `Graph` with the shape that the source gives it, batch axis (of size 1)
+included where there is one. All maps act on values in row-major order.
 """
 
 from __future__ import annotations
@@ -16,14 +17,26 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..linear.matrix import ENTRY_LIMIT, Constant, Dense, Identity, Matrix, Sparse, column, kron, sparse, zeros
+from ..linear.matrix import (
+    ENTRY_LIMIT,
+    Constant,
+    Dense,
+    Identity,
+    Matrix,
+    Sparse,
+    column,
+    kron,
+    sparse,
+    zeros,
+)
 from .graph import Graph
 
 Shape = tuple[int, ...]
 UNIT = 2.0**-53
 
 SMALLEST = 2.0**-900
-"""Rounded factors are 0 or at least so large: what underflows on the way is far below their error."""
+"""Rounded factors are 0 or at least so large: what underflows on the way is far below their error.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,9 @@ class Value:
 
 
 def exact_numbers(values: torch.Tensor | np.ndarray, name: str) -> torch.Tensor:
-    """Numbers as a float64 tensor on the CPU; raises ValueError for NaN, infinity, and what float64 does not hold."""
+    """Numbers as a float64 tensor on the CPU; raises ValueError for NaN, infinity, and what float64
+    does not hold.
+    """
     if values.is_complex() if isinstance(values, torch.Tensor) else np.iscomplexobj(values):
         raise ValueError(f"{name} must be real")
     if isinstance(values, torch.Tensor):
@@ -53,12 +68,16 @@ def exact_numbers(values: torch.Tensor | np.ndarray, name: str) -> torch.Tensor:
     if not torch.isfinite(tensor).all():
         raise ValueError(f"{name} must be finite, got {tensor[~torch.isfinite(tensor)][0].item()}")
     if whole and tensor.numel() and max(int(values.max()), -int(values.min())) > 2**53:
-        raise ValueError(f"{name} must hold integers up to 2^53, got {max(int(values.max()), -int(values.min()))}")
+        raise ValueError(
+            f"{name} must hold integers up to 2^53, got "
+            f"{max(int(values.max()), -int(values.min()))}"
+        )
     return tensor
 
 
 class Operations:
-    """The operations, each appending to `graph` and returning a value. Numbers are float64 tensors, taken exactly.
+    """The operations, each appending to `graph` and returning a value. Numbers are float64 tensors,
+    taken exactly.
 
     >>> operations = Operations(Graph(2))
     >>> x = Value(0, (1, 2))
@@ -69,7 +88,7 @@ class Operations:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    # -- elementwise ---------------------------------------------------------------------------------------------------
+    # -- elementwise -------------------------------------------------------------------------------
 
     def relu(self, x: Value) -> Value:
         """max(0, x)."""
@@ -77,7 +96,9 @@ class Operations:
 
     def scale(self, x: Value, factor: torch.Tensor, offset: torch.Tensor | None = None) -> Value:
         """factor * x + offset, exactly; both broadcast against x, and x against them."""
-        shape = tuple(torch.broadcast_shapes(x.shape, factor.shape, () if offset is None else offset.shape))
+        shape = tuple(
+            torch.broadcast_shapes(x.shape, factor.shape, () if offset is None else offset.shape)
+        )
         x = self.expand(x, shape)
         weight = _diagonal(factor.expand(shape).reshape(-1))
         bias = zeros(x.size, 1) if offset is None else column(offset.expand(shape).reshape(-1))
@@ -90,8 +111,17 @@ class Operations:
             return self.scale(x, one, scaled)
         return self.rounded_scale(x, one, scaled, UNIT, scaled.abs())
 
-    def rounded_scale(self, x: Value, factor: torch.Tensor, offset: torch.Tensor, share: float, noise: torch.Tensor) -> Value:
-        """factor * x + offset, where factors are within a share of what they stand for, and offsets within a share of noise."""
+    def rounded_scale(
+        self,
+        x: Value,
+        factor: torch.Tensor,
+        offset: torch.Tensor,
+        share: float,
+        noise: torch.Tensor,
+    ) -> Value:
+        """factor * x + offset, where factors are within a share of what they stand for, and offsets
+        within a share of noise.
+        """
         shape = tuple(torch.broadcast_shapes(x.shape, factor.shape, offset.shape))
         x = self.expand(x, shape)
         factor, offset, noise = (v.expand(shape).reshape(-1) for v in (factor, offset, noise))
@@ -116,8 +146,15 @@ class Operations:
         """x + sign * y, two values that broadcast."""
         shape = tuple(torch.broadcast_shapes(x.shape, y.shape))
         x, y = self.expand(x, shape), self.expand(y, shape)
-        other = Identity(y.size) if sign == 1 else kron(Identity(y.size), Dense(torch.tensor([[sign]], dtype=torch.float64)))
-        return Value(self.graph.linear([(x.node, Identity(x.size)), (y.node, other)], zeros(x.size, 1)), shape)
+        other = (
+            Identity(y.size)
+            if sign == 1
+            else kron(Identity(y.size), Dense(torch.tensor([[sign]], dtype=torch.float64)))
+        )
+        return Value(
+            self.graph.linear([(x.node, Identity(x.size)), (y.node, other)], zeros(x.size, 1)),
+            shape,
+        )
 
     def negative(self, x: Value) -> Value:
         """-x."""
@@ -139,16 +176,22 @@ class Operations:
     def clip(self, x: Value, low: float | None, high: float | None) -> Value:
         """max(low, x), then the minimum with high."""
         if low is not None and math.isfinite(low):
-            x = self.shift(self.relu(self.shift(x, _number(-low))), _number(low)) if low else self.relu(x)
+            x = (
+                self.shift(self.relu(self.shift(x, _number(-low))), _number(low))
+                if low
+                else self.relu(x)
+            )
         if high is not None and math.isfinite(high):
             short = self.relu(self.shift(self.negative(x), _number(high)))
             x = self.shift(self.negative(short), _number(high))
         return x
 
-    # -- movements -----------------------------------------------------------------------------------------------------
+    # -- movements ---------------------------------------------------------------------------------
 
     def move(self, values: Sequence[Value], function: Callable[..., torch.Tensor]) -> Value:
-        """What only moves numbers: function maps tensors of numbered places to where they end up, -1 standing for 0."""
+        """What only moves numbers: function maps tensors of numbered places to where they end up,
+        -1 standing for 0.
+        """
         start, tensors = 0, []
         for x in values:
             tensors.append(torch.arange(start, start + x.size).reshape(x.shape))
@@ -179,17 +222,21 @@ class Operations:
         """The value, repeated along axes of size 1."""
         return x if shape == x.shape else self.move([x], lambda places: places.expand(shape))
 
-    # -- linear --------------------------------------------------------------------------------------------------------
+    # -- linear ------------------------------------------------------------------------------------
 
     def linear(self, x: Value, weight: torch.Tensor, bias: torch.Tensor | None) -> Value:
         """weight x + bias along the last axis; weight (m, n), bias a number or (m,)."""
         rows, columns = weight.shape
         *lead, last = x.shape
         if last != columns:
-            raise ValueError(f"takes {columns} numbers along the last axis, got values of shape {x.shape}")
+            raise ValueError(
+                f"takes {columns} numbers along the last axis, got values of shape {x.shape}"
+            )
         copies = math.prod(lead)
         offset = zeros(rows, 1) if bias is None else column(bias.expand(rows))
-        node = self.graph.linear([(x.node, kron(Identity(copies), Dense(weight)))], kron(Constant(copies, 1), offset))
+        node = self.graph.linear(
+            [(x.node, kron(Identity(copies), Dense(weight)))], kron(Constant(copies, 1), offset)
+        )
         return Value(node, (*lead, rows))
 
     def sum(self, x: Value, axes: Sequence[int], keep: bool) -> Value:
@@ -197,7 +244,12 @@ class Operations:
         axes = [axis % len(x.shape) for axis in axes] if axes else list(range(len(x.shape)))
         kept = [1 if i in axes else n for i, n in enumerate(x.shape)]
         rows = torch.arange(math.prod(kept)).reshape(kept).expand(x.shape).reshape(-1)
-        matrix = Sparse((math.prod(kept), x.size), rows, torch.arange(x.size), torch.ones(x.size, dtype=torch.float64))
+        matrix = Sparse(
+            (math.prod(kept), x.size),
+            rows,
+            torch.arange(x.size),
+            torch.ones(x.size, dtype=torch.float64),
+        )
         node = self.graph.linear([(x.node, matrix)], zeros(math.prod(kept), 1))
         return Value(node, tuple(n for i, n in enumerate(kept) if keep or i not in axes))
 
@@ -218,11 +270,15 @@ class Operations:
     ) -> Value:
         """A cross-correlation in d dimensions with zero padding, x of shape (1, C, n_1, ..., n_d).
 
-        weight: (O, C/groups, k_1, ..., k_d). stride, dilation: d numbers. pads: d numbers before, then d numbers after.
+        weight: (O, C/groups, k_1, ..., k_d). stride, dilation: d numbers. pads: d numbers before,
+        then d numbers after.
         """
         outputs, spatial, shape = weight.shape[0], weight.ndim - 2, x.shape[1:]
         if len(shape) != spatial + 1 or shape[0] != weight.shape[1] * groups or outputs % groups:
-            raise ValueError(f"takes {weight.shape[1] * groups} channels with {spatial} axes each, got values of shape {shape}")
+            raise ValueError(
+                f"takes {weight.shape[1] * groups} channels with {spatial} axes each, got values "
+                f"of shape {shape}"
+            )
         patches, image = self.patches(x.shape, weight.shape[2:], stride, pads, dilation)
         places = math.prod(image)
         _affordable(weight.numel() * places)
@@ -232,29 +288,49 @@ class Operations:
         rows = torch.arange(outputs * places).reshape(groups, group, 1, places).expand(full)
         values = weight.reshape(groups, group, fan_in, 1).expand(full)
         seen = (columns >= 0) & (values != 0)
-        matrix = Sparse((outputs * places, math.prod(shape)), rows[seen], columns[seen], values[seen])
+        matrix = Sparse(
+            (outputs * places, math.prod(shape)), rows[seen], columns[seen], values[seen]
+        )
         offset = zeros(outputs, 1) if bias is None else column(bias)
         node = self.graph.linear([(x.node, matrix)], kron(offset, Constant(places, 1)))
         return Value(node, (1, outputs, *image))
 
     def patches(
-        self, shape: Shape, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], dilation: Sequence[int]
+        self,
+        shape: Shape,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        pads: Sequence[int],
+        dilation: Sequence[int],
     ) -> tuple[torch.Tensor, Shape]:
-        """(C * prod(kernel), places): which input each place of a sliding window sees, -1 outside; and the places' shape."""
+        """(C * prod(kernel), places): which input each place of a sliding window sees, -1 outside;
+        and the places' shape.
+        """
         _, channels, *sizes = shape
         spatial = len(sizes)
         if min(*stride, *dilation) < 1 or min(pads) < 0:
-            raise ValueError(f"needs positive strides and dilations and no negative pads, got {stride}, {dilation}, {pads}")
+            raise ValueError(
+                f"needs positive strides and dilations and no negative pads, got {stride}, "
+                f"{dilation}, {pads}"
+            )
         reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
         padded = [size + pads[i] + pads[i + spatial] for i, size in enumerate(sizes)]
         image = tuple((p - r) // s + 1 for p, r, s in zip(padded, reach, stride, strict=True))
         if min(image) < 1:
-            raise ValueError(f"has a kernel of extent {reach} beyond the padded image of size {padded}")
-        _affordable(max(channels * math.prod(padded), channels * math.prod(kernel) * math.prod(image)))
+            raise ValueError(
+                f"has a kernel of extent {reach} beyond the padded image of size {padded}"
+            )
+        _affordable(
+            max(channels * math.prod(padded), channels * math.prod(kernel) * math.prod(image))
+        )
         inside = torch.ones((), dtype=torch.bool)
         index = torch.zeros((), dtype=torch.int64)
         for axis, size in enumerate(sizes):  # (k_1, ..., k_d, o_1, ..., o_d)
-            steps = torch.arange(kernel[axis])[:, None] * dilation[axis] + torch.arange(image[axis]) * stride[axis] - pads[axis]
+            steps = (
+                torch.arange(kernel[axis])[:, None] * dilation[axis]
+                + torch.arange(image[axis]) * stride[axis]
+                - pads[axis]
+            )
             view = [1] * (2 * spatial)
             view[axis], view[spatial + axis] = steps.shape
             steps = steps.reshape(view)
@@ -265,8 +341,15 @@ class Operations:
         whole = torch.where(index >= 0, index + size * torch.arange(channels)[:, None, None], -1)
         return whole.reshape(channels * math.prod(kernel), math.prod(image)), image
 
-    def by_units(self, x: Value, run: Callable[[torch.Tensor], torch.Tensor], bias: torch.Tensor | None = None) -> Value:
-        """A linear map of values (n, ...) -> (n, ...) whose entries are exact in float64, read off unit inputs."""
+    def by_units(
+        self,
+        x: Value,
+        run: Callable[[torch.Tensor], torch.Tensor],
+        bias: torch.Tensor | None = None,
+    ) -> Value:
+        """A linear map of values (n, ...) -> (n, ...) whose entries are exact in float64, read off
+        unit inputs.
+        """
         shape, found = x.shape[1:], []
         out = run(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:]
         _affordable(x.size * 8)
@@ -279,16 +362,21 @@ class Operations:
         _affordable(len(values))
         matrix = Sparse((math.prod(out), x.size), rows, columns, values)
         places = math.prod(out[1:])
-        offset = zeros(math.prod(out), 1) if bias is None else kron(column(bias), Constant(places, 1))
+        offset = (
+            zeros(math.prod(out), 1) if bias is None else kron(column(bias), Constant(places, 1))
+        )
         return Value(self.graph.linear([(x.node, matrix)], offset), (1, *out))
 
     def average_pool(self, x: Value, run: Callable[[torch.Tensor], torch.Tensor]) -> Value:
-        """A pooling by means, as PyTorch computes it on each channel (n, 1, ...) -> (n, 1, ...), read off unit images.
+        """A pooling by means, as PyTorch computes it on each channel (n, 1, ...) -> (n, 1, ...),
+        read off unit images.
 
         Its entries are reciprocals of integers: exact for powers of two, else said to be rounded.
         """
         if len(x.shape) < 3:
-            raise ValueError(f"takes an image of shape (C, H, W), got values of shape {x.shape[1:]}")
+            raise ValueError(
+                f"takes an image of shape (C, H, W), got values of shape {x.shape[1:]}"
+            )
         channels, *image = x.shape[1:]
         size = math.prod(image)
         out = run(torch.zeros(1, 1, *image, dtype=torch.float64)).shape[2:]
@@ -311,9 +399,16 @@ class Operations:
         return Value(self.graph.linear([(x.node, weight)], bias, errors), (1, channels, *out))
 
     def max_pool(
-        self, x: Value, kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], dilation: Sequence[int]
+        self,
+        x: Value,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        pads: Sequence[int],
+        dilation: Sequence[int],
     ) -> Value:
-        """Maxima in sliding windows, by pairs; what is outside does not count. x: (1, C, n_1, ..., n_d)."""
+        """Maxima in sliding windows, by pairs; what is outside does not count. x: (1, C, n_1, ...,
+        n_d).
+        """
         channels = x.shape[1]
         patches, image = self.patches(x.shape, kernel, stride, pads, dilation)
         places = math.prod(image)
@@ -323,10 +418,14 @@ class Operations:
             raise ValueError("has a window that sees padding alone")
         first = windows.gather(1, inside.to(torch.int8).argmax(dim=1, keepdim=True))
         windows = torch.where(inside, windows, first)  # a maximum may take one number twice
-        return self.maxima(x, windows.permute(1, 0, 2).reshape(math.prod(kernel), -1), (1, channels, *image))
+        return self.maxima(
+            x, windows.permute(1, 0, 2).reshape(math.prod(kernel), -1), (1, channels, *image)
+        )
 
     def maxima(self, x: Value, windows: torch.Tensor, shape: Shape) -> Value:
-        """The maximum of the numbers that each column of windows (k, n) names, in a balanced tree of pairs."""
+        """The maximum of the numbers that each column of windows (k, n) names, in a balanced tree
+        of pairs.
+        """
         parts = [self.gather([x], row) for row in windows]
         while len(parts) > 1:
             pairs = itertools.zip_longest(parts[::2], parts[1::2])
@@ -342,7 +441,9 @@ class Operations:
         variance: torch.Tensor,
         eps: float,
     ) -> Value:
-        """Batch normalization with fixed statistics, one number a channel (axis 1); what it rounds is said."""
+        """Batch normalization with fixed statistics, one number a channel (axis 1); what it rounds
+        is said.
+        """
         size = x.shape[1] if len(x.shape) > 1 else 0
         if any(len(values) != size for values in (scale, offset, mean, variance)):
             raise ValueError(f"takes {len(mean)} channels, got values of shape {x.shape[1:]}")

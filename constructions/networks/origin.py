@@ -13,7 +13,8 @@ from ..linear.matrix import Matrix
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """By how much the entries of one layer can differ from those of the source: |weight - w| <= weight, |bias - b| <= bias.
+    """By how much the entries of one layer can differ from those of the source: |weight - w| <=
+    weight, |bias - b| <= bias.
 
     Both are matrices of the layer's shapes, with entries >= 0, rounded up.
     """
@@ -26,11 +27,12 @@ class Errors:
 class Origin:
     """What a network was read from.
 
-    kind: "module", "ONNX file" or another kind of file. digest: SHA-256 of the file, or of the module's state (names,
-    shapes and numbers). parameters: trained numbers of the source, each counted once. merged: how many affine maps of the
-    source were multiplied into others, exactly; carried: how many units only carry values to a later layer. rounded: the
-    places of the source whose numbers float64 does not hold. errors: one entry a layer, None where the layer is exactly the
-    source's; `is_exact` says that all are. layers: the layers that this is about.
+    kind: "module", "ONNX file" or another kind of file. digest: SHA-256 of the file, or of the
+    module's state (names, shapes and numbers). parameters: trained numbers of the source, each
+    counted once. merged: how many affine maps of the source were multiplied into others, exactly;
+    carried: how many units only carry values to a later layer. rounded: the places of the source
+    whose numbers float64 does not hold. errors: one entry a layer, None where the layer is exactly
+    the source's; `is_exact` says that all are. layers: the layers that this is about.
     """
 
     kind: str
@@ -48,11 +50,14 @@ class Origin:
         return all(error is None for error in self.errors)
 
 
-def difference(layers: Sequence[Affine], errors: tuple[Errors | None, ...], reach: list[torch.Tensor]) -> torch.Tensor:
+def difference(
+    layers: Sequence[Affine], errors: tuple[Errors | None, ...], reach: list[torch.Tensor]
+) -> torch.Tensor:
     """Upper bounds of |network - source| for each output, from bounds of what goes into each layer.
 
-    reach: for each layer, bounds (..., n) of the absolute values of its inputs (of the network's own). The error that a layer
-    passes on is (|W| + dW) e + dW |h| + db; ReLU does not increase it. Rounded up.
+    reach: for each layer, bounds (..., n) of the absolute values of its inputs (of the network's
+    own). The error that a layer passes on is (|W| + dW) e + dW |h| + db; ReLU does not increase it.
+    Rounded up.
     """
     moved = torch.zeros_like(reach[0])
     one = torch.ones(1, dtype=torch.float64)

@@ -1,4 +1,6 @@
-"""Published statements and the provenance of networks: which of them built a network, with which arguments and parts."""
+"""Published statements and the provenance of networks: which of them built a network, with which
+arguments and parts.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ import sympy
 class Lemma:
     """A published statement and what it claims of the networks that `name` builds.
 
-    claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression in the construction's
-    arguments. Counts are equalities for generic arguments (no weight or bias vanishes by accident); errors are bounds.
+    claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression in
+    the construction's arguments. Counts are equalities for generic arguments (no weight or bias
+    vanishes by accident); errors are bounds.
     """
 
     name: str
@@ -23,21 +26,31 @@ class Lemma:
     claims: Mapping[str, sympy.Expr] = field(default_factory=dict)
 
     def evaluate(self, arguments: Mapping[str, Any]) -> dict[str, sympy.Expr]:
-        """The claims with the given arguments put in (arguments that are not numbers or expressions are ignored)."""
+        """The claims with the given arguments put in (arguments that are not numbers or expressions
+        are ignored).
+        """
         values = {
             name: sympy.Rational(value) if isinstance(value, float) else value
             for name, value in arguments.items()
             if isinstance(value, (int, float, sympy.Basic)) and not isinstance(value, bool)
         }
         return {
-            name: claim.subs({symbol: values[str(symbol)] for symbol in claim.free_symbols if str(symbol) in values})
+            name: claim.subs(
+                {
+                    symbol: values[str(symbol)]
+                    for symbol in claim.free_symbols
+                    if str(symbol) in values
+                }
+            )
             for name, claim in self.claims.items()
         }
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a network comes from: the lemma (None for a plain composition), its arguments, and counted parts."""
+    """Where a network comes from: the lemma (None for a plain composition), its arguments, and
+    counted parts.
+    """
 
     lemma: Lemma | None
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +78,9 @@ class Built(Protocol):
 
 
 def parts_of(*networks: Built, count: Any = 1) -> tuple[tuple[Any, Provenance], ...]:
-    """The counted lemma-built parts of the given networks, equal ones joined; used when networks are composed."""
+    """The counted lemma-built parts of the given networks, equal ones joined; used when networks
+    are composed.
+    """
     joined: list[list[Any]] = []
     for network in networks:
         origin = network.provenance

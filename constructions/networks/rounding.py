@@ -1,7 +1,10 @@
-"""Where rounding does nothing, and how much it does elsewhere: statements about all points of a grid or a box at once.
+"""Where rounding does nothing, and how much it does elsewhere: statements about all points of a
+grid or a box at once.
 
 >>> from constructions.gadgets.approximation import squaring
->>> bit_budget(squaring(28), 24).float64      # every sum is exact on the grid of step 2^-24, in any order
+>>> bit_budget(
+...     squaring(28), 24
+... ).float64  # every sum is exact on the grid of step 2^-24, in any order
 True
 """
 
@@ -23,8 +26,9 @@ from .network import ReLUNetwork, check_network
 class BitBudget:
     """What sums of a network need on a grid: see `bit_budget`.
 
-    float64, float32: whether every product and partial sum is proven to be representable. bits: the most significant bits
-    that a sum is proven to need at most, attained by `unit` of `layer` (from 0).
+    float64, float32: whether every product and partial sum is proven to be representable. bits: the
+    most significant bits that a sum is proven to need at most, attained by `unit` of `layer` (from
+    0).
 
     >>> from constructions.gadgets.approximation import absolute
     >>> bit_budget(absolute(), 24, -1.0, 1.0)
@@ -39,22 +43,26 @@ class BitBudget:
 
 
 def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any = 1.0) -> BitBudget:
-    """Whether floating point gives the real value at *all* inputs that are multiples of 2^-grid_bits in [low, high].
+    """Whether floating point gives the real value at *all* inputs that are multiples of
+    2^-grid_bits in [low, high].
 
-    If every term of a sum is a multiple of 2^q, and neither the positive nor the negative terms add up to more than
-    2^(q + p) in absolute value, then every partial sum, in every order, is a number with p bits: nothing rounds, fused or
-    not. q follows from the lowest bits of weights, biases and inputs, the sums from ranges that end on the grid, in which
-    units that are functions of one number are bounded together (a tooth stays in [0, 1]; once its grid is coarser than
-    that, it is 0). `float64` (p = 53) and `float32` (p = 24) say whether that holds for all sums of all layers, for any
-    order of summation, in dense, sparse and structured evaluation, on any hardware with IEEE 754 arithmetic (no subnormal
-    number occurs; TF32 is not float32). False says that there is no proof, not that there is an error.
+    If every term of a sum is a multiple of 2^q, and neither the positive nor the negative terms add
+    up to more than 2^(q + p) in absolute value, then every partial sum, in every order, is a number
+    with p bits: nothing rounds, fused or not. q follows from the lowest bits of weights, biases and
+    inputs, the sums from ranges that end on the grid, in which units that are functions of one
+    number are bounded together (a tooth stays in [0, 1]; once its grid is coarser than that, it is
+    0). `float64` (p = 53) and `float32` (p = 24) say whether that holds for all sums of all layers,
+    for any order of summation, in dense, sparse and structured evaluation, on any hardware with
+    IEEE 754 arithmetic (no subnormal number occurs; TF32 is not float32). False says that there is
+    no proof, not that there is an error.
 
-    grid_bits: an integer, negative for grids coarser than 1. low, high: numbers or shape (inputs,). Cost: a sort of the
-    nonzeros. Raises TypeError for another kind of network, grid_bits or bound; ValueError for bounds that are not finite or
-    in the wrong order, without a grid point between, or outside of the network's domain; for layers with more than
-    `TABLE_LIMIT` nonzeros, with entries beyond 2^-400..2^400 or with Kronecker products that are no float64; and for values
-    above 2^400.
-    Source: Sterbenz's exactness of sums on a common grid; Muller et al., Handbook of Floating-Point Arithmetic, ch. 2.
+    grid_bits: an integer, negative for grids coarser than 1. low, high: numbers or shape (inputs,).
+    Cost: a sort of the nonzeros. Raises TypeError for another kind of network, grid_bits or bound;
+    ValueError for bounds that are not finite or in the wrong order, without a grid point between,
+    or outside of the network's domain; for layers with more than `TABLE_LIMIT` nonzeros, with
+    entries beyond 2^-400..2^400 or with Kronecker products that are no float64; and for values
+    above 2^400. Source: Sterbenz's exactness of sums on a common grid; Muller et al., Handbook of
+    Floating-Point Arithmetic, ch. 2.
 
     >>> from constructions.gadgets.approximation import squaring
     >>> bit_budget(squaring(28), 24)
@@ -71,7 +79,9 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     q = np.full(len(lower), -int(grid_bits))
     lower, upper = align(lower, q, np.ceil), align(upper, q, np.floor)
     if not (lower <= upper).all():
-        raise ValueError(f"between low and high there must be a multiple of 2^-{grid_bits}, got {low} and {high}")
+        raise ValueError(
+            f"between low and high there must be a multiple of 2^-{grid_bits}, got {low} and {high}"
+        )
     double = single = True
     bits, layer, unit = 0, 0, 0
     for depth, found in enumerate(walk(network.layers, -int(grid_bits), lower, upper)):
@@ -82,18 +92,24 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     return BitBudget(double, single, bits, layer, unit)
 
 
-def rounding_error(network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Upper bounds of |computed - real value| over the box [low, high], for evaluation in float32 (or float64).
+def rounding_error(
+    network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype = torch.float32
+) -> torch.Tensor:
+    """Upper bounds of |computed - real value| over the box [low, high], for evaluation in float32
+    (or float64).
 
-    Covers rounding of inputs and weights to `dtype`, of every product and sum in any order, dense, sparse or structured,
-    and underflow (gradual or flushed to zero): a layer with n terms a row adds at most gamma_(n + 4 + 3k) sum |w| |x|,
-    k being the number of Kronecker products an entry is made of, and passes on sum |w| times the error before it. Returns
-    a float64 tensor of shape (outputs,), rounded up. A priori and therefore pessimistic: where slopes are steep and errors
-    of different sign would cancel the bound grows like the product of the sums |w| (for `tooth(s)` like 6^s, the values
-    being in [0, 1]). For such networks, on a grid, `bit_budget` is the tool; at a point, `interval_bounds`.
+    Covers rounding of inputs and weights to `dtype`, of every product and sum in any order, dense,
+    sparse or structured, and underflow (gradual or flushed to zero): a layer with n terms a row
+    adds at most gamma_(n + 4 + 3k) sum |w| |x|, k being the number of Kronecker products an entry
+    is made of, and passes on sum |w| times the error before it. Returns a float64 tensor of shape
+    (outputs,), rounded up. A priori and therefore pessimistic: where slopes are steep and errors of
+    different sign would cancel the bound grows like the product of the sums |w| (for `tooth(s)`
+    like 6^s, the values being in [0, 1]). For such networks, on a grid, `bit_budget` is the tool;
+    at a point, `interval_bounds`.
 
-    low, high: numbers or shape (inputs,). Raises TypeError and ValueError as `bit_budget` does, ValueError for another
-    dtype, and where numbers may overflow. Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, Section 3.1.
+    low, high: numbers or shape (inputs,). Raises TypeError and ValueError as `bit_budget` does,
+    ValueError for another dtype, and where numbers may overflow. Source: Higham 2002, Accuracy and
+    Stability of Numerical Algorithms, Section 3.1.
 
     >>> from constructions import distance, tooth
     >>> bool(rounding_error(distance([0.25, 0.5], "inf"), 0.0, 1.0) < 1e-5)
@@ -117,13 +133,28 @@ def rounding_error(network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype
             raise ValueError(f"rows must have fewer than {0.5 / unit:g} nonzeros for {dtype}")
         sizes, columns = np.abs(table.values), table.columns
         passed = np.bincount(table.rows, sizes * error[columns], table.shape[0])
-        total = np.bincount(table.rows, sizes * reach[columns], table.shape[0]) + passed + np.abs(table.bias)
+        total = (
+            np.bincount(table.rows, sizes * reach[columns], table.shape[0])
+            + passed
+            + np.abs(table.bias)
+        )
         most = np.bincount(table.rows, (reach + error + 2)[columns], table.shape[0]) + 2
-        lost = 4 * (1 + table.nest) * tiny * 2.0 ** math.ceil(table.slack) * most  # what underflow may take
+        lost = (
+            4 * (1 + table.nest) * tiny * 2.0 ** math.ceil(table.slack) * most
+        )  # what underflow may take
         error = (passed + gamma * total + lost) * (1 + (table.longest + 8) * 2.0**-50)
-        largest = max(float(total.max(initial=0.0)), float(sizes.max(initial=0.0)), float(np.abs(table.bias).max(initial=0.0)))
-        if not (largest + float(error.max(initial=0.0))) * 2.0 ** math.ceil(table.slack) < info.max / 2:
-            raise ValueError(f"values must stay below the largest {dtype}; sums may reach {largest:g}")
+        largest = max(
+            float(total.max(initial=0.0)),
+            float(sizes.max(initial=0.0)),
+            float(np.abs(table.bias).max(initial=0.0)),
+        )
+        if (
+            not (largest + float(error.max(initial=0.0))) * 2.0 ** math.ceil(table.slack)
+            < info.max / 2
+        ):
+            raise ValueError(
+                f"values must stay below the largest {dtype}; sums may reach {largest:g}"
+            )
         reach = layer.upper
     return torch.from_numpy(error)
 
@@ -134,16 +165,25 @@ def _box(network: ReLUNetwork, low: Any, high: Any) -> tuple[np.ndarray, np.ndar
         try:
             array = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be a number or an array of numbers, got {value!r}") from error
+            raise TypeError(
+                f"{name} must be a number or an array of numbers, got {value!r}"
+            ) from error
         if array.shape not in ((), (1,), (network.inputs,)):
-            raise ValueError(f"{name} must be a number or have shape ({network.inputs},), got shape {array.shape}")
+            raise ValueError(
+                f"{name} must be a number or have shape ({network.inputs},), got shape "
+                f"{array.shape}"
+            )
         ends.append(np.array(np.broadcast_to(array, (network.inputs,))))
     if not (np.isfinite(ends).all() and (ends[0] <= ends[1]).all()):
         raise ValueError(f"low and high must be finite with low <= high, got {low} and {high}")
     if network.domain and not (
-        network.domain[0] <= ends[0].min(initial=math.inf) and ends[1].max(initial=-math.inf) <= network.domain[1]
+        network.domain[0] <= ends[0].min(initial=math.inf)
+        and ends[1].max(initial=-math.inf) <= network.domain[1]
     ):
-        raise ValueError(f"low and high must lie in the network's domain {list(network.domain)}, got {low} and {high}")
+        raise ValueError(
+            f"low and high must lie in the network's domain {list(network.domain)}, got {low} and "
+            f"{high}"
+        )
     if not (np.abs(ends) <= 2.0**RANGE).all():
         raise ValueError(f"low and high must lie within +-2^{RANGE}, got {low} and {high}")
     return ends[0], ends[1]

@@ -18,10 +18,12 @@ SHARD = 2**10
 
 
 def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> torch.Tensor:
-    """Values at points (M, D), as (M, K), in shards of `SHARD` points: where and how the engine says, interruptible.
+    """Values at points (M, D), as (M, K), in shards of `SHARD` points: where and how the engine
+    says, interruptible.
 
-    Floating-point tensors are evaluated in their dtype, others in float64. f_S is evaluated through its screen, and workers
-    get its parts, not its layers. Raises ValueError for points of another shape, outside of the domain or not finite.
+    Floating-point tensors are evaluated in their dtype, others in float64. f_S is evaluated through
+    its screen, and workers get its parts, not its layers. Raises ValueError for points of another
+    shape, outside of the domain or not finite.
 
     >>> from constructions import affine
     >>> sharded_values(affine([[2.0]]), [[0.25], [0.5]]).tolist()
@@ -29,7 +31,11 @@ def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> 
     """
     check_network(network)
     check_engine(engine)
-    x = points if isinstance(points, torch.Tensor) else from_shared(np.asarray(points, dtype=np.float64))
+    x = (
+        points
+        if isinstance(points, torch.Tensor)
+        else from_shared(np.asarray(points, dtype=np.float64))
+    )
     network.check_points(x)
     if x.ndim != 2:
         raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")
@@ -41,12 +47,18 @@ def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> 
         digest = hashlib.sha256(structure_digest(network).encode())
         digest.update(np.ascontiguousarray(given).data)
         question = digest.hexdigest()
-    shards = run_shards(partial(_values, subject, given, engine.device), -(-len(given) // SHARD), question, engine)
+    shards = run_shards(
+        partial(_values, subject, given, engine.device), -(-len(given) // SHARD), question, engine
+    )
     values = torch.tensor([row for shard in shards for row in shard], dtype=torch.float64)
-    return values.reshape(len(given), network.outputs).to(x.dtype if x.is_floating_point() else torch.float64)
+    return values.reshape(len(given), network.outputs).to(
+        x.dtype if x.is_floating_point() else torch.float64
+    )
 
 
-def _values(subject: ReLUNetwork | Screen, points: np.ndarray, device: str, k: int) -> list[list[float]]:
+def _values(
+    subject: ReLUNetwork | Screen, points: np.ndarray, device: str, k: int
+) -> list[list[float]]:
     x = from_shared(points[k * SHARD : (k + 1) * SHARD]).to(device)
     with torch.no_grad():
         return (subject(x) if isinstance(subject, ReLUNetwork) else subject.values(x)).tolist()

@@ -1,7 +1,9 @@
-"""Published statements, the functions that implement them, and what they say of the networks they build.
+"""Published statements, the functions that implement them, and what they say of the networks they
+build.
 
-`@implements(source, statement, **claims)` registers a construction with its source and with claims about the network
-it returns, as SymPy expressions in the construction's arguments. One record is citation, closed form and test oracle.
+`@implements(source, statement, **claims)` registers a construction with its source and with claims
+about the network it returns, as SymPy expressions in the construction's arguments. One record is
+citation, closed form and test oracle.
 """
 
 from __future__ import annotations
@@ -26,10 +28,11 @@ P = ParamSpec("P")
 def implements(
     source: str, statement: str, **claims: sympy.Expr | int | str
 ) -> Callable[[Callable[P, ReLUNetwork]], Callable[P, ReLUNetwork]]:
-    """Register a construction as the implementation of a published statement, with its claims; see `Lemma`.
+    """Register a construction as the implementation of a published statement, with its claims; see
+    `Lemma`.
 
-    Claims may be SymPy expressions or strings of them; their symbols are arguments of the construction, D (the
-    network's input dimension) or K (its output dimension).
+    Claims may be SymPy expressions or strings of them; their symbols are arguments of the
+    construction, D (the network's input dimension) or K (its output dimension).
 
     >>> from constructions import affine
     >>> @implements("no paper", "n numbers are averaged by n weights", parameters="n", depth=0)
@@ -41,7 +44,10 @@ def implements(
     """
 
     def register(build: Callable[P, ReLUNetwork]) -> Callable[P, ReLUNetwork]:
-        parsed = {name: sympy.sympify(claim, locals={"N": sympy.Symbol("N")}) for name, claim in claims.items()}
+        parsed = {
+            name: sympy.sympify(claim, locals={"N": sympy.Symbol("N")})
+            for name, claim in claims.items()
+        }
         lemma = LEMMAS[build.__name__] = Lemma(build.__name__, source, statement, parsed)
         signature = inspect.signature(build)
 
@@ -52,7 +58,11 @@ def implements(
             bound.apply_defaults()
             recorded = network.provenance.arguments if network.provenance else {}
             arguments = {**bound.arguments, "D": network.inputs, "K": network.outputs, **recorded}
-            plain = {name: _plain(v) for name, v in arguments.items() if v is not None and not isinstance(v, Engine)}
+            plain = {
+                name: _plain(v)
+                for name, v in arguments.items()
+                if v is not None and not isinstance(v, Engine)
+            }
             return replace(network, provenance=Provenance(lemma, plain, parts_of(network)))
 
         return construct
@@ -61,12 +71,15 @@ def implements(
 
 
 def record(network: ReLUNetwork, **arguments: Any) -> ReLUNetwork:
-    """The network with further facts for its provenance (thresholds, computed sizes), to be kept by `implements`."""
+    """The network with further facts for its provenance (thresholds, computed sizes), to be kept by
+    `implements`.
+    """
     return replace(network, provenance=Provenance(None, arguments, parts_of(network)))
 
 
 def parts(network: ReLUNetwork) -> networkx.DiGraph:
-    """The provenance tree of a network; nodes carry `provenance`, edges `count`. Node 0 is the network itself.
+    """The provenance tree of a network; nodes carry `provenance`, edges `count`. Node 0 is the
+    network itself.
 
     >>> from constructions import copies, compose, squaring, absolute
     >>> tree = parts(copies(5, compose(squaring(2), absolute())))
@@ -87,7 +100,8 @@ def parts(network: ReLUNetwork) -> networkx.DiGraph:
 
 
 def explain(network: ReLUNetwork) -> str:
-    """Which statements built a network, with their claims at its arguments: a tree as text, one part a line.
+    """Which statements built a network, with their claims at its arguments: a tree as text, one
+    part a line.
 
     >>> from constructions import squaring
     >>> print(explain(squaring(3)))
@@ -106,7 +120,10 @@ def explain(network: ReLUNetwork) -> str:
             lines.append(f"{indent}  {origin.lemma.source}: {origin.lemma.statement}")
             claims = origin.lemma.evaluate(origin.arguments)
             if claims:
-                lines.append(f"{indent}  claims: " + ", ".join(f"{name} = {value}" for name, value in claims.items()))
+                lines.append(
+                    f"{indent}  claims: "
+                    + ", ".join(f"{name} = {value}" for name, value in claims.items())
+                )
         for times, part in origin.parts:
             visit(part, indent + "    ", times, None)
 
@@ -115,7 +132,9 @@ def explain(network: ReLUNetwork) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What provenance keeps of an argument: numbers and text as they are, arrays by shape, objects by their text."""
+    """What provenance keeps of an argument: numbers and text as they are, arrays by shape, objects
+    by their text.
+    """
     if isinstance(value, (bool, int, float, str, sympy.Basic)):
         return value
     if isinstance(value, np.generic):
@@ -125,18 +144,29 @@ def _plain(value: Any) -> Any:
         shape = np.shape(value)
     if shape is not None:
         return "array" + str(tuple(shape)).replace(",)", ")").replace(" ", "").replace(",", "x")
-    return str(value) if isinstance(value, ReLUNetwork) or not hasattr(value, "forward") else type(value).__name__
+    return (
+        str(value)
+        if isinstance(value, ReLUNetwork) or not hasattr(value, "forward")
+        else type(value).__name__
+    )
 
 
 def statements() -> str:
-    """The registered statements as a Markdown table: source, what implements it, and its claims (docs/statements.md).
+    """The registered statements as a Markdown table: source, what implements it, and its claims
+    (docs/statements.md).
 
     >>> statements().splitlines()[0]
     '| function | source | statement | claims (checked on built networks) |'
     """
-    lines = ["| function | source | statement | claims (checked on built networks) |", "|---|---|---|---|"]
+    lines = [
+        "| function | source | statement | claims (checked on built networks) |",
+        "|---|---|---|---|",
+    ]
     for lemma in sorted(LEMMAS.values(), key=lambda lemma: lemma.name):
-        claims = "; ".join(f"{name} = `{claim}`" for name, claim in lemma.claims.items()) or "(in the docstring)"
+        claims = (
+            "; ".join(f"{name} = `{claim}`" for name, claim in lemma.claims.items())
+            or "(in the docstring)"
+        )
         cells = (f"`{lemma.name}`", lemma.source, lemma.statement, claims)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)

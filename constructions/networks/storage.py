@@ -1,4 +1,6 @@
-"""Networks as our .safetensors files keep them: plain parts, structure kept; nothing is executed on reading."""
+"""Networks as our .safetensors files keep them: plain parts, structure kept; nothing is executed on
+reading.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class MemorizerParts:
-    """What a file keeps of the memorizer that a network is: f_clean, centres (N, D), labels (N,), and numbers and names."""
+    """What a file keeps of the memorizer that a network is: f_clean, centres (N, D), labels (N,),
+    and numbers and names.
+    """
 
     layers: tuple[Affine, ...]
     domain: tuple[float, float] | None
@@ -57,7 +61,10 @@ def write_parts(parts: Parts, path: Path) -> None:
         header["origin"] = _describe_origin(parts.origin, tensors)
     if parts.memorizer is not None:
         header["memorizer"] = _describe_memorizer(parts.memorizer, tensors)
-    separate = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    separate = {
+        name: tensor.clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     with replacing(path) as temporary:
         save_file(separate, temporary, metadata={"cgro": json.dumps(header)})
 
@@ -80,14 +87,18 @@ def read_parts(path: Path) -> Parts:
         origin = _build_provenance(header["provenance"]) if header["provenance"] else None
         layers = _build_layers(header["layers"], tensors)
         read_from = _build_origin(header["origin"], layers, tensors) if "origin" in header else None
-        memorizer = _build_memorizer(header["memorizer"], tensors) if "memorizer" in header else None
+        memorizer = (
+            _build_memorizer(header["memorizer"], tensors) if "memorizer" in header else None
+        )
         return Parts(layers, domain, origin, read_from, memorizer)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
 
 
 def layers_digest(layers: Sequence[Affine]) -> str:
-    """SHA-256 of layers in the form that a file keeps: equal layers in other forms have others. Time: what is stored."""
+    """SHA-256 of layers in the form that a file keeps: equal layers in other forms have others.
+    Time: what is stored.
+    """
     tensors: dict[str, torch.Tensor] = {}
     digest = hashlib.sha256(json.dumps(_describe_layers(layers, tensors)).encode())
     for tensor in tensors.values():
@@ -95,41 +106,73 @@ def layers_digest(layers: Sequence[Affine]) -> str:
     return digest.hexdigest()
 
 
-def _describe_layers(layers: Sequence[Affine], tensors: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
-    return [{"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in layers]
+def _describe_layers(
+    layers: Sequence[Affine], tensors: dict[str, torch.Tensor]
+) -> list[dict[str, Any]]:
+    return [
+        {"weight": _describe(a.weight, tensors), "bias": _describe(a.bias, tensors)} for a in layers
+    ]
 
 
-def _build_layers(trees: list[dict[str, Any]], tensors: dict[str, torch.Tensor]) -> tuple[Affine, ...]:
+def _build_layers(
+    trees: list[dict[str, Any]], tensors: dict[str, torch.Tensor]
+) -> tuple[Affine, ...]:
     return tuple(Affine(_build(a["weight"], tensors), _build(a["bias"], tensors)) for a in trees)
 
 
-def _describe_memorizer(memorizer: MemorizerParts, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+def _describe_memorizer(
+    memorizer: MemorizerParts, tensors: dict[str, torch.Tensor]
+) -> dict[str, Any]:
     tensors |= {"centres": memorizer.centres, "labels": memorizer.labels}
-    return {**memorizer.facts, "clean": {"layers": _describe_layers(memorizer.layers, tensors), "domain": memorizer.domain}}
+    return {
+        **memorizer.facts,
+        "clean": {
+            "layers": _describe_layers(memorizer.layers, tensors),
+            "domain": memorizer.domain,
+        },
+    }
 
 
 def _build_memorizer(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> MemorizerParts:
     facts = {name: value for name, value in tree.items() if name != "clean"}
     layers = _build_layers(tree["clean"]["layers"], tensors)
-    return MemorizerParts(layers, tree["clean"]["domain"], tensors["centres"], tensors["labels"], facts)
+    return MemorizerParts(
+        layers, tree["clean"]["domain"], tensors["centres"], tensors["labels"], facts
+    )
 
 
 def _describe_origin(origin: Origin, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    facts = {name: getattr(origin, name) for name in ("kind", "digest", "parameters", "merged", "carried", "rounded")}
-    pairs = [e and {"weight": _describe(e.weight, tensors), "bias": _describe(e.bias, tensors)} for e in origin.errors]
+    facts = {
+        name: getattr(origin, name)
+        for name in ("kind", "digest", "parameters", "merged", "carried", "rounded")
+    }
+    pairs = [
+        e and {"weight": _describe(e.weight, tensors), "bias": _describe(e.bias, tensors)}
+        for e in origin.errors
+    ]
     return {**facts, "errors": pairs}
 
 
-def _build_origin(tree: dict[str, Any], layers: tuple[Affine, ...], tensors: dict[str, torch.Tensor]) -> Origin:
+def _build_origin(
+    tree: dict[str, Any], layers: tuple[Affine, ...], tensors: dict[str, torch.Tensor]
+) -> Origin:
     parameters, merged, carried = (int(tree[name]) for name in ("parameters", "merged", "carried"))
     rounded = tuple(map(str, tree["rounded"]))
-    errors = tuple(e and Errors(_build(e["weight"], tensors), _build(e["bias"], tensors)) for e in tree["errors"])
+    errors = tuple(
+        e and Errors(_build(e["weight"], tensors), _build(e["bias"], tensors))
+        for e in tree["errors"]
+    )
     if len(errors) != len(layers):
         raise ValueError(f"its origin speaks of {len(errors)} layers, but it has {len(layers)}")
     for layer, error in zip(layers, errors, strict=True):
-        if error is not None and (error.weight.shape, error.bias.shape) != (layer.weight.shape, layer.bias.shape):
+        if error is not None and (error.weight.shape, error.bias.shape) != (
+            layer.weight.shape,
+            layer.bias.shape,
+        ):
             raise ValueError("its origin's errors do not have its layers' shapes")
-    return Origin(str(tree["kind"]), str(tree["digest"]), parameters, merged, carried, rounded, errors, layers)
+    return Origin(
+        str(tree["kind"]), str(tree["digest"]), parameters, merged, carried, rounded, errors, layers
+    )
 
 
 def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
@@ -143,16 +186,32 @@ def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any
         case Identity():
             return {"form": "Identity", "size": matrix.size}
         case Constant():
-            return {"form": "Constant", "rows": matrix.rows, "columns": matrix.columns, "value": matrix.value}
+            return {
+                "form": "Constant",
+                "rows": matrix.rows,
+                "columns": matrix.columns,
+                "value": matrix.value,
+            }
         case Dense():
-            return {"form": "Dense", "entries": keep(matrix.entries), "shape": list(matrix.entries.shape)}
+            return {
+                "form": "Dense",
+                "entries": keep(matrix.entries),
+                "shape": list(matrix.entries.shape),
+            }
         case Sparse():
             names = [keep(t) for t in (matrix.rows, matrix.columns, matrix.values)]
             return {"form": "Sparse", "size": list(matrix.size), "tensors": names}
         case Kron():
-            return {"form": "Kron", "left": _describe(matrix.left, tensors), "right": _describe(matrix.right, tensors)}
+            return {
+                "form": "Kron",
+                "left": _describe(matrix.left, tensors),
+                "right": _describe(matrix.right, tensors),
+            }
         case Block():
-            return {"form": "Block", "grid": [[_describe(entry, tensors) for entry in row] for row in matrix.grid]}
+            return {
+                "form": "Block",
+                "grid": [[_describe(entry, tensors) for entry in row] for row in matrix.grid],
+            }
     raise ValueError(f"{matrix} has no entries, so it cannot be saved")
 
 
@@ -161,9 +220,14 @@ def _build(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Matrix:
         "Identity": lambda: Identity(int(tree["size"])),
         "Constant": lambda: Constant(int(tree["rows"]), int(tree["columns"]), float(tree["value"])),
         "Dense": lambda: Dense(tensors[tree["entries"]]),
-        "Sparse": lambda: Sparse((int(tree["size"][0]), int(tree["size"][1])), *(tensors[name] for name in tree["tensors"])),
+        "Sparse": lambda: Sparse(
+            (int(tree["size"][0]), int(tree["size"][1])),
+            *(tensors[name] for name in tree["tensors"]),
+        ),
         "Kron": lambda: Kron(_build(tree["left"], tensors), _build(tree["right"], tensors)),
-        "Block": lambda: Block(tuple(tuple(_build(entry, tensors) for entry in row) for row in tree["grid"])),
+        "Block": lambda: Block(
+            tuple(tuple(_build(entry, tensors) for entry in row) for row in tree["grid"])
+        ),
     }
     if tree["form"] not in forms:
         raise ValueError(f"unknown matrix form {tree['form']!r}")
@@ -172,12 +236,18 @@ def _build(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Matrix:
 
 def _describe_provenance(origin: Provenance) -> dict[str, Any]:
     parts = [[count, _describe_provenance(part)] for count, part in origin.parts]
-    return {"lemma": origin.lemma.name if origin.lemma else None, "arguments": dict(origin.arguments), "parts": parts}
+    return {
+        "lemma": origin.lemma.name if origin.lemma else None,
+        "arguments": dict(origin.arguments),
+        "parts": parts,
+    }
 
 
 def _build_provenance(tree: dict[str, Any]) -> Provenance:
     """A statement that this version does not know keeps its name, without claims."""
     name = tree["lemma"]
-    lemma = LEMMAS.get(name, Lemma(str(name), "unknown to this version of cgro", "")) if name else None
+    lemma = (
+        LEMMAS.get(name, Lemma(str(name), "unknown to this version of cgro", "")) if name else None
+    )
     parts = tuple((int(count), _build_provenance(part)) for count, part in tree["parts"])
     return Provenance(lemma, dict(tree["arguments"]), parts)

@@ -1,7 +1,8 @@
-"""The hidden units of a network over a box, in floating point with rounding bounds and in exact integers.
+"""The hidden units of a network over a box, in floating point with rounding bounds and in exact
+integers.
 
-What every way of finding linear regions needs: pre-activations, affine forms, enclosures of vertices, and the exact sign
-of a unit at a vertex when rounding leaves it open.
+What every way of finding linear regions needs: pre-activations, affine forms, enclosures of
+vertices, and the exact sign of a unit at a vertex when rounding leaves it open.
 """
 
 from __future__ import annotations
@@ -26,20 +27,26 @@ UNDERFLOW = 2.0**-900
 """What products below the normal range may lose, with room to spare."""
 
 CHUNK_BYTES = 2**22
-"""Size of a layer's pre-activations that are worked on at once; larger temporaries cost more in page faults."""
+"""Size of a layer's pre-activations that are worked on at once; larger temporaries cost more in
+page faults.
+"""
 
 
 class Arrangement:
-    """The bent hyperplanes {z_k = 0} of the hidden units k of a network in the box [lower, upper] of R^d.
+    """The bent hyperplanes {z_k = 0} of the hidden units k of a network in the box [lower, upper]
+    of R^d.
 
-    weights, biases: float64, one pair a hidden layer (weights[l] of shape (n_l, n_(l-1))). Units are numbered through
-    all layers; `starts[l]` is the first of layer l. Constraints are numbered 0..d-1 (x_i = lower_i), d..2d-1
-    (x_i = upper_i), then 2d + k (unit k). With M = |W_l| M_(l-1) + |b_l| (and a little for underflow) and
-    L = |W_l| L_(l-1), a float64 evaluation of unit k anywhere in the box, or of its affine form, errs by at most gamma M_k,
-    and unit k has Lipschitz constant L_k in the maximum norm (Higham 2002, chapter 3).
+    weights, biases: float64, one pair a hidden layer (weights[l] of shape (n_l, n_(l-1))). Units
+    are numbered through all layers; `starts[l]` is the first of layer l. Constraints are numbered
+    0..d-1 (x_i = lower_i), d..2d-1 (x_i = upper_i), then 2d + k (unit k). With M = |W_l| M_(l-1) +
+    |b_l| (and a little for underflow) and L = |W_l| L_(l-1), a float64 evaluation of unit k
+    anywhere in the box, or of its affine form, errs by at most gamma M_k, and unit k has Lipschitz
+    constant L_k in the maximum norm (Higham 2002, chapter 3).
     """
 
-    def __init__(self, layers: Sequence[tuple[np.ndarray, np.ndarray]], lower: np.ndarray, upper: np.ndarray) -> None:
+    def __init__(
+        self, layers: Sequence[tuple[np.ndarray, np.ndarray]], lower: np.ndarray, upper: np.ndarray
+    ) -> None:
         self.weights = [np.ascontiguousarray(w, dtype=np.float64) for w, _ in layers]
         self.biases = [np.asarray(b, dtype=np.float64) for _, b in layers]
         self.lower, self.upper = lower, upper
@@ -50,54 +57,80 @@ class Arrangement:
         self.layer_of = np.repeat(np.arange(len(self.widths)), self.widths)
         magnitude, slope = np.maximum(np.abs(lower), np.abs(upper)), np.ones(self.d)
         operations = sum(w.shape[1] + 2 for w in self.weights) + 8
-        self.gamma = 2 * operations * UNIT_ROUNDOFF / (1 - 2 * operations * UNIT_ROUNDOFF)  # twice: M and L are rounded too
+        self.gamma = (
+            2 * operations * UNIT_ROUNDOFF / (1 - 2 * operations * UNIT_ROUNDOFF)
+        )  # twice: M and L are rounded too
         self.magnitudes: list[np.ndarray] = []
         self.slopes: list[np.ndarray] = []
         for w, b in zip(self.weights, self.biases, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 magnitude, slope = np.abs(w) @ magnitude + np.abs(b) + UNDERFLOW, np.abs(w) @ slope
             entries = np.abs(np.append(w, b))
-            if not (magnitude <= LARGEST).all() or not (slope <= LARGEST).all() or (entries[entries > 0] < 1 / LARGEST).any():
+            if (
+                not (magnitude <= LARGEST).all()
+                or not (slope <= LARGEST).all()
+                or (entries[entries > 0] < 1 / LARGEST).any()
+            ):
                 raise ValueError(
-                    "network must have weights and biases that are 0 or at least 2^-300 in size, and values on the box < 2^300"
+                    "network must have weights and biases that are 0 or at least 2^-300 in size, "
+                    "and values on the box < 2^300"
                 )
             self.magnitudes.append(magnitude)
             self.slopes.append(slope)
 
     @classmethod
-    def of(cls, network: ReLUNetwork, lower: np.ndarray, upper: np.ndarray, output: bool = False) -> Arrangement:
+    def of(
+        cls, network: ReLUNetwork, lower: np.ndarray, upper: np.ndarray, output: bool = False
+    ) -> Arrangement:
         """The arrangement of a network's hidden layers, or of all affine layers.
 
-        Raises ValueError for weights or values beyond `LARGEST` and its inverse: float64 could not bound its own errors.
+        Raises ValueError for weights or values beyond `LARGEST` and its inverse: float64 could not
+        bound its own errors.
         """
         layers = network.layers if output else network.layers[:-1]
-        return cls([(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in layers], lower, upper)
+        return cls(
+            [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in layers],
+            lower,
+            upper,
+        )
 
     def corners(self) -> tuple[np.ndarray, np.ndarray]:
         """The box's 2^d corners (2^d, d), and which side of each axis they lie on (0 or 1)."""
         sides = (np.arange(2**self.d)[:, None] >> np.arange(self.d)) & 1
         return np.where(sides, self.upper, self.lower), sides
 
-    # -- floating point ------------------------------------------------------------------------------------------------
+    # -- floating point ----------------------------------------------------------------------------
 
     def affine(self, layer: int, hidden: np.ndarray) -> np.ndarray:
         """Pre-activations (V, n_l) of a layer from the hidden values (V, n_(l-1)) below it."""
         return hidden @ self.weights[layer].T + self.biases[layer]
 
-    def prefix(self, layer: int, points: np.ndarray, signs: np.ndarray | None = None) -> list[np.ndarray]:
-        """Pre-activations of layers 0..layer at points (V, d), with the activations that `signs` (V, units) gives, or ReLU."""
+    def prefix(
+        self, layer: int, points: np.ndarray, signs: np.ndarray | None = None
+    ) -> list[np.ndarray]:
+        """Pre-activations of layers 0..layer at points (V, d), with the activations that `signs`
+        (V, units) gives, or ReLU.
+        """
         hidden, out = points, []
         for j in range(layer + 1):
             z = self.affine(j, hidden)
             out.append(z)
             if j < layer:
-                hidden = np.maximum(z, 0.0) if signs is None else z * (signs[:, self.starts[j] : self.starts[j + 1]] > 0)
+                hidden = (
+                    np.maximum(z, 0.0)
+                    if signs is None
+                    else z * (signs[:, self.starts[j] : self.starts[j + 1]] > 0)
+                )
         return out
 
-    def unclear(self, layer: int, z: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The (vertex, unit) pairs whose sign the floats z (V, n_l) leave open at a vertex within `radius` (V,) of its point.
+    def unclear(
+        self, layer: int, z: np.ndarray, radius: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The (vertex, unit) pairs whose sign the floats z (V, n_l) leave open at a vertex within
+        `radius` (V,) of its point.
 
-        Unit by unit: |z_k| <= gamma M_k + L_k radius, after one cheaper comparison with the layer's largest bound.
+        Unit by unit: |z_k| <= gamma M_k + L_k radius, after one cheaper comparison with the layer's
+        largest bound.
         """
         noise, slope = self.gamma * self.magnitudes[layer], self.slopes[layer]
         limit = noise.max(initial=0.0) + slope.max(initial=0.0) * radius
@@ -136,16 +169,22 @@ class Arrangement:
             out[chosen, d] = constant
         return out
 
-    def locate(self, points: np.ndarray, constraints: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Better points (V, d), and radii (V,) such that the true vertex is within that distance (maximum norm).
+    def locate(
+        self, points: np.ndarray, constraints: np.ndarray, signs: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Better points (V, d), and radii (V,) such that the true vertex is within that distance
+        (maximum norm).
 
-        The vertex is the common zero of d constraints (V, d) under the pattern `signs`. With R an approximate inverse of
-        the forms' matrix G: |v - x| <= |R| |Gx + c| / (1 - |I - RG|), all with rounding; infinite where that fails.
+        The vertex is the common zero of d constraints (V, d) under the pattern `signs`. With R an
+        approximate inverse of the forms' matrix G: |v - x| <= |R| |Gx + c| / (1 - |I - RG|), all
+        with rounding; infinite where that fails.
         """
         d, count = self.d, len(points)
         if count == 0:
             return points, np.zeros(0)
-        forms = np.stack([self.forms(constraints[:, i], signs).T for i in range(d)])  # (d, d+1, V): long axis last, for speed
+        forms = np.stack(
+            [self.forms(constraints[:, i], signs).T for i in range(d)]
+        )  # (d, d+1, V): long axis last, for speed
         matrix, constant = forms[:, :d], forms[:, d]
         inverse = _inverses(matrix)
         slope, magnitude = self._row_bounds(constraints)
@@ -158,7 +197,9 @@ class Arrangement:
             defect = np.repeat(-np.eye(d)[:, :, None], count, axis=2)
             for k in range(d):
                 defect += inverse[:, k, None] * matrix[k]
-            defects = np.abs(defect).sum(axis=1) + _times(size, self.gamma * (slope + np.abs(matrix).sum(axis=1)))
+            defects = np.abs(defect).sum(axis=1) + _times(
+                size, self.gamma * (slope + np.abs(matrix).sum(axis=1))
+            )
             contraction = defects.max(axis=0)
             radius = _times(size, residual).max(axis=0) / (1 - 2 * contraction) * (1 + 1e-9)
         radius[bad | ~(contraction < 0.25) | ~np.isfinite(radius)] = np.inf
@@ -172,11 +213,13 @@ class Arrangement:
         magnitude = np.concatenate([2 * reach, 2 * reach, *self.magnitudes])
         return slope[constraints.T], magnitude[constraints.T]
 
-    # -- floating point without rounding -------------------------------------------------------------------------------
+    # -- floating point without rounding -----------------------------------------------------------
 
     @cached_property
     def _terms(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-        """Of each layer's nonzero entries, biases last in each row: columns, row starts, sizes, exponents of lowest bits."""
+        """Of each layer's nonzero entries, biases last in each row: columns, row starts, sizes,
+        exponents of lowest bits.
+        """
         out = []
         for weight, bias in zip(self.weights, self.biases, strict=True):
             table = np.concatenate([weight, bias[:, None]], axis=1)
@@ -188,10 +231,12 @@ class Arrangement:
         return out
 
     def exact_rows(self, layer: int, hidden: np.ndarray, exact: np.ndarray) -> np.ndarray:
-        """Where (V, n_l) float64 computes pre-activations without any rounding, whatever the order of summation.
+        """Where (V, n_l) float64 computes pre-activations without any rounding, whatever the order
+        of summation.
 
-        hidden (V, n_(l-1)), and where it is exact. All terms of a unit are multiples of 2^q, q the least sum of the lowest
-        bits' exponents of a weight and its input; if their sizes add up to at most 2^(53+q), every partial sum is exact.
+        hidden (V, n_(l-1)), and where it is exact. All terms of a unit are multiples of 2^q, q the
+        least sum of the lowest bits' exponents of a weight and its input; if their sizes add up to
+        at most 2^(53+q), every partial sum is exact.
         """
         columns, starts, sizes, bits = self._terms[layer]
         out = np.zeros((len(hidden), len(starts)), dtype=bool)
@@ -204,7 +249,10 @@ class Arrangement:
         count = len(hidden)
         if out.size == 0:
             return out
-        low = np.concatenate([np.where(exact, lowest_bit(hidden), -FAR), np.zeros((count, 1), dtype=np.int64)], axis=1)
+        low = np.concatenate(
+            [np.where(exact, lowest_bit(hidden), -FAR), np.zeros((count, 1), dtype=np.int64)],
+            axis=1,
+        )
         values = np.concatenate([np.abs(hidden), np.ones((count, 1))], axis=1)
         step = max(1, 2**17 // len(columns))
         for i in range(0, count, step):
@@ -214,7 +262,9 @@ class Arrangement:
         return out & (inexact == 0)
 
     def exact_forms(self, units: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Affine forms (m, d+1) of units (m,) under patterns signs (m, units), and which of them float64 computes exactly."""
+        """Affine forms (m, d+1) of units (m,) under patterns signs (m, units), and which of them
+        float64 computes exactly.
+        """
         forms = self.forms(units + 2 * self.d, signs)
         exact = np.ones(len(units), dtype=bool)
         for layer in set(self.layer_of[units].tolist()):
@@ -234,9 +284,11 @@ class Arrangement:
                 rows = rows @ weight
         return forms, exact
 
-    def surely_zero(self, units: np.ndarray, constraints: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """Units (m,) that certainly vanish at vertices on `constraints` (m, d): their form there is zero, or a multiple of
-        a constraint's, without rounding.
+    def surely_zero(
+        self, units: np.ndarray, constraints: np.ndarray, signs: np.ndarray
+    ) -> np.ndarray:
+        """Units (m,) that certainly vanish at vertices on `constraints` (m, d): their form there is
+        zero, or a multiple of a constraint's, without rounding.
         """
         forms, exact = self.exact_forms(units, signs)
         out = exact & (forms == 0).all(axis=1)
@@ -247,7 +299,11 @@ class Arrangement:
             inner = np.flatnonzero(~fine)
             fine[inner] = self.exact_forms(owner[inner], signs[rest[inner]])[1]
             pivot = np.abs(other).argmax(axis=1)[:, None]
-            own, top, bottom = forms[rest], np.take_along_axis(forms[rest], pivot, 1), np.take_along_axis(other, pivot, 1)
+            own, top, bottom = (
+                forms[rest],
+                np.take_along_axis(forms[rest], pivot, 1),
+                np.take_along_axis(other, pivot, 1),
+            )
             left, right = own * bottom, other * top
             fits = _fits(np.abs(left), lowest_bit(own) + lowest_bit(bottom)) & _fits(
                 np.abs(right), lowest_bit(other) + lowest_bit(top)
@@ -258,12 +314,17 @@ class Arrangement:
 
 
 def _fits(size: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Whether multiples of 2^q, of absolute values that add up to `size`, have exact sums in float64 (no underflow, either)."""
+    """Whether multiples of 2^q, of absolute values that add up to `size`, have exact sums in
+    float64 (no underflow, either).
+    """
     return (q >= -1000) & (1.001 * size <= np.ldexp(1.0, np.clip(53 + q, -947, 1000)))
 
 
-def exact_crossing(u: np.ndarray, w: np.ndarray, zu: np.ndarray, zw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The points (zu w - zw u) / (zu - zw), (V, d), and where (V,) float64 computes them without rounding.
+def exact_crossing(
+    u: np.ndarray, w: np.ndarray, zu: np.ndarray, zw: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The points (zu w - zw u) / (zu - zw), (V, d), and where (V,) float64 computes them without
+    rounding.
 
     u, w: exact points (V, d); zu, zw: exact values (V,) of opposite signs.
     """
@@ -272,13 +333,17 @@ def exact_crossing(u: np.ndarray, w: np.ndarray, zu: np.ndarray, zw: np.ndarray)
     point = top / bottom
     z = np.minimum(lowest_bit(zu), lowest_bit(zw))
     x = np.minimum(lowest_bit(u), lowest_bit(w))
-    exact = _fits(np.abs(zu) * np.abs(w) + np.abs(zw) * np.abs(u), z + x) & _fits(np.abs(zu) + np.abs(zw), z)
+    exact = _fits(np.abs(zu) * np.abs(w) + np.abs(zw) * np.abs(u), z + x) & _fits(
+        np.abs(zu) + np.abs(zw), z
+    )
     exact &= _fits(np.abs(top), lowest_bit(point) + lowest_bit(bottom)) & (point * bottom == top)
     return point, exact.all(axis=1)
 
 
 def _inverses(matrix: np.ndarray) -> np.ndarray:
-    """Inverses of (d, d, V); not finite where there is none. Up to d = 4 by cofactors, which is several times faster."""
+    """Inverses of (d, d, V); not finite where there is none. Up to d = 4 by cofactors, which is
+    several times faster.
+    """
     d = len(matrix)
     if d > 4:
         stack = matrix.transpose(2, 0, 1)
@@ -294,19 +359,28 @@ def _inverses(matrix: np.ndarray) -> np.ndarray:
         cofactors = np.empty_like(matrix)
         for i in range(d):
             for j in range(d):
-                rows, columns = tuple(r for r in range(d) if r != i), tuple(c for c in range(d) if c != j)
-                np.multiply((-1) ** (i + j), _minor(matrix, rows, columns, minors), out=cofactors[j, i])
+                rows, columns = (
+                    tuple(r for r in range(d) if r != i),
+                    tuple(c for c in range(d) if c != j),
+                )
+                np.multiply(
+                    (-1) ** (i + j), _minor(matrix, rows, columns, minors), out=cofactors[j, i]
+                )
         return cofactors / _times(matrix[:1], cofactors[:, 0])
 
 
-def _minor(matrix: np.ndarray, rows: tuple[int, ...], columns: tuple[int, ...], known: dict[Any, Any]) -> Any:
+def _minor(
+    matrix: np.ndarray, rows: tuple[int, ...], columns: tuple[int, ...], known: dict[Any, Any]
+) -> Any:
     """The determinant of a part of (d, d, V), along the first row."""
     if len(rows) < 2:
         return matrix[rows[0], columns[0]] if rows else 1.0
     if (rows, columns) not in known:
         total = 0.0
         for k, column in enumerate(columns):
-            term = matrix[rows[0], column] * _minor(matrix, rows[1:], columns[:k] + columns[k + 1 :], known)
+            term = matrix[rows[0], column] * _minor(
+                matrix, rows[1:], columns[:k] + columns[k + 1 :], known
+            )
             total = total - term if k % 2 else total + term
         known[rows, columns] = total
     return known[rows, columns]

@@ -1,7 +1,9 @@
-"""The last layer of a network with two inputs, without its vertices: chords of the cells before it, and their crossings.
+"""The last layer of a network with two inputs, without its vertices: chords of the cells before it,
+and their crossings.
 
-A unit cuts a convex cell along at most one chord. In general position, k chords with x crossings cut a cell into 1 + k + x. So
-the work grows with the chords and the pairs of chords in a cell, not with units times edges: what wide networks need.
+A unit cuts a convex cell along at most one chord. In general position, k chords with x crossings
+cut a cell into 1 + k + x. So the work grows with the chords and the pairs of chords in a cell, not
+with units times edges: what wide networks need.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ PAIRS = 2**17
 
 @dataclass(frozen=True)
 class Ends:
-    """Points at which units vanish on edges: edge and unit of each, place t in (0, 1) along the edge, and its error."""
+    """Points at which units vanish on edges: edge and unit of each, place t in (0, 1) along the
+    edge, and its error.
+    """
 
     edge: np.ndarray
     unit: np.ndarray
@@ -29,7 +33,8 @@ class Ends:
 
 
 def count_last_layer(skeleton: Skeleton, layer: int) -> list[int]:
-    """Vertices, edges and cells after the last layer; `skeleton` has all layers before it, and has begun this one.
+    """Vertices, edges and cells after the last layer; `skeleton` has all layers before it, and has
+    begun this one.
 
     Raises `Degenerate` where two ends or two crossings may coincide.
     """
@@ -38,11 +43,17 @@ def count_last_layer(skeleton: Skeleton, layer: int) -> list[int]:
     cell, first, second = _chords(skeleton, ends, cells)
     crossings = 0
     for a, b in _pairs(cell):
-        cross = _side(skeleton, ends, first[a], second[a], first[b]) != _side(skeleton, ends, first[a], second[a], second[b])
+        cross = _side(skeleton, ends, first[a], second[a], first[b]) != _side(
+            skeleton, ends, first[a], second[a], second[b]
+        )
         crossings += int(np.count_nonzero(cross))
         _check_crossings(skeleton, layer, ends, first, second, a[cross], b[cross])
     chords = len(cell)
-    return [vertices + len(ends.edge) + crossings, edges + len(ends.edge) + chords + 2 * crossings, cells + chords + crossings]
+    return [
+        vertices + len(ends.edge) + crossings,
+        edges + len(ends.edge) + chords + 2 * crossings,
+        cells + chords + crossings,
+    ]
 
 
 def _ends(skeleton: Skeleton, layer: int) -> Ends:
@@ -56,30 +67,46 @@ def _ends(skeleton: Skeleton, layer: int) -> Ends:
     return Ends(edge, unit, place, error)
 
 
-def _value(skeleton: Skeleton, layer: int, vertex: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _value(
+    skeleton: Skeleton, layer: int, vertex: np.ndarray, unit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Pre-activations at vertices, and how far off they may be."""
     a = skeleton.arrangement
-    error = a.gamma * a.magnitudes[layer][unit] + a.slopes[layer][unit] * skeleton.radius.data[vertex]
+    error = (
+        a.gamma * a.magnitudes[layer][unit] + a.slopes[layer][unit] * skeleton.radius.data[vertex]
+    )
     return skeleton.values.data[vertex, unit], error
 
 
-def _zero(zu: np.ndarray, eu: np.ndarray, zw: np.ndarray, ew: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where between 0 and 1 an affine function with values zu, zw of opposite signs (errors eu, ew) vanishes, and the error."""
+def _zero(
+    zu: np.ndarray, eu: np.ndarray, zw: np.ndarray, ew: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where between 0 and 1 an affine function with values zu, zw of opposite signs (errors eu, ew)
+    vanishes, and the error.
+    """
     zu, zw = np.abs(zu), np.abs(zw)
     total = zu + zw
     left = total - eu - ew
     if not (left > 0).all():
         raise Degenerate("a unit may be level on an edge")
     place = zu / total
-    return place, (eu / left * (zw / total) + ew / left * (zu / total)) * (1 + 1e-9) + 8 * UNIT_ROUNDOFF
+    return place, (eu / left * (zw / total) + ew / left * (zu / total)) * (
+        1 + 1e-9
+    ) + 8 * UNIT_ROUNDOFF
 
 
-def _chords(skeleton: Skeleton, ends: Ends, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _chords(
+    skeleton: Skeleton, ends: Ends, cells: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each chord's cell, and its two ends; ordered by cell."""
     hashes, span = skeleton.hashes.view, skeleton.spans.view[0]
     keys = skeleton.keys[span]
-    inner = np.flatnonzero(span >= 2 * skeleton.d)  # a side of the box has one cell, all others have two
-    names, numbers = np.unique(np.concatenate([hashes + keys, hashes[inner] - keys[inner]]), return_inverse=True)
+    inner = np.flatnonzero(
+        span >= 2 * skeleton.d
+    )  # a side of the box has one cell, all others have two
+    names, numbers = np.unique(
+        np.concatenate([hashes + keys, hashes[inner] - keys[inner]]), return_inverse=True
+    )
     if len(names) != cells:
         raise Degenerate("a cell must have a hash of its own")
     right = np.full(skeleton.edges.n, -1)
@@ -112,8 +139,12 @@ def _pairs(cell: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         start = stop
 
 
-def _side(skeleton: Skeleton, ends: Ends, first: np.ndarray, second: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Whether chords' units, given by their two ends each, are positive at other ends on the same cells."""
+def _side(
+    skeleton: Skeleton, ends: Ends, first: np.ndarray, second: np.ndarray, other: np.ndarray
+) -> np.ndarray:
+    """Whether chords' units, given by their two ends each, are positive at other ends on the same
+    cells.
+    """
     edge = ends.edge[other]
     at_first, at_second = ends.edge[first] == edge, ends.edge[second] == edge
     out = skeleton.positive.data[ends.unit[first], skeleton.edges.data[0, edge]]
@@ -127,11 +158,22 @@ def _side(skeleton: Skeleton, ends: Ends, first: np.ndarray, second: np.ndarray,
 
 
 def _check_crossings(
-    skeleton: Skeleton, layer: int, ends: Ends, first: np.ndarray, second: np.ndarray, a: np.ndarray, b: np.ndarray
+    skeleton: Skeleton,
+    layer: int,
+    ends: Ends,
+    first: np.ndarray,
+    second: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
 ) -> None:
-    """No two crossings on one chord may coincide: as (a, b) are all pairs with a < b, check on a; then three cannot meet."""
+    """No two crossings on one chord may coincide: as (a, b) are all pairs with a < b, check on a;
+    then three cannot meet.
+    """
     unit = ends.unit[first[b]]
-    place, error = _zero(*_between(skeleton, layer, ends, first[a], unit), *_between(skeleton, layer, ends, second[a], unit))
+    place, error = _zero(
+        *_between(skeleton, layer, ends, first[a], unit),
+        *_between(skeleton, layer, ends, second[a], unit),
+    )
     order = np.lexsort((place, a))
     same = a[order][1:] == a[order][:-1]
     gap = place[order][1:] - place[order][:-1]
@@ -141,10 +183,18 @@ def _check_crossings(
         raise Degenerate("three units may vanish at one point")
 
 
-def _between(skeleton: Skeleton, layer: int, ends: Ends, end: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pre-activations of units at ends, between those at the edge's two vertices, and how far off they may be."""
+def _between(
+    skeleton: Skeleton, layer: int, ends: Ends, end: np.ndarray, unit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pre-activations of units at ends, between those at the edge's two vertices, and how far off
+    they may be.
+    """
     u, w = skeleton.edges.data[:, ends.edge[end]]
     (zu, eu), (zw, ew) = _value(skeleton, layer, u, unit), _value(skeleton, layer, w, unit)
     rise = zw - zu
-    error = np.maximum(eu, ew) + ends.error[end] * (np.abs(rise) + eu + ew) + 4 * UNIT_ROUNDOFF * (np.abs(zu) + np.abs(zw))
+    error = (
+        np.maximum(eu, ew)
+        + ends.error[end] * (np.abs(rise) + eu + ew)
+        + 4 * UNIT_ROUNDOFF * (np.abs(zu) + np.abs(zw))
+    )
     return zu + ends.place[end] * rise, error

@@ -1,8 +1,9 @@
 """Linear regions of ReLU networks over a box: how many there are, and what they are.
 
-An activation cell is a part of the box with nonempty interior on which every hidden unit is positive inside (on), or at
-most zero (off). A linear piece is a largest connected union of cells, neighbours sharing a facet, with one affine map:
-activation cells are not linear pieces, and constructed networks have many more of the former.
+An activation cell is a part of the box with nonempty interior on which every hidden unit is
+positive inside (on), or at most zero (off). A linear piece is a largest connected union of cells,
+neighbours sharing a facet, with one affine map: activation cells are not linear pieces, and
+constructed networks have many more of the former.
 """
 
 from __future__ import annotations
@@ -37,20 +38,25 @@ Method = Literal["skeleton", "lattice", "search"]
 METHODS: tuple[Method, ...] = ("skeleton", "lattice", "search")
 
 FACE_DIMENSIONS = 8
-"""Most input dimensions for which faces are kept: a box alone has 3^d of them. Beyond, linear programs find the cells."""
+"""Most input dimensions for which faces are kept: a box alone has 3^d of them. Beyond, linear
+programs find the cells.
+"""
 
 MEMORY_LIMIT = 8 * 2**30
-"""Bytes that the vertices and faces may take before a count stops and says that it is incomplete."""
+"""Bytes that the vertices and faces may take before a count stops and says that it is incomplete.
+"""
 
 
 @dataclass(frozen=True)
 class RegionCount:
     """Numbers of linear regions.
 
-    cells: activation cells. pieces: linear pieces, and affine_maps: different affine maps (None where not asked for, or
-    incomplete). complete: all units are in; else cells is a lower bound. certified: every sign that was used is proved, by
-    rounding bounds or exact integers, and the faces fit together (Euler characteristic 1, each facet between two cells or on
-    the box). method: how it was counted, and why so. faces: numbers of faces of dimension 0..d (None for linear programs).
+    cells: activation cells. pieces: linear pieces, and affine_maps: different affine maps (None
+    where not asked for, or incomplete). complete: all units are in; else cells is a lower bound.
+    certified: every sign that was used is proved, by rounding bounds or exact integers, and the
+    faces fit together (Euler characteristic 1, each facet between two cells or on the box). method:
+    how it was counted, and why so. faces: numbers of faces of dimension 0..d (None for linear
+    programs).
     """
 
     cells: int
@@ -62,7 +68,11 @@ class RegionCount:
     faces: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
-        kind = ("exact" if self.complete else "certified lower bound") if self.certified else "not certified"
+        kind = (
+            ("exact" if self.complete else "certified lower bound")
+            if self.certified
+            else "not certified"
+        )
         text = f"{'' if self.complete else 'at least '}{self.cells:,} activation cells"
         if self.pieces is not None:
             text += f", {self.pieces:,} linear pieces, {self.affine_maps:,} affine maps"
@@ -82,24 +92,28 @@ def count_regions(
 ) -> RegionCount:
     """Count the linear regions of a network over the box [lower, upper].
 
-    network: a `ReLUNetwork`, a module that `ReLUNetwork.from_module` reads, or a file that `load` reads; weights are taken
-    exactly. box: (lower, upper), numbers or arrays of the input's shape. pieces: also count linear pieces and affine maps.
-    exact: keep all vertices in integers (slow; the count is certified without it, too). max_cells, max_seconds, Ctrl-C
-    and `MEMORY_LIMIT` end the count early, with what has been found. method: None chooses. Up to d = 8, vertices and edges
-    alone ("skeleton") if the network is in general position, else the face lattice ("lattice"); beyond, a depth-first search
-    with linear programs ("search"). progress(done, total) is called between units (search: every 256 cells, with their
-    number and 0).
+    network: a `ReLUNetwork`, a module that `ReLUNetwork.from_module` reads, or a file that `load`
+    reads; weights are taken exactly. box: (lower, upper), numbers or arrays of the input's shape.
+    pieces: also count linear pieces and affine maps. exact: keep all vertices in integers (slow;
+    the count is certified without it, too). max_cells, max_seconds, Ctrl-C and `MEMORY_LIMIT` end
+    the count early, with what has been found. method: None chooses. Up to d = 8, vertices and edges
+    alone ("skeleton") if the network is in general position, else the face lattice ("lattice");
+    beyond, a depth-first search with linear programs ("search"). progress(done, total) is called
+    between units (search: every 256 cells, with their number and 0).
 
-    Cost: the skeleton takes 4 to 10 microseconds a cell in d = 2..4, the lattice 8 to 25, times about (units / 100); from
-    d = 5 on some 3 times more with each d. Merging into pieces takes up to 0.2 ms a cell where integers must decide. Memory,
-    for up to 256 units a layer: 1 to 2 kB a cell (skeleton), 1 to 5 kB (lattice) in d <= 4.
-    Raises ValueError for a wrong box, method, or weights; TypeError for a network that cannot be read.
+    Cost: the skeleton takes 4 to 10 microseconds a cell in d = 2..4, the lattice 8 to 25, times
+    about (units / 100); from d = 5 on some 3 times more with each d. Merging into pieces takes up
+    to 0.2 ms a cell where integers must decide. Memory, for up to 256 units a layer: 1 to 2 kB a
+    cell (skeleton), 1 to 5 kB (lattice) in d <= 4. Raises ValueError for a wrong box, method, or
+    weights; TypeError for a network that cannot be read.
 
     >>> from constructions import squaring
     >>> count_regions(squaring(3), (0, 1), pieces=True).pieces
     8
     """
-    job = _Job(network, box, exact, max_cells, max_seconds, method, progress, pieces, pieces or exact)
+    job = _Job(
+        network, box, exact, max_cells, max_seconds, method, progress, pieces, pieces or exact
+    )
     return job.run().summary(pieces)
 
 
@@ -114,7 +128,8 @@ def linear_regions(
     method: Method | None = None,
     progress: Progress | None = None,
 ) -> LinearRegions:
-    """The linear regions of a network over a box, with their geometry; arguments as for `count_regions`.
+    """The linear regions of a network over a box, with their geometry; arguments as for
+    `count_regions`.
 
     With exact=True vertices, affine maps, points and volumes are Fractions.
 
@@ -129,10 +144,11 @@ def linear_regions(
 
 @dataclass(frozen=True)
 class Region:
-    """One activation cell: on or off for each hidden unit, layer after layer; x -> weight x + bias (outputs, d) on it.
+    """One activation cell: on or off for each hidden unit, layer after layer; x -> weight x + bias
+    (outputs, d) on it.
 
-    point (d,): inside, the mean of its vertices. volume: its d-dimensional measure. vertices (n, d): None for a cell found by
-    linear programs, as is its volume.
+    point (d,): inside, the mean of its vertices. volume: its d-dimensional measure. vertices (n,
+    d): None for a cell found by linear programs, as is its volume.
     """
 
     pattern: np.ndarray
@@ -147,8 +163,9 @@ class Region:
 class LinearRegions(RegionCount):
     """Linear regions with their geometry; arrays are made when they are asked for.
 
-    patterns (cells, units), points (cells, d), volumes (cells,), maps (cells, outputs, d+1): A and b; piece (cells,): the
-    linear piece of each cell. After an early end, cells are those of the units so far (`units_done`), and have no maps.
+    patterns (cells, units), points (cells, d), volumes (cells,), maps (cells, outputs, d+1): A and
+    b; piece (cells,): the linear piece of each cell. After an early end, cells are those of the
+    units so far (`units_done`), and have no maps.
     """
 
     network: ReLUNetwork = field(kw_only=True)
@@ -170,7 +187,9 @@ class LinearRegions(RegionCount):
         lattice = self._with_faces("vertices")
         if self.exact:
             ids = range(lattice.points.n)
-            return as_fractions(lattice.exact_points.find(ids, lattice.parents.view, lattice.signs.view))
+            return as_fractions(
+                lattice.exact_points.find(ids, lattice.parents.view, lattice.signs.view)
+            )
         return lattice.points.view.copy()
 
     @cached_property
@@ -184,35 +203,47 @@ class LinearRegions(RegionCount):
         return vertex[np.searchsorted(owner, cell) : np.searchsorted(owner, cell, side="right")]
 
     def polygons(self) -> list[np.ndarray]:
-        """The cells of a network with two inputs, each as the numbers of its vertices in cyclic order."""
+        """The cells of a network with two inputs, each as the numbers of its vertices in cyclic
+        order.
+        """
         lattice = self._with_faces("polygons")
         if lattice.d != 2:
-            raise ValueError(f"polygons are for networks with 2 inputs, got {lattice.d}; see on_plane")
+            raise ValueError(
+                f"polygons are for networks with 2 inputs, got {lattice.d}; see on_plane"
+            )
         return lattice.cycles(np.arange(self.cells))
 
     @cached_property
     def points(self) -> np.ndarray:
-        """A point inside each cell (cells, d): the mean of its vertices (linear programs: the witness)."""
+        """A point inside each cell (cells, d): the mean of its vertices (linear programs: the
+        witness).
+        """
         if self.witnesses is not None:
             return self.witnesses
         owner, vertex = self.corners
         number = np.bincount(owner, minlength=self.cells)
         if not self.exact:
-            sums = [np.bincount(owner, weights=x, minlength=self.cells) for x in self.vertices[vertex].T]
+            sums = [
+                np.bincount(owner, weights=x, minlength=self.cells) for x in self.vertices[vertex].T
+            ]
             return np.stack(sums, axis=1) / number[:, None]
-        return np.add.reduceat(self.vertices[vertex], np.cumsum(number) - number, axis=0) / number[:, None].astype(object)
+        return np.add.reduceat(self.vertices[vertex], np.cumsum(number) - number, axis=0) / number[
+            :, None
+        ].astype(object)
 
     @cached_property
     def volumes(self) -> np.ndarray:
-        """The cells' volumes (cells,), by pulling triangulations. Cost: about d! 2^d / d simplices a cell."""
+        """The cells' volumes (cells,), by pulling triangulations. Cost: about d! 2^d / d simplices
+        a cell.
+        """
         lattice = self._with_faces("volumes")
         owner, simplex = lattice.simplices()
         points = self.vertices[simplex]  # (simplices, d + 1, d)
         edges = points[:, 1:] - points[:, :1]
         if self.exact:
-            sizes = np.array([abs(_determinant(matrix)) for matrix in edges], dtype=object) / Fraction(
-                math.factorial(lattice.d)
-            )
+            sizes = np.array(
+                [abs(_determinant(matrix)) for matrix in edges], dtype=object
+            ) / Fraction(math.factorial(lattice.d))
             out = np.array([Fraction(0)] * self.cells, dtype=object)
             np.add.at(out, owner, sizes)
             return out
@@ -223,7 +254,10 @@ class LinearRegions(RegionCount):
     def maps(self) -> np.ndarray:
         """The affine maps (cells, outputs, d+1)."""
         if not self.complete and self.lattice is not None:
-            raise ValueError(f"affine maps need all units; only {self.units_done} of {self.arrangement.units} were reached")
+            raise ValueError(
+                f"affine maps need all units; only {self.units_done} of {self.arrangement.units} "
+                f"were reached"
+            )
         if self.exact:
             return np.stack([self._cell_maps.fractions(i) for i in range(self.cells)])
         return self._cell_maps.floats()
@@ -244,15 +278,24 @@ class LinearRegions(RegionCount):
         return self._merge(lambda: None)
 
     def _merge(self, check: Callable[[], None]) -> tuple[np.ndarray, int]:
-        """Each cell's piece and the number of maps; `check` is called during long work, and may raise."""
+        """Each cell's piece and the number of maps; `check` is called during long work, and may
+        raise.
+        """
         if not self.complete:
-            raise ValueError(f"pieces need all units; only {self.units_done} of {self.arrangement.units} were reached")
-        self.__dict__["_merged"] = merge(self._cell_maps, self._with_faces("pieces").neighbours(), check)
+            raise ValueError(
+                f"pieces need all units; only {self.units_done} of {self.arrangement.units} were "
+                f"reached"
+            )
+        self.__dict__["_merged"] = merge(
+            self._cell_maps, self._with_faces("pieces").neighbours(), check
+        )
         return self._merged
 
     @cached_property
     def _cell_maps(self) -> CellMaps:
-        full = Arrangement.of(self.network, self.arrangement.lower, self.arrangement.upper, output=True)
+        full = Arrangement.of(
+            self.network, self.arrangement.lower, self.arrangement.upper, output=True
+        )
         return CellMaps(full, self.patterns)
 
     def _with_faces(self, what: str) -> Lattice:
@@ -303,7 +346,7 @@ def _determinant(matrix: np.ndarray) -> Fraction:
     return result
 
 
-# -- how it is done ----------------------------------------------------------------------------------------------------
+# -- how it is done --------------------------------------------------------------------------------
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -360,9 +403,13 @@ class _Outcome:
                 piece, maps = result._merge(self.job.check_time)
             except (KeyboardInterrupt, _Stopped) as error:
                 why = error if isinstance(error, _Stopped) else "an interrupt"
-                object.__setattr__(result, "method", f"{result.method}; merging into pieces ended early by {why}")
+                object.__setattr__(
+                    result, "method", f"{result.method}; merging into pieces ended early by {why}"
+                )
             else:
-                object.__setattr__(result, "pieces", int(piece.max()) + 1)  # what has been made is kept, not made again
+                object.__setattr__(
+                    result, "pieces", int(piece.max()) + 1
+                )  # what has been made is kept, not made again
                 object.__setattr__(result, "affine_maps", maps)
         return result
 
@@ -395,15 +442,28 @@ class _Job:
             raise ValueError(f"method {method!r} is for d <= {FACE_DIMENSIONS} inputs, got {d}")
         searched = method == "search" or d > FACE_DIMENSIONS
         if method == "skeleton" and faces:
-            raise ValueError("method 'skeleton' has vertices and edges only; pieces, exact results and regions need 'lattice'")
+            raise ValueError(
+                "method 'skeleton' has vertices and edges only; pieces, exact results and regions "
+                "need 'lattice'"
+            )
         for name, asked in (("pieces", pieces), ("exact", exact)):
             if searched and asked:
-                raise ValueError(f"{name} needs faces: d <= {FACE_DIMENSIONS} inputs and not method 'search', got d = {d}")
+                raise ValueError(
+                    f"{name} needs faces: d <= {FACE_DIMENSIONS} inputs and not method 'search', "
+                    f"got d = {d}"
+                )
         self.arrangement = Arrangement.of(self.network, self.lower, self.upper)
         if faces:
-            Arrangement.of(self.network, self.lower, self.upper, output=True)  # the maps' arithmetic must be possible, too
+            Arrangement.of(
+                self.network, self.lower, self.upper, output=True
+            )  # the maps' arithmetic must be possible, too
         self.exact, self.faces = exact, faces
-        self.max_cells, self.max_seconds, self.method, self.progress = max_cells, max_seconds, method, progress
+        self.max_cells, self.max_seconds, self.method, self.progress = (
+            max_cells,
+            max_seconds,
+            method,
+            progress,
+        )
         self.started = time.monotonic()
         self.interrupted = False
 
@@ -412,7 +472,13 @@ class _Job:
         d = self.arrangement.d
         if self.method == "search" or d > FACE_DIMENSIONS:
             return self._search()
-        reason = "asked for" if self.method == "lattice" else "for exact vertices" if self.exact else "for the cells themselves"
+        reason = (
+            "asked for"
+            if self.method == "lattice"
+            else "for exact vertices"
+            if self.exact
+            else "for the cells themselves"
+        )
         if self.method == "skeleton" or (self.method is None and not self.faces):
             try:
                 return self._skeleton()
@@ -427,7 +493,10 @@ class _Job:
         method = "vertices and edges in general position, every sign certain in float64"
         faces = None
         if last is not None and not why:
-            with contextlib.suppress(Degenerate), self._interruptible():  # degenerate: its units come one by one, too
+            with (
+                contextlib.suppress(Degenerate),
+                self._interruptible(),
+            ):  # degenerate: its units come one by one, too
                 faces = count_last_layer(engine, last)
                 done, method = a.units, f"{method}, the last layer by chords"
             if faces is None:
@@ -444,16 +513,27 @@ class _Job:
         engine = Lattice(self.arrangement, self.exact)
         done, why = self._drive(engine, lambda layer: None, None)
         faces = tuple(engine.counts)
-        certified = engine.sound and sum((-1) ** k * n for k, n in enumerate(faces)) == 1 and engine.facets_fit()
+        certified = (
+            engine.sound
+            and sum((-1) ** k * n for k, n in enumerate(faces)) == 1
+            and engine.facets_fit()
+        )
         method = f"face lattice ({reason}), {engine.arbitrated:,} signs decided in integers" + why
-        return _Outcome(self, method, not why, certified, engine.cells, faces, lattice=engine, units_done=done)
+        return _Outcome(
+            self, method, not why, certified, engine.cells, faces, lattice=engine, units_done=done
+        )
 
     def _drive(
-        self, engine: Skeleton | Lattice, end: Callable[[int], None], only_begin: int | None, start: int = 0
+        self,
+        engine: Skeleton | Lattice,
+        end: Callable[[int], None],
+        only_begin: int | None,
+        start: int = 0,
     ) -> tuple[int, str]:
         """Put in all units, or as many as the limits allow: their number, and what ended it early.
 
-        From layer `start` on (which has begun, if it is not the first); the layer `only_begin` is just evaluated.
+        From layer `start` on (which has begun, if it is not the first); the layer `only_begin` is
+        just evaluated.
         """
         a, done = self.arrangement, int(self.arrangement.starts[start])
         with self._interruptible():
@@ -483,7 +563,11 @@ class _Job:
         if self.interrupted:
             raise _Stopped("an interrupt")
         self.check_time()
-        if self.max_cells is not None and engine.points.n > self.max_cells and engine.cells > self.max_cells:
+        if (
+            self.max_cells is not None
+            and engine.points.n > self.max_cells
+            and engine.cells > self.max_cells
+        ):
             raise _Stopped("the cell limit")
         if engine.nbytes > MEMORY_LIMIT:
             raise _Stopped(f"the memory limit of {MEMORY_LIMIT / 2**30:g} GiB")
@@ -522,7 +606,9 @@ class _Job:
             max_seconds=self.max_seconds,
             progress=(lambda cells: report(cells, 0)) if report else None,
         )
-        method = f"depth-first search, {found.lps:,} linear programs" + (f"; {found.reason}" if found.reason else "")
+        method = f"depth-first search, {found.lps:,} linear programs" + (
+            f"; {found.reason}" if found.reason else ""
+        )
         return _Outcome(
             self,
             method,
@@ -544,12 +630,16 @@ def network_on(network: Any, box: Any) -> ReLUNetwork:
 
 
 def read_box(box: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...] | None]:
-    """Lower and upper corner as arrays of one shape, and that shape where it is an image's; bad ones raise ValueError."""
+    """Lower and upper corner as arrays of one shape, and that shape where it is an image's; bad
+    ones raise ValueError.
+    """
     try:
         lower, upper = (np.asarray(side, dtype=np.float64) for side in box)
         lower, upper = np.broadcast_arrays(lower, upper)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"box must be a pair (lower, upper) of numbers or arrays of one shape, got {box!r}") from error
+        raise ValueError(
+            f"box must be a pair (lower, upper) of numbers or arrays of one shape, got {box!r}"
+        ) from error
     if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         raise ValueError("box must be finite, got NaN or infinity")
     if not (lower < upper).all():
@@ -562,5 +652,8 @@ def fit_box(lower: np.ndarray, upper: np.ndarray, inputs: int) -> tuple[np.ndarr
     if lower.ndim == 0:
         return np.full(inputs, float(lower)), np.full(inputs, float(upper))
     if lower.size != inputs:
-        raise ValueError(f"box must have one number or {inputs} a corner, as the network has inputs, got {lower.size}")
+        raise ValueError(
+            f"box must have one number or {inputs} a corner, as the network has inputs, got "
+            f"{lower.size}"
+        )
     return lower.ravel().copy(), upper.ravel().copy()

@@ -1,4 +1,6 @@
-"""Exact vertices and signs of an arrangement in integers: what decides where rounding leaves a sign open."""
+"""Exact vertices and signs of an arrangement in integers: what decides where rounding leaves a sign
+open.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,18 @@ class IntegerLayer:
         rows, self.columns = np.nonzero(keep)
         self.starts = np.searchsorted(rows, np.arange(len(table) + 1))
         mantissas, exponents = np.frexp(table[keep])
-        whole, places = np.ldexp(mantissas, 53).astype(np.int64).tolist(), (exponents - 53 + shift).tolist()
+        whole, places = (
+            np.ldexp(mantissas, 53).astype(np.int64).tolist(),
+            (exponents - 53 + shift).tolist(),
+        )
         self.values = np.empty(len(whole), dtype=object)
         self.values[:] = [v << e if e >= 0 else v >> -e for v, e in zip(whole, places, strict=True)]
         self.scale = 1 << shift
 
     def apply(self, inputs: np.ndarray, row: int | None = None) -> np.ndarray:
-        """Pre-activations (m, n_l), or of one unit (m,), times `scale` and the inputs' own scale (their last column)."""
+        """Pre-activations (m, n_l), or of one unit (m,), times `scale` and the inputs' own scale
+        (their last column).
+        """
         if row is not None:
             part = slice(self.starts[row], self.starts[row + 1])
             return (self.values[part] * inputs[:, self.columns[part]]).sum(axis=1)
@@ -43,16 +50,20 @@ class IntegerLayer:
 
 
 class ExactPoints:
-    """Exact vertices of an arrangement, each in integers (x w, w) with w > 0, found on demand from its parents.
+    """Exact vertices of an arrangement, each in integers (x w, w) with w > 0, found on demand from
+    its parents.
 
-    A vertex other than a corner is the zero of one unit on the edge between two earlier vertices, so its coordinates
-    follow from theirs and from the unit's exact values there. In all methods, signs (V, units) are the exact signs that are
-    known so far, and parents (V, 3) hold each vertex's first end, second end, and unit.
+    A vertex other than a corner is the zero of one unit on the edge between two earlier vertices,
+    so its coordinates follow from theirs and from the unit's exact values there. In all methods,
+    signs (V, units) are the exact signs that are known so far, and parents (V, 3) hold each
+    vertex's first end, second end, and unit.
     """
 
     def __init__(self, arrangement: Arrangement, corners: np.ndarray) -> None:
         self.arrangement = arrangement
-        self.layers = [IntegerLayer(w, b) for w, b in zip(arrangement.weights, arrangement.biases, strict=True)]
+        self.layers = [
+            IntegerLayer(w, b) for w, b in zip(arrangement.weights, arrangement.biases, strict=True)
+        ]
         self.points: dict[int, np.ndarray] = {}
         self.hidden: dict[int, tuple[int, np.ndarray]] = {}
         for i, corner in enumerate(corners):
@@ -72,7 +83,11 @@ class ExactPoints:
             stack.extend(parents[i, :2].tolist())
         todo = sorted(needed)
         while todo:
-            ready = [i for i in todo if int(parents[i, 0]) in self.points and int(parents[i, 1]) in self.points]
+            ready = [
+                i
+                for i in todo
+                if int(parents[i, 0]) in self.points and int(parents[i, 1]) in self.points
+            ]
             for unit in sorted({int(parents[i, 2]) for i in ready}):
                 group = [i for i in ready if parents[i, 2] == unit]
                 first, second = parents[group, :2].T.tolist()
@@ -84,7 +99,9 @@ class ExactPoints:
             todo = [i for i in todo if i not in self.points]
         return np.stack([self.points[i] for i in ids])
 
-    def values(self, ids: Sequence[int], unit: int, parents: np.ndarray, signs: np.ndarray) -> list[int]:
+    def values(
+        self, ids: Sequence[int], unit: int, parents: np.ndarray, signs: np.ndarray
+    ) -> list[int]:
         """A unit's values at vertices, times one factor and each vertex's own w."""
         a = self.arrangement
         layer = int(a.layer_of[unit])
@@ -92,8 +109,12 @@ class ExactPoints:
         result: list[int] = self.layers[layer].apply(hidden, unit - int(a.starts[layer])).tolist()
         return result
 
-    def _hidden(self, ids: Sequence[int], layer: int, parents: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """Hidden values below a layer at vertices, as integers (m, n + 1) with the common scale last."""
+    def _hidden(
+        self, ids: Sequence[int], layer: int, parents: np.ndarray, signs: np.ndarray
+    ) -> np.ndarray:
+        """Hidden values below a layer at vertices, as integers (m, n + 1) with the common scale
+        last.
+        """
         fresh = [i for i in ids if i not in self.hidden or self.hidden[i][0] > layer]
         if fresh:
             for i, point in zip(fresh, self.find(fresh, parents, signs), strict=True):
@@ -104,13 +125,18 @@ class ExactPoints:
             for start in range(0, len(below), step):
                 part = below[start : start + step]
                 inputs = np.stack([self.hidden[i][1] for i in part])
-                active = signs[part, self.arrangement.starts[level] : self.arrangement.starts[level + 1]] > 0
+                active = (
+                    signs[part, self.arrangement.starts[level] : self.arrangement.starts[level + 1]]
+                    > 0
+                )
                 z = np.where(active, self.layers[level].apply(inputs), 0)
                 rows = np.concatenate([z, inputs[:, -1:] * self.layers[level].scale], axis=1)
                 self.hidden.update((i, (level + 1, row)) for i, row in zip(part, rows, strict=True))
         return np.stack([self.hidden[i][1] for i in ids])
 
-    def signs(self, ids: np.ndarray, units: np.ndarray, parents: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    def signs(
+        self, ids: np.ndarray, units: np.ndarray, parents: np.ndarray, signs: np.ndarray
+    ) -> np.ndarray:
         """Exact signs of units at vertices, pair by pair."""
         out = np.zeros(len(units), dtype=np.int8)
         for unit in np.unique(units).tolist():

@@ -1,7 +1,9 @@
-"""The face lattice of a box that the units of a ReLU network cut up: right on degenerate networks, in any small dimension.
+"""The face lattice of a box that the units of a ReLU network cut up: right on degenerate networks,
+in any small dimension.
 
-Signs -, 0, + of units are decided at vertices only; a face is cut exactly if it has vertices of both signs; everything else
-is combinatorics. Points are floats with enclosures; where rounding leaves a sign open, exact integers decide.
+Signs -, 0, + of units are decided at vertices only; a face is cut exactly if it has vertices of
+both signs; everything else is combinatorics. Points are floats with enclosures; where rounding
+leaves a sign open, exact integers decide.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from .exact_points import ExactPoints
 
 
 class Table:
-    """An array that grows along its last axis (or its first, with by_rows); when full, it reserves four times as much."""
+    """An array that grows along its last axis (or its first, with by_rows); when full, it reserves
+    four times as much.
+    """
 
     def __init__(self, array: np.ndarray, by_rows: bool = False) -> None:
         self.data, self.n = array, len(array) if by_rows else array.shape[-1]
@@ -28,7 +32,10 @@ class Table:
         old, n = self.n, self.n + count
         if n > (len(self.data) if self.by_rows else self.data.shape[-1]):
             size, kept = max(4 * old, n), self.view
-            self.data = np.empty((size, *kept.shape[1:]) if self.by_rows else (*kept.shape[:-1], size), dtype=kept.dtype)
+            self.data = np.empty(
+                (size, *kept.shape[1:]) if self.by_rows else (*kept.shape[:-1], size),
+                dtype=kept.dtype,
+            )
             self.view[:] = kept
         self.n = n
         return self.data[old:n] if self.by_rows else self.data[..., old:n]
@@ -44,7 +51,9 @@ class Table:
 
 
 class Faces:
-    """The faces of one dimension k >= 2, each a list of (k-1)-faces; a changed list is written anew at the end."""
+    """The faces of one dimension k >= 2, each a list of (k-1)-faces; a changed list is written anew
+    at the end.
+    """
 
     def __init__(self, lists: list[list[int]]) -> None:
         lengths = np.array([len(children) for children in lists], dtype=np.int64)
@@ -82,11 +91,12 @@ class Faces:
 class Lattice:
     """The cells that the first units of an arrangement cut from its box, with all their faces.
 
-    After `begin(layer)` and `cut(unit)` for all units in order, cells are the network's activation cells.
-    Of the vertices: points (V, d), signs (V, units) in {-1, 0, 1}, radius (V,): distance to the true vertex at most.
-    spans[k] (d-k, faces): constraints that hold on each k-face. sides[k]: for each k-face one bit a unit of the layer, set
-    if the unit is positive (sides[k][0]) or negative (sides[k][1]) at a vertex of the face. With exact=True every vertex is
-    also kept in integers.
+    After `begin(layer)` and `cut(unit)` for all units in order, cells are the network's activation
+    cells. Of the vertices: points (V, d), signs (V, units) in {-1, 0, 1}, radius (V,): distance to
+    the true vertex at most. spans[k] (d-k, faces): constraints that hold on each k-face. sides[k]:
+    for each k-face one bit a unit of the layer, set if the unit is positive (sides[k][0]) or
+    negative (sides[k][1]) at a vertex of the face. With exact=True every vertex is also kept in
+    integers.
     """
 
     def __init__(self, arrangement: Arrangement, exact: bool = False) -> None:
@@ -103,9 +113,14 @@ class Lattice:
         faces, spans = cube(d, d)
         self.edges = Table(np.array(faces[1], dtype=np.int32).T)
         self.faces = {k: Faces(faces[k]) for k in range(2, d + 1)}
-        self.spans = {k: Table(np.array(spans[k], dtype=np.int32).reshape(len(spans[k]), d - k).T) for k in range(1, d + 1)}
+        self.spans = {
+            k: Table(np.array(spans[k], dtype=np.int32).reshape(len(spans[k]), d - k).T)
+            for k in range(1, d + 1)
+        }
         self.sides: dict[int, tuple[Table, Table]] = {}
-        self.rank: dict[int, np.ndarray] = {k: np.full(64, -1, dtype=np.int32) for k in range(1, d + 1)}
+        self.rank: dict[int, np.ndarray] = {
+            k: np.full(64, -1, dtype=np.int32) for k in range(1, d + 1)
+        }
         self.values = Table(np.zeros((count, 0)), by_rows=True)
         self.exact_values = Table(np.zeros((count, 0), dtype=bool), by_rows=True)
         self.arbitrated = 0
@@ -121,7 +136,7 @@ class Lattice:
         """The number of cells."""
         return self.counts[-1]
 
-    # -- layers --------------------------------------------------------------------------------------------------------
+    # -- layers ------------------------------------------------------------------------------------
 
     def begin(self, layer: int) -> None:
         """Evaluate a layer at all vertices, decide its signs there, and gather them for all faces."""
@@ -136,7 +151,10 @@ class Lattice:
                 exact = np.repeat(self.known.view[part, None], self.d, axis=1)
             else:
                 active = self.signs.view[part, a.starts[layer - 1] : first] > 0
-                hidden, exact = self.values.view[part] * active, self.exact_values.view[part] | ~active
+                hidden, exact = (
+                    self.values.view[part] * active,
+                    self.exact_values.view[part] | ~active,
+                )
             z[part] = a.affine(layer, hidden)
             rows[part] = a.exact_rows(layer, hidden, exact)
             signs[part] = np.sign(z[part])
@@ -152,22 +170,32 @@ class Lattice:
         self.sides = {k: (Table(above[k]), Table(below[k])) for k in above}
 
     def _arbitrate(self, ids: np.ndarray, units: np.ndarray) -> np.ndarray:
-        """Exact signs of units at vertices, pair by pair: zero where the forms show it, else from integers."""
+        """Exact signs of units at vertices, pair by pair: zero where the forms show it, else from
+        integers.
+        """
         a, out = self.arrangement, np.zeros(len(ids), dtype=np.int8)
         open_ = np.ones(len(ids), dtype=bool)
         for start in range(0, len(ids), 4096):
             part = slice(start, start + 4096)
-            open_[part] = ~a.surely_zero(units[part], self.constraints.data[ids[part]], self.signs.data[ids[part]])
+            open_[part] = ~a.surely_zero(
+                units[part], self.constraints.data[ids[part]], self.signs.data[ids[part]]
+            )
         self.arbitrated += int(open_.sum())
-        out[open_] = self.exact_points.signs(ids[open_], units[open_], self.parents.view, self.signs.view)
+        out[open_] = self.exact_points.signs(
+            ids[open_], units[open_], self.parents.view, self.signs.view
+        )
         return out
 
     def _gather(self, words: np.ndarray) -> dict[int, np.ndarray]:
-        """Bits (w, V) of vertices, or-ed over the vertices of all faces of each dimension; lists must be compact."""
+        """Bits (w, V) of vertices, or-ed over the vertices of all faces of each dimension; lists
+        must be compact.
+        """
         out = {0: words, 1: words[:, self.edges.view[0]] | words[:, self.edges.view[1]]}
         for k in range(2, self.d + 1):
             faces = self.faces[k]
-            out[k] = np.bitwise_or.reduceat(out[k - 1][:, faces.flat.view], faces.start.view, axis=1)
+            out[k] = np.bitwise_or.reduceat(
+                out[k - 1][:, faces.flat.view], faces.start.view, axis=1
+            )
         return out
 
     def patterns(self) -> np.ndarray:
@@ -176,7 +204,7 @@ class Lattice:
             faces.compact()
         return unpack(self._gather(pack(self.signs.view > 0))[self.d], self.arrangement.units)
 
-    # -- what is there -------------------------------------------------------------------------------------------------
+    # -- what is there -----------------------------------------------------------------------------
 
     def children(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """All k-faces' (k-1)-faces: (face, child) pairs, ordered by face."""
@@ -189,7 +217,11 @@ class Lattice:
         """Whether each facet lies between two cells, or on the box and belongs to one."""
         _, facets = self.children(self.d)
         number = np.bincount(facets, minlength=self.counts[self.d - 1])
-        on_box = np.arange(self.points.n) < 2 if self.d == 1 else self.spans[self.d - 1].view[0] < 2 * self.d
+        on_box = (
+            np.arange(self.points.n) < 2
+            if self.d == 1
+            else self.spans[self.d - 1].view[0] < 2 * self.d
+        )
         return bool((number == np.where(on_box, 1, 2)).all())
 
     def neighbours(self) -> np.ndarray:
@@ -208,7 +240,9 @@ class Lattice:
             below, child = self.children(k)
             lengths = np.bincount(below, minlength=self.counts[k])
             starts = np.cumsum(lengths) - lengths
-            index = np.repeat(starts[face] - (np.cumsum(lengths[face]) - lengths[face]), lengths[face])
+            index = np.repeat(
+                starts[face] - (np.cumsum(lengths[face]) - lengths[face]), lengths[face]
+            )
             owner, face = np.repeat(owner, lengths[face]), child[index + np.arange(len(index))]
         pairs = np.unique(owner * np.int64(self.points.n) + face)
         return np.divmod(pairs, self.points.n)
@@ -216,7 +250,8 @@ class Lattice:
     def simplices(self) -> tuple[np.ndarray, np.ndarray]:
         """A triangulation of every cell: owners (s,) and vertices (s, d+1).
 
-        Pulling: a face is the cone over those of its facets that do not contain its vertex of smallest number.
+        Pulling: a face is the cone over those of its facets that do not contain its vertex of
+        smallest number.
         """
         lowest = {0: np.arange(self.points.n)}
         lists = {}
@@ -234,7 +269,10 @@ class Lattice:
             below = child[index + np.arange(len(index))]
             apexes = np.repeat(apex, many)
             keep = lowest[k - 1][below] != apexes
-            owner, chain = np.repeat(owner, many)[keep], [np.repeat(c, many)[keep] for c in chain] + [apexes[keep]]
+            owner, chain = (
+                np.repeat(owner, many)[keep],
+                [np.repeat(c, many)[keep] for c in chain] + [apexes[keep]],
+            )
             face = below[keep]
         return owner, np.stack([*chain, face], axis=1)
 
@@ -261,12 +299,20 @@ class Lattice:
     @property
     def nbytes(self) -> int:
         """Memory that the tables take."""
-        tables = [self.points, self.radius, self.parents, self.signs, self.values, self.exact_values, self.edges]
+        tables = [
+            self.points,
+            self.radius,
+            self.parents,
+            self.signs,
+            self.values,
+            self.exact_values,
+            self.edges,
+        ]
         tables += [*self.spans.values(), *(t for pair in self.sides.values() for t in pair)]
         tables += [t for f in self.faces.values() for t in (f.length, f.start, f.flat)]
         return sum(t.view.nbytes for t in tables)
 
-    # -- cutting -------------------------------------------------------------------------------------------------------
+    # -- cutting -----------------------------------------------------------------------------------
 
     def cut(self, unit: int) -> None:
         """Split all cells on which the unit takes both signs."""
@@ -298,9 +344,12 @@ class Lattice:
             owner = np.repeat(everyone, lengths)
             rank = self.rank[k - 1][g]
             split = rank >= 0
-            minus = (self.sides[k - 1][1].data[word, g] & probe) != 0  # split ones keep their positive part
+            minus = (
+                self.sides[k - 1][1].data[word, g] & probe
+            ) != 0  # split ones keep their positive part
             inside = first_section[k] + everyone  # the new (k-1)-face in each
-            # the new faces' own boundary: sections of split facets, and facets of the others on which the unit vanishes
+            # the new faces' own boundary: sections of split facets, and facets of the others on
+            # which the unit vanishes
             rim, on_rim = first_section[k - 1] + rank, split
             if degenerate:
                 touching = self._touching(k - 1, g, ~(split | minus), word, probe)
@@ -309,13 +358,17 @@ class Lattice:
             self._new_faces(k - 1, rim[on_rim], rim_lengths)
             self.spans[k - 1].append(_with(self.spans[k].data[:, f], 2 * d + unit))
             self._rewrite(k, f, owner, g, ~minus, inside)
-            self._rewrite(k, None, owner, np.where(split, counts[k - 1] + rank, g), minus | split, inside)
+            self._rewrite(
+                k, None, owner, np.where(split, counts[k - 1] + rank, g), minus | split, inside
+            )
             self.spans[k].append(self.spans[k].data[:, f])
         for k in chosen:
             self.rank[k][chosen[k]] = -1
 
     def _cut_edges(self, unit: int, cut: np.ndarray) -> None:
-        """Put a new vertex on each cut edge; the edge keeps its positive part, the negative part is appended."""
+        """Put a new vertex on each cut edge; the edge keeps its positive part, the negative part is
+        appended.
+        """
         u, w = self.edges.data[:, cut]
         new = self.points.n + np.arange(len(cut))
         positive = self.signs.data[u, unit] > 0
@@ -340,10 +393,20 @@ class Lattice:
             return
         self.faces[k].write(None, children, lengths)
         for lower, own in zip(self.sides[k - 1], self.sides[k], strict=True):
-            own.append(np.bitwise_or.reduceat(lower.data[:, children], np.cumsum(lengths) - lengths, axis=1))
+            own.append(
+                np.bitwise_or.reduceat(
+                    lower.data[:, children], np.cumsum(lengths) - lengths, axis=1
+                )
+            )
 
     def _rewrite(
-        self, k: int, ids: np.ndarray | None, owner: np.ndarray, g: np.ndarray, keep: np.ndarray, inside: np.ndarray
+        self,
+        k: int,
+        ids: np.ndarray | None,
+        owner: np.ndarray,
+        g: np.ndarray,
+        keep: np.ndarray,
+        inside: np.ndarray,
     ) -> None:
         """Give k-faces (None: new ones) the kept facets g of each owner and one more facet inside."""
         kept = owner[keep]
@@ -353,14 +416,20 @@ class Lattice:
         children[np.cumsum(lengths) - 1] = inside
         self.faces[k].write(ids, children, lengths)
         for lower, own in zip(self.sides[k - 1], self.sides[k], strict=True):
-            bits = np.bitwise_or.reduceat(lower.data[:, children], np.cumsum(lengths) - lengths, axis=1)
+            bits = np.bitwise_or.reduceat(
+                lower.data[:, children], np.cumsum(lengths) - lengths, axis=1
+            )
             if ids is None:
                 own.append(bits)
             else:
                 own.data[:, ids] = bits
 
-    def _touching(self, k: int, g: np.ndarray, plus: np.ndarray, word: int, probe: np.uint64) -> np.ndarray:
-        """Of k-faces g on the positive side, the facet on which the unit vanishes; -1 where there is none."""
+    def _touching(
+        self, k: int, g: np.ndarray, plus: np.ndarray, word: int, probe: np.uint64
+    ) -> np.ndarray:
+        """Of k-faces g on the positive side, the facet on which the unit vanishes; -1 where there
+        is none.
+        """
         out = np.full(len(g), -1, dtype=np.int64)
         where = np.flatnonzero(plus)
         if k == 1:
@@ -373,7 +442,9 @@ class Lattice:
         return out
 
     def _add(self, u: np.ndarray, w: np.ndarray, unit: int, spans: np.ndarray) -> None:
-        """Append the zeros of a unit on edges (u, w) with constraints spans (d-1, m); decide the layer's signs there."""
+        """Append the zeros of a unit on edges (u, w) with constraints spans (d-1, m); decide the
+        layer's signs there.
+        """
         a = self.arrangement
         layer = int(a.layer_of[unit])
         first, last = int(a.starts[layer]), int(a.starts[layer + 1])
@@ -433,9 +504,16 @@ class Lattice:
             words.append(pack(side))
 
     def _exact_rows(
-        self, layer: int, points: np.ndarray, known: np.ndarray, stack: list[np.ndarray], signs: np.ndarray
+        self,
+        layer: int,
+        points: np.ndarray,
+        known: np.ndarray,
+        stack: list[np.ndarray],
+        signs: np.ndarray,
     ) -> np.ndarray:
-        """Where (m, n_l) the pre-activations of a layer at points, `known` exactly or not, are exact."""
+        """Where (m, n_l) the pre-activations of a layer at points, `known` exactly or not, are
+        exact.
+        """
         a = self.arrangement
         rows = np.zeros(stack[layer].shape, dtype=bool)
         some = np.flatnonzero(known)
@@ -450,18 +528,32 @@ class Lattice:
             hidden, exact = stack[j][some] * active, sure | ~active
         return rows
 
-    def _replace(self, where: np.ndarray, ids: np.ndarray, points: np.ndarray, radius: np.ndarray, known: np.ndarray) -> None:
+    def _replace(
+        self,
+        where: np.ndarray,
+        ids: np.ndarray,
+        points: np.ndarray,
+        radius: np.ndarray,
+        known: np.ndarray,
+    ) -> None:
         """Put exact vertices, rounded once, in the place of floating-point ones."""
         if len(where) == 0:
             return
         found = self.exact_points.find(ids.tolist(), self.parents.view, self.signs.view)
-        rounded = (found[:, :-1] / found[:, -1:]).astype(np.float64)  # Python divides integers with one rounding
+        rounded = (found[:, :-1] / found[:, -1:]).astype(
+            np.float64
+        )  # Python divides integers with one rounding
         points[where] = rounded
         known[where] = [
-            all(p * den == num * w for (num, den), p in zip((v.as_integer_ratio() for v in row), exact, strict=True))
+            all(
+                p * den == num * w
+                for (num, den), p in zip((v.as_integer_ratio() for v in row), exact, strict=True)
+            )
             for row, (*exact, w) in zip(rounded.tolist(), found, strict=True)
         ]
-        radius[where] = np.where(known[where], 0.0, 2 * UNIT_ROUNDOFF * np.abs(rounded).max(axis=1) + 1e-300)
+        radius[where] = np.where(
+            known[where], 0.0, 2 * UNIT_ROUNDOFF * np.abs(rounded).max(axis=1) + 1e-300
+        )
 
 
 def _with(spans: np.ndarray, constraint: int) -> np.ndarray:
@@ -485,16 +577,30 @@ def unpack(words: np.ndarray, n: int) -> np.ndarray:
 
 
 def cube(d: int, top: int) -> tuple[list[list[Any]], list[list[list[int]]]]:
-    """Faces of the cube up to dimension `top`: lists of faces one dimension lower (edges: of corners), and constraints."""
+    """Faces of the cube up to dimension `top`: lists of faces one dimension lower (edges: of
+    corners), and constraints.
+    """
     names: list[dict[tuple[int, ...], int]] = [{} for _ in range(top + 1)]
     for code in itertools.product((0, 1, 2), repeat=d):  # per axis: lower, upper, free
         k = code.count(2)
         if k <= top:
-            names[k][code] = sum(bit << i for i, bit in enumerate(code)) if k == 0 else len(names[k])
+            names[k][code] = (
+                sum(bit << i for i, bit in enumerate(code)) if k == 0 else len(names[k])
+            )
     faces: list[list[Any]] = [[]]
     spans: list[list[list[int]]] = [[]]
     for k in range(1, top + 1):
         below = names[k - 1]
-        faces.append([[below[(*c[:i], side, *c[i + 1 :])] for i in range(d) if c[i] == 2 for side in (0, 1)] for c in names[k]])
+        faces.append(
+            [
+                [
+                    below[(*c[:i], side, *c[i + 1 :])]
+                    for i in range(d)
+                    if c[i] == 2
+                    for side in (0, 1)
+                ]
+                for c in names[k]
+            ]
+        )
         spans.append([[i + d * c[i] for i in range(d) if c[i] != 2] for c in names[k]])
     return faces, spans

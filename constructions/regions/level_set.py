@@ -20,10 +20,11 @@ from .counting import linear_regions, network_on
 
 @dataclass(frozen=True)
 class LevelSet:
-    """The set {f = level} in a box: points (d = 1), segments (d = 2), polygons (d = 3), as numbers of `vertices` (V, d).
+    """The set {f = level} in a box: points (d = 1), segments (d = 2), polygons (d = 3), as numbers
+    of `vertices` (V, d).
 
-    A polygon's vertices are in cyclic order. flat: cells on which f = level throughout; only their borders are listed.
-    complete, certified, method: as for `RegionCount`.
+    A polygon's vertices are in cyclic order. flat: cells on which f = level throughout; only their
+    borders are listed. complete, certified, method: as for `RegionCount`.
     """
 
     vertices: np.ndarray
@@ -45,36 +46,55 @@ def level_set(
     max_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> LevelSet:
-    """Where a network's output equals a level; with the default level 0 its decision boundary. For d <= 3 inputs.
+    """Where a network's output equals a level; with the default level 0 its decision boundary. For
+    d <= 3 inputs.
 
-    output: one output's number, or two (i, j) for f_i - f_j, the boundary between two classes. The other arguments are those
-    of `linear_regions`: the output counts as one more unit, with exact weights, whose zeros are the faces.
+    output: one output's number, or two (i, j) for f_i - f_j, the boundary between two classes. The
+    other arguments are those of `linear_regions`: the output counts as one more unit, with exact
+    weights, whose zeros are the faces.
 
     >>> from constructions import distance
     >>> found = level_set(distance([0.5, 0.5], "inf"), (0, 1), level=0.25)
-    >>> len(found.faces), sorted({float(x) for x in found.vertices[np.concatenate(found.faces)].ravel()})
+    >>> (
+    ...     len(found.faces),
+    ...     sorted({float(x) for x in found.vertices[np.concatenate(found.faces)].ravel()}),
+    ... )
     (4, [0.25, 0.75])
 
-    Raises ValueError for more than three inputs, an output that there is not, or a level that is not finite.
+    Raises ValueError for more than three inputs, an output that there is not, or a level that is
+    not finite.
     """
     net = network_on(network, box)
     try:
         pair = tuple(index(i) for i in (output if isinstance(output, Sequence) else (output,)))
     except TypeError as error:
         raise ValueError(f"output must be a number or two, got {output!r}") from error
-    if not 0 < len(pair) < 3 or not all(0 <= i < net.outputs for i in pair) or len({*pair}) < len(pair):
-        raise ValueError(f"output must be one or two different of 0..{net.outputs - 1}, got {output}")
+    if (
+        not 0 < len(pair) < 3
+        or not all(0 <= i < net.outputs for i in pair)
+        or len({*pair}) < len(pair)
+    ):
+        raise ValueError(
+            f"output must be one or two different of 0..{net.outputs - 1}, got {output}"
+        )
     if not np.isfinite(level):
         raise ValueError(f"level must be finite, got {level}")
     d = net.inputs
     if d > 3:
-        raise ValueError(f"level sets are for networks with at most 3 inputs, got {d}; see on_plane")
+        raise ValueError(
+            f"level sets are for networks with at most 3 inputs, got {d}; see on_plane"
+        )
     extended = _with_unit(net, pair, float(level))
-    found = linear_regions(extended, box, exact=exact, max_cells=max_cells, max_seconds=max_seconds, progress=progress)
+    found = linear_regions(
+        extended, box, exact=exact, max_cells=max_cells, max_seconds=max_seconds, progress=progress
+    )
     lattice = found.lattice
     if lattice is None or not found.complete:
         return LevelSet(np.empty((0, d)), [], 0, False, False, found.method)
-    vanishes = {k: (above.view[0] | below.view[0]) & np.uint64(1) == 0 for k, (above, below) in lattice.sides.items()}
+    vanishes = {
+        k: (above.view[0] | below.view[0]) & np.uint64(1) == 0
+        for k, (above, below) in lattice.sides.items()
+    }
     owner, facet = lattice.children(d)
     steep = np.zeros(len(vanishes[d - 1]), dtype=bool)  # facets of some cell that is not flat
     steep[facet[~vanishes[d][owner]]] = True
@@ -85,22 +105,43 @@ def level_set(
         faces = list(lattice.edges.view.T[chosen_faces])
     else:
         faces = lattice.cycles(chosen_faces)
-    return LevelSet(found.vertices, faces, int(vanishes[d].sum()), True, found.certified, found.method)
+    return LevelSet(
+        found.vertices, faces, int(vanishes[d].sum()), True, found.certified, found.method
+    )
 
 
 def _with_unit(network: ReLUNetwork, pair: tuple[int, ...], level: float) -> ReLUNetwork:
-    """The network whose output f_i - level, or f_i - f_j - level, is one more hidden unit, with exactly these weights."""
-    layers = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers]
+    """The network whose output f_i - level, or f_i - f_j - level, is one more hidden unit, with
+    exactly these weights.
+    """
+    layers = [
+        (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
+    ]
     (weight, bias), hidden = layers[-1], layers[:-1]
-    first, second = weight[pair[0]], weight[pair[1]] if len(pair) == 2 else np.zeros(weight.shape[1])
+    first, second = (
+        weight[pair[0]],
+        weight[pair[1]] if len(pair) == 2 else np.zeros(weight.shape[1]),
+    )
     offsets = [bias[pair[0]], -bias[pair[1]] if len(pair) == 2 else 0.0, -level]
     row, offset = first - second, math.fsum(offsets)
-    rounded = any(Fraction(a) - Fraction(b) != Fraction(c) for a, b, c in zip(first, second, row, strict=True))
+    rounded = any(
+        Fraction(a) - Fraction(b) != Fraction(c) for a, b, c in zip(first, second, row, strict=True)
+    )
     if rounded or sum(map(Fraction, offsets)) != Fraction(offset):
         if not hidden:
-            raise ValueError("the network has no hidden layer, and the differences of its outputs' weights are no float64")
-        inner, shift = hidden[-1]  # each hidden unit twice, and three units that are always 1: no difference is formed
+            raise ValueError(
+                "the network has no hidden layer, and the differences of its outputs' weights are "
+                "no float64"
+            )
+        inner, shift = hidden[
+            -1
+        ]  # each hidden unit twice, and three units that are always 1: no difference is formed
         ones = np.zeros((3, inner.shape[1]))
-        hidden = [*hidden[:-1], (np.concatenate([inner, inner, ones]), np.concatenate([shift, shift, np.ones(3)]))]
+        hidden = [
+            *hidden[:-1],
+            (np.concatenate([inner, inner, ones]), np.concatenate([shift, shift, np.ones(3)])),
+        ]
         row, offset = np.concatenate([first, -second, offsets]), 0.0
-    return ReLUNetwork.from_layers([*hidden, (row[None], np.array([offset])), (np.ones((1, 1)), np.zeros(1))])
+    return ReLUNetwork.from_layers(
+        [*hidden, (row[None], np.array([offset])), (np.ones((1, 1)), np.zeros(1))]
+    )

@@ -1,4 +1,6 @@
-"""Affine maps of a network on its activation cells, and the linear pieces that cells with the same map make up."""
+"""Affine maps of a network on its activation cells, and the linear pieces that cells with the same
+map make up.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ from .exact_points import IntegerLayer
 
 
 class CellMaps:
-    """The affine maps x -> A x + b of a network on cells, from their activation patterns (C, units).
+    """The affine maps x -> A x + b of a network on cells, from their activation patterns (C,
+    units).
 
-    arrangement: all affine layers of the network, the output layer included. Maps are (C, outputs, d+1): A and, last, b.
+    arrangement: all affine layers of the network, the output layer included. Maps are (C, outputs,
+    d+1): A and, last, b.
     """
 
     def __init__(self, arrangement: Arrangement, patterns: np.ndarray) -> None:
@@ -29,11 +33,16 @@ class CellMaps:
     @cached_property
     def layers(self) -> list[IntegerLayer]:
         """The affine layers in integers."""
-        return [IntegerLayer(w, b) for w, b in zip(self.arrangement.weights, self.arrangement.biases, strict=True)]
+        return [
+            IntegerLayer(w, b)
+            for w, b in zip(self.arrangement.weights, self.arrangement.biases, strict=True)
+        ]
 
     def floats(self) -> np.ndarray:
         """The maps in float64."""
-        return np.concatenate([self._evaluate(part, False)[0] for part in self._parts(np.arange(len(self.patterns)))])
+        return np.concatenate(
+            [self._evaluate(part, False)[0] for part in self._parts(np.arange(len(self.patterns)))]
+        )
 
     def exact(self, cells: np.ndarray) -> np.ndarray:
         """Those of the given cells (m,) whose float64 maps are free of rounding."""
@@ -46,7 +55,9 @@ class CellMaps:
     def _evaluate(self, cells: np.ndarray, exactly: bool) -> tuple[np.ndarray, np.ndarray]:
         """Maps of cells, and whether they are exact (only if asked for: costs ten times as much)."""
         a, d, pattern = self.arrangement, self.arrangement.d, self.patterns[cells]
-        forms = np.broadcast_to(np.eye(d + 1)[:, :d], (len(cells), d + 1, d))  # of the inputs: coefficients, then constant
+        forms = np.broadcast_to(
+            np.eye(d + 1)[:, :d], (len(cells), d + 1, d)
+        )  # of the inputs: coefficients, then constant
         fine = np.full(forms.shape, exactly)
         for layer, width in enumerate(a.widths):
             count, n = len(cells) * (d + 1), forms.shape[2]
@@ -71,7 +82,9 @@ class CellMaps:
         """A cell's map in integers, all cells' times the same power of two, output by output."""
         if cell not in self.found:
             a, d = self.arrangement, self.arrangement.d
-            inputs = np.zeros((d + 1, d + 1), dtype=object)  # a row each for the coefficients, and one for the constant
+            inputs = np.zeros(
+                (d + 1, d + 1), dtype=object
+            )  # a row each for the coefficients, and one for the constant
             inputs[np.arange(d + 1), np.arange(d + 1)] = 1
             for index, layer in enumerate(self.layers):
                 forms = layer.apply(inputs)
@@ -89,10 +102,11 @@ class CellMaps:
 
 
 def merge(cells: CellMaps, pairs: np.ndarray, check: Callable[[], None]) -> tuple[np.ndarray, int]:
-    """Linear pieces and distinct maps: each cell's piece (C,), numbered from 0, and the number of different affine maps.
+    """Linear pieces and distinct maps: each cell's piece (C,), numbered from 0, and the number of
+    different affine maps.
 
-    pairs (2, m): cells that share a facet. check is called now and then, and may raise. Floats tell maps apart; only
-    integers, or floats free of rounding, make them equal.
+    pairs (2, m): cells that share a facet. check is called now and then, and may raise. Floats tell
+    maps apart; only integers, or floats free of rounding, make them equal.
     """
     count = len(cells.patterns)
     flat = cells.floats().reshape(count, -1)
@@ -119,15 +133,23 @@ def merge(cells: CellMaps, pairs: np.ndarray, check: Callable[[], None]) -> tupl
 
 
 def _components(pairs: np.ndarray, count: int) -> np.ndarray:
-    graph = coo_array((np.ones(pairs.shape[1], dtype=bool), (pairs[0], pairs[1])), shape=(count, count))
+    graph = coo_array(
+        (np.ones(pairs.shape[1], dtype=bool), (pairs[0], pairs[1])), shape=(count, count)
+    )
     return connected_components(graph, directed=False)[1]
 
 
-def _distinct(cells: CellMaps, flat: np.ndarray, exact: np.ndarray, names: np.ndarray, noise: np.ndarray) -> int:
-    """The number of different rows, where rows that floats cannot tell apart are compared in integers."""
+def _distinct(
+    cells: CellMaps, flat: np.ndarray, exact: np.ndarray, names: np.ndarray, noise: np.ndarray
+) -> int:
+    """The number of different rows, where rows that floats cannot tell apart are compared in
+    integers.
+    """
     direction = np.random.default_rng(0).normal(size=flat.shape[1])
     height = flat @ direction
-    tolerance = np.abs(direction) @ (noise + 4 * flat.shape[1] * UNIT_ROUNDOFF * np.abs(flat).max(axis=0, initial=0.0))
+    tolerance = np.abs(direction) @ (
+        noise + 4 * flat.shape[1] * UNIT_ROUNDOFF * np.abs(flat).max(axis=0, initial=0.0)
+    )
     order = np.argsort(height)
     total = 0
     for group in np.split(order, np.flatnonzero(np.diff(height[order]) > tolerance) + 1):

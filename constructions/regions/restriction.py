@@ -14,21 +14,25 @@ from ..networks.network import ReLUNetwork
 def on_segment(network: ReLUNetwork, start: Any, end: Any) -> ReLUNetwork:
     """The network t -> f(start + t (end - start)) of one input; t in [0, 1] runs from start to end.
 
-    start, end: points of `inputs` numbers (any shape, flattened). The first layer's new weights are rounded to float64.
-    Raises ValueError for points of another size, NaN or infinity, or start == end.
+    start, end: points of `inputs` numbers (any shape, flattened). The first layer's new weights are
+    rounded to float64. Raises ValueError for points of another size, NaN or infinity, or start ==
+    end.
 
     >>> from constructions import count_regions, distance
-    >>> count_regions(on_segment(distance([0.5, 0.5], "inf"), [0, 0], [1, 0.5]), (0, 1), pieces=True).pieces
+    >>> count_regions(
+    ...     on_segment(distance([0.5, 0.5], "inf"), [0, 0], [1, 0.5]), (0, 1), pieces=True
+    ... ).pieces
     2
     """
     return _pull_back(network, start=start, end=end)
 
 
 def on_plane(network: ReLUNetwork, origin: Any, first: Any, second: Any) -> ReLUNetwork:
-    """The network (s, t) -> f(origin + s (first - origin) + t (second - origin)) on the plane through three points.
+    """The network (s, t) -> f(origin + s (first - origin) + t (second - origin)) on the plane
+    through three points.
 
-    The points are at (0, 0), (1, 0) and (0, 1). Sizes, rounding and errors as for `on_segment`; ValueError also for points
-    on one line.
+    The points are at (0, 0), (1, 0) and (0, 1). Sizes, rounding and errors as for `on_segment`;
+    ValueError also for points on one line.
 
     >>> from constructions import linear_regions
     >>> from constructions.regions.restriction import on_plane
@@ -40,12 +44,19 @@ def on_plane(network: ReLUNetwork, origin: Any, first: Any, second: Any) -> ReLU
 
 
 def _pull_back(network: ReLUNetwork, **points: Any) -> ReLUNetwork:
-    """The network after the affine map that takes 0 to the first point and the unit vectors to the others."""
+    """The network after the affine map that takes 0 to the first point and the unit vectors to the
+    others.
+    """
     read = {}
     for name, point in points.items():
-        read[name] = np.asarray(point.detach().cpu() if isinstance(point, torch.Tensor) else point, dtype=np.float64).ravel()
+        read[name] = np.asarray(
+            point.detach().cpu() if isinstance(point, torch.Tensor) else point, dtype=np.float64
+        ).ravel()
         if len(read[name]) != network.inputs:
-            raise ValueError(f"{name} must have {network.inputs} numbers, as the network has inputs, got {len(read[name])}")
+            raise ValueError(
+                f"{name} must have {network.inputs} numbers, as the network has inputs, got "
+                f"{len(read[name])}"
+            )
         if not np.isfinite(read[name]).all():
             raise ValueError(f"{name} must be finite, got NaN or infinity")
     origin, *others = read.values()

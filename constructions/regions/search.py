@@ -1,4 +1,6 @@
-"""Activation cells in high dimension: depth-first search with witness points, one warm linear program, exact ties."""
+"""Activation cells in high dimension: depth-first search with witness points, one warm linear
+program, exact ties.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,12 @@ ZERO = 1e-9  # dual values and reduced costs below this are taken for 0 when a p
 
 @dataclass(frozen=True)
 class Search:
-    """Activation cells found: patterns (cells, units) bool, points (cells, d) float64, one interior point a cell.
+    """Activation cells found: patterns (cells, units) bool, points (cells, d) float64, one interior
+    point a cell.
 
-    complete: the whole box was searched; certified: each cell's existence and each absence is proved, rounding included;
-    reason: why one of the two fails, or ''; lps: linear programs solved. Every listed cell exists, complete or not.
+    complete: the whole box was searched; certified: each cell's existence and each absence is
+    proved, rounding included; reason: why one of the two fails, or ''; lps: linear programs solved.
+    Every listed cell exists, complete or not.
     """
 
     patterns: np.ndarray
@@ -43,41 +47,60 @@ def search_cells(
     max_seconds: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Search:
-    """The full-dimensional cells of the box on which every hidden unit is > 0 inside ("on") or <= 0 throughout ("off").
+    """The full-dimensional cells of the box on which every hidden unit is > 0 inside ("on") or <= 0
+    throughout ("off").
 
-    weights, biases: hidden layers only, float64 (n_l, n_(l-1)) and (n_l,) with n_0 = d, taken exactly; lower, upper (d,).
-    A unit that is 0 throughout a cell, or only on its boundary, does not cut it. Units are tried in order; a cell is cut
-    if its witness and a known point or the maximiser of a linear program lie on different sides, and is not if linear
-    programming duality says so: in float64 with a-priori rounding bounds (Neumaier and Shcherbina 2004), where these leave
-    it open in rationals. At most one program of d variables a cell and unit; measured 1 to 5 programs and 0.4 to 1.2 ms a
-    cell for d up to 12. Time, cell limit and KeyboardInterrupt return what was found. progress(cells) is called every 256
-    cells. Raises ValueError for shapes that do not fit, values that are not finite or overflow, and lower >= upper.
+    weights, biases: hidden layers only, float64 (n_l, n_(l-1)) and (n_l,) with n_0 = d, taken
+    exactly; lower, upper (d,). A unit that is 0 throughout a cell, or only on its boundary, does
+    not cut it. Units are tried in order; a cell is cut if its witness and a known point or the
+    maximiser of a linear program lie on different sides, and is not if linear programming duality
+    says so: in float64 with a-priori rounding bounds (Neumaier and Shcherbina 2004), where these
+    leave it open in rationals. At most one program of d variables a cell and unit; measured 1 to 5
+    programs and 0.4 to 1.2 ms a cell for d up to 12. Time, cell limit and KeyboardInterrupt return
+    what was found. progress(cells) is called every 256 cells. Raises ValueError for shapes that do
+    not fit, values that are not finite or overflow, and lower >= upper.
 
-    >>> found = search_cells([np.array([[1.0, -1.0], [-1.0, 1.0]])], [np.zeros(2)], -np.ones(2), np.ones(2))
+    >>> found = search_cells(
+    ...     [np.array([[1.0, -1.0], [-1.0, 1.0]])], [np.zeros(2)], -np.ones(2), np.ones(2)
+    ... )
     >>> sorted(found.patterns.tolist()), found.complete, found.certified
     ([[False, True], [True, False]], True, True)
     """
-    layers = [(np.asarray(w, dtype=np.float64), np.asarray(b, dtype=np.float64)) for w, b in zip(weights, biases, strict=True)]
+    layers = [
+        (np.asarray(w, dtype=np.float64), np.asarray(b, dtype=np.float64))
+        for w, b in zip(weights, biases, strict=True)
+    ]
     box = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     width = len(box[0]) if box[0].ndim == 1 else 0
-    if width == 0 or box[1].shape != (width,) or not (np.isfinite(box).all() and (box[0] < box[1]).all()):
-        raise ValueError("lower and upper must be finite with lower < upper in each of d >= 1 coordinates")
+    if (
+        width == 0
+        or box[1].shape != (width,)
+        or not (np.isfinite(box).all() and (box[0] < box[1]).all())
+    ):
+        raise ValueError(
+            "lower and upper must be finite with lower < upper in each of d >= 1 coordinates"
+        )
     size = np.maximum(*np.abs(box))
     for i, (w, b) in enumerate(layers):
         if b.ndim != 1 or w.shape != (len(b), width):
             raise ValueError(
-                f"weights[{i}] and biases[{i}] must have shapes (n, {width}) and (n,), got {w.shape} and {b.shape}"
+                f"weights[{i}] and biases[{i}] must have shapes (n, {width}) and (n,), got "
+                f"{w.shape} and {b.shape}"
             )
         if not (np.isfinite(w).all() and np.isfinite(b).all()):
             raise ValueError(f"weights[{i}] and biases[{i}] must be finite")
         with np.errstate(over="ignore", invalid="ignore"):
             size = np.abs(w) @ size + np.abs(b)
         if not np.isfinite(size).all():
-            raise ValueError(f"pre-activations of layer {i} may overflow float64: weights or box are too large")
+            raise ValueError(
+                f"pre-activations of layer {i} may overflow float64: weights or box are too large"
+            )
         width = len(b)
     tree = _Tree(layers, *box)
     stopped = tree.run(max_cells, max_seconds, progress)
-    patterns = np.array([[on >> k & 1 for k in range(tree.units)] for on, _ in tree.cells], dtype=bool)
+    patterns = np.array(
+        [[on >> k & 1 for k in range(tree.units)] for on, _ in tree.cells], dtype=bool
+    )
     points = np.array([point for _, point in tree.cells])
     shape = len(tree.cells), tree.units
     return Search(
@@ -91,19 +114,32 @@ def search_cells(
 
 
 _Task = tuple[int, bool, int, int, np.ndarray, np.ndarray]
-"""A node to visit: the last unit decided and its side, on, the row it becomes, a point inside, known points."""
+"""A node to visit: the last unit decided and its side, on, the row it becomes, a point inside,
+known points.
+"""
 
 
 class _Program:
-    """max g x over rows G x + h >= 0 in the box, rows in a stack; one HiGHS model in coordinates t = (x - mid) / radius."""
+    """max g x over rows G x + h >= 0 in the box, rows in a stack; one HiGHS model in coordinates t
+    = (x - mid) / radius.
+    """
 
     def __init__(self, lower: np.ndarray, upper: np.ndarray) -> None:
         self.mid, self.radius = lower / 2 + upper / 2, upper / 2 - lower / 2
         self.d, self.rows, self.solved = len(lower), 0, 0
         self.columns = np.arange(self.d, dtype=np.int32)
         self.model = highspy.Highs()
-        options: dict[str, Any] = {"output_flag": False, "presolve": "off", "threads": 1, "solver": "simplex"}
-        options |= {"simplex_scale_strategy": 0, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+        options: dict[str, Any] = {
+            "output_flag": False,
+            "presolve": "off",
+            "threads": 1,
+            "solver": "simplex",
+        }
+        options |= {
+            "simplex_scale_strategy": 0,
+            "primal_feasibility_tolerance": 1e-10,
+            "dual_feasibility_tolerance": 1e-10,
+        }
         for name, value in options.items():
             self.model.setOptionValue(name, value)
         for _ in range(self.d):
@@ -111,7 +147,9 @@ class _Program:
 
     def push(self, g: np.ndarray, h: float) -> None:
         """Add the row g x + h >= 0."""
-        self.model.addRow(-float(h + g @ self.mid), highspy.kHighsInf, self.d, self.columns, g * self.radius)
+        self.model.addRow(
+            -float(h + g @ self.mid), highspy.kHighsInf, self.d, self.columns, g * self.radius
+        )
         self.rows += 1
 
     def reverse(self, row: int, g: np.ndarray, h: float) -> None:
@@ -123,7 +161,9 @@ class _Program:
         self.model.changeRowBounds(row, -highspy.kHighsInf, float(h + g @ self.mid))
 
     def maximise(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """A maximiser (d,) and the rows' multipliers >= 0, both up to rounding; None if HiGHS fails."""
+        """A maximiser (d,) and the rows' multipliers >= 0, both up to rounding; None if HiGHS
+        fails.
+        """
         self.solved += 1
         self.model.changeColsCost(self.d, self.columns, -g * self.radius)
         self.model.run()
@@ -133,17 +173,23 @@ class _Program:
             if self.model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
                 return None
         solution = self.model.getSolution()
-        return self.mid + self.radius * np.array(solution.col_value), np.abs(np.array(solution.row_dual[: self.rows]))
+        return self.mid + self.radius * np.array(solution.col_value), np.abs(
+            np.array(solution.row_dual[: self.rows])
+        )
 
 
 class _Tree:
-    """The search. A node is a cell of the first k units: `on` (bit k: unit k), a witness w, a pool of points near it.
+    """The search. A node is a cell of the first k units: `on` (bit k: unit k), a witness w, a pool
+    of points near it.
 
-    Rows G x + h >= 0, each with an error bound E for its value anywhere in the box, are the box (2d rows) and then the
-    units that cut on the way here, scaled to a range of about 1. E = gamma M with M = |W| M + |b| over active units.
+    Rows G x + h >= 0, each with an error bound E for its value anywhere in the box, are the box (2d
+    rows) and then the units that cut on the way here, scaled to a range of about 1. E = gamma M
+    with M = |W| M + |b| over active units.
     """
 
-    def __init__(self, layers: list[tuple[np.ndarray, np.ndarray]], lower: np.ndarray, upper: np.ndarray) -> None:
+    def __init__(
+        self, layers: list[tuple[np.ndarray, np.ndarray]], lower: np.ndarray, upper: np.ndarray
+    ) -> None:
         self.layers, self.lower, self.upper, self.d = layers, lower, upper, len(lower)
         self.starts = [0, *np.cumsum([len(b) for _, b in layers]).tolist()]
         self.units = self.starts[-1]
@@ -151,9 +197,15 @@ class _Tree:
         self.program = _Program(lower, upper)
         self.reach = np.maximum(np.abs(lower), np.abs(upper))
         terms = 4 * (sum(w.shape[1] + 2 for w, _ in layers) + self.units + self.d + 16) * 2.0**-53
-        self.gamma = terms / (1 - terms)  # of twice the roundings of all sums that occur: M and E are rounded too
-        self.forms: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [(np.zeros((0, 0)),) * 3] * len(layers)
-        self.state: list[list[int]] = [[] for _ in layers]  # 0 off, 1 on, 2 open, 3 needs exact arithmetic
+        self.gamma = terms / (
+            1 - terms
+        )  # of twice the roundings of all sums that occur: M and E are rounded too
+        self.forms: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [
+            (np.zeros((0, 0)),) * 3
+        ] * len(layers)
+        self.state: list[list[int]] = [
+            [] for _ in layers
+        ]  # 0 off, 1 on, 2 open, 3 needs exact arithmetic
         self.proofs: list[tuple[list[tuple[int, int]], ...]] = [([], []) for _ in range(self.units)]
         radius = self.program.radius
         self.base = 2 * self.d
@@ -167,12 +219,22 @@ class _Tree:
         self.doubt = ""
         self.integers: dict[int, np.ndarray] = {}
         self.exact: dict[tuple[int, int], list[int]] = {}
-        self.box = [(Fraction(a), Fraction(b)) for a, b in zip(lower.tolist(), upper.tolist(), strict=True)]
+        self.box = [
+            (Fraction(a), Fraction(b)) for a, b in zip(lower.tolist(), upper.tolist(), strict=True)
+        ]
 
-    def run(self, max_cells: int | None, max_seconds: float | None, progress: Callable[[int], None] | None) -> str:
+    def run(
+        self,
+        max_cells: int | None,
+        max_seconds: float | None,
+        progress: Callable[[int], None] | None,
+    ) -> str:
         """Search; '' or why the search stopped early."""
         end = time.monotonic() + max_seconds if max_seconds is not None else np.inf
-        start = self.program.mid + self.program.radius * (np.arange(1, self.d + 1) * 0.618034 % 1 - 0.5) / 4
+        start = (
+            self.program.mid
+            + self.program.radius * (np.arange(1, self.d + 1) * 0.618034 % 1 - 0.5) / 4
+        )
         stack: list[_Task] = [(-1, False, 0, 0, start, np.zeros((0, self.d)))]
         try:
             while stack:
@@ -197,12 +259,14 @@ class _Tree:
             return "interrupted"
         return ""
 
-    # -- one unit ------------------------------------------------------------------------------------------------------
+    # -- one unit ----------------------------------------------------------------------------------
 
     def _decide(
         self, k: int, on: int, m: int, w: np.ndarray, pool: np.ndarray, stack: list[_Task]
     ) -> tuple[int, int, np.ndarray, np.ndarray]:
-        """The node (on, m, w, pool) with unit k decided on the witness's side; the other side, if any, goes on the stack."""
+        """The node (on, m, w, pool) with unit k decided on the witness's side; the other side, if
+        any, goes on the stack.
+        """
         layer = self.layer_of[k]
         i = k - self.starts[layer]
         if i == 0:
@@ -234,8 +298,12 @@ class _Tree:
             values = pool @ self.G[m] + self.h[m]
             near, other = pool[values <= 0], pool[values > 0]
             if far is not None:
-                crossing = (w + (far - w) * (abs(value) / (abs(value) + self.G[m] @ far + self.h[m])))[None]
-                stack.append((k, not side, on | (not side) << k, m, far, np.concatenate([other, crossing])))
+                crossing = (
+                    w + (far - w) * (abs(value) / (abs(value) + self.G[m] @ far + self.h[m]))
+                )[None]
+                stack.append(
+                    (k, not side, on | (not side) << k, m, far, np.concatenate([other, crossing]))
+                )
                 near = np.concatenate([near, crossing])
             self._flip(m, side)
             self.program.push(self.G[m], self.h[m])
@@ -243,7 +311,9 @@ class _Tree:
         return on | side << k, m, w, pool
 
     def _enter(self, layer: int, on: int) -> None:
-        """Affine forms of a layer's units on the cell, the sizes of their terms, and which units the box alone decides."""
+        """Affine forms of a layer's units on the cell, the sizes of their terms, and which units
+        the box alone decides.
+        """
         weight, bias = self.layers[layer]
         a, c, size = np.eye(self.d), np.zeros(self.d), self.reach
         if layer:
@@ -258,13 +328,17 @@ class _Tree:
         high = c + np.maximum(a * self.lower, a * self.upper).sum(axis=1)
         clear = (low < -error) & (high > error) & (high - low > 1e4 * error)
         self.forms[layer] = a, c, size
-        self.state[layer] = np.where(low > error, 1, np.where(high < -error, 0, np.where(clear, 2, 3))).tolist()
+        self.state[layer] = np.where(
+            low > error, 1, np.where(high < -error, 0, np.where(clear, 2, 3))
+        ).tolist()
         self.proofs[self.starts[layer] : self.starts[layer + 1]] = [([], []) for _ in bias]
 
     def _far(
         self, k: int, on: int, m: int, w: np.ndarray, pool: np.ndarray
     ) -> tuple[np.ndarray | None, bool, np.ndarray | None]:
-        """An interior point of the cell on the far side of unit k (row m), whether there is none for sure, a vertex."""
+        """An interior point of the cell on the far side of unit k (row m), whether there is none
+        for sure, a vertex.
+        """
         g, h = self.G[m], self.h[m]
         if len(pool):
             values = pool @ g + h
@@ -288,10 +362,12 @@ class _Tree:
         self.doubt = f"no proof whether unit {k} takes both signs on a cell"  # if so, hardly by more than float64 resolves
         return None, False, vertex
 
-    # -- witnesses -----------------------------------------------------------------------------------------------------
+    # -- witnesses ---------------------------------------------------------------------------------
 
     def _between(self, w: np.ndarray, x: np.ndarray, m: int, on: int) -> np.ndarray | None:
-        """A point from w towards x past row m's hyperplane, inside the cell and beyond that hyperplane, if one is found."""
+        """A point from w towards x past row m's hyperplane, inside the cell and beyond that
+        hyperplane, if one is found.
+        """
         near, far = self.G[m] @ w + self.h[m], self.G[m] @ x + self.h[m]
         crossing = near / (near - far)
         for part in (0.5, 0.05):
@@ -301,7 +377,9 @@ class _Tree:
         return None
 
     def _inside(self, point: np.ndarray, m: int, on: int) -> bool:
-        """Whether the first m rows are positive at a point, for sure: by rounding bounds, else exactly."""
+        """Whether the first m rows are positive at a point, for sure: by rounding bounds, else
+        exactly.
+        """
         value, error = self.G[:m] @ point + self.h[:m], self.E[:m]
         if (value > error).all():
             return True
@@ -315,11 +393,17 @@ class _Tree:
         if len(pool) == 0:
             return w
         point = (w + pool.sum(axis=0) / len(pool)) / 2
-        slack = (self.G[:m] @ np.stack([w, point], axis=1) + (self.h[:m] - self.E[:m])[:, None]).min(axis=0)
+        slack = (
+            self.G[:m] @ np.stack([w, point], axis=1) + (self.h[:m] - self.E[:m])[:, None]
+        ).min(axis=0)
         return point if slack[1] > max(slack[0], 0.0) else w
 
-    def _nudge(self, g: np.ndarray, h: float, value: float, on: int, m: int, w: np.ndarray) -> tuple[np.ndarray, float]:
-        """The witness moved off the hyperplane g x + h = 0, half way to the nearest row along the normal, and its value."""
+    def _nudge(
+        self, g: np.ndarray, h: float, value: float, on: int, m: int, w: np.ndarray
+    ) -> tuple[np.ndarray, float]:
+        """The witness moved off the hyperplane g x + h = 0, half way to the nearest row along the
+        normal, and its value.
+        """
         normal = g * self.program.radius**2
         start, rate, slack = w, self.G[:m] @ normal, self.G[:m] @ w + self.h[:m]
         for sign in (1.0, -1.0) if value > 0 else (-1.0, 1.0):
@@ -335,15 +419,19 @@ class _Tree:
         self.h[row] *= -1
         self.row_unit[row] = self.row_unit[row][0], side
 
-    # -- proofs --------------------------------------------------------------------------------------------------------
+    # -- proofs ------------------------------------------------------------------------------------
 
     def _prove(self, on: int, m: int, y: np.ndarray) -> int | None:
-        """The units whose rows prove row m <= 0 on the cell, as bits, by max_box (row m + sum_i y_i row_i) <= 0; or None.
+        """The units whose rows prove row m <= 0 on the cell, as bits, by max_box (row m + sum_i y_i
+        row_i) <= 0; or None.
 
-        In float64, and if rounding leaves it open with rational y >= 0 that solve the equations of the zero reduced costs.
+        In float64, and if rounding leaves it open with rational y >= 0 that solve the equations of
+        the zero reduced costs.
         """
         q = self.G[m] + y @ self.G[self.base : m]
-        bound = self.h[m] + y @ self.h[self.base : m] + np.maximum(q * self.lower, q * self.upper).sum()
+        bound = (
+            self.h[m] + y @ self.h[self.base : m] + np.maximum(q * self.lower, q * self.upper).sum()
+        )
         support = np.flatnonzero(y)
         units = sum(1 << self.row_unit[self.base + i][0] for i in support)
         if bound + self.E[m] + y @ self.E[self.base : m] <= 0:
@@ -356,13 +444,18 @@ class _Tree:
         solution = _solve([[Fraction(row[j]) for row in (*rows, target)] for j in tight], len(rows))
         if solution is None or any(v < 0 for v in solution):
             return None
-        total = [t + sum(v * row[j] for v, row in zip(solution, rows, strict=True)) for j, t in enumerate(target)]
+        total = [
+            t + sum(v * row[j] for v, row in zip(solution, rows, strict=True))
+            for j, t in enumerate(target)
+        ]
         return units if self._range(total)[1] <= 0 else None
 
-    # -- exact arithmetic ----------------------------------------------------------------------------------------------
+    # -- exact arithmetic --------------------------------------------------------------------------
 
     def _refine(self, k: int, on: int) -> tuple[int, np.ndarray, float, float]:
-        """State of unit k from its exact form over the box, and that form rounded, scaled to a largest coefficient of 1."""
+        """State of unit k from its exact form over the box, and that form rounded, scaled to a
+        largest coefficient of 1.
+        """
         form = self._form(k, on)
         low, high = self._range(form)
         if low >= 0 or high <= 0:
@@ -374,22 +467,32 @@ class _Tree:
     def _sign(self, k: int, on: int, point: np.ndarray) -> int:
         """The exact sign of unit k at a float64 point."""
         *a, c = self._form(k, on)
-        value = sum((v * Fraction(x) for v, x in zip(a, point.tolist(), strict=True)), start=Fraction(c))
+        value = sum(
+            (v * Fraction(x) for v, x in zip(a, point.tolist(), strict=True)), start=Fraction(c)
+        )
         return (value > 0) - (value < 0)
 
     def _verified(self, on: int, point: np.ndarray) -> bool:
-        """Whether each unit is on or off at a point, exactly, and 0 there only if 0 near it; for cells after a doubt."""
-        signs = ((on >> k & 1, self._sign(k, on, point), self._form(k, on)) for k in range(self.units))
+        """Whether each unit is on or off at a point, exactly, and 0 there only if 0 near it; for
+        cells after a doubt.
+        """
+        signs = (
+            (on >> k & 1, self._sign(k, on, point), self._form(k, on)) for k in range(self.units)
+        )
         return all(sign > 0 if side else sign < 0 or not any(form) for side, sign, form in signs)
 
     def _range(self, form: Sequence[int | Fraction]) -> tuple[Fraction, Fraction]:
         """Exact minimum and maximum of an affine form over the box."""
         *a, c = form
         ends = [sorted((v * low, v * high)) for v, (low, high) in zip(a, self.box, strict=True)]
-        return sum((e[0] for e in ends), start=Fraction(c)), sum((e[1] for e in ends), start=Fraction(c))
+        return sum((e[0] for e in ends), start=Fraction(c)), sum(
+            (e[1] for e in ends), start=Fraction(c)
+        )
 
     def _form(self, k: int, on: int) -> list[int]:
-        """The affine form (d+1 integers, constant last) of unit k on the cell, up to a power of two."""
+        """The affine form (d+1 integers, constant last) of unit k on the cell, up to a power of
+        two.
+        """
         layer = self.layer_of[k]
         key = k, on & ((1 << self.starts[layer]) - 1)
         if key not in self.exact:
@@ -408,7 +511,10 @@ class _Tree:
         if layer not in self.integers:
             weight, bias = self.layers[layer]
             last = np.append(np.zeros(weight.shape[1]), 1.0)
-            entries = [v.as_integer_ratio() for v in np.concatenate([np.c_[weight, bias].ravel(), last]).tolist()]
+            entries = [
+                v.as_integer_ratio()
+                for v in np.concatenate([np.c_[weight, bias].ravel(), last]).tolist()
+            ]
             scale = max(bottom for _, bottom in entries)
             values = np.array([top * (scale // bottom) for top, bottom in entries], dtype=object)
             self.integers[layer] = values.reshape(len(bias) + 1, -1)
@@ -416,11 +522,15 @@ class _Tree:
 
     def _active(self, layer: int, on: int) -> np.ndarray:
         bits = on >> self.starts[layer]
-        return np.flatnonzero([bits >> i & 1 for i in range(self.starts[layer + 1] - self.starts[layer])])
+        return np.flatnonzero(
+            [bits >> i & 1 for i in range(self.starts[layer + 1] - self.starts[layer])]
+        )
 
 
 def _solve(equations: list[list[Fraction]], unknowns: int) -> list[Fraction] | None:
-    """A solution y of sum_i e_i y_i + e_last = 0 for all rows e, free unknowns 0; None if there is none. Gauss-Jordan."""
+    """A solution y of sum_i e_i y_i + e_last = 0 for all rows e, free unknowns 0; None if there is
+    none. Gauss-Jordan.
+    """
     pivots: list[int] = []
     for column in range(unknowns):
         done = len(pivots)
@@ -430,7 +540,11 @@ def _solve(equations: list[list[Fraction]], unknowns: int) -> list[Fraction] | N
         equations[done], equations[row] = equations[row], equations[done]
         pivot = [v / equations[done][column] for v in equations[done]]
         equations = [
-            pivot if i == done else [v - e[column] * p for v, p in zip(e, pivot, strict=True)] if e[column] else e
+            pivot
+            if i == done
+            else [v - e[column] * p for v, p in zip(e, pivot, strict=True)]
+            if e[column]
+            else e
             for i, e in enumerate(equations)
         ]
         pivots.append(column)

@@ -20,7 +20,11 @@ class Page(html.parser.HTMLParser):
             self.problems.append("an image without a text")
         if tag == "th" and given.get("scope") not in ("col", "row"):
             self.problems.append("a header without a scope")
-        if tag == "div" and "scroll" in given.get("class", "") and not ("tabindex" in given and given.get("aria-label")):
+        if (
+            tag == "div"
+            and "scroll" in given.get("class", "")
+            and not ("tabindex" in given and given.get("aria-label"))
+        ):
             self.problems.append("a region that scrolls and cannot be reached by keys")
         if tag == "table":
             self.open.append({"caption": False})
@@ -41,7 +45,9 @@ def luminance(colour):
 
 
 def check_accessible(text):
-    """WCAG 2.1: language, title, headings in order, texts of images, captions, scopes, and contrast in both themes."""
+    """WCAG 2.1: language, title, headings in order, texts of images, captions, scopes, and contrast
+    in both themes.
+    """
     page = Page(text)
     assert page.problems == []
     names = [tag for tag, _ in page.tags]

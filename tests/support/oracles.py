@@ -1,7 +1,8 @@
-"""Slow and independent reference implementations: plain Fractions and numpy, no arithmetic of the packages under test.
+"""Slow and independent reference implementations: plain Fractions and numpy, no arithmetic of the
+packages under test.
 
-They read a network's matrices form by form and know nothing of how the packages apply, multiply or count them.
-"""
+They read a network's matrices form by form and know nothing of how the packages apply, multiply or
+count them."""
 
 import itertools
 import math
@@ -15,10 +16,12 @@ import torch
 from constructions import Block, Constant, Dense, Identity, Kron, ReLUNetwork, Sparse
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
-"""Relative tolerance of evaluations that differ in the order of sums (values of order one, a few hundred terms)."""
+"""Relative tolerance of evaluations that differ in the order of sums (values of order one, a few
+hundred terms).
+"""
 
 
-# -- matrices and networks ---------------------------------------------------------------------------------------------
+# -- matrices and networks -------------------------------------------------------------------------
 
 
 def dense(matrix):
@@ -32,7 +35,9 @@ def dense(matrix):
             return matrix.entries.numpy().copy()
         case Sparse():
             entries = np.zeros(matrix.size)
-            for i, j, value in zip(matrix.rows.tolist(), matrix.columns.tolist(), matrix.values.tolist(), strict=True):
+            for i, j, value in zip(
+                matrix.rows.tolist(), matrix.columns.tolist(), matrix.values.tolist(), strict=True
+            ):
                 entries[i, j] = value
             return entries
         case Kron():
@@ -84,7 +89,9 @@ def counts(network):
 
 
 def knots(network, low, high, output=0):
-    """A one-input network on [low, high] as its list of (x, value) at every kink of any unit, exact and sorted."""
+    """A one-input network on [low, high] as its list of (x, value) at every kink of any unit, exact
+    and sorted.
+    """
     low, high = Fraction(low), Fraction(high)
     xs, columns = [low, high], [[low, high]]  # one column of values a unit
     layers = layers_of(network)
@@ -92,7 +99,12 @@ def knots(network, low, high, output=0):
         sums = []
         for row, b in zip(weight.tolist(), bias.tolist(), strict=True):
             terms = [(Fraction(w), column) for w, column in zip(row, columns, strict=True) if w]
-            sums.append([Fraction(b) + sum((w * column[k] for w, column in terms), Fraction(0)) for k in range(len(xs))])
+            sums.append(
+                [
+                    Fraction(b) + sum((w * column[k] for w, column in terms), Fraction(0))
+                    for k in range(len(xs))
+                ]
+            )
         if depth == len(layers):
             return list(zip(xs, sums[output], strict=True))
         kinks = set(xs)
@@ -126,10 +138,12 @@ def random_network(generator, widths, grid=4, sparsity=0.25, domain=None):
         entries = generator.integers(-2 * grid, 2 * grid + 1, shape) / grid
         return entries * (generator.random(shape) >= sparsity)
 
-    return ReLUNetwork.from_layers([(draw(b, a), draw(b)) for a, b in itertools.pairwise(widths)], domain)
+    return ReLUNetwork.from_layers(
+        [(draw(b, a), draw(b)) for a, b in itertools.pairwise(widths)], domain
+    )
 
 
-# -- the mathematics ---------------------------------------------------------------------------------------------------
+# -- the mathematics -------------------------------------------------------------------------------
 
 
 def square_interpolant(m, x):
@@ -157,12 +171,20 @@ def ramp(t, inner, outer):
 def lean_ramp(x, c, inner, outer):
     """1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner))."""
     inner, outer = Fraction(inner), Fraction(outer)
-    excess = sum((max(Fraction(0), abs(Fraction(a) - Fraction(b)) - inner) for a, b in zip(x, c, strict=True)), Fraction(0))
+    excess = sum(
+        (
+            max(Fraction(0), abs(Fraction(a) - Fraction(b)) - inner)
+            for a, b in zip(x, c, strict=True)
+        ),
+        Fraction(0),
+    )
     return max(Fraction(0), 1 - excess / (outer - inner))
 
 
 def brute_separation(points, labels, others=None, other_labels=None, p=np.inf):
-    """The least distance between differently labelled points, pair by pair, and the set of pairs that attain it."""
+    """The least distance between differently labelled points, pair by pair, and the set of pairs
+    that attain it.
+    """
     same = others is None
     others, other_labels = (points, labels) if same else (others, other_labels)
     found = {}
@@ -181,15 +203,29 @@ def memorizer(point, clean, indicators, labels, variant, bound, m, outputs):
     """f_S at one point by its formula, from the value(s) of f_clean and of all indicators there."""
     clean = [Fraction(v) for v in clean]
     if variant == "paper":
-        rows = [[Fraction(y)] if outputs == 1 else [Fraction(int(k == y)) for k in range(outputs)] for y in labels]
+        rows = [
+            [Fraction(y)] if outputs == 1 else [Fraction(int(k == y)) for k in range(outputs)]
+            for y in labels
+        ]
         return [
-            clean[k] + sum(_yarotsky(rows[i][k] - clean[k], s, m, bound) for i, s in enumerate(indicators))
+            clean[k]
+            + sum(_yarotsky(rows[i][k] - clean[k], s, m, bound) for i, s in enumerate(indicators))
             for k in range(outputs)
         ]
     classes = (1, -1) if outputs == 1 else range(outputs)
-    sums = [min(Fraction(1), sum((s for s, y in zip(indicators, labels, strict=True) if y == c), Fraction(0))) for c in classes]
+    sums = [
+        min(
+            Fraction(1),
+            sum((s for s, y in zip(indicators, labels, strict=True) if y == c), Fraction(0)),
+        )
+        for c in classes
+    ]
     gated = [_soft_threshold(v, Fraction(bound) * sum(sums)) for v in clean]
-    return [gated[0] + sums[0] - sums[1]] if outputs == 1 else [g + s for g, s in zip(gated, sums, strict=True)]
+    return (
+        [gated[0] + sums[0] - sums[1]]
+        if outputs == 1
+        else [g + s for g, s in zip(gated, sums, strict=True)]
+    )
 
 
 def _soft_threshold(v, by):
@@ -202,12 +238,14 @@ def _yarotsky(x, y, m, scale):
     return 2 * scale**2 * (f[0] - f[1] - f[2])
 
 
-# -- linear regions ----------------------------------------------------------------------------------------------------
+# -- linear regions --------------------------------------------------------------------------------
 
 
 @dataclass
 class Cell:
-    """An activation cell: its pattern, half-spaces a.x + c >= 0 as rows (a, c), vertices, and the map (rows (a, c))."""
+    """An activation cell: its pattern, half-spaces a.x + c >= 0 as rows (a, c), vertices, and the
+    map (rows (a, c)).
+    """
 
     pattern: tuple
     halfspaces: list
@@ -216,11 +254,11 @@ class Cell:
 
 
 def cells_of(network, lower, upper):
-    """All activation cells of a network over a box, in rationals: each cell is cut by each unit's own affine form.
+    """All activation cells of a network over a box, in rationals: each cell is cut by each unit's
+    own affine form.
 
-    A unit cuts a cell exactly if it takes both strict signs at the cell's vertices; vertices are found by solving d-subsets
-    of half-spaces.
-    """
+    A unit cuts a cell exactly if it takes both strict signs at the cell's vertices; vertices are
+    found by solving d-subsets of half-spaces."""
     d = len(lower)
     unit_vectors = [[Fraction(int(i == j)) for j in range(d)] for i in range(d)]
     box = [([*e], -Fraction(low)) for e, low in zip(unit_vectors, lower, strict=True)]
@@ -232,17 +270,30 @@ def cells_of(network, lower, upper):
     for weight, bias in hidden:
         following = []
         for cell, forms in cells:
-            rows = [combine(w, b, forms, d) for w, b in zip(weight.tolist(), bias.tolist(), strict=True)]
+            rows = [
+                combine(w, b, forms, d) for w, b in zip(weight.tolist(), bias.tolist(), strict=True)
+            ]
             parts = [cell]
             for row in rows:
                 parts = [piece for part in parts for piece in split(part, row, d)]
             for part in parts:
                 active = part.pattern[len(part.pattern) - len(rows) :]
-                following.append((part, [r if on else (Fraction(0),) * (d + 1) for r, on in zip(rows, active, strict=True)]))
+                following.append(
+                    (
+                        part,
+                        [
+                            r if on else (Fraction(0),) * (d + 1)
+                            for r, on in zip(rows, active, strict=True)
+                        ],
+                    )
+                )
         cells = following
     result = []
     for cell, forms in cells:
-        cell.map = tuple(combine(w, b, forms, d) for w, b in zip(output[0].tolist(), output[1].tolist(), strict=True))
+        cell.map = tuple(
+            combine(w, b, forms, d)
+            for w, b in zip(output[0].tolist(), output[1].tolist(), strict=True)
+        )
         result.append(cell)
     return result
 
@@ -263,8 +314,8 @@ def at(form, point):
 def split(cell, form, d):
     """The one or two cells that the zero set of a form leaves of a cell, their patterns extended.
 
-    The vertices of a part are the cell's vertices on its side, and the common zeros of the form and d - 1 half-spaces.
-    """
+    The vertices of a part are the cell's vertices on its side, and the common zeros of the form and
+    d - 1 half-spaces."""
     values = [at(form, v) for v in cell.vertices]
     positive, negative = any(v > 0 for v in values), any(v < 0 for v in values)
     if not (positive and negative):
@@ -273,7 +324,9 @@ def split(cell, form, d):
     for on in (True, False):
         sign = 1 if on else -1
         halfspaces = [*cell.halfspaces, tuple(sign * x for x in form)]
-        vertices = sorted({v for v, x in zip(cell.vertices, values, strict=True) if sign * x > 0}.union(crossings))
+        vertices = sorted(
+            {v for v, x in zip(cell.vertices, values, strict=True) if sign * x > 0}.union(crossings)
+        )
         useful = [h for h in halfspaces if rank([v for v in vertices if at(h, v) == 0]) == d - 1]
         parts.append(Cell((*cell.pattern, on), useful, vertices, ()))
     return parts
@@ -300,7 +353,9 @@ def solve(rows, d):
         matrix[i] = [x / matrix[i][i] for x in matrix[i]]
         for r in range(d):
             if r != i and matrix[r][i] != 0:
-                matrix[r] = [x - matrix[r][i] * y for x, y in zip(matrix[r], matrix[i], strict=True)]
+                matrix[r] = [
+                    x - matrix[r][i] * y for x, y in zip(matrix[r], matrix[i], strict=True)
+                ]
     return tuple(-row[d] for row in matrix)
 
 
@@ -315,7 +370,11 @@ def rank(points):
         if pivot is None:
             continue
         count += 1
-        rows = [[x - r[column] / pivot[column] * y for x, y in zip(r, pivot, strict=True)] for r in rows if r is not pivot]
+        rows = [
+            [x - r[column] / pivot[column] * y for x, y in zip(r, pivot, strict=True)]
+            for r in rows
+            if r is not pivot
+        ]
     return count
 
 
@@ -323,7 +382,11 @@ def neighbours_of(cells):
     """Pairs (i < j) of cells whose closures share a face of dimension d - 1."""
     d = len(cells[0].vertices[0])
     sets = [set(cell.vertices) for cell in cells]
-    return {(i, j) for i, j in itertools.combinations(range(len(cells)), 2) if rank(sorted(sets[i] & sets[j])) == d - 1}
+    return {
+        (i, j)
+        for i, j in itertools.combinations(range(len(cells)), 2)
+        if rank(sorted(sets[i] & sets[j])) == d - 1
+    }
 
 
 def pieces_of(cells, pairs):
@@ -336,18 +399,27 @@ def pieces_of(cells, pairs):
 def volume_of(cell):
     """The d-dimensional measure of a cell, exact in any d: the sum over simplices."""
     d = len(cell.vertices[0])
-    edges = [[[x - y for x, y in zip(v, first, strict=True)] for v in others] for first, *others in simplices_of(cell, d)]
+    edges = [
+        [[x - y for x, y in zip(v, first, strict=True)] for v in others]
+        for first, *others in simplices_of(cell, d)
+    ]
     return sum(abs(determinant(matrix)) for matrix in edges) / math.factorial(d)
 
 
 def simplices_of(cell, dimension, vertices=None):
-    """Simplices that fill a face, given by its vertices: its first vertex joined to those of the facets that avoid it."""
+    """Simplices that fill a face, given by its vertices: its first vertex joined to those of the
+    facets that avoid it.
+    """
     vertices = vertices or cell.vertices
     if dimension == 0:
         return [vertices]
     facets = {tuple(v for v in vertices if at(h, v) == 0) for h in cell.halfspaces}
     facets = [f for f in facets if rank(f) == dimension - 1 and vertices[0] not in f]
-    return [(vertices[0], *simplex) for facet in facets for simplex in simplices_of(cell, dimension - 1, facet)]
+    return [
+        (vertices[0], *simplex)
+        for facet in facets
+        for simplex in simplices_of(cell, dimension - 1, facet)
+    ]
 
 
 def determinant(rows):
@@ -355,14 +427,21 @@ def determinant(rows):
     if not rows:
         return Fraction(1)
     minors = ([[*row[:j], *row[j + 1 :]] for row in rows[1:]] for j in range(len(rows)))
-    return sum((-1) ** j * x * determinant(minor) for j, (x, minor) in enumerate(zip(rows[0], minors, strict=True)) if x)
+    return sum(
+        (-1) ** j * x * determinant(minor)
+        for j, (x, minor) in enumerate(zip(rows[0], minors, strict=True))
+        if x
+    )
 
 
 def pattern_at(network, point):
     """On or off of all hidden units at one rational point."""
     values, pattern = [Fraction(v) for v in point], []
     for weight, bias in layers_of(network)[:-1]:
-        forms = [sum((Fraction(w) * v for w, v in zip(row, values, strict=True)), Fraction(0)) for row in weight.tolist()]
+        forms = [
+            sum((Fraction(w) * v for w, v in zip(row, values, strict=True)), Fraction(0))
+            for row in weight.tolist()
+        ]
         values = [v + Fraction(b) for v, b in zip(forms, bias.tolist(), strict=True)]
         pattern += [v > 0 for v in values]
         values = [max(v, Fraction(0)) for v in values]

@@ -1,4 +1,6 @@
-"""Networks with known answers, written as plain matrices by hand: no code and no provenance of the packages under test."""
+"""Networks with known answers, written as plain matrices by hand: no code and no provenance of the
+packages under test.
+"""
 
 import itertools
 
@@ -6,7 +8,9 @@ import numpy as np
 
 
 def ladder(m, sign=1.0, threshold=0.0):
-    """sign (f_m - f_(m+1) - threshold) on [0,1] for Yarotsky's x^2 networks; f_m - f_(m+1) has maximum 4^-(m+1), minimum 0."""
+    """sign (f_m - f_(m+1) - threshold) on [0,1] for Yarotsky's x^2 networks; f_m - f_(m+1) has
+    maximum 4^-(m+1), minimum 0.
+    """
 
     def square(m):
         weights, biases = [np.ones((3, 1))], [np.array([0.0, -0.5, 0.0])]
@@ -20,15 +24,18 @@ def ladder(m, sign=1.0, threshold=0.0):
     first, offsets = [*first, np.eye(1)], [*offsets, np.zeros(1)]
     weights = [np.vstack([first[0], second[0]])]
     for a, b in zip(first[1:-1], second[1:-1], strict=True):
-        weights.append(np.block([[a, np.zeros((len(a), b.shape[1]))], [np.zeros((len(b), a.shape[1])), b]]))
+        weights.append(
+            np.block([[a, np.zeros((len(a), b.shape[1]))], [np.zeros((len(b), a.shape[1])), b]])
+        )
     biases = [np.concatenate(pair) for pair in zip(offsets[:-1], others[:-1], strict=True)]
     last = np.concatenate([first[-1], -second[-1]], axis=1)
     return list(zip([*weights, sign * last], [*biases, np.array([-sign * threshold])], strict=True))
 
 
 def cgro(dimension, count, seed=0):
-    """A CGRO classifier as the papers print it, with random f_clean D-32-32-1: |x_j - c_j|, trees of max(a, b) = relu(a - b)
-    + relu(b), two-unit indicators and two-unit gates of y_i - f_clean; f_clean is carried by its positive and negative part.
+    """A CGRO classifier as the papers print it, with random f_clean D-32-32-1: |x_j - c_j|, trees
+    of max(a, b) = relu(a - b) + relu(b), two-unit indicators and two-unit gates of y_i - f_clean;
+    f_clean is carried by its positive and negative part.
 
     Returns layers, centres, labels, and the radius of the balls on which f = y_i.
     """
@@ -37,7 +44,10 @@ def cgro(dimension, count, seed=0):
     def single(values):
         return np.float32(values).astype(np.float64)
 
-    centres, labels = single(rng.random((count, dimension))), np.where(rng.random(count) < 0.5, 1, -1)
+    centres, labels = (
+        single(rng.random((count, dimension))),
+        np.where(rng.random(count) < 0.5, 1, -1),
+    )
     apart = np.abs(centres[:, None] - centres).max(-1)[~np.eye(count, dtype=bool)].min()
     radius = 0.15 * apart
     inner, outer = (float(single(v)) for v in (1.1 * radius, apart - 1.1 * radius))
@@ -78,7 +88,10 @@ def cgro(dimension, count, seed=0):
         return {unit(form, bias): 1.0, unit(minus({}, form), -bias): -1.0}, 0.0
 
     dense(0)
-    values = [[{unit({j: 1.0}, -c): 1.0, unit({j: -1.0}, c): 1.0} for j, c in enumerate(centre)] for centre in centres]
+    values = [
+        [{unit({j: 1.0}, -c): 1.0, unit({j: -1.0}, c): 1.0} for j, c in enumerate(centre)]
+        for centre in centres
+    ]
     finish()
     hidden = dense(1)
     f = dict(zip(hidden, clean[2][0][0], strict=True)), clean[2][1][0]
@@ -87,7 +100,12 @@ def cgro(dimension, count, seed=0):
             f = carry(*f)
         levels = []
         for v in values:
-            levels.append([{unit(minus(a, b)): 1.0, unit(b): 1.0} for a, b in zip(v[::2], v[1::2], strict=False)])
+            levels.append(
+                [
+                    {unit(minus(a, b)): 1.0, unit(b): 1.0}
+                    for a, b in zip(v[::2], v[1::2], strict=False)
+                ]
+            )
             if len(v) % 2:
                 levels[-1].append({unit(v[-1]): 1.0})
         values = levels

@@ -1,4 +1,6 @@
-"""Attacks: projected gradient ascent in l_p balls intersected with [0,1]^D, by name or step by step, and GTA."""
+"""Attacks: projected gradient ascent in l_p balls intersected with [0,1]^D, by name or step by
+step, and GTA.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,11 @@ BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
 def project(x: torch.Tensor, centre: torch.Tensor, ball: Ball) -> torch.Tensor:
-    """A point of the ball around `centre` and of [0,1]^D near x: the nearest for l_inf, else nearest in one and then the other.
+    """A point of the ball around `centre` and of [0,1]^D near x: the nearest for l_inf, else
+    nearest in one and then the other.
 
-    Lies in both sets exactly, whatever the dtype: rounding only moves it towards the centre. Tensors have shape
-    (batch, ...) and one dtype; centre in [0,1]^D.
+    Lies in both sets exactly, whatever the dtype: rounding only moves it towards the centre.
+    Tensors have shape (batch, ...) and one dtype; centre in [0,1]^D.
 
     >>> project(torch.tensor([[0.75, 2.0]]), torch.tensor([[0.5, 0.875]]), Ball("inf", 0.125))
     tensor([[0.6250, 1.0000]])
@@ -38,10 +41,13 @@ def project(x: torch.Tensor, centre: torch.Tensor, ball: Ball) -> torch.Tensor:
 
 
 def _limits(centre: torch.Tensor, ball: Ball) -> tuple[torch.Tensor, torch.Tensor]:
-    """Bounds of each coordinate in the ball and the cube: max(c - r, 0) and min(c + r, 1), rounded towards c."""
-    # Float64 r and c are added and rounded to c's dtype: off by less than one unit in the last place. The exact distance of
-    # the result from c is gap + lost (the two-term sum of Knuth 1969), so the comparison with r is exact; if the result is
-    # outside, its neighbour on the side of c is inside.
+    """Bounds of each coordinate in the ball and the cube: max(c - r, 0) and min(c + r, 1), rounded
+    towards c.
+    """
+    # Float64 r and c are added and rounded to c's dtype: off by less than one unit in the last
+    # place. The exact distance of the result from c is gap + lost (the two-term sum of Knuth 1969),
+    # so the comparison with r is exact; if the result is outside, its neighbour on the side of c is
+    # inside.
     c, bounds = centre.double(), []
     for r in (-ball.radius, ball.radius):
         reached = (c + r).to(centre.dtype)
@@ -50,22 +56,29 @@ def _limits(centre: torch.Tensor, ball: Ball) -> tuple[torch.Tensor, torch.Tenso
         minus_c = gap - far
         lost = (far - (gap - minus_c)) - (c + minus_c)
         outside = (gap.abs() > ball.radius) | ((gap == r) & (lost * r > 0))
-        bounds.append(torch.where(outside, torch.nextafter(reached, centre), reached).clamp_(0.0, 1.0))
+        bounds.append(
+            torch.where(outside, torch.nextafter(reached, centre), reached).clamp_(0.0, 1.0)
+        )
     return bounds[0], bounds[1]
 
 
-def _project(x: torch.Tensor, centre: torch.Tensor, ball: Ball, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+def _project(
+    x: torch.Tensor, centre: torch.Tensor, ball: Ball, low: torch.Tensor, high: torch.Tensor
+) -> torch.Tensor:
     """`project` with the limits at hand."""
     if ball.p == 2:
-        # Offsets are scaled by a factor that float64 cannot round beyond r, and each coordinate is rounded towards c, so
-        # |x'_j - c_j| is at most that of a point of the ball. Clamping to [low, high], which contains c, only makes it less.
+        # Offsets are scaled by a factor that float64 cannot round beyond r, and each coordinate is
+        # rounded towards c, so |x'_j - c_j| is at most that of a point of the ball. Clamping to
+        # [low, high], which contains c, only makes it less.
         c = centre.double()
         offset = x.double() - c
         column = (-1, *[1] * (x.ndim - 1))
         radius = ball.radius * (1 - (x[:1].numel() + 16) * 2.0**-52)
         offset *= (radius / ball.norm(offset).clamp_min(TINY)).clamp_max(1.0).reshape(column)
         moved = (c + offset).to(x.dtype)
-        x = torch.where((moved.double() - c).abs() > offset.abs(), torch.nextafter(moved, centre), moved)
+        x = torch.where(
+            (moved.double() - c).abs() > offset.abs(), torch.nextafter(moved, centre), moved
+        )
     return torch.clamp(x, low, high)
 
 
@@ -87,35 +100,48 @@ def pgd(
     generator: torch.Generator | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
-    """Points of the balls around the rows of x, in [0,1]^D, where `objective(model(x), labels)` is as large as found.
+    """Points of the balls around the rows of x, in [0,1]^D, where `objective(model(x), labels)` is
+    as large as found.
 
-    Projected gradient ascent x' <- project(x' + step_size v), v the steepest direction of the norm (the sign of the gradient
-    for l_inf, the gradient over its l_2 norm for l_2), `restarts` times: first from `start`, if given; else, and then, from a
-    uniformly random point of the ball, or with random_start=False from x.
+    Projected gradient ascent x' <- project(x' + step_size v), v the steepest direction of the norm
+    (the sign of the gradient for l_inf, the gradient over its l_2 norm for l_2), `restarts` times:
+    first from `start`, if given; else, and then, from a uniformly random point of the ball, or with
+    random_start=False from x.
 
-    x: shape (batch, ...), floating-point, in [0,1]; returned is such a tensor, in the same memory format, exactly in ball and
-    cube. objective: one value for each row; what rows get does not depend on other rows unless the model mixes them. step_size
-    defaults to 2.5 radius / steps. keep="best": each row's best iterate, x included, after 1 + restarts (steps + 1) forward and
-    restarts steps backward passes; a maximum found this way is a lower bound of the true one. keep="last": the last
-    iterate after exactly `steps` forward and backward passes (for training).
+    x: shape (batch, ...), floating-point, in [0,1]; returned is such a tensor, in the same memory
+    format, exactly in ball and cube. objective: one value for each row; what rows get does not
+    depend on other rows unless the model mixes them. step_size defaults to 2.5 radius / steps.
+    keep="best": each row's best iterate, x included, after 1 + restarts (steps + 1) forward and
+    restarts steps backward passes; a maximum found this way is a lower bound of the true one.
+    keep="last": the last iterate after exactly `steps` forward and backward passes (for training).
 
-    early_stop(outputs, labels), such as `is_error`: rows where it is true leave the batch and keep that iterate. Errors are
-    found as without it, faster; the maximal objective is understated, so never use it to measure a loss or flatness.
+    early_stop(outputs, labels), such as `is_error`: rows where it is true leave the batch and keep
+    that iterate. Errors are found as without it, faster; the maximal objective is understated, so
+    never use it to measure a loss or flatness.
 
-    Gradients are those of the sum, with respect to the input only. Under `torch.autocast`, put one context around the whole
-    call, so that weights are cast once, and another around the training step; the objective gets float32. Batch
-    normalisation: see `batch_norm`. progress is called after each pass.
+    Gradients are those of the sum, with respect to the input only. Under `torch.autocast`, put one
+    context around the whole call, so that weights are cast once, and another around the training
+    step; the objective gets float32. Batch normalisation: see `batch_norm`. progress is called
+    after each pass.
 
-    A module computes in the modes that its layers are in, and is afterwards as it was, running statistics and all. generator:
-    None draws what the global one would give next, and leaves it alone, so every call draws the same; in a loop pass your own.
+    A module computes in the modes that its layers are in, and is afterwards as it was, running
+    statistics and all. generator: None draws what the global one would give next, and leaves it
+    alone, so every call draws the same; in a loop pass your own.
 
-    Raises ValueError for arguments out of range, FloatingPointError naming the step if an objective or gradient is NaN or
-    infinite (all steps are checked together at the end, which costs no synchronisation with a GPU at each).
-    Source: Madry et al. 2018, Section 2.1.
+    Raises ValueError for arguments out of range, FloatingPointError naming the step if an objective
+    or gradient is NaN or infinite (all steps are checked together at the end, which costs no
+    synchronisation with a GPU at each). Source: Madry et al. 2018, Section 2.1.
 
     >>> w = torch.tensor([[1.0, -2.0]])
-    >>> def logit(x): return x @ w.T
-    >>> attacked = pgd(logit, torch.tensor([[0.5, 0.5]]), torch.tensor([1]), Ball("inf", 0.25), lambda f, y: -y * f[:, 0])
+    >>> def logit(x):
+    ...     return x @ w.T
+    >>> attacked = pgd(
+    ...     logit,
+    ...     torch.tensor([[0.5, 0.5]]),
+    ...     torch.tensor([1]),
+    ...     Ball("inf", 0.25),
+    ...     lambda f, y: -y * f[:, 0],
+    ... )
     >>> attacked
     tensor([[0.2500, 0.7500]])
     """
@@ -136,18 +162,27 @@ def pgd(
         if run == 0 or (not random_start and start is None):
             point = centre.clone()
         else:
-            at = start.detach()[rows] if start is not None and run == 1 else ball.sample(centre, generator)
+            at = (
+                start.detach()[rows]
+                if start is not None and run == 1
+                else ball.sample(centre, generator)
+            )
             point = _project(at.to(x.dtype), centre, ball, low, high)
             point = torch.empty_like(centre).copy_(point)  # in the memory format of x
         for iteration in range(length + best):
             ascend = iteration < length
             with torch.set_grad_enabled(ascend):
                 outputs = read_outputs(model(point.requires_grad_(ascend)))
-                outputs = outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
+                outputs = (
+                    outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
+                )
                 value = objective(outputs, labels)
                 if value.shape != labels.shape[:1]:
                     shape, given = tuple(labels.shape[:1]), tuple(value.shape)
-                    raise ValueError(f"objective must return one value for each row, shape {shape}, got shape {given}")
+                    raise ValueError(
+                        f"objective must return one value for each row, shape {shape}, got shape "
+                        f"{given}"
+                    )
                 if ascend:
                     (gradient,) = torch.autograd.grad(value.sum(), point)
             point, value = point.detach(), value.detach()
@@ -155,7 +190,11 @@ def pgd(
                 check = (0 * value).sum()  # which is finite if all are, as their own sum may not be
                 checks.append((run, iteration, check + (0 * gradient).sum() if ascend else check))
                 if best:
-                    better = value > highest if len(highest) else torch.ones_like(value, dtype=torch.bool)
+                    better = (
+                        value > highest
+                        if len(highest)
+                        else torch.ones_like(value, dtype=torch.bool)
+                    )
                     highest = torch.where(better, value, highest) if len(highest) else value
                     found = torch.where(better.reshape(-1, *[1] * (x.ndim - 1)), point, found)
                 if early_stop is not None:
@@ -163,11 +202,19 @@ def pgd(
                     if stopped.any():
                         result[rows[stopped]] = point[stopped]
                         left = (~stopped).nonzero()[:, 0]
-                        rows, labels, highest = rows[left], labels[left], highest[left] if best else highest
-                        centre, low, high, found, point = (_rows(t, left) for t in (centre, low, high, found, point))
+                        rows, labels, highest = (
+                            rows[left],
+                            labels[left],
+                            highest[left] if best else highest,
+                        )
+                        centre, low, high, found, point = (
+                            _rows(t, left) for t in (centre, low, high, found, point)
+                        )
                         gradient = _rows(gradient, left) if ascend else point
                 if ascend and len(rows):
-                    point = _project(torch.add(point, ball.ascent(gradient), alpha=step), centre, ball, low, high)
+                    point = _project(
+                        torch.add(point, ball.ascent(gradient), alpha=step), centre, ball, low, high
+                    )
             progress()
             if not len(rows):
                 break
@@ -202,7 +249,9 @@ def _check(
     if keep not in ("best", "last"):
         raise ValueError(f"keep must be 'best' or 'last', got {keep!r}")
     if keep == "last" and restarts > 1:
-        raise ValueError(f"restarts must be 1 with keep='last', which compares nothing, got {restarts}")
+        raise ValueError(
+            f"restarts must be 1 with keep='last', which compares nothing, got {restarts}"
+        )
     if restarts > 1 and not random_start:
         raise ValueError(f"restarts must be 1 without a random start, got {restarts}")
     if not x.is_floating_point():
@@ -210,19 +259,27 @@ def _check(
     if len(labels) != len(x):
         raise ValueError(f"x and labels must have the same length, got {len(x)} and {len(labels)}")
     if start is not None and start.shape != x.shape:
-        raise ValueError(f"start must have the shape of x, {tuple(x.shape)}, got {tuple(start.shape)}")
+        raise ValueError(
+            f"start must have the shape of x, {tuple(x.shape)}, got {tuple(start.shape)}"
+        )
     if x.numel() and not bool(((low := x.amin()) >= 0) & ((high := x.amax()) <= 1)):
-        raise ValueError(f"x must lie in [0,1], got values in [{float(low):.6g}, {float(high):.6g}]")
+        raise ValueError(
+            f"x must lie in [0,1], got values in [{float(low):.6g}, {float(high):.6g}]"
+        )
 
 
 def _check_finite(checks: list[tuple[int, int, torch.Tensor]]) -> None:
-    """Raise FloatingPointError naming the first step whose check, 0 times objectives and gradients, is not finite."""
+    """Raise FloatingPointError naming the first step whose check, 0 times objectives and gradients,
+    is not finite.
+    """
     sums = torch.stack([check for _, _, check in checks])
     bad = (~torch.isfinite(sums)).nonzero()[:, 0].tolist()
     if bad:
         run, iteration, _ = checks[bad[0]]
         where = f"step {iteration + 1} of restart {run}" if run else "the clean points"
-        raise FloatingPointError(f"the attack's objective or gradient became NaN or infinite at {where}")
+        raise FloatingPointError(
+            f"the attack's objective or gradient became NaN or infinite at {where}"
+        )
 
 
 def fgsm(
@@ -238,7 +295,8 @@ def fgsm(
     keep: str = "last",
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """One step of `pgd` (see there), of 1.25 radius by default, from a uniformly random point of the ball.
+    """One step of `pgd` (see there), of 1.25 radius by default, from a uniformly random point of
+    the ball.
 
     With random_start=False and step_size=radius, the attack of Goodfellow et al. 2015.
     Source: Wong, Rice and Kolter 2020, Section 4.1, Algorithm 3.
@@ -266,15 +324,17 @@ def fgsm(
 
 @measuring(evaluating=False)
 def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
-    """X - gamma g(X) grad g(X) / ||grad g(X)||_2 for each row X: the geometry-inspired transferable attack against g.
+    """X - gamma g(X) grad g(X) / ||grad g(X)||_2 for each row X: the geometry-inspired transferable
+    attack against g.
 
-    x: shape (batch, ...), floating-point, any range; g: a differentiable target classifier with one value for each row,
-    shape (batch,) or (batch, 1), that does not mix rows. Moves against the sign of g(X) by the l_2 distance gamma |g(X)|: where
-    g is linear with a unit gradient, as in the paper, gamma = 1 reaches g = 0 and 1 - gamma of g remains.
-    Rows where the gradient is zero stay. Neither ball nor cube is enforced.
+    x: shape (batch, ...), floating-point, any range; g: a differentiable target classifier with one
+    value for each row, shape (batch,) or (batch, 1), that does not mix rows. Moves against the sign
+    of g(X) by the l_2 distance gamma |g(X)|: where g is linear with a unit gradient, as in the
+    paper, gamma = 1 reaches g = 0 and 1 - gamma of g remains. Rows where the gradient is zero stay.
+    Neither ball nor cube is enforced.
 
-    Raises ValueError unless gamma > 0 is finite and g gives one value a row, FloatingPointError if g or its gradient is NaN
-    or infinite. Source: CGRO (anonymous 2023), Section 3.3, attack (A).
+    Raises ValueError unless gamma > 0 is finite and g gives one value a row, FloatingPointError if
+    g or its gradient is NaN or infinite. Source: CGRO (anonymous 2023), Section 3.3, attack (A).
 
     >>> gta(torch.tensor([[3.0, 4.0]]), lambda x: x @ torch.tensor([0.6, 0.8]), 0.5)
     tensor([[1.5000, 2.0000]])
@@ -286,19 +346,25 @@ def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
         point = x.clone().requires_grad_(True)
         value = read_outputs(g(point), name="g")
         if value.shape not in ((len(x),), (len(x), 1)):
-            raise ValueError(f"g must return one value for each row, shape ({len(x)},), got shape {tuple(value.shape)}")
+            raise ValueError(
+                f"g must return one value for each row, shape ({len(x)},), got shape "
+                f"{tuple(value.shape)}"
+            )
         (gradient,) = torch.autograd.grad(value.sum(), point)
     if not (torch.isfinite(value).all() and torch.isfinite(gradient).all()):
         raise FloatingPointError("g or its gradient is NaN or infinite")
-    return x - gamma * value.detach().reshape(-1, *[1] * (x.ndim - 1)) * Ball(2, 1.0).ascent(gradient)
+    return x - gamma * value.detach().reshape(-1, *[1] * (x.ndim - 1)) * Ball(2, 1.0).ascent(
+        gradient
+    )
 
 
 @contextmanager
 def batch_norm(model: nn.Module, mode: str) -> Iterator[None]:
-    """Within, layers of batch normalisation use running statistics ("eval") or those of the batch ("batch").
+    """Within, layers of batch normalisation use running statistics ("eval") or those of the batch
+    ("batch").
 
-    Neither updates running statistics; afterwards all layers are as before, also after an exception. Other layers are left
-    alone. Raises ValueError for another mode.
+    Neither updates running statistics; afterwards all layers are as before, also after an
+    exception. Other layers are left alone. Raises ValueError for another mode.
 
     >>> layer = nn.BatchNorm1d(1)
     >>> with batch_norm(layer, "batch"):
@@ -314,7 +380,9 @@ def batch_norm(model: nn.Module, mode: str) -> Iterator[None]:
     try:
         for layer in layers:
             layer.training = mode == "batch"
-            layer.track_running_stats = layer.track_running_stats and not layer.training  # without: neither read nor written
+            layer.track_running_stats = (
+                layer.track_running_stats and not layer.training
+            )  # without: neither read nor written
         yield
     finally:
         for layer, (training, tracks) in zip(layers, before, strict=True):
@@ -337,8 +405,11 @@ class Attack:
     ...
     ValueError: attack must be clean, fgsm, pgdK (K steps), pgdKxR (R restarts) or autoattack, got 'pdg7'
     >>> w = torch.tensor([[1.0, -2.0]])
-    >>> def logit(x): return x @ w.T
-    >>> found = Attack.parse("pgd10")(logit, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125))
+    >>> def logit(x):
+    ...     return x @ w.T
+    >>> found = Attack.parse("pgd10")(
+    ...     logit, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)
+    ... )
     >>> is_error(logit(found), torch.tensor([1]))
     tensor([True])
     """
@@ -350,7 +421,11 @@ class Attack:
     @classmethod
     def parse(cls, text: str) -> Attack:
         """The attack of this name. Raises ValueError that lists the forms."""
-        fixed = {"clean": cls("clean", 0), "fgsm": cls("fgsm", 1), "autoattack": cls("autoattack", 100, 4)}
+        fixed = {
+            "clean": cls("clean", 0),
+            "fgsm": cls("fgsm", 1),
+            "autoattack": cls("autoattack", 100, 4),
+        }
         if text in fixed:
             return fixed[text]
         match = re.fullmatch(r"pgd([1-9]\d{0,5})(?:x([1-9]\d{0,5}))?", text, re.ASCII)
@@ -364,7 +439,9 @@ class Attack:
         return f"pgd{self.steps}" + (f"x{self.restarts}" if self.restarts > 1 else "")
 
     def step_size(self, ball: Ball) -> float:
-        """1.25 radius for fgsm (Wong, Rice and Kolter 2020), 2.5 radius / K for pgdK (Madry et al. 2018)."""
+        """1.25 radius for fgsm (Wong, Rice and Kolter 2020), 2.5 radius / K for pgdK (Madry et al.
+        2018).
+        """
         return 1.25 * ball.radius if self.kind == "fgsm" else 2.5 * ball.radius / max(self.steps, 1)
 
     def __call__(
@@ -380,23 +457,29 @@ class Attack:
         generator: torch.Generator | None = None,
         progress: Callable[[], None] = lambda: None,
     ) -> torch.Tensor:
-        """The points that the attack finds around the rows of x (see `pgd`); labels -1, +1 or 0..K-1, a tie is an error.
+        """The points that the attack finds around the rows of x (see `pgd`); labels -1, +1 or
+        0..K-1, a tie is an error.
 
-        objective: by default minus the margin, whose gradient does not vanish on confident outputs. early_stop: by default if
-        keep="best", unless batch normalisation in training mode makes rows depend on each other; then a row's result is an
-        error if any iterate of any restart was, whatever the objective (with the default objective also without early_stop).
-        For the maximal loss, pass the loss and early_stop=False. Modules and generators: as for `pgd`.
+        objective: by default minus the margin, whose gradient does not vanish on confident outputs.
+        early_stop: by default if keep="best", unless batch normalisation in training mode makes
+        rows depend on each other; then a row's result is an error if any iterate of any restart
+        was, whatever the objective (with the default objective also without early_stop). For the
+        maximal loss, pass the loss and early_stop=False. Modules and generators: as for `pgd`.
 
-        autoattack is the standard version of Croce and Hein 2020 by the package pyautoattack; it needs images (batch, C, H, W)
-        and takes only generator of the options. With 2 or 3 classes, where its targeted loss is undefined, and with one output
-        f, seen as (-f/2, f/2), it runs APGD-CE, FAB and Square. Raises ImportError if the package is missing, and ValueError
-        for labels that do not fit the outputs.
+        autoattack is the standard version of Croce and Hein 2020 by the package pyautoattack; it
+        needs images (batch, C, H, W) and takes only generator of the options. With 2 or 3 classes,
+        where its targeted loss is undefined, and with one output f, seen as (-f/2, f/2), it runs
+        APGD-CE, FAB and Square. Raises ImportError if the package is missing, and ValueError for
+        labels that do not fit the outputs.
         """
         if self.kind == "clean":
             return as_tensor(x, "x").clone()
         if self.kind == "autoattack":
             return _autoattack(model, as_tensor(x, "x"), labels, ball, generator)
-        minus_margin, read = (lambda outputs, target: -inspect.unwrap(margin)(outputs, target)), False
+        minus_margin, read = (
+            (lambda outputs, target: -inspect.unwrap(margin)(outputs, target)),
+            False,
+        )
 
         def reading(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
             nonlocal read
@@ -424,7 +507,9 @@ class Attack:
 
 def _mixes_rows(model: Model) -> bool:
     """Whether batch normalisation uses the statistics of the batch."""
-    return isinstance(model, nn.Module) and any(m.training for m in model.modules() if isinstance(m, BATCH_NORM))
+    return isinstance(model, nn.Module) and any(
+        m.training for m in model.modules() if isinstance(m, BATCH_NORM)
+    )
 
 
 def import_autoattack() -> Any:
@@ -432,18 +517,28 @@ def import_autoattack() -> Any:
     try:
         from pyautoattack import AutoAttack  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as error:
-        raise ImportError("autoattack needs the package pyautoattack: pip install 'cgro[autoattack]'") from error
+        raise ImportError(
+            "autoattack needs the package pyautoattack: pip install 'cgro[autoattack]'"
+        ) from error
     return AutoAttack
 
 
 @measuring(evaluating=False)
 def _autoattack(
-    model: Model, x: torch.Tensor, labels: torch.Tensor, ball: Ball, generator: torch.Generator | None
+    model: Model,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    generator: torch.Generator | None,
 ) -> torch.Tensor:
-    """What AutoAttack finds, projected so that it lies in ball and cube exactly; x itself where that is no error."""
+    """What AutoAttack finds, projected so that it lies in ball and cube exactly; x itself where
+    that is no error.
+    """
     attack_class = import_autoattack()
     if x.ndim != 4:
-        raise ValueError(f"autoattack needs images of shape (batch, C, H, W), got x of shape {tuple(x.shape)}")
+        raise ValueError(
+            f"autoattack needs images of shape (batch, C, H, W), got x of shape {tuple(x.shape)}"
+        )
     if not len(x) or not ball.radius:
         return x.clone()
 
@@ -455,11 +550,25 @@ def _autoattack(
     with torch.no_grad():
         outputs = read_outputs(model(x[:2]), len(x[:2])).shape[1]
     labels = check_labels(labels, len(x), outputs)
-    names = ["apgd-ce", "fab", "square"] if outputs < 4 else ["apgd-ce", "apgd-t", "fab-t", "square"]
-    seed = int(torch.randint(2**31, (1,), generator=generator, device=generator.device if generator else "cpu"))
+    names = (
+        ["apgd-ce", "fab", "square"] if outputs < 4 else ["apgd-ce", "apgd-t", "fab-t", "square"]
+    )
+    seed = int(
+        torch.randint(
+            2**31, (1,), generator=generator, device=generator.device if generator else "cpu"
+        )
+    )
     with torch.enable_grad():  # it seeds the global state, which `measuring` puts back
         norm = "Linf" if ball.p == math.inf else "L2"
-        attack = attack_class(logits, norm=norm, eps=ball.radius, seed=seed, device=x.device, version="custom", attacks=names)
+        attack = attack_class(
+            logits,
+            norm=norm,
+            eps=ball.radius,
+            seed=seed,
+            device=x.device,
+            version="custom",
+            attacks=names,
+        )
         attack.verbose = False
         attack.apgd.n_restarts = attack.apgd_targeted.n_restarts = attack.fab.n_restarts = 1
         attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, outputs - 1)

@@ -15,7 +15,9 @@ Labelled = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def reading(function: Labelled) -> Labelled:
-    """The function of outputs and labels, with labels as `check_labels` reads them; `inspect.unwrap` gives it without."""
+    """The function of outputs and labels, with labels as `check_labels` reads them;
+    `inspect.unwrap` gives it without.
+    """
 
     @functools.wraps(function)
     def read(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -26,7 +28,8 @@ def reading(function: Labelled) -> Labelled:
 
 @reading
 def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Logistic loss log(1 + exp(-y f)) for outputs (batch, 1), cross-entropy for (batch, K); one value a row.
+    """Logistic loss log(1 + exp(-y f)) for outputs (batch, 1), cross-entropy for (batch, K); one
+    value a row.
 
     >>> classification_loss(torch.tensor([[0.0]]), torch.tensor([1]))
     tensor([0.6931])
@@ -38,12 +41,17 @@ def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Te
 
 @reading
 def exponential(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Exponential loss exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch, K); one value a row.
+    """Exponential loss exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch,
+    K); one value a row.
 
-    In both cases exp(classification_loss) - 1. Beyond exponent 64 it is continued by its tangent, so that values and gradients
-    stay finite in float32. Source of the K-class form: Mukherjee and Schapire 2013 (the loss of AdaBoost.MR).
+    In both cases exp(classification_loss) - 1. Beyond exponent 64 it is continued by its tangent,
+    so that values and gradients stay finite in float32. Source of the K-class form: Mukherjee and
+    Schapire 2013 (the loss of AdaBoost.MR).
 
-    >>> exponential(torch.tensor([[0.0, 0.0, 0.0]]), torch.tensor([1])), exponential(torch.tensor([[1.0]]), torch.tensor([-1]))
+    >>> (
+    ...     exponential(torch.tensor([[0.0, 0.0, 0.0]]), torch.tensor([1])),
+    ...     exponential(torch.tensor([[1.0]]), torch.tensor([-1])),
+    ... )
     (tensor([2.]), tensor([2.7183]))
     """
     if outputs.shape[-1] == 1:
@@ -79,15 +87,20 @@ def mixed(clean: torch.Tensor, robust: torch.Tensor, weight: float) -> torch.Ten
 
 
 def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
-    """KL(p || q) >= 0 for each row, p and q the label distributions of two outputs (batch, 1) or (batch, K).
+    """KL(p || q) >= 0 for each row, p and q the label distributions of two outputs (batch, 1) or
+    (batch, K).
 
-    p is softmax(reference) for K outputs; for one, P(+1) = 1 / (1 + exp(-f)), which goes with the logistic loss. Finite for
-    finite outputs. Its gradient is zero where both are equal, so its ascent starts away from the clean point.
-    TRADES ascends it with `pgd(model, x, labels, ball, lambda f, _: divergence(clean, f), keep="last")`, `clean` being
-    model(x) without gradient; a random start in the ball serves as the x + 0.001 N(0, I) of the paper's code.
-    Source: Zhang et al. 2019, Section 4.1.
+    p is softmax(reference) for K outputs; for one, P(+1) = 1 / (1 + exp(-f)), which goes with the
+    logistic loss. Finite for finite outputs. Its gradient is zero where both are equal, so its
+    ascent starts away from the clean point. TRADES ascends it with `pgd(model, x, labels, ball,
+    lambda f, _: divergence(clean, f), keep="last")`, `clean` being model(x) without gradient; a
+    random start in the ball serves as the x + 0.001 N(0, I) of the paper's code. Source: Zhang et
+    al. 2019, Section 4.1.
 
-    >>> divergence(torch.tensor([[0.0]]), torch.tensor([[0.0]])), divergence(torch.tensor([[1e4]]), torch.tensor([[-1e4]]))
+    >>> (
+    ...     divergence(torch.tensor([[0.0]]), torch.tensor([[0.0]])),
+    ...     divergence(torch.tensor([[1e4]]), torch.tensor([[-1e4]])),
+    ... )
     (tensor([0.]), tensor([10000.]))
     """
     if outputs.shape[-1] == 1:  # two classes with logits f and 0
@@ -98,7 +111,8 @@ def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
 
 @reading
 def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K); positive exactly where the label is predicted.
+    """y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K); positive exactly where the
+    label is predicted.
 
     >>> margin(torch.tensor([[0.5, 2.0, 1.0]]), torch.tensor([1]))
     tensor([1.])

@@ -6,28 +6,38 @@ import torch
 from torch.nn import functional
 
 
-def augment(points: torch.Tensor, generator: torch.Generator | None, *, pad: int = 4, flip: bool = True) -> torch.Tensor:
-    """Each image shifted by up to `pad` pixels along both axes, zeros coming in, and mirrored left to right in half the cases.
+def augment(
+    points: torch.Tensor, generator: torch.Generator | None, *, pad: int = 4, flip: bool = True
+) -> torch.Tensor:
+    """Each image shifted by up to `pad` pixels along both axes, zeros coming in, and mirrored left
+    to right in half the cases.
 
-    points: (N, C, H, W), uint8 or floating-point, on any device; returned is a new tensor like it. Shifts are uniform in
-    -pad..pad, independent for each image and axis: a crop after padding with zeros (He et al. 2016, Section 4.2). Drawn on the
-    generator's device, so that a generator of the CPU gives the same images everywhere. Raises ValueError.
+    points: (N, C, H, W), uint8 or floating-point, on any device; returned is a new tensor like it.
+    Shifts are uniform in -pad..pad, independent for each image and axis: a crop after padding with
+    zeros (He et al. 2016, Section 4.2). Drawn on the generator's device, so that a generator of the
+    CPU gives the same images everywhere. Raises ValueError.
 
     >>> image = torch.tensor([[[[1, 2, 3]]]], dtype=torch.uint8)
     >>> augment(image, torch.Generator().manual_seed(0), pad=1).flatten().tolist()
     [0, 0, 0]
     """
     if points.ndim != 4:
-        raise ValueError(f"points must be images of shape (N, C, H, W), got shape {tuple(points.shape)}")
+        raise ValueError(
+            f"points must be images of shape (N, C, H, W), got shape {tuple(points.shape)}"
+        )
     if pad < 0:
         raise ValueError(f"pad must be >= 0, got {pad}")
     n, channels, height, width = points.shape
     source = points.device if generator is None else generator.device
-    down, right = torch.randint(2 * pad + 1, (2, n, 1), generator=generator, device=source).to(points.device)
+    down, right = torch.randint(2 * pad + 1, (2, n, 1), generator=generator, device=source).to(
+        points.device
+    )
     mirrored = torch.randint(2, (n, 1), generator=generator, device=source).to(points.device) * flip
     rows = down + torch.arange(height, device=points.device)
     columns = torch.arange(width, device=points.device).expand(n, width)
     columns = right + torch.where(mirrored == 1, width - 1 - columns, columns)
     places = rows[:, :, None] * (width + 2 * pad) + columns[:, None, :]
     padded = functional.pad(points, [pad] * 4).flatten(2)
-    return padded.gather(2, places.flatten(1)[:, None].expand(n, channels, -1)).reshape(points.shape)
+    return padded.gather(2, places.flatten(1)[:, None].expand(n, channels, -1)).reshape(
+        points.shape
+    )

@@ -1,4 +1,6 @@
-"""Labelled points in [0,1], split into training and test points, and the tasks that can be set on classes of images."""
+"""Labelled points in [0,1], split into training and test points, and the tasks that can be set on
+classes of images.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ Task = str | Mapping[str | int, int]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Points of shape (N, *shape), in [0,1] if floating-point, k meaning k/255 if uint8, and int64 labels of shape (N,).
+    """Points of shape (N, *shape), in [0,1] if floating-point, k meaning k/255 if uint8, and int64
+    labels of shape (N,).
 
-    Labels are -1, +1 (outputs 1) or 0..K-1 (outputs K). source: where the data are from. classes[k]: what label k stands for
-    (for labels -1, +1: what -1 stands for, and +1).
+    Labels are -1, +1 (outputs 1) or 0..K-1 (outputs K). source: where the data are from.
+    classes[k]: what label k stands for (for labels -1, +1: what -1 stands for, and +1).
     """
 
     name: str
@@ -52,10 +55,12 @@ class Dataset:
         source: str = "given tensors",
         classes: Sequence[str] | None = None,
     ) -> Dataset:
-        """A data set of one's own; outputs defaults to 1 if a label is negative, else to the largest label plus 1.
+        """A data set of one's own; outputs defaults to 1 if a label is negative, else to the
+        largest label plus 1.
 
-        Raises TypeError for what is no tensor; ValueError for no points, other dtypes, values outside [0,1], NaN, lengths and
-        shapes that differ, and labels that are not -1, +1 or 0..K-1 with K >= 2.
+        Raises TypeError for what is no tensor; ValueError for no points, other dtypes, values
+        outside [0,1], NaN, lengths and shapes that differ, and labels that are not -1, +1 or 0..K-1
+        with K >= 2.
 
         >>> points, labels = torch.tensor([[0.25], [0.5], [1.0]]), torch.tensor([-1, -1, 1])
         >>> data = Dataset.from_tensors(points, labels, points[1:], labels[1:])
@@ -69,24 +74,39 @@ class Dataset:
                 raise TypeError(f"{key} must be a tensor, got {type(tensor).__name__}")
         for key in ("train_points", "test_points"):
             _check_points(tensors[key], key)
-        shapes = (train_points.shape[1:], train_points.dtype), (test_points.shape[1:], test_points.dtype)
+        shapes = (
+            (train_points.shape[1:], train_points.dtype),
+            (test_points.shape[1:], test_points.dtype),
+        )
         if shapes[0] != shapes[1]:
             got = " and ".join(f"{tuple(shape)} {dtype}" for shape, dtype in shapes)
-            raise ValueError(f"train_points and test_points must have one shape and dtype, got {got}")
+            raise ValueError(
+                f"train_points and test_points must have one shape and dtype, got {got}"
+            )
         if outputs is None and train_labels.numel() and not train_labels.is_floating_point():
             integers = train_labels.long()  # torch compares few types of integers
             outputs = 1 if bool((integers < 0).any()) else int(integers.max()) + 1
             if outputs == 1 and not bool((integers < 0).any()):
-                raise ValueError("train_labels must be -1 and +1, or 0..K-1 with K >= 2, got only 0")
+                raise ValueError(
+                    "train_labels must be -1 and +1, or 0..K-1 with K >= 2, got only 0"
+                )
         outputs = 2 if outputs is None else outputs
         if outputs < 1:
             raise ValueError(f"outputs must be at least 1, got {outputs}")
         for part in ("train", "test"):
             try:
-                tensors[f"{part}_labels"] = check_labels(tensors[f"{part}_labels"], len(tensors[f"{part}_points"]), outputs)
+                tensors[f"{part}_labels"] = check_labels(
+                    tensors[f"{part}_labels"], len(tensors[f"{part}_points"]), outputs
+                )
             except ValueError as error:
                 raise ValueError(f"{part}_{error}") from error
-        names = tuple(classes) if classes else ("-1", "+1") if outputs == 1 else tuple(map(str, range(outputs)))
+        names = (
+            tuple(classes)
+            if classes
+            else ("-1", "+1")
+            if outputs == 1
+            else tuple(map(str, range(outputs)))
+        )
         if len(names) != max(2, outputs):
             raise ValueError(f"classes must name {max(2, outputs)} labels, got {list(names)}")
         return cls(name, task, outputs=outputs, source=source, classes=names, **tensors)
@@ -102,13 +122,20 @@ class Dataset:
         >>> load_data("digits").flat().train_points.shape
         torch.Size([1437, 64])
         """
-        train, test = (as_float(points, dtype).flatten(1).to(dtype) for points in (self.train_points, self.test_points))
+        train, test = (
+            as_float(points, dtype).flatten(1).to(dtype)
+            for points in (self.train_points, self.test_points)
+        )
         return replace(self, train_points=train, test_points=test)
 
-    def subset(self, train_points: int | None = None, test_points: int | None = None, seed: int = 0) -> Dataset:
-        """So many random training and test points (None: all), each label with its share, up to rounding.
+    def subset(
+        self, train_points: int | None = None, test_points: int | None = None, seed: int = 0
+    ) -> Dataset:
+        """So many random training and test points (None: all), each label with its share, up to
+        rounding.
 
-        Those for a smaller number are the first of those for a larger one. Raises ValueError for a number not in 1..N.
+        Those for a smaller number are the first of those for a larger one. Raises ValueError for a
+        number not in 1..N.
 
         >>> data = load_data("digits", "classes").subset(200, 50)
         >>> len(data.train_points), data.test_labels.bincount().tolist()
@@ -118,10 +145,25 @@ class Dataset:
         for name, count in (("train", train_points), ("test", test_points)):
             points, labels = getattr(self, f"{name}_points"), getattr(self, f"{name}_labels")
             if count is not None and not 1 <= count <= len(points):
-                raise ValueError(f"{name}_points must be in 1..{len(points)}, the number of points, got {count}")
-            index = slice(None) if count is None else _stratified(labels.cpu(), seed)[:count].to(labels.device)
+                raise ValueError(
+                    f"{name}_points must be in 1..{len(points)}, the number of points, got {count}"
+                )
+            index = (
+                slice(None)
+                if count is None
+                else _stratified(labels.cpu(), seed)[:count].to(labels.device)
+            )
             parts += [points[index], labels[index]]
-        return replace(self, **dict(zip(("train_points", "train_labels", "test_points", "test_labels"), parts, strict=True)))
+        return replace(
+            self,
+            **dict(
+                zip(
+                    ("train_points", "train_labels", "test_points", "test_labels"),
+                    parts,
+                    strict=True,
+                )
+            ),
+        )
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data on a device."""
@@ -131,11 +173,15 @@ class Dataset:
 
 def _check_points(points: torch.Tensor, name: str) -> None:
     if points.ndim < 2 or not points.numel():
-        raise ValueError(f"{name} must have shape (N, ...) with N >= 1 points, got {tuple(points.shape)}")
+        raise ValueError(
+            f"{name} must have shape (N, ...) with N >= 1 points, got {tuple(points.shape)}"
+        )
     if points.dtype == torch.uint8:
         return
     if not points.is_floating_point():
-        raise ValueError(f"{name} must be uint8 (k means k/255) or floating-point in [0,1], got {points.dtype}")
+        raise ValueError(
+            f"{name} must be uint8 (k means k/255) or floating-point in [0,1], got {points.dtype}"
+        )
     wrong = ~((points >= 0) & (points <= 1))
     if wrong.any():
         advice = " (8-bit values are given as uint8)" if bool((points > 1).any()) else ""
@@ -143,7 +189,8 @@ def _check_points(points: torch.Tensor, name: str) -> None:
 
 
 def as_float(points: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as they are, in `dtype`.
+    """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as
+    they are, in `dtype`.
 
     Raises ValueError for other types.
 
@@ -153,7 +200,9 @@ def as_float(points: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.
     if points.is_floating_point():
         return points.to(dtype)
     if points.dtype != torch.uint8:
-        raise ValueError(f"points must be uint8 (k means k/255) or floating-point, got {points.dtype}")
+        raise ValueError(
+            f"points must be uint8 (k means k/255) or floating-point, got {points.dtype}"
+        )
     # a tensor: GPUs multiply with the rounded inverse of a number
     return points.to(dtype) / torch.full((), 255.0, dtype=dtype, device=points.device)
 
@@ -168,15 +217,17 @@ def load_data(
 ) -> Dataset:
     """The named images (N, C, H, W) with the labels of a task.
 
-    name: "digits": 1797 real 8x8 images of handwritten digits that come with scikit-learn, float64, multiples of 1/16.
-    "mnist", "cifar10": as torchvision keeps them in the folder root (default: environment variable CGRO_DATA, or "data"),
-    uint8; missing files are fetched only if download is true. Otherwise the path of a folder or .tar, .tar.gz, .tgz file
-    with images train/CLASS/FILE and test/CLASS/FILE, or CLASS/FILE (PNG or JPEG of one size), uint8.
+    name: "digits": 1797 real 8x8 images of handwritten digits that come with scikit-learn, float64,
+    multiples of 1/16. "mnist", "cifar10": as torchvision keeps them in the folder root (default:
+    environment variable CGRO_DATA, or "data"), uint8; missing files are fetched only if download is
+    true. Otherwise the path of a folder or .tar, .tar.gz, .tgz file with images train/CLASS/FILE
+    and test/CLASS/FILE, or CLASS/FILE (PNG or JPEG of one size), uint8.
 
-    Digits, and images without that division, are split 80/20, stratified by class, with `seed`. task: see `read_task`.
+    Digits, and images without that division, are split 80/20, stratified by class, with `seed`.
+    task: see `read_task`.
 
-    Raises ValueError for an unknown name or task, and for missing, damaged or unfit files, naming them; OSError where a
-    download fails.
+    Raises ValueError for an unknown name or task, and for missing, damaged or unfit files, naming
+    them; OSError where a download fails.
 
     >>> data = load_data("digits", "parity")
     >>> data.train_points.shape, data.test_points.shape, sorted(set(data.train_labels.tolist()))
@@ -196,9 +247,15 @@ def load_data(
         images = read_images(Path(name))
     else:
         kinds = ", ".join(("digits", *FOLDERS))
-        raise ValueError(f"data must be {kinds}, or the path of a folder or tar file of images, got {os.fspath(name)!r}")
+        raise ValueError(
+            f"data must be {kinds}, or the path of a folder or tar file of images, got "
+            f"{os.fspath(name)!r}"
+        )
     if len(images.classes) < 2:
-        raise ValueError(f"data must hold images of two classes or more, got {', '.join(images.classes)} in {name}")
+        raise ValueError(
+            f"data must hold images of two classes or more, got {', '.join(images.classes)} in "
+            f"{name}"
+        )
     return _pose(str(name), task, labels, images, seed)
 
 
@@ -207,15 +264,24 @@ def _digits(seed: int) -> Images:
     from sklearn.model_selection import train_test_split
 
     images, digits = load_digits(return_X_y=True)
-    split = train_test_split(images / 16.0, digits, test_size=0.2, random_state=seed % 2**32, stratify=digits)
-    train_points, test_points, train_digits, test_digits = (torch.from_numpy(part) for part in split)
-    train, test = ((x.reshape(-1, 1, 8, 8), y) for x, y in ((train_points, train_digits), (test_points, test_digits)))
+    split = train_test_split(
+        images / 16.0, digits, test_size=0.2, random_state=seed % 2**32, stratify=digits
+    )
+    train_points, test_points, train_digits, test_digits = (
+        torch.from_numpy(part) for part in split
+    )
+    train, test = (
+        (x.reshape(-1, 1, 8, 8), y)
+        for x, y in ((train_points, train_digits), (test_points, test_digits))
+    )
     source = "scikit-learn load_digits (UCI optical digits, Alpaydin and Kaynak 1998)"
     return Images(tuple("0123456789"), train, test, source)
 
 
 def _stratified(labels: torch.Tensor, seed: int) -> torch.Tensor:
-    """A random order of the points such that every beginning has each label with its share, up to rounding."""
+    """A random order of the points such that every beginning has each label with its share, up to
+    rounding.
+    """
     shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     places = torch.empty(len(labels), dtype=torch.float64)
     for label in labels.unique():
@@ -224,15 +290,17 @@ def _stratified(labels: torch.Tensor, seed: int) -> torch.Tensor:
     return shuffled[places.argsort(stable=True)]
 
 
-# -- tasks -------------------------------------------------------------------------------------------------------------
+# -- tasks -----------------------------------------------------------------------------------------
 
 
 def read_task(task: Task) -> dict[str | int, int] | None:
-    """The labels that a task gives to classes; None for the names in `TASKS`, which give one to every class.
+    """The labels that a task gives to classes; None for the names in `TASKS`, which give one to
+    every class.
 
-    A mapping of classes, by name or number (0 is the first), or a text such as "3=-1,5=+1", "cat=-1,dog=+1",
-    "0-4=-1,5-9=+1"; a number in a text is that of a class unless a class has that name. Classes that are not named are left
-    out. Labels must be -1 and +1, or 0..K-1 with K >= 2. Raises ValueError.
+    A mapping of classes, by name or number (0 is the first), or a text such as "3=-1,5=+1",
+    "cat=-1,dog=+1", "0-4=-1,5-9=+1"; a number in a text is that of a class unless a class has that
+    name. Classes that are not named are left out. Labels must be -1 and +1, or 0..K-1 with K >= 2.
+    Raises ValueError.
 
     >>> read_task("0-1=-1,7=+1")
     {'0': -1, '1': -1, '7': 1}
@@ -256,14 +324,21 @@ def read_task(task: Task) -> dict[str | int, int] | None:
         raise ValueError(f"task must map names or numbers of classes to integers, got {task!r}")
     values = set(labels.values())
     if len(values) < 2 or values not in ({-1, 1}, set(range(len(values)))):
-        raise ValueError(f"labels of a task must be -1 and +1, or 0..K-1 with K >= 2, got {sorted(values)} in {task!r}")
+        raise ValueError(
+            f"labels of a task must be -1 and +1, or 0..K-1 with K >= 2, got {sorted(values)} in "
+            f"{task!r}"
+        )
     return labels
 
 
 def _names(text: str) -> list[str]:
     """The numbers of a range, or the text itself."""
     match = re.fullmatch(r"(\d{1,4})-(\d{1,4})", text)
-    return [str(k) for k in range(int(match[1]), int(match[2]) + 1)] if match and int(match[1]) <= int(match[2]) else [text]
+    return (
+        [str(k) for k in range(int(match[1]), int(match[2]) + 1)]
+        if match and int(match[1]) <= int(match[2])
+        else [text]
+    )
 
 
 def _number(key: str | int, classes: Sequence[str]) -> int:
@@ -277,7 +352,9 @@ def _number(key: str | int, classes: Sequence[str]) -> int:
     raise ValueError(f"task must name classes, which are {shown}, got {key!r}")
 
 
-def _pose(name: str, task: Task, wanted: dict[str | int, int] | None, images: Images, seed: int) -> Dataset:
+def _pose(
+    name: str, task: Task, wanted: dict[str | int, int] | None, images: Images, seed: int
+) -> Dataset:
     """The data set of a task on images."""
     classes = images.classes
     if wanted is None:
@@ -288,7 +365,9 @@ def _pose(name: str, task: Task, wanted: dict[str | int, int] | None, images: Im
             raise ValueError(f"task must name each class once, got {task!r}")
     outputs = 1 if -1 in labels.values() else len(set(labels.values()))
     order = (-1, 1) if outputs == 1 else range(outputs)
-    names = tuple(" or ".join(classes[k] for k in sorted(labels) if labels[k] == label) for label in order)
+    names = tuple(
+        " or ".join(classes[k] for k in sorted(labels) if labels[k] == label) for label in order
+    )
     table = torch.tensor([labels.get(k, -2) for k in range(len(classes))])  # -2: left out
 
     def labelled(part: Part) -> Part:
@@ -296,13 +375,21 @@ def _pose(name: str, task: Task, wanted: dict[str | int, int] | None, images: Im
         kept = found != -2
         return (points, found) if bool(kept.all()) else (points[kept], found[kept])
 
-    train, test = (images.train, images.test) if images.test is not None else _split(images.train, seed)
+    train, test = (
+        (images.train, images.test) if images.test is not None else _split(images.train, seed)
+    )
     parts = labelled(train), labelled(test)
     for part, (_, found) in zip(("training", "test"), parts, strict=True):
         for label, meaning in zip(order, names, strict=True):
             if label not in found:
-                raise ValueError(f"data must hold {part} images of each label, got none of {meaning} in {name}")
-    text = task if isinstance(task, str) else ",".join(f"{key}={label:+d}" for key, label in task.items())
+                raise ValueError(
+                    f"data must hold {part} images of each label, got none of {meaning} in {name}"
+                )
+    text = (
+        task
+        if isinstance(task, str)
+        else ",".join(f"{key}={label:+d}" for key, label in task.items())
+    )
     return Dataset(name, text, *parts[0], *parts[1], outputs, images.source, names)
 
 

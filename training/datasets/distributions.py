@@ -1,4 +1,6 @@
-"""Data whose distribution is known, on which adversarial training is analysed: patch-structured and linear-separable."""
+"""Data whose distribution is known, on which adversarial training is analysed: patch-structured and
+linear-separable.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ import torch
 
 
 def generator_for(seed: int, purpose: int) -> torch.Generator:
-    """The generator of a seed's random numbers for one purpose: those of different purposes are independent."""
+    """The generator of a seed's random numbers for one purpose: those of different purposes are
+    independent.
+    """
     first = torch.randint(2**62, (purpose + 1,), generator=torch.Generator().manual_seed(seed))[-1]
     return torch.Generator().manual_seed(int(first))
 
@@ -28,21 +32,29 @@ def check_seed(seed: int) -> None:
 
 
 def unit_direction(d: int, draw: torch.Generator, given: torch.Tensor | None) -> torch.Tensor:
-    """w*, shape (d,): `given`, or uniform on the sphere. Raises ValueError unless it has that shape and length 1."""
-    drawn = torch.randn(d, generator=draw, dtype=torch.float64)  # drawn in any case: other numbers do not depend on `given`
+    """w*, shape (d,): `given`, or uniform on the sphere. Raises ValueError unless it has that shape
+    and length 1.
+    """
+    drawn = torch.randn(
+        d, generator=draw, dtype=torch.float64
+    )  # drawn in any case: other numbers do not depend on `given`
     w = drawn / drawn.norm() if given is None else given.double()
     if w.shape != (d,) or not abs(float(w.norm()) - 1) <= 1e-9:
-        raise ValueError(f"direction must have shape ({d},) and length 1, got {tuple(w.shape)} and {float(w.norm())}")
+        raise ValueError(
+            f"direction must have shape ({d},) and length 1, got {tuple(w.shape)} and "
+            f"{float(w.norm())}"
+        )
     return w
 
 
 @dataclass(frozen=True, eq=False)
 class PatchData:
-    """Points X = (X[1], ..., X[P]) of patches in R^d with labels y = -1, +1, in float64; use `sample`.
+    """Points X = (X[1], ..., X[P]) of patches in R^d with labels y = -1, +1, in float64; use
+    `sample`.
 
-    points: shape (N, P, d). labels: (N,), int64. signal_patch: (N,), the one j with X[j] = alpha y w*. direction: w*, (d,), of
-    length 1. alpha: the length of the signal; sigma: the standard deviation of the noise in all directions but w*.
-    Source: CGRO (anonymous 2023), Section 3.1.
+    points: shape (N, P, d). labels: (N,), int64. signal_patch: (N,), the one j with X[j] = alpha y
+    w*. direction: w*, (d,), of length 1. alpha: the length of the signal; sigma: the standard
+    deviation of the noise in all directions but w*. Source: CGRO (anonymous 2023), Section 3.1.
     """
 
     points: torch.Tensor
@@ -63,11 +75,13 @@ class PatchData:
         sigma: float | None = None,
         direction: torch.Tensor | None = None,
     ) -> PatchData:
-        """N independent points: y uniform, its patch uniform, all other patches from N(0, sigma^2 (I - w* w*^T)).
+        """N independent points: y uniform, its patch uniform, all other patches from N(0, sigma^2
+        (I - w* w*^T)).
 
-        alpha and sigma are by default d^0.249 and d^-0.509. direction is w*, by default uniform on the sphere and given by the
-        seed; pass that of training data to draw test data. Cost: N P d numbers. Raises ValueError for N, d, P < 1, d < 2, and
-        alpha or sigma that is not positive and finite.
+        alpha and sigma are by default d^0.249 and d^-0.509. direction is w*, by default uniform on
+        the sphere and given by the seed; pass that of training data to draw test data. Cost: N P d
+        numbers. Raises ValueError for N, d, P < 1, d < 2, and alpha or sigma that is not positive
+        and finite.
 
         >>> data = PatchData.sample(N=4, d=100, P=3, seed=0)
         >>> at = torch.arange(4), data.signal_patch
@@ -96,7 +110,9 @@ class PatchData:
 
 
 def default_scales(d: int, alpha: float | None, sigma: float | None) -> tuple[float, float]:
-    """alpha and sigma, where None d^0.249 and d^-0.509. Raises ValueError unless both are positive and finite."""
+    """alpha and sigma, where None d^0.249 and d^-0.509. Raises ValueError unless both are positive
+    and finite.
+    """
     alpha, sigma = d**0.249 if alpha is None else alpha, d**-0.509 if sigma is None else sigma
     for name, value in (("alpha", alpha), ("sigma", sigma)):
         if not 0 < value < math.inf:
@@ -108,8 +124,9 @@ def default_scales(d: int, alpha: float | None, sigma: float | None) -> tuple[fl
 class SeparableData:
     """Points x = c y w* + xi of R^d with labels y = -1, +1, in float64; use `sample`.
 
-    points: shape (N, d). labels: (N,), int64. large: (N,), bool: c is alpha there and beta elsewhere. noise: xi, (N, d),
-    orthogonal to direction, w*, (d,), of length 1. Source: CGRM (anonymous 2023), Section 4.
+    points: shape (N, d). labels: (N,), int64. large: (N,), bool: c is alpha there and beta
+    elsewhere. noise: xi, (N, d), orthogonal to direction, w*, (d,), of length 1. Source: CGRM
+    (anonymous 2023), Section 4.
     """
 
     points: torch.Tensor
@@ -122,9 +139,15 @@ class SeparableData:
 
     def __post_init__(self) -> None:
         (count, d), rows = self.points.shape, (len(self.points),)
-        if (self.labels.shape, self.large.shape, self.noise.shape, self.direction.shape) != (rows, rows, (count, d), (d,)):
+        if (self.labels.shape, self.large.shape, self.noise.shape, self.direction.shape) != (
+            rows,
+            rows,
+            (count, d),
+            (d,),
+        ):
             raise ValueError(
-                f"points, labels, large, noise and direction must fit together, got points {tuple(self.points.shape)}"
+                f"points, labels, large, noise and direction must fit together, got points "
+                f"{tuple(self.points.shape)}"
             )
         if not bool((self.labels.abs() == 1).all()) or not bool(torch.isfinite(self.points).all()):
             raise ValueError("labels must be -1 or +1 and points finite")
@@ -140,14 +163,18 @@ class SeparableData:
         small: int = 0,
         direction: torch.Tensor | None = None,
     ) -> SeparableData:
-        """N independent points, the last `small` of which have margin beta: y uniform, xi from N(0, I - w* w*^T).
+        """N independent points, the last `small` of which have margin beta: y uniform, xi from N(0,
+        I - w* w*^T).
 
-        beta is by default alpha / 16. direction is w*, by default uniform on the sphere and given by the seed; pass that of
-        training data to draw test data. Cost: N d numbers. Raises ValueError for N < 1, d < 2, small not in 0..N, and unless
-        0 < beta < alpha are finite.
+        beta is by default alpha / 16. direction is w*, by default uniform on the sphere and given
+        by the seed; pass that of training data to draw test data. Cost: N d numbers. Raises
+        ValueError for N < 1, d < 2, small not in 0..N, and unless 0 < beta < alpha are finite.
 
         >>> data = SeparableData.sample(N=4, d=100, seed=0, alpha=8.0, small=1)
-        >>> data.large.tolist(), (data.points @ data.direction * data.labels).numpy().round(9).tolist()
+        >>> (
+        ...     data.large.tolist(),
+        ...     (data.points @ data.direction * data.labels).numpy().round(9).tolist(),
+        ... )
         ([True, True, True, False], [8.0, 8.0, 8.0, 0.5])
         """
         check_sizes(N=N, d=d)
@@ -158,7 +185,9 @@ class SeparableData:
             raise ValueError(f"small must be an integer in 0..{N}, got {small!r}")
         beta = alpha / 16 if beta is None else beta
         if not 0 < beta < alpha < math.inf:
-            raise ValueError(f"beta and alpha must be finite with 0 < beta < alpha, got {beta} and {alpha}")
+            raise ValueError(
+                f"beta and alpha must be finite with 0 < beta < alpha, got {beta} and {alpha}"
+            )
         draw = generator_for(seed, 0)
         w = unit_direction(d, draw, direction)
         labels = torch.randint(2, (N,), generator=draw) * 2 - 1
@@ -166,4 +195,12 @@ class SeparableData:
         noise -= (noise @ w)[:, None] * w
         large = torch.arange(N) < N - small
         scale = torch.where(large, alpha, beta).double()
-        return cls((scale * labels)[:, None] * w + noise, labels, large, noise, w, float(alpha), float(beta))
+        return cls(
+            (scale * labels)[:, None] * w + noise,
+            labels,
+            large,
+            noise,
+            w,
+            float(alpha),
+            float(beta),
+        )

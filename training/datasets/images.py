@@ -1,4 +1,6 @@
-"""Labelled images as they lie on disk: MNIST, CIFAR-10, and folders or tar files of PNG and JPEG images."""
+"""Labelled images as they lie on disk: MNIST, CIFAR-10, and folders or tar files of PNG and JPEG
+images.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,22 @@ CIFAR10 = {
 }
 """MD5 of the six files of the Python version."""
 
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-FOLDERS = {"mnist": (Path("MNIST", "raw"), MNIST), "cifar10": (Path("cifar-10-batches-py"), CIFAR10)}
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+FOLDERS = {
+    "mnist": (Path("MNIST", "raw"), MNIST),
+    "cifar10": (Path("cifar-10-batches-py"), CIFAR10),
+}
 """Where torchvision keeps the files."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -47,7 +63,9 @@ FILE_LIMIT = 2**26
 
 @dataclass(frozen=True)
 class Images:
-    """Images with the names of their classes; `test` is None where the files are not divided into training and test."""
+    """Images with the names of their classes; `test` is None where the files are not divided into
+    training and test.
+    """
 
     classes: tuple[str, ...]
     train: Part
@@ -56,12 +74,13 @@ class Images:
 
 
 def read_published(name: str, root: Path, download: bool) -> Images:
-    """MNIST (60,000 and 10,000 images, 1x28x28) or CIFAR-10 (50,000 and 10,000, 3x32x32), in torchvision's folders under root.
+    """MNIST (60,000 and 10,000 images, 1x28x28) or CIFAR-10 (50,000 and 10,000, 3x32x32), in
+    torchvision's folders under root.
 
-    Each file is compared with the published one by its MD5 before anything in it is read; CIFAR-10's files are pickles, and
-    no other pickle is ever loaded. Missing files are downloaded by torchvision if download is true.
-    Raises ValueError for a missing or differing file, OSError where the download fails.
-    Source: LeCun et al. 1998; Krizhevsky 2009.
+    Each file is compared with the published one by its MD5 before anything in it is read;
+    CIFAR-10's files are pickles, and no other pickle is ever loaded. Missing files are downloaded
+    by torchvision if download is true. Raises ValueError for a missing or differing file, OSError
+    where the download fails. Source: LeCun et al. 1998; Krizhevsky 2009.
     """
     folder, digests = root / FOLDERS[name][0], FOLDERS[name][1]
     if download and not all((folder / file).exists() for file in digests):
@@ -69,7 +88,9 @@ def read_published(name: str, root: Path, download: bool) -> Images:
     contents = [_read_file(folder / file, md5) for file, md5 in digests.items()]
     if name == "mnist":
         numbers = [torch.frombuffer(bytearray(content), dtype=torch.uint8) for content in contents]
-        train, test = ((x[16:].reshape(-1, 1, 28, 28), y[8:].long()) for x, y in (numbers[:2], numbers[2:]))  # after headers
+        train, test = (
+            (x[16:].reshape(-1, 1, 28, 28), y[8:].long()) for x, y in (numbers[:2], numbers[2:])
+        )  # after headers
         return Images(tuple("0123456789"), train, test, "MNIST (LeCun et al. 1998)")
     train, test = _unpickle(contents[:-1]), _unpickle(contents[-1:])
     return Images(CIFAR10_CLASSES, train, test, "CIFAR-10 (Krizhevsky 2009)")
@@ -89,43 +110,61 @@ def _read_file(path: Path, md5: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        advice = "name the folder of the data as root or in CGRO_DATA, or download it (download=True)"
+        advice = (
+            "name the folder of the data as root or in CGRO_DATA, or download it (download=True)"
+        )
         raise ValueError(f"{path} cannot be read ({error.strerror}): {advice}") from error
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise ValueError(f"{path} is truncated, damaged or not the published file: delete it and download it (download=True)")
+        raise ValueError(
+            f"{path} is truncated, damaged or not the published file: delete it and download it "
+            f"(download=True)"
+        )
     return content
 
 
 def _unpickle(contents: list[bytes]) -> Part:
     """CIFAR-10's batches, from bytes that are known to be the published ones."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the pickles are from 2009: NumPy reads them, with a warning
+        warnings.simplefilter(
+            "ignore"
+        )  # the pickles are from 2009: NumPy reads them, with a warning
         batches = [pickle.loads(content, encoding="latin1") for content in contents]
     points = torch.from_numpy(np.concatenate([batch["data"] for batch in batches]))
-    return points.reshape(-1, 3, 32, 32), torch.tensor([label for batch in batches for label in batch["labels"]])
+    return points.reshape(-1, 3, 32, 32), torch.tensor(
+        [label for batch in batches for label in batch["labels"]]
+    )
 
 
 def read_images(path: Path) -> Images:
-    """The images train/CLASS/FILE and test/CLASS/FILE of a folder or tar file, or CLASS/FILE without that division.
+    """The images train/CLASS/FILE and test/CLASS/FILE of a folder or tar file, or CLASS/FILE
+    without that division.
 
-    Files are .png, .jpg and .jpeg, 8-bit grey or RGB, all of one size and at most 2^22 pixels; others are ignored. Folders
-    above do not matter. Classes are sorted by name, or as numbers if all names are numbers; images by name. A tar file
-    (.tar, .tar.gz, .tgz) is read in one pass, to its checksum; nothing is extracted, links are not followed.
-    Raises ValueError that names the file.
+    Files are .png, .jpg and .jpeg, 8-bit grey or RGB, all of one size and at most 2^22 pixels;
+    others are ignored. Folders above do not matter. Classes are sorted by name, or as numbers if
+    all names are numbers; images by name. A tar file (.tar, .tar.gz, .tgz) is read in one pass, to
+    its checksum; nothing is extracted, links are not followed. Raises ValueError that names the
+    file.
     """
     arrays: list[np.ndarray] = []
     found: list[tuple[str, str, str]] = []  # part, class, name
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, of odd metadata and of sizes that are an error here
+        warnings.simplefilter(
+            "ignore"
+        )  # Pillow's, of odd metadata and of sizes that are an error here
         for name, content in _contents(path):
             arrays.append(_decode(content, name, path))
             if arrays[-1].shape != arrays[0].shape:
                 size, first = ("x".join(map(str, a.shape)) for a in (arrays[-1], arrays[0]))
-                raise ValueError(f"images in {path} must have one size: {name} is {size}, {found[0][-1]} is {first}")
+                raise ValueError(
+                    f"images in {path} must have one size: {name} is {size}, {found[0][-1]} is "
+                    f"{first}"
+                )
             parts = PurePosixPath(name).parts
             if len(parts) < 2:
                 raise ValueError(f"{name} in {path} must lie in a folder named after its class")
-            found.append((parts[-3] if parts[-3:-2] in (("train",), ("test",)) else "", parts[-2], name))
+            found.append(
+                (parts[-3] if parts[-3:-2] in (("train",), ("test",)) else "", parts[-2], name)
+            )
     kinds = {part: name for part, _, name in found}
     if set(kinds) not in ({""}, {"train", "test"}):
         layout = "must hold images train/CLASS/FILE and test/CLASS/FILE, or CLASS/FILE, as .png, .jpg or .jpeg"
@@ -138,14 +177,23 @@ def read_images(path: Path) -> Images:
     def part(wanted: str) -> Part:
         rows = sorted((name, i) for i, (part, _, name) in enumerate(found) if part == wanted)
         stack = np.stack([arrays[i] for _, i in rows])
-        images = stack[:, None] if stack.ndim == 3 else np.ascontiguousarray(stack.transpose(0, 3, 1, 2))
+        images = (
+            stack[:, None] if stack.ndim == 3 else np.ascontiguousarray(stack.transpose(0, 3, 1, 2))
+        )
         return torch.from_numpy(images), torch.tensor([number[found[i][1]] for _, i in rows])
 
     lossy = any(name.lower().endswith((".jpg", ".jpeg")) for _, _, name in found)
-    note = ": JPEG files: lossy, so accuracies are not comparable digit for digit with the original images" if lossy else ""
+    note = (
+        ": JPEG files: lossy, so accuracies are not comparable digit for digit with the original "
+        "images"
+        if lossy
+        else ""
+    )
     divided = "train" in kinds
     train = part("train" if divided else "")
-    return Images(tuple(classes), train, part("test") if divided else None, f"images of {path.name}{note}")
+    return Images(
+        tuple(classes), train, part("test") if divided else None, f"images of {path.name}{note}"
+    )
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -165,7 +213,9 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
             stream = archive.fileobj
             assert stream is not None
             stream.seek(archive.offset)
-            if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile takes a cut after a file for the end
+            if stream.read(tarfile.BLOCKSIZE) != bytes(
+                tarfile.BLOCKSIZE
+            ):  # tarfile takes a cut after a file for the end
                 raise EOFError("the mark of the end is missing")
             while stream.read(2**20):  # to the checksum of a compressed file
                 pass
@@ -174,7 +224,9 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _is_image(name: str, size: int | None, path: Path) -> bool:
-    """Whether a file (size None: no file) is to be read as an image. Raises ValueError where it is too large for one."""
+    """Whether a file (size None: no file) is to be read as an image. Raises ValueError where it is
+    too large for one.
+    """
     base = PurePosixPath(name).name
     if size is None or base.startswith(".") or not base.lower().endswith(SUFFIXES):
         return False
@@ -196,5 +248,7 @@ def _decode(content: bytes, name: str, path: Path) -> np.ndarray:
         detail = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
         raise ValueError(f"{name} in {path} is damaged or no PNG or JPEG image{detail}") from error
     if mode in ("L", "RGB"):
-        raise ValueError(f"{name} in {path} must have at most {PIXEL_LIMIT:,} pixels, got {width}x{height}")
+        raise ValueError(
+            f"{name} in {path} must have at most {PIXEL_LIMIT:,} pixels, got {width}x{height}"
+        )
     raise ValueError(f"{name} in {path} must be 8-bit grey or RGB (Pillow's L or RGB), got {mode}")

@@ -20,16 +20,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-# -- models ------------------------------------------------------------------------------------------------------------
+# -- models ----------------------------------------------------------------------------------------
 
 
 @contextmanager
 def unchanged(*models: Any, evaluating: bool = False) -> Iterator[None]:
-    """Within, modules are in eval mode, if `evaluating`; afterwards, also after an exception, all is as it was before.
+    """Within, modules are in eval mode, if `evaluating`; afterwards, also after an exception, all
+    is as it was before.
 
-    All: the mode of every submodule, buffers, `.grad` and `requires_grad` of parameters (`.grad` is None within), and the
-    global generators of torch (CPU and GPUs), numpy and random. Models that are no modules are left alone. Raises ValueError
-    for lazy modules, which their first call changes.
+    All: the mode of every submodule, buffers, `.grad` and `requires_grad` of parameters (`.grad` is
+    None within), and the global generators of torch (CPU and GPUs), numpy and random. Models that
+    are no modules are left alone. Raises ValueError for lazy modules, which their first call
+    changes.
 
     >>> layer = nn.BatchNorm1d(1)
     >>> with unchanged(layer):
@@ -37,11 +39,23 @@ def unchanged(*models: Any, evaluating: bool = False) -> Iterator[None]:
     >>> layer.running_mean, layer.training
     (tensor([0.]), True)
     """
-    modules = list(dict.fromkeys(m for model in models if isinstance(model, nn.Module) for m in model.modules()))
+    modules = list(
+        dict.fromkeys(
+            m for model in models if isinstance(model, nn.Module) for m in model.modules()
+        )
+    )
     if any(is_lazy(t) for m in modules for t in (*m.parameters(False), *m.buffers(False))):
-        raise ValueError("model must have all its weights, got lazy modules without: call it once on a batch of points")
+        raise ValueError(
+            "model must have all its weights, got lazy modules without: call it once on a batch of "
+            "points"
+        )
     modes = [(m, m.training) for m in modules]
-    grads = [(p, p.requires_grad, p.grad) for m in modules for p in m._parameters.values() if p is not None]
+    grads = [
+        (p, p.requires_grad, p.grad)
+        for m in modules
+        for p in m._parameters.values()
+        if p is not None
+    ]
     with torch.no_grad():
         buffers = [(m, name, b, _copy(b)) for m in modules for name, b in m._buffers.items()]
     generators = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
@@ -51,7 +65,9 @@ def unchanged(*models: Any, evaluating: bool = False) -> Iterator[None]:
             if grad is not None:  # or backward passes of an attack would add to it
                 p.grad = None
         if evaluating:
-            for module in modules:  # not by eval(), which modules may override to change more than that
+            for (
+                module
+            ) in modules:  # not by eval(), which modules may override to change more than that
                 module.training = False
         yield
     finally:
@@ -83,7 +99,8 @@ def _copy(buffer: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def differentiating(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as it works outside of `torch.no_grad` and `torch.inference_mode`, also where it is called within.
+    """The function as it works outside of `torch.no_grad` and `torch.inference_mode`, also where it
+    is called within.
 
     >>> with torch.inference_mode():
     ...     differentiating(lambda x: (x * x.requires_grad_(True)).requires_grad)(torch.ones(1))
@@ -96,13 +113,16 @@ def differentiating(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with torch.inference_mode(False), torch.enable_grad():
-            return function(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+            return function(
+                *map(plain, args), **{name: plain(value) for name, value in kwargs.items()}
+            )
 
     return run
 
 
 def measuring(*, evaluating: bool) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """For functions that measure models: `unchanged` for all modules among the arguments, and `differentiating`.
+    """For functions that measure models: `unchanged` for all modules among the arguments, and
+    `differentiating`.
 
     `inspect.unwrap` gives the function itself.
     """
@@ -112,7 +132,9 @@ def measuring(*, evaluating: bool) -> Callable[[Callable[P, R]], Callable[P, R]]
 
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            models = [getattr(value, "__self__", value) for value in (*args, *kwargs.values())]  # also of a method
+            models = [
+                getattr(value, "__self__", value) for value in (*args, *kwargs.values())
+            ]  # also of a method
             with unchanged(*models, evaluating=evaluating):
                 return inner(*args, **kwargs)
 
@@ -122,8 +144,12 @@ def measuring(*, evaluating: bool) -> Callable[[Callable[P, R]], Callable[P, R]]
 
 
 def check_differentiable(model: Any) -> None:
-    """Raise ValueError for a module whose weights were made under `torch.inference_mode`: no gradient passes through them."""
-    if isinstance(model, nn.Module) and any(t.is_inference() for t in (*model.parameters(), *model.buffers())):
+    """Raise ValueError for a module whose weights were made under `torch.inference_mode`: no
+    gradient passes through them.
+    """
+    if isinstance(model, nn.Module) and any(
+        t.is_inference() for t in (*model.parameters(), *model.buffers())
+    ):
         raise ValueError(
             "model must be made outside of torch.inference_mode, or no gradients pass through it, "
             "got weights made within: take copy.deepcopy(model) outside of it"
@@ -131,43 +157,64 @@ def check_differentiable(model: Any) -> None:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A copy that shares nothing with the module and keeps what it shares within, also of weights that hooks compute.
+    """A copy that shares nothing with the module and keeps what it shares within, also of weights
+    that hooks compute.
 
     >>> layer = nn.Linear(2, 2)
     >>> model = copied(nn.Sequential(layer, nn.ReLU(), layer))
     >>> model[0] is model[2], model[0] is layer
     (True, False)
     """
-    computed = (t for m in model.modules() for t in vars(m).values() if isinstance(t, torch.Tensor) and not t.is_leaf)
+    computed = (
+        t
+        for m in model.modules()
+        for t in vars(m).values()
+        if isinstance(t, torch.Tensor) and not t.is_leaf
+    )
     return copy.deepcopy(model, {id(t): t.detach().clone() for t in computed})
 
 
 def placement(model: Any) -> tuple[torch.dtype, torch.device] | None:
-    """Dtype and device of a module's first floating-point parameter or buffer; None where there is none."""
+    """Dtype and device of a module's first floating-point parameter or buffer; None where there is
+    none.
+    """
     if not isinstance(model, nn.Module):
         return None
-    return next(((t.dtype, t.device) for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()), None)
+    return next(
+        (
+            (t.dtype, t.device)
+            for t in (*model.parameters(), *model.buffers())
+            if t.is_floating_point()
+        ),
+        None,
+    )
 
 
 def read_outputs(outputs: Any, count: int | None = None, name: str = "model") -> torch.Tensor:
-    """What a model gave: a tensor, and for a count of points one of shape (count, K). Raises TypeError or ValueError."""
+    """What a model gave: a tensor, and for a count of points one of shape (count, K). Raises
+    TypeError or ValueError.
+    """
     if not isinstance(outputs, torch.Tensor):
         raise TypeError(
             f"{name} must return one tensor of outputs (N, K), got {type(outputs).__name__}: "
             "wrap it in a module that returns the outputs alone"
         )
     if count is not None and (outputs.ndim != 2 or len(outputs) != count or not outputs.shape[1]):
-        raise ValueError(f"{name} must give outputs (N, K), got {tuple(outputs.shape)} for {count} points")
+        raise ValueError(
+            f"{name} must give outputs (N, K), got {tuple(outputs.shape)} for {count} points"
+        )
     return outputs
 
 
-# -- numbers -----------------------------------------------------------------------------------------------------------
+# -- numbers ---------------------------------------------------------------------------------------
 
 
 def as_tensor(values: Any, name: str = "values") -> torch.Tensor:
-    """A tensor without gradients; of a list or array in the dtype that numpy reads (float64), copied only if torch needs it.
+    """A tensor without gradients; of a list or array in the dtype that numpy reads (float64),
+    copied only if torch needs it.
 
-    Arrays may have any strides and byte order. Raises TypeError for what are no numbers, ValueError for rows of other lengths.
+    Arrays may have any strides and byte order. Raises TypeError for what are no numbers, ValueError
+    for rows of other lengths.
 
     >>> as_tensor(np.array([1.0, 2.0], dtype=">f8")[::-1])
     tensor([2., 1.], dtype=torch.float64)
@@ -177,7 +224,11 @@ def as_tensor(values: Any, name: str = "values") -> torch.Tensor:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise ValueError(f"{name} must be numbers in rows of one length, got {type(values).__name__}: {error}") from error
-    if array.dtype.kind not in "fiubc" or array.dtype.itemsize > (16 if array.dtype.kind == "c" else 8):
+        raise ValueError(
+            f"{name} must be numbers in rows of one length, got {type(values).__name__}: {error}"
+        ) from error
+    if array.dtype.kind not in "fiubc" or array.dtype.itemsize > (
+        16 if array.dtype.kind == "c" else 8
+    ):
         raise TypeError(f"{name} must be numbers of up to 64 bits, got {array.dtype}")
     return from_shared(array)

@@ -1,4 +1,6 @@
-"""Algorithm A_delta: adversarial training within a class of networks that already memorize the small-margin training points."""
+"""Algorithm A_delta: adversarial training within a class of networks that already memorize the
+small-margin training points.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +26,28 @@ from ..trainer.run import Run
 
 
 class MemorizingModel(nn.Module):
-    """x -> phi_1(x) + phi_2(x) f(x): an element of the hypothesis class F_S, whose f is trained; phi_1 and phi_2 are frozen.
+    """x -> phi_1(x) + phi_2(x) f(x): an element of the hypothesis class F_S, whose f is trained;
+    phi_1 and phi_2 are frozen.
 
-    With S_c(x) in [0, 1] the capped sum of the soft indicators of the memorized points of class c, phi_1 = sum_c S_c e_c (for
-    labels -1, +1: S_+ - S_-) and phi_2 = max(0, 1 - sum_c S_c). So the output is the label (one-hot for K classes) on every
-    memorized ball, f where all outer balls are left, and between them a mixture. Gradients with respect to weights pass
-    through f only, those with respect to x through everything.
+    With S_c(x) in [0, 1] the capped sum of the soft indicators of the memorized points of class c,
+    phi_1 = sum_c S_c e_c (for labels -1, +1: S_+ - S_-) and phi_2 = max(0, 1 - sum_c S_c). So the
+    output is the label (one-hot for K classes) on every memorized ball, f where all outer balls are
+    left, and between them a mixture. Gradients with respect to weights pass through f only, those
+    with respect to x through everything.
 
-    f: a module, points (batch, *shape) -> (batch, 1) or (batch, K). points: (n, *shape) in [0,1], labels (n,), of S_small.
-    separation: least distance between points of different labels of *all* training points, as a lower bound: then no shell
-    reaches the ball of a point of another label. `network()` is its `ReLUNetwork`, with an exact gate in place of the product.
+    f: a module, points (batch, *shape) -> (batch, 1) or (batch, K). points: (n, *shape) in [0,1],
+    labels (n,), of S_small. separation: least distance between points of different labels of *all*
+    training points, as a lower bound: then no shell reaches the ball of a point of another label.
+    `network()` is its `ReLUNetwork`, with an exact gate in place of the product.
 
-    Raises ValueError for no points, labels that do not fit, and separation <= 2 radius. Source: "Why Clean Generalization and
-    Robust Memorization Both Happen in Adversarial Training" (anonymous 2023, CGRM), Theorem C.1, proof; its product is that of
-    Lemma A.3, here in the limit of no error.
+    Raises ValueError for no points, labels that do not fit, and separation <= 2 radius. Source:
+    "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
+    (anonymous 2023, CGRM), Theorem C.1, proof; its product is that of Lemma A.3, here in the limit
+    of no error.
 
-    >>> model = MemorizingModel(nn.Linear(2, 1), torch.tensor([[0.25, 0.5]]), torch.tensor([1]), Ball("inf", 0.125), 0.5)
+    >>> model = MemorizingModel(
+    ...     nn.Linear(2, 1), torch.tensor([[0.25, 0.5]]), torch.tensor([1]), Ball("inf", 0.125), 0.5
+    ... )
     >>> x = torch.tensor([[0.25, 0.625], [1.0, 0.5]])
     >>> model(x)[0].item(), torch.equal(model(x)[1], model.f(x)[1]), len(list(model.parameters()))
     (1.0, True, 2)
@@ -47,7 +55,14 @@ class MemorizingModel(nn.Module):
 
     targets: torch.Tensor
 
-    def __init__(self, f: nn.Module, points: torch.Tensor, labels: torch.Tensor, ball: Ball, separation: float) -> None:
+    def __init__(
+        self,
+        f: nn.Module,
+        points: torch.Tensor,
+        labels: torch.Tensor,
+        ball: Ball,
+        separation: float,
+    ) -> None:
         super().__init__()
         points = as_tensor(points, "points")
         self.f, self.shape = f, tuple(points.shape[1:])
@@ -55,8 +70,17 @@ class MemorizingModel(nn.Module):
         with unchanged(f, evaluating=True), torch.no_grad():
             outputs = read_outputs(f(points[:1].to(dtype)), 1, "f").shape[1]
         labels = check_labels(labels, len(points), outputs)
-        self.points, self.labels, self.ball, self.separation = points.flatten(1).double(), labels, ball, separation
-        targets = torch.tensor([[-1.0], [1.0]], dtype=dtype) if outputs == 1 else torch.eye(outputs, dtype=dtype)
+        self.points, self.labels, self.ball, self.separation = (
+            points.flatten(1).double(),
+            labels,
+            ball,
+            separation,
+        )
+        targets = (
+            torch.tensor([[-1.0], [1.0]], dtype=dtype)
+            if outputs == 1
+            else torch.eye(outputs, dtype=dtype)
+        )
         self.register_buffer("targets", targets, persistent=False)
         nothing = affine(torch.zeros(len(targets), self.points.shape[1], dtype=torch.float64))
         classes = (labels + 1) // 2 if outputs == 1 else labels
@@ -69,7 +93,9 @@ class MemorizingModel(nn.Module):
         return seen @ self.targets + (1 - seen.sum(1, keepdim=True)).clamp_min(0) * self.f(points)
 
     def network(self) -> ReLUNetwork:
-        """f_S(f, S_small): equal on the memorized balls and outside the outer ones; between, the sign of f or label, or 0."""
+        """f_S(f, S_small): equal on the memorized balls and outside the outer ones; between, the
+        sign of f or label, or 0.
+        """
         f = ReLUNetwork.from_module(self.f, self.shape)
         return f_S(f, self.points, self.labels, self.ball, separation=self.separation)
 
@@ -78,8 +104,9 @@ class MemorizingModel(nn.Module):
 class ConstrainedTraining:
     """What `a_delta` found.
 
-    clean: the run that trained f_clean, a network on flat points (N, D). small: S_small, bool, (N,), in the order of
-    `data.train_points`. run: the run within F_S; `run.epochs` is its history. model: its end. data: what both were trained on.
+    clean: the run that trained f_clean, a network on flat points (N, D). small: S_small, bool,
+    (N,), in the order of `data.train_points`. run: the run within F_S; `run.epochs` is its history.
+    model: its end. data: what both were trained on.
     """
 
     clean: Run
@@ -104,52 +131,80 @@ def a_delta(
     resume: bool = False,
     report: Report = lambda _: None,
 ) -> ConstrainedTraining:
-    """Clean training, S_small by attacking f_clean, then adversarial training within F_S = { phi_1 + phi_2 f }.
+    """Clean training, S_small by attacking f_clean, then adversarial training within F_S = { phi_1
+    + phi_2 f }.
 
-    config: as for `train`; its radius is delta, its model that of f_clean and of f, its final_attack the one that finds
-    S_small, the training points where it succeeds or f_clean errs. f starts at f_clean, which is robust on all other points as
-    far as that attack sees; so adversarial training begins where the robust training error seems 0. folder:
-    gets two runs, `clean` and `constrained`; resume and report as for `train`. Seeded by the configuration.
+    config: as for `train`; its radius is delta, its model that of f_clean and of f, its
+    final_attack the one that finds S_small, the training points where it succeeds or f_clean errs.
+    f starts at f_clean, which is robust on all other points as far as that attack sees; so
+    adversarial training begins where the robust training error seems 0. folder: gets two runs,
+    `clean` and `constrained`; resume and report as for `train`. Seeded by the configuration.
 
-    On S_small's balls all elements of F_S are equal, so these points neither move f nor count as errors. That the robust
-    training error is 0 is proved by `analysis.proved_balls`, or not.
+    On S_small's balls all elements of F_S are equal, so these points neither move f nor count as
+    errors. That the robust training error is 0 is proved by `analysis.proved_balls`, or not.
 
-    Raises ValueError before any training for radius 0 and for training points of different labels that are not more than
-    2 radius apart; after clean training if S_small is empty, as f_clean then is what was sought; otherwise as `train`. Cost:
-    that of both runs; attacks within F_S also evaluate |S_small| D indicators. Source: "Why Clean Generalization and Robust
-    Memorization Both Happen in Adversarial Training" (anonymous 2023, CGRM), Theorems 6.2 and C.1.
+    Raises ValueError before any training for radius 0 and for training points of different labels
+    that are not more than 2 radius apart; after clean training if S_small is empty, as f_clean then
+    is what was sought; otherwise as `train`. Cost: that of both runs; attacks within F_S also
+    evaluate |S_small| D indicators. Source: "Why Clean Generalization and Robust Memorization Both
+    Happen in Adversarial Training" (anonymous 2023, CGRM), Theorems 6.2 and C.1.
 
     >>> import tempfile
-    >>> config = TrainingConfig(task="parity", train_points=300, hidden=(16,), epochs=2, radius=0.05, final_attack="pgd5")
+    >>> config = TrainingConfig(
+    ...     task="parity",
+    ...     train_points=300,
+    ...     hidden=(16,),
+    ...     epochs=2,
+    ...     radius=0.05,
+    ...     final_attack="pgd5",
+    ... )
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = a_delta(config, folder)
-    >>> points, labels = found.data.flat().train_points[found.small], found.data.train_labels[found.small]
+    >>> points, labels = (
+    ...     found.data.flat().train_points[found.small],
+    ...     found.data.train_labels[found.small],
+    ... )
     >>> 0 < len(points) < 300, torch.equal(found.network(points)[:, 0], labels.double())
     (True, True)
     """
     if not config.radius > 0:
         raise ValueError(f"radius must be positive, got {config.radius:g}")
     if data is None:
-        data = load_data(config.data, config.task, config.seed, root=config.root, download=config.download)
+        data = load_data(
+            config.data, config.task, config.seed, root=config.root, download=config.download
+        )
     data = data.subset(config.train_points, config.test_points, config.seed)
     config, ball = replace(config, train_points=None, test_points=None), config.ball
     apart = separation(data.train_points.numpy(), data.train_labels.numpy(), norm=ball.p)
     if not apart.lower > 2 * ball.radius:
-        raise ValueError(f"radius must be below half the separation {apart.distance:.6g}, got {ball.radius:g}")
-    clean = train(replace(config, radius=0.0), Path(folder) / "clean", data=data, resume=resume, report=report)
+        raise ValueError(
+            f"radius must be below half the separation {apart.distance:.6g}, got {ball.radius:g}"
+        )
+    clean = train(
+        replace(config, radius=0.0), Path(folder) / "clean", data=data, resume=resume, report=report
+    )
     f = clean.model()
     f_clean = ReLUNetwork.from_module(f, data.shape)  # before f is trained on
     x, y = as_float(data.train_points, torch.float64), data.train_labels
     small = attacked(f, x.to(next(f.parameters()).dtype), y, ball, config.final_attack, config.seed)
     if not small.any():
-        raise ValueError(f"radius must be larger: {config.final_attack} finds no error of f_clean in any {ball}")
+        raise ValueError(
+            f"radius must be larger: {config.final_attack} finds no error of f_clean in any {ball}"
+        )
     model = MemorizingModel(f, x[small], y[small], ball, apart.lower)
-    run = train(config, Path(folder) / "constrained", data=data, model=model, resume=resume, report=report)
+    run = train(
+        config, Path(folder) / "constrained", data=data, model=model, resume=resume, report=report
+    )
     return ConstrainedTraining(clean, f_clean, small, run, model, data)
 
 
 def attacked(
-    model: nn.Module, points: torch.Tensor, labels: torch.Tensor, ball: Ball, attack: str, seed: int = 0
+    model: nn.Module,
+    points: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    attack: str,
+    seed: int = 0,
 ) -> torch.Tensor:
     """Whether the named attack finds an error in the ball, or the point itself is one: bool, (N,)."""
     worst, found = Attack.parse(attack), list[torch.Tensor]()

@@ -1,6 +1,8 @@
-"""Adversarial training of wide networks near their initialisation: weights move little, and f is almost linear in them.
+"""Adversarial training of wide networks near their initialisation: weights move little, and f is
+almost linear in them.
 
-Points and their perturbations lie on the unit sphere: B(x) is the cap of all x' with ||x'|| = 1 and ||x' - x|| <= delta.
+Points and their perturbations lie on the unit sphere: B(x) is the cap of all x' with ||x'|| = 1 and
+||x' - x|| <= delta.
 """
 
 from __future__ import annotations
@@ -23,30 +25,43 @@ Perturbation = Callable[[Function, torch.Tensor, torch.Tensor], torch.Tensor]
 """The perturbation function A: (f, points (n, d), labels (n,)) to points of their caps, (n, d)."""
 
 TWO_LAYER_ACTIVATIONS: dict[str, Function] = {"relu": torch.relu, "erf": torch.erf}
-"""Activations of the two-layer network: erf is smooth with a bounded derivative, as its theory assumes; ReLU is not smooth."""
+"""Activations of the two-layer network: erf is smooth with a bounded derivative, as its theory
+assumes; ReLU is not smooth.
+"""
 
 
-# -- caps --------------------------------------------------------------------------------------------------------------
+# -- caps ------------------------------------------------------------------------------------------
 
 
 def check_sphere(x: torch.Tensor, y: torch.Tensor, delta: float) -> None:
-    """Raise ValueError unless x (n, d >= 2) are unit vectors, y (n,) labels -1, +1, all float64, and delta is in [0, 1]."""
+    """Raise ValueError unless x (n, d >= 2) are unit vectors, y (n,) labels -1, +1, all float64,
+    and delta is in [0, 1].
+    """
     if x.ndim != 2 or not len(x) or x.shape[1] < 2 or x.dtype != torch.float64:
-        raise ValueError(f"x must be float64 of shape (n, d) with n >= 1 and d >= 2, got {x.dtype} {tuple(x.shape)}")
+        raise ValueError(
+            f"x must be float64 of shape (n, d) with n >= 1 and d >= 2, got {x.dtype} "
+            f"{tuple(x.shape)}"
+        )
     lengths = x.norm(dim=1)
     if not bool(((lengths - 1).abs() <= 1e-9).all()):
-        raise ValueError(f"x must lie on the unit sphere, got lengths from {float(lengths.min())} to {float(lengths.max())}")
+        raise ValueError(
+            f"x must lie on the unit sphere, got lengths from {float(lengths.min())} to "
+            f"{float(lengths.max())}"
+        )
     if y.shape != x.shape[:1] or y.dtype != torch.float64 or not bool((y.abs() == 1).all()):
-        raise ValueError(f"y must be float64 labels -1, +1 of shape ({len(x)},), got {y.dtype} {tuple(y.shape)}")
+        raise ValueError(
+            f"y must be float64 labels -1, +1 of shape ({len(x)},), got {y.dtype} {tuple(y.shape)}"
+        )
     if not 0 <= delta <= 1:
         raise ValueError(f"delta must be between 0 and 1, got {delta}")
 
 
 def compatible(x: torch.Tensor, y: torch.Tensor, delta: float) -> bool:
-    """Whether caps of points with different labels are disjoint: their angle is above 4 arcsin(delta / 2).
+    """Whether caps of points with different labels are disjoint: their angle is above 4
+    arcsin(delta / 2).
 
-    x: unit vectors (n, d), float64; y: labels -1, +1, (n,), float64. Raises ValueError for others and delta not in [0, 1].
-    Cost: n^2 d. Source: Gao et al. 2019, Definition 3.1.
+    x: unit vectors (n, d), float64; y: labels -1, +1, (n,), float64. Raises ValueError for others
+    and delta not in [0, 1]. Cost: n^2 d. Source: Gao et al. 2019, Definition 3.1.
 
     >>> x, y = torch.eye(2, dtype=torch.float64), torch.tensor([1.0, -1.0], dtype=torch.float64)
     >>> compatible(x, y, 0.5), compatible(x, y, 0.8)
@@ -58,10 +73,11 @@ def compatible(x: torch.Tensor, y: torch.Tensor, delta: float) -> bool:
 
 
 def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """n uniform points of the sphere in R^d, (n, d), and random labels -1, +1, (n,), with compatible caps; float64.
+    """n uniform points of the sphere in R^d, (n, d), and random labels -1, +1, (n,), with
+    compatible caps; float64.
 
-    Labels are drawn first; a point whose cap meets one of another label is drawn again. Raises ValueError for sizes, seed or
-    delta out of range, and if 100 n draws find no room.
+    Labels are drawn first; a point whose cap meets one of another label is drawn again. Raises
+    ValueError for sizes, seed or delta out of range, and if 100 n draws find no room.
 
     >>> x, y = sphere_data(8, 3, 0.1)
     >>> x.shape, y.shape, compatible(x, y, 0.1)
@@ -72,7 +88,10 @@ def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tens
     if d < 2:
         raise ValueError(f"d must be >= 2, got {d}")
     draw = generator_for(seed, 0)
-    x, y = torch.empty(0, d, dtype=torch.float64), (torch.randint(2, (n,), generator=draw) * 2 - 1).double()
+    x, y = (
+        torch.empty(0, d, dtype=torch.float64),
+        (torch.randint(2, (n,), generator=draw) * 2 - 1).double(),
+    )
     for _ in range(100 * n):
         point = functional.normalize(torch.randn(1, d, generator=draw, dtype=torch.float64))
         more = torch.cat([x, point])
@@ -84,9 +103,11 @@ def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tens
 
 
 def project_cap(points: torch.Tensor, centre: torch.Tensor, delta: float) -> torch.Tensor:
-    """The points of the caps around unit vectors `centre` that are nearest on the sphere, shapes (n, d), float64.
+    """The points of the caps around unit vectors `centre` that are nearest on the sphere, shapes
+    (n, d), float64.
 
-    On the sphere up to rounding, within delta of the centre exactly; with delta = 0 the centre itself.
+    On the sphere up to rounding, within delta of the centre exactly; with delta = 0 the centre
+    itself.
 
     >>> project_cap(torch.tensor([[0.0, 2.0]]).double(), torch.tensor([[1.0, 0.0]]).double(), 0.5)
     tensor([[0.8750, 0.4841]], dtype=torch.float64)
@@ -97,7 +118,9 @@ def project_cap(points: torch.Tensor, centre: torch.Tensor, delta: float) -> tor
     found = functional.normalize(points)
     tangent = functional.normalize(found - (found * centre).sum(1, keepdim=True) * centre)
     edge = math.cos(angle) * centre + math.sin(angle) * tangent
-    return torch.where((found - centre).norm(dim=1, keepdim=True) > allowed, edge if angle else centre, found)
+    return torch.where(
+        (found - centre).norm(dim=1, keepdim=True) > allowed, edge if angle else centre, found
+    )
 
 
 def huber(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -122,14 +145,17 @@ def cap_attack(
     restarts: int = 0,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Points of the caps, (n, d), where huber(f(x'), y) is as large as found: `steps` steps of 2.5 delta / steps on the sphere.
+    """Points of the caps, (n, d), where huber(f(x'), y) is as large as found: `steps` steps of 2.5
+    delta / steps on the sphere.
 
-    Each is along the gradient's tangential part (where f = y and it is 0, along that of -y f), then `project_cap`. Starts at x,
-    so that A is a function of weights and point; `restarts` more at random points. Each point keeps its best iterate, so the
-    loss is at least that at x, and a lower bound of the largest. steps = 1 is FGSM for l_2.
+    Each is along the gradient's tangential part (where f = y and it is 0, along that of -y f), then
+    `project_cap`. Starts at x, so that A is a function of weights and point; `restarts` more at
+    random points. Each point keeps its best iterate, so the loss is at least that at x, and a lower
+    bound of the largest. steps = 1 is FGSM for l_2.
 
-    Raises ValueError for x not on the sphere, other labels, and numbers out of range, FloatingPointError where f is NaN or
-    infinite. Cost: (1 + restarts) steps forward and backward passes. Source: Madry et al. 2018, Section 2.1, on the sphere.
+    Raises ValueError for x not on the sphere, other labels, and numbers out of range,
+    FloatingPointError where f is NaN or infinite. Cost: (1 + restarts) steps forward and backward
+    passes. Source: Madry et al. 2018, Section 2.1, on the sphere.
 
     >>> x, y = torch.tensor([[1.0, 0.0]]).double(), torch.tensor([-1.0]).double()
     >>> cap_attack(lambda x: x[:, 0] + x[:, 1], x, y, 0.5)
@@ -162,20 +188,24 @@ def cap_attack(
                 (slope,) = torch.autograd.grad(values @ side, point)
                 point = point.detach()
                 slope = slope - (slope * point).sum(1, keepdim=True) * point
-                point = project_cap(point + 2.5 * delta / steps * functional.normalize(slope, eps=1e-300), x, delta)
+                point = project_cap(
+                    point + 2.5 * delta / steps * functional.normalize(slope, eps=1e-300), x, delta
+                )
     return best
 
 
-# -- networks ----------------------------------------------------------------------------------------------------------
+# -- networks --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class WideNetwork:
-    """f(W, x) with trained weights W, all else drawn once and fixed; made by `deep_network` and `two_layer_network`.
+    """f(W, x) with trained weights W, all else drawn once and fixed; made by `deep_network` and
+    `two_layer_network`.
 
-    evaluate: (W, points (n, d)) to values (n,). initial: W_0. m: the width. unit: B(R) is the set of W with
-    ||W^(h) - W_0^(h)||_F <= R unit for each h: 1 / sqrt(m) for the deep network, 1 for that with two layers, whose outputs are
-    scaled instead.
+    evaluate: (W, points (n, d)) to values (n,). initial: W_0. m: the width. unit: B(R) is the set
+    of W with
+    ||W^(h) - W_0^(h)||_F <= R unit for each h: 1 / sqrt(m) for the deep network, 1 for that with
+    two layers, whose outputs are scaled instead.
     """
 
     evaluate: Callable[[Weights, torch.Tensor], torch.Tensor]
@@ -199,10 +229,11 @@ class WideNetwork:
 
 
 def deep_network(d: int, m: int, H: int = 2, seed: int = 0) -> WideNetwork:
-    """f(W, x) = a^T s(W^(H) ... s(W^(1) A x)), s = ReLU: entries of A and W^(h) from N(0, 2/m), of a from N(0, 1).
+    """f(W, x) = a^T s(W^(H) ... s(W^(1) A x)), s = ReLU: entries of A and W^(h) from N(0, 2/m), of
+    a from N(0, 1).
 
-    A (m, d) and a (m,) are fixed. float64. Raises ValueError for d, m, H < 1 or another seed. Cost: H m^2 a point.
-    Source: Gao et al. 2019, eq. (1); initialisation: Section 3.2.
+    A (m, d) and a (m,) are fixed. float64. Raises ValueError for d, m, H < 1 or another seed. Cost:
+    H m^2 a point. Source: Gao et al. 2019, eq. (1); initialisation: Section 3.2.
 
     >>> net = deep_network(3, 8, H=2)
     >>> [tuple(w.shape) for w in net.initial], net.at(net.initial)(torch.eye(3).double()).shape
@@ -212,7 +243,9 @@ def deep_network(d: int, m: int, H: int = 2, seed: int = 0) -> WideNetwork:
     check_seed(seed)
     draw, scale = generator_for(seed, 1), math.sqrt(2 / m)
     first = scale * torch.randn(m, d, generator=draw, dtype=torch.float64)
-    initial = tuple(scale * torch.randn(m, m, generator=draw, dtype=torch.float64) for _ in range(H))
+    initial = tuple(
+        scale * torch.randn(m, m, generator=draw, dtype=torch.float64) for _ in range(H)
+    )
     last = torch.randn(m, generator=draw, dtype=torch.float64)
 
     def evaluate(weights: Weights, x: torch.Tensor) -> torch.Tensor:
@@ -225,11 +258,12 @@ def deep_network(d: int, m: int, H: int = 2, seed: int = 0) -> WideNetwork:
 
 
 def two_layer_network(d: int, m: int, activation: str = "relu", seed: int = 0) -> WideNetwork:
-    """f(W, x) = (1 / sqrt m) sum_(r <= m/2) a_r (s(w_r . x) - s(w'_r . x)): w_r from N(0, I), w'_r = w_r at the start.
+    """f(W, x) = (1 / sqrt m) sum_(r <= m/2) a_r (s(w_r . x) - s(w'_r . x)): w_r from N(0, I), w'_r
+    = w_r at the start.
 
-    a_r is -1 or +1, fixed. W = (w, w') is one tensor (2, m/2, d), float64; f(W_0, x) = 0 exactly. s: "relu" or "erf".
-    Raises ValueError for an odd m, sizes, seed or activation out of range. Cost: m d a point.
-    Source: Gao et al. 2019, eq. (4).
+    a_r is -1 or +1, fixed. W = (w, w') is one tensor (2, m/2, d), float64; f(W_0, x) = 0 exactly.
+    s: "relu" or "erf". Raises ValueError for an odd m, sizes, seed or activation out of range.
+    Cost: m d a point. Source: Gao et al. 2019, eq. (4).
 
     >>> net = two_layer_network(3, 8)
     >>> net.at(net.initial)(torch.eye(3).double())
@@ -240,7 +274,9 @@ def two_layer_network(d: int, m: int, activation: str = "relu", seed: int = 0) -
     if m % 2:
         raise ValueError(f"m must be even, got {m}")
     if activation not in TWO_LAYER_ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(TWO_LAYER_ACTIVATIONS)}, got {activation!r}")
+        raise ValueError(
+            f"activation must be one of {', '.join(TWO_LAYER_ACTIVATIONS)}, got {activation!r}"
+        )
     draw, activate = generator_for(seed, 1), TWO_LAYER_ACTIVATIONS[activation]
     half = torch.randn(m // 2, d, generator=draw, dtype=torch.float64)
     signs = (torch.randint(2, (m // 2,), generator=draw) * 2 - 1).double() / math.sqrt(m)
@@ -254,13 +290,17 @@ def two_layer_network(d: int, m: int, activation: str = "relu", seed: int = 0) -
 
 
 def project_weights(weights: Weights, initial: Weights, radius: float) -> Weights:
-    """The W nearest to `weights` with ||W^(h) - W_0^(h)||_F <= radius for each h, in exact arithmetic, rounding included.
+    """The W nearest to `weights` with ||W^(h) - W_0^(h)||_F <= radius for each h, in exact
+    arithmetic, rounding included.
 
-    What is inside by more than the rounding of its norm stays as it is; else the offset is scaled, by a relative
-    (N + 16) 2^-52 more than needed for N entries, and each entry rounded towards W_0. Any shapes, float64.
-    Raises ValueError for a radius that is negative or not finite. Source: Gao et al. 2019, eq. (2).
+    What is inside by more than the rounding of its norm stays as it is; else the offset is scaled,
+    by a relative (N + 16) 2^-52 more than needed for N entries, and each entry rounded towards W_0.
+    Any shapes, float64. Raises ValueError for a radius that is negative or not finite. Source: Gao
+    et al. 2019, eq. (2).
 
-    >>> w, = project_weights((torch.tensor([3.0, 4.0]).double(),), (torch.zeros(2).double(),), 2.5)
+    >>> (w,) = project_weights(
+    ...     (torch.tensor([3.0, 4.0]).double(),), (torch.zeros(2).double(),), 2.5
+    ... )
     >>> w, bool(w.norm() <= 2.5)
     (tensor([1.5000, 2.0000], dtype=torch.float64), True)
     """
@@ -279,16 +319,17 @@ def _nearest(w: torch.Tensor, w_0: torch.Tensor, radius: float) -> torch.Tensor:
     return torch.where((moved - w_0).abs() > offset.abs(), torch.nextafter(moved, w_0), moved)
 
 
-# -- training ----------------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class LazyRun:
     """What `train_lazily` found, for steps t = 0..T.
 
-    loss: the surrogate loss L_A(W_t), (T + 1,). distance: of W_t from W_0 in units of R, layer by layer, (T + 1, H).
-    gradient: ||grad L_A(W_t)||_F over all layers, (T + 1,). attacked: A(W_t, x_i), (T + 1, n, d). rate: alpha, as the paper
-    scales it. weights: W_T. best: the W_t, t >= 1, of the least loss.
+    loss: the surrogate loss L_A(W_t), (T + 1,). distance: of W_t from W_0 in units of R, layer by
+    layer, (T + 1, H). gradient: ||grad L_A(W_t)||_F over all layers, (T + 1,). attacked: A(W_t,
+    x_i), (T + 1, n, d). rate: alpha, as the paper scales it. weights: W_T. best: the W_t, t >= 1,
+    of the least loss.
     """
 
     network: WideNetwork
@@ -310,10 +351,17 @@ class LazyRun:
 def _perturbed(points: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """What a perturbation function gave, checked."""
     if not isinstance(points, torch.Tensor) or points.shape != x.shape or points.dtype != x.dtype:
-        got = f"{points.dtype} {tuple(points.shape)}" if isinstance(points, torch.Tensor) else type(points).__name__
+        got = (
+            f"{points.dtype} {tuple(points.shape)}"
+            if isinstance(points, torch.Tensor)
+            else type(points).__name__
+        )
         raise ValueError(f"perturb must give float64 points of shape {tuple(x.shape)}, got {got}")
     if not bool(((points.norm(dim=1) - 1).abs() <= 1e-9).all()):
-        raise ValueError(f"perturb must give points on the unit sphere, got lengths up to {float(points.norm(dim=1).max())}")
+        raise ValueError(
+            f"perturb must give points on the unit sphere, got lengths up to "
+            f"{float(points.norm(dim=1).max())}"
+        )
     return points.detach()
 
 
@@ -328,16 +376,18 @@ def train_lazily(
     rate: float,
     radius: float | None = None,
 ) -> LazyRun:
-    """W_(t+1) = P_B(R)(W_t - alpha grad L_A(W_t)), L_A(W) = mean_i huber(f(W, A(W, x_i)), y_i); from W_0, `steps` times.
+    """W_(t+1) = P_B(R)(W_t - alpha grad L_A(W_t)), L_A(W) = mean_i huber(f(W, A(W, x_i)), y_i);
+    from W_0, `steps` times.
 
-    The gradient takes the points A(W_t, x_i) as given. x: unit vectors (n, d); y: labels -1, +1 (n,); both float64.
-    perturb: A, such as `partial(cap_attack, delta=0.1)`; `lambda f, x, y: x` trains on clean points. rate: alpha / unit^2, so
-    alpha is rate / m for the deep network and rate for that with two layers. radius: R; None does not project.
-    Deterministic if A is.
+    The gradient takes the points A(W_t, x_i) as given. x: unit vectors (n, d); y: labels -1, +1
+    (n,); both float64. perturb: A, such as `partial(cap_attack, delta=0.1)`; `lambda f, x, y: x`
+    trains on clean points. rate: alpha / unit^2, so alpha is rate / m for the deep network and rate
+    for that with two layers. radius: R; None does not project. Deterministic if A is.
 
-    Raises ValueError for numbers out of range or points not on the sphere, FloatingPointError naming the step where a loss or
-    gradient is NaN or infinite. Cost: a forward and backward pass a step, and those of A; memory T n d and a few W.
-    Source: Gao et al. 2019, Definition 3.3, Section 4, Theorems 4.1 (radius) and 5.1 (none).
+    Raises ValueError for numbers out of range or points not on the sphere, FloatingPointError
+    naming the step where a loss or gradient is NaN or infinite. Cost: a forward and backward pass a
+    step, and those of A; memory T n d and a few W. Source: Gao et al. 2019, Definition 3.3, Section
+    4, Theorems 4.1 (radius) and 5.1 (none).
 
     >>> x, y = sphere_data(4, 3, 0.1)
     >>> run = train_lazily(two_layer_network(3, 64), x, y, lambda f, x, y: x, steps=20, rate=1.0)
@@ -358,9 +408,15 @@ def train_lazily(
         moving = tuple(w.detach().requires_grad_(True) for w in weights)
         total = huber(network.evaluate(moving, points), y).mean()
         gradients = torch.autograd.grad(total, moving)
-        loss, norm = float(total.detach()), math.sqrt(sum(float(g.square().sum()) for g in gradients))
+        loss, norm = (
+            float(total.detach()),
+            math.sqrt(sum(float(g.square().sum()) for g in gradients)),
+        )
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise FloatingPointError(f"loss or gradient became NaN or infinite at step {step} (is rate {rate} too large?)")
+            raise FloatingPointError(
+                f"loss or gradient became NaN or infinite at step {step} (is rate {rate} too "
+                f"large?)"
+            )
         losses.append(loss)
         distances.append(network.distances(weights))
         norms.append(norm)

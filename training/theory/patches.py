@@ -1,8 +1,10 @@
-"""The two-layer CNN on patch-structured data, trained adversarially by full-batch gradient descent with exact gradients.
+"""The two-layer CNN on patch-structured data, trained adversarially by full-batch gradient descent
+with exact gradients.
 
-Gradient descent keeps all weight vectors in the span of a basis E: the n noise patches, the signals alpha w* and -alpha w*,
-what the attack leaves of them, and w_1(0), ..., w_m(0). So a run works with coefficients B, W = B E, and with products
-W E^T = B G, G = E E^T: a step costs m k^2, k = N (P - 1) + 4 + m, whatever d is.
+Gradient descent keeps all weight vectors in the span of a basis E: the n noise patches, the signals
+alpha w* and -alpha w*, what the attack leaves of them, and w_1(0), ..., w_m(0). So a run works with
+coefficients B, W = B E, and with products W E^T = B G, G = E E^T: a step costs m k^2, k = N (P - 1)
++ 4 + m, whatever d is.
 """
 
 from __future__ import annotations
@@ -25,7 +27,13 @@ from torch.nn import functional
 from constructions import HERE, Engine, replacing, run_shards
 
 from ..attacks.objectives import mixed
-from ..datasets.distributions import PatchData, check_seed, check_sizes, default_scales, generator_for
+from ..datasets.distributions import (
+    PatchData,
+    check_seed,
+    check_sizes,
+    default_scales,
+    generator_for,
+)
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 State = dict[str, torch.Tensor]
@@ -54,17 +62,18 @@ class Scales(NamedTuple):
 class PatchConfig:
     """A run of `train_patches`, checked when it is made.
 
-    d, N, P, m: dimension of a patch, training points, patches of a point, weight vectors. robust_weight: lambda of the
-    objective (1 - lambda) log(1 + exp(-y f(X))) + lambda log(1 + exp(-y f(X'))), averaged over points. gamma: of the attack
-    GTA, by default 1 - 1 / (sqrt(d) log(d)^2). attack: the g that GTA moves against: "signal", g(X) = <w*, X[signal]>, which
-    moves by gamma alpha and leaves (1 - gamma) alpha y w*; or "network", f_W of the current step, but by gamma alpha at most.
-    activation: "cubic", for which f_W sums
-    over all m; or "quadratic" and "relu", which are never negative, so that the second half of the m is subtracted (m even).
-    rate: eta. sigma_0: of the initial weights, by default 1 / sqrt(d); alpha, sigma: see `PatchData.sample`. test_points:
-    drawn for each recorded test error.
+    d, N, P, m: dimension of a patch, training points, patches of a point, weight vectors.
+    robust_weight: lambda of the objective (1 - lambda) log(1 + exp(-y f(X))) + lambda log(1 +
+    exp(-y f(X'))), averaged over points. gamma: of the attack GTA, by default 1 - 1 / (sqrt(d)
+    log(d)^2). attack: the g that GTA moves against: "signal", g(X) = <w*, X[signal]>, which moves
+    by gamma alpha and leaves (1 - gamma) alpha y w*; or "network", f_W of the current step, but by
+    gamma alpha at most. activation: "cubic", for which f_W sums over all m; or "quadratic" and
+    "relu", which are never negative, so that the second half of the m is subtracted (m even). rate:
+    eta. sigma_0: of the initial weights, by default 1 / sqrt(d); alpha, sigma: see
+    `PatchData.sample`. test_points: drawn for each recorded test error.
 
-    Raises ValueError that names the entry, the rule and the value. Source: CGRO (anonymous 2023), Section 3; signs of the
-    second layer: not in the paper, needed for outputs of both signs.
+    Raises ValueError that names the entry, the rule and the value. Source: CGRO (anonymous 2023),
+    Section 3; signs of the second layer: not in the paper, needed for outputs of both signs.
 
     >>> PatchConfig(d=100, gamma=2.0)
     Traceback (most recent call last):
@@ -89,7 +98,9 @@ class PatchConfig:
     test_points: int = 10_000
 
     def __post_init__(self) -> None:
-        check_sizes(d=self.d, N=self.N, P=self.P, m=self.m, steps=self.steps, test_points=self.test_points)
+        check_sizes(
+            d=self.d, N=self.N, P=self.P, m=self.m, steps=self.steps, test_points=self.test_points
+        )
         check_seed(self.seed)
         if self.d < 2 or self.P < 2:
             raise ValueError(f"d and P must be >= 2, got {self.d} and {self.P}")
@@ -103,20 +114,28 @@ class PatchConfig:
             raise ValueError(f"robust_weight must be between 0 and 1, got {self.robust_weight}")
         for name, known in (("attack", ATTACKS), ("activation", tuple(ACTIVATIONS))):
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}"
+                )
         if self.activation != "cubic" and self.m % 2:
             raise ValueError(f"m must be even for activation {self.activation}, got {self.m}")
 
     @property
     def scales(self) -> Scales:
         """alpha, sigma, sigma_0 and gamma, where None their defaults for this d."""
-        gamma = 1 - 1 / (math.sqrt(self.d) * math.log(self.d) ** 2) if self.gamma is None else self.gamma
+        gamma = (
+            1 - 1 / (math.sqrt(self.d) * math.log(self.d) ** 2)
+            if self.gamma is None
+            else self.gamma
+        )
         sigma_0 = 1 / math.sqrt(self.d) if self.sigma_0 is None else self.sigma_0
         return Scales(*default_scales(self.d, self.alpha, self.sigma), float(sigma_0), float(gamma))
 
     @property
     def outer(self) -> torch.Tensor:
-        """The second layer, shape (m,): ones for "cubic", else +1 for the first half and -1 for the second."""
+        """The second layer, shape (m,): ones for "cubic", else +1 for the first half and -1 for the
+        second.
+        """
         signs = torch.ones(self.m, dtype=torch.float64)
         if self.activation != "cubic":
             signs[self.m // 2 :] = -1
@@ -124,9 +143,11 @@ class PatchConfig:
 
 
 def patch_network(weights: torch.Tensor, config: PatchConfig) -> Function:
-    """f_W(X) = sum_r o_r sum_j s(<w_r, X[j]>) as a function of points (..., P, d) with outputs (..., 1).
+    """f_W(X) = sum_r o_r sum_j s(<w_r, X[j]>) as a function of points (..., P, d) with outputs
+    (..., 1).
 
-    weights: shape (m, d). s and the signs o are those of the configuration. Source: CGRO (anonymous 2023), eq. (M).
+    weights: shape (m, d). s and the signs o are those of the configuration. Source: CGRO (anonymous
+    2023), eq. (M).
 
     >>> f = patch_network(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), PatchConfig(d=2, m=2, gamma=0.5))
     >>> f(torch.tensor([[[1.0, 1.0], [-2.0, 0.0]]]))
@@ -140,14 +161,16 @@ def patch_network(weights: torch.Tensor, config: PatchConfig) -> Function:
 class PatchRun:
     """What `train_patches` found.
 
-    curves: arrays whose first axis is that of the recorded steps; all is measured before the step's update, and the last one is
-    that of the result. With v_ijr = y_i <w_r, X_i[j]> over noise patches j and psi(z) = 1 / (1 + exp(z)):
-    step; u (steps, m), <w_r, w*>, and growth, its change in the step; U, sum_r o_r s(u_r); V (steps, N),
-    y_i sum_r o_r sum_j s(y_i v_ijr); noise, max |v|; loss; gradient_norm; robust_slope, the mean over points of psi(y f(X')),
-    summed over all steps before; shortfall, the largest v(0) + (eta sigma^2 d / N) sum_s psi(V_i) v^2 - v; interference, the
-    largest part of |v - v(0)| that comes from other patches; clean_train and robust_train, shares of training points with
-    margin <= 0, and clean_test and robust_test, of fresh points; "robust" is under the attack of the configuration.
-    weights: the last W, (m, d). data: the training points.
+    curves: arrays whose first axis is that of the recorded steps; all is measured before the step's
+    update, and the last one is that of the result. With v_ijr = y_i <w_r, X_i[j]> over noise
+    patches j and psi(z) = 1 / (1 + exp(z)): step; u (steps, m), <w_r, w*>, and growth, its change
+    in the step; U, sum_r o_r s(u_r); V (steps, N), y_i sum_r o_r sum_j s(y_i v_ijr); noise, max
+    |v|; loss; gradient_norm; robust_slope, the mean over points of psi(y f(X')), summed over all
+    steps before; shortfall, the largest v(0) + (eta sigma^2 d / N) sum_s psi(V_i) v^2 - v;
+    interference, the largest part of |v - v(0)| that comes from other patches; clean_train and
+    robust_train, shares of training points with margin <= 0, and clean_test and robust_test, of
+    fresh points; "robust" is under the attack of the configuration. weights: the last W, (m, d).
+    data: the training points.
     """
 
     config: PatchConfig
@@ -168,8 +191,9 @@ ERRORS = ("clean_train", "robust_train", "clean_test", "robust_test")
 class _View:
     """What a step computes.
 
-    products with the basis, (m, k); s' at those with patches, (m, n + 4); sum_r o_r s(.) there, (n + 4,); margins y f(X) and
-    then y f(X'), and psi of them, psi(z) = 1 / (1 + exp(z)), (2 N,); minus the gradient, as coefficients (m, k).
+    products with the basis, (m, k); s' at those with patches, (m, n + 4); sum_r o_r s(.) there, (n
+    + 4,); margins y f(X) and then y f(X'), and psi of them, psi(z) = 1 / (1 + exp(z)), (2 N,);
+    minus the gradient, as coefficients (m, k).
     """
 
     products: torch.Tensor
@@ -188,10 +212,16 @@ class _Dynamics:
         alpha, sigma, sigma_0, gamma = self.scales
         self.data = PatchData.sample(config.N, config.d, config.P, config.seed, alpha, sigma)
         noise = self.data.noise().reshape(-1, config.d)
-        self.left = (1 - gamma if config.attack == "signal" else 1.0) * alpha  # of the signal, by the attack
+        self.left = (
+            1 - gamma if config.attack == "signal" else 1.0
+        ) * alpha  # of the signal, by the attack
         lengths = torch.tensor([alpha, -alpha, self.left, -self.left], dtype=torch.float64)
-        initial = torch.randn(config.m, config.d, generator=generator_for(config.seed, 1), dtype=torch.float64)
-        self.basis = torch.cat([noise, lengths[:, None] * self.data.direction, sigma_0 * initial]).to(device)
+        initial = torch.randn(
+            config.m, config.d, generator=generator_for(config.seed, 1), dtype=torch.float64
+        )
+        self.basis = torch.cat(
+            [noise, lengths[:, None] * self.data.direction, sigma_0 * initial]
+        ).to(device)
         # Two products with (k, d) cost as much as one with (k, k) for k = 2 d.
         self.gram = self.basis @ self.basis.T if len(self.basis) <= 2 * config.d else None
         self.noises, self.patches = len(noise), len(noise) + len(lengths)
@@ -199,9 +229,13 @@ class _Dynamics:
         self.labels = self.data.labels.to(device).double()
         self.index = self._index().to(device)  # (2 N, P): patches of points, clean and attacked
         signs = self.labels.repeat(2)
-        self.incidence = torch.zeros(self.patches, len(signs), dtype=torch.float64, device=device)  # A, times y
+        self.incidence = torch.zeros(
+            self.patches, len(signs), dtype=torch.float64, device=device
+        )  # A, times y
         self.incidence.scatter_(0, self.index.T, signs.expand(config.P, -1))
-        share = torch.tensor([1 - config.robust_weight, config.robust_weight], dtype=torch.float64, device=device)
+        share = torch.tensor(
+            [1 - config.robust_weight, config.robust_weight], dtype=torch.float64, device=device
+        )
         self.share = share.repeat_interleave(config.N) / config.N
         self.outer = config.outer.to(device)
         self.activate, self.slope = ACTIVATIONS[config.activation]
@@ -228,7 +262,11 @@ class _Dynamics:
         coefficients = torch.zeros(self.config.m, len(self.basis), **options)
         coefficients[:, self.patches :] = torch.eye(self.config.m, **options)
         pulled = torch.zeros(self.config.m, self.noises, **options)  # sum of psi(V_i) s'(v_ijr)
-        return {"coefficients": coefficients, "pulled": pulled, "psi": torch.zeros(2 * self.config.N, **options)}
+        return {
+            "coefficients": coefficients,
+            "pulled": pulled,
+            "psi": torch.zeros(2 * self.config.N, **options),
+        }
 
     def products(self, coefficients: torch.Tensor) -> torch.Tensor:
         """<w_r, e> for all vectors e of the basis, shape (m, k)."""
@@ -250,7 +288,9 @@ class _Dynamics:
         return _View(products, slope, summed, margins, psi, descent.mul_(self.outer[:, None]))
 
     def _look_network(self, coefficients: torch.Tensor) -> _View:
-        """`look` for the attack against f_W, whose points X'[j] = X[j] - sum_r q_r w_r are no combinations of patches alone."""
+        """`look` for the attack against f_W, whose points X'[j] = X[j] - sum_r q_r w_r are no
+        combinations of patches alone.
+        """
         N, outer = self.config.N, self.outer[:, None, None]
         products = self.products(coefficients)
         patches = products[:, : self.patches]
@@ -262,7 +302,9 @@ class _Dynamics:
         psi = torch.sigmoid(-margins)
         pull = psi * self.share
         descent = torch.zeros_like(coefficients)
-        descent[:, : self.patches] = self.outer[:, None] * slope * (self.incidence[:, :N] @ pull[:N])
+        descent[:, : self.patches] = (
+            self.outer[:, None] * slope * (self.incidence[:, :N] @ pull[:N])
+        )
         back = outer * self.slope(attacked) * (self.labels * pull[N:])[:, None]
         descent.index_add_(1, self.index[:N].flatten(), back.flatten(1))
         descent -= back.flatten(1) @ q.flatten(1).T @ coefficients
@@ -273,11 +315,14 @@ class _Dynamics:
         return (self.outer @ self.activate(patches).flatten(1)).view(patches.shape[1:]).sum(1)
 
     def moved(self, patches: torch.Tensor, gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """GTA against f_W, X'[j] = X[j] - sum_r q_r w_r: products of X' from those of X, (m, N, P), and q, (m, N, P).
+        """GTA against f_W, X'[j] = X[j] - sum_r q_r w_r: products of X' from those of X, (m, N, P),
+        and q, (m, N, P).
 
         gram: W W^T, shape (m, m).
         """
-        gradient = self.outer[:, None, None] * self.slope(patches)  # of f_W at X[j], as coefficients over W
+        gradient = self.outer[:, None, None] * self.slope(
+            patches
+        )  # of f_W at X[j], as coefficients over W
         step = (gram @ gradient.flatten(1)).view_as(gradient)
         norm = (gradient * step).sum((0, 2)).clamp_min(torch.finfo(step.dtype).tiny).sqrt()
         reach = self.scales.gamma * self.scales.alpha
@@ -298,8 +343,9 @@ class _Dynamics:
     def test_errors(self, coefficients: torch.Tensor) -> tuple[float, float]:
         """Shares of fresh points with margin <= 0, clean and attacked.
 
-        A test point enters f_W only through its products with the weights; those of noise are Gaussian with covariance
-        sigma^2 W (I - w* w*^T) W^T, so they are drawn as such: cost P m^2 a point, not P m d.
+        A test point enters f_W only through its products with the weights; those of noise are
+        Gaussian with covariance sigma^2 W (I - w* w*^T) W^T, so they are drawn as such: cost P m^2
+        a point, not P m d.
         """
         weights, w = coefficients @ self.basis, self.data.direction.to(coefficients.device)
         u, gram = weights @ w, weights @ weights.T
@@ -313,7 +359,9 @@ class _Dynamics:
             if self.config.attack == "signal":
                 outputs = by_noise + self.outputs(self.left * signal)
             else:
-                outputs = self.outputs(self.moved(torch.cat([self.left * signal, noise], 2), gram)[0])
+                outputs = self.outputs(
+                    self.moved(torch.cat([self.left * signal, noise], 2), gram)[0]
+                )
             robust += int((labels * outputs <= 0).sum())
         return clean / self.config.test_points, robust / self.config.test_points
 
@@ -336,8 +384,12 @@ class _Dynamics:
             "loss": float(mixed(losses[0], losses[1], config.robust_weight)),
             "gradient_norm": math.sqrt(float((moved * view.descent).sum().clamp_min(0))),
             "robust_slope": float(state["psi"][config.N :].mean()),
-            "shortfall": float((expected - self.labels.repeat_interleave(config.P - 1) * change).max()),
-            "interference": float((change - state["coefficients"][:, :n] * self.lengths).abs().max()),
+            "shortfall": float(
+                (expected - self.labels.repeat_interleave(config.P - 1) * change).max()
+            ),
+            "interference": float(
+                (change - state["coefficients"][:, :n] * self.lengths).abs().max()
+            ),
             "clean_train": wrong[0],
             "robust_train": wrong[1],
             "clean_test": clean,
@@ -346,7 +398,8 @@ class _Dynamics:
 
 
 def recorded_steps(steps: int, records: int = RECORDS) -> np.ndarray:
-    """0, `steps`, and about as many between as asked for, half of them evenly spaced and half in ratio.
+    """0, `steps`, and about as many between as asked for, half of them evenly spaced and half in
+    ratio.
 
     >>> recorded_steps(100, 8)
     array([  0,   1,   5,  22,  33,  67, 100])
@@ -364,14 +417,17 @@ def train_patches(
 ) -> PatchRun:
     """W(t+1) = W(t) - eta grad L(W(t)) for all steps, in float64; about 400 steps are recorded.
 
-    What an adversarial point is does not depend on W in the gradient (a step of adversarial training), so with attack "signal"
-    the gradient is that of the objective. Test errors are estimates from fresh points. checkpoint: a .safetensors file,
-    written every 5,000 steps and at the end, from which a run of the same configuration goes on, on a CPU to the same bits;
-    progress(done, steps) is called as often. Determined by the seed; BLAS and device may change the last bits.
+    What an adversarial point is does not depend on W in the gradient (a step of adversarial
+    training), so with attack "signal" the gradient is that of the objective. Test errors are
+    estimates from fresh points. checkpoint: a .safetensors file, written every 5,000 steps and at
+    the end, from which a run of the same configuration goes on, on a CPU to the same bits;
+    progress(done, steps) is called as often. Determined by the seed; BLAS and device may change the
+    last bits.
 
-    Raises ValueError for a checkpoint of another configuration or kind, FloatingPointError naming the step if the outputs are
-    NaN or infinite. Cost: m k^2 a step, k = N (P - 1) + m + 1, once k^2 d and memory k^2 (where k > 2 d: 2 m k d a step and
-    memory k d); N P d numbers of data. Source: CGRO (anonymous 2023), Sections 3.3 and 4.
+    Raises ValueError for a checkpoint of another configuration or kind, FloatingPointError naming
+    the step if the outputs are NaN or infinite. Cost: m k^2 a step, k = N (P - 1) + m + 1, once k^2
+    d and memory k^2 (where k > 2 d: 2 m k d a step and memory k d); N P d numbers of data. Source:
+    CGRO (anonymous 2023), Sections 3.3 and 4.
 
     >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=50, test_points=100))
     >>> run.weights.shape, run.curves["V"].shape[1], sorted(run.errors)
@@ -391,27 +447,38 @@ def train_patches(
                 progress(step, config.steps)
             view = dynamics.look(state["coefficients"])
             if not math.isfinite(float(view.margins.sum())):
-                raise FloatingPointError(f"outputs became NaN or infinite at step {step} (is rate {config.rate} too large?)")
+                raise FloatingPointError(
+                    f"outputs became NaN or infinite at step {step} (is rate {config.rate} too "
+                    f"large?)"
+                )
             if step in recorded:
                 for name, value in {"step": step, **dynamics.measure(state, view)}.items():
                     curves.setdefault(name, []).append(np.asarray(value))
             if step < config.steps:
                 dynamics.advance(state, view)
     weights = (state["coefficients"] @ dynamics.basis).cpu()
-    return PatchRun(config, {name: np.stack(values) for name, values in curves.items()}, weights, dynamics.data)
+    return PatchRun(
+        config, {name: np.stack(values) for name, values in curves.items()}, weights, dynamics.data
+    )
 
 
 def regime_map(configs: Sequence[PatchConfig], engine: Engine = HERE) -> list[dict[str, float]]:
-    """The final errors (see `PatchRun`) of runs with these configurations, one run a shard of the engine.
+    """The final errors (see `PatchRun`) of runs with these configurations, one run a shard of the
+    engine.
 
     With a journal an interrupted map goes on. Raises what `train_patches` and `run_shards` raise.
 
-    >>> configs = [PatchConfig(d=50, N=5, P=3, m=4, steps=5, test_points=100, gamma=gamma) for gamma in (0.5, 1.0)]
+    >>> configs = [
+    ...     PatchConfig(d=50, N=5, P=3, m=4, steps=5, test_points=100, gamma=gamma)
+    ...     for gamma in (0.5, 1.0)
+    ... ]
     >>> [sorted(errors) for errors in regime_map(configs)] == [sorted(ERRORS)] * 2
     True
     """
     work = partial(_errors_of, tuple(configs), engine.device)
-    return run_shards(work, len(configs), {"patch errors": [asdict(config) for config in configs]}, engine)
+    return run_shards(
+        work, len(configs), {"patch errors": [asdict(config) for config in configs]}, engine
+    )
 
 
 def _errors_of(configs: Sequence[PatchConfig], device: str, k: int) -> dict[str, float]:
@@ -421,18 +488,30 @@ def _errors_of(configs: Sequence[PatchConfig], device: str, k: int) -> dict[str,
 def _check_path(checkpoint: str | PathLike[str]) -> Path:
     path = Path(checkpoint)
     if path.suffix != ".safetensors" or path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"checkpoint must be a .safetensors file in a folder that exists, got {path}")
+        raise ValueError(
+            f"checkpoint must be a .safetensors file in a folder that exists, got {path}"
+        )
     return path
 
 
-def _write(path: Path, config: PatchConfig, step: int, state: State, curves: dict[str, list[np.ndarray]]) -> None:
+def _write(
+    path: Path, config: PatchConfig, step: int, state: State, curves: dict[str, list[np.ndarray]]
+) -> None:
     tensors = {f"state.{name}": tensor.cpu().contiguous() for name, tensor in state.items()}
-    tensors |= {f"curves.{name}": torch.from_numpy(np.stack(values)) for name, values in curves.items()}
+    tensors |= {
+        f"curves.{name}": torch.from_numpy(np.stack(values)) for name, values in curves.items()
+    }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"patch_training": json.dumps({"config": asdict(config), "step": step})})
+        save_file(
+            tensors,
+            temporary,
+            metadata={"patch_training": json.dumps({"config": asdict(config), "step": step})},
+        )
 
 
-def _read(path: Path, config: PatchConfig, device: str) -> tuple[int, State, dict[str, list[np.ndarray]]]:
+def _read(
+    path: Path, config: PatchConfig, device: str
+) -> tuple[int, State, dict[str, list[np.ndarray]]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["patch_training"])
@@ -446,4 +525,8 @@ def _read(path: Path, config: PatchConfig, device: str) -> tuple[int, State, dic
         kind, rest = name.split(".")
         split[kind][rest] = tensor
     state = {name: tensor.to(device) for name, tensor in split["state"].items()}
-    return header["step"], state, {name: list(tensor.numpy()) for name, tensor in split["curves"].items()}
+    return (
+        header["step"],
+        state,
+        {name: list(tensor.numpy()) for name, tensor in split["curves"].items()},
+    )

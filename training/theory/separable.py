@@ -1,4 +1,6 @@
-"""The mixed learner f(x) = w_0.x + sum_i a_i relu(w_i.x - b) on linear-separable data, trained as its theory says."""
+"""The mixed learner f(x) = w_0.x + sum_i a_i relu(w_i.x - b) on linear-separable data, trained as
+its theory says.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ EPS, OVERFLOW = 2.0**-52, 2.0**400
 
 
 class MaxMargin(NamedTuple):
-    """direction: w, (d,), of length 1, with lower <= min_i y_i x_i.w <= gamma <= upper, rounding accounted for.
+    """direction: w, (d,), of length 1, with lower <= min_i y_i x_i.w <= gamma <= upper, rounding
+    accounted for.
 
-    gamma is the largest margin of all unit vectors. So w is within sqrt(2 - 2 lower / upper) of the vector that attains it.
+    gamma is the largest margin of all unit vectors. So w is within sqrt(2 - 2 lower / upper) of the
+    vector that attains it.
     """
 
     direction: torch.Tensor
@@ -32,12 +36,14 @@ class MaxMargin(NamedTuple):
 
 
 def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
-    """u = argmax min_i y_i x_i.w over |w| = 1: y_i x_i averaged with the weights that make the average shortest.
+    """u = argmax min_i y_i x_i.w over |w| = 1: y_i x_i averaged with the weights that make the
+    average shortest.
 
-    points: shape (N, d); labels: (N,), -1 or +1. The dual, least distance from 0 to the convex hull of the y_i x_i, is solved
-    by active sets, exactly up to rounding; primal and dual value certify it. The direction that maximizes the margin over
-    balls of one l_2 radius is the same. Raises ValueError if no hyperplane through 0 separates the points up to rounding.
-    Source: Lawson and Hanson 1974, Chapter 23 (NNLS, LDP). Cost: about N least-squares problems, of d numbers each.
+    points: shape (N, d); labels: (N,), -1 or +1. The dual, least distance from 0 to the convex hull
+    of the y_i x_i, is solved by active sets, exactly up to rounding; primal and dual value certify
+    it. The direction that maximizes the margin over balls of one l_2 radius is the same. Raises
+    ValueError if no hyperplane through 0 separates the points up to rounding. Source: Lawson and
+    Hanson 1974, Chapter 23 (NNLS, LDP). Cost: about N least-squares problems, of d numbers each.
 
     >>> u, lower, upper = max_margin(torch.tensor([[3.0, 0.0], [0.0, -4.0]]), torch.tensor([1, -1]))
     >>> u.numpy().round(6).tolist(), round(lower, 6), round(upper, 6)
@@ -46,21 +52,31 @@ def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
     rows = _signed(points, labels)
     size = float(np.linalg.norm(rows, axis=1).max())
     rows = rows / (size or 1.0)
-    # The residual r of |A c - e|^2, A = (rows^T; 1), is orthogonal to active columns: r is a multiple of (direction, -margin).
-    found, _ = nnls(np.vstack([rows.T, np.ones(len(rows))]), np.append(np.zeros(rows.shape[1]), 1.0), maxiter=20 * len(rows))
+    # The residual r of |A c - e|^2, A = (rows^T; 1), is orthogonal to active columns: r is a
+    # multiple of (direction, -margin).
+    found, _ = nnls(
+        np.vstack([rows.T, np.ones(len(rows))]),
+        np.append(np.zeros(rows.shape[1]), 1.0),
+        maxiter=20 * len(rows),
+    )
     shortest = (found / (found.sum() or 1.0)) @ rows
     upper = float(np.linalg.norm(shortest))
     direction = shortest / (upper or 1.0)
     lower = float((rows @ direction).min())
     rounding = 4 * (sum(rows.shape) + 8) * EPS
     if lower <= rounding:
-        raise ValueError(f"points must be separable by a hyperplane through 0, got margin {lower * size:g}")
-    return MaxMargin(torch.from_numpy(direction), (lower - rounding) * size, (upper + rounding) * size)
+        raise ValueError(
+            f"points must be separable by a hyperplane through 0, got margin {lower * size:g}"
+        )
+    return MaxMargin(
+        torch.from_numpy(direction), (lower - rounding) * size, (upper + rounding) * size
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class LinearRun:
-    """What `train_linear` recorded. steps: shape (R,); weights: w_0 before each of these steps, (R, d), float64.
+    """What `train_linear` recorded. steps: shape (R,); weights: w_0 before each of these steps, (R,
+    d), float64.
 
     log_loss: log of the robust loss there, (R,).
     """
@@ -79,19 +95,25 @@ def train_linear(
     rate: float | None = None,
     normalized: bool = True,
 ) -> LinearRun:
-    """Adversarial training of f(x) = w_0.x from w_0 = 0: full-batch steps on L = 1/N sum_i max exp(-y_i w_0.(x_i + delta_i)).
+    """Adversarial training of f(x) = w_0.x from w_0 = 0: full-batch steps on L = 1/N sum_i max
+    exp(-y_i w_0.(x_i + delta_i)).
 
-    |delta_i|_2 <= radius. FGSM's point x_i - radius y_i w_0 / |w_0| is the worst one, so L = 1/N sum exp(-y_i w_0.x_i + radius
-    |w_0|), and the step along its gradient is FGSM training (at w_0 = 0 the points themselves). normalized: steps are
-    rate / L times the gradient, else rate times. Both follow the same curve of steepest descent; the length grows linearly in
-    steps if normalized, else like their logarithm, so that the direction has an error of about 1 / log(steps). rate is by
-    default 1 / max |x_i|^2, for which the loss falls. About 400 steps are recorded.
+    |delta_i|_2 <= radius. FGSM's point x_i - radius y_i w_0 / |w_0| is the worst one, so L = 1/N
+    sum exp(-y_i w_0.x_i + radius
+    |w_0|), and the step along its gradient is FGSM training (at w_0 = 0 the points themselves).
+    normalized: steps are rate / L times the gradient, else rate times. Both follow the same curve
+    of steepest descent; the length grows linearly in steps if normalized, else like their
+    logarithm, so that the direction has an error of about 1 / log(steps). rate is by default 1 /
+    max |x_i|^2, for which the loss falls. About 400 steps are recorded.
 
     The direction tends to that of `max_margin` only if radius < gamma; beyond, w_0 stays bounded.
-    Raises ValueError for arguments out of range, FloatingPointError naming the step if w_0 overflows. Cost: 2 N d a step.
-    Source: CGRM (anonymous 2023), Theorem 4.1; Li et al. 2020 (robust loss); Nacson et al. 2019 (normalized steps).
+    Raises ValueError for arguments out of range, FloatingPointError naming the step if w_0
+    overflows. Cost: 2 N d a step. Source: CGRM (anonymous 2023), Theorem 4.1; Li et al. 2020
+    (robust loss); Nacson et al. 2019 (normalized steps).
 
-    >>> run = train_linear(torch.tensor([[3.0, 0.0], [0.0, -4.0]]), torch.tensor([1, -1]), radius=1.0, steps=4000)
+    >>> run = train_linear(
+    ...     torch.tensor([[3.0, 0.0], [0.0, -4.0]]), torch.tensor([1, -1]), radius=1.0, steps=4000
+    ... )
     >>> (run.weights[-1] / run.weights[-1].norm()).numpy().round(2)
     array([0.8, 0.6])
     """
@@ -101,7 +123,10 @@ def train_linear(
         raise ValueError(f"radius must be >= 0 and finite, got {radius}")
     largest = float(np.square(rows).sum(1).max())
     if rate is None and not 0 < largest < math.inf:
-        raise ValueError(f"points must not all be 0, nor overflow when squared, got a largest square of {largest:g}")
+        raise ValueError(
+            f"points must not all be 0, nor overflow when squared, got a largest square of "
+            f"{largest:g}"
+        )
     rate = 1 / largest if rate is None else rate
     if not 0 < rate < math.inf:
         raise ValueError(f"rate must be positive and finite, got {rate}")
@@ -110,7 +135,9 @@ def train_linear(
     w, weights, losses = np.zeros(rows.shape[1]), [], []
     for step in range(steps + 1):
         if not np.abs(w).max() <= OVERFLOW:
-            raise FloatingPointError(f"w_0 became NaN or infinite at step {step} (is rate {rate} too large?)")
+            raise FloatingPointError(
+                f"w_0 became NaN or infinite at step {step} (is rate {rate} too large?)"
+            )
         length = math.sqrt(w @ w)
         exponents = rows @ -w
         top = float(exponents.max())
@@ -127,11 +154,15 @@ def train_linear(
 
 @dataclass(frozen=True, eq=False)
 class MixedLearner:
-    """f(x) = linear.x + sum_i outer_i relu(neurons_i.x - threshold), a function of points (..., d) with outputs (..., 1).
+    """f(x) = linear.x + sum_i outer_i relu(neurons_i.x - threshold), a function of points (..., d)
+    with outputs (..., 1).
 
-    linear: w_0, shape (d,). neurons: w_i, (m, d). outer: a_i, (m,). All float64. Source: CGRM (anonymous 2023), Section 4.
+    linear: w_0, shape (d,). neurons: w_i, (m, d). outer: a_i, (m,). All float64. Source: CGRM
+    (anonymous 2023), Section 4.
 
-    >>> f = MixedLearner(torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([-1.0]), 1.0)
+    >>> f = MixedLearner(
+    ...     torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([-1.0]), 1.0
+    ... )
     >>> f(torch.tensor([[3.0, 4.0]])), f.network()(torch.tensor([[3.0, 4.0]]))
     (tensor([[-4.]]), tensor([[-4.]]))
     """
@@ -151,20 +182,25 @@ class MixedLearner:
         bias[:2] = 0
         into = torch.cat([self.linear[None], -self.linear[None], self.neurons]).double()
         out = torch.cat([torch.tensor([1.0, -1.0]).double(), self.outer.double()])
-        return ReLUNetwork.from_layers([(into, bias), (out[None], torch.zeros(1, dtype=torch.float64))])
+        return ReLUNetwork.from_layers(
+            [(into, bias), (out[None], torch.zeros(1, dtype=torch.float64))]
+        )
 
 
 def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedLearner:
-    """f whose w_0 is given and whose neurons memorize the small-margin points: w_i = Proj(x_i) off w_0, a_i = a y_i.
+    """f whose w_0 is given and whose neurons memorize the small-margin points: w_i = Proj(x_i) off
+    w_0, a_i = a y_i.
 
-    b lies halfway between what a neuron reaches on the l_2 balls of all other training points, w_i.x_j + radius |w_i|, and
-    what it has at least on its own, |w_i|^2 - radius |w_i|. So f on a ball is w_0.x, or w_0.x + a y_i (w_i.x - b) on that of a
-    small-margin point, where a = max_i (|w_0| alpha - y_i w_0.x_i) / (|w_i|^2 - b - radius |w_i|), a multiple of |w_0|, makes
-    y_i f >= |w_0| (alpha - radius), which is what w* has on balls of large-margin points.
+    b lies halfway between what a neuron reaches on the l_2 balls of all other training points,
+    w_i.x_j + radius |w_i|, and what it has at least on its own, |w_i|^2 - radius |w_i|. So f on a
+    ball is w_0.x, or w_0.x + a y_i (w_i.x - b) on that of a small-margin point, where a = max_i
+    (|w_0| alpha - y_i w_0.x_i) / (|w_i|^2 - b - radius |w_i|), a multiple of |w_0|, makes y_i f >=
+    |w_0| (alpha - radius), which is what w* has on balls of large-margin points.
 
-    linear: w_0, shape (d,), such as `train_linear` finds on the large-margin points. Raises ValueError for w_0 = 0, radius >=
-    alpha, and if there is no such b: at the latest near (sqrt(d) - sqrt(2 log(N m))) / 2, for m such points.
-    Cost: N m d. Source: CGRM (anonymous 2023), Theorems 4.2 and B.3; a and b are ours, the paper has a_i = y_i and any b.
+    linear: w_0, shape (d,), such as `train_linear` finds on the large-margin points. Raises
+    ValueError for w_0 = 0, radius >= alpha, and if there is no such b: at the latest near (sqrt(d)
+    - sqrt(2 log(N m))) / 2, for m such points. Cost: N m d. Source: CGRM (anonymous 2023), Theorems
+    4.2 and B.3; a and b are ours, the paper has a_i = y_i and any b.
 
     >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
     >>> f = memorize(data.direction, data, radius=2.0)
@@ -175,7 +211,8 @@ def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedL
     length = float(w.norm())
     if w.shape != data.direction.shape or not 0 < length < math.inf:
         raise ValueError(
-            f"linear must have shape {tuple(data.direction.shape)} and length above 0, got {tuple(w.shape)}, {length}"
+            f"linear must have shape {tuple(data.direction.shape)} and length above 0, got "
+            f"{tuple(w.shape)}, {length}"
         )
     if not 0 <= radius < data.alpha:
         raise ValueError(f"radius must be >= 0 and below alpha = {data.alpha}, got {radius}")
@@ -193,16 +230,22 @@ def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedL
     lowest = float((own - radius * lengths).min())
     if not highest < lowest:
         raise ValueError(
-            f"radius must leave room for a threshold: neurons reach {highest:g} on balls of other points and have at least "
+            f"radius must leave room for a threshold: neurons reach {highest:g} on balls of other "
+            f"points and have at least "
             f"{lowest:g} on their own, for radius {radius:g} and d = {len(w)}"
         )
     threshold = (highest + lowest) / 2
-    scale = ((length * data.alpha - y * (x @ w)) / (own - threshold - radius * lengths)).max().clamp_min(0)
+    scale = (
+        ((length * data.alpha - y * (x @ w)) / (own - threshold - radius * lengths))
+        .max()
+        .clamp_min(0)
+    )
     return MixedLearner(w, neurons, scale * y, threshold)
 
 
 def target_learner(data: SeparableData, threshold: float) -> MixedLearner:
-    """The function that the paper names as the limit of training, w*.x + sum over small-margin i of y_i relu(xi_i.x - b).
+    """The function that the paper names as the limit of training, w*.x + sum over small-margin i of
+    y_i relu(xi_i.x - b).
 
     Source: CGRM (anonymous 2023), Section 4.
 
@@ -211,11 +254,15 @@ def target_learner(data: SeparableData, threshold: float) -> MixedLearner:
     torch.Size([2, 200])
     """
     small = ~data.large
-    return MixedLearner(data.direction, data.noise[small], data.labels[small].double(), float(threshold))
+    return MixedLearner(
+        data.direction, data.noise[small], data.labels[small].double(), float(threshold)
+    )
 
 
 def _signed(points: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
-    """y_i x_i, shape (N, d), float64. Raises ValueError for shapes and labels that do not fit, NaN and infinity."""
+    """y_i x_i, shape (N, d), float64. Raises ValueError for shapes and labels that do not fit, NaN
+    and infinity.
+    """
     points = as_tensor(points, "points")
     if points.ndim != 2 or not points.numel():
         raise ValueError(f"points must have shape (N, d) with N, d >= 1, got {tuple(points.shape)}")

@@ -26,10 +26,11 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Shares of points classified rightly, and so at all points that an attack tried; mean loss at the points themselves.
+    """Shares of points classified rightly, and so at all points that an attack tried; mean loss at
+    the points themselves.
 
-    accuracy and loss: of the points given, in floating point. robust_accuracy: an empirical upper bound of the true one
-    (None for attack "clean", which tried nothing).
+    accuracy and loss: of the points given, in floating point. robust_accuracy: an empirical upper
+    bound of the true one (None for attack "clean", which tried nothing).
     """
 
     points: int
@@ -51,15 +52,23 @@ def evaluate(
     batch_size: int = BATCH,
     report: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Evaluate a model on points (N, ...) in [0,1] (uint8: k/255), in eval mode and the dtype of its weights (none: float32).
+    """Evaluate a model on points (N, ...) in [0,1] (uint8: k/255), in eval mode and the dtype of
+    its weights (none: float32).
 
-    attack: "clean", "fgsm", "pgd10", "pgd50x10", "autoattack". report is called with the number of points done. The result
-    depends on the seed, not on how points are shared among processes; the model is afterwards as it was. Raises ValueError for
-    no points and labels that do not fit, TypeError for a model that gives no tensor, FloatingPointError for outputs that are
-    not finite. Cost: steps * restarts forward and backward passes.
+    attack: "clean", "fgsm", "pgd10", "pgd50x10", "autoattack". report is called with the number of
+    points done. The result depends on the seed, not on how points are shared among processes; the
+    model is afterwards as it was. Raises ValueError for no points and labels that do not fit,
+    TypeError for a model that gives no tensor, FloatingPointError for outputs that are not finite.
+    Cost: steps * restarts forward and backward passes.
 
     >>> from training import mlp
-    >>> evaluate(mlp([2, 1]), torch.rand(8, 2), torch.ones(8, dtype=torch.int64), Ball("inf", 0.0), "pgd3").points
+    >>> evaluate(
+    ...     mlp([2, 1]),
+    ...     torch.rand(8, 2),
+    ...     torch.ones(8, dtype=torch.int64),
+    ...     Ball("inf", 0.0),
+    ...     "pgd3",
+    ... ).points
     8
     """
     points, labels = as_tensor(points, "points"), as_tensor(labels, "labels")
@@ -70,8 +79,21 @@ def evaluate(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if len(points) == 0 or len(points) != len(labels):
-        raise ValueError(f"points and labels must have the same positive length, got {len(points)} and {len(labels)}")
-    sums = evaluate_share(model, points, labels, ball, attack, loss=loss, seed=seed, batch_size=batch_size, report=report)
+        raise ValueError(
+            f"points and labels must have the same positive length, got {len(points)} and "
+            f"{len(labels)}"
+        )
+    sums = evaluate_share(
+        model,
+        points,
+        labels,
+        ball,
+        attack,
+        loss=loss,
+        seed=seed,
+        batch_size=batch_size,
+        report=report,
+    )
     return summary(sums, len(points), attack)
 
 
@@ -90,7 +112,9 @@ def evaluate_share(
     autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
     report: Callable[[int], None] = lambda _: None,
 ) -> torch.Tensor:
-    """What `evaluate` sums up, over every n-th batch from the k-th for share (k, n): rightly classified, loss, robustly so."""
+    """What `evaluate` sums up, over every n-th batch from the k-th for share (k, n): rightly
+    classified, loss, robustly so.
+    """
     worst, loss_of = Attack.parse(attack), inspect.unwrap(LOSSES[loss])
     dtype, _ = placement(model) or (torch.float32, None)
     wide = torch.float64 if dtype == torch.float64 else torch.float32
@@ -101,30 +125,43 @@ def evaluate_share(
     for number, start in enumerate(range(0, len(points), batch_size)):
         if number % share[1] != share[0]:
             continue
-        x, y = as_float(points[start : start + batch_size], dtype), labels[start : start + batch_size]
+        x, y = (
+            as_float(points[start : start + batch_size], dtype),
+            labels[start : start + batch_size],
+        )
         noise = stream(seed, "evaluation", number, x.device)
         with autocast():
             found = worst(model, x, y, ball, generator=noise) if worst.steps and ball.radius else x
             with torch.no_grad():
-                outputs, attacked = (read_outputs(model(inputs), len(x)).to(wide) for inputs in (x, found))
+                outputs, attacked = (
+                    read_outputs(model(inputs), len(x)).to(wide) for inputs in (x, found)
+                )
         right, robust = (~inspect.unwrap(is_error)(f, y) for f in (outputs, attacked))
-        sums += torch.stack([right.sum(), loss_of(outputs, y).double().sum(), (right & robust).sum()]).cpu()
+        sums += torch.stack(
+            [right.sum(), loss_of(outputs, y).double().sum(), (right & robust).sum()]
+        ).cpu()
         report(min(start + batch_size, len(points)))
     return sums
 
 
 def summary(sums: torch.Tensor, points: int, attack: str) -> Evaluation:
-    """The evaluation that sums over all points give. Raises FloatingPointError if they are not finite."""
+    """The evaluation that sums over all points give. Raises FloatingPointError if they are not
+    finite.
+    """
     right, loss, robust = (v / points for v in sums.tolist())
     if not math.isfinite(loss):
         raise FloatingPointError(f"the mean loss over {points} points is {loss}")
     return Evaluation(points, attack, right, loss, None if attack == "clean" else robust)
 
 
-def stream(seed: int, name: str, number: int, device: torch.device | str = "cpu") -> torch.Generator:
+def stream(
+    seed: int, name: str, number: int, device: torch.device | str = "cpu"
+) -> torch.Generator:
     """Random numbers for one purpose and one batch or epoch, independent of all others.
 
-    >>> a, b, c = (torch.rand(1, generator=stream(0, name, 1)) for name in ("order", "order", "noise"))
+    >>> a, b, c = (
+    ...     torch.rand(1, generator=stream(0, name, 1)) for name in ("order", "order", "noise")
+    ... )
     >>> a == b, a == c
     (tensor([True]), tensor([False]))
     """

@@ -40,35 +40,46 @@ def train(
     resume: bool = False,
     report: Report = lambda _: None,
 ) -> Run:
-    """Train a network as configured and keep everything in a folder; `train(...).model()` is the network.
+    """Train a network as configured and keep everything in a folder; `train(...).model()` is the
+    network.
 
-    data: instead of config.data. model: instead of config.model; its weights are trained in place, too. resume: go on with the
-    run in the folder from its last undamaged checkpoint (start, if there is none); on a CPU, with as many threads, the result
-    is bit for bit that of an uninterrupted run. Without batch normalisation, whose statistics are those of a process's share
-    of a batch, it depends on the number of processes by the order of sums only. report is called after every step.
+    data: instead of config.data. model: instead of config.model; its weights are trained in place,
+    too. resume: go on with the run in the folder from its last undamaged checkpoint (start, if
+    there is none); on a CPU, with as many threads, the result is bit for bit that of an
+    uninterrupted run. Without batch normalisation, whose statistics are those of a process's share
+    of a batch, it depends on the number of processes by the order of sums only. report is called
+    after every step.
 
-    If batch normalisation cannot be trained on one point, no process gets a batch of one: batches are fewer where this asks for
-    it, and some larger than batch_size. Processes run the calling script again, so with devices > 1 the call must stand under
-    `if __name__ == "__main__":` there.
+    If batch normalisation cannot be trained on one point, no process gets a batch of one: batches
+    are fewer where this asks for it, and some larger than batch_size. Processes run the calling
+    script again, so with devices > 1 the call must stand under `if __name__ == "__main__":` there.
 
-    A run that stops because robust training accuracy collapsed ends with the network of the epoch before.
+    A run that stops because robust training accuracy collapsed ends with the network of the epoch
+    before.
 
-    The order of points, augmentation and attack noise depend on seed, epoch and step alone. Attacks start at uniformly
-    random points of the balls, take gradients with respect to the input only, and leave running statistics alone.
+    The order of points, augmentation and attack noise depend on seed, epoch and step alone. Attacks
+    start at uniformly random points of the balls, take gradients with respect to the input only,
+    and leave running statistics alone.
 
-    Raises ValueError (empty data, batch_size > N, labels or shapes that do not fit; to resume, another configuration or
-    other data; a device that is absent), TypeError for a model that gives no tensor, FileExistsError, FloatingPointError for a
-    loss that is not finite, naming the step; the last checkpoint stays. KeyboardInterrupt leaves the checkpoints of all
-    finished epochs.
+    Raises ValueError (empty data, batch_size > N, labels or shapes that do not fit; to resume,
+    another configuration or other data; a device that is absent), TypeError for a model that gives
+    no tensor, FileExistsError, FloatingPointError for a loss that is not finite, naming the step;
+    the last checkpoint stays. KeyboardInterrupt leaves the checkpoints of all finished epochs.
 
     >>> import tempfile
-    >>> config = TrainingConfig(task="parity", hidden=(32,), epochs=3, radius=0.05, final_attack="pgd10")
+    >>> config = TrainingConfig(
+    ...     task="parity", hidden=(32,), epochs=3, radius=0.05, final_attack="pgd10"
+    ... )
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     run = train(config, folder)
     ...     run.status, run.final["test"]["points"], run.final["test"]["robust_accuracy"] > 0.5
     ('finished', 360, True)
     """
-    for name, value, kind in (("config", config, TrainingConfig), ("data", data, Dataset), ("model", model, nn.Module)):
+    for name, value, kind in (
+        ("config", config, TrainingConfig),
+        ("data", data, Dataset),
+        ("model", model, nn.Module),
+    ):
         if not isinstance(value, kind) and not (value is None and name != "config"):
             raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
     if config.devices > 1:
@@ -82,19 +93,34 @@ def train(
     fabric = make_fabric(config)
     folder = Path(folder)
     if not resume and (folder / "config.json").exists():
-        raise FileExistsError(f"{folder} holds a run already: resume it (resume=True, --resume), or name another folder")
+        raise FileExistsError(
+            f"{folder} holds a run already: resume it (resume=True, --resume), or name another "
+            f"folder"
+        )
     if data is None:
-        data = load_data(config.data, config.task, config.seed, root=config.root, download=config.download)
+        data = load_data(
+            config.data, config.task, config.seed, root=config.root, download=config.download
+        )
     data = data.subset(config.train_points, config.test_points, config.seed)
     if config.batch_size < config.devices:
-        raise ValueError(f"batch_size must be at least the number of processes {config.devices}, got {config.batch_size}")
+        raise ValueError(
+            f"batch_size must be at least the number of processes {config.devices}, got "
+            f"{config.batch_size}"
+        )
     if config.batch_size > len(data.train_points):
-        raise ValueError(f"batch_size must be at most the number of points {len(data.train_points)}, got {config.batch_size}")
+        raise ValueError(
+            f"batch_size must be at most the number of points {len(data.train_points)}, got "
+            f"{config.batch_size}"
+        )
     train_labels = check_labels(data.train_labels, len(data.train_points), data.outputs)
     test_labels = check_labels(data.test_labels, len(data.test_points), data.outputs)
     data = replace(data, train_labels=train_labels, test_labels=test_labels)
     facts, count = data_facts(data), len(data.train_points)
-    given = model_for(config, data.shape, data.outputs, facts["mean"], facts["std"]) if model is None else model
+    given = (
+        model_for(config, data.shape, data.outputs, facts["mean"], facts["std"])
+        if model is None
+        else model
+    )
     least = check_outputs(given, data) * config.devices
     if config.batch_size < least:
         text = f"at least {least} for a model with batch normalisation, which needs two points a process"
@@ -109,7 +135,17 @@ def train(
             model.load_state_dict(run.weights())
         try:
             with relay(report) if config.devices > 1 else nullcontext(report) as told:
-                fabric.launch(partial(work, run=run, data=data, model=model, state=state, batches=batches, report=told))
+                fabric.launch(
+                    partial(
+                        work,
+                        run=run,
+                        data=data,
+                        model=model,
+                        state=state,
+                        batches=batches,
+                        report=told,
+                    )
+                )
         except ProcessRaisedException as error:  # of one of several processes
             name, _, text = error.msg.strip().splitlines()[-1].partition(": ")
             kinds = {kind.__name__: kind for kind in (FloatingPointError, OSError, ValueError)}
@@ -119,16 +155,34 @@ def train(
     return run
 
 
-def begin(folder: Path, config: TrainingConfig, facts: dict[str, Any]) -> tuple[Run, dict[str, torch.Tensor] | None]:
-    """A new run, or the one in the folder, set back to its last good checkpoint; with the state of its optimizer."""
+def begin(
+    folder: Path, config: TrainingConfig, facts: dict[str, Any]
+) -> tuple[Run, dict[str, torch.Tensor] | None]:
+    """A new run, or the one in the folder, set back to its last good checkpoint; with the state of
+    its optimizer.
+    """
     if not (folder / "config.json").exists():
         versions = {"python": platform.python_version(), "torch": torch.__version__}
         gpu = torch.cuda.get_device_name() if config.accelerator == "cuda" else None
-        machine = {"processor": platform.machine(), "device": gpu or "cpu", "threads": torch.get_num_threads()}
-        return Run.create(folder, config, {"versions": versions, "machine": machine, "data": facts}), None
+        machine = {
+            "processor": platform.machine(),
+            "device": gpu or "cpu",
+            "threads": torch.get_num_threads(),
+        }
+        return Run.create(
+            folder, config, {"versions": versions, "machine": machine, "data": facts}
+        ), None
     run, new = Run.load(folder), config.to_json()
-    old = {name: value for name, value in run.config.to_json().items() if name not in ("root", "download", "device")}
-    differing = [f"{name} ({value!r}, now {new[name]!r})" for name, value in old.items() if new[name] != value]
+    old = {
+        name: value
+        for name, value in run.config.to_json().items()
+        if name not in ("root", "download", "device")
+    }
+    differing = [
+        f"{name} ({value!r}, now {new[name]!r})"
+        for name, value in old.items()
+        if new[name] != value
+    ]
     if differing:
         raise ValueError(f"{folder} was begun with other values: {', '.join(differing)}")
     if not same_data(run.about["data"], facts):
@@ -138,9 +192,11 @@ def begin(folder: Path, config: TrainingConfig, facts: dict[str, Any]) -> tuple[
 
 
 def check_outputs(model: nn.Module, data: Dataset) -> int:
-    """Raise ValueError or TypeError unless the model reads the data's points and gives as many outputs as there are labels.
+    """Raise ValueError or TypeError unless the model reads the data's points and gives as many
+    outputs as there are labels.
 
-    The least number of points that it can be trained on: 2 if batch normalisation would have one number a channel, else 1.
+    The least number of points that it can be trained on: 2 if batch normalisation would have one
+    number a channel, else 1.
     """
     count = min(2, len(data.train_points))
     parameter = next((p for p in model.parameters() if p.requires_grad), None)
@@ -154,7 +210,10 @@ def check_outputs(model: nn.Module, data: Dataset) -> int:
     except RuntimeError as error:
         raise ValueError(f"model must read points of shape {tuple(data.shape)}: {error}") from error
     if found != (count, data.outputs):
-        raise ValueError(f"model must give outputs of shape {(count, data.outputs)} for {count} points, got {found}")
+        raise ValueError(
+            f"model must give outputs of shape {(count, data.outputs)} for {count} points, got "
+            f"{found}"
+        )
     if any(isinstance(module, BATCH_NORM) for module in model.modules()):
         try:
             with unchanged(model), torch.no_grad():
@@ -165,19 +224,35 @@ def check_outputs(model: nn.Module, data: Dataset) -> int:
 
 
 def check_guard(devices: int) -> None:
-    """Raise ValueError where processes would run the calling script again: outside of `if __name__ == "__main__":`."""
+    """Raise ValueError where processes would run the calling script again: outside of `if __name__
+    == "__main__":`.
+    """
     main = sys.modules["__main__"]
     path, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
-    if path is None or not Path(path).is_file() or (spec is not None and spec.name.endswith("__main__")):
+    if (
+        path is None
+        or not Path(path).is_file()
+        or (spec is not None and spec.name.endswith("__main__"))
+    ):
         return  # nothing that would be run again
-    frames = [f for f, _ in traceback.walk_stack(None) if f.f_globals is vars(main) and f.f_code.co_name == "<module>"]
+    frames = [
+        f
+        for f, _ in traceback.walk_stack(None)
+        if f.f_globals is vars(main) and f.f_code.co_name == "<module>"
+    ]
     lines = [f.f_lineno for f in frames if Path(f.f_code.co_filename).name == Path(path).name]
     try:
-        tests = [node for node in ast.walk(ast.parse(Path(path).read_bytes())) if isinstance(node, ast.If)]
+        tests = [
+            node
+            for node in ast.walk(ast.parse(Path(path).read_bytes()))
+            if isinstance(node, ast.If)
+        ]
     except (SyntaxError, ValueError):  # no source
         return
     guards = [node for node in tests if "__name__" in ast.unparse(node.test)]
-    if not all(any(node.lineno <= line <= (node.end_lineno or 0) for node in guards) for line in lines):
+    if not all(
+        any(node.lineno <= line <= (node.end_lineno or 0) for node in guards) for line in lines
+    ):
         raise ValueError(
             f'devices must be 1 unless train is called under `if __name__ == "__main__":`, as each process runs {path} again, '
             f"got {devices}: put the script's last lines under it"
@@ -186,7 +261,9 @@ def check_guard(devices: int) -> None:
 
 @contextmanager
 def relay(report: Report) -> Iterator[Report]:
-    """What calls `report` in this process when it is called in another one; what it raises is raised at the end."""
+    """What calls `report` in this process when it is called in another one; what it raises is
+    raised at the end.
+    """
     receiver, sender = torch.multiprocessing.get_context("spawn").Pipe(duplex=False)
     ended, errors = threading.Event(), list[BaseException]()
 

@@ -1,4 +1,6 @@
-"""Networks to be trained: fully connected, LeNet-5, ResNet9, PreActResNet18; on points in [0,1], normalised inside."""
+"""Networks to be trained: fully connected, LeNet-5, ResNet9, PreActResNet18; on points in [0,1],
+normalised inside.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @differentiating
 def mlp(widths: Sequence[int], seed: int = 0) -> nn.Sequential:
-    """A fully connected ReLU network widths[0] -> ... -> widths[-1], float32, PyTorch's initialisation from `seed`.
+    """A fully connected ReLU network widths[0] -> ... -> widths[-1], float32, PyTorch's
+    initialisation from `seed`.
 
     >>> [tuple(p.shape) for p in mlp([64, 32, 1]).parameters()]
     [(32, 64), (32,), (1, 32), (1,)]
@@ -40,16 +43,19 @@ def mlp(widths: Sequence[int], seed: int = 0) -> nn.Sequential:
     if len(widths) < 2 or min(widths) < 1:
         raise ValueError(f"widths must be at least two positive numbers, got {list(widths)}")
     with _seeded(seed):
-        layers = [layer for a, b in itertools.pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())]
+        layers = [
+            layer for a, b in itertools.pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())
+        ]
     return nn.Sequential(*layers[:-1])
 
 
 class Normalize(nn.BatchNorm2d):
-    """x -> (x - mean) / std for each channel of images (N, C, H, W); mean and std are fixed numbers, not parameters.
+    """x -> (x - mean) / std for each channel of images (N, C, H, W); mean and std are fixed
+    numbers, not parameters.
 
-    A batch normalisation that is always in eval mode, so that what reads those (`ReLUNetwork.from_module`) reads it.
-    Inside the network, it leaves attacks in [0,1]. Raises ValueError unless there is a finite mean and a std > 0 for each
-    channel.
+    A batch normalisation that is always in eval mode, so that what reads those
+    (`ReLUNetwork.from_module`) reads it. Inside the network, it leaves attacks in [0,1]. Raises
+    ValueError unless there is a finite mean and a std > 0 for each channel.
 
     >>> Normalize([0.5], [0.25]).train()(torch.tensor([[[[0.0, 0.75]]]]))
     tensor([[[[-2.,  1.]]]])
@@ -60,7 +66,10 @@ class Normalize(nn.BatchNorm2d):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         if not len(mean) == len(std) >= 1:
-            raise ValueError(f"mean and std must have one number for each channel, got {len(mean)} and {len(std)}")
+            raise ValueError(
+                f"mean and std must have one number for each channel, got {len(mean)} and "
+                f"{len(std)}"
+            )
         if not all(map(math.isfinite, mean)):
             raise ValueError(f"mean must be finite, got {list(mean)}")
         if not all(0 < value < math.inf for value in std):
@@ -96,7 +105,8 @@ class Residual(nn.Module):
 
 
 class PreActivation(nn.Module):
-    """z = relu(norm(x)); s(x) + conv(relu(norm(conv(z)))), s(x) = x, or conv(z), 1x1, where channels or size change.
+    """z = relu(norm(x)); s(x) + conv(relu(norm(conv(z)))), s(x) = x, or conv(z), 1x1, where
+    channels or size change.
 
     Source: He et al. 2016b (identity mappings), Figure 4 (e).
     """
@@ -104,7 +114,11 @@ class PreActivation(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.first = nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU())
-        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if stride > 1 or inputs != outputs else None
+        self.shortcut = (
+            nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            if stride > 1 or inputs != outputs
+            else None
+        )
         self.body = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
             nn.BatchNorm2d(outputs),
@@ -135,7 +149,11 @@ class Scale(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return [
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    ]
 
 
 def _lenet5(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
@@ -152,8 +170,18 @@ def _lenet5(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
 def _strided(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
     first, second, third = map(c, (16, 32, 100))
     return [
-        *(nn.Conv2d(shape[0], first, 4, 2, 1), nn.ReLU(), nn.Conv2d(first, second, 4, 2, 1), nn.ReLU()),
-        *(nn.Flatten(), nn.Linear(second * (shape[1] // 4) * (shape[2] // 4), third), nn.ReLU(), nn.Linear(third, outputs)),
+        *(
+            nn.Conv2d(shape[0], first, 4, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 4, 2, 1),
+            nn.ReLU(),
+        ),
+        *(
+            nn.Flatten(),
+            nn.Linear(second * (shape[1] // 4) * (shape[2] // 4), third),
+            nn.ReLU(),
+            nn.Linear(third, outputs),
+        ),
     ]
 
 
@@ -161,9 +189,17 @@ def _resnet9(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
     a, b, d, e = map(c, (64, 128, 256, 512))
     return [
         *_convolution(shape[0], a),
-        *(*_convolution(a, b), nn.MaxPool2d(2), Residual(nn.Sequential(*_convolution(b, b), *_convolution(b, b)))),
+        *(
+            *_convolution(a, b),
+            nn.MaxPool2d(2),
+            Residual(nn.Sequential(*_convolution(b, b), *_convolution(b, b))),
+        ),
         *(*_convolution(b, d), nn.MaxPool2d(2)),
-        *(*_convolution(d, e), nn.MaxPool2d(2), Residual(nn.Sequential(*_convolution(e, e), *_convolution(e, e)))),
+        *(
+            *_convolution(d, e),
+            nn.MaxPool2d(2),
+            Residual(nn.Sequential(*_convolution(e, e), *_convolution(e, e))),
+        ),
         *(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(e, outputs, bias=False), Scale(0.125)),
     ]
 
@@ -175,7 +211,13 @@ def _preactresnet18(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
         for k, (a, b) in enumerate(itertools.pairwise(sizes))
         for pair in ((a, b, 2 if k else 1), (b, b, 1))
     ]
-    end = [nn.BatchNorm2d(sizes[-1]), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(sizes[-1], outputs)]
+    end = [
+        nn.BatchNorm2d(sizes[-1]),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(sizes[-1], outputs),
+    ]
     return [nn.Conv2d(shape[0], sizes[0], 3, padding=1, bias=False), *blocks, *end]
 
 
@@ -202,25 +244,30 @@ def build_model(
     std: Sequence[float] | None = None,
     hidden: Sequence[int] = (256, 256),
 ) -> nn.Sequential:
-    """An untrained network from points of a shape, (C, H, W) or, for mlp, any, to `outputs` numbers; float32.
+    """An untrained network from points of a shape, (C, H, W) or, for mlp, any, to `outputs`
+    numbers; float32.
 
-    Weights are PyTorch's initialisation, drawn from `seed` alone. mean, std: of each channel, for a `Normalize` in front.
-    width multiplies the numbers of channels and hidden units below (rounded, at least 1); mlp has just `hidden`. Parameters
-    and operations (2 for each multiplication and addition in linear layers) are for 10 classes.
+    Weights are PyTorch's initialisation, drawn from `seed` alone. mean, std: of each channel, for a
+    `Normalize` in front. width multiplies the numbers of channels and hidden units below (rounded,
+    at least 1); mlp has just `hidden`. Parameters and operations (2 for each multiplication and
+    addition in linear layers) are for 10 classes.
 
     - mlp: fully connected, hidden widths `hidden`.
-    - lenet5: convolutions 5x5 to 6 and 16 channels, each with a mean over 2x2; 120, 84 units. LeCun et al. 1998, Section II B,
-      with ReLU for tanh, all channels connected and a linear output; images are padded by 2.
-      MNIST: 61,706 parameters, 0.83 MFLOP.
-    - strided: convolutions 4x4 of stride 2 to 16 and 32 channels; 100 units. Wong and Kolter 2018; also the MNIST network of
-      Wong, Rice and Kolter 2020. MNIST: 166,406 parameters, 1.22 MFLOP.
-    - resnet9: Page 2018, "How to train your ResNet", after Coleman et al. 2017 (DAWNBench): 64 to 512 channels, two residual
-      blocks, outputs without bias, times 1/8. CIFAR-10: 6,573,120 parameters, 759 MFLOP.
-    - preactresnet18: He et al. 2016b, in the form for 32x32 images, 64 to 512 channels, with normalisation and ReLU after the
-      last block, as in Rice, Wong and Kolter 2020. CIFAR-10: 11,172,170 parameters, 1111 MFLOP.
+    - lenet5: convolutions 5x5 to 6 and 16 channels, each with a mean over 2x2; 120, 84 units. LeCun
+      et al. 1998, Section II B, with ReLU for tanh, all channels connected and a linear output;
+      images are padded by 2. MNIST: 61,706 parameters, 0.83 MFLOP.
+    - strided: convolutions 4x4 of stride 2 to 16 and 32 channels; 100 units. Wong and Kolter 2018;
+      also the MNIST network of Wong, Rice and Kolter 2020. MNIST: 166,406 parameters, 1.22 MFLOP.
+    - resnet9: Page 2018, "How to train your ResNet", after Coleman et al. 2017 (DAWNBench): 64 to
+      512 channels, two residual blocks, outputs without bias, times 1/8. CIFAR-10: 6,573,120
+      parameters, 759 MFLOP.
+    - preactresnet18: He et al. 2016b, in the form for 32x32 images, 64 to 512 channels, with
+      normalisation and ReLU after the last block, as in Rice, Wong and Kolter 2020. CIFAR-10:
+      11,172,170 parameters, 1111 MFLOP.
 
-    mlp, lenet5 and strided have no batch normalisation, and `ReLUNetwork.from_module(model, shape)` reads them.
-    Raises ValueError for an unknown name and for arguments out of range or that do not fit.
+    mlp, lenet5 and strided have no batch normalisation, and `ReLUNetwork.from_module(model, shape)`
+    reads them. Raises ValueError for an unknown name and for arguments out of range or that do not
+    fit.
 
     >>> model = build_model("lenet5", (1, 28, 28), 10, mean=[0.5], std=[0.25])
     >>> sum(p.numel() for p in model.parameters()), model(torch.zeros(2, 1, 28, 28)).shape
@@ -241,14 +288,20 @@ def build_model(
     front: list[nn.Module] = []
     if mean is not None and std is not None:
         if len(mean) != channels:
-            raise ValueError(f"mean must have {channels} numbers for points of shape {shape}, got {len(mean)}")
-        unflatten = [] if len(shape) == 3 else [nn.Flatten(), nn.Unflatten(1, (1, 1, math.prod(shape)))]
+            raise ValueError(
+                f"mean must have {channels} numbers for points of shape {shape}, got {len(mean)}"
+            )
+        unflatten = (
+            [] if len(shape) == 3 else [nn.Flatten(), nn.Unflatten(1, (1, 1, math.prod(shape)))]
+        )
         front = [*unflatten, Normalize(mean, std)]
     if name == "mlp":
         flatten = [nn.Flatten()] if front or len(shape) > 1 else []
         return nn.Sequential(*front, *flatten, *mlp([math.prod(shape), *hidden, outputs], seed))
     build, least = CONVOLUTIONAL[name]
     if len(shape) != 3 or min(shape[1:]) < least:
-        raise ValueError(f"shape must be (C, H, W) with H and W at least {least} for {name}, got {shape}")
+        raise ValueError(
+            f"shape must be (C, H, W) with H and W at least {least} for {name}, got {shape}"
+        )
     with _seeded(seed):
         return nn.Sequential(*front, *build(shape, outputs, lambda n: max(1, round(n * width))))

@@ -1,11 +1,12 @@
 """A training run in one folder: what it was told to do, what it measured, and its checkpoints.
 
-    config.json             configuration, versions, machine, data
-    metrics.jsonl           a line for each epoch, then one with the measurement at the end
-    weights/0007.safetensors    the model after epoch 7;  state/0007.safetensors: the optimizer, of the last two epochs only
+    config.json             configuration, versions, machine, data metrics.jsonl           a line
+    for each epoch, then one with the measurement at the end weights/0007.safetensors    the model
+    after epoch 7;  state/0007.safetensors: the optimizer, of the last two epochs only
     evaluations.jsonl       what `evaluate` measured later
 
-Files are replaced as wholes, and a checkpoint counts only with the line of its epoch, which holds its SHA-256.
+Files are replaced as wholes, and a checkpoint counts only with the line of its epoch, which holds
+its SHA-256.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ FORMAT = "cgro run 1"
 
 @dataclass
 class Run:
-    """A run: configuration, facts about versions, machine and data, metrics of each epoch, and of the end (None before it).
+    """A run: configuration, facts about versions, machine and data, metrics of each epoch, and of
+    the end (None before it).
 
-    Rates in metrics are exact shares of the stated points; robust ones are empirical (an attack's), so upper bounds of
-    robust accuracy. `seconds` are wall clock. `Run.load(folder)` reads a run, `model()` gives its network.
+    Rates in metrics are exact shares of the stated points; robust ones are empirical (an attack's),
+    so upper bounds of robust accuracy. `seconds` are wall clock. `Run.load(folder)` reads a run,
+    `model()` gives its network.
     """
 
     folder: Path
@@ -59,12 +62,16 @@ class Run:
 
     @property
     def epoch(self) -> int:
-        """The epoch whose network `model()` gives: the one measured at the end, or the last; 0 if none has ended."""
+        """The epoch whose network `model()` gives: the one measured at the end, or the last; 0 if
+        none has ended.
+        """
         return len(self.epochs) if self.final is None else int(self.final["epoch"])
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Run:
-        """Read a run. Raises FileNotFoundError, or ValueError that says what is wrong with which file."""
+        """Read a run. Raises FileNotFoundError, or ValueError that says what is wrong with which
+        file.
+        """
         folder = Path(folder)
         path = folder / "config.json"
         if not path.is_file():
@@ -87,13 +94,18 @@ class Run:
 
         into: a module to fill, instead of a new one (custom models).
 
-        Raises ValueError for an epoch without a checkpoint, a damaged file, or weights that do not fit.
+        Raises ValueError for an epoch without a checkpoint, a damaged file, or weights that do not
+        fit.
         """
         if into is None:
             if self.config.model == "custom":
-                raise ValueError(f"{self.folder} has a model of your own: give a module of its kind as `into`")
+                raise ValueError(
+                    f"{self.folder} has a model of your own: give a module of its kind as `into`"
+                )
             facts = self.about["data"]
-            into = model_for(self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"])
+            into = model_for(
+                self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"]
+            )
         if self.config.precision == "float64":
             into = into.double()
         try:
@@ -109,38 +121,60 @@ class Run:
         epoch, kept = self.epoch if epoch is None else epoch, self.checkpoints()
         if epoch not in kept:
             text = ", ".join(map(str, kept)) or "none"
-            raise ValueError(f"epoch must be one of those kept in {self.folder} ({text}), got {epoch}")
-        return read_tensors(self.folder / "weights" / _name(epoch), self.epochs[epoch - 1]["weights"])
+            raise ValueError(
+                f"epoch must be one of those kept in {self.folder} ({text}), got {epoch}"
+            )
+        return read_tensors(
+            self.folder / "weights" / _name(epoch), self.epochs[epoch - 1]["weights"]
+        )
 
     def checkpoints(self) -> list[int]:
         """The epochs whose weights are kept."""
-        return [line["epoch"] for line in self.epochs if (self.folder / "weights" / _name(line["epoch"])).is_file()]
+        return [
+            line["epoch"]
+            for line in self.epochs
+            if (self.folder / "weights" / _name(line["epoch"])).is_file()
+        ]
 
     def dataset(self) -> Dataset:
-        """The data that the run was trained on, read again. Raises ValueError if they have changed, or were tensors."""
+        """The data that the run was trained on, read again. Raises ValueError if they have changed,
+        or were tensors.
+        """
         config = self.config
         data = load_data(config.data, config.task, config.seed, root=config.root)
         data = data.subset(config.train_points, config.test_points, config.seed)
         if not same_data(data_facts(data), self.about["data"]):
             hint = "tensors of your own are measured by `evaluate`"
-            raise ValueError(f"data {config.data} are not those that {self.folder} was trained on ({hint})")
+            raise ValueError(
+                f"data {config.data} are not those that {self.folder} was trained on ({hint})"
+            )
         return data
 
-    # -- writing -------------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, folder: str | PathLike[str], config: TrainingConfig, about: dict[str, Any]) -> Run:
+    def create(
+        cls, folder: str | PathLike[str], config: TrainingConfig, about: dict[str, Any]
+    ) -> Run:
         """A new run in a folder that holds none."""
         folder = Path(folder)
         for name in ("weights", "state"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        write_file(folder / "config.json", json.dumps({"format": FORMAT, "config": config.to_json(), **about}, indent=1))
+        write_file(
+            folder / "config.json",
+            json.dumps({"format": FORMAT, "config": config.to_json(), **about}, indent=1),
+        )
         return cls(folder, config, about)
 
-    def save(self, line: dict[str, Any], weights: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> None:
+    def save(
+        self, line: dict[str, Any], weights: dict[str, torch.Tensor], state: dict[str, torch.Tensor]
+    ) -> None:
         """Write the checkpoint of an epoch and then its metrics; drop what is not to be kept."""
         number = line["epoch"]
-        line |= {"weights": self._write("weights", number, weights), "state": self._write("state", number, state)}
+        line |= {
+            "weights": self._write("weights", number, weights),
+            "state": self._write("state", number, state),
+        }
         self.epochs.append(line)
         self._write_metrics()
         for kind, every in (("weights", self.config.keep), ("state", self.config.epochs + 1)):
@@ -154,7 +188,9 @@ class Run:
         self._write_metrics()
 
     def rewind(self) -> dict[str, torch.Tensor] | None:
-        """Go back to the last epoch with an undamaged checkpoint (or to the start) and return its optimizer's state."""
+        """Go back to the last epoch with an undamaged checkpoint (or to the start) and return its
+        optimizer's state.
+        """
         for path in (*self.folder.glob("*/.*.safetensors.*"), *self.folder.glob(".*.jsonl.*")):
             shutil.rmtree(path, ignore_errors=True)  # of a write that never ended
         self.final = None
@@ -169,7 +205,9 @@ class Run:
         return None
 
     def _write(self, kind: str, epoch: int, tensors: dict[str, torch.Tensor]) -> str:
-        content = serialize({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
+        content = serialize(
+            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        )
         path = self.folder / kind / _name(epoch)
         try:
             path.parent.mkdir(exist_ok=True)
@@ -181,7 +219,10 @@ class Run:
 
     def _write_metrics(self) -> None:
         lines = [*self.epochs, *([] if self.final is None else [{"final": self.final}])]
-        write_file(self.folder / "metrics.jsonl", "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+        write_file(
+            self.folder / "metrics.jsonl",
+            "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines),
+        )
 
     def _read_metrics(self) -> None:
         path = self.folder / "metrics.jsonl"
@@ -196,31 +237,62 @@ class Run:
             raise ValueError(f"{path} is damaged: {error}") from error
 
 
-def model_for(config: TrainingConfig, shape: tuple[int, ...], outputs: int, mean: list[float], std: list[float]) -> nn.Module:
+def model_for(
+    config: TrainingConfig,
+    shape: tuple[int, ...],
+    outputs: int,
+    mean: list[float],
+    std: list[float],
+) -> nn.Module:
     """The untrained model of a configuration for points of a shape."""
     hidden = tuple(max(1, round(n * config.width)) for n in config.hidden)
-    model = build_model(config.model, shape, outputs, width=config.width, seed=config.seed, mean=mean, std=std, hidden=hidden)
+    model = build_model(
+        config.model,
+        shape,
+        outputs,
+        width=config.width,
+        seed=config.seed,
+        mean=mean,
+        std=std,
+        hidden=hidden,
+    )
     return model.double() if config.precision == "float64" else model
 
 
 def same_data(first: dict[str, Any], second: dict[str, Any]) -> bool:
-    """Whether two facts are of the same data: all but the moments, which are rounded as threads share the sums."""
+    """Whether two facts are of the same data: all but the moments, which are rounded as threads
+    share the sums.
+    """
     return all(first.get(name) == second.get(name) for name in {*first, *second} - {"mean", "std"})
 
 
 def data_facts(data: Dataset) -> dict[str, Any]:
-    """What a run keeps of its data: names, sizes, moments of the training points by channel, SHA-256 of all of them."""
+    """What a run keeps of its data: names, sizes, moments of the training points by channel,
+    SHA-256 of all of them.
+    """
     digest = hashlib.sha256()
     for part in (data.train_points, data.train_labels, data.test_points, data.test_labels):
         digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
     mean, std = moments(data.train_points)
-    facts = {"name": data.name, "task": data.task, "source": data.source, "outputs": data.outputs, "mean": mean, "std": std}
-    counts = {"shape": list(data.train_points.shape[1:]), "train": len(data.train_points), "test": len(data.test_points)}
+    facts = {
+        "name": data.name,
+        "task": data.task,
+        "source": data.source,
+        "outputs": data.outputs,
+        "mean": mean,
+        "std": std,
+    }
+    counts = {
+        "shape": list(data.train_points.shape[1:]),
+        "train": len(data.train_points),
+        "test": len(data.test_points),
+    }
     return facts | counts | {"sha256": digest.hexdigest()}
 
 
 def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation (1 if they are constant) of each channel of images (N, C, H, W), else of all numbers.
+    """Mean and standard deviation (1 if they are constant) of each channel of images (N, C, H, W),
+    else of all numbers.
 
     >>> moments(torch.tensor([[0, 255]], dtype=torch.uint8))
     ([0.5], [0.5])
@@ -228,7 +300,10 @@ def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
     found = []
     for channel in points.cpu().unbind(1) if points.ndim == 4 else [points.cpu()]:
         if channel.dtype == torch.uint8:
-            values, counts = torch.arange(256).double() / 255, torch.bincount(channel.flatten(), minlength=256)
+            values, counts = (
+                torch.arange(256).double() / 255,
+                torch.bincount(channel.flatten(), minlength=256),
+            )
         else:
             values, counts = channel.flatten(), torch.ones(channel.numel(), dtype=torch.float64)
         shares, values = counts.double() / channel.numel(), values.double()
@@ -239,13 +314,17 @@ def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
 
 
 def read_tensors(path: Path, sha256: str) -> dict[str, torch.Tensor]:
-    """The tensors of a .safetensors file, which never holds code. Raises ValueError unless it has this digest."""
+    """The tensors of a .safetensors file, which never holds code. Raises ValueError unless it has
+    this digest.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(f"{path} is not the file that the run wrote: truncated, damaged or replaced")
+        raise ValueError(
+            f"{path} is not the file that the run wrote: truncated, damaged or replaced"
+        )
     try:
         return parse(content)
     except SafetensorError as error:

@@ -36,16 +36,24 @@ def trials(
     radii: Iterable[float] = (),
     seeds: Iterable[int] = (),
 ) -> list[Trial]:
-    """The trials of a sweep, all combinations; an empty list stands for the configuration's own value.
+    """The trials of a sweep, all combinations; an empty list stands for the configuration's own
+    value.
 
-    >>> [trial.folder.name for trial in trials(TrainingConfig(), "runs", radii=[0, 0.1], seeds=[0, 1])]
+    >>> [
+    ...     trial.folder.name
+    ...     for trial in trials(TrainingConfig(), "runs", radii=[0, 0.1], seeds=[0, 1])
+    ... ]
     ['width1-radius0-seed0', 'width1-radius0-seed1', 'width1-radius0.1-seed0', 'width1-radius0.1-seed1']
     """
-    grid = itertools.product(list(widths) or [config.width], list(radii) or [config.radius], list(seeds) or [config.seed])
+    grid = itertools.product(
+        list(widths) or [config.width], list(radii) or [config.radius], list(seeds) or [config.seed]
+    )
     found = []
     for width, radius, seed in grid:
         name = f"width{width:g}-radius{radius:g}-seed{seed}"
-        found.append(Trial(replace(config, width=width, radius=radius, seed=seed), Path(folder) / name))
+        found.append(
+            Trial(replace(config, width=width, radius=radius, seed=seed), Path(folder) / name)
+        )
     names = [trial.folder.name for trial in found]
     if len(set(names)) < len(names):
         raise ValueError(f"widths, radii and seeds must not be repeated, got {', '.join(names)}")
@@ -53,25 +61,36 @@ def trials(
 
 
 def sweep(
-    planned: list[Trial], *, jobs: int = 1, address: str | None = None, report: Callable[[Trial], None] = lambda _: None
+    planned: list[Trial],
+    *,
+    jobs: int = 1,
+    address: str | None = None,
+    report: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
-    """Run trials; `report` is called as each one ends. Those begun before go on, finished ones are kept.
+    """Run trials; `report` is called as each one ends. Those begun before go on, finished ones are
+    kept.
 
-    Without an address, in `jobs` processes on this machine, which share its first GPU. address: that of a Ray cluster whose
-    nodes share the folders, as for `constructions.run_tasks`; there a trial takes one processor and, with device "cuda", one
-    GPU. A trial that fails, or whose process is killed, has its error; the others go on. Raises ValueError for jobs < 1,
-    ImportError if Ray is asked for and missing.
+    Without an address, in `jobs` processes on this machine, which share its first GPU. address:
+    that of a Ray cluster whose nodes share the folders, as for `constructions.run_tasks`; there a
+    trial takes one processor and, with device "cuda", one GPU. A trial that fails, or whose process
+    is killed, has its error; the others go on. Raises ValueError for jobs < 1, ImportError if Ray
+    is asked for and missing.
 
     >>> import tempfile
     >>> config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     [(trial.error, trial.run.status) for trial in sweep(trials(config, folder, seeds=[0, 1]))]
+    ...     [
+    ...         (trial.error, trial.run.status)
+    ...         for trial in sweep(trials(config, folder, seeds=[0, 1]))
+    ...     ]
     [('', 'finished'), ('', 'finished')]
     """
     gpus = int(any(t.config.device == "cuda" for t in planned))
     done: dict[int, Trial] = {}
     for k, trial in run_tasks(_run, planned, jobs=jobs, address=address, gpus=gpus):
-        done[k] = replace(planned[k], error=str(trial)) if isinstance(trial, ProcessLostError) else trial
+        done[k] = (
+            replace(planned[k], error=str(trial)) if isinstance(trial, ProcessLostError) else trial
+        )
         report(done[k])
     return [done[k] for k in range(len(planned))]
 

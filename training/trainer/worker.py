@@ -32,7 +32,8 @@ CHECK_EVERY = 32
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: steps done of all, the stage, and the latest measurements (None before the first).
+    """How far a run is: steps done of all, the stage, and the latest measurements (None before the
+    first).
 
     loss: of the last steps. accuracy, robust_accuracy: on test points, after the last epoch.
     """
@@ -51,12 +52,22 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         if not torch.cuda.is_available():
             raise ValueError("device 'cuda' needs a GPU, and PyTorch finds none")
         if config.devices > torch.cuda.device_count():
-            raise ValueError(f"devices must be at most the {torch.cuda.device_count()} GPUs there are, got {config.devices}")
+            raise ValueError(
+                f"devices must be at most the {torch.cuda.device_count()} GPUs there are, got "
+                f"{config.devices}"
+            )
     elif config.precision == "bfloat16" and emulates_bfloat16():
-        warnings.warn("this processor emulates bfloat16, many times slower than float32", stacklevel=3)
+        warnings.warn(
+            "this processor emulates bfloat16, many times slower than float32", stacklevel=3
+        )
     strategy = "ddp_spawn" if config.devices > 1 else "auto"
     precision = PRECISIONS[config.precision]
-    return Fabric(accelerator=config.accelerator, devices=config.devices, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+    return Fabric(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        strategy=strategy,
+        precision=precision,
+    )  # type: ignore[arg-type]
 
 
 def work(fabric: Fabric, **rest: Any) -> None:
@@ -71,7 +82,9 @@ def emulates_bfloat16() -> bool:
 
 
 class Worker:
-    """What one process of a run does; the first of them writes. `state`: tensors of the optimizer, to resume."""
+    """What one process of a run does; the first of them writes. `state`: tensors of the optimizer,
+    to resume.
+    """
 
     def __init__(
         self,
@@ -83,9 +96,17 @@ class Worker:
         batches: int,
         report: Callable[[Progress], None],
     ) -> None:
-        self.fabric, self.run, self.config, self.batches, self.report = fabric, run, run.config, batches, report
+        self.fabric, self.run, self.config, self.batches, self.report = (
+            fabric,
+            run,
+            run.config,
+            batches,
+            report,
+        )
         self.data = data.to(fabric.device)
-        self.model = copied(model).to(fabric.device)  # processes that are started share the memory of what they get
+        self.model = copied(model).to(
+            fabric.device
+        )  # processes that are started share the memory of what they get
         if len(data.shape) == 3:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.raw: nn.Module = self.model  # for attacks, which go round DDP
@@ -93,7 +114,10 @@ class Worker:
             self.raw = torch.compile(self.model)  # type: ignore[assignment] # a module, which the stubs do not say
         self.plain = make_optimizer(self.config, self.model, state)
         self.forward, self.optimizer = fabric.setup(self.raw, self.plain)
-        self.attack, self.loss = Attack.parse(self.config.attack), inspect.unwrap(LOSSES[self.config.loss])
+        self.attack, self.loss = (
+            Attack.parse(self.config.attack),
+            inspect.unwrap(LOSSES[self.config.loss]),
+        )
         self.dtype = torch.float64 if self.config.precision == "float64" else torch.float32
         self.latest: dict[str, float | None] = {}
         self.done = len(run.epochs) * self.batches
@@ -108,7 +132,9 @@ class Worker:
             began = time.perf_counter()
             line = self.epoch(epoch)
             for part in parts:
-                line[part] = self.measure(*few[part], config.eval_attack, f"measuring {part}", self.fabric.autocast)
+                line[part] = self.measure(
+                    *few[part], config.eval_attack, f"measuring {part}", self.fabric.autocast
+                )
             line["seconds"] = time.perf_counter() - began
             if self.fabric.is_global_zero:
                 run.save(line, self.model.state_dict(), optimizer_tensors(self.plain))
@@ -120,11 +146,17 @@ class Worker:
         epoch, stopped = len(run.epochs), self.collapsed()
         if stopped:  # take the network from before
             epoch = max(1, epoch - 1)
-            self.model.load_state_dict(self.fabric.broadcast(run.weights(epoch) if self.fabric.is_global_zero else {}))
+            self.model.load_state_dict(
+                self.fabric.broadcast(run.weights(epoch) if self.fabric.is_global_zero else {})
+            )
         final: dict[str, Any] = {"epoch": epoch, "stopped": stopped}
-        final["train"] = self.measure(data.train_points, data.train_labels, "clean", "measuring all of train")
+        final["train"] = self.measure(
+            data.train_points, data.train_labels, "clean", "measuring all of train"
+        )
         final["train_sample"] = self.measure(*few["train"], attack, "measuring a sample of train")
-        final["test"] = self.measure(data.test_points, data.test_labels, attack, "measuring all of test")
+        final["test"] = self.measure(
+            data.test_points, data.test_labels, attack, "measuring all of test"
+        )
         if self.fabric.is_global_zero:
             run.finish({**final, "seconds": time.perf_counter() - began})
         self.fabric.barrier()
@@ -137,13 +169,19 @@ class Worker:
         if robust[-1] >= max(robust) - COLLAPSE:
             return None
         fall = f"from {max(robust):.3f} to {robust[-1]:.3f}"
-        return f"catastrophic overfitting: robust training accuracy fell {fall} in epoch {len(robust)}"
+        return (
+            f"catastrophic overfitting: robust training accuracy fell {fall} in epoch {len(robust)}"
+        )
 
     def epoch(self, number: int) -> dict[str, Any]:
         """Train for one epoch; its metrics."""
         device = self.fabric.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # for dropout and the like
-            torch.manual_seed(stream(self.config.seed, f"model {self.fabric.global_rank}", number).initial_seed())
+        with torch.random.fork_rng(
+            devices=[device] if device.type == "cuda" else []
+        ):  # for dropout and the like
+            torch.manual_seed(
+                stream(self.config.seed, f"model {self.fabric.global_rank}", number).initial_seed()
+            )
             line = self.steps(number)
         for buffer in self.model.buffers():  # running statistics of the first process
             if self.fabric.world_size > 1:
@@ -153,9 +191,15 @@ class Worker:
     def steps(self, number: int) -> dict[str, Any]:
         """All steps of an epoch."""
         config, device = self.config, self.fabric.device
-        noise, shifts = (stream(config.seed, name, number, device) for name in ("noise", "augmentation"))
-        order = torch.randperm(len(self.data.train_points), generator=stream(config.seed, "order", number)).to(device)
-        sums = torch.zeros(2, self.batches, dtype=torch.float64, device=device)  # losses and errors of each step
+        noise, shifts = (
+            stream(config.seed, name, number, device) for name in ("noise", "augmentation")
+        )
+        order = torch.randperm(
+            len(self.data.train_points), generator=stream(config.seed, "order", number)
+        ).to(device)
+        sums = torch.zeros(
+            2, self.batches, dtype=torch.float64, device=device
+        )  # losses and errors of each step
         batches = order.tensor_split(self.batches)
         self.model.train()
         for k, index in enumerate(batches):
@@ -164,7 +208,9 @@ class Worker:
                 group["lr"] = config.learning_rate_at((done + 0.5) / (config.epochs * self.batches))
             x, y = self.data.train_points[index], self.data.train_labels[index]
             x = as_float(augment(x, shifts) if config.augment else x, self.dtype)
-            start = config.ball.sample(x, noise) if config.radius else x  # of the whole batch, however it is shared
+            start = (
+                config.ball.sample(x, noise) if config.radius else x
+            )  # of the whole batch, however it is shared
             share = slice(self.fabric.global_rank, None, self.fabric.world_size)
             sums[:, k] = self.step(x[share], y[share], start[share], len(index))
             if (k + 1) % CHECK_EVERY == 0 or k + 1 == self.batches:
@@ -176,10 +222,18 @@ class Worker:
             self.tell(f"epoch {number} of {config.epochs}")
         means = self.total(sums).sum(1) / len(order)
         training = {"loss": float(means[0]), "accuracy": 1 - float(means[1])}
-        return {"epoch": number, "learning_rate": config.learning_rate_at(number / config.epochs), "training": training}
+        return {
+            "epoch": number,
+            "learning_rate": config.learning_rate_at(number / config.epochs),
+            "training": training,
+        }
 
-    def step(self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor, count: int) -> torch.Tensor:
-        """One attack and one step of the optimizer on this process's share of `count` points; sums of losses and errors."""
+    def step(
+        self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor, count: int
+    ) -> torch.Tensor:
+        """One attack and one step of the optimizer on this process's share of `count` points; sums
+        of losses and errors.
+        """
         config = self.config
         if len(self.data.shape) == 3:
             x, start = (t.contiguous(memory_format=torch.channels_last) for t in (x, start))
@@ -197,15 +251,23 @@ class Worker:
         self.optimizer.zero_grad()
         self.fabric.backward(losses.sum() * (self.fabric.world_size / count))
         if config.clip is not None:
-            self.fabric.clip_gradients(self.forward, self.optimizer, max_norm=config.clip, error_if_nonfinite=False)
+            self.fabric.clip_gradients(
+                self.forward, self.optimizer, max_norm=config.clip, error_if_nonfinite=False
+            )
         self.optimizer.step()
-        return torch.stack([losses.detach().double().sum(), inspect.unwrap(is_error)(robust.detach(), y).double().sum()])
+        return torch.stack(
+            [
+                losses.detach().double().sum(),
+                inspect.unwrap(is_error)(robust.detach(), y).double().sum(),
+            ]
+        )
 
     def attacked(self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """The points that the training attack finds from `start`.
 
-        A part of training: unlike in `pgd` as users call it, dropout draws on from the global generator, so that the step after
-        the attack sees another mask. Statistics stay, by `batch_norm`.
+        A part of training: unlike in `pgd` as users call it, dropout draws on from the global
+        generator, so that the step after the attack sees another mask. Statistics stay, by
+        `batch_norm`.
         """
         config = self.config
         with batch_norm(self.model, config.batch_norm):
@@ -230,12 +292,19 @@ class Worker:
     def choose(self, part: str) -> tuple[torch.Tensor, torch.Tensor]:
         """The training or test points, and their labels, that are measured after every epoch."""
         points, labels = (getattr(self.data, f"{part}_{kind}") for kind in ("points", "labels"))
-        order = torch.randperm(len(points), generator=stream(self.config.seed, f"measured {part}", 0))
+        order = torch.randperm(
+            len(points), generator=stream(self.config.seed, f"measured {part}", 0)
+        )
         index = order[: self.config.eval_points].to(points.device)
         return points[index], labels[index]
 
     def measure(
-        self, points: torch.Tensor, labels: torch.Tensor, attack: str, stage: str, autocast: Any = nullcontext
+        self,
+        points: torch.Tensor,
+        labels: torch.Tensor,
+        attack: str,
+        stage: str,
+        autocast: Any = nullcontext,
     ) -> dict[str, Any]:
         """Evaluate the model, all processes together; in float32 unless `autocast` says otherwise."""
         sums = evaluate_share(
@@ -259,17 +328,28 @@ class Worker:
         return found.cpu()
 
     def check(self, epoch: int, first: int, losses: torch.Tensor) -> None:
-        """Raise FloatingPointError if one of an epoch's losses, from that of step `first` on, is not finite."""
+        """Raise FloatingPointError if one of an epoch's losses, from that of step `first` on, is
+        not finite.
+        """
         bad = (~torch.isfinite(losses)).nonzero()
         if len(bad):
             k = int(bad[0])
-            kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
-            raise FloatingPointError(f"the loss became {float(losses[k])} in step {first + k + 1} of epoch {epoch}; {kept}")
+            kept = (
+                f"the checkpoint of epoch {epoch - 1} is kept"
+                if epoch > 1
+                else "there is no checkpoint yet"
+            )
+            raise FloatingPointError(
+                f"the loss became {float(losses[k])} in step {first + k + 1} of epoch {epoch}; "
+                f"{kept}"
+            )
 
     def tell(self, stage: str) -> None:
         """Report progress, from the first process."""
         if self.fabric.is_global_zero:
-            self.report(Progress(self.done, self.config.epochs * self.batches, stage, **self.latest))
+            self.report(
+                Progress(self.done, self.config.epochs * self.batches, stage, **self.latest)
+            )
 
 
 def write_scalars(run: Run) -> None:
@@ -286,23 +366,33 @@ def write_scalars(run: Run) -> None:
                     writer.add_scalar(f"{part}/{name}", value, line["epoch"])
 
 
-def make_optimizer(config: TrainingConfig, model: nn.Module, state: dict[str, torch.Tensor] | None) -> torch.optim.Optimizer:
+def make_optimizer(
+    config: TrainingConfig, model: nn.Module, state: dict[str, torch.Tensor] | None
+) -> torch.optim.Optimizer:
     """The optimizer, in the state that `optimizer_tensors` gave."""
     optimizer: torch.optim.Optimizer
     if config.optimizer == "sgd":
-        optimizer = torch.optim.SGD(model.parameters(), config.learning_rate, momentum=0.9, weight_decay=config.weight_decay)
+        optimizer = torch.optim.SGD(
+            model.parameters(), config.learning_rate, momentum=0.9, weight_decay=config.weight_decay
+        )
     else:
-        optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+        optimizer = torch.optim.Adam(
+            model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
     if state is not None:
         entries: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in state.items():
             index, key = name.split(".")
             entries.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+        optimizer.load_state_dict(
+            {"state": entries, "param_groups": optimizer.state_dict()["param_groups"]}
+        )
     return optimizer
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """The state of an optimizer by parameter and name; settings are in the configuration."""
     entries = optimizer.state_dict()["state"]
-    return {f"{index}.{key}": value for index, entry in entries.items() for key, value in entry.items()}
+    return {
+        f"{index}.{key}": value for index, entry in entries.items() for key, value in entry.items()
+    }

@@ -1,4 +1,6 @@
-"""Agreement of two models, in groups and zones; margins along rays; the share of a model that f_S's memorization explains."""
+"""Agreement of two models, in groups and zones; margins along rays; the share of a model that f_S's
+memorization explains.
+"""
 
 import copy
 import itertools
@@ -40,7 +42,7 @@ def built(p="inf", variant="lean", classes=None, count=12):
     return clean, f_S(clean, points, labels, ball, variant=variant), points, labels, ball
 
 
-# -- agreement ---------------------------------------------------------------------------------------------------------
+# -- agreement -------------------------------------------------------------------------------------
 
 
 def test_identical_models_agree_everywhere():
@@ -53,11 +55,17 @@ def test_identical_models_agree_everywhere():
 
 def test_independent_models_agree_by_chance():
     points = torch.rand(4000, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    first, second = affine([[1.0, 0, 0, 0, 0, 0]], [-0.25]), affine([[0, 1.0, 0, 0, 0, 0]], [-0.625])
+    first, second = (
+        affine([[1.0, 0, 0, 0, 0, 0]], [-0.25]),
+        affine([[0, 1.0, 0, 0, 0, 0]], [-0.625]),
+    )
     low, high = agreement(first, second, points, "estimate").interval
     assert low < 0.75 * 0.375 + 0.25 * 0.625 < high
     assert high - low < 0.05
-    ramp = torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[2], [0.0, -0.25, -1.5]  # argmax of 0, t - 1/4, 3t - 3/2
+    ramp = (
+        torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[2],
+        [0.0, -0.25, -1.5],
+    )  # argmax of 0, t - 1/4, 3t - 3/2
     other = torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[3], [0.0, -0.5, -1.75]
     p, q = (0.25, 0.375, 0.375), (0.5, 0.125, 0.375)
     low, high = agreement(affine(*ramp), affine(*other), points, "estimate").interval
@@ -74,7 +82,9 @@ def test_modules_networks_functions_images_and_rows_are_the_same_model():
     model = nn.Sequential(nn.Flatten(), *mlp([16, 12, 3], seed=4))
     network = ReLUNetwork.from_module(model)
     other = ReLUNetwork.from_module(mlp([16, 8, 3], seed=5))
-    images = torch.randint(0, 256, (700, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0, 256, (700, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     rows = (images.double() / 255).flatten(1)
     expected = agreement(network, other, rows)
     assert 0 < expected.count < 700
@@ -99,7 +109,9 @@ def test_dtypes_and_batches():
 
     near = torch.full((3 * MODEL_BATCH + 1, 1), 0.5 + 2.0**-40, dtype=torch.float64)
     step = affine([[1.0]], [-0.5])
-    assert agreement(step, lambda x: x, near).value == 1.0  # float32 would round to 0.5, which has no label
+    assert (
+        agreement(step, lambda x: x, near).value == 1.0
+    )  # float32 would round to 0.5, which has no label
     assert agreement(step, Probe(1, 1), near).total == len(near)
     assert {dtype for dtype, _ in seen} == {torch.float32}
     assert max(count for _, count in seen) == MODEL_BATCH
@@ -160,7 +172,9 @@ def test_agreement_refuses_what_does_not_fit():
             agreement(one, one, points)
     with pytest.raises(ValueError, match="points must be finite, got NaN or infinity at index 1"):
         agreement(one, one, torch.tensor([[0.0, 0.0], [0.0, math.nan]]))
-    with pytest.raises(ValueError, match=r"same number of outputs, got \{'first': 1, 'second': 2\}"):
+    with pytest.raises(
+        ValueError, match=r"same number of outputs, got \{'first': 1, 'second': 2\}"
+    ):
         agreement(one, two, x)
     with pytest.raises(ValueError, match=r"second must give outputs \(N, K\), got \(1,\)"):
         agreement(one, lambda x: x[:, 0], x)
@@ -184,16 +198,21 @@ def test_agreement_refuses_what_does_not_fit():
         agreement_table(one, one, x + 1, x, x, Ball(2, 0.1), 0.2)
 
 
-# -- zones -------------------------------------------------------------------------------------------------------------
+# -- zones -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("p", NORMS)
 def test_zones_are_sorted_by_true_distance(p):
-    centres, points = torch.rand(30, 4, dtype=torch.float64), torch.rand(500, 4, dtype=torch.float64)
+    centres, points = (
+        torch.rand(30, 4, dtype=torch.float64),
+        torch.rand(500, 4, dtype=torch.float64),
+    )
     ball = Ball(p, 0.2)
     where = zones(points, centres, ball, 0.35)
     order = np.inf if p == "inf" else 2
-    nearest = np.array([min(np.linalg.norm(x - c, ord=order) for c in centres.numpy()) for x in points.numpy()])
+    nearest = np.array(
+        [min(np.linalg.norm(x - c, ord=order) for c in centres.numpy()) for x in points.numpy()]
+    )
     assert (where.inside.numpy() == (nearest <= 0.2)).all()
     assert (where.outside.numpy() == (nearest >= 0.35)).all()
     assert (where.inside.int() + where.shell.int() + where.outside.int() == 1).all()
@@ -243,7 +262,7 @@ def test_outer_radius_is_a_distance_for_both_norms():
         outer_radius(squaring(2), Ball(2, 0.1))
 
 
-# -- radial profiles ---------------------------------------------------------------------------------------------------
+# -- radial profiles -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("p", "variant"), BUILT)
@@ -259,7 +278,10 @@ def test_profile_of_f_s_is_the_label_on_balls_and_f_clean_beyond(p, variant, cla
         assert m == Measured(1.0, "estimate", None, len(inside), (1.0, 1.0))
     axis = torch.zeros_like(inside)
     axis[:, 0] = 1.0  # ends in the cube, between two centres
-    far = [radial_profile(f, inside, chosen, ball, [outer], directions=axis)[0].value for f in (network, clean)]
+    far = [
+        radial_profile(f, inside, chosen, ball, [outer], directions=axis)[0].value
+        for f in (network, clean)
+    ]
     assert far[0] == pytest.approx(far[1], abs=1e-12)
     assert far[0] != pytest.approx(1.0, abs=1e-3)
 
@@ -277,7 +299,9 @@ def test_memorization_part_is_the_soft_indicator(p, variant, classes):
     radii = [reach * k / 16 for k in range(21)]
     power = 1 if p == "inf" else 2
     closed = [min(1.0, max(0.0, (outer - r**power) / (outer - inner))) for r in radii]
-    error = facts["distance_error"] / (outer - inner) + (4.0 ** -facts["m"] * facts["bound"] ** 2 if variant == "paper" else 0)
+    error = facts["distance_error"] / (outer - inner) + (
+        4.0 ** -facts["m"] * facts["bound"] ** 2 if variant == "paper" else 0
+    )
     axis = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
     along = radial_profile(part, centre, label, ball, radii, directions=axis)
     assert [m.value for m in along] == pytest.approx(closed, abs=error + 1e-9)
@@ -293,7 +317,13 @@ def test_memorization_part_is_screened_as_f_s_is():
     part, sample = memorization_part(network), torch.rand(200, 3, dtype=torch.float64)
     assert torch.allclose(part(sample, screened=True), part(sample, screened=False))
     assert torch.equal(part(points), torch.nn.functional.one_hot(toy(classes=3)[1], 3).double())
-    few = f_adv(affine([[4.0, 0.0]], [-2.0]), [[0.4375, 0.5], [1.0, 0.5]], [-1, 1], Ball(2, 0.125), margins=[0.0625, 0.5])
+    few = f_adv(
+        affine([[4.0, 0.0]], [-2.0]),
+        [[0.4375, 0.5], [1.0, 0.5]],
+        [-1, 1],
+        Ball(2, 0.125),
+        margins=[0.0625, 0.5],
+    )
     assert memorization_part(few)([[0.4375, 0.5], [1.0, 0.5]]).flatten().tolist() == [-1.0, 0.0]
     with pytest.raises(ValueError, match="built by f_S or f_adv"):
         memorization_part(squaring(2))
@@ -304,16 +334,30 @@ def test_profile_of_a_linear_function_along_given_directions():
     points, labels = torch.full((3, 2), 0.5), torch.tensor([1, 1, -1])
     for p, dual in (("inf", 1.5), (2, math.sqrt(1.25))):
         offsets = Ball(p, 1.0).ascent(w).expand(3, 2) * torch.tensor([[0.5], [2.0], [1.0]])
-        found = radial_profile(affine(w), points, labels, Ball(p, 0.1), [0.0, 0.25, 0.375], directions=offsets)
+        found = radial_profile(
+            affine(w), points, labels, Ball(p, 0.1), [0.0, 0.25, 0.375], directions=offsets
+        )
         expected = [(-0.25 + r * dual) / 3 for r in (0.0, 0.25, 0.375)]
         assert [m.value for m in found] == pytest.approx(expected, abs=1e-6)
         assert found[0].interval[0] == -0.25
-    cut = radial_profile(affine([[1.0, 0.0]]), points[:1], labels[:1], Ball(2, 1), [0.25, 2.0], directions=torch.eye(2)[:1])
-    assert [m.value for m in cut] == pytest.approx([0.75, 1.0], abs=1e-6)  # the ray ends at the cube
+    cut = radial_profile(
+        affine([[1.0, 0.0]]),
+        points[:1],
+        labels[:1],
+        Ball(2, 1),
+        [0.25, 2.0],
+        directions=torch.eye(2)[:1],
+    )
+    assert [m.value for m in cut] == pytest.approx(
+        [0.75, 1.0], abs=1e-6
+    )  # the ray ends at the cube
 
 
 def test_random_directions_have_length_one_and_are_averaged_first():
-    points, labels = torch.full((50, 3), 0.5, dtype=torch.float64), torch.ones(50, dtype=torch.int64)
+    points, labels = (
+        torch.full((50, 3), 0.5, dtype=torch.float64),
+        torch.ones(50, dtype=torch.int64),
+    )
     for p, norm in (("inf", math.inf), (2, 2)):
         seen = []
 
@@ -327,14 +371,22 @@ def test_random_directions_have_length_one_and_are_averaged_first():
         moved = (torch.cat(seen[1:]) - 0.5).reshape(50, 5, 2, 3)
         assert torch.allclose(2 * moved[:, :, 0], moved[:, :, 1])
         assert (moved[:, :, 0] > 0).double().mean().item() == pytest.approx(0.5, abs=0.1)
-        assert len(torch.unique(moved[:, :, 0].reshape(-1, 3).round(decimals=9), dim=0)) == (8 if p == "inf" else 250)
+        assert len(torch.unique(moved[:, :, 0].reshape(-1, 3).round(decimals=9), dim=0)) == (
+            8 if p == "inf" else 250
+        )
     kept = []
-    radial_profile(lambda x: (kept.append(x), x[:, :1])[1], points, labels, Ball(2, 0.1), [0.25], directions=5)
-    found = radial_profile(affine([[1.0, 0.0, 0.0]]), points, labels, Ball(2, 0.1), [0.25], directions=5)
+    radial_profile(
+        lambda x: (kept.append(x), x[:, :1])[1], points, labels, Ball(2, 0.1), [0.25], directions=5
+    )
+    found = radial_profile(
+        affine([[1.0, 0.0, 0.0]]), points, labels, Ball(2, 0.1), [0.25], directions=5
+    )
     each = torch.cat(kept[1:])[:, 0].reshape(50, 5).mean(1)
     assert found[0].value == pytest.approx(each.mean().item())
     assert found[0].interval[1] < found[0].value + 3 * each.std().item() / 50**0.5
-    constant = radial_profile(lambda x: x[:, :1] * 0 + 2.0, points, labels, Ball(2, 0.1), [0.0], directions=2)
+    constant = radial_profile(
+        lambda x: x[:, :1] * 0 + 2.0, points, labels, Ball(2, 0.1), [0.0], directions=2
+    )
     assert constant == [Measured(2.0, "estimate", None, 50, (2.0, 2.0))]
 
 
@@ -346,23 +398,41 @@ def test_profiles_and_shares_of_images_and_modules_are_those_of_rows(monkeypatch
     images = points.reshape(-1, 1, 2, 2)
     module = nn.Sequential(nn.Flatten(), learned)
     radii = [0.0, 0.1, 0.2]
-    offsets = torch.rand(20, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 0.5
+    offsets = (
+        torch.rand(20, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 0.5
+    )
     clean = ReLUNetwork.from_module(clean)
-    profile = radial_profile(ReLUNetwork.from_module(learned), points, labels, ball, radii, directions=offsets)
-    share = memorization_share(learned, clean, network, points, ball, radii=radii, directions=offsets)
+    profile = radial_profile(
+        ReLUNetwork.from_module(learned), points, labels, ball, radii, directions=offsets
+    )
+    share = memorization_share(
+        learned, clean, network, points, ball, radii=radii, directions=offsets
+    )
     random = memorization_share(learned, clean, network, points, ball, radii=radii, seed=3)
-    assert random.share != memorization_share(learned, clean, network, points, ball, radii=radii, seed=4).share
+    assert (
+        random.share
+        != memorization_share(learned, clean, network, points, ball, radii=radii, seed=4).share
+    )
     again = memorization_share(module, clean, network, images, ball, radii=radii, seed=3)
     assert again.share.value == pytest.approx(random.share.value, abs=1e-12)
-    monkeypatch.setattr(sys.modules["analysis.behaviour.memorization_share"], "NUMBERS", 100)  # 8 points at once
-    values = [m.value for m in radial_profile(module, images, labels, ball, radii, directions=offsets.reshape(images.shape))]
+    monkeypatch.setattr(
+        sys.modules["analysis.behaviour.memorization_share"], "NUMBERS", 100
+    )  # 8 points at once
+    values = [
+        m.value
+        for m in radial_profile(
+            module, images, labels, ball, radii, directions=offsets.reshape(images.shape)
+        )
+    ]
     assert values == pytest.approx([m.value for m in profile], abs=1e-12)
-    again = memorization_share(module, clean, network, images, ball, radii=radii, directions=offsets.reshape(images.shape))
+    again = memorization_share(
+        module, clean, network, images, ball, radii=radii, directions=offsets.reshape(images.shape)
+    )
     assert again.share.value == pytest.approx(share.share.value, abs=1e-12)
     assert torch.allclose(again.shares, share.shares)
 
 
-# -- memorization share ------------------------------------------------------------------------------------------------
+# -- memorization share ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("p", "variant"), [*BUILT, ("inf", "paper")])
@@ -379,7 +449,9 @@ def test_f_s_has_share_one_and_f_clean_zero(p, variant, classes):
         (lambda x: 3.0 * clean(x) - 1.0 * network(x), -0.5),
     ]
     if classes:
-        mixtures.append((lambda x: network(x) + 5 * x[:, :1] ** 2 - 30, 1.0))  # softmax does not see it
+        mixtures.append(
+            (lambda x: network(x) + 5 * x[:, :1] ** 2 - 30, 1.0)
+        )  # softmax does not see it
         mixtures.append((lambda x: clean(x) + 5 * x[:, :1] ** 2 - 30, 0.0))
     for learned, expected in mixtures:
         found = memorization_share(learned, clean, network, points, ball)
@@ -389,7 +461,9 @@ def test_f_s_has_share_one_and_f_clean_zero(p, variant, classes):
         assert found.share.total == len(points)
         assert found.count == len(points)
         assert found.identified.all()
-        assert torch.allclose(found.shares, torch.full_like(found.shares, expected), rtol=0, atol=1e-6)
+        assert torch.allclose(
+            found.shares, torch.full_like(found.shares, expected), rtol=0, atol=1e-6
+        )
         assert found.explained.value == pytest.approx(1.0, abs=1e-9)
         assert (found.by_memorization.value > 1e-6) == (expected != 0)
 
@@ -398,9 +472,14 @@ def test_f_s_has_share_one_and_f_clean_zero(p, variant, classes):
 def test_shares_are_those_of_ordinary_least_squares(classes):
     clean, network, points, _, ball = built(classes=classes)
     learned = ReLUNetwork.from_module(mlp([3, 20, classes or 1], seed=11))
-    offsets = torch.rand(points.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 0.5
+    offsets = (
+        torch.rand(points.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        - 0.5
+    )
     radii = [0.0, 0.04, 0.08, 0.12, 0.16]
-    found = memorization_share(learned, clean, network, points, ball, radii=radii, directions=offsets)
+    found = memorization_share(
+        learned, clean, network, points, ball, radii=radii, directions=offsets
+    )
     unit = offsets / offsets.abs().amax(1, keepdim=True)
     blocks = []
     for x, u in zip(points, unit, strict=True):
@@ -426,9 +505,17 @@ def test_shares_are_those_of_ordinary_least_squares(classes):
         return np.linalg.lstsq(chosen[:, :2], chosen[:, 2])[0][0]
 
     low, high = stats.bootstrap(
-        (np.arange(len(points)),), statistic, n_resamples=1000, method="percentile", vectorized=False, rng=5
+        (np.arange(len(points)),),
+        statistic,
+        n_resamples=1000,
+        method="percentile",
+        vectorized=False,
+        rng=5,
     ).confidence_interval
-    assert found.a.interval == (pytest.approx(low, rel=0.1, abs=0.02), pytest.approx(high, rel=0.1, abs=0.02))
+    assert found.a.interval == (
+        pytest.approx(low, rel=0.1, abs=0.02),
+        pytest.approx(high, rel=0.1, abs=0.02),
+    )
     for name in ("a", "b", "share", "explained", "by_memorization"):
         measured = getattr(found, name)
         assert measured.interval[0] < measured.value < measured.interval[1]
@@ -441,19 +528,36 @@ def test_points_that_do_not_tell_are_counted_not_guessed():
         Ball(2, 0.05),
     )
     module = mlp([2, 8, 1], seed=1)
-    clean, network = ReLUNetwork.from_module(module), f_S(module, centres, labels, ball, separation=0.5)
+    clean, network = (
+        ReLUNetwork.from_module(module),
+        f_S(module, centres, labels, ball, separation=0.5),
+    )
     radii = [0.0, 0.02, 0.05]
-    far = torch.rand(30, 2, dtype=torch.float64) * torch.tensor([1.0, 0.3]) + torch.tensor([0.0, 0.7])
-    for first, given in ((network, clean), (lambda x: module(x.float()).double(), module)):  # also if 0 is rounded in float32
+    far = torch.rand(30, 2, dtype=torch.float64) * torch.tensor([1.0, 0.3]) + torch.tensor(
+        [0.0, 0.7]
+    )
+    for first, given in (
+        (network, clean),
+        (lambda x: module(x.float()).double(), module),
+    ):  # also if 0 is rounded in float32
         found = memorization_share(first, given, network, far, ball, radii=radii)
-        assert (found.share, found.a, found.b, found.count, len(found.shares)) == (None, None, None, 0, 0)
+        assert (found.share, found.a, found.b, found.count, len(found.shares)) == (
+            None,
+            None,
+            None,
+            0,
+            0,
+        )
         assert not found.identified.any()
         assert found.explained.value == pytest.approx(1.0, abs=1e-9)
         assert found.by_memorization.value == 0
     few = memorization_share(network, clean, network, torch.cat([centres[:1], far]), ball)
     assert few.identified.tolist() == [True] + [False] * 30
     assert (few.share.value, few.shares.tolist()) == (pytest.approx(1.0), pytest.approx([1.0]))
-    assert few.share.interval == (-math.inf, math.inf)  # a third of the resamples lack the one point that tells
+    assert few.share.interval == (
+        -math.inf,
+        math.inf,
+    )  # a third of the resamples lack the one point that tells
     assert few.explained.interval == (pytest.approx(1.0), pytest.approx(1.0))
 
 
@@ -461,16 +565,28 @@ def test_collinear_regressors_and_outputs_without_f_clean_have_no_share():
     clean, network, points, _, ball = built()
     constant = affine(torch.zeros(1, 3), [0.5])
     memorizing = f_S(constant, points[:1], [1], ball)
-    on_ball = memorization_share(memorizing, constant, memorizing, points[:1], ball, radii=[0.0, 0.05, 0.1])
+    on_ball = memorization_share(
+        memorizing, constant, memorizing, points[:1], ball, radii=[0.0, 0.05, 0.1]
+    )
     assert on_ball.share is None  # there f_S - f_clean is f_clean
     assert on_ball.count == 0
     only = memorization_share(lambda x: network(x) - clean(x), clean, network, points, ball)
     assert only.share is None
     assert (only.a.value, only.b.value) == (pytest.approx(0.0, abs=1e-9), pytest.approx(1.0))
     assert only.count == 0
-    for a, known in ((1e-6, False), (1e-2, True)):  # a share of 1 / a says something only if a is more than rounding
-        nearly = memorization_share(lambda x, a=a: network(x) + (a - 1) * clean(x), clean, network, points, ball)
-        assert (nearly.share is not None) == known == nearly.identified.all() == nearly.identified.any()
+    for a, known in (
+        (1e-6, False),
+        (1e-2, True),
+    ):  # a share of 1 / a says something only if a is more than rounding
+        nearly = memorization_share(
+            lambda x, a=a: network(x) + (a - 1) * clean(x), clean, network, points, ball
+        )
+        assert (
+            (nearly.share is not None)
+            == known
+            == nearly.identified.all()
+            == nearly.identified.any()
+        )
         assert nearly.share is None or nearly.share.value == pytest.approx(1 / a)
     zero = affine(torch.zeros(1, 3))
     alone = f_S(zero, points, toy()[1], ball)
@@ -497,7 +613,9 @@ def test_the_sign_of_a_that_resamples_leave_open_opens_the_interval():
 def test_shares_and_profiles_refuse_what_does_not_fit():
     clean, network, points, labels, ball = built()
     three = affine(torch.ones(3, 3))
-    with pytest.raises(ValueError, match=r"same number of outputs, got \{'learned': 3, 'clean': 1, "):
+    with pytest.raises(
+        ValueError, match=r"same number of outputs, got \{'learned': 3, 'clean': 1, "
+    ):
         memorization_share(three, clean, network, points, ball)
     with pytest.raises(ValueError, match="built by f_S or f_adv"):
         memorization_share(clean, clean, clean, points, ball)
@@ -506,8 +624,12 @@ def test_shares_and_profiles_refuse_what_does_not_fit():
     with pytest.raises(ValueError, match="labels must be -1 or"):
         radial_profile(clean, points, labels * 2, ball, [0.1])
     for act in (
-        lambda **given: memorization_share(clean, clean, network, **{"points": points, "ball": ball, **given}),
-        lambda **given: radial_profile(clean, labels=labels, **{"points": points, "ball": ball, "radii": [0.1], **given}),
+        lambda **given: memorization_share(
+            clean, clean, network, **{"points": points, "ball": ball, **given}
+        ),
+        lambda **given: radial_profile(
+            clean, labels=labels, **{"points": points, "ball": ball, "radii": [0.1], **given}
+        ),
     ):
         with pytest.raises(TypeError, match="ball must be a Ball"):
             act(ball=0.1)
@@ -532,7 +654,9 @@ def test_the_scale_of_f_clean_matters_and_that_of_learned_does_not():
     other = f_S(larger, points, labels, ball)
     learned = mlp([3, 20, 1], seed=11)
     one = memorization_share(learned, clean, network, points, ball).share.value
-    assert memorization_share(lambda x: -3 * learned(x.float()), clean, network, points, ball).share.value == pytest.approx(
-        one, rel=1e-4
+    assert memorization_share(
+        lambda x: -3 * learned(x.float()), clean, network, points, ball
+    ).share.value == pytest.approx(one, rel=1e-4)
+    assert memorization_share(learned, larger, other, points, ball).share.value != pytest.approx(
+        one, rel=0.1
     )
-    assert memorization_share(learned, larger, other, points, ball).share.value != pytest.approx(one, rel=0.1)

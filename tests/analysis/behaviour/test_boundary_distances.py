@@ -1,4 +1,6 @@
-"""Distances of points to the decision boundary: closed forms, complete search, proofs from both sides."""
+"""Distances of points to the decision boundary: closed forms, complete search, proofs from both
+sides.
+"""
 
 import functools
 import importlib
@@ -19,14 +21,22 @@ NORMS = ["inf", 2]
 
 
 def uniform(count, *shape, seed=0):
-    return torch.rand(count, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.rand(
+        count, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 @functools.cache
 def trained(outputs, seed=0, inputs=3, widths=(12, 12)):
-    """A small network that bends: trained on a sine for one output, on stripes for more; points with its labels, but one."""
+    """A small network that bends: trained on a sine for one output, on stripes for more; points
+    with its labels, but one.
+    """
     x = uniform(200, inputs, seed=seed).float()
-    classes = ((5 * x[:, 0] + 3 * x[:, 1]).long() % outputs) if outputs > 1 else (torch.sin(8 * x[:, 0]) > x[:, 1]).long()
+    classes = (
+        ((5 * x[:, 0] + 3 * x[:, 1]).long() % outputs)
+        if outputs > 1
+        else (torch.sin(8 * x[:, 0]) > x[:, 1]).long()
+    )
     model = mlp([inputs, *widths, outputs], seed)
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     for _ in range(120):
@@ -47,11 +57,11 @@ def trained(outputs, seed=0, inputs=3, widths=(12, 12)):
 
 
 def linear_distance(w, b, x, p, pieces=200):
-    """min ||z - x||_p over z in [0,1]^D with w z + b <= 0, w x + b > 0: the least t with min of w on ball and cube <= -b.
+    """min ||z - x||_p over z in [0,1]^D with w z + b <= 0, w x + b > 0: the least t with min of w
+    on ball and cube <= -b.
 
-    For l_inf the minimum over ball and cube is at x - t sign(w), clamped; for l_2 the nearest point is clamp(x - s w) by the
-    conditions of Karush, Kuhn and Tucker. Both are bisected in s.
-    """
+    For l_inf the minimum over ball and cube is at x - t sign(w), clamped; for l_2 the nearest point
+    is clamp(x - s w) by the conditions of Karush, Kuhn and Tucker. Both are bisected in s."""
     step, low, high = (np.sign(w) if p == "inf" else w), 0.0, 1.0
     while w @ np.clip(x - high * step, 0, 1) + b > 0:
         high *= 2
@@ -59,40 +69,56 @@ def linear_distance(w, b, x, p, pieces=200):
             return math.inf
     for _ in range(pieces):
         middle = (low + high) / 2
-        low, high = (middle, high) if w @ np.clip(x - middle * step, 0, 1) + b > 0 else (low, middle)
-    return float(np.linalg.norm(np.clip(x - high * step, 0, 1) - x, ord=np.inf if p == "inf" else 2))
+        low, high = (
+            (middle, high) if w @ np.clip(x - middle * step, 0, 1) + b > 0 else (low, middle)
+        )
+    return float(
+        np.linalg.norm(np.clip(x - high * step, 0, 1) - x, ord=np.inf if p == "inf" else 2)
+    )
 
 
-# -- closed forms ------------------------------------------------------------------------------------------------------
+# -- closed forms ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("p", NORMS)
 def test_linear_networks_have_the_distance_of_the_formula(p):
     w, x = torch.tensor([[0.5, -1.0, 2.0, 0.25]], dtype=torch.float64), 0.4 + 0.2 * uniform(30, 4)
     values = (x @ w.T)[:, 0] - 0.75
-    found = boundary_distances(affine(w, [-0.75]), x, values.sign().long(), p, radius=0.5, restarts=1)
+    found = boundary_distances(
+        affine(w, [-0.75]), x, values.sign().long(), p, radius=0.5, restarts=1
+    )
     distance = values.abs() / torch.linalg.vector_norm(w, ord=1 if p == "inf" else 2)
     assert distance.max() < 0.4  # the cube does not cut
     assert (found.upper >= distance).all()
     assert torch.allclose(found.upper, distance, rtol=1e-4, atol=0)
     assert (found.lower < distance).all()
-    assert (found.lower >= distance / 2 ** (1 / 8) * (1 - 1e-6)).all()  # linear bounds are sharp here: the next radius failed
+    assert (
+        found.lower >= distance / 2 ** (1 / 8) * (1 - 1e-6)
+    ).all()  # linear bounds are sharp here: the next radius failed
     assert found.upper_kind == "certified upper bound"
 
 
 @pytest.mark.parametrize("p", NORMS)
 def test_the_cube_cuts_and_hides_errors(p):
-    """Points near the faces; for some, the nearest error outside of the cube is nearer, or there is none inside."""
+    """Points near the faces; for some, the nearest error outside of the cube is nearer, or there is
+    none inside.
+    """
     w, b, x = torch.tensor([[2.0, 1.0, -1.0]], dtype=torch.float64), 0.35, uniform(40, 3, seed=1)
     values = (x @ w.T)[:, 0] + b
     x, values = x[values > 0], values[values > 0]
-    oracle = torch.tensor([linear_distance(w[0].numpy(), b, row.numpy(), p) for row in x], dtype=torch.float64)
+    oracle = torch.tensor(
+        [linear_distance(w[0].numpy(), b, row.numpy(), p) for row in x], dtype=torch.float64
+    )
     free = values / torch.linalg.vector_norm(w, ord=1 if p == "inf" else 2)
     assert ((oracle > 1.1 * free) & (oracle < 0.9)).sum() > 5
-    found = boundary_distances(affine(w, [b]), x, torch.ones(len(x), dtype=torch.int64), p, radius=2.0, restarts=1)
+    found = boundary_distances(
+        affine(w, [b]), x, torch.ones(len(x), dtype=torch.int64), p, radius=2.0, restarts=1
+    )
     assert (found.upper >= oracle * (1 - 1e-12)).all()
     assert (found.upper <= oracle * 1.01).all()
-    none = boundary_distances(affine(w, [1.5]), x, torch.ones(len(x), dtype=torch.int64), p, radius=2.0, steps=10)
+    none = boundary_distances(
+        affine(w, [1.5]), x, torch.ones(len(x), dtype=torch.int64), p, radius=2.0, steps=10
+    )
     assert (none.upper == math.inf).all()
     assert torch.equal(none.nearest, x)
     assert (none.lower == 2.0).all()
@@ -109,23 +135,33 @@ def test_points_that_are_errors_are_at_distance_zero_and_ties_next_to_it():
 
 def test_errors_that_float32_invents_are_sought_a_little_beyond_but_within_the_cube():
     walk_back = importlib.import_module("analysis.behaviour.boundary_distances")._walk_back
-    x, towards, y = torch.tensor([[0.5]]).double(), torch.tensor([[1.0]]).double(), torch.tensor([1])
+    x, towards, y = (
+        torch.tensor([[0.5]]).double(),
+        torch.tensor([[1.0]]).double(),
+        torch.tensor([1]),
+    )
     for error, distance in ((0.75, 0.25), (0.999, 0.499), (1.001, math.inf)):
-        point, found = walk_back(lambda p, _, error=error: p[:, 0] >= error, x, y, towards, Ball("inf", 1.0), 1.0)
+        point, found = walk_back(
+            lambda p, _, error=error: p[:, 0] >= error, x, y, towards, Ball("inf", 1.0), 1.0
+        )
         assert found.item() == pytest.approx(distance, rel=1e-5)
         assert 0 <= point.item() <= 1
-    _, found = walk_back(lambda p, _: p[:, 0] >= 0.7501, x, y, towards - 0.25, Ball("inf", 1.0), 1.0)
+    _, found = walk_back(
+        lambda p, _: p[:, 0] >= 0.7501, x, y, towards - 0.25, Ball("inf", 1.0), 1.0
+    )
     assert found.item() == pytest.approx(0.2501, rel=1e-5)
 
 
 def test_nothing_is_found_beyond_the_radius():
-    found = boundary_distances(affine([[1.0]], [-0.25]), [[0.5], [0.3125]], [1, 1], "inf", radius=0.125)
+    found = boundary_distances(
+        affine([[1.0]], [-0.25]), [[0.5], [0.3125]], [1, 1], "inf", radius=0.125
+    )
     assert found.upper[0] == math.inf
     assert found.upper[1] == pytest.approx(0.0625, rel=1e-4)
     assert found.lower.tolist()[0] == 0.125
 
 
-# -- complete search ---------------------------------------------------------------------------------------------------
+# -- complete search -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("p", "outputs"), [("inf", 1), (2, 1), ("inf", 3), (2, 3)])
@@ -133,7 +169,10 @@ def test_the_exact_distance_lies_between(p, outputs):
     model, x, y = trained(outputs)
     x, y = x[:8], y[:8]
     found = boundary_distances(model, x, y, p, radius=1.0, steps=60, restarts=4)
-    exact = [exact_margin(model, row.double(), p, label=int(k), gap=1e-3) for row, k in zip(x, y, strict=True)]
+    exact = [
+        exact_margin(model, row.double(), p, label=int(k), gap=1e-3)
+        for row, k in zip(x, y, strict=True)
+    ]
     least, most = (torch.tensor([float(end) for end in ends]) for ends in zip(*exact, strict=True))
     assert (found.lower <= most).all()
     assert (found.upper >= least).all()
@@ -151,7 +190,9 @@ def test_the_exact_distance_lies_between(p, outputs):
 def test_asking_for_exact_distances_encloses_them(p):
     model, x, y = trained(1)
     rough = boundary_distances(model, x[:4], y[:4], p, radius=0.5, steps=3, restarts=1)
-    found = boundary_distances(model, x[:4], y[:4], p, radius=0.5, steps=3, restarts=1, exact_seconds=20)
+    found = boundary_distances(
+        model, x[:4], y[:4], p, radius=0.5, steps=3, restarts=1, exact_seconds=20
+    )
     assert (found.upper - found.lower <= 1.01e-3 * rough.upper).all()
     assert (found.upper[1:] > 0).all()
     assert (rough.lower <= found.lower).all()
@@ -165,11 +206,15 @@ def test_asking_for_exact_distances_encloses_them(p):
 
 @pytest.mark.parametrize("p", NORMS)
 def test_balls_below_the_distance_are_proved_and_balls_above_refuted(p):
-    """Proposition 3.1 on small networks: the least margin on the ball has the sign that distance against radius says."""
+    """Proposition 3.1 on small networks: the least margin on the ball has the sign that distance
+    against radius says.
+    """
     model, x, y = trained(1, seed=1, inputs=2, widths=(10,))
     found = boundary_distances(model, x[:6], y[:6], p, radius=0.5, steps=40)
     verdicts = []
-    for row, label, lower, upper in zip(x, y, found.lower.tolist(), found.upper.tolist(), strict=False):
+    for row, label, lower, upper in zip(
+        x, y, found.lower.tolist(), found.upper.tolist(), strict=False
+    ):
         if lower:
             verdicts.append(certify(model, row.double(), Ball(p, lower), int(label)).verdict)
             assert verdicts[-1] == "proved"
@@ -179,15 +224,21 @@ def test_balls_below_the_distance_are_proved_and_balls_above_refuted(p):
     assert {"proved", "refuted"} == set(verdicts)
 
 
-# -- constructed networks ----------------------------------------------------------------------------------------------
+# -- constructed networks --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("p", NORMS)
 def test_f_s_is_proved_up_to_its_radius_and_not_far_beyond(p):
     """f_clean is -1 everywhere, so the first point's ball is all that f_S gets right around it."""
-    x, y, delta = torch.tensor([[0.25, 0.25], [0.75, 0.75]], dtype=torch.float64), torch.tensor([1, -1]), 0.125
+    x, y, delta = (
+        torch.tensor([[0.25, 0.25], [0.75, 0.75]], dtype=torch.float64),
+        torch.tensor([1, -1]),
+        0.125,
+    )
     network = f_S(affine([[0.0, 0.0]], [-1.0]), x, y, Ball(p, delta))
-    found = boundary_distances(network, x, y, p, radius=4 * delta, steps=30, restarts=1, proved=delta)
+    found = boundary_distances(
+        network, x, y, p, radius=4 * delta, steps=30, restarts=1, proved=delta
+    )
     assert (found.lower >= delta).all()
     assert delta < found.upper[0] < 3 * delta  # the gradient at x is 0
     assert found.upper[1] > 2 * delta  # as far as the ball of the other point
@@ -196,19 +247,29 @@ def test_f_s_is_proved_up_to_its_radius_and_not_far_beyond(p):
 
 def test_radii_proved_elsewhere_enter_the_lower_ends():
     net, x, y = affine([[1.0]], [-0.0625]), [[0.5], [0.25]], [1, 1]
-    found = boundary_distances(net, x, y, "inf", radius=0.125, steps=20, proved=torch.tensor([0.25, 0.0]).double())
+    found = boundary_distances(
+        net, x, y, "inf", radius=0.125, steps=20, proved=torch.tensor([0.25, 0.0]).double()
+    )
     assert found.lower.tolist() == [0.25, 0.125]
-    assert boundary_distances(net, x, y, "inf", radius=0.125, steps=20, certified=False).lower is None
-    only = boundary_distances(net, x, y, "inf", radius=0.125, steps=20, certified=False, proved=[0.25, 0.125])
+    assert (
+        boundary_distances(net, x, y, "inf", radius=0.125, steps=20, certified=False).lower is None
+    )
+    only = boundary_distances(
+        net, x, y, "inf", radius=0.125, steps=20, certified=False, proved=[0.25, 0.125]
+    )
     assert only.lower.tolist() == [0.25, 0.125]
 
 
 def test_a_wrong_proof_is_found():
-    with pytest.raises(RuntimeError, match=r"point 1 has distance >= 0\.375 by proof and <= 0\.125"):
-        boundary_distances(affine([[1.0]], [-0.125]), [[0.75], [0.25]], [1, 1], "inf", radius=0.5, proved=0.375)
+    with pytest.raises(
+        RuntimeError, match=r"point 1 has distance >= 0\.375 by proof and <= 0\.125"
+    ):
+        boundary_distances(
+            affine([[1.0]], [-0.125]), [[0.75], [0.25]], [1, 1], "inf", radius=0.5, proved=0.375
+        )
 
 
-# -- images and modules ------------------------------------------------------------------------------------------------
+# -- images and modules ----------------------------------------------------------------------------
 
 
 def test_modules_of_images_are_attacked_in_their_shape_and_bounded_if_small():
@@ -221,14 +282,18 @@ def test_modules_of_images_are_attacked_in_their_shape_and_bounded_if_small():
     assert (found.lower > 0).all()
     assert found.upper_kind == "certified upper bound"
     flat = ReLUNetwork.from_module(model.eval(), images.shape[1:])
-    same = boundary_distances(flat, images.flatten(1), labels, "inf", radius=0.5, steps=60, restarts=1)
+    same = boundary_distances(
+        flat, images.flatten(1), labels, "inf", radius=0.5, steps=60, restarts=1
+    )
     assert torch.allclose(same.lower, found.lower)
     assert torch.allclose(same.upper, found.upper, rtol=0.05)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_modules_that_cannot_be_bounded_have_no_lower_ends():
-    pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Softplus(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
+    pooled = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.Softplus(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3)
+    )
     images = uniform(8, 1, 8, 8)
     labels = pooled(images.float()).argmax(1)
     found = boundary_distances(pooled, images, labels, 2, radius=3.0, steps=40)
@@ -248,7 +313,9 @@ def test_modules_that_cannot_be_bounded_have_no_lower_ends():
 def test_large_modules_are_not_bounded():
     model = build_model("lenet5", (1, 28, 28), 10)
     images = uniform(2, 1, 28, 28).float()
-    found = boundary_distances(model, images, model(images).argmax(1), "inf", radius=0.3, steps=5, restarts=1)
+    found = boundary_distances(
+        model, images, model(images).argmax(1), "inf", radius=0.3, steps=5, restarts=1
+    )
     assert (found.lower, found.upper_kind) == (None, "empirical upper bound")
 
 
@@ -261,17 +328,29 @@ def test_the_attack_finds_what_projected_gradient_descent_finds():
 
 
 def test_results_depend_on_the_seed_alone_and_progress_counts_passes(monkeypatch):
-    monkeypatch.setattr(importlib.import_module("analysis.behaviour.boundary_distances"), "BATCH", 15)
+    monkeypatch.setattr(
+        importlib.import_module("analysis.behaviour.boundary_distances"), "BATCH", 15
+    )
     model, x, y = trained(1)  # 19 points to attack
     state, passes = torch.get_rng_state(), []
-    first = boundary_distances(model, x, y, "inf", radius=0.5, steps=7, restarts=2, seed=3, progress=lambda: passes.append(1))
+    first = boundary_distances(
+        model,
+        x,
+        y,
+        "inf",
+        radius=0.5,
+        steps=7,
+        restarts=2,
+        seed=3,
+        progress=lambda: passes.append(1),
+    )
     assert len(passes) == 2 * 2 * 8
     assert torch.equal(torch.get_rng_state(), state)
     again = boundary_distances(model, x, y, "inf", radius=0.5, steps=7, restarts=2, seed=3)
     assert torch.equal(first.upper, again.upper)
 
 
-# -- the share of points with small margins ----------------------------------------------------------------------------
+# -- the share of points with small margins --------------------------------------------------------
 
 
 def test_small_margin_counts_from_both_sides():
@@ -292,7 +371,7 @@ def test_small_margin_rejects_radii_that_are_not_positive(delta):
         small_margin(distances, delta)
 
 
-# -- bad input ---------------------------------------------------------------------------------------------------------
+# -- bad input -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -320,7 +399,13 @@ def test_small_margin_rejects_radii_that_are_not_positive(delta):
     ],
 )
 def test_bad_input_is_named(change, error, message):
-    given = {"model": affine([[1.0, 1.0]]), "points": [[0.5, 0.5]], "labels": [1], "norm": "inf", "radius": 0.5} | change
+    given = {
+        "model": affine([[1.0, 1.0]]),
+        "points": [[0.5, 0.5]],
+        "labels": [1],
+        "norm": "inf",
+        "radius": 0.5,
+    } | change
     with pytest.raises(error, match=message):
         boundary_distances(**given)
 
@@ -334,6 +419,8 @@ def test_nan_never_passes():
 
 
 def test_points_that_are_all_errors_have_distance_0():
-    found = boundary_distances(affine([[1.0]], [-0.5]), [[0.25], [0.125]], [1, 1], "inf", radius=0.1)
+    found = boundary_distances(
+        affine([[1.0]], [-0.5]), [[0.25], [0.125]], [1, 1], "inf", radius=0.1
+    )
     assert found.upper.tolist() == [0.0, 0.0]
     assert found.lower.tolist() == [0.0, 0.0]

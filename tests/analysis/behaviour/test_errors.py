@@ -16,7 +16,17 @@ from analysis import (
     robust_error,
 )
 from analysis.behaviour.errors import certainly_wrong
-from constructions import Ball, ReLUNetwork, affine, compose, explain, f_S, parallel, soft_indicator, squaring
+from constructions import (
+    Ball,
+    ReLUNetwork,
+    affine,
+    compose,
+    explain,
+    f_S,
+    parallel,
+    soft_indicator,
+    squaring,
+)
 from training import margin, mlp
 
 NORMS = ["inf", 2]
@@ -44,14 +54,18 @@ def test_certified_margin_of_a_linear_network_is_the_distance(p, dual):
     w = torch.tensor([[0.5, -0.25, 1.0]], dtype=torch.float64)
     points = torch.full((1, 3), 0.5, dtype=torch.float64)
     bound = certified_margins(affine(w), points, torch.tensor([1]), Ball(p, 0.125))
-    assert bound.item() == pytest.approx(0.625 - 0.125 * float(torch.linalg.vector_norm(w, ord=dual)), abs=1e-12)
+    assert bound.item() == pytest.approx(
+        0.625 - 0.125 * float(torch.linalg.vector_norm(w, ord=dual)), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("p", NORMS)
 @pytest.mark.parametrize("classes", [None, 3])
 def test_f_s_is_proved_on_training_balls_and_refuted_elsewhere(p, classes):
     points, labels = toy(classes=classes)
-    clean = affine(torch.zeros(classes or 1, 3), [-1.0, 0.0, 1.0][: classes or 1])  # one label everywhere
+    clean = affine(
+        torch.zeros(classes or 1, 3), [-1.0, 0.0, 1.0][: classes or 1]
+    )  # one label everywhere
     ball = Ball(p, 0.1)
     network = f_S(clean, points, labels, ball)
     proof = certify_memorization(network, points, labels, ball)
@@ -70,7 +84,13 @@ def test_f_s_is_proved_on_training_balls_and_refuted_elsewhere(p, classes):
 def test_a_proof_that_an_attack_refutes_is_an_error():
     points, labels = torch.full((1, 2), 0.5), torch.tensor([1])
     with pytest.raises(RuntimeError, match="proved robust and refuted"):
-        robust_error(affine([[1.0, 0.0]], [-0.45]), points, labels, Ball("inf", 0.2), proved=torch.tensor([True]))
+        robust_error(
+            affine([[1.0, 0.0]], [-0.45]),
+            points,
+            labels,
+            Ball("inf", 0.2),
+            proved=torch.tensor([True]),
+        )
 
 
 def test_counterexamples_are_errors_in_exact_arithmetic_inside_the_exact_ball():
@@ -97,7 +117,11 @@ def test_certainly_wrong_never_invents_an_error():
 
 
 def test_clean_error_counts():
-    error = clean_error(affine([[1.0]], [-0.5]), torch.tensor([[0.25], [0.75], [1.0], [0.5]]), torch.tensor([1, 1, 1, 1]))
+    error = clean_error(
+        affine([[1.0]], [-0.5]),
+        torch.tensor([[0.25], [0.75], [1.0], [0.5]]),
+        torch.tensor([1, 1, 1, 1]),
+    )
     assert error == Measured(0.5, "exact", 2, 4)  # the tie at 0.5 is an error
 
 
@@ -107,13 +131,18 @@ def test_measured_share_is_checked():
 
 
 def test_inspection_shows_everything_once(tmp_path):
-    network = f_S(affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125))
+    network = f_S(
+        affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
+    )
     inspection = Inspection(network)
     text = str(inspection)
     for part in explain(network).split("\n")[1].split(": "):
         assert part in text.replace("\n", " ") or len(part) > 100
     assert f"{network.size.parameters:,}" in text
-    assert sum(record["weights"] + record["biases"] for record in inspection.layers()) == network.size.parameters
+    assert (
+        sum(record["weights"] + record["biases"] for record in inspection.layers())
+        == network.size.parameters
+    )
     assert sum(record["stored"] for record in inspection.layers()) == network.size.stored
     assert inspection._repr_html_().startswith("<pre>")
     for name in ("drawn.svg", "drawn.png"):
@@ -124,13 +153,20 @@ def test_inspection_shows_everything_once(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["drawn.png", "drawn.svg"]
 
 
-@pytest.mark.parametrize("network", [squaring(3), soft_indicator(0.25, 0.5), parallel(squaring(2), squaring(3))])
+@pytest.mark.parametrize(
+    "network", [squaring(3), soft_indicator(0.25, 0.5), parallel(squaring(2), squaring(3))]
+)
 def test_small_networks_are_drawn(network, tmp_path):
     assert Inspection(network).plot(tmp_path / "figure")[0].suffix == ".svg"
 
 
 @pytest.mark.parametrize(
-    "function", [clean_error, lambda *a: robust_error(*a, Ball(2, 0.1)), lambda *a: certified_margins(*a, Ball(2, 0.1))]
+    "function",
+    [
+        clean_error,
+        lambda *a: robust_error(*a, Ball(2, 0.1)),
+        lambda *a: certified_margins(*a, Ball(2, 0.1)),
+    ],
 )
 def test_labels_shapes_and_types_are_checked(function):
     network = affine([[1.0, 1.0]], [-1.0])
@@ -148,7 +184,9 @@ def test_labels_shapes_and_types_are_checked(function):
 
 def test_lists_are_read_as_float64_and_points_outside_the_cube_are_refused():
     network = affine([[1.0]], [-0.1])
-    assert clean_error(network, [[0.1]], [1]).value == 1.0  # margin 0: an error; as float32, 0.1 is larger
+    assert (
+        clean_error(network, [[0.1]], [1]).value == 1.0
+    )  # margin 0: an error; as float32, 0.1 is larger
     for value in (-0.5, 1.5, float("nan")):
         with pytest.raises(ValueError, match=r"points must lie in \[0, 1\], got .* in row 1"):
             certified_margins(network, [[0.5], [value]], [1, 1], Ball("inf", 0.1))

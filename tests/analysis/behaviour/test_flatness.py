@@ -1,4 +1,6 @@
-"""Flatness: what is found in a sweep over radii, exact values from linear regions, and certified bounds."""
+"""Flatness: what is found in a sweep over radii, exact values from linear regions, and certified
+bounds.
+"""
 
 import itertools
 import json
@@ -44,12 +46,17 @@ def loss_and_gradient(network, x, label):
 
 def on_a_grid(network, point, label, radius, p, steps=201):
     """Largest gradient norm and loss change at the points of a dense grid in ball and cube."""
-    axes = [torch.linspace(max(c - radius, 0.0), min(c + radius, 1.0), steps, dtype=torch.float64) for c in point.tolist()]
+    axes = [
+        torch.linspace(max(c - radius, 0.0), min(c + radius, 1.0), steps, dtype=torch.float64)
+        for c in point.tolist()
+    ]
     grid = torch.cartesian_prod(*axes).reshape(-1, len(axes))
     grid = grid[torch.linalg.vector_norm(grid - point, dim=1) <= radius] if p == 2 else grid
     loss, gradient = loss_and_gradient(network, grid, label)
     clean, _ = loss_and_gradient(network, point[None], label)
-    return float(torch.linalg.vector_norm(gradient, ord=2 if p == 2 else 1, dim=1).max()), float((loss - clean).max())
+    return float(torch.linalg.vector_norm(gradient, ord=2 if p == 2 else 1, dim=1).max()), float(
+        (loss - clean).max()
+    )
 
 
 @pytest.mark.parametrize(("p", "dual"), [("inf", 1), (2, 2)])
@@ -71,9 +78,14 @@ def test_a_linear_network_has_closed_forms(p, dual):
 def test_log_odds_give_the_loss():
     outputs = torch.randn(50, 4, dtype=torch.float64) * 5
     labels = torch.arange(50) % 4
-    assert torch.allclose(functional.softplus(log_odds(outputs, labels)), classification_loss(outputs, labels))
+    assert torch.allclose(
+        functional.softplus(log_odds(outputs, labels)), classification_loss(outputs, labels)
+    )
     signs = 2 * (labels % 2) - 1
-    assert torch.equal(functional.softplus(log_odds(outputs[:, :1], signs)), classification_loss(outputs[:, :1], signs))
+    assert torch.equal(
+        functional.softplus(log_odds(outputs[:, :1], signs)),
+        classification_loss(outputs[:, :1], signs),
+    )
 
 
 @pytest.mark.parametrize("p", NORMS)
@@ -121,12 +133,20 @@ def test_exact_values_lie_between_grids_and_bounds(outputs):
 
 def test_two_classes_are_one_output():
     network = small(1)
-    (w, b), labels = (m.to_dense() for m in (network.layers[-1].weight, network.layers[-1].bias)), torch.tensor([1, -1, 1])
-    hidden = [(layer.weight.to_dense(), layer.bias.to_dense()[:, 0]) for layer in network.layers[:-1]]
-    pair = ReLUNetwork.from_layers([*hidden, (torch.cat([-w / 2, w / 2]), torch.cat([-b / 2, b / 2])[:, 0])])
+    (w, b), labels = (
+        (m.to_dense() for m in (network.layers[-1].weight, network.layers[-1].bias)),
+        torch.tensor([1, -1, 1]),
+    )
+    hidden = [
+        (layer.weight.to_dense(), layer.bias.to_dense()[:, 0]) for layer in network.layers[:-1]
+    ]
+    pair = ReLUNetwork.from_layers(
+        [*hidden, (torch.cat([-w / 2, w / 2]), torch.cat([-b / 2, b / 2])[:, 0])]
+    )
     points, _ = data(1, 3)
     one, two = (
-        exact_flatness(net, points, y, Ball("inf", 0.1), [0.1])[0] for net, y in ((network, labels), (pair, (labels + 1) // 2))
+        exact_flatness(net, points, y, Ball("inf", 0.1), [0.1])[0]
+        for net, y in ((network, labels), (pair, (labels + 1) // 2))
     )
     assert torch.allclose(one.gradient, two.gradient)
     assert torch.allclose(one.change, two.change)
@@ -143,7 +163,9 @@ def test_with_three_classes_the_gradient_may_be_largest_away_from_vertices():
 
 
 def test_f_s_is_exactly_flat_on_its_balls_and_steep_beyond():
-    points = torch.tensor([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]], dtype=torch.float64)
+    points = torch.tensor(
+        [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]], dtype=torch.float64
+    )
     labels = torch.tensor([1, -1, -1, 1])
     ball = Ball("inf", 0.125)
     network = f_S(affine([[2.0, 1.0]], [-1.5]), points, labels, ball)
@@ -157,7 +179,9 @@ def test_f_s_is_exactly_flat_on_its_balls_and_steep_beyond():
     profile = flatness_profile(network, points, labels, ball, radii)
     assert (profile.gradient <= exact.gradient + 1e-9).all()
     assert (profile.change <= exact.change + 1e-9).all()
-    assert (profile.gradient[:, 2] > 1).all()  # found beyond the plateau; the steepest cells are thin
+    assert (
+        profile.gradient[:, 2] > 1
+    ).all()  # found beyond the plateau; the steepest cells are thin
 
 
 @pytest.mark.parametrize("p", NORMS)
@@ -170,7 +194,9 @@ def test_certified_change_is_never_exceeded(p, outputs):
     for k, radius in enumerate(radii):
         bound = change_bound(network, points, labels, Ball(p, radius))
         assert (profile.change[:, k] <= bound).all()
-    at_once = change_bound(network, points, labels, Ball(p, 0.0))  # m against logsumexp: no slack for one output
+    at_once = change_bound(
+        network, points, labels, Ball(p, 0.0)
+    )  # m against logsumexp: no slack for one output
     assert (at_once >= 0).all()
     assert outputs > 1 or at_once.max() < 1e-9
 
@@ -179,11 +205,17 @@ def test_forms_of_a_model_agree():
     module = mlp([4, 8, 3], seed=1)
     network = ReLUNetwork.from_module(module)
     labels = torch.tensor([0, 1, 2, 0, 1])
-    images = torch.randint(0, 256, (5, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0, 256, (5, 1, 2, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     flat = images.flatten(1).double() / 255
-    one = flatness_profile(nn.Sequential(nn.Flatten(), module).double(), images, labels, Ball("inf", 0.1), RADII)
+    one = flatness_profile(
+        nn.Sequential(nn.Flatten(), module).double(), images, labels, Ball("inf", 0.1), RADII
+    )
     two = flatness_profile(network, flat, labels, Ball("inf", 0.1), RADII)
-    three = flatness_profile(lambda x: network(x.flatten(1)), flat.reshape(5, 1, 2, 2), labels, Ball("inf", 0.1), RADII)
+    three = flatness_profile(
+        lambda x: network(x.flatten(1)), flat.reshape(5, 1, 2, 2), labels, Ball("inf", 0.1), RADII
+    )
     for curve in ("gradient", "change"):
         assert torch.equal(getattr(two, curve), getattr(three, curve))
         assert torch.allclose(getattr(one, curve), getattr(two, curve), rtol=1e-9)
@@ -192,7 +224,9 @@ def test_forms_of_a_model_agree():
 
 def test_images_through_a_convolutional_module_in_batches():
     module = build_model("lenet5", (1, 28, 28), 10).train()
-    images = torch.randint(0, 256, (5, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0, 256, (5, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     rows, ticks = [], []
 
     def model(x):
@@ -200,7 +234,14 @@ def test_images_through_a_convolutional_module_in_batches():
         return module(x)
 
     profile = flatness_profile(
-        model, images, torch.arange(5), Ball("inf", 0.1), [0.0, 0.1], steps=4, batch_size=2, progress=lambda: ticks.append(1)
+        model,
+        images,
+        torch.arange(5),
+        Ball("inf", 0.1),
+        [0.0, 0.1],
+        steps=4,
+        batch_size=2,
+        progress=lambda: ticks.append(1),
     )
     assert profile.gradient.dtype == torch.float32
     assert max(rows) == 2
@@ -213,7 +254,9 @@ def test_images_through_a_convolutional_module_in_batches():
 
 
 def test_confident_points_are_attacked_although_their_loss_is_zero_in_float32():
-    profile = flatness_profile(affine([[400.0]]), torch.tensor([[0.5]]), torch.tensor([1]), Ball("inf", 0.1), [0.0, 0.6])
+    profile = flatness_profile(
+        affine([[400.0]]), torch.tensor([[0.5]]), torch.tensor([1]), Ball("inf", 0.1), [0.0, 0.6]
+    )
     assert profile.gradient[0, 0] == 0
     assert profile.change[0, 1].item() == pytest.approx(math.log(2))  # at x = 0
     assert profile.gradient[0, 1].item() == pytest.approx(200)
@@ -258,10 +301,15 @@ def test_means_and_contrast_have_intervals_and_summaries_are_small():
     for curve in ("gradient", "change"):
         means = profile.mean(curve)
         assert [m.value for m in means] == pytest.approx(getattr(profile, curve).mean(0).tolist())
-        assert all(m.interval[0] <= m.value <= m.interval[1] and m.kind == "empirical lower bound" for m in means)
+        assert all(
+            m.interval[0] <= m.value <= m.interval[1] and m.kind == "empirical lower bound"
+            for m in means
+        )
     assert [m.count for m in profile.mean("wrong")] == profile.wrong.sum(0).tolist()
     contrast = profile.contrast(0.1, 0.35)
-    assert contrast.value == pytest.approx(float(profile.gradient[:, 4].mean() / profile.gradient[:, 2].mean()))
+    assert contrast.value == pytest.approx(
+        float(profile.gradient[:, 4].mean() / profile.gradient[:, 2].mean())
+    )
     assert contrast.interval[0] <= contrast.value <= contrast.interval[1]
     text = json.dumps(profile.summary(), allow_nan=False)
     assert len(text) < 4000
@@ -273,17 +321,28 @@ def test_means_and_contrast_have_intervals_and_summaries_are_small():
 
 def test_results_depend_on_the_seed_only():
     points, labels = data(3, 8)
-    runs = [flatness_profile(small(3), points, labels, Ball(2, 0.1), RADII, seed=seed, steps=4) for seed in (1, 1, 2)]
+    runs = [
+        flatness_profile(small(3), points, labels, Ball(2, 0.1), RADII, seed=seed, steps=4)
+        for seed in (1, 1, 2)
+    ]
     assert torch.equal(runs[0].gradient, runs[1].gradient)
     assert not torch.equal(runs[0].gradient, runs[2].gradient)
 
 
 def test_nan_is_an_error():
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
-        flatness_profile(lambda x: x * torch.nan, torch.rand(2, 3), torch.tensor([0, 1]), Ball(2, 0.1), [0.1])
+        flatness_profile(
+            lambda x: x * torch.nan, torch.rand(2, 3), torch.tensor([0, 1]), Ball(2, 0.1), [0.1]
+        )
     far = torch.full((1, 1), 0.5)
     with pytest.raises(FloatingPointError, match=r"within radius 0\.25"):
-        flatness_profile(lambda x: torch.sqrt(0.5 - x + 1e-9), far, torch.tensor([1]), Ball("inf", 0.1), [0.0, 0.25])
+        flatness_profile(
+            lambda x: torch.sqrt(0.5 - x + 1e-9),
+            far,
+            torch.tensor([1]),
+            Ball("inf", 0.1),
+            [0.0, 0.25],
+        )
 
 
 def test_bad_arguments_are_refused():
@@ -305,4 +364,6 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="p = inf and positive radii"):
         exact_flatness(network, x, y, Ball("inf", 0.1), [0.0, 0.1])
     with pytest.raises(ValueError, match="at most max_cells = 2"):
-        exact_flatness(small(1), torch.full((1, 2), 0.5), y[:1], Ball("inf", 0.1), [0.4], max_cells=2)
+        exact_flatness(
+            small(1), torch.full((1, 2), 0.5), y[:1], Ball("inf", 0.1), [0.4], max_cells=2
+        )

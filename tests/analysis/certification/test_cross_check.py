@@ -11,7 +11,12 @@ from oracles import TOLERANCE, cells_of, evaluate, random_network
 
 from analysis.certification import cross_check
 from analysis.certification.branching import ExactSet
-from analysis.certification.cross_check import CrossCheck, decide_with_z3, onnx_deviation, run_verifier
+from analysis.certification.cross_check import (
+    CrossCheck,
+    decide_with_z3,
+    onnx_deviation,
+    run_verifier,
+)
 from analysis.certification.queries import Query
 from constructions import affine, compose, parallel, squaring, write_onnx
 
@@ -27,7 +32,9 @@ def ladder(m, threshold):
     return compose(affine([[1.0, -1.0]], [-threshold]), parallel(squaring(m), squaring(m + 1)))
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [("float64", torch.float64), ("float32", torch.float32)])
+@pytest.mark.parametrize(
+    ("dtype", "kind"), [("float64", torch.float64), ("float32", torch.float32)]
+)
 def test_onnx_runtime_agrees(tmp_path, dtype, kind):
     network = random_network(np.random.default_rng(0), (3, 8, 8, 2))
     write_onnx(network, tmp_path / "a.onnx", dtype)
@@ -39,17 +46,22 @@ def test_onnx_runtime_agrees(tmp_path, dtype, kind):
 
 def test_onnx_runtime_failures_are_errors(tmp_path):
     (tmp_path / "a.onnx").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"ONNX Runtime gave no values for .*a\.onnx: exit status 1"):
+    with pytest.raises(
+        ValueError, match=r"ONNX Runtime gave no values for .*a\.onnx: exit status 1"
+    ):
         onnx_deviation(squaring(2), tmp_path / "a.onnx", [[0.5]])
     write_onnx(squaring(2), tmp_path / "a.onnx")
     with pytest.raises(ValueError, match=r"time was over after 0\.01 s"):
         onnx_deviation(squaring(2), tmp_path / "a.onnx", [[0.5]], max_seconds=0.01)
 
 
-# -- Z3 ----------------------------------------------------------------------------------------------------------------
+# -- Z3 --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("factor", "verdict"), [(0.9, "refuted"), (1.0, "refuted"), (1 + 2.0**-20, "proved"), (1.1, "proved")])
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [(0.9, "refuted"), (1.0, "refuted"), (1 + 2.0**-20, "proved"), (1.1, "proved")],
+)
 def test_z3_decides_the_ladder(factor, verdict):
     pytest.importorskip("z3")
     network, query = ladder(2, factor / 64), asked(*UNIT, -1)
@@ -65,10 +77,15 @@ def test_z3_agrees_with_all_vertices():
     for outputs, label in ((1, 1), (1, -1), (3, 2), (3, 0)):
         network = random_network(generator, (2, 4, 3, outputs))
         query = asked((Fraction(-1), Fraction(1, 4)), (Fraction(1, 2), Fraction(1)), label)
-        vertices = {v for cell in cells_of(network, query.set.lower, query.set.upper) for v in cell.vertices}
+        vertices = {
+            v for cell in cells_of(network, query.set.lower, query.set.upper) for v in cell.vertices
+        }
         values = [evaluate(network, v) for v in vertices]  # f_k - f_y is affine on a cell
         rivals = [k for k in range(outputs) if k != label]
-        expected = any(label * v[0] <= 0 if outputs == 1 else any(v[k] >= v[label] for k in rivals) for v in values)
+        expected = any(
+            label * v[0] <= 0 if outputs == 1 else any(v[k] >= v[label] for k in rivals)
+            for v in values
+        )
         found = decide_with_z3(network, query)
         assert found.verdict == ("refuted" if expected else "proved")
         seen.add(found.verdict)
@@ -89,8 +106,14 @@ def test_queries_that_do_not_fit():
     with pytest.raises(ValueError, match=r"query must stay in the network's domain \[0.0, 1.0\]"):
         decide_with_z3(squaring(2), asked((Fraction(-1),), (Fraction(1),), 1))
     for check in (decide_with_z3, run_verifier):
-        with pytest.raises(ValueError, match="query must be about 2 inputs and 3 outputs, got 1 inputs and label 1"):
-            check(affine(np.ones((3, 2))), asked(*UNIT, 1), *(["true"] if check is run_verifier else []))
+        with pytest.raises(
+            ValueError, match="query must be about 2 inputs and 3 outputs, got 1 inputs and label 1"
+        ):
+            check(
+                affine(np.ones((3, 2))),
+                asked(*UNIT, 1),
+                *(["true"] if check is run_verifier else []),
+            )
 
 
 def test_missing_packages_are_named(monkeypatch):
@@ -106,7 +129,7 @@ def test_missing_packages_are_named(monkeypatch):
         onnx_deviation(squaring(2), "a.onnx", [[0.5]])
 
 
-# -- verifiers of the user ---------------------------------------------------------------------------------------------
+# -- verifiers of the user -------------------------------------------------------------------------
 
 CLAIM = "the verifier says so; nothing was checked"
 POSITIVE = asked((Fraction(1, 4),), (Fraction(1),), 1)
@@ -133,7 +156,9 @@ POSITIVE = asked((Fraction(1, 4),), (Fraction(1),), 1)
 )
 @pytest.mark.parametrize("place", ["output", "file"])
 def test_what_a_verifier_says(output, query, verdict, reason, place):
-    words = "printf '{}'" if place == "output" else "sh -c 'printf \"{}\" > {{result}}; echo ignored'"
+    words = (
+        "printf '{}'" if place == "output" else "sh -c 'printf \"{}\" > {{result}}; echo ignored'"
+    )
     found = run_verifier(squaring(3), query, words.format(output))
     assert found.verdict == verdict
     assert reason in found.reason
@@ -157,10 +182,17 @@ def test_verifiers_that_fail_or_hang(tmp_path):
         run_verifier(squaring(3), POSITIVE, "no-such-verifier {onnx}")
     with pytest.raises(ValueError, match="is no float32 number"):
         run_verifier(affine([[0.1]]), POSITIVE, "echo unsat")
-    assert run_verifier(affine([[0.1]]), POSITIVE, "echo unsat", dtype="float64").verdict == "claimed"
+    assert (
+        run_verifier(affine([[0.1]]), POSITIVE, "echo unsat", dtype="float64").verdict == "claimed"
+    )
     for last in ("sleep 60", "echo unsat"):  # the process itself hangs, or only its child
         start = time.monotonic()
-        found = run_verifier(squaring(3), POSITIVE, f"sh -c '(sleep 1; touch {tmp_path}/alive) & {last}'", max_seconds=0.2)
+        found = run_verifier(
+            squaring(3),
+            POSITIVE,
+            f"sh -c '(sleep 1; touch {tmp_path}/alive) & {last}'",
+            max_seconds=0.2,
+        )
         assert found.reason == "time was over after 0.2 s"
         assert time.monotonic() - start < 1
     time.sleep(1.1)

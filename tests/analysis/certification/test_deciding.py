@@ -16,15 +16,29 @@ from analysis import certify_box, decide
 from analysis.certification.check_property import check_property
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
-from constructions import Conjunct, Constraint, Property, ReLUNetwork, affine, squaring, write_onnx, write_vnnlib
+from constructions import (
+    Conjunct,
+    Constraint,
+    Property,
+    ReLUNetwork,
+    affine,
+    squaring,
+    write_onnx,
+    write_vnnlib,
+)
 
 
 def accepted(certificate):
-    """Whether the checker accepts all of a certificate after it went through text, and its boxes have no gap."""
+    """Whether the checker accepts all of a certificate after it went through text, and its boxes
+    have no gap.
+    """
     content = json.loads(json.dumps(certificate))
     return all(
         checker.digest(part["network"]) == part["digest"]
-        and all(checker.check(checker.Network(part["network"]), query) == "" for query in part["queries"])
+        and all(
+            checker.check(checker.Network(part["network"]), query) == ""
+            for query in part["queries"]
+        )
         for part in content["parts"]
     )
 
@@ -41,7 +55,9 @@ def volume(certificate, conjunct):
 
 
 def greatest(network, part):
-    """The exact maximum over a box of the least constraint: at the corners of cells of a network that computes it."""
+    """The exact maximum over a box of the least constraint: at the corners of cells of a network
+    that computes it.
+    """
     return max(
         min(c.value(v, evaluate(network, v)) for c in part.constraints)
         for cell in cells_of(network, part.lower, part.upper)
@@ -57,10 +73,21 @@ def test_single_constraints_are_decided_as_enumeration_does(seed):
     parts = []
     for _ in range(rng.integers(1, 4)):
         low = rng.integers(-8, 8, size=inputs)
-        lower, upper = tuple(Fraction(int(v), 10) for v in low), tuple(Fraction(int(v) + 7, 10) for v in low)
-        along = tuple((j, Fraction(int(rng.integers(-2, 3)))) for j in range(inputs)) if seed % 2 else ()
+        lower, upper = (
+            tuple(Fraction(int(v), 10) for v in low),
+            tuple(Fraction(int(v) + 7, 10) for v in low),
+        )
+        along = (
+            tuple((j, Fraction(int(rng.integers(-2, 3)))) for j in range(inputs))
+            if seed % 2
+            else ()
+        )
         steep = tuple((k, Fraction(int(rng.integers(-2, 3)), 3)) for k in range(outputs))
-        parts.append(Conjunct(lower, upper, (Constraint(along, steep, Fraction(int(rng.integers(-20, 5)), 10)),)))
+        parts.append(
+            Conjunct(
+                lower, upper, (Constraint(along, steep, Fraction(int(rng.integers(-20, 5)), 10)),)
+            )
+        )
     asked = Property.of(inputs, outputs, parts)
     found = decide(network, asked)
     worst = max(greatest(network, part) for part in parts)
@@ -70,21 +97,29 @@ def test_single_constraints_are_decided_as_enumeration_does(seed):
     else:
         assert accepted(found.certificate)
         for i, part in enumerate(parts):
-            assert volume(found.certificate, i) >= np.prod([b - a for a, b in zip(part.lower, part.upper, strict=True)])
+            assert volume(found.certificate, i) >= np.prod(
+                [b - a for a, b in zip(part.lower, part.upper, strict=True)]
+            )
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_conjunctions_are_decided_soundly(seed):
     """No grid point is unsafe where "unsat" is said; what is said at all is checked."""
     rng = np.random.default_rng([seed, 1])
-    inputs, outputs, rows = int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 5))
+    inputs, outputs, rows = (
+        int(rng.integers(1, 4)),
+        int(rng.integers(1, 4)),
+        int(rng.integers(2, 5)),
+    )
     network = random_network(rng, (inputs, 6, 5, outputs))
     values = network(torch.rand(100, inputs, dtype=torch.float64)).numpy()
     steep = rng.standard_normal((rows, outputs)).astype(np.float32)
     offset = -np.quantile(values @ steep.T, 0.3 + 0.6 * rng.random(), axis=0)
     asked = Property(([0.0] * inputs, [1.0] * inputs), [(steep, offset)])
     found = decide(network, asked, max_seconds=20)
-    points = torch.cartesian_prod(*[torch.linspace(0, 1, 17, dtype=torch.float64)] * inputs).reshape(-1, inputs)
+    points = torch.cartesian_prod(
+        *[torch.linspace(0, 1, 17, dtype=torch.float64)] * inputs
+    ).reshape(-1, inputs)
     slack = (network(points).numpy() @ steep.T + offset).min(axis=1).max()
     assert found.result in ("sat", "unsat"), found.reason
     if found.result == "sat":
@@ -93,26 +128,47 @@ def test_conjunctions_are_decided_soundly(seed):
         assert slack < 1e-9
         assert accepted(found.certificate)
         assert volume(found.certificate, 0) == 1
-        assert not any(finding.reason for finding in check_property(found.certificate, network, asked))
+        assert not any(
+            finding.reason for finding in check_property(found.certificate, network, asked)
+        )
         for part in found.certificate["parts"]:
             part["queries"].pop()
-        assert check_property(found.certificate, network, asked)[0].reason == "the boxes do not cover conjunct 0"
+        assert (
+            check_property(found.certificate, network, asked)[0].reason
+            == "the boxes do not cover conjunct 0"
+        )
         found.certificate["parts"][0]["conjuncts"] = [1]
         assert (
-            check_property(found.certificate, network, asked)[0].reason == "a part names no conjuncts, or others' constraints"
+            check_property(found.certificate, network, asked)[0].reason
+            == "a part names no conjuncts, or others' constraints"
         )
 
 
 def test_ties_and_strict_constraints():
-    bent = ReLUNetwork.from_layers([([[1.0], [-1.0]], [-0.5, 0.5]), ([[-1.0, -1.0]], [0.0])])  # -|x - 1/2|
-    for strict, offset, result in ((False, 0, "sat"), (True, 0, "unknown"), (True, Fraction(1, 8), "sat"), (True, -1, "unsat")):
+    bent = ReLUNetwork.from_layers(
+        [([[1.0], [-1.0]], [-0.5, 0.5]), ([[-1.0, -1.0]], [0.0])]
+    )  # -|x - 1/2|
+    for strict, offset, result in (
+        (False, 0, "sat"),
+        (True, 0, "unknown"),
+        (True, Fraction(1, 8), "sat"),
+        (True, -1, "unsat"),
+    ):
         row = Constraint((), ((0, Fraction(1)),), Fraction(offset), strict)
-        found = decide(bent, Property.of(1, 1, [Conjunct((Fraction(0),), (Fraction(1),), (row,))]), max_seconds=5)
+        found = decide(
+            bent,
+            Property.of(1, 1, [Conjunct((Fraction(0),), (Fraction(1),), (row,))]),
+            max_seconds=5,
+        )
         assert found.result == result
         if result == "sat":
             assert row.holds(found.witness, evaluate(bent, found.witness))
     identity = affine([[1.0]])
-    third = Conjunct((Fraction(1, 3),), (Fraction(2, 3),), (Constraint((), ((0, Fraction(-1)),), Fraction(1, 3)),))
+    third = Conjunct(
+        (Fraction(1, 3),),
+        (Fraction(2, 3),),
+        (Constraint((), ((0, Fraction(-1)),), Fraction(1, 3)),),
+    )
     found = decide(identity, Property.of(1, 1, [third]))  # y <= 1/3 on [1/3, 2/3]
     assert found.witness == (Fraction(1, 3),) or found.result == "unknown"
     nothing = decide(identity, Property.of(1, 1, []))
@@ -130,7 +186,11 @@ def test_what_was_rounded_on_reading_is_allowed_for():
         module[0].bias.zero_()
     network = ReLUNetwork.from_module(module)
     (value,) = network.exact([1.0]).tolist()
-    for gap, result in ((Fraction(1, 10**18), "unknown"), (Fraction(1, 10**9), "unsat"), (Fraction(-1, 10**9), "sat")):
+    for gap, result in (
+        (Fraction(1, 10**18), "unknown"),
+        (Fraction(1, 10**9), "unsat"),
+        (Fraction(-1, 10**9), "sat"),
+    ):
         asked = Property(([0.0], [1.0]), [([[1]], [-value - gap])])
         assert decide(module, asked, max_seconds=2).result == result
 
@@ -140,7 +200,11 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     write_onnx(affine([[1.0, 1.0]], [-0.5]), net)
     write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1)
     found = decide(net, file)
-    assert (found.result, found.witness, found.certificate["source"]["kind"]) == ("unsat", None, "ONNX file")
+    assert (found.result, found.witness, found.certificate["source"]["kind"]) == (
+        "unsat",
+        None,
+        "ONNX file",
+    )
     assert str(found).startswith("unsat (")
     assert str(found).endswith("\nno unsafe input: 1 box proved, and checked in integers")
     assert certify_box(net, [0.5, 0.25], [1.0, 1.0], 1).verdict == "proved"
@@ -152,7 +216,9 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     assert shown["result"] == "sat"
     assert sum(Fraction(v) for v in shown["witness"]) <= Fraction(1, 2)
     write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1, version="2.0")
-    assert main(["certify", str(net), "--vnnlib", str(file), "--out", str(tmp_path / "c.json")]) == 0
+    assert (
+        main(["certify", str(net), "--vnnlib", str(file), "--out", str(tmp_path / "c.json")]) == 0
+    )
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert accepted(json.loads((tmp_path / "c.json").read_text()))
     check = ["check-certificate", str(tmp_path / "c.json")]
@@ -180,8 +246,17 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     write_vnnlib(tmp_path / "unsafe.vnnlib", [0.25], [1.0], 1)
     rows = [f"nets/a.onnx,{name}.vnnlib,10" for name in ("safe", "unsafe", "missing")]
     (tmp_path / "instances.csv").write_text("\n".join(rows) + "\n")
-    arguments = ["certify", "--instances", str(tmp_path / "instances.csv"), "--results", str(tmp_path / "results.csv")]
-    monkeypatch.setattr("analysis.certification.instances.decide", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    arguments = [
+        "certify",
+        "--instances",
+        str(tmp_path / "instances.csv"),
+        "--results",
+        str(tmp_path / "results.csv"),
+    ]
+    monkeypatch.setattr(
+        "analysis.certification.instances.decide",
+        lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt),
+    )
     assert main(arguments) == 130
     monkeypatch.undo()
     assert main(arguments) == 0
@@ -189,9 +264,15 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     found = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
     assert found[0] == ["onnx", "vnnlib", "timeout", "result", "seconds"]
     assert [row[3].split(":")[0] for row in found[1:]] == ["unsat", "sat", "error"]
-    monkeypatch.setattr("analysis.certification.instances.decide", lambda *_, **__: pytest.fail("decided again"))
+    monkeypatch.setattr(
+        "analysis.certification.instances.decide", lambda *_, **__: pytest.fail("decided again")
+    )
     assert main([*arguments, "--json"]) == 0
-    assert [row["result"].split(":")[0] for row in json.loads(capsys.readouterr().out)] == ["unsat", "sat", "error"]
+    assert [row["result"].split(":")[0] for row in json.loads(capsys.readouterr().out)] == [
+        "unsat",
+        "sat",
+        "error",
+    ]
     monkeypatch.undo()
     assert main([*arguments[:3], "--jobs", "2"]) == 0
     (tmp_path / "instances.csv").write_text("a.onnx,b.vnnlib\n")
@@ -204,8 +285,14 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     [
         (["--vnnlib", "p.vnnlib"], "NET must be given"),
         (["net.onnx", "--instances", "i.csv"], "NET must be given, or --instances"),
-        (["net.onnx", "--vnnlib", "p.vnnlib", "--jobs", "2"], "--jobs and --results belong to --instances"),
-        (["net.onnx", "--vnnlib", "p.vnnlib", "--radius", "0.1"], "--norm and --radius belong to --memorized"),
+        (
+            ["net.onnx", "--vnnlib", "p.vnnlib", "--jobs", "2"],
+            "--jobs and --results belong to --instances",
+        ),
+        (
+            ["net.onnx", "--vnnlib", "p.vnnlib", "--radius", "0.1"],
+            "--norm and --radius belong to --memorized",
+        ),
         (["net.onnx", "--vnnlib", "p.vnnlib", "--max-seconds", "0"], "--max-seconds must be > 0"),
         (["--instances", "i.csv", "--out", "c.json"], "--out belongs to one network"),
     ],
@@ -217,7 +304,10 @@ def test_options_that_do_not_belong_together(arguments, message, capsys):
 
 def test_wrong_arguments_are_named():
     box = Property(([0.0], [2.0]), [([[1]], [0])])
-    with pytest.raises(ValueError, match="property must be about 2 inputs and 1 outputs, as the network has, got 1 and 1"):
+    with pytest.raises(
+        ValueError,
+        match="property must be about 2 inputs and 1 outputs, as the network has, got 1 and 1",
+    ):
         decide(affine([[1.0, 1.0]]), box)
     with pytest.raises(ValueError, match=r"boxes must lie in the network's domain \[0.0, 1.0\]"):
         decide(squaring(2), box)
@@ -227,7 +317,7 @@ def test_wrong_arguments_are_named():
         decide(None, box)
 
 
-# -- the public benchmarks ---------------------------------------------------------------------------------------------
+# -- the public benchmarks -------------------------------------------------------------------------
 
 FIELD = Path(os.environ.get("CGRO_DATA", "/missing")).parent / "bench" / "field"
 
@@ -248,7 +338,10 @@ def run_field(seconds):
         start = time.process_time()
         found = decide(network, file, max_seconds=seconds)
         took = time.process_time() - start
-        print(f"{network.name} {file.name}: {expected}, here {found.result} ({found.confirmed}), {took:.1f} CPU s")
+        print(
+            f"{network.name} {file.name}: {expected}, here {found.result} ({found.confirmed}), "
+            f"{took:.1f} CPU s"
+        )
         assert found.result in (expected, "unknown")
         assert found.confirmed in (None, True)
         decided += found.result != "unknown" and took <= 60

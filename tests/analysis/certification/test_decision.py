@@ -14,13 +14,24 @@ from plain_networks import cgro, ladder
 import analysis.certification.boundary
 from analysis import certificate_of, certified_margins, certify, certify_box, margin, sup_error
 from analysis.checkers import check_certificate as checker
-from constructions import Ball, ReLUNetwork, affine, f_S, interval_bounds, linear_regions, multiplication, squaring
+from constructions import (
+    Ball,
+    ReLUNetwork,
+    affine,
+    f_S,
+    interval_bounds,
+    linear_regions,
+    multiplication,
+    squaring,
+)
 
 UNIT = (0.0, 1.0)
 
 
 def random_network(rng, sizes, degenerate=False):
-    """Random weights of random scales; degenerate: also zero, repeated and opposite rows, and dyadic entries."""
+    """Random weights of random scales; degenerate: also zero, repeated and opposite rows, and
+    dyadic entries.
+    """
     layers = []
     for before, after in itertools.pairwise(sizes):
         weight = rng.standard_normal((after, before)) * 2.0 ** rng.integers(-3, 4)
@@ -53,10 +64,12 @@ def least_margin(network, box, label):
 def accepted(result):
     """The certificate's reading after it went through text."""
     content = json.loads(json.dumps(result.certificate))
-    return [checker.check(checker.Network(content["network"]), query) for query in content["queries"]] == [""]
+    return [
+        checker.check(checker.Network(content["network"]), query) for query in content["queries"]
+    ] == [""]
 
 
-# -- against enumeration -----------------------------------------------------------------------------------------------
+# -- against enumeration ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -90,8 +103,12 @@ def test_verdicts_on_random_networks_are_those_of_enumeration(seed):
 
 def rival(network, label, k):
     """The network x -> f_label - f_k, whose cells are those of the network."""
-    *hidden, (weight, bias) = [(a.weight.to_dense(), a.bias.to_dense()[:, 0]) for a in network.layers]
-    return ReLUNetwork.from_layers([*hidden, ((weight[label] - weight[k])[None], (bias[label] - bias[k])[None])])
+    *hidden, (weight, bias) = [
+        (a.weight.to_dense(), a.bias.to_dense()[:, 0]) for a in network.layers
+    ]
+    return ReLUNetwork.from_layers(
+        [*hidden, ((weight[label] - weight[k])[None], (bias[label] - bias[k])[None])]
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -105,16 +122,24 @@ def test_float_bounds_are_below_exact_values_on_ten_thousand_networks():
 
 
 def check_bounds(seeds):
-    """Float bounds <= certified bound in rationals <= exact values at random points and corners of the ball."""
+    """Float bounds <= certified bound in rationals <= exact values at random points and corners of
+    the ball.
+    """
     for seed in seeds:
         rng = np.random.default_rng([seed, 7])
         inputs, classes = int(rng.integers(1, 5)), int(rng.choice([1, 1, 3]))
-        network = random_network(rng, [inputs, *rng.integers(1, 9, size=rng.integers(0, 4)), classes], seed % 2 == 0)
+        network = random_network(
+            rng, [inputs, *rng.integers(1, 9, size=rng.integers(0, 4)), classes], seed % 2 == 0
+        )
         centre, radius = rng.random(inputs), float(rng.choice([0.0, 0.01, 0.1, 0.4]))
         label = int(rng.integers(classes)) if classes > 1 else int(rng.choice([-1, 1]))
-        bound = certified_margins(network, torch.tensor(centre[None]), torch.tensor([label]), Ball("inf", radius)).item()
+        bound = certified_margins(
+            network, torch.tensor(centre[None]), torch.tensor([label]), Ball("inf", radius)
+        ).item()
         lower, upper = np.maximum(centre - radius, 0), np.minimum(centre + radius, 1)
-        low, high = (side[0].tolist() for side in interval_bounds(network, lower[None], upper[None]))
+        low, high = (
+            side[0].tolist() for side in interval_bounds(network, lower[None], upper[None])
+        )
         query = {
             "scale": 80,
             "lower": [int(Fraction(v) * 2**80) for v in lower],
@@ -122,29 +147,49 @@ def check_bounds(seeds):
         }
         read = checker.Network(certificate_network(network))
         part = checker.Part(read, query | {"pairs": [], "facts": []})
-        exact = [Fraction(part.bound(len(read.layers) - 1, {read.units + k: 1}), 2**80) for k in range(classes)]
+        exact = [
+            Fraction(part.bound(len(read.layers) - 1, {read.units + k: 1}), 2**80)
+            for k in range(classes)
+        ]
         points = lower + (upper - lower) * rng.integers(0, 17, size=(6, inputs)) / 16
         for point in np.clip([*points, lower, upper], lower, upper):
             values = evaluate(network, point)
-            assert all(a <= b <= v <= c for a, b, v, c in zip(low, exact, values, high, strict=True))
+            assert all(
+                a <= b <= v <= c for a, b, v, c in zip(low, exact, values, high, strict=True)
+            )
             assert bound <= exact_margin(network, point, label)
 
 
 def certificate_network(network):
-    dense = [(a.weight.to_dense().tolist(), a.bias.to_dense()[:, 0].tolist()) for a in network.layers]
-    layers = [{"rows": [[list(range(len(row))), row] for row in weight], "bias": bias} for weight, bias in dense]
+    dense = [
+        (a.weight.to_dense().tolist(), a.bias.to_dense()[:, 0].tolist()) for a in network.layers
+    ]
+    layers = [
+        {"rows": [[list(range(len(row))), row] for row in weight], "bias": bias}
+        for weight, bias in dense
+    ]
     return {"inputs": network.inputs, "layers": layers}
 
 
-# -- networks with known answers ---------------------------------------------------------------------------------------
+# -- networks with known answers -------------------------------------------------------------------
 
 
 def check_ladder(m):
     """f_m - f_(m+1) against thresholds at 10%, at 2^-20 and at equality, from both sides."""
     top = 4.0 ** -(m + 1)
-    steps = [(0.9, "refuted"), (1.1, "proved"), (1 - 2.0**-20, "refuted"), (1 + 2.0**-20, "proved"), (1.0, "refuted")]
+    steps = [
+        (0.9, "refuted"),
+        (1.1, "proved"),
+        (1 - 2.0**-20, "refuted"),
+        (1 + 2.0**-20, "proved"),
+        (1.0, "refuted"),
+    ]
     queries = [(1, factor * top, verdict) for factor, verdict in steps]
-    queries += [(-1, 0.1 * top, "refuted"), (-1, -0.1 * top, "proved"), (-1, 2.0**-20 * top, "refuted")]
+    queries += [
+        (-1, 0.1 * top, "refuted"),
+        (-1, -0.1 * top, "proved"),
+        (-1, 2.0**-20 * top, "refuted"),
+    ]
     queries += [(-1, -(2.0**-20) * top, "proved"), (-1, 0.0, "refuted")]
     for sign, threshold, verdict in queries:
         network = ReLUNetwork.from_layers(ladder(m, sign, threshold))
@@ -196,7 +241,9 @@ def test_built_memorizers_are_decided_from_their_weights_alone(variant):
     points, labels = np.round(rng.random((6, 3)) * 64) / 64, np.array([1, -1, 1, 1, -1, -1])
     clean = random_network(rng, [3, 5, 1])
     built = f_S(clean, points, labels, Ball("inf", 2.0**-6), variant=variant)
-    plain = ReLUNetwork.from_layers([(a.weight.to_dense(), a.bias.to_dense()[:, 0]) for a in built.layers])
+    plain = ReLUNetwork.from_layers(
+        [(a.weight.to_dense(), a.bias.to_dense()[:, 0]) for a in built.layers]
+    )
     for point, label in zip(points, labels.tolist(), strict=True):
         assert certify(plain, point, Ball("inf", 2.0**-6), label).verdict == "proved"
 
@@ -218,10 +265,12 @@ def test_relaxed_pairs_and_splits_prove_what_enumeration_proves(seed):
 
 
 def exact_values(network, box):
-    return [evaluate(network, vertex)[0] for vertex in linear_regions(network, box, exact=True).vertices]
+    return [
+        evaluate(network, vertex)[0] for vertex in linear_regions(network, box, exact=True).vertices
+    ]
 
 
-# -- l_2 balls ---------------------------------------------------------------------------------------------------------
+# -- l_2 balls -------------------------------------------------------------------------------------
 
 
 def test_l2_balls_of_a_linear_network_are_decided_on_both_sides():
@@ -234,8 +283,13 @@ def test_l2_balls_of_a_linear_network_are_decided_on_both_sides():
 
 def test_l2_balls_cut_by_the_domain():
     network = affine([[1.0, 1.0]], [-0.125])
-    assert certify(network, [0.0, 0.5], Ball(2, 0.25), 1).verdict == "proved"  # x_1 >= 0 matters: without it, 1/2 - 0.354 - 1/8
-    assert certify(affine([[1.0, 1.0]], [-0.2]), [0.0, 0.5], Ball(2, 0.25), 1, domain=None).verdict == "refuted"
+    assert (
+        certify(network, [0.0, 0.5], Ball(2, 0.25), 1).verdict == "proved"
+    )  # x_1 >= 0 matters: without it, 1/2 - 0.354 - 1/8
+    assert (
+        certify(affine([[1.0, 1.0]], [-0.2]), [0.0, 0.5], Ball(2, 0.25), 1, domain=None).verdict
+        == "refuted"
+    )
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -247,28 +301,41 @@ def test_l2_verdicts_agree_with_a_grid(seed):
     result = certify(network, centre, Ball(2, radius), label)
     assert result.verdict != "unresolved"
     turns = np.linspace(0, 2 * math.pi, 200)
-    rings = [centre + r * radius * np.stack([np.cos(turns), np.sin(turns)], 1) for r in np.linspace(0, 1, 40) * (1 - 1e-12)]
+    rings = [
+        centre + r * radius * np.stack([np.cos(turns), np.sin(turns)], 1)
+        for r in np.linspace(0, 1, 40) * (1 - 1e-12)
+    ]
     least = (label * network(np.concatenate(rings))).min().item()
     if result.verdict == "proved":
         assert float(result.bound) <= least + 1e-9
     else:
-        assert least <= 0.05 * network(centre).abs().item() + 1e-6  # the grid comes near the counterexample
+        assert (
+            least <= 0.05 * network(centre).abs().item() + 1e-6
+        )  # the grid comes near the counterexample
 
 
-# -- ties, bad input, limits -------------------------------------------------------------------------------------------
+# -- ties, bad input, limits -----------------------------------------------------------------------
 
 
 def test_ties_are_refuted_at_exact_points():
     rows = [[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0]]
-    third = ReLUNetwork.from_layers([(rows, [-1.0, 1.0, 0.0]), ([[1.0, 1.0, 1.0]], [-0.5])])  # |3x - 1| + y - 1/2
+    third = ReLUNetwork.from_layers(
+        [(rows, [-1.0, 1.0, 0.0]), ([[1.0, 1.0, 1.0]], [-0.5])]
+    )  # |3x - 1| + y - 1/2
     result = certify(third, [0.5, 0.75], Ball("inf", 0.25), 1)
-    assert (result.verdict, result.margin, result.witness) == ("refuted", 0, (Fraction(1, 3), Fraction(1, 2)))
+    assert (result.verdict, result.margin, result.witness) == (
+        "refuted",
+        0,
+        (Fraction(1, 3), Fraction(1, 2)),
+    )
     assert certify(squaring(4), [0.5], Ball("inf", 0.5), 1).witness == (0,)
     two = affine([[1.0, 0.0], [0.0, 1.0]])
     assert certify(two, [0.75, 0.25], Ball("inf", 0.25), 0).margin == 0
 
 
-@pytest.mark.parametrize("arguments", [([0.5], Ball("inf", 0.1), 1), ([0.5, math.nan], Ball("inf", 0.1), 1)])
+@pytest.mark.parametrize(
+    "arguments", [([0.5], Ball("inf", 0.1), 1), ([0.5, math.nan], Ball("inf", 0.1), 1)]
+)
 def test_wrong_centres_are_refused(arguments):
     with pytest.raises(ValueError, match="centre must"):
         certify(affine([[1.0, 1.0]]), *arguments)
@@ -324,7 +391,7 @@ def test_certificates_of_several_queries_are_joined(tmp_path):
     assert checker.main(str(tmp_path / "one.json")) == 0
 
 
-# -- distances ---------------------------------------------------------------------------------------------------------
+# -- distances -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("p", ["inf", 2])
@@ -346,7 +413,10 @@ def test_distance_to_the_boundary_of_random_networks(seed):
     lower, upper = margin(network, x, "inf", gap=1e-5)
     label = analysis.certification.boundary._predicted(network, x)
     assert lower == 0 or certify(network, x, Ball("inf", float(lower)), label).verdict == "proved"
-    assert math.isinf(upper) or certify(network, x, Ball("inf", float(upper) + 1e-12), label).verdict == "refuted"
+    assert (
+        math.isinf(upper)
+        or certify(network, x, Ball("inf", float(upper) + 1e-12), label).verdict == "refuted"
+    )
     assert math.isinf(upper) or upper - lower <= 1e-5
 
 
@@ -366,8 +436,15 @@ def test_points_on_the_wrong_side_have_distance_zero_and_constants_none():
 @pytest.mark.parametrize("x", [0.25, 0.375, 0.5, 0.8125])
 @pytest.mark.parametrize("radius", [0.0625, 0.125, 0.1875, 0.25])
 def test_least_margin_is_nonnegative_exactly_where_the_boundary_is_not_nearer(x, radius):
-    """Proposition 3.1 of the CGRM paper, ties included: a sawtooth through 1/2 has its boundary at the multiples of 1/8."""
-    saw = ReLUNetwork.from_layers([([[4.0], [8.0], [8.0], [8.0]], [0.0, -2.0, -4.0, -6.0]), ([[1.0, -1.0, 1.0, -1.0]], [-0.5])])
+    """Proposition 3.1 of the CGRM paper, ties included: a sawtooth through 1/2 has its boundary at
+    the multiples of 1/8.
+    """
+    saw = ReLUNetwork.from_layers(
+        [
+            ([[4.0], [8.0], [8.0], [8.0]], [0.0, -2.0, -4.0, -6.0]),
+            ([[1.0, -1.0, 1.0, -1.0]], [-0.5]),
+        ]
+    )
     saw = saw.restrict(UNIT)
     value = saw.exact([x])[0]
     if value == 0:
@@ -392,7 +469,9 @@ def test_multiplication_is_exactly_zero_on_the_axes():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_balls_that_the_domain_cuts_are_decided_close_to_the_true_minimum(seed):
-    """An affine network's least value on a ball within a box, from Lagrange multipliers on a fine grid: weak duality."""
+    """An affine network's least value on a ball within a box, from Lagrange multipliers on a fine
+    grid: weak duality.
+    """
     rng = np.random.default_rng(seed)
     w, centre = rng.normal(size=4).round(3), rng.random(4).round(3)
     ball = Ball(2, 0.6)

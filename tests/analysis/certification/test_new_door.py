@@ -1,4 +1,6 @@
-"""What is proved of a network is proved of its module and its file: the same layers come back, and the certificate holds."""
+"""What is proved of a network is proved of its module and its file: the same layers come back, and
+the certificate holds.
+"""
 
 import itertools
 
@@ -33,7 +35,9 @@ POINTS, LABELS = [[0.25, 0.5], [0.75, 0.5]], [1, -1]
 
 def random_network(*sizes):
     pairs = itertools.pairwise(sizes)
-    return ReLUNetwork.from_layers([(RNG.standard_normal((b, a)), RNG.standard_normal(b)) for a, b in pairs])
+    return ReLUNetwork.from_layers(
+        [(RNG.standard_normal((b, a)), RNG.standard_normal(b)) for a, b in pairs]
+    )
 
 
 NETWORKS = {
@@ -54,12 +58,16 @@ NETWORKS = {
 
 
 def decided(network):
-    """A certificate of small boxes around points of the unit cube, for the label there; None if nothing was resolved."""
+    """A certificate of small boxes around points of the unit cube, for the label there; None if
+    nothing was resolved.
+    """
     for _ in range(5):
         x = torch.from_numpy(RNG.integers(0, 2**10, network.inputs) / 2.0**10)
         values = network.exact(x).tolist()
         label = (1 if values[0] > 0 else -1) if len(values) == 1 else values.index(max(values))
-        found = certify_box(network, (x - 2.0**-7).clamp(0, 1), (x + 2.0**-7).clamp(0, 1), label, max_seconds=5.0)
+        found = certify_box(
+            network, (x - 2.0**-7).clamp(0, 1), (x + 2.0**-7).clamp(0, 1), label, max_seconds=5.0
+        )
         if found.verdict != "unresolved":
             return found
     return None

@@ -20,7 +20,12 @@ from analysis.commands.cli import main
 from analysis.proofs import memorization as memorization_proof
 from constructions import Ball, f_S, separation
 
-FORMS = [(norm, variant, outputs) for norm in ("inf", 2) for variant in ("lean", "gate") for outputs in (1, 3)]
+FORMS = [
+    (norm, variant, outputs)
+    for norm in ("inf", 2)
+    for variant in ("lean", "gate")
+    for outputs in (1, 3)
+]
 
 
 def problem(norm, variant="lean", outputs=1, count=40, dimension=30, seed=0):
@@ -57,9 +62,17 @@ def test_true_certificates_are_accepted(norm, variant, outputs):
 
 
 def renewed(certificate, points, labels):
-    """The certificate with the digest of other points, labels and claims, as a forger would write it."""
-    claim = [certificate[name] for name in ("norm", "radius", "variant", "m", "inner", "outer", "bound")]
-    text = points.tobytes() + np.ascontiguousarray(labels, np.int64).tobytes() + json.dumps(claim).encode()
+    """The certificate with the digest of other points, labels and claims, as a forger would write
+    it.
+    """
+    claim = [
+        certificate[name] for name in ("norm", "radius", "variant", "m", "inner", "outer", "bound")
+    ]
+    text = (
+        points.tobytes()
+        + np.ascontiguousarray(labels, np.int64).tobytes()
+        + json.dumps(claim).encode()
+    )
     return {**certificate, "digest": hashlib.sha256(text).hexdigest()}
 
 
@@ -84,12 +97,19 @@ def test_changed_points_labels_and_thresholds_are_rejected(norm, variant, output
             check({**renewed(certificate, near, labels), **hints}, near, labels)
     power = 1 if norm == "inf" else 2
     apart = separation(points, labels, norm=norm).distance - certificate["radius"]
-    width = next(w for w in (2.0**k for k in range(-20, 9)) if (certificate["inner"] + w) ** (1 / power) > apart)
+    width = next(
+        w
+        for w in (2.0**k for k in range(-20, 9))
+        if (certificate["inner"] + w) ** (1 / power) > apart
+    )
     changes = [
         {"radius": certificate["radius"] * 1.5},
         {"radius": -1.0},
         {"inner": certificate["radius"] ** power},
-        {"inner": certificate["radius"] ** power, "outer": certificate["radius"] ** power + 2.0**-6},
+        {
+            "inner": certificate["radius"] ** power,
+            "outer": certificate["radius"] ** power + 2.0**-6,
+        },
         {"outer": certificate["outer"] + 2**-30},
         {"outer": certificate["inner"] + width},
         {"outer": certificate["inner"]},
@@ -144,21 +164,40 @@ def test_values_of_the_wrong_kind_are_rejected(name, value):
     certificate, points, labels = certificate_of(*problem(2))
     if (name, value) == ("m", True):
         return  # JSON's true is the number 1
-    with np.errstate(all="ignore"), pytest.raises((ValueError, TypeError, KeyError, IndexError, OverflowError)):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises((ValueError, TypeError, KeyError, IndexError, OverflowError)),
+    ):
         check(renewed({**certificate, name: value}, points, labels) | {name: value}, points, labels)
 
 
 def forged(x, y, **changes):
-    base = {"format": "cgro balls certificate 1", "norm": "inf", "radius": 0.0625, "variant": "lean", "m": 1, "inner": 0.125}
+    base = {
+        "format": "cgro balls certificate 1",
+        "norm": "inf",
+        "radius": 0.0625,
+        "variant": "lean",
+        "m": 1,
+        "inner": 0.125,
+    }
     return renewed({**base, "outer": 0.25, "cuts": [], "projection": [], **changes}, x, y), x, y
 
 
 def test_forgeries_by_overflow_underflow_and_shapes_are_rejected():
     x, y, big = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([-1, 1]), 2**62
-    minimum = [[[[-2 * big, 0], [0, big]], [big, 0]], [[[1, 1]], [-big]]]  # in int64, -2^63 is its own absolute value
+    minimum = [
+        [[[-2 * big, 0], [0, big]], [big, 0]],
+        [[[1, 1]], [-big]],
+    ]  # in int64, -2^63 is its own absolute value
     with pytest.raises(ValueError, match="may exceed its bound"):
         check(*forged(x, y, bound=2.0**40, clean=minimum))
-    tiny = [[[[1e-300, 0.0]], [0.0]], [[[1e-300]], [0.0]], [[[1e300]], [0.0]], [[[1e300]], [0.0]], [[[1e20]], [0.0]]]
+    tiny = [
+        [[[1e-300, 0.0]], [0.0]],
+        [[[1e-300]], [0.0]],
+        [[[1e300]], [0.0]],
+        [[[1e300]], [0.0]],
+        [[[1e20]], [0.0]],
+    ]
     with pytest.raises(ValueError, match="may exceed its bound"), np.errstate(all="ignore"):
         check(*forged(x, y, bound=2.0, clean=tiny))
     right = [[[[0.25, 0.0]], [0.0]]]
@@ -166,10 +205,20 @@ def test_forgeries_by_overflow_underflow_and_shapes_are_rejected():
     for bound in (math.inf, [2.0], True, 2):
         with pytest.raises(ValueError, match="may exceed its bound"):
             check(*forged(x, y, bound=bound, clean=right))
-    for layer in ([[[0.25, 0.0]], []], [[[0.25, 0.0]], [0.0, 0.0]], [[[0.25, 0.0]], [[0.0]]], [[0.25, 0.0], 0.0]):
+    for layer in (
+        [[[0.25, 0.0]], []],
+        [[[0.25, 0.0]], [0.0, 0.0]],
+        [[[0.25, 0.0]], [[0.0]]],
+        [[0.25, 0.0], 0.0],
+    ):
         with pytest.raises(ValueError, match="layers do not fit"):
             check(*forged(x, y, bound=2.0, clean=[layer]))
-    for labels in (np.array([-1.9, 1.9]), np.array([-1, 1j]), np.array(["-1", "1"]), np.array([2**64 - 1, 1], np.uint64)):
+    for labels in (
+        np.array([-1.9, 1.9]),
+        np.array([-1, 1j]),
+        np.array(["-1", "1"]),
+        np.array([2**64 - 1, 1], np.uint64),
+    ):
         with pytest.raises(ValueError, match="no numbers"):
             check(forged(x, y, bound=2.0, clean=right)[0], x, labels)
     with pytest.raises(ValueError, match="no numbers"):
@@ -192,16 +241,30 @@ def test_the_command_and_the_checker_alone(tmp_path, capsys):
     network.save(tmp_path / "f.safetensors")
     save_points(tmp_path / "points.npz", points, labels)
     save_points(tmp_path / "other.npz", points, -labels)
-    common = [str(tmp_path / "f.safetensors"), "--memorized", str(tmp_path / "points.npz"), "--radius", "0.25"]
+    common = [
+        str(tmp_path / "f.safetensors"),
+        "--memorized",
+        str(tmp_path / "points.npz"),
+        "--radius",
+        "0.25",
+    ]
     assert main(["certify", *common, "--out", str(tmp_path / "c.json")]) == 0
     assert "verdict proved" in capsys.readouterr().out
-    checked = ["check-certificate", str(tmp_path / "c.json"), "--network", str(tmp_path / "f.safetensors"), "--points"]
+    checked = [
+        "check-certificate",
+        str(tmp_path / "c.json"),
+        "--network",
+        str(tmp_path / "f.safetensors"),
+        "--points",
+    ]
     assert main([*checked, str(tmp_path / "points.npz")]) == 0
     assert main([*checked, str(tmp_path / "other.npz")]) == 2
     assert "digest" in capsys.readouterr().out
     assert main(["check-certificate", str(tmp_path / "c.json")]) == 2
     assert "needs the file of the points" in capsys.readouterr().err
-    (tmp_path / "checker.py").write_text(Path(analysis.__file__).with_name("checkers").joinpath("check_balls.py").read_text())
+    (tmp_path / "checker.py").write_text(
+        Path(analysis.__file__).with_name("checkers").joinpath("check_balls.py").read_text()
+    )
     for name, status in (("points", 0), ("other", 1), ("none", 1)):
         command = [sys.executable, "-I", "checker.py", "c.json", f"{name}.npz"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -212,7 +275,10 @@ def test_the_command_and_the_checker_alone(tmp_path, capsys):
 
 def test_uint8_points_are_kths_of_255(tmp_path):
     rng = np.random.default_rng(0)
-    images, labels = (255 * rng.integers(0, 2, (30, 4, 4))).astype(np.uint8), rng.choice([-1, 1], 30)
+    images, labels = (
+        (255 * rng.integers(0, 2, (30, 4, 4))).astype(np.uint8),
+        rng.choice([-1, 1], 30),
+    )
     clean, points = nn.Linear(16, 1), images.reshape(30, 16) / 255.0
     ball = Ball("inf", 0.25)
     save_points(tmp_path / "points.npz", images, labels)
@@ -226,6 +292,6 @@ def test_the_checker_is_short():
     source = Path(analysis.__file__).with_name("checkers").joinpath("check_balls.py").read_text()
     code = source[source.index("import hashlib") :].splitlines()
     assert sum(bool(line.strip()) for line in code) <= 120
-    assert {line.split()[1] for line in code if line.startswith(("import ", "from "))} - set(sys.stdlib_module_names) == {
-        "numpy"
-    }
+    assert {line.split()[1] for line in code if line.startswith(("import ", "from "))} - set(
+        sys.stdlib_module_names
+    ) == {"numpy"}

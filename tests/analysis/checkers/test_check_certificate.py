@@ -1,4 +1,6 @@
-"""The checker of certificates against mutated and malformed ones, and the search that writes them against a lying solver."""
+"""The checker of certificates against mutated and malformed ones, and the search that writes them
+against a lying solver.
+"""
 
 import ast
 import copy
@@ -24,10 +26,21 @@ from analysis.checkers import check_certificate as checker
 from constructions import Ball, ReLUNetwork
 
 SCRIPT = Path(checker.__file__).resolve()
-STANDARD = {"copy", "decimal", "fractions", "hashlib", "itertools", "json", "math", "operator", "re", "sys"}
+STANDARD = {
+    "copy",
+    "decimal",
+    "fractions",
+    "hashlib",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "re",
+    "sys",
+}
 
 
-# -- an independent reading of certificates, in Fractions --------------------------------------------------------------
+# -- an independent reading of certificates, in Fractions ------------------------------------------
 
 
 def forward(data, point):
@@ -58,7 +71,9 @@ def ends_of(query):
 
 def contains(query, point):
     """Whether a point is in a query's set."""
-    if not all(a <= v <= b for a, v, b in zip(ends_of(query)[0], point, ends_of(query)[1], strict=True)):
+    if not all(
+        a <= v <= b for a, v, b in zip(ends_of(query)[0], point, ends_of(query)[1], strict=True)
+    ):
         return False
     if not (ball := query.get("ball")):
         return True
@@ -81,7 +96,9 @@ def clip(polygon, a, b, c):
 
 
 class SlowProof:
-    """What a proof by bounds on a box proves, with no rounding at all: never less than what the checker may accept."""
+    """What a proof by bounds on a box proves, with no rounding at all: never less than what the
+    checker may accept.
+    """
 
     def __init__(self, data, query):
         self.query, self.box, self.layers, self.first = query, ends_of(query), [], [0]
@@ -95,17 +112,23 @@ class SlowProof:
             units = range(self.first[depth], self.first[depth + 1])
             for k in units:
                 self.bounds[k] = [self.below(depth, {k: 1}, {}), -self.below(depth, {k: -1}, {})]
-            pairs = [tuple(pair) for pair in query["pairs"] if pair[0] in units and pair[1] in units]
+            pairs = [
+                tuple(pair) for pair in query["pairs"] if pair[0] in units and pair[1] in units
+            ]
             for p, q in pairs:
                 forms = ({p: 1, q: 1}, {p: -1, q: -1}, {p: 1, q: -1}, {p: -1, q: 1})
                 self.octagons[p, q] = [self.below(depth, form, {}) for form in forms]
             while facts and facts[0][0] in units:
                 unit, sign, multipliers = facts.pop(0)
                 value = sign * self.below(depth, {unit: sign}, numbers_of(multipliers))
-                self.bounds[unit] = [max(self.bounds[unit][0], value), self.bounds[unit][1]] if sign > 0 else [
-                    self.bounds[unit][0],
-                    min(self.bounds[unit][1], value),
-                ]  # fmt: skip
+                self.bounds[unit] = (
+                    [max(self.bounds[unit][0], value), self.bounds[unit][1]]
+                    if sign > 0
+                    else [
+                        self.bounds[unit][0],
+                        min(self.bounds[unit][1], value),
+                    ]
+                )
             self.partner |= {k: pair for pair in pairs for k in pair}
         if facts:
             raise ValueError("a fact about no hidden unit")
@@ -121,9 +144,13 @@ class SlowProof:
         if a > b or c > d:
             return []
         polygon = [(a, c), (b, c), (b, d), (a, d)]
-        for side, value in zip(((1, 1), (-1, -1), (1, -1), (-1, 1)), self.octagons[p, q], strict=True):
+        for side, value in zip(
+            ((1, 1), (-1, -1), (1, -1), (-1, 1)), self.octagons[p, q], strict=True
+        ):
             polygon = clip(polygon, *side, value)
-        return [clip(clip(polygon, s, 0, 0), 0, t, 0) for s, t in itertools.product((1, -1), repeat=2)]
+        return [
+            clip(clip(polygon, s, 0, 0), 0, t, 0) for s, t in itertools.product((1, -1), repeat=2)
+        ]
 
     def below(self, depth, form, factors, bounds=None):
         """A lower bound of a form of units of a layer, or of the outputs."""
@@ -152,7 +179,10 @@ class SlowProof:
                     at = [(t,) for t in (low, high, *([Fraction(0)] if low < 0 < high else []))]
                 else:
                     at = [point for piece in self.pieces(*group, bounds) for point in piece]
-                total += min(sum(a * max(t, 0) - b * t for a, b, t in zip(r, d, point, strict=True)) for point in at)
+                total += min(
+                    sum(a * max(t, 0) - b * t for a, b, t in zip(r, d, point, strict=True))
+                    for point in at
+                )
         raise AssertionError("the loop ends at the inputs")
 
     def tree(self, node, goal, bounds):
@@ -165,7 +195,9 @@ class SlowProof:
             return float("inf")
         if any(not any(self.pieces(p, q, bounds)) for p, q in self.octagons):
             return float("inf")
-        value = self.below(len(self.layers) - 1, goal if node["goal"] else {}, numbers_of(node["leaf"]), bounds)
+        value = self.below(
+            len(self.layers) - 1, goal if node["goal"] else {}, numbers_of(node["leaf"]), bounds
+        )
         if value <= 0:
             raise ValueError("a leaf that proves nothing")
         return value if node["goal"] else float("inf")
@@ -176,7 +208,9 @@ class SlowProof:
             goals = [{outputs[0]: label}]
         else:
             goals = [{outputs[label]: 1, k: -1} for k in outputs if k != outputs[label]]
-        return min(self.tree(*pair, self.bounds) for pair in zip(self.query["trees"], goals, strict=True))
+        return min(
+            self.tree(*pair, self.bounds) for pair in zip(self.query["trees"], goals, strict=True)
+        )
 
 
 def numbers_of(multipliers):
@@ -192,15 +226,23 @@ def proof_fails(data, query):
         points = [Fraction(v) for v in query["points"]]
         (low,), (high,) = ends_of(query)
         signs = [forward(data, [x])[0] for x in points]
-        affine = all(a * b >= 0 for one, two in itertools.pairwise(signs) for a, b in zip(one, two, strict=True))
-        spans = points[0] == low and points[-1] == high and all(a <= b for a, b in itertools.pairwise(points))
+        affine = all(
+            a * b >= 0
+            for one, two in itertools.pairwise(signs)
+            for a, b in zip(one, two, strict=True)
+        )
+        spans = (
+            points[0] == low
+            and points[-1] == high
+            and all(a <= b for a, b in itertools.pairwise(points))
+        )
         least = min(margin(data, query["label"], [x]) for x in points)
         return not (affine and spans and least >= Fraction(query["bound"]))
     except (KeyError, IndexError, ValueError, TypeError):
         return True
 
 
-# -- certificates to start from ----------------------------------------------------------------------------------------
+# -- certificates to start from --------------------------------------------------------------------
 
 
 def draw(rng, widths, paired):
@@ -217,18 +259,25 @@ def draw(rng, widths, paired):
 
 
 def vertices(network, query):
-    """Points at which the margin is least on a box: those of all cells. For many inputs, corners and random ones."""
+    """Points at which the margin is least on a box: those of all cells. For many inputs, corners
+    and random ones.
+    """
     lower, upper = ends_of(query)
     if len(lower) < 3:
         return sorted({v for cell in cells_of(network, lower, upper) for v in cell.vertices})
     rng = random.Random(0)
-    inside = [[a + (b - a) * Fraction(rng.randint(0, 64), 64) for a, b in zip(lower, upper, strict=True)] for _ in range(60)]
+    inside = [
+        [a + (b - a) * Fraction(rng.randint(0, 64), 64) for a, b in zip(lower, upper, strict=True)]
+        for _ in range(60)
+    ]
     return [*itertools.product(*zip(lower, upper, strict=True)), *map(tuple, inside)]
 
 
 @cache
 def proved():
-    """(network's data, query, points of the set, where the margin is least first), many of them with branching."""
+    """(network's data, query, points of the set, where the margin is least first), many of them
+    with branching.
+    """
     shapes = [
         (1, 4, 3, 1),
         (1, 3, 3),
@@ -243,17 +292,31 @@ def proved():
     out = []
     for seed, (widths, paired, _) in enumerate(itertools.product(shapes, (False, True), range(2))):
         rng, inputs, outputs = np.random.default_rng(seed), widths[0], widths[-1]
-        layers, plain = draw(rng, widths, paired), {"scale": 0, "lower": [-1] * inputs, "upper": [1] * inputs}
+        layers, plain = (
+            draw(rng, widths, paired),
+            {"scale": 0, "lower": [-1] * inputs, "upper": [1] * inputs},
+        )
         label = 1 if outputs == 1 else int(rng.integers(outputs))
-        margins = {x: margin(plain_data(layers), label, x) for x in vertices(ReLUNetwork.from_layers(layers), plain)}
+        margins = {
+            x: margin(plain_data(layers), label, x)
+            for x in vertices(ReLUNetwork.from_layers(layers), plain)
+        }
         lowest, highest = min(margins.values()), max(margins.values())
         if lowest == highest:
             continue
         layers[-1][1][label if outputs > 1 else 0] += float((highest - lowest) / 64 - lowest)
-        result = certify_box(ReLUNetwork.from_layers(layers), [-1.0] * inputs, [1.0] * inputs, label)
+        result = certify_box(
+            ReLUNetwork.from_layers(layers), [-1.0] * inputs, [1.0] * inputs, label
+        )
         assert result.verdict == "proved" or inputs > 2, (seed, result.reason)
         if result.verdict == "proved":
-            out.append((result.certificate["network"], result.certificate["queries"][0], sorted(margins, key=margins.get)[:24]))
+            out.append(
+                (
+                    result.certificate["network"],
+                    result.certificate["queries"][0],
+                    sorted(margins, key=margins.get)[:24],
+                )
+            )
     assert sum(len(q.get("pairs", [])) for _, q, _ in out) > 20
     assert sum(len(q.get("facts", [])) for _, q, _ in out) > 20
     assert sum("unit" in tree for _, q, _ in out for tree in q.get("trees", [])) > 10
@@ -264,7 +327,10 @@ def plain_data(layers):
     def rows(weight):
         return [[list(range(len(row))), row.tolist()] for row in weight]
 
-    return {"inputs": layers[0][0].shape[1], "layers": [{"rows": rows(w), "bias": b.tolist()} for w, b in layers]}
+    return {
+        "inputs": layers[0][0].shape[1],
+        "layers": [{"rows": rows(w), "bias": b.tolist()} for w, b in layers],
+    }
 
 
 @cache
@@ -277,7 +343,9 @@ def refuted():
         label = 0 if seed % 2 else 1
         layers[-1][1][0] -= 4
         network = ReLUNetwork.from_layers(layers)
-        result = certify(network, [0.5] * inputs, Ball(2 if seed % 4 < 2 else "inf", 0.25), label, domain=None)
+        result = certify(
+            network, [0.5] * inputs, Ball(2 if seed % 4 < 2 else "inf", 0.25), label, domain=None
+        )
         if result.verdict == "refuted":
             out.append((result.certificate["network"], result.certificate["queries"][0], []))
     assert len(out) >= 4
@@ -285,7 +353,9 @@ def refuted():
 
 
 def judge(data, query):
-    """The checker's verdict, with the network read afresh; a network that it does not read is rejected, too."""
+    """The checker's verdict, with the network read afresh; a network that it does not read is
+    rejected, too.
+    """
     try:
         network = checker.Network(data)
     except Exception as error:
@@ -299,7 +369,9 @@ def test_certificates_from_the_search_are_accepted_and_right(kind):
         assert judge(data, query) == ""
         if query["verdict"] == "proved":
             assert not proof_fails(data, query)
-            assert all(margin(data, query["label"], x) >= Fraction(query["bound"]) > 0 for x in points)
+            assert all(
+                margin(data, query["label"], x) >= Fraction(query["bound"]) > 0 for x in points
+            )
         else:
             point = [Fraction(v) for v in query["witness"]]
             assert contains(query, point)
@@ -309,11 +381,13 @@ def test_certificates_from_the_search_are_accepted_and_right(kind):
 def test_bounds_are_those_of_exact_arithmetic_up_to_rounding():
     for data, query, _ in proved():
         if "trees" in query:
-            gap = SlowProof(data, query).bound() - checker.least_margin(checker.Network(data), query)
+            gap = SlowProof(data, query).bound() - checker.least_margin(
+                checker.Network(data), query
+            )
             assert 0 <= gap < Fraction(1, 2**40)
 
 
-# -- mutations ---------------------------------------------------------------------------------------------------------
+# -- mutations -------------------------------------------------------------------------------------
 
 
 def nodes(query, key):
@@ -365,14 +439,24 @@ def change_bias(rng, data, query, points):
 
 def flip_label(rng, data, query, points):
     outputs = len(data["layers"][-1]["bias"])
-    query["label"] = -query["label"] if outputs == 1 else (query["label"] + rng.randint(1, outputs - 1)) % outputs
+    query["label"] = (
+        -query["label"]
+        if outputs == 1
+        else (query["label"] + rng.randint(1, outputs - 1)) % outputs
+    )
 
 
 def change_multiplier(rng, data, query, points):
-    lists = [v for v in [leaf["leaf"] for leaf in leaves(query)] + [fact[2] for fact in query["facts"]] if v[2]]
+    lists = [
+        v
+        for v in [leaf["leaf"] for leaf in leaves(query)] + [fact[2] for fact in query["facts"]]
+        if v[2]
+    ]
     chosen = rng.choice(lists)
     k = rng.randrange(len(chosen[2]))
-    chosen[2][k] = rng.choice([-chosen[2][k], 2 * chosen[2][k], 0, int(chosen[2][k] * (1 + rng.gauss(0, 0.5)))])
+    chosen[2][k] = rng.choice(
+        [-chosen[2][k], 2 * chosen[2][k], 0, int(chosen[2][k] * (1 + rng.gauss(0, 0.5)))]
+    )
 
 
 def change_multipliers_scale(rng, data, query, points):
@@ -430,7 +514,9 @@ def turn_goal(rng, data, query, points):
 
 def change_point(rng, data, query, points):
     k = rng.randrange(len(query["points"]))
-    query["points"][k] = str(Fraction(query["points"][k]) + Fraction(rng.choice([-1, 1]), 2 ** rng.randint(1, 12)))
+    query["points"][k] = str(
+        Fraction(query["points"][k]) + Fraction(rng.choice([-1, 1]), 2 ** rng.randint(1, 12))
+    )
 
 
 def drop_point(rng, data, query, points):
@@ -457,18 +543,32 @@ def shrink_set(rng, data, query, points):
     if "ball" in query and rng.random() < 0.5:
         query["ball"]["radius"] //= rng.randint(2, 64)
     else:
-        query["upper"] = [a + (b - a) // rng.randint(2, 64) for a, b in zip(query["lower"], query["upper"], strict=True)]
+        query["upper"] = [
+            a + (b - a) // rng.randint(2, 64)
+            for a, b in zip(query["lower"], query["upper"], strict=True)
+        ]
 
 
 BOUND = [raise_bound, enlarge_box, change_weight, change_bias, flip_label, change_scale]
-TREES = [change_multiplier, change_multipliers_scale, drop_multipliers, drop_leaf, prune, drop_tree, drop_fact, turn_fact]
+TREES = [
+    change_multiplier,
+    change_multipliers_scale,
+    drop_multipliers,
+    drop_leaf,
+    prune,
+    drop_tree,
+    drop_fact,
+    turn_fact,
+]
 TREES += [swap_branches, change_unit, drop_pair, turn_goal]
 POINTS = [change_point, drop_point, swap_points]
 WITNESS = [change_witness, shrink_set, change_weight, change_bias, flip_label, change_scale]
 
 
 def mutants(kind, mutations, rounds):
-    """(name, data, query, points of the unchanged set) of certificates after one mutation each, no two equal."""
+    """(name, data, query, points of the unchanged set) of certificates after one mutation each, no
+    two equal.
+    """
     rng, seen = random.Random(7), set()
     for mutation, (data, query, points), _ in itertools.product(mutations, kind(), range(rounds)):
         changed = copy.deepcopy((data, query, list(points)))
@@ -494,7 +594,9 @@ def test_wrong_statements_are_rejected():
 
 
 def test_broken_proofs_are_rejected():
-    """Each mutant is a proof that does not give its bound by exact arithmetic, be the statement true or not."""
+    """Each mutant is a proof that does not give its bound by exact arithmetic, be the statement
+    true or not.
+    """
     found = dict.fromkeys((m.__name__ for m in TREES + POINTS), 0)
     for name, data, query, _ in mutants(proved, TREES + POINTS, 6):
         if proof_fails(data, query):
@@ -515,8 +617,18 @@ def test_wrong_witnesses_are_rejected():
 
 
 def test_valid_mutants_are_sound():
-    """Where the checker accepts any bound for changed multipliers, no point of the set has a smaller margin."""
-    kinds = [change_multiplier, change_multipliers_scale, drop_multipliers, drop_fact, drop_pair, change_unit, swap_branches]
+    """Where the checker accepts any bound for changed multipliers, no point of the set has a
+    smaller margin.
+    """
+    kinds = [
+        change_multiplier,
+        change_multipliers_scale,
+        drop_multipliers,
+        drop_fact,
+        drop_pair,
+        change_unit,
+        swap_branches,
+    ]
     count = 0
     for name, data, query, points in mutants(proved, kinds, 5):
         network = checker.Network(data)
@@ -530,14 +642,22 @@ def test_valid_mutants_are_sound():
 
 
 def test_balls_are_not_enlarged():
-    network = ReLUNetwork.from_layers([([[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]), ([[-1.0, -1.0]], [2.0])])
-    result = certify(network, [0.0, 0.0], Ball(2, 0.5), 1, domain=None)  # margin 2 - 2 max(x, 0) where |y| <= x
+    network = ReLUNetwork.from_layers(
+        [([[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]), ([[-1.0, -1.0]], [2.0])]
+    )
+    result = certify(
+        network, [0.0, 0.0], Ball(2, 0.5), 1, domain=None
+    )  # margin 2 - 2 max(x, 0) where |y| <= x
     data, query = result.certificate["network"], result.certificate["queries"][0]
     assert judge(data, query) == ""
     for radius in (1, Fraction(5, 4), 8, 1000):
         changed = copy.deepcopy(query)
         size = int(radius * 2 ** query["scale"])
-        changed |= {"lower": [-size] * 2, "upper": [size] * 2, "ball": {"centre": [0, 0], "radius": size}}
+        changed |= {
+            "lower": [-size] * 2,
+            "upper": [size] * 2,
+            "ball": {"centre": [0, 0], "radius": size},
+        }
         assert contains(changed, [Fraction(1), Fraction(0)])
         assert margin(data, 1, [Fraction(1), Fraction(0)]) == 0
         assert judge(data, changed)
@@ -548,13 +668,18 @@ def test_balls_are_not_enlarged():
             assert judge(data, moved)
 
 
-# -- files -------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def certificate(data, *queries):
     plain = json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
     digest = hashlib.sha256(plain).hexdigest()
-    return {"format": "cgro certificate 1", "network": data, "digest": digest, "queries": list(queries)}
+    return {
+        "format": "cgro certificate 1",
+        "network": data,
+        "digest": digest,
+        "queries": list(queries),
+    }
 
 
 def shuffled(value, rng):
@@ -566,7 +691,12 @@ def shuffled(value, rng):
 
 
 def run(path):
-    done = subprocess.run([sys.executable, "-I", "-S", SCRIPT, path.name], cwd=path.parent, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", SCRIPT, path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+    )
     return done.returncode, done.stdout
 
 
@@ -590,15 +720,19 @@ def test_files_are_rejected_as_a_whole_if_one_query_is(tmp_path):
     assert [line.split()[2].strip(":") for line in output.splitlines()] == ["accepted", "rejected"]
 
 
-@pytest.mark.parametrize("change", ["digest", "network", "format", "no queries", "no digest", "text", "infinity", "list"])
+@pytest.mark.parametrize(
+    "change", ["digest", "network", "format", "no queries", "no digest", "text", "infinity", "list"]
+)
 def test_files_with_another_digest_or_none_are_rejected(tmp_path, change):
     data, query, _ = copy.deepcopy(proved()[2])
     whole = certificate(data, query)
     if change == "network":
         whole["network"]["layers"][-1]["bias"][0] += 1.0
-    whole |= {"digest": {"digest": "0" * 64}, "format": {"format": "cgro certificate 2"}, "no queries": {"queries": []}}.get(
-        change, {}
-    )
+    whole |= {
+        "digest": {"digest": "0" * 64},
+        "format": {"format": "cgro certificate 2"},
+        "no queries": {"queries": []},
+    }.get(change, {})
     if change == "no digest":
         del whole["digest"]
     if change == "infinity":
@@ -609,7 +743,7 @@ def test_files_with_another_digest_or_none_are_rejected(tmp_path, change):
     assert run(tmp_path / "a.json")[0] == 1
 
 
-# -- malformed certificates --------------------------------------------------------------------------------------------
+# -- malformed certificates ------------------------------------------------------------------------
 
 LINE = {"inputs": 1, "layers": [{"rows": [[[0], [1.0]]], "bias": [0.0]}]}
 BENT = {
@@ -624,7 +758,14 @@ NOTHING = {"leaf": [0, [], []], "goal": True}
 BASE = {"label": 1, "verdict": "proved", "scale": 0, "lower": [-2], "upper": [2], "bound": "1"}
 BY_TREE = {**BASE, "pairs": [], "facts": [], "trees": [NOTHING]}
 BY_POINTS = {**BASE, "points": ["-2", "0", "2"]}
-REFUTED = {"label": 1, "verdict": "refuted", "scale": 0, "lower": [-2], "upper": [2], "witness": ["0"]}
+REFUTED = {
+    "label": 1,
+    "verdict": "refuted",
+    "scale": 0,
+    "lower": [-2],
+    "upper": [2],
+    "witness": ["0"],
+}
 
 
 def leaf(*multipliers):
@@ -754,7 +895,9 @@ def test_malformed_queries_are_rejected(query):
     assert judge(BENT, query)
 
 
-@pytest.mark.parametrize("missing", ["label", "verdict", "scale", "lower", "upper", "bound", "trees", "pairs", "facts"])
+@pytest.mark.parametrize(
+    "missing", ["label", "verdict", "scale", "lower", "upper", "bound", "trees", "pairs", "facts"]
+)
 def test_missing_entries_are_rejected(missing):
     assert judge(BENT, {k: v for k, v in BY_TREE.items() if k != missing})
 
@@ -809,7 +952,13 @@ def test_sets_without_points_are_rejected():
 
 @pytest.mark.parametrize("tiny", [5e-324, 1e-300, 1e300])
 def test_bounds_are_exact_for_extreme_weights(tiny):
-    data = {"inputs": 1, "layers": [{"rows": [[[0], [tiny]]], "bias": [tiny]}, {"rows": [[[0], [-tiny]]], "bias": [1.0]}]}
+    data = {
+        "inputs": 1,
+        "layers": [
+            {"rows": [[[0], [tiny]]], "bias": [tiny]},
+            {"rows": [[[0], [-tiny]]], "bias": [1.0]},
+        ],
+    }
     points, least = ["-2", "-1", "2"], 1 - 3 * Fraction(tiny) ** 2
     proof = {**BASE, "points": points, "bound": str(least)}
     if least > 0:
@@ -831,7 +980,7 @@ def test_the_checker_imports_nothing_but_the_standard_library():
     assert len(SCRIPT.read_text().splitlines()) <= 250
 
 
-# -- solvers that fail or lie ------------------------------------------------------------------------------------------
+# -- solvers that fail or lie ----------------------------------------------------------------------
 
 
 @cache
@@ -847,7 +996,9 @@ def hard():
         spread = (max(margins) - min(margins)) / 64
         for positive in (True, False):
             shift = -min(margins) + (spread if positive else -spread / 64)
-            network = ReLUNetwork.from_layers([*layers[:-1], (layers[-1][0], layers[-1][1] + float(shift))])
+            network = ReLUNetwork.from_layers(
+                [*layers[:-1], (layers[-1][0], layers[-1][1] + float(shift))]
+            )
             out.append((network, ([-1.0, -1.0], [1.0, 1.0]), 1, positive))
     return [case for case in out if uses_solver(case)][:8]
 
@@ -855,7 +1006,11 @@ def hard():
 def uses_solver(case):
     calls, solve = [], Relaxation.solve
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Relaxation, "solve", lambda self, *rest, **named: calls.append(0) or solve(self, *rest, **named))
+        patch.setattr(
+            Relaxation,
+            "solve",
+            lambda self, *rest, **named: calls.append(0) or solve(self, *rest, **named),
+        )
         certify_box(case[0], *case[1], case[2])
     return bool(calls)
 
@@ -923,9 +1078,27 @@ def answers(kind):
     return solve
 
 
-WRONG = ["always infeasible", "infeasible without a ray", "always optimal", "optimal without a point"]
-WRONG += ["optimal without multipliers", "NaN multipliers", "NaN points", "infinite multipliers", "negative multipliers"]
-WRONG += ["swapped multipliers", "random multipliers", "huge multipliers", "points far outside", "another status", "error"]
+WRONG = [
+    "always infeasible",
+    "infeasible without a ray",
+    "always optimal",
+    "optimal without a point",
+]
+WRONG += [
+    "optimal without multipliers",
+    "NaN multipliers",
+    "NaN points",
+    "infinite multipliers",
+    "negative multipliers",
+]
+WRONG += [
+    "swapped multipliers",
+    "random multipliers",
+    "huge multipliers",
+    "points far outside",
+    "another status",
+    "error",
+]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -1,4 +1,6 @@
-"""Forged certificates of all three kinds: each is rejected, or what it is accepted for is true; files made to hang a reader."""
+"""Forged certificates of all three kinds: each is rejected, or what it is accepted for is true;
+files made to hang a reader.
+"""
 
 import copy
 import functools
@@ -27,17 +29,22 @@ from constructions import Ball, ReLUNetwork, affine, f_S, load, load_arrays, mem
 FOLDER = Path(checker.__file__).resolve().parent
 
 
-# -- certificates to start from ----------------------------------------------------------------------------------------
+# -- certificates to start from --------------------------------------------------------------------
 
 
 @functools.cache
 def decisions():
-    """Proofs by points, by trees with pairs and facts, on boxes and l_2 balls, of one and three outputs; and refutations."""
+    """Proofs by points, by trees with pairs and facts, on boxes and l_2 balls, of one and three
+    outputs; and refutations.
+    """
     out = []
     for seed, (inputs, outputs) in enumerate(itertools.product((1, 2, 2), (1, 3))):
         rng = np.random.default_rng(seed)
         widths = [inputs, 4, 3, outputs]
-        layers = [(rng.integers(-8, 9, (b, a)) / 4, rng.integers(-8, 9, b) / 8) for a, b in itertools.pairwise(widths)]
+        layers = [
+            (rng.integers(-8, 9, (b, a)) / 4, rng.integers(-8, 9, b) / 8)
+            for a, b in itertools.pairwise(widths)
+        ]
         layers[0][0][1], layers[0][1][1] = -layers[0][0][0], -layers[0][1][0]
         for shift in (6.0, 1.5, -6.0):
             moved = [*layers[:-1], (layers[-1][0], layers[-1][1] + shift * np.eye(outputs)[0])]
@@ -59,8 +66,12 @@ POINTS, LABELS = [[0.2, 0.3, 0.4], [0.8, 0.3, 0.6], [0.5, 0.9, 0.1]], [1, -1, 1]
 def memorizations():
     out = []
     for p, variant, labels in itertools.product(("inf", 2), ("lean", "gate"), (LABELS, [1, 1, 1])):
-        network = f_S(affine([[1.0, 0.25, 0.5]], [-0.5]), POINTS, LABELS, Ball(p, 0.0625), variant=variant)
-        out.append(json.dumps(certify_memorization(network, POINTS, labels, Ball(p, 0.0625)).certificate))
+        network = f_S(
+            affine([[1.0, 0.25, 0.5]], [-0.5]), POINTS, LABELS, Ball(p, 0.0625), variant=variant
+        )
+        out.append(
+            json.dumps(certify_memorization(network, POINTS, labels, Ball(p, 0.0625)).certificate)
+        )
     return out
 
 
@@ -72,45 +83,121 @@ def many():
         patch.setattr(memorization_proof, "EMBEDDED", 100)
         for p, variant in itertools.product(("inf", 2), ("lean", "gate")):
             rng = np.random.default_rng(0)
-            x, y = np.unique(rng.integers(0, 2, (16, 5)), axis=0) * 0.5 + 0.25, rng.choice([-1, 1], 16)
+            x, y = (
+                np.unique(rng.integers(0, 2, (16, 5)), axis=0) * 0.5 + 0.25,
+                rng.choice([-1, 1], 16),
+            )
             y = y[: len(x)]
-            network = f_S(affine([[1.0, 0.25, 0.5, 0, 0]], [-0.5]), x, y, Ball(p, 0.125), variant=variant)
+            network = f_S(
+                affine([[1.0, 0.25, 0.5, 0, 0]], [-0.5]), x, y, Ball(p, 0.125), variant=variant
+            )
             certificate = certify_memorization(network, x, y, Ball(p, 0.125)).certificate
             assert certificate["checker"] == "check_balls.py"
             out.append((json.dumps(certificate), x, y))
     return out
 
 
-# -- forging -----------------------------------------------------------------------------------------------------------
+# -- forging ---------------------------------------------------------------------------------------
 
-RATIONALS = ["0", "1", "-1", "1/0", "1e99999999", "nan", "inf", " 1", "1_0", "1/-2", "3/2", "0.5", "1\n", "9" * 4000, "", "٣"]
-NUMBERS = [0, 1, -1, 2, 10**10, -(10**10), 2**62, 10**400, 0.5, -0.5, 1e308, 5e-324, math.nan, math.inf, -math.inf, True, None]
+RATIONALS = [
+    "0",
+    "1",
+    "-1",
+    "1/0",
+    "1e99999999",
+    "nan",
+    "inf",
+    " 1",
+    "1_0",
+    "1/-2",
+    "3/2",
+    "0.5",
+    "1\n",
+    "9" * 4000,
+    "",
+    "٣",
+]
+NUMBERS = [
+    0,
+    1,
+    -1,
+    2,
+    10**10,
+    -(10**10),
+    2**62,
+    10**400,
+    0.5,
+    -0.5,
+    1e308,
+    5e-324,
+    math.nan,
+    math.inf,
+    -math.inf,
+    True,
+    None,
+]
 
 
 def forge(rng, value):
     """Another value of the same kind in nine of ten cases, or anything."""
     if value is None or rng.random() < 0.1:
-        return rng.choice([None, True, {}, [], "", "1", 0, [value], {"unit": 0, "on": value, "off": value}])
+        return rng.choice(
+            [None, True, {}, [], "", "1", 0, [value], {"unit": 0, "on": value, "off": value}]
+        )
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
-        return rng.choice([value + 1, value - 1, -value, 2 * value, value // 2, value + rng.randint(-(2**60), 2**60), *NUMBERS])
+        return rng.choice(
+            [
+                value + 1,
+                value - 1,
+                -value,
+                2 * value,
+                value // 2,
+                value + rng.randint(-(2**60), 2**60),
+                *NUMBERS,
+            ]
+        )
     if isinstance(value, float):
         near = math.nextafter(value, rng.choice([-math.inf, math.inf]))
-        return rng.choice([near, -value, value * 2, value / 2, value + rng.gauss(0, 1), value + rng.gauss(0, 1e-9), *NUMBERS])
+        return rng.choice(
+            [
+                near,
+                -value,
+                value * 2,
+                value / 2,
+                value + rng.gauss(0, 1),
+                value + rng.gauss(0, 1e-9),
+                *NUMBERS,
+            ]
+        )
     if isinstance(value, str):
         try:
             v = Fraction(value if "e" not in value else "")
-            other = [str(v + Fraction(rng.randint(-9, 9), 2 ** rng.randint(0, 70))), str(v * 2), str(-v), str(v / 2)]
+            other = [
+                str(v + Fraction(rng.randint(-9, 9), 2 ** rng.randint(0, 70))),
+                str(v * 2),
+                str(-v),
+                str(v / 2),
+            ]
         except (ValueError, ZeroDivisionError):
             try:
                 v = float.fromhex(value) if value.lstrip("-").startswith("0x") else math.nan
                 other = (
-                    [] if math.isnan(v) else [(v + rng.gauss(0, 0.1)).hex(), (-v).hex(), math.nextafter(v, 2.0).hex(), str(v)]
+                    []
+                    if math.isnan(v)
+                    else [
+                        (v + rng.gauss(0, 0.1)).hex(),
+                        (-v).hex(),
+                        math.nextafter(v, 2.0).hex(),
+                        str(v),
+                    ]
                 )
             except (OverflowError, ValueError):
                 other = []
-        return rng.choice([*(other * 4), *rng.sample(RATIONALS, 3), value.upper(), value + "\nquery 1: accepted"])
+        return rng.choice(
+            [*(other * 4), *rng.sample(RATIONALS, 3), value.upper(), value + "\nquery 1: accepted"]
+        )
     changed = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
     how = rng.randrange(4)
     if how == 0 and changed:
@@ -145,7 +232,11 @@ def mutate(rng, data, skip=("digest",)):
         for _ in range(9):  # walk down, so that small parts are found as often as large ones
             if not isinstance(owner, (dict, list)) or not owner:
                 break
-            keys = [k for k in owner if k not in skip] if isinstance(owner, dict) else list(range(len(owner)))
+            keys = (
+                [k for k in owner if k not in skip]
+                if isinstance(owner, dict)
+                else list(range(len(owner)))
+            )
             if not keys:
                 break
             key = rng.choice(keys)
@@ -170,25 +261,35 @@ def disfigure(rng, text):
     """Text whose keys are doubled or whose numbers are others than those that are read."""
     how = rng.randrange(4)
     if how == 0:
-        return text.replace('"label":', f'"label": {rng.choice([-1, 0, 1])}, "label":', 1).replace('"m":', '"m": 1, "m":', 1)
+        return text.replace('"label":', f'"label": {rng.choice([-1, 0, 1])}, "label":', 1).replace(
+            '"m":', '"m": 1, "m":', 1
+        )
     if how == 1:
         return text.replace(
-            rng.choice(["0.5", "1.0", "0.25"]), rng.choice(["1e-400", "1.00000000000000011", "0.30000000000000001"]), 1
+            rng.choice(["0.5", "1.0", "0.25"]),
+            rng.choice(["1e-400", "1.00000000000000011", "0.30000000000000001"]),
+            1,
         )
     if how == 2:
         return text.replace("}", ', "bound": "1\\nquery 1: accepted as proved"}', 1)
     i = rng.randrange(len(text))
-    return text[:i] + rng.choice(['"', "{", "[", "]", "9", "-", "e9", "\\", "\0", ","]) + text[i + rng.randrange(2) :]
+    return (
+        text[:i]
+        + rng.choice(['"', "{", "[", "]", "9", "-", "e9", "\\", "\0", ","])
+        + text[i + rng.randrange(2) :]
+    )
 
 
-# -- claims, read again without the checkers ---------------------------------------------------------------------------
+# -- claims, read again without the checkers -------------------------------------------------------
 
 
 def outputs(layers, x, number=Fraction):
     for i, layer in enumerate(layers):
         x = [max(v, Fraction(0)) for v in x] if i else x
         rows = zip(layer["rows"], layer["bias"], strict=True)
-        x = [sum((number(w) * x[j] for j, w in zip(*row, strict=True)), number(b)) for row, b in rows]
+        x = [
+            sum((number(w) * x[j] for j, w in zip(*row, strict=True)), number(b)) for row, b in rows
+        ]
     return x
 
 
@@ -204,7 +305,9 @@ def contradicted(rng, data, query):
 
     def inside(x):
         within = all(a <= v <= b for v, (a, b) in zip(x, sides, strict=True))
-        gaps = [(v - c * unit) ** 2 for v, c in zip(x, ball["centre"], strict=True)] if ball else [0]
+        gaps = (
+            [(v - c * unit) ** 2 for v, c in zip(x, ball["centre"], strict=True)] if ball else [0]
+        )
         return within and (not ball or sum(gaps) <= (ball["radius"] * unit) ** 2)
 
     if query["verdict"] == "refuted":
@@ -212,10 +315,19 @@ def contradicted(rng, data, query):
         return not inside(x) or margin(outputs(data["layers"], x), query["label"]) > 0
     bound = Fraction(query["bound"])
     points = [*itertools.islice(itertools.product(*sides), 8)]
-    points += [[a + (b - a) * Fraction(rng.randint(0, 32), 32) for a, b in sides] for _ in range(12)]
+    points += [
+        [a + (b - a) * Fraction(rng.randint(0, 32), 32) for a, b in sides] for _ in range(12)
+    ]
     if ball:
-        points += [[c * unit + ball["radius"] * unit * s * Fraction(7, 10) for c in ball["centre"]] for s in (-1, 0, 1)]
-    wrong = [x for x in points if inside(x) and margin(outputs(data["layers"], x), query["label"]) < bound]
+        points += [
+            [c * unit + ball["radius"] * unit * s * Fraction(7, 10) for c in ball["centre"]]
+            for s in (-1, 0, 1)
+        ]
+    wrong = [
+        x
+        for x in points
+        if inside(x) and margin(outputs(data["layers"], x), query["label"]) < bound
+    ]
     return bound <= 0 or bool(wrong)
 
 
@@ -225,7 +337,11 @@ def forged_decisions(count, seed, folder):
     for _ in range(count):
         data = renew(mutate(rng, json.loads(rng.choice(decisions()))))
         text = json.dumps(data)
-        path.write_text(disfigure(rng, text) if rng.random() < 0.15 else text, encoding="utf-8", errors="surrogatepass")
+        path.write_text(
+            disfigure(rng, text) if rng.random() < 0.15 else text,
+            encoding="utf-8",
+            errors="surrogatepass",
+        )
         try:
             found = checker.judge(checker.read(path))
         except Exception:
@@ -250,7 +366,11 @@ def forged_memorizations(count, seed):
         except Exception:
             continue
         kept += 1
-        r, claim, power = Fraction(float.fromhex(data["radius"])), Fraction(data["margin"]), data["norm"]
+        r, claim, power = (
+            Fraction(float.fromhex(data["radius"])),
+            Fraction(data["margin"]),
+            data["norm"],
+        )
         centres = [[Fraction(float.fromhex(v)) for v in c] for c in data["points"]]
 
         def value(x, label, layers=data["network"]["layers"]):
@@ -265,9 +385,14 @@ def forged_memorizations(count, seed):
             assert value(x, data["labels"][i]) == claim <= 0
             continue
         for c, label in zip(centres, data["labels"], strict=True):
-            steps = [[r * rng.choice([-1, 0, 1]) * (power == "inf" or j == k) for j in range(len(c))] for k in range(len(c))]
+            steps = [
+                [r * rng.choice([-1, 0, 1]) * (power == "inf" or j == k) for j in range(len(c))]
+                for k in range(len(c))
+            ]
             for step in steps:
-                x = [min(max(a + s, Fraction(0)), Fraction(1)) for a, s in zip(c, step, strict=True)]
+                x = [
+                    min(max(a + s, Fraction(0)), Fraction(1)) for a, s in zip(c, step, strict=True)
+                ]
                 assert value(x, label) >= claim > 0
     return kept
 
@@ -277,7 +402,12 @@ def claim_digest(c, x, y):
         claim = json.dumps([c[name] for name in check_balls.NAMES]).encode()
     except (KeyError, TypeError, ValueError):
         return c
-    return {**c, "digest": hashlib.sha256(x.tobytes() + np.ascontiguousarray(y, np.int64).tobytes() + claim).hexdigest()}
+    return {
+        **c,
+        "digest": hashlib.sha256(
+            x.tobytes() + np.ascontiguousarray(y, np.int64).tobytes() + claim
+        ).hexdigest(),
+    }
 
 
 @functools.cache
@@ -286,7 +416,9 @@ def built(clean, x, y, *claim):
     x, y = np.array(json.loads(x)), np.array(json.loads(y))
     norm, variant, m, inner, outer, bound = claim
     p = math.inf if norm == "inf" else 2
-    return memorizer(ReLUNetwork.from_layers(layers), x, y, p, inner, outer, variant=variant, m=m, bound=bound)
+    return memorizer(
+        ReLUNetwork.from_layers(layers), x, y, p, inner, outer, variant=variant, m=m, bound=bound
+    )
 
 
 def forged_many(count, seed):
@@ -294,7 +426,9 @@ def forged_many(count, seed):
     for _ in range(count):
         text, x, y = rng.choice(many())
         c, x, y = json.loads(text), x.copy(), y.copy()
-        if rng.random() < 0.3:  # points that come near each other, leave the cube, or take another label
+        if (
+            rng.random() < 0.3
+        ):  # points that come near each other, leave the cube, or take another label
             i, j, k = rng.randrange(len(x)), rng.randrange(len(x)), rng.randrange(x.shape[1])
             x[i] = rng.choice([x[j], x[i] + rng.gauss(0, 0.2), (x[i] + x[j]) / 2])
             x[i, k] = rng.choice([0.0, 1.0, math.nan, -1e-300, x[j, k]])
@@ -311,7 +445,9 @@ def forged_many(count, seed):
         claim = [c[name] for name in ("norm", "variant", "m", "inner", "outer", "bound")]
         network = built(*(json.dumps(v) for v in (c["clean"], x.tolist(), y.tolist())), *claim)
         i = rng.randrange(len(x))
-        step = np.array([rng.choice([-1, 1]) for _ in x[i]]) * (c["radius"] if c["norm"] == "inf" else c["radius"] / 3)
+        step = np.array([rng.choice([-1, 1]) for _ in x[i]]) * (
+            c["radius"] if c["norm"] == "inf" else c["radius"] / 3
+        )
         point = [Fraction(v) for v in (x[i] + step * (1 - 1e-9)).clip(0, 1).tolist()]
         assert margin(list(network.exact(point)), int(y[i])) >= 1 - Fraction(1, 2**20)
     return kept
@@ -330,7 +466,7 @@ def test_ten_thousand_forgeries_are_rejected_or_true(tmp_path):
     assert forged_many(2000, 1) > 50
 
 
-# -- what a reviewer forged --------------------------------------------------------------------------------------------
+# -- what a reviewer forged ------------------------------------------------------------------------
 
 
 def run(script, *paths, timeout=20):
@@ -363,8 +499,23 @@ def plain(network, *queries):
 
 
 LINE = {"inputs": 1, "layers": [{"rows": [[[0], [1.0]]], "bias": [0.0]}]}
-POSITIVE = {"label": 1, "verdict": "proved", "scale": 1, "lower": [1], "upper": [2], "bound": "1/2", "points": ["1/2", "1"]}
-NEGATIVE = {"label": 1, "verdict": "refuted", "scale": 2, "lower": [-2], "upper": [2], "witness": ["-1/4"]}
+POSITIVE = {
+    "label": 1,
+    "verdict": "proved",
+    "scale": 1,
+    "lower": [1],
+    "upper": [2],
+    "bound": "1/2",
+    "points": ["1/2", "1"],
+}
+NEGATIVE = {
+    "label": 1,
+    "verdict": "refuted",
+    "scale": 2,
+    "lower": [-2],
+    "upper": [2],
+    "witness": ["-1/4"],
+}
 
 
 def test_statements_are_in_words_and_say_what_is_refuted(tmp_path):
@@ -375,18 +526,25 @@ def test_statements_are_in_words_and_say_what_is_refuted(tmp_path):
     assert (status, text.splitlines()) == (
         0,
         [
-            f"query 0: accepted as proved: margin >= 0.5 > 0 for label 1 on the box [0.5, 1]; network {name}",
-            f"query 1: accepted as refuted: margin -0.25 <= 0 for label 1 at (-0.25) in the box [-0.5, 0.5]; network {name}",
+            f"query 0: accepted as proved: margin >= 0.5 > 0 for label 1 on the box [0.5, 1]; "
+            f"network {name}",
+            f"query 1: accepted as refuted: margin -0.25 <= 0 for label 1 at (-0.25) in the box "
+            f"[-0.5, 0.5]; network {name}",
         ],
     )
     wide = {"inputs": 6, "layers": [{"rows": [[[0], [1.0]]], "bias": [2.0]}]}
-    ball = {"ball": {"centre": [1] * 6, "radius": 1}, "lower": [0] * 6, "upper": [2] * 6, "bound": "1/4"}
+    ball = {
+        "ball": {"centre": [1] * 6, "radius": 1},
+        "lower": [0] * 6,
+        "upper": [2] * 6,
+        "bound": "1/4",
+    }
     tree = {"pairs": [], "facts": [], "trees": [{"leaf": [0, [], []], "goal": True}]}
     query = {k: v for k, v in POSITIVE.items() if k != "points"} | ball | tree
     path.write_text(json.dumps(plain(wide, query)))
     assert (
-        "the l_2 ball around a point of dimension 6 of radius 0.5 in a box of dimension 6, widest side 1;"
-        in (run("check_certificate.py", path)[1])
+        "the l_2 ball around a point of dimension 6 of radius 0.5 in a box of dimension 6, widest "
+        "side 1;" in (run("check_certificate.py", path)[1])
     )
 
 
@@ -394,7 +552,9 @@ def test_bounds_are_printed_rounded_to_the_safe_side():
     assert checker.show(Fraction(2, 3), "ROUND_FLOOR") == "0.666666666"
     assert checker.show(Fraction(-2, 3), "ROUND_CEILING") == "-0.666666666"
     assert checker.show(Fraction(-1, 10**400), "ROUND_CEILING") == "-1E-400"
-    assert [checker.show(v) for v in (Fraction(0.1), Fraction(1, 10), Fraction(1, 3), Fraction(0))] == [
+    assert [
+        checker.show(v) for v in (Fraction(0.1), Fraction(1, 10), Fraction(1, 3), Fraction(0))
+    ] == [
         "0.1",
         "~0.1",
         "~0.333333333",
@@ -416,7 +576,11 @@ def test_a_bound_of_a_refuted_query_is_not_printed(tmp_path, text):
 @pytest.mark.parametrize("script", ["check_certificate", "check_memorization", "check_balls"])
 def test_reasons_that_quote_a_file_are_one_line(tmp_path, script):
     path = tmp_path / "a.json"
-    path.write_text(json.dumps({"format": "x", "verdict": "\nquery 0: accepted\n", "label\nquery 0: accepted": 1}))
+    path.write_text(
+        json.dumps(
+            {"format": "x", "verdict": "\nquery 0: accepted\n", "label\nquery 0: accepted": 1}
+        )
+    )
     save_points(tmp_path / "p.npz", [[0.25]], [1])
     assert_rejected(run(f"{script}.py", path, *([tmp_path / "p.npz"] * (script == "check_balls"))))
 
@@ -446,7 +610,9 @@ def test_numbers_are_the_float64_that_is_read(tmp_path, text, right):
     text = json.dumps(LINE, sort_keys=True, separators=(",", ":")).replace("[0.0]", f"[{text}]")
     digest = checker.digest(json.loads(text))
     path = tmp_path / "a.json"
-    path.write_text(f'{{"format": "cgro certificate 1", "digest": "{digest}", "network": {text}, "queries": []}}')
+    path.write_text(
+        f'{{"format": "cgro certificate 1", "digest": "{digest}", "network": {text}, "queries": []}}'
+    )
     if right:
         assert checker.judge(checker.read(path)) == []
     else:
@@ -458,7 +624,10 @@ def test_numbers_are_the_float64_that_is_read(tmp_path, text, right):
         check_balls.decimals("1e-400")
 
 
-@pytest.mark.parametrize("radius", ["0.2", "0x1.0p-4", "0x1p-4", " 0x1.0000000000000p-4", "0X1.0000000000000P-4", "inf", "nan"])
+@pytest.mark.parametrize(
+    "radius",
+    ["0.2", "0x1.0p-4", "0x1p-4", " 0x1.0000000000000p-4", "0X1.0000000000000P-4", "inf", "nan"],
+)
 def test_hexadecimal_floats_have_one_text(radius):
     data = json.loads(memorizations()[0])
     assert data["radius"] == "0x1.0000000000000p-4"
@@ -468,14 +637,22 @@ def test_hexadecimal_floats_have_one_text(radius):
 
 @pytest.mark.parametrize("script", ["check_certificate", "check_memorization", "check_balls"])
 def test_double_and_unknown_keys_are_rejected(tmp_path, script):
-    text = {"check_certificate": decisions(), "check_memorization": memorizations(), "check_balls": [many()[0][0]]}[script][0]
+    text = {
+        "check_certificate": decisions(),
+        "check_memorization": memorizations(),
+        "check_balls": [many()[0][0]],
+    }[script][0]
     path, points = tmp_path / "a.json", []
     if script == "check_balls":
         save_points(tmp_path / "p.npz", *many()[0][1:])
         points = [tmp_path / "p.npz"]
     path.write_text(text)
     assert run(f"{script}.py", path, *points)[0] == 0
-    for wrong in ('{"format": "x", ' + text[1:], text[:-1] + ', "extra": 1}', text.replace('"format"', '"Format"', 1)):
+    for wrong in (
+        '{"format": "x", ' + text[1:],
+        text[:-1] + ', "extra": 1}',
+        text.replace('"format"', '"Format"', 1),
+    ):
         path.write_text(wrong)
         assert_rejected(run(f"{script}.py", path, *points))
 
@@ -504,12 +681,19 @@ TINY = {
     "a refuted tower": plain(tall(4000), NEGATIVE),
     "long denominators": plain(
         {**LINE, "inputs": 300},
-        {**NEGATIVE, "lower": [-2] * 300, "upper": [2] * 300, "witness": [f"1/{10**4200 + k}" for k in range(300)]},
+        {
+            **NEGATIVE,
+            "lower": [-2] * 300,
+            "upper": [2] * 300,
+            "witness": [f"1/{10**4200 + k}" for k in range(300)],
+        },
     ),
     "nested lists": "[" * 10**6,
     "nested objects": '{"a":' * 10**5,
     "a nested network": HEAD + "[" * 900 + "]" * 900 + "}",
-    "a nested tree": json.dumps(plain(LINE, POSITIVE)).replace('"1/2"', '{"unit":0,"on":' * 400 + "0" + "}" * 400),
+    "a nested tree": json.dumps(plain(LINE, POSITIVE)).replace(
+        '"1/2"', '{"unit":0,"on":' * 400 + "0" + "}" * 400
+    ),
     "a number of 10^6 digits": HEAD + "9" * 10**6 + "}",
     "a decimal of 10^6 digits": HEAD + "0." + "9" * 10**6 + "}",
     "no UTF-8": b"\xff\xfe{",
@@ -533,7 +717,9 @@ def memorized(points, layers, k=1, **changes):
     last = {"rows": [[[], []]] * k, "bias": [(0.0).hex()] * k}
     network = {"inputs": len(points[0]), "layers": [unit] * layers + [last]}
     labels = [1 if k == 1 else 0] * len(points)
-    return renew({**base, "network": network, "points": points, "labels": labels, "witness": None} | changes)
+    return renew(
+        {**base, "network": network, "points": points, "labels": labels, "witness": None} | changes
+    )
 
 
 ZERO = (0.0).hex()
@@ -546,12 +732,21 @@ HUGE = {
         "check_memorization.py",
         lambda: memorized([[ZERO] * 500] * 20, 510, norm="2", variant="gate", m=500),
     ),
-    "outputs are counted first": ("check_memorization.py", lambda: memorized([[ZERO]], 510, 8000, norm="2", m=500)),
-    "a margin with an exponent": ("check_memorization.py", lambda: memorized([[ZERO]], 3, margin="1e99999999")),
+    "outputs are counted first": (
+        "check_memorization.py",
+        lambda: memorized([[ZERO]], 510, 8000, norm="2", m=500),
+    ),
+    "a margin with an exponent": (
+        "check_memorization.py",
+        lambda: memorized([[ZERO]], 3, margin="1e99999999"),
+    ),
     "10^9 inputs": (
         "check_memorization.py",
         lambda: renew(
-            {**memorized([[ZERO]], 3), "network": {"inputs": 10**9, "layers": memorized([[ZERO]], 3)["network"]["layers"]}}
+            {
+                **memorized([[ZERO]], 3),
+                "network": {"inputs": 10**9, "layers": memorized([[ZERO]], 3)["network"]["layers"]},
+            }
         ),
     ),
     "m of 10^9": ("check_memorization.py", lambda: memorized([[ZERO]], 3, norm="2", m=10**9)),
@@ -579,17 +774,25 @@ def test_nested_and_undecodable_files_are_rejected_by_all(tmp_path):
 
 def announcing(path, shape):
     """An .npz whose x announces a shape that it does not hold."""
-    header = repr({"descr": "<f8", "fortran_order": False, "shape": shape}).encode().ljust(117) + b"\n"
+    header = (
+        repr({"descr": "<f8", "fortran_order": False, "shape": shape}).encode().ljust(117) + b"\n"
+    )
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 64)
-        archive.writestr("y.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 64)
+        archive.writestr(
+            "x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 64
+        )
+        archive.writestr(
+            "y.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 64
+        )
 
 
 @pytest.mark.parametrize("shape", [(10**7, 10**6), (2**62, 2**62), (-1, -8), (3, 10)])
 def test_npz_files_hold_what_they_announce(tmp_path, shape):
     (tmp_path / "a.json").write_text(many()[0][0])
     announcing(tmp_path / "p.npz", shape)
-    assert_rejected(run("check_balls.py", tmp_path / "a.json", tmp_path / "p.npz"), "announces", "no numbers")
+    assert_rejected(
+        run("check_balls.py", tmp_path / "a.json", tmp_path / "p.npz"), "announces", "no numbers"
+    )
     with pytest.raises(ValueError, match="announces"):
         load_arrays(tmp_path / "p.npz")
     for content in (b"", b"PK\x03\x04", (tmp_path / "p.npz").read_bytes()[:-30]):
@@ -600,27 +803,47 @@ def test_npz_files_hold_what_they_announce(tmp_path, shape):
 
 
 def test_zeros_that_were_compressed_are_read(tmp_path):
-    np.savez_compressed(tmp_path / "p.npz", x=np.zeros((4000, 784), np.uint8), y=np.ones(4000, np.int64))
+    np.savez_compressed(
+        tmp_path / "p.npz", x=np.zeros((4000, 784), np.uint8), y=np.ones(4000, np.int64)
+    )
     assert load_arrays(tmp_path / "p.npz")["x"].shape == (4000, 784)
     assert [v.shape for v in check_balls.read_points(tmp_path / "p.npz")] == [(4000, 784), (4000,)]
 
 
-# -- many points -------------------------------------------------------------------------------------------------------
+# -- many points -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("power", "part"), [(-46, 0.505)])
 def test_rounding_of_long_projections_hides_no_pair(power, part):
-    """A projection on which sums of 2^20 products are rounded apart, by more than 1e-9 of their distance's square."""
+    """A projection on which sums of 2^20 products are rounded apart, by more than 1e-9 of their
+    distance's square.
+    """
     d, half, m = 2**20, 2**19, 40
     error = float(Fraction(d, 4 ** (m + 1)) + Fraction(d * (d + 1), 2**51))
     width, unit = 2.0 ** math.floor(math.log2(error)), 2.0 ** (power + 10)
-    delta, low = math.ceil(math.sqrt(2.1 * error) / 1024 / unit) * unit, math.floor(0.75 / unit) * unit
+    delta, low = (
+        math.ceil(math.sqrt(2.1 * error) / 1024 / unit) * unit,
+        math.floor(0.75 / unit) * unit,
+    )
     columns = ((low + delta + part * unit, low), (low + (1 - part) * unit, low + delta))
     x, y = np.stack([np.repeat(pair, half) for pair in columns]), np.array([-1, 1])
-    inner = round(((np.linalg.norm(x[0] - x[1]) * (1 + 1e-10) - 1e-9) ** 2 - width) * 2.0**60) * 2.0**-60
+    inner = (
+        round(((np.linalg.norm(x[0] - x[1]) * (1 + 1e-10) - 1e-9) ** 2 - width) * 2.0**60)
+        * 2.0**-60
+    )
     sides, clean = np.repeat([1024.0, -1024.0], half), [[[[0.0] * d], [0.0]]]
-    claim = {"norm": "2", "radius": 0.0, "variant": "lean", "m": m, "inner": inner, "outer": inner + width, "bound": 2.0}
-    c = claim_digest({"format": "cgro balls certificate 1", **claim, "clean": clean, "cuts": []}, x, y)
+    claim = {
+        "norm": "2",
+        "radius": 0.0,
+        "variant": "lean",
+        "m": m,
+        "inner": inner,
+        "outer": inner + width,
+        "bound": 2.0,
+    }
+    c = claim_digest(
+        {"format": "cgro balls certificate 1", **claim, "clean": clean, "cuts": []}, x, y
+    )
     for projection in ([], [sides.tolist()]):
         with pytest.raises(ValueError, match="points of different labels are"):
             check_balls.check({**c, "projection": projection}, x, y)
@@ -633,7 +856,10 @@ def test_bounds_of_rounding_grow_with_the_sums():
         check_balls.rounding(2**40)
 
 
-@pytest.mark.parametrize("change", [{"points": 10**6}, {"margin": "2"}, {"margin": "x"}, {"verdict": "refuted"}, {"m": True}])
+@pytest.mark.parametrize(
+    "change",
+    [{"points": 10**6}, {"margin": "2"}, {"margin": "x"}, {"verdict": "refuted"}, {"m": True}],
+)
 def test_what_many_points_claim_is_checked(change):
     text, x, y = many()[0]
     check_balls.check(json.loads(text), x, y)
@@ -645,24 +871,39 @@ def test_what_many_points_claim_is_checked(change):
 
 
 def test_a_network_is_compared_with_a_certificate_of_many_points(tmp_path, monkeypatch, capsys):
-    """The network's digest, and what else is said of it, may be written by anybody: f_S is built and compared again."""
+    """The network's digest, and what else is said of it, may be written by anybody: f_S is built
+    and compared again.
+    """
     monkeypatch.setattr(memorization_proof, "EMBEDDED", 100)
     text, x, y = many()[0]
-    network = f_S(affine([[1.0, 0.25, 0.5, 0, 0]], [-0.5]), x, y, Ball("inf", 0.125), variant="lean")
+    network = f_S(
+        affine([[1.0, 0.25, 0.5, 0, 0]], [-0.5]), x, y, Ball("inf", 0.125), variant="lean"
+    )
     bad = f_S(affine([[1.0, 0.25, 0.5, 0, 0]], [-0.5]), x, -y, Ball("inf", 0.125), variant="lean")
     other = f_S(affine([[1.0, 0.25, 0.25, 0, 0]], [-0.5]), x, y, Ball("inf", 0.125), variant="lean")
-    unknown = ReLUNetwork.from_layers([(layer.weight.to_dense(), layer.bias.to_dense()[:, 0]) for layer in bad.layers])
+    unknown = ReLUNetwork.from_layers(
+        [(layer.weight.to_dense(), layer.bias.to_dense()[:, 0]) for layer in bad.layers]
+    )
     save_points(tmp_path / "p.npz", x, y)
 
     def check(net, *more):
         net.save(tmp_path / "n.safetensors")
         content = (
             json.loads(text)
-            | {"network_digest": memorization_proof.network_digest(load(tmp_path / "n.safetensors"))}
+            | {
+                "network_digest": memorization_proof.network_digest(
+                    load(tmp_path / "n.safetensors")
+                )
+            }
             | dict(more)
         )
         (tmp_path / "c.json").write_text(json.dumps(content))
-        command = ["check-certificate", str(tmp_path / "c.json"), "--points", str(tmp_path / "p.npz")]
+        command = [
+            "check-certificate",
+            str(tmp_path / "c.json"),
+            "--points",
+            str(tmp_path / "p.npz"),
+        ]
         status = main([*command, "--network", str(tmp_path / "n.safetensors")])
         shown = capsys.readouterr().out
         assert main(command) == (2 if dict(more) else 0)

@@ -21,9 +21,14 @@ from constructions import Ball, ReLUNetwork, affine, f_S, load, read_property
 @pytest.fixture
 def files(tmp_path):
     """A small network and three queries: proved, refuted, tied."""
-    network = ReLUNetwork.from_layers([([[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [-0.5])])
+    network = ReLUNetwork.from_layers(
+        [([[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [-0.5])]
+    )
     network.save(tmp_path / "net.safetensors")
-    lo, hi = np.array([[0.5, 0.0], [0.0, 0.0], [0.25, 0.0]]), np.array([[0.75, 0.25], [0.25, 0.25], [0.5, 0.25]])
+    lo, hi = (
+        np.array([[0.5, 0.0], [0.0, 0.0], [0.25, 0.0]]),
+        np.array([[0.75, 0.25], [0.25, 0.25], [0.5, 0.25]]),
+    )
     np.savez(tmp_path / "queries.npz", lo=lo, hi=hi, y=np.array([1, 1, 1]))
     return tmp_path, network
 
@@ -34,7 +39,14 @@ def run(*arguments):
 
 def test_certify_prints_verdicts_and_writes_a_certificate_that_is_accepted(files, capsys):
     folder, _ = files
-    arguments = ("certify", folder / "net.safetensors", "--queries", folder / "queries.npz", "--out", folder / "c.json")
+    arguments = (
+        "certify",
+        folder / "net.safetensors",
+        "--queries",
+        folder / "queries.npz",
+        "--out",
+        folder / "c.json",
+    )
     assert run(*arguments) == 0
     text = capsys.readouterr().out
     assert "1 proved, 2 refuted, 0 unresolved, of 3 queries" in text
@@ -51,15 +63,34 @@ def test_certify_prints_verdicts_and_writes_a_certificate_that_is_accepted(files
 
 def test_the_checker_runs_alone(files):
     folder, _ = files
-    run("certify", folder / "net.safetensors", "--queries", folder / "queries.npz", "--out", folder / "c.json")
+    run(
+        "certify",
+        folder / "net.safetensors",
+        "--queries",
+        folder / "queries.npz",
+        "--out",
+        folder / "c.json",
+    )
     script = folder / "checker.py"
     script.write_text(Path(check_certificate.__file__).read_text())
-    done = subprocess.run([sys.executable, "-I", script, "c.json"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", script, "c.json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout.count("accepted")) == (0, 3)
     content = json.loads((folder / "c.json").read_text())
     content["queries"][0]["bound"] = "1"
     (folder / "c.json").write_text(json.dumps(content))
-    done = subprocess.run([sys.executable, "-I", script, "c.json"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", script, "c.json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout.count("rejected")) == (1, 1)
 
 
@@ -68,7 +99,9 @@ def test_what_a_certificate_holds_is_not_sought_again(files, monkeypatch):
     queries = read_queries(folder / "queries.npz", network)
     first = certify_all(network, queries[:2], 10, folder / "c.json")
     asked = []
-    monkeypatch.setattr("analysis.certification.queries.decide_margin", lambda *a: asked.append(a) or first[1])
+    monkeypatch.setattr(
+        "analysis.certification.queries.decide_margin", lambda *a: asked.append(a) or first[1]
+    )
     certify_all(network, queries, 10, folder / "c.json")
     assert len(asked) == 1
 
@@ -85,8 +118,20 @@ def test_an_interrupt_keeps_what_was_found(files, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("analysis.checkers.check_certificate.least_margin", interrupt)
-    np.savez(folder / "more.npz", lo=[[0.5, 0.0]] * 2 + [[0.625, 0.0]], hi=[[0.75, 0.25]] * 2 + [[0.75, 0.25]], y=[1, 1, 1])
-    code = run("certify", folder / "net.safetensors", "--queries", folder / "more.npz", "--out", folder / "c.json")
+    np.savez(
+        folder / "more.npz",
+        lo=[[0.5, 0.0]] * 2 + [[0.625, 0.0]],
+        hi=[[0.75, 0.25]] * 2 + [[0.75, 0.25]],
+        y=[1, 1, 1],
+    )
+    code = run(
+        "certify",
+        folder / "net.safetensors",
+        "--queries",
+        folder / "more.npz",
+        "--out",
+        folder / "c.json",
+    )
     assert code == 130
     printed = capsys.readouterr()
     assert "1 proved, 0 refuted, 0 unresolved, 2 not tried, of 3 queries" in printed.out
@@ -98,23 +143,46 @@ def test_an_interrupt_keeps_what_was_found(files, monkeypatch, capsys):
     ("arrays", "complaint"),
     [
         ({"lo": np.zeros((1, 2)), "y": np.ones(1, int)}, "no array hi or upper"),
-        ({"lo": np.zeros((1, 3)), "hi": np.ones((1, 3)), "y": np.ones(1, int)}, r"lo \(lower\) must have shape \(1, 2\)"),
-        ({"lo": np.ones((1, 2)), "hi": np.zeros((1, 2)), "y": np.ones(1, int)}, "lower must be <= upper"),
-        ({"lo": np.full((1, 2), np.nan), "hi": np.ones((1, 2)), "y": np.ones(1, int)}, "must be finite"),
+        (
+            {"lo": np.zeros((1, 3)), "hi": np.ones((1, 3)), "y": np.ones(1, int)},
+            r"lo \(lower\) must have shape \(1, 2\)",
+        ),
+        (
+            {"lo": np.ones((1, 2)), "hi": np.zeros((1, 2)), "y": np.ones(1, int)},
+            "lower must be <= upper",
+        ),
+        (
+            {"lo": np.full((1, 2), np.nan), "hi": np.ones((1, 2)), "y": np.ones(1, int)},
+            "must be finite",
+        ),
         (
             {"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.zeros(1, int)},
             r"wrong\.npz: labels must be -1 or \+1 .* got 0",
         ),
-        ({"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.ones(1)}, "label must hold integers"),
-        ({"lo": np.array([["a", "b"]]), "hi": np.ones((1, 2)), "y": np.ones(1, int)}, "lower must hold numbers"),
+        (
+            {"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.ones(1)},
+            "label must hold integers",
+        ),
+        (
+            {"lo": np.array([["a", "b"]]), "hi": np.ones((1, 2)), "y": np.ones(1, int)},
+            "lower must hold numbers",
+        ),
         (
             {"lo": np.zeros((1, 2)), "hi": np.ones((1, 2)), "y": np.ones((1, 3), int)},
             r"label must have shape \(N,\), got \(1, 3\)",
         ),
-        ({"lo": np.array([[2**60 + 1, 0]]), "hi": np.full((1, 2), 2**60 + 1), "y": np.ones(1, int)}, r"integers up to 2\^53"),
+        (
+            {
+                "lo": np.array([[2**60 + 1, 0]]),
+                "hi": np.full((1, 2), 2**60 + 1),
+                "y": np.ones(1, int),
+            },
+            r"integers up to 2\^53",
+        ),
         (
             {"x": np.zeros((1, 2)), "radius": np.ones(1), "y": np.ones(1, int)},
-            r"no array lo or lower, got x, radius, y \(queries are boxes; analysis.certify decides l_2 balls, too\)",
+            r"no array lo or lower, got x, radius, y \(queries are boxes; analysis.certify decides "
+            r"l_2 balls, too\)",
         ),
     ],
 )
@@ -134,23 +202,36 @@ def test_further_arrays_are_left_alone(files):
 
 def test_labels_of_classes_are_checked(tmp_path):
     np.savez(tmp_path / "wrong.npz", lo=np.zeros((2, 2)), hi=np.ones((2, 2)), y=np.array([2, -1]))
-    with pytest.raises(ValueError, match=r"wrong\.npz: labels must be 0\.\.2 for a network with 3 outputs, got -1 at index 1"):
+    with pytest.raises(
+        ValueError,
+        match=r"wrong\.npz: labels must be 0\.\.2 for a network with 3 outputs, got -1 at index 1",
+    ):
         read_queries(tmp_path / "wrong.npz", affine(np.ones((3, 2))))
 
 
 def test_balls_and_missing_folders_are_refused_before_any_work(files, monkeypatch, capsys):
     folder, _ = files
-    monkeypatch.setattr("analysis.commands.cli.certify_all", lambda *_: pytest.fail("the search started"))
+    monkeypatch.setattr(
+        "analysis.commands.cli.certify_all", lambda *_: pytest.fail("the search started")
+    )
     arguments = ("certify", folder / "net.safetensors", "--queries", folder / "queries.npz")
     assert run(*arguments, "--norm", "2", "--radius", "0.1") == 2
-    assert "got --norm 2 and --radius 0.1 with --queries: its sets are boxes, and no l_2 balls" in capsys.readouterr().err
+    assert (
+        "got --norm 2 and --radius 0.1 with --queries: its sets are boxes, and no l_2 balls"
+        in capsys.readouterr().err
+    )
     assert run(*arguments, "--out", folder / "missing" / "c.json") == 2
     assert f"got no folder {folder / 'missing'}" in capsys.readouterr().err
 
 
 def test_commands_that_draw_nothing_start_without_matplotlib():
     code = "import sys, analysis.commands.cli; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False
+        ).returncode
+        == 0
+    )
 
 
 def test_wrong_files_are_refused(files, capsys):
@@ -167,10 +248,19 @@ def test_wrong_files_are_refused(files, capsys):
     ):
         (folder / "wrong.json").write_text(text)
         assert run("check-certificate", folder / "wrong.json") == 2
-    run("certify", folder / "net.safetensors", "--queries", folder / "queries.npz", "--out", folder / "c.json")
+    run(
+        "certify",
+        folder / "net.safetensors",
+        "--queries",
+        folder / "queries.npz",
+        "--out",
+        folder / "c.json",
+    )
     affine([[1.0, 1.0]]).save(folder / "other.safetensors")
     capsys.readouterr()
-    assert run("check-certificate", folder / "c.json", "--network", folder / "other.safetensors") == 2
+    assert (
+        run("check-certificate", folder / "c.json", "--network", folder / "other.safetensors") == 2
+    )
     assert "not about this network" in capsys.readouterr().err
     content = json.loads((folder / "c.json").read_text())
     content["queries"][1]["witness"] = ["1", "1"]
@@ -179,19 +269,33 @@ def test_wrong_files_are_refused(files, capsys):
     assert "query 1: rejected" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("norm", "variant"), [("inf", "lean"), ("inf", "gate"), ("2", "lean"), ("2", "paper")])
+@pytest.mark.parametrize(
+    ("norm", "variant"), [("inf", "lean"), ("inf", "gate"), ("2", "lean"), ("2", "paper")]
+)
 def test_memorization_is_certified_from_the_command_line(tmp_path, capsys, norm, variant):
     points, labels = np.array([[0.25, 0.5], [0.75, 0.5]]), np.array([1, -1])
-    f_S(affine([[1.0, 0.0]], [-0.5]), points, labels, Ball(norm, 0.0625), variant=variant).save(tmp_path / "f.safetensors")
+    f_S(affine([[1.0, 0.0]], [-0.5]), points, labels, Ball(norm, 0.0625), variant=variant).save(
+        tmp_path / "f.safetensors"
+    )
     np.savez(tmp_path / "data.npz", x=points, y=labels)
-    arguments = ("certify", tmp_path / "f.safetensors", "--memorized", tmp_path / "data.npz", "--norm", norm)
+    arguments = (
+        "certify",
+        tmp_path / "f.safetensors",
+        "--memorized",
+        tmp_path / "data.npz",
+        "--norm",
+        norm,
+    )
     assert run(*arguments, "--radius", 0.0625, "--out", tmp_path / "m.json", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["verdict"], facts["points"]) == ("proved", 2)
     content = json.loads((tmp_path / "m.json").read_text())
     if content["checker"] == "check_memorization.py":
         check_memorization.check(content)
-        assert run("check-certificate", tmp_path / "m.json", "--network", tmp_path / "f.safetensors") == 0
+        assert (
+            run("check-certificate", tmp_path / "m.json", "--network", tmp_path / "f.safetensors")
+            == 0
+        )
     else:
         assert run("check-certificate", tmp_path / "m.json") == 2
     capsys.readouterr()
@@ -204,10 +308,22 @@ def test_memorization_is_certified_from_the_command_line(tmp_path, capsys, norm,
 def test_export_writes_what_other_verifiers_read(files, capsys):
     folder, network = files
     onnx, vnnlib = folder / "net.onnx", folder / "query.vnnlib"
-    common = ("export", folder / "net.safetensors", "--onnx", onnx, "--vnnlib", vnnlib, "--queries", folder / "queries.npz")
+    common = (
+        "export",
+        folder / "net.safetensors",
+        "--onnx",
+        onnx,
+        "--vnnlib",
+        vnnlib,
+        "--queries",
+        folder / "queries.npz",
+    )
     assert run(*common, "--index", 1) == 0
     (part,) = read_property(vnnlib).conjuncts
-    assert ([float(v) for v in part.lower], [float(v) for v in part.upper]) == ([0.0, 0.0], [0.25, 0.25])
+    assert ([float(v) for v in part.lower], [float(v) for v in part.upper]) == (
+        [0.0, 0.0],
+        [0.25, 0.25],
+    )
     assert part.constraints[0].outputs == ((0, -1),)
     point = torch.tensor([[0.3, 0.4]])
     assert load(onnx)(point).equal(network(point))
@@ -237,4 +353,12 @@ def test_pairs_are_found_in_constructed_networks_and_not_in_random_ones():
     ]  # |.|, two levels of maxima, carries, indicators, gates
     rng = np.random.default_rng(0)
     sizes = [3, 8, 8, 1]
-    assert find_pairs([(rng.standard_normal((b, a)), rng.standard_normal(b)) for a, b in itertools.pairwise(sizes)]) == []
+    assert (
+        find_pairs(
+            [
+                (rng.standard_normal((b, a)), rng.standard_normal(b))
+                for a, b in itertools.pairwise(sizes)
+            ]
+        )
+        == []
+    )

@@ -37,7 +37,9 @@ def folder(tmp_path_factory):
 def test_train_writes_a_run_and_says_what_it_measured(folder, capsys):
     run = Run.load(folder)
     assert run.status == "finished"
-    assert run.config == TrainingConfig(hidden=(16,), epochs=2, radius=0.05, attack="pgd2", final_attack="pgd3", eval_points=50)
+    assert run.config == TrainingConfig(
+        hidden=(16,), epochs=2, radius=0.05, attack="pgd2", final_attack="pgd3", eval_points=50
+    )
     assert main(["train", "--resume", str(folder)]) == 0
     text = capsys.readouterr().out
     assert f"all 360 test points: {100 * run.final['test']['accuracy']:.2f}% right, at most" in text
@@ -46,11 +48,22 @@ def test_train_writes_a_run_and_says_what_it_measured(folder, capsys):
 
 def test_options_win_over_the_file(tmp_path, capsys):
     (tmp_path / "config.toml").write_text('hidden = [8]\nepochs = 3\nfinal_attack = "clean"\n')
-    command = ["train", "--config", str(tmp_path / "config.toml"), "--epochs", "1", "--out", str(tmp_path / "run"), "--json"]
+    command = [
+        "train",
+        "--config",
+        str(tmp_path / "config.toml"),
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "run"),
+        "--json",
+    ]
     assert main(command) == 0
     printed = json.loads(capsys.readouterr().out)
     assert len(printed["epochs"]) == 1
-    assert Run.load(tmp_path / "run").config == TrainingConfig(hidden=(8,), epochs=1, final_attack="clean")
+    assert Run.load(tmp_path / "run").config == TrainingConfig(
+        hidden=(8,), epochs=1, final_attack="clean"
+    )
 
 
 def test_evaluate_measures_and_keeps_what_it_measured(folder, capsys):
@@ -58,7 +71,23 @@ def test_evaluate_measures_and_keeps_what_it_measured(folder, capsys):
     printed = json.loads(capsys.readouterr().out)
     final = Run.load(folder).final["test"]
     assert {key: printed[key] for key in final} == final
-    assert main(["evaluate", str(folder), "--attack", "clean", "--part", "train", "--points", "30", "--epoch", "1"]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                str(folder),
+                "--attack",
+                "clean",
+                "--part",
+                "train",
+                "--points",
+                "30",
+                "--epoch",
+                "1",
+            ]
+        )
+        == 0
+    )
     assert "30 train points, epoch 1:" in capsys.readouterr().out
     kept = [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
     assert kept[0] == printed
@@ -71,9 +100,20 @@ def test_images_in_folders_are_trained_on(tmp_path, capsys):
         for label, name in enumerate(("dark", "light")):
             (tmp_path / "images" / part / name).mkdir(parents=True)
             for i in range(count):
-                pixels = torch.randint(0, 100, (12, 12), generator=generator, dtype=torch.uint8) + 100 * label
+                pixels = (
+                    torch.randint(0, 100, (12, 12), generator=generator, dtype=torch.uint8)
+                    + 100 * label
+                )
                 Image.fromarray(pixels.numpy()).save(tmp_path / "images" / part / name / f"{i}.png")
-    command = ["train", "--data", str(tmp_path / "images"), "--out", str(tmp_path / "run"), "--task", "dark=-1,light=+1"]
+    command = [
+        "train",
+        "--data",
+        str(tmp_path / "images"),
+        "--out",
+        str(tmp_path / "run"),
+        "--task",
+        "dark=-1,light=+1",
+    ]
     command += [
         "--model",
         "lenet5",
@@ -103,7 +143,10 @@ def test_images_in_folders_are_trained_on(tmp_path, capsys):
         (["--attack", "pdg7"], "attack must be clean, fgsm, pgdK"),
         (["--config", "nothing.toml"], "no configuration of that name"),
         (["--data", "mnist", "--root", "/nowhere"], "/nowhere"),
-        (["--batch-size", "2000"], "batch_size must be at most the number of points 1437, got 2000"),
+        (
+            ["--batch-size", "2000"],
+            "batch_size must be at most the number of points 1437, got 2000",
+        ),
         (["--resume", "nothing"], "holds no run"),
         (["--norm", "1"], "norm must be 2 or 'inf', got '1'"),
         (["--model", "resnet9", "--width", "0"], "width must be positive"),
@@ -126,7 +169,20 @@ def test_a_run_is_not_overwritten_or_mixed(folder, capsys):
 
 
 def test_a_sweep_keeps_what_succeeds_and_reports_what_fails(tmp_path, capsys):
-    command = ["sweep", *QUICK, "--epochs", "1", "--radii", "0", "0.05", "--seeds", "0", "1", "--out", str(tmp_path)]
+    command = [
+        "sweep",
+        *QUICK,
+        "--epochs",
+        "1",
+        "--radii",
+        "0",
+        "0.05",
+        "--seeds",
+        "0",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
     (tmp_path / "width1-radius0-seed1").mkdir()
     (tmp_path / "width1-radius0-seed1" / "config.json").write_text("{")
     assert main([*command, "--json"]) == 2
@@ -164,18 +220,27 @@ def test_a_sweep_on_a_ray_cluster(tmp_path):
         done = sweep(trials(config, tmp_path, seeds=[0, 1]), address="local")
     finally:
         ray.shutdown()
-    assert [(trial.error, trial.run.status) for trial in done] == [("", "finished"), ("", "finished")]
+    assert [(trial.error, trial.run.status) for trial in done] == [
+        ("", "finished"),
+        ("", "finished"),
+    ]
 
 
 @pytest.mark.slow
 def test_one_epoch_of_resnet9_on_real_colour_images(data_folder, tmp_path, capsys):
-    """2,000 CIFAR-10 images, from files to measurements (JPEG-recompressed, so accuracies are the copy's own)."""
+    """2,000 CIFAR-10 images, from files to measurements (JPEG-recompressed, so accuracies are the
+    copy's own).
+    """
     archive = Path(data_folder) / "cifar10-jpeg.tar.gz"
     if not archive.is_file():
         pytest.skip(f"no {archive.name}")
     data = load_data(archive, "classes").subset(2000, 100, seed=0)
     config = replace(
-        TrainingConfig.from_toml("cifar10-resnet9"), epochs=1, precision="float32", eval_points=50, eval_attack="fgsm"
+        TrainingConfig.from_toml("cifar10-resnet9"),
+        epochs=1,
+        precision="float32",
+        eval_points=50,
+        eval_attack="fgsm",
     )
     run = train(replace(config, final_attack="pgd5"), tmp_path / "run", data=data)
     assert run.final["test"]["accuracy"] > 0.15

@@ -32,7 +32,9 @@ QUICK = CompareSettings(
     constructed_attack_steps=2,
     flat_points=4,
 )
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,11 @@ def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
         assert errors[name]["robust test"].kind == "certified lower bound"
         assert errors[name]["robust test"].value >= 0.2
     shells = task.test_zones["inside"] + task.test_zones["shell"]
-    assert abs(errors["f_S"]["clean test"].count - errors["f_clean"]["clean test"].count) <= task.changed_test_labels <= shells
+    assert (
+        abs(errors["f_S"]["clean test"].count - errors["f_clean"]["clean test"].count)
+        <= task.changed_test_labels
+        <= shells
+    )
     assert task.separation_all == 0.4375
     assert task.guarantee["separation_exact"]
     assert task.models["f_clean"].size["parameters"] < task.models["f_adv"].size["parameters"]
@@ -101,7 +107,12 @@ def test_report_is_complete_and_self_contained(quick, tmp_path):
         assert torch.equal(again(x), network(x))
     figures = sorted(p.name for p in (tmp_path / "out" / "figures").iterdir())
     names = ("agreement", "errors", "flatness")
-    assert figures == [f"parity-{name}{theme}.{end}" for name in names for theme in ("-dark", "") for end in ("png", "svg")]
+    assert figures == [
+        f"parity-{name}{theme}.{end}"
+        for name in names
+        for theme in ("-dark", "")
+        for end in ("png", "svg")
+    ]
     assert not list((tmp_path / "out").rglob(".*"))  # nothing temporary is left
 
 
@@ -128,7 +139,9 @@ def test_page_in_a_browser_has_all_figures_and_no_error(quick, tmp_path):
 def test_the_summary_says_only_what_the_numbers_show(quick):
     (task,) = quick[0].tasks
     assert "by construction" in summary(task)
-    models = {name: replace(model, errors=dict(model.errors)) for name, model in task.models.items()}
+    models = {
+        name: replace(model, errors=dict(model.errors)) for name, model in task.models.items()
+    }
     models["f_S"].errors["robust test"] = models["f_S"].errors["clean test"]
     tame = summary(replace(task, models=models))
     assert "by construction" not in tame
@@ -155,8 +168,12 @@ def test_l2_and_ten_classes(tmp_path):
     assert "l_2 ball of radius 0.3" in write_report(result, tmp_path).read_text()
 
 
-def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(analysis.comparison.comparison, "train", lambda *_: pytest.fail("training started"))
+def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(
+        analysis.comparison.comparison, "train", lambda *_: pytest.fail("training started")
+    )
     assert main(["compare", "--radius", "0.22", "--out", str(tmp_path)]) == 2
     assert "half the separation 0.4375" in capsys.readouterr().err
     assert main(["compare", "--radius", "0", "--out", str(tmp_path / "none")]) == 2
@@ -169,16 +186,28 @@ def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(monk
 
 
 def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
-    quick = {name: getattr(QUICK, name) for name in ("clean_epochs", "adversarial_epochs", "clean_widths", "learned_widths")}
-    quick |= {name: getattr(QUICK, name) for name in ("attack_steps", "constructed_attack_steps", "flat_points")}
-    monkeypatch.setattr("analysis.commands.cli.CompareSettings", lambda **given: CompareSettings(**given, **quick))
+    quick = {
+        name: getattr(QUICK, name)
+        for name in ("clean_epochs", "adversarial_epochs", "clean_widths", "learned_widths")
+    }
+    quick |= {
+        name: getattr(QUICK, name)
+        for name in ("attack_steps", "constructed_attack_steps", "flat_points")
+    }
+    monkeypatch.setattr(
+        "analysis.commands.cli.CompareSettings", lambda **given: CompareSettings(**given, **quick)
+    )
     found = []
-    monkeypatch.setattr("analysis.commands.cli.compare", lambda *given: found.append(compare(*given)) or found[0])
+    monkeypatch.setattr(
+        "analysis.commands.cli.compare", lambda *given: found.append(compare(*given)) or found[0]
+    )
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b"), "--json"]) == 0
     out = json.loads(capsys.readouterr().out)
     assert [task["task"] for task in out["tasks"]] == ["parity"]
     assert (tmp_path / "a b" / "report.html").exists()
-    monkeypatch.setattr("analysis.commands.cli.compare", lambda *given: found[0])  # the same, as tables
+    monkeypatch.setattr(
+        "analysis.commands.cli.compare", lambda *given: found[0]
+    )  # the same, as tables
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
     shown = capsys.readouterr().out
     assert "robust training error 0 (certified)" in shown.replace("\n", " ")
@@ -186,9 +215,29 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
 
 
 def test_count_command(capsys, tmp_path):
-    arguments = ["count", "--points", "10", "20", "--points", "40", "--dimension", "8", "16", "--variant", "lean", "gate"]
+    arguments = [
+        "count",
+        "--points",
+        "10",
+        "20",
+        "--points",
+        "40",
+        "--dimension",
+        "8",
+        "16",
+        "--variant",
+        "lean",
+        "gate",
+    ]
     files = {name: tmp_path / f"counts.{name}" for name in ("csv", "latex", "svg")}
-    extra = ["--csv", str(files["csv"]), "--latex", str(files["latex"]), "--plot", str(files["svg"])]
+    extra = [
+        "--csv",
+        str(files["csv"]),
+        "--latex",
+        str(files["latex"]),
+        "--plot",
+        str(files["svg"]),
+    ]
     assert main([*arguments, *extra]) == 0
     shown = capsys.readouterr().out
     assert "differs" not in shown
@@ -223,12 +272,21 @@ def test_inspect_command(capsys, tmp_path):
 def test_module_and_entry_point_agree():
     environment = {**os.environ, "COLUMNS": "100"}
     run = subprocess.run(
-        [sys.executable, "-m", "analysis", "--help"], capture_output=True, text=True, env=environment, check=True
+        [sys.executable, "-m", "analysis", "--help"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
     )
     for command in ("compare", "count", "inspect"):
         assert command in run.stdout
     script = Path(sys.executable).with_name("cgro")
-    assert subprocess.run([script, "--help"], capture_output=True, text=True, env=environment, check=True).stdout == run.stdout
+    assert (
+        subprocess.run(
+            [script, "--help"], capture_output=True, text=True, env=environment, check=True
+        ).stdout
+        == run.stdout
+    )
 
 
 def test_defaults_are_those_of_the_documentation():
@@ -242,7 +300,10 @@ def test_digits_show_clean_generalization_and_robust_overfitting(seed):
     (task,) = compare(CompareSettings(tasks=("parity",), seed=seed)).tasks
     built, clean, learned = (task.models[name].errors for name in ("f_S", "f_clean", "learned"))
     assert built["robust train"].value == 0
-    assert built["clean test"].value == clean["clean test"].value or task.test_zones["shell"] + task.test_zones["inside"] > 0
+    assert (
+        built["clean test"].value == clean["clean test"].value
+        or task.test_zones["shell"] + task.test_zones["inside"] > 0
+    )
     assert built["robust test"].value >= 0.20
     assert learned["clean test"].value <= 0.03
     assert learned["robust train"].value <= 0.02

@@ -1,4 +1,6 @@
-"""The figure of sizes over the dimension: its numbers are those of `capacity_table`, and it says where the bound is trivial."""
+"""The figure of sizes over the dimension: its numbers are those of `capacity_table`, and it says
+where the bound is trivial.
+"""
 
 import csv
 import re
@@ -49,7 +51,9 @@ def test_the_command_takes_no_run(tmp_path, capsys, monkeypatch, drawing):
     assert main(["figure", "lower-bound", "--out", str(tmp_path)]) == 0
     assert drawing.caption in capsys.readouterr().out
     files = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert files == {f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")}
+    assert files == {
+        f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")
+    }
     with (tmp_path / "figures" / f"{drawing.file}.csv").open() as file:
         assert len(list(csv.reader(file))) == len(SOME) + 1
     assert main(["figure", "lower-bound", "some", "--out", str(tmp_path)]) == 2

@@ -10,7 +10,15 @@ from torch import nn
 from analysis.commands.cli import main
 from analysis.pages.region_figures import regions_figure
 from analysis.pages.region_report import region_bounds, regions_json
-from constructions import ReLUNetwork, count_regions, level_set, linear_regions, maximum, multiplication, squaring
+from constructions import (
+    ReLUNetwork,
+    count_regions,
+    level_set,
+    linear_regions,
+    maximum,
+    multiplication,
+    squaring,
+)
 
 
 @pytest.fixture
@@ -23,7 +31,12 @@ def product(tmp_path):
 def test_json(product, capsys):
     assert main(["regions", str(product), "--box", "-1", "1", "--pieces", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["cells"], found["complete"], found["certified"], found["box"]) == (40, True, True, [-1, 1])
+    assert (found["cells"], found["complete"], found["certified"], found["box"]) == (
+        40,
+        True,
+        True,
+        [-1, 1],
+    )
     assert found["pieces"] <= found["cells"]
     assert found["bounds"]["upper bound, Serra et al. 2018"] >= 40
 
@@ -104,4 +117,6 @@ def test_reports_are_plain_values():
     found = count_regions(squaring(2), (0, 1), pieces=True)
     assert json.loads(json.dumps(regions_json(found)))["pieces"] == 4
     assert region_bounds(ReLUNetwork.from_layers([([[1.0]], [0.0])])) == {}
-    assert all(bound >= 4 for name, bound in region_bounds(squaring(2)).items() if name.startswith("upper"))
+    assert all(
+        bound >= 4 for name, bound in region_bounds(squaring(2)).items() if name.startswith("upper")
+    )

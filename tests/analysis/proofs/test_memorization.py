@@ -1,4 +1,6 @@
-"""Proofs of memorization from the weights as they are: what holds is proved, what was changed is not, and checkers agree."""
+"""Proofs of memorization from the weights as they are: what holds is proved, what was changed is
+not, and checkers agree.
+"""
 
 import itertools
 import json
@@ -16,13 +18,29 @@ import torch
 import analysis
 from analysis import certify_memorization
 from analysis.checkers.check_memorization import check
-from constructions import VARIANTS, Affine, Ball, Dense, ReLUNetwork, affine, f_adv, f_S, load, separation, squaring
+from constructions import (
+    VARIANTS,
+    Affine,
+    Ball,
+    Dense,
+    ReLUNetwork,
+    affine,
+    f_adv,
+    f_S,
+    load,
+    separation,
+    squaring,
+)
 
-EVERY = [pytest.param(v, p, k, id=f"{v}-{p}-{k}") for v in VARIANTS for p in ("inf", 2) for k in (1, 3)]
+EVERY = [
+    pytest.param(v, p, k, id=f"{v}-{p}-{k}") for v in VARIANTS for p in ("inf", 2) for k in (1, 3)
+]
 
 
 def problem(dimension, outputs, p, seed=0, count=4, variant="lean"):
-    """Float points on no grid, apart from each other, random labels of at least two classes, and the network of a variant."""
+    """Float points on no grid, apart from each other, random labels of at least two classes, and
+    the network of a variant.
+    """
     generator = np.random.default_rng(seed)
     low = np.linspace(0.05, 0.9, count)[:, None]
     points = np.clip(low + generator.uniform(-0.02, 0.02, (count, dimension)), 0, 1)
@@ -47,7 +65,11 @@ def margin(network, x, label):
 
 def inside(x, centre, ball):
     gaps = [abs(a - Fraction(b)) for a, b in zip(x, centre, strict=True)]
-    near = max(gaps) <= ball.radius if ball.p == math.inf else sum(g * g for g in gaps) <= Fraction(ball.radius) ** 2
+    near = (
+        max(gaps) <= ball.radius
+        if ball.p == math.inf
+        else sum(g * g for g in gaps) <= Fraction(ball.radius) ** 2
+    )
     return near and all(0 <= v <= 1 for v in x)
 
 
@@ -62,7 +84,10 @@ def hard_points(centre, ball, generator, count=6):
         else:
             j = k % d
             step = [signs[j] * r * (i == j) for i in range(d)]
-        yield [min(max(Fraction(v) + s, Fraction(0)), Fraction(1)) for v, s in zip(centre, step, strict=True)]
+        yield [
+            min(max(Fraction(v) + s, Fraction(0)), Fraction(1))
+            for v, s in zip(centre, step, strict=True)
+        ]
 
 
 def holds(network, points, labels, ball, bound, seed=0):
@@ -73,7 +98,7 @@ def holds(network, points, labels, ball, bound, seed=0):
             assert margin(network, x, int(y)) >= bound > 0
 
 
-# -- what is proved ----------------------------------------------------------------------------------------------------
+# -- what is proved --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3, 4, 5, 64])
@@ -81,27 +106,47 @@ def holds(network, points, labels, ball, bound, seed=0):
 def test_every_variant_is_proved(variant, p, outputs, dimension):
     points, labels, ball, network = problem(dimension, outputs, p, variant=variant)
     proof = certify_memorization(network, points, labels, ball)
-    assert (proof.verdict, proof.reason, proof.witness, proof.points) == ("proved", "", None, len(points))
+    assert (proof.verdict, proof.reason, proof.witness, proof.points) == (
+        "proved",
+        "",
+        None,
+        len(points),
+    )
     facts = network.provenance.arguments
     if variant == "paper":
         error = Fraction(facts["bound"]) ** 2 / 4 ** facts["m"]
         full = 1 - error * (1 if outputs == 1 else Fraction(3, 2))
         assert full - Fraction(1, 2**40) <= proof.bound <= full
     else:
-        assert proof.bound == 1 if dimension > 2 or p == 2 or variant == "lean" else 1 - Fraction(1, 2**40) < proof.bound <= 1
+        assert (
+            proof.bound == 1
+            if dimension > 2 or p == 2 or variant == "lean"
+            else 1 - Fraction(1, 2**40) < proof.bound <= 1
+        )
     if dimension < 6:
         holds(network, points, labels, ball, proof.bound)
-    assert certify_memorization(network, points, labels, Ball(p, ball.radius / 2)).verdict == "proved"
-    assert certify_memorization(network, points, labels, Ball(p, ball.radius * 3)).verdict != "proved"
+    assert (
+        certify_memorization(network, points, labels, Ball(p, ball.radius / 2)).verdict == "proved"
+    )
+    assert (
+        certify_memorization(network, points, labels, Ball(p, ball.radius * 3)).verdict != "proved"
+    )
 
 
 def test_indicators_of_two_rounded_coordinates_are_not_quite_one():
-    """Where a soft indicator reads two coordinates directly, its thresholds are rounded with them: the bound says so."""
+    """Where a soft indicator reads two coordinates directly, its thresholds are rounded with them:
+    the bound says so.
+    """
     labels, ball, found = [1, -1], Ball("inf", 0.1), []
-    for first in np.random.default_rng(0).uniform(0, 0.01, 8).tolist():  # finer than its distance to the thresholds
+    for first in (
+        np.random.default_rng(0).uniform(0, 0.01, 8).tolist()
+    ):  # finer than its distance to the thresholds
         points = [[first, 0.5], [0.9, 0.5]]
         network = f_S(affine([[1.0, 1.0]]), points, labels, ball, variant="gate")
-        least = min(margin(network, [Fraction(v) for v in c], y) for c, y in zip(points, labels, strict=True))
+        least = min(
+            margin(network, [Fraction(v) for v in c], y)
+            for c, y in zip(points, labels, strict=True)
+        )
         proof = certify_memorization(network, points, labels, ball)
         assert 1 - Fraction(1, 2**40) < proof.bound <= least <= 1
         check(proof.certificate)
@@ -114,9 +159,14 @@ def test_indicators_of_two_rounded_coordinates_are_not_quite_one():
 def test_clean_of_any_depth(variant, depth):
     generator = np.random.default_rng(depth)
     widths = [4, *[3] * depth, 2]
-    layers = [(generator.normal(size=(b, a)) / 2, generator.normal(size=b)) for a, b in itertools.pairwise(widths)]
+    layers = [
+        (generator.normal(size=(b, a)) / 2, generator.normal(size=b))
+        for a, b in itertools.pairwise(widths)
+    ]
     points, labels = [[0.2, 0.3, 0.4, 0.1], [0.8, 0.3, 0.6, 0.7]], [0, 1]
-    network = f_S(ReLUNetwork.from_layers(layers), points, labels, Ball("inf", 0.1), variant=variant)
+    network = f_S(
+        ReLUNetwork.from_layers(layers), points, labels, Ball("inf", 0.1), variant=variant
+    )
     assert certify_memorization(network, points, labels, Ball("inf", 0.1)).verdict == "proved"
 
 
@@ -126,18 +176,27 @@ def test_one_class_duplicates_and_saved_networks(tmp_path):
     network.save(tmp_path / "network.safetensors")
     proof = certify_memorization(load(tmp_path / "network.safetensors"), points, [1, 1, 1], ball)
     assert (proof.verdict, proof.bound, proof.separation) == ("proved", 1, math.inf)
-    assert certify_memorization(network, points, [1, 1, 1], Ball(2, 50.0)).verdict != "proved"  # beyond the thresholds
+    assert (
+        certify_memorization(network, points, [1, 1, 1], Ball(2, 50.0)).verdict != "proved"
+    )  # beyond the thresholds
 
 
 def test_f_adv_on_the_points_that_it_memorizes():
-    clean, points, labels = affine([[4.0, 0.0]], [-2.0]), np.array([[0.4375, 0.5], [1.0, 0.5]]), np.array([-1, 1])
+    clean, points, labels = (
+        affine([[4.0, 0.0]], [-2.0]),
+        np.array([[0.4375, 0.5], [1.0, 0.5]]),
+        np.array([-1, 1]),
+    )
     network = f_adv(clean, points, labels, Ball("inf", 0.125), margins=[0.0625, 0.5])
     assert certify_memorization(network, points[:1], labels[:1], Ball("inf", 0.125)).bound == 1
-    with pytest.raises(ValueError, match=r"network memorizes 1 points \(points with margin up to the radius only\), got 2"):
+    with pytest.raises(
+        ValueError,
+        match=r"network memorizes 1 points \(points with margin up to the radius only\), got 2",
+    ):
         certify_memorization(network, points, labels, Ball("inf", 0.125))
 
 
-# -- what is not -------------------------------------------------------------------------------------------------------
+# -- what is not -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("variant", "p", "outputs"), EVERY)
@@ -172,11 +231,16 @@ def test_overlapping_balls_of_one_class_in_the_paper_form():
     points, labels, ball = [[0.2, 0.2], [0.3, 0.2], [0.9, 0.9]], [1, 1, -1], Ball("inf", 0.1)
     clean = affine([[0.0, 0.0]], [6.0])
     network = f_S(clean, points, labels, ball, variant="paper", separation=0.5)
-    assert certify_memorization(network, points, labels, ball).verdict == "refuted"  # 6 + 2 (1 - 6) < 0
-    assert certify_memorization(f_S(clean, points, labels, ball), points, labels, ball).verdict == "proved"
+    assert (
+        certify_memorization(network, points, labels, ball).verdict == "refuted"
+    )  # 6 + 2 (1 - 6) < 0
+    assert (
+        certify_memorization(f_S(clean, points, labels, ball), points, labels, ball).verdict
+        == "proved"
+    )
 
 
-# -- tampering ---------------------------------------------------------------------------------------------------------
+# -- tampering -------------------------------------------------------------------------------------
 
 
 def changed(network, level, part, row, column, value):
@@ -205,8 +269,12 @@ def entries(network, generator, count):
 
 @pytest.mark.parametrize(("variant", "p", "outputs"), EVERY)
 def test_dense_copies_are_proved_and_changed_ones_only_if_true(variant, p, outputs):
-    """Every layer, every kind of entry, by one ulp up to 1: a proof after a change holds at the balls' extreme points."""
-    points, labels, ball, network = problem(3 if variant == "lean" else 2, outputs, p, seed=2, count=2, variant=variant)
+    """Every layer, every kind of entry, by one ulp up to 1: a proof after a change holds at the
+    balls' extreme points.
+    """
+    points, labels, ball, network = problem(
+        3 if variant == "lean" else 2, outputs, p, seed=2, count=2, variant=variant
+    )
     generator = np.random.default_rng(0)
     proved = 0
     for level, part, row, column, value in entries(network, generator, 1):
@@ -227,7 +295,9 @@ def test_dense_copies_are_proved_and_changed_ones_only_if_true(variant, p, outpu
             index, witness = proof.witness
             assert inside(witness, points[index], ball)
             assert margin(other, witness, int(labels[index])) == proof.bound <= 0
-    assert proved  # changes of f_clean, and of biases by an ulp, leave the statement true and provable
+    assert (
+        proved
+    )  # changes of f_clean, and of biases by an ulp, leave the statement true and provable
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -239,13 +309,23 @@ def test_indicator_biases_may_differ_by_what_thresholds_leave_only(variant, p):
         rows = layer.weight.shape[0]
         if level == 0 or rows < 6:
             continue
-        other = changed(network, level, "bias", rows - 1, 0, float(layer.bias.to_dense()[-1, 0]) + 0.125)
+        other = changed(
+            network, level, "bias", rows - 1, 0, float(layer.bias.to_dense()[-1, 0]) + 0.125
+        )
         assert certify_memorization(other, points, labels, ball).verdict != "proved"
 
 
 @pytest.mark.parametrize(
     "lie",
-    [{"inner": 0.5}, {"outer": 2.0}, {"bound": 2.0**10}, {"variant": "gate"}, {"bound": 2.0**-3}, {"inner": 0.0}, {"m": 7}],
+    [
+        {"inner": 0.5},
+        {"outer": 2.0},
+        {"bound": 2.0**10},
+        {"variant": "gate"},
+        {"bound": 2.0**-3},
+        {"inner": 0.0},
+        {"m": 7},
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("p", ["inf", 2])
@@ -262,10 +342,14 @@ def test_provenance_that_lies_proves_nothing_false(lie, p):
 
 
 def test_thresholds_must_reach_round_the_ball():
-    """Weights that do match their provenance, for a smaller radius than asked: thresholds are compared, not believed."""
+    """Weights that do match their provenance, for a smaller radius than asked: thresholds are
+    compared, not believed.
+    """
     points, labels, _, network = problem(3, 1, "inf")
     facts = network.provenance.arguments
-    assert certify_memorization(network, points, labels, Ball("inf", facts["inner"])).reason.startswith("the inner threshold")
+    assert certify_memorization(
+        network, points, labels, Ball("inf", facts["inner"])
+    ).reason.startswith("the inner threshold")
     gap = separation(points, labels).lower
     reach = Ball("inf", math.nextafter(gap - facts["outer"], 1.0) + 2**-40)
     assert certify_memorization(network, points, labels, reach).verdict != "proved"
@@ -287,7 +371,11 @@ def test_errors_name_what_is_wrong():
         with pytest.raises(ValueError, match=rf"points must lie in \[0, 1\], got {value} in row 2"):
             certify_memorization(network, wrong, labels, ball)
     with pytest.raises(
-        ValueError, match="points must hold 3 real numbers a row: points must be numbers of up to 64 bits, got <U1"
+        ValueError,
+        match=(
+            "points must hold 3 real numbers a row: points must be numbers of up to 64 bits, got "
+            "<U1"
+        ),
     ):
         certify_memorization(network, [["a", "b", "c"]], labels, ball)
     with pytest.raises(TypeError, match="ball must be a Ball"):
@@ -296,9 +384,14 @@ def test_errors_name_what_is_wrong():
         certify_memorization(network, points, labels * 2, ball)
 
 
-# -- certificates ------------------------------------------------------------------------------------------------------
+# -- certificates ----------------------------------------------------------------------------------
 
-CHECKED = [pytest.param(v, p, k, id=f"{v}-{p}-{k}") for v in ("lean", "gate") for p in ("inf", 2) for k in (1, 3)]
+CHECKED = [
+    pytest.param(v, p, k, id=f"{v}-{p}-{k}")
+    for v in ("lean", "gate")
+    for p in ("inf", 2)
+    for k in (1, 3)
+]
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3, 4, 5, 7])
@@ -309,7 +402,9 @@ def test_the_checker_accepts(variant, p, outputs, dimension):
     check(json.loads(json.dumps(proof.certificate)))
     wrong = labels.copy()
     wrong[0] = labels[1]
-    check(json.loads(json.dumps(certify_memorization(network, points, wrong, ball).certificate)))  # refuted, by its witness
+    check(
+        json.loads(json.dumps(certify_memorization(network, points, wrong, ball).certificate))
+    )  # refuted, by its witness
 
 
 def rejected(data):
@@ -393,7 +488,12 @@ def test_the_checker_rejects_false_witnesses():
     certificate = certify_memorization(network, points, wrong, ball).certificate
     witness = certificate["witness"]
     far = [str(Fraction(v) + Fraction(ball.radius) * 2 - 1) for v in witness["point"]]
-    for change in ({"point": far}, {"index": 1}, {"index": len(points)}, {"point": witness["point"][:-1]}):
+    for change in (
+        {"point": far},
+        {"index": 1},
+        {"index": len(points)},
+        {"point": witness["point"][:-1]},
+    ):
         with pytest.raises((ValueError, IndexError)):
             check({**certificate, "witness": {**witness, **change}})
     with pytest.raises(ValueError, match="another margin"):
@@ -404,7 +504,9 @@ def test_the_command_and_its_exit_status(tmp_path):
     """The checker needs nothing of this library: it runs isolated, from a copy."""
     points, labels, ball, network = problem(4, 1, "inf")
     proof = certify_memorization(network, points, labels, ball)
-    source = Path(analysis.__file__).with_name("checkers").joinpath("check_memorization.py").read_text()
+    source = (
+        Path(analysis.__file__).with_name("checkers").joinpath("check_memorization.py").read_text()
+    )
     (tmp_path / "checker.py").write_text(source)
     proof.save(tmp_path / "good.json")
     good = json.loads((tmp_path / "good.json").read_text())
@@ -412,7 +514,13 @@ def test_the_command_and_its_exit_status(tmp_path):
     (tmp_path / "bad.json").write_text(json.dumps({**good, "margin": "2"}))
     (tmp_path / "broken.json").write_text("{")
     for name, status in (("good", 0), ("bad", 1), ("broken", 1)):
-        command = [sys.executable, "-I", "-S", str(tmp_path / "checker.py"), str(tmp_path / f"{name}.json")]
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(tmp_path / "checker.py"),
+            str(tmp_path / f"{name}.json"),
+        ]
         run = subprocess.run(command, capture_output=True, text=True)
         assert run.returncode == status
         assert ("accepted" in run.stdout) == (status == 0)
@@ -420,17 +528,26 @@ def test_the_command_and_its_exit_status(tmp_path):
 
 
 def test_the_checker_is_short_and_alone():
-    source = Path(analysis.__file__).with_name("checkers").joinpath("check_memorization.py").read_text()
+    source = (
+        Path(analysis.__file__).with_name("checkers").joinpath("check_memorization.py").read_text()
+    )
     assert len(source.splitlines()) <= 250
-    imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
+    imported = {
+        line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))
+    }
     assert imported <= set(sys.stdlib_module_names)
 
 
 def test_certificates_say_who_checks_them(monkeypatch):
     points, labels, ball, network = problem(3, 1, "inf", variant="paper")
-    assert certify_memorization(network, points, labels, ball).certificate["checker"] == "library only"
+    assert (
+        certify_memorization(network, points, labels, ball).certificate["checker"] == "library only"
+    )
     points, labels, ball, network = problem(3, 1, "inf")
-    assert certify_memorization(network, points, labels, ball).certificate["checker"] == "check_memorization.py"
+    assert (
+        certify_memorization(network, points, labels, ball).certificate["checker"]
+        == "check_memorization.py"
+    )
     from analysis.proofs import memorization as memorization_proof
 
     monkeypatch.setattr(memorization_proof, "EMBEDDED", 10)

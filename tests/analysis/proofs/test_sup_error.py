@@ -1,4 +1,6 @@
-"""The exact supremum of |f - g|: against brute force over an oracle's cells, the lemmas' constants, and what is refused."""
+"""The exact supremum of |f - g|: against brute force over an oracle's cells, the lemmas' constants,
+and what is refused.
+"""
 
 import copy
 import itertools
@@ -48,12 +50,15 @@ QUADRATICS = {
 def noisy_network(generator, widths):
     """Weights that use all bits of float64, so that no vertex is a float."""
     return ReLUNetwork.from_layers(
-        (generator.normal(size=(b, a)), generator.normal(size=b)) for a, b in itertools.pairwise(widths)
+        (generator.normal(size=(b, a)), generator.normal(size=b))
+        for a, b in itertools.pairwise(widths)
     )
 
 
 def brute_range(network, lower, upper, quadratic, linear, constant):
-    """(min, max) of f - q in d <= 2, from the oracle's cells: all vertices, edges, and solved interior systems."""
+    """(min, max) of f - q in d <= 2, from the oracle's cells: all vertices, edges, and solved
+    interior systems.
+    """
     d = len(lower)
 
     def q(x):
@@ -71,7 +76,11 @@ def brute_range(network, lower, upper, quadratic, linear, constant):
         if d == 1:
             pairs = [points]
         else:
-            pairs = [p for h in cell.halfspaces if len(p := [v for v in points if oracles.at(h, v) == 0]) == 2]
+            pairs = [
+                p
+                for h in cell.halfspaces
+                if len(p := [v for v in points if oracles.at(h, v) == 0]) == 2
+            ]
             a, b, c = map(Fraction, quadratic)
             rows = [(2 * a, c, linear[0] - cell.map[0][0]), (c, 2 * b, linear[1] - cell.map[0][1])]
             still = oracles.solve(rows, 2)
@@ -90,7 +99,9 @@ def brute_range(network, lower, upper, quadratic, linear, constant):
 def expression(quadratic, linear, constant):
     d = len(linear)
     x = sympy.symbols("x1:3") if d == 2 else [sympy.Symbol("x"), 0]
-    a, b, c, s, t, r = (sympy.Rational(str(Fraction(v))) for v in (*quadratic, *linear, *[0] * (2 - d), constant))
+    a, b, c, s, t, r = (
+        sympy.Rational(str(Fraction(v))) for v in (*quadratic, *linear, *[0] * (2 - d), constant)
+    )
     return a * x[0] ** 2 + b * x[1] ** 2 + c * x[0] * x[1] + s * x[0] + t * x[1] + r
 
 
@@ -103,11 +114,13 @@ def check(network, lower, upper, quadratic, linear, constant):
     g = read_quadratic(formula, len(lower))
     for point, value in ((found.minimizer, low), (found.maximizer, high)):
         assert oracles.evaluate(network, point)[0] - g(point) == value
-        assert all(Fraction(a) <= x <= Fraction(b) for a, x, b in zip(lower, point, upper, strict=True))
+        assert all(
+            Fraction(a) <= x <= Fraction(b) for a, x, b in zip(lower, point, upper, strict=True)
+        )
     assert abs(oracles.evaluate(network, found.point)[0] - g(found.point)) == found
 
 
-# -- against brute force -----------------------------------------------------------------------------------------------
+# -- against brute force ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -127,7 +140,14 @@ def test_two_inputs_are_brute_force(name, noisy):
     make = noisy_network if noisy else oracles.random_network
     for widths in ([2, 4, 1], [2, 3, 3, 1]):
         network = make(generator, widths)
-        check(network, [-1.0, -0.5], [1.0, 1.5], QUADRATICS[name], [Fraction(1, 3), Fraction(-1)], Fraction(1, 9))
+        check(
+            network,
+            [-1.0, -0.5],
+            [1.0, 1.5],
+            QUADRATICS[name],
+            [Fraction(1, 3), Fraction(-1)],
+            Fraction(1, 9),
+        )
 
 
 @pytest.mark.parametrize("scale", [Fraction(1, 100), 40])
@@ -152,7 +172,9 @@ def test_depth_zero_and_constant_networks():
 
 def test_a_maximum_inside_a_cell():
     """-(x - 1/3)^2 - (y - 1/5)^2, found at its centre, in a cell of a network that is affine there."""
-    network = ReLUNetwork.from_layers([([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0]), ([[1.0, 1.0]], [0.0])])
+    network = ReLUNetwork.from_layers(
+        [([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0]), ([[1.0, 1.0]], [0.0])]
+    )
     found = sup_error(network, "-(x1 - 1/3)**2 - (x2 - 1/5)**2 - 2", (-3, 3))
     assert (found.minimum, found.minimizer) == (2, (Fraction(1, 3), Fraction(1, 5)))
 
@@ -177,13 +199,17 @@ def test_ties_and_near_ties_are_told_apart():
     check(network, [0.0], [1.0], (1, 0, 0), [0], 0)
 
 
-# -- the lemmas --------------------------------------------------------------------------------------------------------
+# -- the lemmas ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("m", range(1, 13))
 def test_squaring(m):
     found = sup_error(squaring(m), "x**2", (0, 1))
-    assert found == Fraction(1, 4 ** (m + 1)) == Fraction(str(squaring(m).provenance.lemma.evaluate({"m": m})["sup_error"]))
+    assert (
+        found
+        == Fraction(1, 4 ** (m + 1))
+        == Fraction(str(squaring(m).provenance.lemma.evaluate({"m": m})["sup_error"]))
+    )
     assert found.minimum == 0
     assert (found.point[0] * 2 ** (m + 1)).denominator == 1
     assert (found.point[0] * 2 ** (m + 1)).numerator % 2 == 1
@@ -199,7 +225,9 @@ def test_squaring_where_nothing_fits_into_64_bits(m):
 @pytest.mark.parametrize("m", range(1, 6))
 @pytest.mark.parametrize("box", [(0, 1), (-1, 1)])
 def test_products(m, box):
-    two, three = (sup_error(build(m, 1), "x1*x2", box) for build in (multiplication, yarotsky_multiplication))
+    two, three = (
+        sup_error(build(m, 1), "x1*x2", box) for build in (multiplication, yarotsky_multiplication)
+    )
     assert two == Fraction(1, 4 ** (m + 1)) == two.maximum == -two.minimum
     assert three == Fraction(1, 4**m)
     assert two.minimum <= two.maximum
@@ -227,7 +255,9 @@ def test_products_vanish_on_both_axes(build, m):
 def test_gate_and_indicators_on_their_sets():
     assert sup_error(on_segment(gate(4), [-4, 0], [4, 0]), 0, (0, 1)) == 0
     assert sup_error(on_segment(gate(4), [-4, 1], [4, 1]), "8*x - 4", (0, 1)) == 0
-    assert sup_error(gate(4), "x1*x2", ([-4, 0], [4, 1])) == 1  # v s - relu(v - 4 (1 - s)) is 1 at v = 2, s = 1/2
+    assert (
+        sup_error(gate(4), "x1*x2", ([-4, 0], [4, 1])) == 1
+    )  # v s - relu(v - 4 (1 - s)) is 1 at v = 2, s = 1/2
     ramp = soft_indicator(0.25, 0.75)
     assert sup_error(ramp, 1, (-5, 0.25)) == 0 == sup_error(ramp, 0, (0.75, 9))
     assert sup_error(ramp, "3/2 - 2*x", (0.25, 0.75)) == 0
@@ -235,16 +265,22 @@ def test_gate_and_indicators_on_their_sets():
     lean = lean_indicator(centre, 0.125, 0.25)
     assert sup_error(lean, 1, (centre - 0.125, centre + 0.125)) == 0
     assert sup_error(lean, 0, ([0.75, 0.0], 1.0)) == 0
-    assert sup_error(lean, 0, (0, 1)).point in itertools.product(*[(Fraction(c - 0.125), Fraction(c + 0.125)) for c in centre])
+    assert sup_error(lean, 0, (0, 1)).point in itertools.product(
+        *[(Fraction(c - 0.125), Fraction(c + 0.125)) for c in centre]
+    )
 
 
 def test_absolute_and_tooth():
     assert sup_error(absolute(), "x", (-1, 2)) == 2
     found = sup_error(tooth(3), Fraction(1, 2), (0, 1))
-    assert (found, found.minimum, found.maximum) == (Fraction(1, 2), Fraction(-1, 2), Fraction(1, 2))
+    assert (found, found.minimum, found.maximum) == (
+        Fraction(1, 2),
+        Fraction(-1, 2),
+        Fraction(1, 2),
+    )
 
 
-# -- networks as references --------------------------------------------------------------------------------------------
+# -- networks as references ------------------------------------------------------------------------
 
 
 def test_networks_of_different_depth():
@@ -253,7 +289,9 @@ def test_networks_of_different_depth():
         found = sup_error(squaring(a), squaring(b), (0, 1))
         expected = abs(Fraction(1, 4 ** (a + 1)) - Fraction(1, 4 ** (b + 1)))
         knots = sorted({x for n in (a, b) for x, _ in oracles.knots(squaring(n), 0, 1)})
-        assert found == max(abs(oracles.square_interpolant(a, x) - oracles.square_interpolant(b, x)) for x in knots)
+        assert found == max(
+            abs(oracles.square_interpolant(a, x) - oracles.square_interpolant(b, x)) for x in knots
+        )
         assert found >= expected
     first, second = affine([[1.0]], [1.0]), affine([[1.0]], [2.0**-80])
     assert sup_error(first, second, (0, 1)) == 1 - Fraction(1, 2**80)
@@ -265,7 +303,9 @@ def test_networks_of_different_depth():
 
 
 def test_the_two_products_against_each_other():
-    assert sup_error(multiplication(3, 1), yarotsky_multiplication(3, 1), (-1, 1)) <= Fraction(5, 4**4)
+    assert sup_error(multiplication(3, 1), yarotsky_multiplication(3, 1), (-1, 1)) <= Fraction(
+        5, 4**4
+    )
     net = noisy_network(np.random.default_rng(5), [3, 3, 2, 1])
     cells = oracles.cells_of(net, [0.0] * 3, [1.0] * 3)
     values = [oracles.at(cell.map[0], v) for cell in cells for v in cell.vertices]
@@ -273,10 +313,12 @@ def test_the_two_products_against_each_other():
     assert (found.minimum, found.maximum) == (min(values), max(values))
     assert sup_error(net, net, (0, 1)) == 0
     linear = sup_error(net, "x1 - x2/3", (0, 1))
-    assert linear.maximum == max(oracles.at(cell.map[0], v) - v[0] + v[1] / 3 for cell in cells for v in cell.vertices)
+    assert linear.maximum == max(
+        oracles.at(cell.map[0], v) - v[0] + v[1] / 3 for cell in cells for v in cell.vertices
+    )
 
 
-# -- any number of inputs ----------------------------------------------------------------------------------------------
+# -- any number of inputs --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 3, 20])
@@ -286,7 +328,11 @@ def test_squared_distances(inputs, shared):
     centre, m = generator.integers(0, 257, inputs) / 256, 3
     net = distance(centre, 2, m=m, shared=shared)
     found = distance_error(net, centre, 2)
-    added = Fraction(net([[0.0] * inputs]).item()) - oracles.distance_squared([0] * inputs, centre) if shared else 0
+    added = (
+        Fraction(net([[0.0] * inputs]).item()) - oracles.distance_squared([0] * inputs, centre)
+        if shared
+        else 0
+    )
     assert found == inputs * Fraction(1, 4 ** (m + 1)) + added
     assert found.minimum == added
     value = oracles.evaluate(net, found.point)[0] - oracles.distance_squared(found.point, centre)
@@ -298,7 +344,10 @@ def test_squared_distance_is_separable_as_a_polynomial_too():
     formula = "(x1 - 1/4)**2 + (x2 - 1/2)**2 + (x3 - 1)**2"
     assert sup_error(distance(centre, 2, m=2), formula, (0, 1)) == Fraction(3, 64)
     pairs = compose(
-        affine([[1.0, 1.0]]), parallel(*[compose(multiplication(2, 1), affine(np.eye(4)[2 * k : 2 * k + 2])) for k in (0, 1)])
+        affine([[1.0, 1.0]]),
+        parallel(
+            *[compose(multiplication(2, 1), affine(np.eye(4)[2 * k : 2 * k + 2])) for k in (0, 1)]
+        ),
     )
     assert sup_error(pairs, "x1*x2 + x3*x4", (0, 1)) == Fraction(2, 64)
     with pytest.raises(ValueError, match="with 1 or 2 inputs"):
@@ -353,7 +402,7 @@ def test_maximum_up_to_eight_inputs():
     assert (found.minimum, found.maximum) == (0, 1)
 
 
-# -- the result --------------------------------------------------------------------------------------------------------
+# -- the result ------------------------------------------------------------------------------------
 
 
 def test_the_result_is_a_fraction():
@@ -388,7 +437,7 @@ def test_numbers_as_references(formula, value):
     assert sup_error(affine([[0.0, 0.0]]), formula, (0, 1)) == value
 
 
-# -- what is refused ---------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -446,7 +495,13 @@ def test_boxes_that_do_not_fit(box, complaint):
 
 
 def test_networks_that_do_not_fit():
-    with pytest.raises(TypeError, match=r"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got Linear"):
+    with pytest.raises(
+        TypeError,
+        match=(
+            r"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got "
+            r"Linear"
+        ),
+    ):
         sup_error(torch.nn.Linear(1, 1), 0, (0, 1))
     with pytest.raises(ValueError, match="one output, got 2"):
         sup_error(parallel(squaring(1), squaring(2)), 0, (0, 1))
@@ -469,8 +524,12 @@ def test_an_interrupt_is_one(monkeypatch):
     def interrupt(done, total):
         raise KeyboardInterrupt
 
-    module = sys.modules[SupError.__module__]  # the package's attribute of this name is the function
-    monkeypatch.setattr(module, "linear_regions", lambda *a, **k: linear_regions(*a, **k, progress=interrupt))
+    module = sys.modules[
+        SupError.__module__
+    ]  # the package's attribute of this name is the function
+    monkeypatch.setattr(
+        module, "linear_regions", lambda *a, **k: linear_regions(*a, **k, progress=interrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         sup_error(squaring(3), "x**2", (0, 1))
     with pytest.raises(KeyboardInterrupt):

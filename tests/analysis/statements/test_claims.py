@@ -1,4 +1,6 @@
-"""The ledger: every numbered statement is in it, verdicts follow from checks, and a planted failure is seen."""
+"""The ledger: every numbered statement is in it, verdicts follow from checks, and a planted failure
+is seen.
+"""
 
 import dataclasses
 import itertools
@@ -13,7 +15,18 @@ from accessibility import check_accessible
 from analysis import ledger, verify
 from analysis.commands.cli import main
 from analysis.statements import constructions as claims_constructions
-from analysis.statements.claims import LEDGER, Claim, Outcome, at_least, at_most, between, claim, equal, not_testable, share_of
+from analysis.statements.claims import (
+    LEDGER,
+    Claim,
+    Outcome,
+    at_least,
+    at_most,
+    between,
+    claim,
+    equal,
+    not_testable,
+    share_of,
+)
 from analysis.statements.report import BEGIN, END, as_markdown, counts, save_json, write_ledger
 from constructions import affine, compose, squaring
 
@@ -33,7 +46,9 @@ PRINTED = {
     *names("cgro", "parameterization", "3.1"),
     *names("cgro", "assumption", "5.1"),
     *names("cgro", "theorem", "4.1 5.2 5.3 C.2 C.4 C.6 C.12 D.1 D.4 E.1 F.1"),
-    *names("cgro", "lemma", "4.2 4.3 4.4 A.1 A.2 A.3 A.4 A.7 A.8 C.3 C.5 C.7 C.8 C.9 C.10 C.11 D.2 D.3"),
+    *names(
+        "cgro", "lemma", "4.2 4.3 4.4 A.1 A.2 A.3 A.4 A.7 A.8 C.3 C.5 C.7 C.8 C.9 C.10 C.11 D.2 D.3"
+    ),
     *names("cgro", "definition", "A.5 A.6"),
     *names("cgro", "hypothesis", "C.1"),
     *names("cgro", "proposition", "D.5 E.2"),
@@ -48,9 +63,18 @@ PRINTED = {
     *names("li", "figure", "1 2 3 4"),
     *names("li", "table", "1 2"),
 }
-"""Every numbered definition, assumption, lemma, theorem, corollary, proposition and figure of the papers' texts."""
+"""Every numbered definition, assumption, lemma, theorem, corollary, proposition and figure of the
+papers' texts.
+"""
 
-QUICK = ("cgrm-proposition-3.1", "cgrm-lemma-a.5", "cgro-lemma-a.1", "cgro-lemma-a.3", "gao-definition-3.2", "cgrm-theorem-4.2")
+QUICK = (
+    "cgrm-proposition-3.1",
+    "cgrm-lemma-a.5",
+    "cgro-lemma-a.1",
+    "cgro-lemma-a.3",
+    "gao-definition-3.2",
+    "cgrm-theorem-4.2",
+)
 
 
 @pytest.fixture
@@ -77,13 +101,29 @@ def test_every_numbered_statement_is_in_the_ledger():
 
 def test_statements_are_in_the_papers_order():
     found = [entry.name for entry in ledger(["cgro"])]
-    assert found.index("cgro-lemma-4.4") < found.index("cgro-theorem-5.2") < found.index("cgro-lemma-a.1")
-    assert found.index("cgro-lemma-c.9") < found.index("cgro-lemma-c.10") < found.index("cgro-figure-1")
+    assert (
+        found.index("cgro-lemma-4.4")
+        < found.index("cgro-theorem-5.2")
+        < found.index("cgro-lemma-a.1")
+    )
+    assert (
+        found.index("cgro-lemma-c.9")
+        < found.index("cgro-lemma-c.10")
+        < found.index("cgro-figure-1")
+    )
 
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
-    [("cgrm-lemma-a.4", 1), ("CGRM-Lemma-A.4", 1), ("cgrm-lemma", 6), ("cgro-lemma-c.1", 0), ("gao", 18), ("cgr", 0), ("", 0)],
+    [
+        ("cgrm-lemma-a.4", 1),
+        ("CGRM-Lemma-A.4", 1),
+        ("cgrm-lemma", 6),
+        ("cgro-lemma-c.1", 0),
+        ("gao", 18),
+        ("cgr", 0),
+        ("", 0),
+    ],
 )
 def test_only(wanted, found):
     if found:
@@ -95,9 +135,13 @@ def test_only(wanted, found):
 
 def test_quick_verdicts_are_reproduced():
     seen = []
-    outcomes = verify(QUICK, progress=lambda outcome, done, total: seen.append((outcome.claim.name, done, total)))
+    outcomes = verify(
+        QUICK, progress=lambda outcome, done, total: seen.append((outcome.claim.name, done, total))
+    )
     assert {outcome.claim.name for outcome in outcomes} == set(QUICK)
-    assert [(done, total) for _, done, total in seen] == [(k, len(QUICK)) for k in range(1, len(QUICK) + 1)]
+    assert [(done, total) for _, done, total in seen] == [
+        (k, len(QUICK)) for k in range(1, len(QUICK) + 1)
+    ]
     for outcome in outcomes:
         assert outcome.reproduced, [check for check in outcome.checks if not check.holds]
 
@@ -105,10 +149,14 @@ def test_quick_verdicts_are_reproduced():
 @pytest.mark.slow
 def test_all_verdicts_are_reproduced():
     for outcome in verify():
-        assert outcome.reproduced is not False, (outcome.claim.name, outcome.error, [c for c in outcome.checks if not c.holds])
+        assert outcome.reproduced is not False, (
+            outcome.claim.name,
+            outcome.error,
+            [c for c in outcome.checks if not c.holds],
+        )
 
 
-# -- what a verdict rests on -------------------------------------------------------------------------------------------
+# -- what a verdict rests on -----------------------------------------------------------------------
 
 
 def test_checks_say_whether_they_hold():
@@ -121,7 +169,12 @@ def test_checks_say_whether_they_hold():
     assert not share_of("x", 2, 3).holds
     with pytest.raises(ValueError, match="total >= 1"):
         share_of("x", 0, 0)
-    for check in (equal("x", math.nan, 1), at_most("x", math.nan, 1), at_least("x", math.nan, 1), between("x", math.nan, 0, 1)):
+    for check in (
+        equal("x", math.nan, 1),
+        at_most("x", math.nan, 1),
+        at_least("x", math.nan, 1),
+        between("x", math.nan, 0, 1),
+    ):
         assert not check.holds
 
 
@@ -151,9 +204,16 @@ def test_a_verdict_without_its_checks_is_not_reproduced(one_more, capsys, measur
 
 
 def test_a_broken_construction_is_seen(monkeypatch):
-    monkeypatch.setattr(claims_constructions, "squaring", lambda m: compose(affine([[1.0]], [2.0**-30]), squaring(m)))
+    monkeypatch.setattr(
+        claims_constructions,
+        "squaring",
+        lambda m: compose(affine([[1.0]], [2.0**-30]), squaring(m)),
+    )
     (outcome,) = verify(["cgrm-lemma-a.5"])
-    assert {check.what.split(": ")[1] for check in outcome.checks if not check.holds} == {"sup |f - x^2|", "parameters"}
+    assert {check.what.split(": ")[1] for check in outcome.checks if not check.holds} == {
+        "sup |f - x^2|",
+        "parameters",
+    }
 
 
 def test_a_broken_classifier_is_seen(monkeypatch):
@@ -161,7 +221,13 @@ def test_a_broken_classifier_is_seen(monkeypatch):
     build = claims_constructions.f_adv
 
     def wrong(clean, centres, labels, ball, **rest):
-        return build(clean, centres, [-labels[0], *labels[1:]], ball, **{**rest, "margins": [-1.0] * len(labels)})
+        return build(
+            clean,
+            centres,
+            [-labels[0], *labels[1:]],
+            ball,
+            **{**rest, "margins": [-1.0] * len(labels)},
+        )
 
     monkeypatch.setattr(claims_constructions, "f_adv", wrong)
     for name in ("cgrm-proposition-3.2", "cgrm-theorem-3.3"):
@@ -170,13 +236,21 @@ def test_a_broken_classifier_is_seen(monkeypatch):
 
 def test_restatements_share_a_measurement(one_more):
     calls = itertools.count()
-    one_more("gao-lemma-98", "counted", "holds", also=["gao-theorem-98"])(lambda: [equal("calls", next(calls), 0)])
+    one_more("gao-lemma-98", "counted", "holds", also=["gao-theorem-98"])(
+        lambda: [equal("calls", next(calls), 0)]
+    )
     first, second = verify(["gao-lemma-98", "gao-theorem-98"])
     assert first.checks == second.checks
-    assert (first.reproduced, second.reproduced, second.claim.restates) == (True, True, "gao-lemma-98")
+    assert (first.reproduced, second.reproduced, second.claim.restates) == (
+        True,
+        True,
+        "gao-lemma-98",
+    )
 
 
-@pytest.mark.parametrize("name", ["lemma-1", "cgrm-lemma", "cgrm-remark-1", "nobody-lemma-1", "cgrm-lemma-a.4"])
+@pytest.mark.parametrize(
+    "name", ["lemma-1", "cgrm-lemma", "cgrm-remark-1", "nobody-lemma-1", "cgrm-lemma-a.4"]
+)
 def test_names_are_checked(one_more, name):
     with pytest.raises(ValueError, match=name):
         one_more(name, "x", "holds")(lambda: [])
@@ -189,7 +263,7 @@ def test_what_cannot_be_tested_says_why(one_more):
     assert as_markdown([outcome]).endswith("| Lemma 97 | vague | not testable | | too vague |")
 
 
-# -- what is printed and written ---------------------------------------------------------------------------------------
+# -- what is printed and written -------------------------------------------------------------------
 
 
 def test_json_holds_every_check(capsys):
@@ -202,13 +276,30 @@ def test_json_holds_every_check(capsys):
 
 
 def test_json_has_no_numbers_that_json_has_not():
-    outcome = Outcome(Claim("cgrm-lemma-9", "x", "holds", measure=list), (at_most("x", math.inf, 1),), "", 0.0)
-    assert json.loads(save_json([outcome]))["statements"][0]["checks"][0]["measured"]["value"] == "inf"
+    outcome = Outcome(
+        Claim("cgrm-lemma-9", "x", "holds", measure=list), (at_most("x", math.inf, 1),), "", 0.0
+    )
+    assert (
+        json.loads(save_json([outcome]))["statements"][0]["checks"][0]["measured"]["value"] == "inf"
+    )
 
 
 def test_the_page_is_accessible(tmp_path, capsys):
     page = tmp_path / "ledger.html"
-    assert main(["verify", "--only", "cgrm-lemma-a.5", "cgrm-table", "cgro-lemma-d.2", "--report", str(page)]) == 0
+    assert (
+        main(
+            [
+                "verify",
+                "--only",
+                "cgrm-lemma-a.5",
+                "cgrm-table",
+                "cgro-lemma-d.2",
+                "--report",
+                str(page),
+            ]
+        )
+        == 0
+    )
     text = page.read_text()
     check_accessible(text)
     assert "sup |f - x^2|" in text
@@ -232,7 +323,13 @@ def test_markdown_goes_into_its_place(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [["--only", "nobody"], ["--jobs", "0"], ["--report", "x.txt"], ["--report", "nowhere/x.md"], ["--list", "--json"]],
+    [
+        ["--only", "nobody"],
+        ["--jobs", "0"],
+        ["--report", "x.txt"],
+        ["--report", "nowhere/x.md"],
+        ["--list", "--json"],
+    ],
 )
 def test_bad_options_end_at_once(options, capsys):
     assert main(["verify", "--only", "cgrm-lemma-a.5", *options]) == 2
@@ -243,7 +340,12 @@ def test_list_runs_nothing(capsys, monkeypatch):
     monkeypatch.setattr("analysis.commands.verify.verify", None)
     assert main(["verify", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert {line.strip().split(": ")[0] for line in lines} == PRINTED | {"cgrm", "cgro", "gao", "li"}
+    assert {line.strip().split(": ")[0] for line in lines} == PRINTED | {
+        "cgrm",
+        "cgro",
+        "gao",
+        "li",
+    }
 
 
 def test_parts_are_told_with_their_checks_and_restatements_once(capsys):
@@ -256,9 +358,13 @@ def test_parts_are_told_with_their_checks_and_restatements_once(capsys):
     assert "[3/3]" in printed.err
 
 
-@pytest.mark.parametrize(("options", "error"), [
-    ({"only": [3]}, "only must be names"), ({"only": "cgrm-lemma-a.5", "progress": "x.html"}, "progress must be callable"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"only": [3]}, "only must be names"),
+        ({"only": "cgrm-lemma-a.5", "progress": "x.html"}, "progress must be callable"),
+    ],
+)
 def test_wrong_arguments_end_at_once(options, error, monkeypatch):
     monkeypatch.setattr("analysis.statements.claims.run_tasks", None)
     with pytest.raises(TypeError, match=error):
@@ -266,7 +372,9 @@ def test_wrong_arguments_end_at_once(options, error, monkeypatch):
 
 
 def test_the_docs_have_every_statement_with_its_verdict():
-    """Numbers in docs/statements.md are of one machine; statements, claims, verdicts and notes are those of the code."""
+    """Numbers in docs/statements.md are of one machine; statements, claims, verdicts and notes are
+    those of the code.
+    """
     text = (Path(__file__).parents[3] / "docs" / "statements.md").read_text()
     held = text.split(BEGIN)[1].split(END)[0].strip().splitlines()
     wanted = as_markdown([Outcome(entry, (), "", 0.0) for entry in ledger()]).splitlines()
@@ -277,7 +385,9 @@ def test_the_docs_have_every_statement_with_its_verdict():
 
     rows = [cells(line) for line in held if line.startswith("| ")]
     expected = [cells(line) for line in wanted if line.startswith("| ")]
-    assert [(row[1], row[2], row[5]) for row in rows] == [(row[1], row[2], row[5]) for row in expected]
+    assert [(row[1], row[2], row[5]) for row in rows] == [
+        (row[1], row[2], row[5]) for row in expected
+    ]
     verdicts = {(entry.statement, entry.text): entry.verdict for entry in ledger()}
     assert "NOT REPRODUCED" not in text
     shown = [row[3] for row in rows if row[1] != "statement" and not set(row[1]) <= {"-"}]

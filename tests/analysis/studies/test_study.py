@@ -1,4 +1,6 @@
-"""Reports and figures from saved runs: what they measure, what they say, and what they do with runs that are not whole."""
+"""Reports and figures from saved runs: what they measure, what they say, and what they do with runs
+that are not whole.
+"""
 
 import csv
 import html
@@ -20,8 +22,17 @@ from analysis.studies.report import row_of, summaries, write_study
 from analysis.studies.study import RADII, StudySettings
 from training import PatchConfig, Run, TrainingConfig, train, train_patches
 
-SMALL = {"hidden": (24,), "epochs": 3, "batch_size": 64, "learning_rate": 3e-3, "eval_points": 100, "train_points": 300,
-         "test_points": 120, "eval_attack": "pgd3", "final_attack": "pgd3"}  # fmt: skip
+SMALL = {
+    "hidden": (24,),
+    "epochs": 3,
+    "batch_size": 64,
+    "learning_rate": 3e-3,
+    "eval_points": 100,
+    "train_points": 300,
+    "test_points": 120,
+    "eval_attack": "pgd3",
+    "final_attack": "pgd3",
+}
 FEW = StudySettings(points=16, steps=3, epochs=2, memorized=60)
 
 
@@ -55,11 +66,13 @@ def page(some, tmp_path_factory):
     return write_study(some, tmp_path_factory.mktemp("page"))
 
 
-# -- statistics --------------------------------------------------------------------------------------------------------
+# -- statistics ------------------------------------------------------------------------------------
 
 
 def test_shares_cover_what_they_should():
-    """Of 300 samples of 40 points, at least 95% have the true share in their interval (Clopper and Pearson: conservative)."""
+    """Of 300 samples of 40 points, at least 95% have the true share in their interval (Clopper and
+    Pearson: conservative).
+    """
     generator = torch.Generator().manual_seed(0)
     inside = 0
     for _ in range(300):
@@ -73,7 +86,9 @@ def test_shares_cover_what_they_should():
 def test_means_cover_what_they_should():
     generator = torch.Generator().manual_seed(0)
     inside = sum(
-        low <= 1 <= high for _ in range(200) for low, high in [mean(torch.randn(60, generator=generator) + 1).interval]
+        low <= 1 <= high
+        for _ in range(200)
+        for low, high in [mean(torch.randn(60, generator=generator) + 1).interval]
     )
     assert 176 <= inside <= 199
     assert median([1.0, 2.0, 9.0]).value == 2.0
@@ -98,7 +113,7 @@ def test_statistics_refuse(call, message):
         call()
 
 
-# -- what is measured --------------------------------------------------------------------------------------------------
+# -- what is measured ------------------------------------------------------------------------------
 
 
 def test_profiles_are_monotone_and_of_the_epochs_asked_for(found):
@@ -135,7 +150,9 @@ def test_gaps_are_differences_of_what_the_searches_found(found):
     run = found.run("robust")
     for epoch, gap in run.gaps.items():
         inside = run.profiles[epoch]["train"].radii.index(0.08)
-        train_error, test_error = (run.profiles[epoch][part].wrong[inside].value for part in ("train", "test"))
+        train_error, test_error = (
+            run.profiles[epoch][part].wrong[inside].value for part in ("train", "test")
+        )
         assert gap.value == pytest.approx(test_error - train_error)
         assert gap.interval[0] <= gap.value <= gap.interval[1]
 
@@ -174,22 +191,30 @@ def test_epochs_are_spread_with_first_and_last(runs):
     assert epochs_of(run, 8) == [1, 2, 3]
 
 
-# -- figures and page --------------------------------------------------------------------------------------------------
+# -- figures and page ------------------------------------------------------------------------------
 
 
 def test_every_figure_has_its_numbers_and_says_their_kinds(some, found, page):
-    assert {drawing.name for drawing in drawings(found)} == set(FIGURES) - {"feature-learning", "lower-bound"}
+    assert {drawing.name for drawing in drawings(found)} == set(FIGURES) - {
+        "feature-learning",
+        "lower-bound",
+    }
     drawn = drawings(some)
     for drawing in drawn:
         files = {path.name for path in (page.parent / "figures").glob(f"{drawing.file}*")}
-        assert {f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")} <= files
+        assert {
+            f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")
+        } <= files
         with (page.parent / "figures" / f"{drawing.file}.csv").open() as file:
             columns, *rows = csv.reader(file)
         assert columns == list(drawing.columns)
         assert all(len(row) == len(columns) for row in rows)
         assert rows
         assert re.search(r"(?i)exact|certified|empirical|estimate", drawing.caption)
-        light, dark = ((page.parent / "figures" / f"{drawing.file}{end}.svg").read_text() for end in ("", "-dark"))
+        light, dark = (
+            (page.parent / "figures" / f"{drawing.file}{end}.svg").read_text()
+            for end in ("", "-dark")
+        )
         assert "#ffffff" in light
         assert "#17181b" in dark
         assert "#ffffff" not in dark
@@ -217,7 +242,7 @@ def test_the_page_is_accessible_and_self_contained(page, some):
     assert [run["name"] for run in numbers_of["runs"]] == ["robust", "clean"]
 
 
-# -- runs that are not whole -------------------------------------------------------------------------------------------
+# -- runs that are not whole -----------------------------------------------------------------------
 
 
 def test_damaged_and_unfinished_runs_are_named_and_the_rest_is_written(runs, tmp_path, capsys):
@@ -262,7 +287,9 @@ def test_figures_from_a_folder_of_runs(runs, tmp_path, capsys):
 
 
 def test_differences_of_shares_cover_what_they_should():
-    """Newcombe's interval, also where all are 0 or 1; of 300 pairs of samples at least 93% have the true difference."""
+    """Newcombe's interval, also where all are 0 or 1; of 300 pairs of samples at least 93% have the
+    true difference.
+    """
     generator = torch.Generator().manual_seed(0)
     inside = 0
     for _ in range(300):
@@ -271,7 +298,9 @@ def test_differences_of_shares_cover_what_they_should():
         inside += low <= 0.04 <= high
     assert inside >= 279
     assert difference([1.0] * 16, [0.0] * 16).interval[0] < 0.9
-    found = difference([1.0] * 5 + [0.0] * 51, [0.0] * 29)  # Newcombe 1998, Table II, case (d): 5/56 - 0/29
+    found = difference(
+        [1.0] * 5 + [0.0] * 51, [0.0] * 29
+    )  # Newcombe 1998, Table II, case (d): 5/56 - 0/29
     assert found.interval == pytest.approx((-0.0381, 0.1926), abs=1e-4)
 
 
@@ -291,11 +320,15 @@ def test_names_with_dots_and_twins_have_files_of_their_own(runs, tmp_path):
     write_study(found, tmp_path / "page")
     names = {path.name for path in (tmp_path / "page" / "figures").iterdir()}
     for drawing in drawn:
-        assert {f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")} <= names
+        assert {
+            f"{drawing.file}{end}" for end in (".svg", ".png", "-dark.svg", "-dark.png", ".csv")
+        } <= names
 
 
 def test_why_there_is_no_f_s_is_told(runs, tmp_path):
-    train(TrainingConfig(**{**SMALL, "epochs": 1, "radius": 0.4, "attack": "pgd1"}), tmp_path / "far")
+    train(
+        TrainingConfig(**{**SMALL, "epochs": 1, "radius": 0.4, "attack": "pgd1"}), tmp_path / "far"
+    )
     found = study([tmp_path / "far", runs / "clean"], FEW, kept=tmp_path / "kept")
     assert "f_S cannot be built from clean: " in summaries(found)["far"]
     assert "half the separation" in summaries(found)["far"]
@@ -310,7 +343,10 @@ def test_stopped_and_unregularised_runs_are_told(runs, tmp_path):
     final["final"] |= {"stopped": "robust accuracy fell", "epoch": 2}
     path.write_text("\n".join([*lines, json.dumps(final)]) + "\n")
     train(
-        TrainingConfig(**{**SMALL, "epochs": 1, "radius": 0.08, "attack": "pgd1", "robust_weight": 0.0}), tmp_path / "lambda0"
+        TrainingConfig(
+            **{**SMALL, "epochs": 1, "radius": 0.08, "attack": "pgd1", "robust_weight": 0.0}
+        ),
+        tmp_path / "lambda0",
     )
     found = study([tmp_path / "collapsed", tmp_path / "lambda0"], FEW, kept=tmp_path / "kept")
     assert "(stopped: robust accuracy fell; epoch 2 counts)" in summaries(found)["collapsed"]
@@ -335,7 +371,14 @@ def test_feature_learning_is_drawn_from_a_run_of_its_own():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"points": 0}, {"steps": 0}, {"epochs": 0}, {"seed": -1}, {"points": 2.5}, {"points": 10, "memorized": 5}],
+    [
+        {"points": 0},
+        {"steps": 0},
+        {"epochs": 0},
+        {"seed": -1},
+        {"points": 2.5},
+        {"points": 10, "memorized": 5},
+    ],
 )
 def test_settings_are_checked(settings):
     with pytest.raises(ValueError, match="at least"):

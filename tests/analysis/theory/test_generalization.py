@@ -1,4 +1,6 @@
-"""Generalization bounds against simulations of what they bound; first-order ratios against closed forms and exact maxima."""
+"""Generalization bounds against simulations of what they bound; first-order ratios against closed
+forms and exact maxima.
+"""
 
 import math
 
@@ -40,14 +42,22 @@ ROUGHNESS = float(np.abs(np.diff(np.gradient(BETA.pdf(GRID), GRID))).sum())
 
 
 def explicit(**changes):
-    settings = {"samples": 10_000, "dimension": 1, "ball": Ball("inf", 0.1), "loss_bound": 1.0, "roughness": ROUGHNESS}
+    settings = {
+        "samples": 10_000,
+        "dimension": 1,
+        "ball": Ball("inf", 0.1),
+        "loss_bound": 1.0,
+        "roughness": ROUGHNESS,
+    }
     return robust_bound(FLAT, **{**settings, **changes})
 
 
-# -- clean errors ------------------------------------------------------------------------------------------------------
+# -- clean errors ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("vc", "samples"), [(1, 1), (1, 50), (20, 50), (49, 50), (50, 50), (51, 50), (10**9, 50)])
+@pytest.mark.parametrize(
+    ("vc", "samples"), [(1, 1), (1, 50), (20, 50), (49, 50), (50, 50), (51, 50), (10**9, 50)]
+)
 def test_the_gap_covers_the_growth_function(vc, samples):
     tail = math.sqrt(-math.log(0.1) / (2 * samples))
     growth = math.log(sauer_shelah(samples, min(vc, samples)))
@@ -58,7 +68,9 @@ def test_the_gap_covers_the_growth_function(vc, samples):
 
 
 def test_half_lines_stay_below_the_gap():
-    """VC dimension 1: the largest test minus training error of sign(x - t) over t, for labels 1 with probability 0.7."""
+    """VC dimension 1: the largest test minus training error of sign(x - t) over t, for labels 1
+    with probability 0.7.
+    """
     generator, samples, beyond = np.random.default_rng(0), 200, 0
     for _ in range(200):
         labels = generator.random(samples) < 0.7  # in the order of x, uniform in [0, 1]
@@ -84,10 +96,14 @@ def test_samples_needed_grow_with_the_dimension():
 
 
 def clusters(count, seed):
-    """Points of [0,1]^2 near 16 centres 1/4 apart, labels by centre: opposite labels are at least 0.15 apart in l_inf."""
+    """Points of [0,1]^2 near 16 centres 1/4 apart, labels by centre: opposite labels are at least
+    0.15 apart in l_inf.
+    """
     generator = torch.Generator().manual_seed(seed)
     centre = torch.randint(0, 4, (count, 2), generator=generator)
-    points = (centre + 0.5) / 4 + 0.1 * (torch.rand(count, 2, generator=generator, dtype=torch.float64) - 0.5)
+    points = (centre + 0.5) / 4 + 0.1 * (
+        torch.rand(count, 2, generator=generator, dtype=torch.float64) - 0.5
+    )
     return points, 2 * (centre.sum(1) % 2) - 1
 
 
@@ -107,7 +123,9 @@ def test_a_small_class_has_a_bound_and_f_s_has_none():
     points, labels = clusters(20_000, 0)
     clean = affine([[1.0, 0.0]], [-0.5])
     found = clean_bound(clean, points, labels)
-    assert found.terms["training error"] == float((predictions(clean(points)) != labels).double().mean())
+    assert found.terms["training error"] == float(
+        (predictions(clean(points)) != labels).double().mean()
+    )
     assert found.terms["complexity"] == vc_gap(3, 20_000)
     assert found.value.value == pytest.approx(sum(found.terms.values()))
     assert (found.value.kind, found.verdict) == ("certified upper bound", "informative")
@@ -115,30 +133,38 @@ def test_a_small_class_has_a_bound_and_f_s_has_none():
     assert clean_bound(built, points, labels).verdict == "vacuous"
 
 
-# -- robust errors -----------------------------------------------------------------------------------------------------
+# -- robust errors ---------------------------------------------------------------------------------
 
 
 def smoothed(samples, h):
     """The kernel density of a sample, on the grid."""
     ordered = np.sort(samples)
-    return (np.searchsorted(ordered, GRID + h) - np.searchsorted(ordered, GRID - h)) / (2 * h * len(samples))
+    return (np.searchsorted(ordered, GRID + h) - np.searchsorted(ordered, GRID - h)) / (
+        2 * h * len(samples)
+    )
 
 
 @pytest.mark.parametrize("h", [0.02, 0.05, 0.1])
 def test_the_smoothing_term_bounds_the_bias(h):
     bias = (BETA.cdf(GRID + h) - BETA.cdf(GRID - h)) / (2 * h) - BETA.pdf(GRID)
-    distance = np.trapezoid(np.abs(bias), GRID) / 2  # the most that int (p - E p_S) L is, over all L in [0, 1]
+    distance = (
+        np.trapezoid(np.abs(bias), GRID) / 2
+    )  # the most that int (p - E p_S) L is, over all L in [0, 1]
     assert 0.9 * h**2 * ROUGHNESS / 12 < distance < h**2 * ROUGHNESS / 12
 
 
 def test_no_loss_has_a_larger_gap():
-    """The worst loss in [0, B], chosen after the sample: its gap is B times the total variation of p - p_S."""
+    """The worst loss in [0, B], chosen after the sample: its gap is B times the total variation of
+    p - p_S.
+    """
     generator, samples, beyond, seen = np.random.default_rng(0), 2000, 0, []
     bound = explicit(samples=samples, loss_bound=3.0, failure=0.1)
     limit = bound.terms["smoothing"] + bound.terms["sampling"]
     for _ in range(100):
         x = BETA.rvs(samples, random_state=generator)
-        distance = np.trapezoid(np.abs(BETA.pdf(GRID) - smoothed(x, bound.constants["bandwidth"])), GRID)
+        distance = np.trapezoid(
+            np.abs(BETA.pdf(GRID) - smoothed(x, bound.constants["bandwidth"])), GRID
+        )
         seen.append(3.0 * distance / 2)
         beyond += seen[-1] > limit
     assert beyond <= 10
@@ -150,14 +176,20 @@ def test_no_loss_has_a_larger_gap():
 def test_the_bandwidth_is_the_best(dimension, roughness):
     found = explicit(dimension=dimension, roughness=roughness, samples=10**7)
     h = np.linspace(1e-4, 0.1, 100_000)
-    values = h**2 * roughness / 12 + ((1 + 2 * h) / (2 * h)) ** (dimension / 2) / np.sqrt(4 * 10**7 * 0.05)
-    assert found.terms["smoothing"] + found.terms["sampling"] == pytest.approx(values.min(), rel=1e-6)
+    values = h**2 * roughness / 12 + ((1 + 2 * h) / (2 * h)) ** (dimension / 2) / np.sqrt(
+        4 * 10**7 * 0.05
+    )
+    assert found.terms["smoothing"] + found.terms["sampling"] == pytest.approx(
+        values.min(), rel=1e-6
+    )
     assert found.constants["bandwidth"] == pytest.approx(h[values.argmin()], abs=2e-6)
 
 
 @pytest.mark.parametrize("dimension", [1, 3, 10])
 def test_rates(dimension):
-    """Free bandwidths are of order N^(-1/(D+4)); the papers' N^(-1/(D+2)) is where delta and N^-1/2 delta^-D/2 balance."""
+    """Free bandwidths are of order N^(-1/(D+4)); the papers' N^(-1/(D+2)) is where delta and N^-1/2
+    delta^-D/2 balance.
+    """
     sizes = [10.0**k for k in range(40, 80, 5)]
     found = [explicit(samples=int(n), dimension=dimension, roughness=100.0) for n in sizes]
     bandwidths = [bound.constants["bandwidth"] for bound in found]
@@ -176,14 +208,21 @@ def test_l2_balls_hold_smaller_cubes():
 
 def test_what_is_vacuous_says_so():
     assert explicit(dimension=784, samples=60_000).verdict == "vacuous"
-    assert explicit(dimension=3072, samples=50_000, ball=Ball("inf", 8 / 255)).value.value == math.inf
+    assert (
+        explicit(dimension=3072, samples=50_000, ball=Ball("inf", 8 / 255)).value.value == math.inf
+    )
     assert explicit().verdict == "informative"
 
 
 def test_kinds_follow_from_that_of_flatness():
     def kind(flatness):
         return robust_bound(
-            flatness, samples=10_000, dimension=1, ball=Ball("inf", 0.1), loss_bound=1.0, roughness=16.0
+            flatness,
+            samples=10_000,
+            dimension=1,
+            ball=Ball("inf", 0.1),
+            loss_bound=1.0,
+            roughness=16.0,
         ).value.kind
 
     assert kind(Measured(2.0, "certified upper bound")) == "certified upper bound"
@@ -191,42 +230,83 @@ def test_kinds_follow_from_that_of_flatness():
     assert kind(Measured(2.0, "empirical lower bound", None, 50)) == "estimate"
     inside = explicit().value.value - 0.2
     some = Measured(2.0, "estimate", None, 50, (1.0, 4.0))
-    found = robust_bound(some, samples=10_000, dimension=1, ball=Ball("inf", 0.1), loss_bound=1.0, roughness=ROUGHNESS)
+    found = robust_bound(
+        some,
+        samples=10_000,
+        dimension=1,
+        ball=Ball("inf", 0.1),
+        loss_bound=1.0,
+        roughness=ROUGHNESS,
+    )
     assert found.value.interval == pytest.approx((inside + 0.1, inside + 0.4))
 
 
 def test_the_printed_bound():
-    found = printed_robust_bound(FLAT, samples=1000, dimension=1, factor=0.5, constant=3.0, failure=0.25, loss_bound=9.0)
+    found = printed_robust_bound(
+        FLAT, samples=1000, dimension=1, factor=0.5, constant=3.0, failure=0.25, loss_bound=9.0
+    )
     assert found.terms == pytest.approx({"sampling": 0.5 * 0.1 * 6.0, "flatness": 0.5 * 0.1 * 2.0})
     assert found.value.value == pytest.approx(0.4)
     assert (found.value.kind, found.verdict) == ("estimate", "informative")
 
 
 def test_a_constant_classifier_refutes_theorem_e1():
-    """Its global flatness is 0, so E.1 bounds its gap by 0; with balanced labels the gap is > 0 on half of all samples."""
+    """Its global flatness is 0, so E.1 bounds its gap by 0; with balanced labels the gap is > 0 on
+    half of all samples.
+    """
     x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
     constant = affine([[0.0, 0.0]], [1.0])
-    profile = flatness_profile(constant, x, torch.ones(50, dtype=torch.int64), Ball("inf", 0.1), [0.1])
+    profile = flatness_profile(
+        constant, x, torch.ones(50, dtype=torch.int64), Ball("inf", 0.1), [0.1]
+    )
     (flat,) = profile.mean("gradient")
     settings = {"samples": 51, "dimension": 2, "factor": 1e9, "failure": 0.05, "loss_bound": 1.0}
     assert printed_robust_bound(flat, constant=0.0, **settings).value.value == 0
-    assert stats.binom(51, 0.5).cdf(25) == pytest.approx(0.5)  # fewer errors on the sample than on half of all points
+    assert stats.binom(51, 0.5).cdf(25) == pytest.approx(
+        0.5
+    )  # fewer errors on the sample than on half of all points
     assert printed_robust_bound(flat, constant=1.0, **settings).value.value > 0
 
 
-@pytest.mark.parametrize("changes", [
-    {"samples": 0}, {"failure": 0.0}, {"failure": 1.0}, {"failure": math.nan}, {"dimension": 0}, {"loss_bound": 0.0},
-    {"loss_bound": math.inf}, {"loss_bound": math.nan}, {"roughness": 0.0}, {"samples": 1e3}, {"dimension": 2.5},
-    {"roughness": math.nan}, {"ball": Ball(2, 0.0)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"samples": 0},
+        {"failure": 0.0},
+        {"failure": 1.0},
+        {"failure": math.nan},
+        {"dimension": 0},
+        {"loss_bound": 0.0},
+        {"loss_bound": math.inf},
+        {"loss_bound": math.nan},
+        {"roughness": 0.0},
+        {"samples": 1e3},
+        {"dimension": 2.5},
+        {"roughness": math.nan},
+        {"ball": Ball(2, 0.0)},
+    ],
+)
 def test_arguments_of_the_robust_bound(changes):
     with pytest.raises(ValueError, match=r"must be|must lie"):
         explicit(**changes)
 
 
 def test_other_arguments():
-    settings = {"samples": 10, "dimension": 1, "factor": 1.0, "constant": 1.0, "failure": 0.1, "loss_bound": 1.0}
-    for changes in ({"factor": 0.0}, {"constant": math.nan}, {"constant": -1.0}, {"loss_bound": 0.0}, {"failure": 2.0}):
+    settings = {
+        "samples": 10,
+        "dimension": 1,
+        "factor": 1.0,
+        "constant": 1.0,
+        "failure": 0.1,
+        "loss_bound": 1.0,
+    }
+    for changes in (
+        {"factor": 0.0},
+        {"constant": math.nan},
+        {"constant": -1.0},
+        {"loss_bound": 0.0},
+        {"failure": 2.0},
+    ):
         with pytest.raises(ValueError, match=r"must be|must lie"):
             printed_robust_bound(FLAT, **{**settings, **changes})
     with pytest.raises(ValueError, match=r"^flatness must be"):
@@ -243,19 +323,23 @@ def test_other_arguments():
         first_order_ratios(affine([[0.0, 0.0]], [1.0]), x, y, Ball("inf", 0.1), [0.1])
 
 
-# -- first order -------------------------------------------------------------------------------------------------------
+# -- first order -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("p", "q"), [("inf", 1), (2, 2)])
 def test_ratios_of_a_linear_network(p, q):
     w, radii = torch.tensor([[0.5, -1.0, 3.0]], dtype=torch.float64), [1e-5, 0.01, 0.2]
-    x = 0.25 + 0.5 * torch.rand(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = 0.25 + 0.5 * torch.rand(
+        40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     y = torch.where(x[:, 0] > 0.5, 1, -1)
     z, size = -y * (x @ w.T)[:, 0], float(torch.linalg.vector_norm(w, ord=q))
     found = first_order_ratios(affine(w), x, y, Ball(p, 0.1), radii)
     for radius, ratio in zip(radii, found, strict=True):
         change = (functional.softplus(z + radius * size) - functional.softplus(z)).mean()
-        assert ratio.value == pytest.approx(float(change / (radius * size * torch.sigmoid(z).mean())), rel=1e-6)
+        assert ratio.value == pytest.approx(
+            float(change / (radius * size * torch.sigmoid(z).mean())), rel=1e-6
+        )
         assert ratio.value >= 1 - 1e-9
         assert ratio.kind == "empirical lower bound"
     assert found[0].value == pytest.approx(1, abs=1e-4)
@@ -264,7 +348,9 @@ def test_ratios_of_a_linear_network(p, q):
 def test_ratios_go_to_one_and_stay_below_exact_maxima():
     network = ReLUNetwork.from_module(mlp([2, 8, 1], seed=3))
     network = compose(affine([[8.0]]), network)
-    x = 0.3 + 0.4 * torch.rand(12, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = 0.3 + 0.4 * torch.rand(
+        12, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
     y = torch.where(x.sum(1) > 1, 1, -1)
     radii = [1e-6, 0.05, 0.25]
     found = first_order_ratios(network, x, y, Ball("inf", 0.1), radii)
@@ -273,13 +359,17 @@ def test_ratios_go_to_one_and_stay_below_exact_maxima():
     assert found[0].value == pytest.approx(1, abs=1e-3)
     for k, ratio in enumerate(found):
         limit = float(exact.change[:, k].mean() / (radii[k] * gradients))
-        assert 0.9 * limit < ratio.value <= limit * (1 + 1e-6)  # a search may end in a local maximum
+        assert (
+            0.9 * limit < ratio.value <= limit * (1 + 1e-6)
+        )  # a search may end in a local maximum
         assert ratio.value <= float(exact.gradient[:, k].mean() / gradients) * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("s", [4, 8, 12])
 def test_no_constant_holds_for_all_networks(s):
-    """The tooth has slope 2^s everywhere and values in [0, 1]: at a fixed radius the ratio falls as 2^-s."""
+    """The tooth has slope 2^s everywhere and values in [0, 1]: at a fixed radius the ratio falls as
+    2^-s.
+    """
     network = compose(affine([[1.0]], [-0.5]), tooth(s))
     x = torch.rand(30, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     y = torch.where(x[:, 0] > 0.5, 1, -1)

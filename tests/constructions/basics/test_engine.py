@@ -89,7 +89,9 @@ def test_an_interrupt_keeps_the_journal(tmp_path):
 
 
 def rank(number, folder):
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/group", rank=number, world_size=2)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/group", rank=number, world_size=2
+    )
     found = run_shards(square, 5, "squares", Engine(address="torch", journal=folder / "journal"))
     again = run_shards(square, 5, "squares", Engine(address="torch", journal=folder / "journal"))
     assert again == found
@@ -105,7 +107,9 @@ def test_ranks_share_the_shards_and_all_get_all_results(tmp_path):
     with pytest.raises(ValueError, match="address 'torch' needs"):
         run_shards(square, 1, "squares", Engine(address="torch"))
     torch.multiprocessing.spawn(rank, (tmp_path,), nprocs=2)
-    assert [json.loads((tmp_path / f"{k}.json").read_text()) for k in range(2)] == [[0, 1, 4, 9, 16]] * 2
+    assert [json.loads((tmp_path / f"{k}.json").read_text()) for k in range(2)] == [
+        [0, 1, 4, 9, 16]
+    ] * 2
     assert len((tmp_path / "journal").read_text().splitlines()) == 6
 
 
@@ -117,7 +121,13 @@ def test_tasks_on_a_ray_cluster(tmp_path):
     marks.mkdir()
     try:
         assert run_shards(square, 5, "squares", Engine(address="local")) == [0, 1, 4, 9, 16]
-        assert run_shards(partial(die, marks, 1), 5, "squares", Engine(address="local")) == [0, 1, 4, 9, 16]
+        assert run_shards(partial(die, marks, 1), 5, "squares", Engine(address="local")) == [
+            0,
+            1,
+            4,
+            9,
+            16,
+        ]
         with pytest.raises(ValueError, match="task 2 is wrong"):
             list(run_tasks(fail, range(4), address="local"))
     finally:
@@ -143,7 +153,10 @@ def test_a_journal_cut_in_its_first_line_starts_afresh(tmp_path):
     [
         ({"jobs": 0}, "jobs must be an integer >= 1, got 0"),
         ({"jobs": True}, "jobs must be an integer >= 1, got True"),
-        ({"journal": "/nowhere/file"}, "journal must be a file in a folder that exists, got /nowhere/file"),
+        (
+            {"journal": "/nowhere/file"},
+            "journal must be a file in a folder that exists, got /nowhere/file",
+        ),
         ({"journal": "/"}, "journal must be a file in a folder that exists, got /"),
         ({"device": "gpu"}, "device must be cpu, cuda or"),
         ({"report": None}, "report must be callable"),

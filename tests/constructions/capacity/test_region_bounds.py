@@ -22,7 +22,10 @@ WIDTHS = [widths for depth in (1, 2, 3) for widths in itertools.product((1, 2, 3
 def serra_by_enumeration(widths, d):
     total = 0
     for j in itertools.product(*(range(n + 1) for n in widths)):
-        limits = [min([d, *(n - i for n, i in zip(widths[:k], j[:k], strict=True)), widths[k]]) for k in range(len(widths))]
+        limits = [
+            min([d, *(n - i for n, i in zip(widths[:k], j[:k], strict=True)), widths[k]])
+            for k in range(len(widths))
+        ]
         if all(i <= limit for i, limit in zip(j, limits, strict=True)):
             product = 1
             for n, i in zip(widths, j, strict=True):
@@ -48,7 +51,11 @@ def test_values_by_hand():
     assert [zaslavsky(n, 2) for n in range(1, 5)] == [2, 4, 7, 11]  # lines in the plane
     assert [zaslavsky(n, 3) for n in range(1, 5)] == [2, 4, 8, 15]  # the cake numbers
     assert all(zaslavsky(n, d) == 2**n for n in range(1, 6) for d in range(n, 7))
-    assert all(serra_upper([n], d) == montufar_upper([n], d) == zaslavsky(n, d) for n in range(1, 8) for d in range(1, 8))
+    assert all(
+        serra_upper([n], d) == montufar_upper([n], d) == zaslavsky(n, d)
+        for n in range(1, 8)
+        for d in range(1, 8)
+    )
     assert montufar_lower([4], 2) == 11
     assert montufar_lower([6, 4], 2) == 3**2 * 11
     assert montufar_upper([1, 5], 3) == 2 * 6
@@ -60,19 +67,27 @@ def test_networks_keep_to_the_bounds(d):
     for widths in ([4], [3, 4], [2, 3, 3], [1, 5]):
         for _ in range(5):
             sizes = [d, *widths, 1]
-            layers = [(generator.normal(size=(n, m)), generator.normal(size=n)) for m, n in itertools.pairwise(sizes)]
-            assert count_regions(ReLUNetwork.from_layers(layers), (-4, 4)).cells <= serra_upper(widths, d)
+            layers = [
+                (generator.normal(size=(n, m)), generator.normal(size=n))
+                for m, n in itertools.pairwise(sizes)
+            ]
+            assert count_regions(ReLUNetwork.from_layers(layers), (-4, 4)).cells <= serra_upper(
+                widths, d
+            )
 
 
-@pytest.mark.parametrize(("function", "arguments"), [
-    (pattern_bound, ([],)),
-    (pattern_bound, ([2, 0],)),
-    (zaslavsky, (3, 0)),
-    (zaslavsky, (-1, 2)),
-    (montufar_upper, ([3, 2.5], 2)),
-    (serra_upper, ([3], 1.5)),
-    (montufar_lower, ([3, 1], 2)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (pattern_bound, ([],)),
+        (pattern_bound, ([2, 0],)),
+        (zaslavsky, (3, 0)),
+        (zaslavsky, (-1, 2)),
+        (montufar_upper, ([3, 2.5], 2)),
+        (serra_upper, ([3], 1.5)),
+        (montufar_lower, ([3, 1], 2)),
+    ],
+)
 def test_bad_arguments(function, arguments):
     with pytest.raises(ValueError, match=r"d must|widths must|units must"):
         function(*arguments)

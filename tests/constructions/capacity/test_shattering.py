@@ -1,4 +1,6 @@
-"""The shattered set in exact arithmetic, realised by certified networks; plain interpolation beside it."""
+"""The shattered set in exact arithmetic, realised by certified networks; plain interpolation beside
+it.
+"""
 
 import itertools
 import math
@@ -26,7 +28,9 @@ def squared(a, b):
 
 
 def check_witness(found, signs):
-    """Theorem 6.1's geometry, in rationals: every point lies in a ball of its label, and all centres are apart."""
+    """Theorem 6.1's geometry, in rationals: every point lies in a ball of its label, and all
+    centres are apart.
+    """
     centres, labels = found.centres(signs)
     radius, places, d = Fraction(found.delta), rational(centres), found.groups.shape[1]
     points = rational(found.points)
@@ -40,7 +44,9 @@ def check_witness(found, signs):
 
 
 def realise(found, signs):
-    """A network that is proved to be robust around the centres, and what it says at the shattered points."""
+    """A network that is proved to be robust around the centres, and what it says at the shattered
+    points.
+    """
     centres, labels = found.centres(signs)
     ball = Ball(2, found.delta)
     network = f_S(affine(np.zeros((1, centres.shape[1]))), centres, labels, ball)
@@ -49,7 +55,9 @@ def realise(found, signs):
 
 
 def test_all_labellings_of_eight_points():
-    """Each is forced by its centres; every 25th is built and proved here, all of them in the ledger (gao-theorem-6.1)."""
+    """Each is forced by its centres; every 25th is built and proved here, all of them in the ledger
+    (gao-theorem-6.1).
+    """
     found = shattered_set(4, 4, RADIUS)
     assert found.points.shape == (8, 4)
     for k, signs in enumerate(itertools.product((-1, 1), repeat=8)):
@@ -64,7 +72,8 @@ def random_labellings(found, count):
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "delta"), [(2, 2, 0.1), (10, 2, 0.03), (6, 3, 1 / 16), (8, 5, 0.1), (16, 9, 0.0123), (4, 33, 0.07)]
+    ("n", "d", "delta"),
+    [(2, 2, 0.1), (10, 2, 0.03), (6, 3, 1 / 16), (8, 5, 0.1), (16, 9, 0.0123), (4, 33, 0.07)],
 )
 def test_random_labellings(n, d, delta):
     found = shattered_set(n, d, delta)
@@ -97,8 +106,11 @@ def test_the_offset_lies_in_its_interval(delta):
         t, radius = Fraction(shattered_set(2, d, delta).arm), Fraction(delta)
         assert (d - 1) * t**2 <= radius**2 < d * t**2
         coarser = [2**q for q in range(1, t.denominator.bit_length() - 1)]
-        assert not any((d - 1) * (k / scale) ** 2 <= radius**2 < d * (k / scale) ** 2
-                       for scale in map(Fraction, coarser) for k in (math.floor(t * scale), math.ceil(t * scale)))  # fmt: skip
+        assert not any(
+            (d - 1) * (k / scale) ** 2 <= radius**2 < d * (k / scale) ** 2
+            for scale in map(Fraction, coarser)
+            for k in (math.floor(t * scale), math.ceil(t * scale))
+        )
 
 
 def test_one_point_is_robustly_interpolated_by_two_constants():
@@ -107,14 +119,17 @@ def test_one_point_is_robustly_interpolated_by_two_constants():
         shattered_set(1, 4, RADIUS)
 
 
-@pytest.mark.parametrize(("arguments", "complaint"), [
-    ((3, 4, RADIUS), "^n must be even"),
-    ((0, 4, RADIUS), "^n must be an integer"),
-    ((4, 1, RADIUS), "^d must be an integer >= 2"),
-    ((4, 4, 0.5), "^delta must lie in"),
-    ((100, 2, 0.1), "^delta must be smaller for 50 groups"),
-    ((2, 4, 1e-17), "^delta must be larger"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((3, 4, RADIUS), "^n must be even"),
+        ((0, 4, RADIUS), "^n must be an integer"),
+        ((4, 1, RADIUS), "^d must be an integer >= 2"),
+        ((4, 4, 0.5), "^delta must lie in"),
+        ((100, 2, 0.1), "^delta must be smaller for 50 groups"),
+        ((2, 4, 1e-17), "^delta must be larger"),
+    ],
+)
 def test_bad_sizes(arguments, complaint):
     with pytest.raises(ValueError, match=complaint):
         shattered_set(*arguments)
@@ -132,7 +147,7 @@ def test_bad_signs():
             shattered_set(4, 2, RADIUS).centres(signs)
 
 
-# -- plain interpolation -----------------------------------------------------------------------------------------------
+# -- plain interpolation ---------------------------------------------------------------------------
 
 
 @given(st.integers(2, 40), st.integers(1, 12), st.integers(1, 8), st.integers(0, 2**32))
@@ -162,7 +177,9 @@ def test_random_labels_take_three_parameters_a_point():
     generator = np.random.default_rng(2)
     points, labels = generator.integers(0, 2, (1000, 784)) * 1.0, generator.choice([-1, 1], 1000)
     network = interpolation(points, labels)
-    coordinates, changes = (network.provenance.arguments[name] for name in ("coordinates", "changes"))
+    coordinates, changes = (
+        network.provenance.arguments[name] for name in ("coordinates", "changes")
+    )
     assert coordinates < 30
     assert 450 < changes < 550
     assert network.size.parameters == coordinates + 6 * changes + 2 < 784 + 3 * 1000
@@ -175,7 +192,10 @@ def test_coordinates_are_at_most_one_fewer_than_points():
     labels = np.array([1, -1, 1, 1, -1, 1, -1, -1])
     network = interpolation(np.hstack([points, points, np.ones((8, 3))]), labels)
     assert network.provenance.arguments["coordinates"] == 7
-    assert network(torch.from_numpy(np.hstack([points, points, np.ones((8, 3))])))[:, 0].tolist() == labels.tolist()
+    assert (
+        network(torch.from_numpy(np.hstack([points, points, np.ones((8, 3))])))[:, 0].tolist()
+        == labels.tolist()
+    )
 
 
 def test_equal_points_with_equal_values():
@@ -190,18 +210,25 @@ def test_the_function_only_depends_on_the_line():
     x = torch.randn(50, 2, dtype=torch.float64)
     along = torch.stack([-direction[1], direction[0]])
     assert torch.allclose(network(x), network(x + along), atol=1e-9)
-    assert float(network(torch.full((1, 2), -100.0)).abs()) == float(network(torch.full((1, 2), 100.0)).abs()) == 1
+    assert (
+        float(network(torch.full((1, 2), -100.0)).abs())
+        == float(network(torch.full((1, 2), 100.0)).abs())
+        == 1
+    )
 
 
-@pytest.mark.parametrize(("points", "values", "complaint"), [
-    ([[0.0], [1.0]], [1], "^values must have one entry for each of the 2"),
-    ([[0.0], [1.0]], [1, float("nan")], "^values must be finite"),
-    ([[0.0], [float("inf")]], [1, -1], "^points must be finite"),
-    ([[0.0], [1.0], [0.0]], [1, 1, -1], "^values of equal points must agree: points 0 and 2"),
-    ([[0.0], [1.0]], [1, 1], "^values must hold at least two"),
-    ([[0.0], [1.0]], [1, 1e-30], "too close for float64"),
-    ([[0.0], [1.0], [1 + 2.0**-52]], [1, 1, 2], "too close for float64"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("points", "values", "complaint"),
+    [
+        ([[0.0], [1.0]], [1], "^values must have one entry for each of the 2"),
+        ([[0.0], [1.0]], [1, float("nan")], "^values must be finite"),
+        ([[0.0], [float("inf")]], [1, -1], "^points must be finite"),
+        ([[0.0], [1.0], [0.0]], [1, 1, -1], "^values of equal points must agree: points 0 and 2"),
+        ([[0.0], [1.0]], [1, 1], "^values must hold at least two"),
+        ([[0.0], [1.0]], [1, 1e-30], "too close for float64"),
+        ([[0.0], [1.0], [1 + 2.0**-52]], [1, 1, 2], "too close for float64"),
+    ],
+)
 def test_bad_data(points, values, complaint):
     with pytest.raises(ValueError, match=complaint):
         interpolation(points, values)

@@ -1,4 +1,6 @@
-"""Packings, counting and VC bounds: brute force, closed forms, and laws between exact counts and the bounds of the papers."""
+"""Packings, counting and VC bounds: brute force, closed forms, and laws between exact counts and
+the bounds of the papers.
+"""
 
 import itertools
 import math
@@ -34,7 +36,7 @@ from constructions import (
 
 RADII = [0.1, 8 / 255, 0.25, 0.2, 0.3, 0.49, 0.125, Fraction(1, 6), Fraction(1, 10)]
 
-# -- packings ----------------------------------------------------------------------------------------------------------
+# -- packings --------------------------------------------------------------------------------------
 
 
 def largest_on_a_line(delta):
@@ -49,7 +51,11 @@ def test_packings_are_strict_in_exact_arithmetic(dimension, delta):
     if len(points) > 200:
         points = points[np.random.default_rng(0).choice(len(points), 200, replace=False)]
     else:
-        assert len(points) == packing_number(dimension, delta) == largest_on_a_line(delta) ** (dimension - 1)
+        assert (
+            len(points)
+            == packing_number(dimension, delta)
+            == largest_on_a_line(delta) ** (dimension - 1)
+        )
     assert points.min() > 0
     assert points.max() < 1
     rows = [[Fraction(v) for v in row] for row in points.tolist()]
@@ -59,9 +65,13 @@ def test_packings_are_strict_in_exact_arithmetic(dimension, delta):
 
 def test_points_exactly_two_radii_apart_do_not_count():
     for k in range(2, 12):
-        assert packing_number(2, Fraction(1, 2 * k)) == k  # floor(1 / (2 delta)) + 1 = k + 1 are exactly 2 delta apart
+        assert (
+            packing_number(2, Fraction(1, 2 * k)) == k
+        )  # floor(1 / (2 delta)) + 1 = k + 1 are exactly 2 delta apart
         assert packing_number(2, Fraction(1, 2 * k) - Fraction(1, 10**9)) == k + 1
-    assert packing_number(2, 0.1) == packing_number(2, Fraction(1, 10)) == 5  # the float is above 1/10
+    assert (
+        packing_number(2, 0.1) == packing_number(2, Fraction(1, 10)) == 5
+    )  # the float is above 1/10
     with pytest.raises(ValueError, match="further from 1/6"):
         packing(2, 1 / 6)  # the float is below: four points fit, but not in float64
 
@@ -71,7 +81,9 @@ def test_volumes_of_balls():
     for d in range(4, 40):
         volumes[d] = volumes[d - 2] * 2 * math.pi / d
     for d, volume in volumes.items():
-        assert log_volume_bound(d + 1, 0.2) == pytest.approx(d * math.log(2.5) - math.log(volume), rel=1e-12)
+        assert log_volume_bound(d + 1, 0.2) == pytest.approx(
+            d * math.log(2.5) - math.log(volume), rel=1e-12
+        )
     assert log_volume_bound(4, 0.49) < 0
     assert packing_number(4, 0.49, 2) == packing_number(4, 0.49) == 8
 
@@ -106,7 +118,9 @@ def test_signs_may_be_numbers_a_function_or_a_seed():
 
 
 def test_beyond_the_radius_the_separator_is_robust():
-    """So the papers' arbitrary epsilon_0 in (0, 1) would refute their bound: two parameters suffice."""
+    """So the papers' arbitrary epsilon_0 in (0, 1) would refute their bound: two parameters
+    suffice.
+    """
     separator = affine([[0.0, 0.0, 1.0]], [-0.5])
     for offset, robust in ((0.25, True), (0.0625, False)):
         points, labels = separated_set(3, 0.125, 0, offset)
@@ -114,32 +128,35 @@ def test_beyond_the_radius_the_separator_is_robust():
         assert np.array_equal(exact_signs(separator, worst)[:, 0], labels) == robust
 
 
-@pytest.mark.parametrize(("function", "arguments", "complaint"), [
-    (packing, (1, 0.1), "^dimension must be an integer >= 2"),
-    (packing, (2.0, 0.1), "^dimension must"),
-    (packing, (20, 0.1), "^dimension must leave"),
-    (packing_number, (3, 0), "^delta must lie in"),
-    (packing_number, (3, 0.5), "^delta must lie in"),
-    (packing_number, (3, math.nan), "^delta must lie in"),
-    (packing_number, (3, 0.1, 1), "^p must be"),
-    (log_volume_bound, (3, -0.1), "^delta must"),
-    (separated_set, (2, 0.25, [1]), "^signs must be 2"),
-    (separated_set, (2, 0.25, [1, 0]), "^signs must be 2"),
-    (separated_set, (2, 0.25, 0, 0.75), "^offset must"),
-    (separated_set, (2, 0.25, 0, 0.0), "^offset must"),
-    (sauer_shelah, (-1, 2), "^m must"),
-    (log_growth_bound, (3, 4), "^k must"),
-    (log_growth_bound, (3, 0), "^k must"),
-    (vc_upper, ([0], 2), "^widths must"),
-    (vc_upper, ([2], 0), "^d must"),
-    (envelope_vc, (0, 2), "^parameters must"),
-    (vc_fraction, (1,), "^mu must"),
-    (vc_fraction, (math.nan,), "^mu must"),
-    (least_vc, (5, -0.1), "^mu must"),
-    (least_vc, (0, 0.1), "^n must"),
-    (minimal_parameters, (3, 0.6), "^delta must"),
-    (capacity_table, ([1], 0.1), "^dimension must"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "arguments", "complaint"),
+    [
+        (packing, (1, 0.1), "^dimension must be an integer >= 2"),
+        (packing, (2.0, 0.1), "^dimension must"),
+        (packing, (20, 0.1), "^dimension must leave"),
+        (packing_number, (3, 0), "^delta must lie in"),
+        (packing_number, (3, 0.5), "^delta must lie in"),
+        (packing_number, (3, math.nan), "^delta must lie in"),
+        (packing_number, (3, 0.1, 1), "^p must be"),
+        (log_volume_bound, (3, -0.1), "^delta must"),
+        (separated_set, (2, 0.25, [1]), "^signs must be 2"),
+        (separated_set, (2, 0.25, [1, 0]), "^signs must be 2"),
+        (separated_set, (2, 0.25, 0, 0.75), "^offset must"),
+        (separated_set, (2, 0.25, 0, 0.0), "^offset must"),
+        (sauer_shelah, (-1, 2), "^m must"),
+        (log_growth_bound, (3, 4), "^k must"),
+        (log_growth_bound, (3, 0), "^k must"),
+        (vc_upper, ([0], 2), "^widths must"),
+        (vc_upper, ([2], 0), "^d must"),
+        (envelope_vc, (0, 2), "^parameters must"),
+        (vc_fraction, (1,), "^mu must"),
+        (vc_fraction, (math.nan,), "^mu must"),
+        (least_vc, (5, -0.1), "^mu must"),
+        (least_vc, (0, 0.1), "^n must"),
+        (minimal_parameters, (3, 0.6), "^delta must"),
+        (capacity_table, ([1], 0.1), "^dimension must"),
+    ],
+)
 def test_bad_arguments(function, arguments, complaint):
     with pytest.raises(ValueError, match=complaint):
         function(*arguments)
@@ -155,11 +172,13 @@ def test_other_bad_arguments():
         capacity_table([2], 0.1, points=0)
 
 
-# -- VC dimension ------------------------------------------------------------------------------------------------------
+# -- VC dimension ----------------------------------------------------------------------------------
 
 
 def log2_growth(widths, d, m):
-    """log2 of prod_i 2 (2 e m i k_i / W_i)^(W_i): cells of parameters, layer by layer, before any simplification."""
+    """log2 of prod_i 2 (2 e m i k_i / W_i)^(W_i): cells of parameters, layer by layer, before any
+    simplification.
+    """
     sizes = [d, *widths, 1]
     weights, total = 0, 0.0
     for i, (a, b) in enumerate(itertools.pairwise(sizes), start=1):
@@ -168,7 +187,9 @@ def log2_growth(widths, d, m):
     return total
 
 
-@pytest.mark.parametrize(("widths", "d"), [([1], 1), ([8], 5), ([3, 4], 2), ([16] * 6, 3), ([100, 2], 50), ([1] * 9, 1)])
+@pytest.mark.parametrize(
+    ("widths", "d"), [([1], 1), ([8], 5), ([3, 4], 2), ([16] * 6, 3), ([100, 2], 50), ([1] * 9, 1)]
+)
 def test_beyond_the_bound_there_are_too_few_labellings(widths, d):
     bound = vc_upper(widths, d)
     for m in (bound + 1, 2 * bound, 100 * bound):
@@ -179,7 +200,9 @@ def test_beyond_the_bound_there_are_too_few_labellings(widths, d):
 def test_vc_upper_is_above_what_is_shattered():
     assert all(vc_upper([], d) == d + 1 for d in range(1, 9))
     for w in range(1, 20):
-        assert vc_upper([w], 1) >= w + 1  # a piecewise-linear function with w kinks interpolates w + 1 points of the line
+        assert (
+            vc_upper([w], 1) >= w + 1
+        )  # a piecewise-linear function with w kinks interpolates w + 1 points of the line
     assert vc_upper([4, 5], 3) > vc_upper([4, 4], 3) > vc_upper([4], 3) > vc_upper([], 3)
 
 
@@ -198,12 +221,14 @@ def test_the_envelope_has_more_parameters_than_the_papers_say():
     assert dense(10, 9) < 10**3
 
 
-# -- counting ----------------------------------------------------------------------------------------------------------
+# -- counting --------------------------------------------------------------------------------------
 
 
 def test_sauer_shelah_by_enumeration():
     for m, k in itertools.product(range(9), range(11)):
-        assert sauer_shelah(m, k) == sum(sum(labels) <= k for labels in itertools.product((0, 1), repeat=m))
+        assert sauer_shelah(m, k) == sum(
+            sum(labels) <= k for labels in itertools.product((0, 1), repeat=m)
+        )
 
 
 def test_the_growth_bound_holds_up_to_k_equal_to_m():
@@ -231,7 +256,9 @@ def test_where_counting_says_nothing():
 def test_least_vc_by_the_definition():
     for n, mu in itertools.product(range(1, 14), (0, 0.1, 0.25, 0.3, 0.5)):
         near = sum(math.comb(n, i) for i in range(math.floor(n * Fraction(mu)) + 1))
-        assert least_vc(n, mu) == min(k for k in range(n + 1) if near * sum(math.comb(n, i) for i in range(k + 1)) >= 2**n)
+        assert least_vc(n, mu) == min(
+            k for k in range(n + 1) if near * sum(math.comb(n, i) for i in range(k + 1)) >= 2**n
+        )
 
 
 def test_the_papers_bounds_are_below_exact_counting():
@@ -243,9 +270,14 @@ def test_the_papers_bounds_are_below_exact_counting():
 
 
 def test_the_sum_from_one_is_a_misprint():
-    """As printed, 2^n / sum_{i=1}^{mu n} C(n, i) <= |R| for R within mu n of all labellings; 000 and 111 refute it."""
+    """As printed, 2^n / sum_{i=1}^{mu n} C(n, i) <= |R| for R within mu n of all labellings; 000
+    and 111 refute it.
+    """
     n, errors, chosen = 3, 1, [(0, 0, 0), (1, 1, 1)]
-    distances = [[sum(a != b for a, b in zip(u, v, strict=True)) for v in chosen] for u in itertools.product((0, 1), repeat=n)]
+    distances = [
+        [sum(a != b for a, b in zip(u, v, strict=True)) for v in chosen]
+        for u in itertools.product((0, 1), repeat=n)
+    ]
     assert all(min(row) <= errors for row in distances)
     assert 2**n > len(chosen) * sum(math.comb(n, i) for i in range(1, errors + 1))
     assert 2**n <= len(chosen) * sauer_shelah(n, errors)
@@ -272,11 +304,17 @@ def test_the_exponent_of_the_lower_bound(delta):
 def test_a_constant_in_place_of_the_explicit_bound():
     m = minimal_parameters(300, 0.1, constant=1.0)
     needed = Fraction(vc_fraction(0.01)) * packing_number(300, 0.1)
-    assert m**4 * Fraction(3 * math.log2(m)) >= needed > (m - 1) ** 4 * Fraction(3 * math.log2(m - 1))
-    assert minimal_parameters(300, 0.1, constant=16.0) < m < 2.1 * minimal_parameters(300, 0.1, constant=16.0)
+    assert (
+        m**4 * Fraction(3 * math.log2(m)) >= needed > (m - 1) ** 4 * Fraction(3 * math.log2(m - 1))
+    )
+    assert (
+        minimal_parameters(300, 0.1, constant=16.0)
+        < m
+        < 2.1 * minimal_parameters(300, 0.1, constant=16.0)
+    )
 
 
-# -- tables ------------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("norm", ["inf", 2])
@@ -287,7 +325,12 @@ def test_the_table_counts_what_is_built(norm, monkeypatch):
     assert all(row.built for row in built)
     assert not any(row.built for row in counted)
     for one, other in zip(built, counted, strict=True):
-        assert (one.packing, one.cgro, one.robust, one.lower) == (other.packing, other.cgro, other.robust, other.lower)
+        assert (one.packing, one.cgro, one.robust, one.lower) == (
+            other.packing,
+            other.cgro,
+            other.robust,
+            other.lower,
+        )
         assert one.clean == 2
         assert one.lower <= one.robust
 
@@ -304,7 +347,9 @@ def test_clean_below_cgro_below_robust():
     rows = capacity_table([10, 40, 100, 1000], 0.1)
     assert [row.cgro for row in rows] == [6 * row.dimension * 1000 + 2 * 1000 + 30 for row in rows]
     assert all(row.clean < row.cgro < row.robust for row in rows)
-    assert all(row.robust == (6 * row.dimension + 2) * 5 ** (row.dimension - 1) + 30 for row in rows)
+    assert all(
+        row.robust == (6 * row.dimension + 2) * 5 ** (row.dimension - 1) + 30 for row in rows
+    )
     assert [row.cgro < row.lower for row in rows] == [False, True, True, True]
 
 
@@ -335,7 +380,12 @@ def test_robust_interpolation_needs_n_d():
     assert [row.needed for row in rows] == [256, 16384, 32768, 500_000]
     assert all(row.plain <= row.d + 6 * row.n for row in rows)
     assert all(row.robust > row.n * row.d / 2 for row in rows)
-    assert rows[-1].plain_vc < rows[-1].needed  # proved: two hidden layers of 1 and 2n - 2 units are not robust on all data
-    orders = [fitted_exponent([256, 1000], [getattr(row, name) for row in rows[-2:]]) for name in ("plain", "robust")]
+    assert (
+        rows[-1].plain_vc < rows[-1].needed
+    )  # proved: two hidden layers of 1 and 2n - 2 units are not robust on all data
+    orders = [
+        fitted_exponent([256, 1000], [getattr(row, name) for row in rows[-2:]])
+        for name in ("plain", "robust")
+    ]
     assert orders[0] < 1.05  # n
     assert orders[1] > 1.7  # n d, above the d squares that all indicators share

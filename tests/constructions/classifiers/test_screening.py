@@ -1,4 +1,6 @@
-"""f_S from the centres that matter at a point is f_S: in exact arithmetic, in floats, with gradients, and on balls."""
+"""f_S from the centres that matter at a point is f_S: in exact arithmetic, in floats, with
+gradients, and on balls.
+"""
 
 import pickle
 from dataclasses import replace
@@ -11,7 +13,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
-from constructions import VARIANTS, Ball, Engine, ReLUNetwork, affine, f_adv, f_S, load, localize, sharded_values
+from constructions import (
+    VARIANTS,
+    Ball,
+    Engine,
+    ReLUNetwork,
+    affine,
+    f_adv,
+    f_S,
+    load,
+    localize,
+    sharded_values,
+)
 from constructions.classifiers.screening import MemorizerScreen
 
 NORMS = ("inf", 2)
@@ -19,7 +32,9 @@ FORMS = [(norm, variant, outputs) for norm in NORMS for variant in VARIANTS for 
 
 
 def example(norm, variant, outputs, dimension=3, seed=0, spread=5):
-    """f_S of corners of a grid, two of them near each other where the form allows it, and points around them."""
+    """f_S of corners of a grid, two of them near each other where the form allows it, and points
+    around them.
+    """
     rng = np.random.default_rng(seed)
     cells = rng.permutation(spread**dimension)[:12]
     grid = np.stack(np.unravel_index(cells, (spread,) * dimension), 1) / (spread - 1)
@@ -34,22 +49,33 @@ def example(norm, variant, outputs, dimension=3, seed=0, spread=5):
     facts = network.provenance.arguments
     reach = float(facts["outer"]) if norm == "inf" else float(facts["outer"]) ** 0.5
     directions = rng.standard_normal((60, dimension))
-    directions /= np.linalg.norm(directions, ord=np.inf if norm == "inf" else 2, axis=1, keepdims=True)
+    directions /= np.linalg.norm(
+        directions, ord=np.inf if norm == "inf" else 2, axis=1, keepdims=True
+    )
     lengths = reach * np.repeat([0, 0.5, 0.85, 0.999, 1 - 1e-13, 1 + 1e-13], 10)
     points = centres[rng.integers(0, 12, 60)] + lengths[:, None] * directions
-    return network, torch.from_numpy(np.concatenate([points, rng.random((20, dimension))]).clip(0, 1)), Ball(norm, radius)
+    return (
+        network,
+        torch.from_numpy(np.concatenate([points, rng.random((20, dimension))]).clip(0, 1)),
+        Ball(norm, radius),
+    )
 
 
 @pytest.mark.parametrize(("norm", "variant", "outputs"), FORMS)
 def test_values_are_those_of_the_whole_network(norm, variant, outputs):
     network, points, _ = example(norm, variant, outputs)
-    assert (network.exact(points.numpy(), screened=True) == network.exact(points.numpy(), screened=False)).all()
+    assert (
+        network.exact(points.numpy(), screened=True)
+        == network.exact(points.numpy(), screened=False)
+    ).all()
     for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-3)):
         x = points.to(dtype)
         values = network(x, screened=True)
         assert values.dtype == dtype
         assert torch.allclose(values, network(x, screened=False), rtol=0, atol=tolerance)
-        assert torch.equal(network(x), network(x, screened=False))  # a small network is evaluated whole
+        assert torch.equal(
+            network(x), network(x, screened=False)
+        )  # a small network is evaluated whole
 
 
 @pytest.mark.parametrize(("norm", "variant", "outputs"), FORMS)
@@ -68,7 +94,9 @@ def test_gradients_are_those_of_the_whole_network(norm, variant, outputs):
 
 @pytest.mark.parametrize(("norm", "variant", "outputs"), FORMS)
 def test_on_balls_the_network_is_the_local_one(norm, variant, outputs):
-    """Every point is in one group; anywhere in its ball, in either norm, both networks have the same exact value."""
+    """Every point is in one group; anywhere in its ball, in either norm, both networks have the
+    same exact value.
+    """
     network, points, _ = example(norm, variant, outputs)
     rng = torch.Generator().manual_seed(0)
     for ball in (Ball("inf", 0.03), Ball(2, 0.05), None):
@@ -77,10 +105,17 @@ def test_on_balls_the_network_is_the_local_one(norm, variant, outputs):
             seen += rows.tolist()
             x = points[rows]
             moved = (
-                x if ball is None else (ball.sample(x, rng) * 0.5 + (x + ball.radius * ball.ascent(torch.randn_like(x))) * 0.5)
+                x
+                if ball is None
+                else (
+                    ball.sample(x, rng) * 0.5
+                    + (x + ball.radius * ball.ascent(torch.randn_like(x))) * 0.5
+                )
             )
             moved = moved.clamp(0, 1)
-            assert (local.exact(moved.numpy()) == network.exact(moved.numpy(), screened=False)).all()
+            assert (
+                local.exact(moved.numpy()) == network.exact(moved.numpy(), screened=False)
+            ).all()
             assert local.size.units <= network.size.units
         assert sorted(seen) == list(range(len(points)))
 
@@ -88,11 +123,16 @@ def test_on_balls_the_network_is_the_local_one(norm, variant, outputs):
 @given(seed=st.integers(0, 10**6), dimension=st.integers(1, 4), form=st.sampled_from(FORMS))
 def test_random_networks(seed, dimension, form):
     try:
-        network, points, _ = example(*form, dimension=dimension, seed=seed, spread={1: 13, 2: 5, 3: 4, 4: 3}[dimension])
+        network, points, _ = example(
+            *form, dimension=dimension, seed=seed, spread={1: 13, 2: 5, 3: 4, 4: 3}[dimension]
+        )
     except ValueError:  # no room between these centres
         assume(False)
     points = points[torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:25]]
-    assert (network.exact(points.numpy(), screened=True) == network.exact(points.numpy(), screened=False)).all()
+    assert (
+        network.exact(points.numpy(), screened=True)
+        == network.exact(points.numpy(), screened=False)
+    ).all()
 
 
 def test_small_margin_networks_and_far_points():
@@ -102,7 +142,9 @@ def test_small_margin_networks_and_far_points():
     ((far, local),) = localize(network, [[1.0, 0.5], [1.0, 1.0]])
     assert local.layers is network.screen.memorizer.clean.layers
     assert far.tolist() == [0, 1]
-    assert network.exact([[Fraction(1, 3), 1]], screened=True) == network.exact([[Fraction(1, 3), 1]])
+    assert network.exact([[Fraction(1, 3), 1]], screened=True) == network.exact(
+        [[Fraction(1, 3), 1]]
+    )
     assert network(torch.empty(0, 2), screened=True).shape == (0, 1)
     assert network(torch.empty(3, 0, 2), screened=True).shape == (3, 0, 1)
     assert network.exact(np.empty((0, 2)), screened=True).shape == (0, 1)
@@ -114,7 +156,9 @@ def test_large_networks_are_screened_by_themselves(monkeypatch):
     centres, labels = rng.integers(0, 2, (4096, 256)).astype(np.float64), rng.choice([-1, 1], 4096)
     network = f_S(affine(np.ones((1, 256)) / 256, [0.0]), centres, labels, Ball("inf", 0.25))
     x, widths, forward = torch.from_numpy(centres[:2]) * 0.9, [], ReLUNetwork._forward
-    monkeypatch.setattr(ReLUNetwork, "_forward", lambda self, x: widths.append(self.size.width) or forward(self, x))
+    monkeypatch.setattr(
+        ReLUNetwork, "_forward", lambda self, x: widths.append(self.size.width) or forward(self, x)
+    )
     assert torch.equal(network(x), network(x, screened=False))
     assert widths == [2 * 2 * 256 + 2, network.size.width, network.size.width]
 
@@ -128,7 +172,10 @@ def test_shards_give_the_same_values_everywhere(norm, tmp_path, monkeypatch):
     points = torch.from_numpy(centres).float()[:1100] + 0.05
     alone = sharded_values(network, points)
     assert alone.dtype == torch.float32
-    assert torch.equal(alone, torch.cat([network(points[:1024], screened=True), network(points[1024:], screened=True)]))
+    assert torch.equal(
+        alone,
+        torch.cat([network(points[:1024], screened=True), network(points[1024:], screened=True)]),
+    )
     journal, seen = tmp_path / "journal", []
     engine = Engine(jobs=2, journal=journal, report=lambda done, total: seen.append((done, total)))
     assert torch.equal(sharded_values(network, points, engine), alone)
@@ -138,7 +185,9 @@ def test_shards_give_the_same_values_everywhere(norm, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="another computation"):
         sharded_values(network, points + 0.01, engine)
     plain = affine(np.ones((2, 100)))
-    assert torch.equal(sharded_values(plain, points.double(), Engine(jobs=2)), plain(points.double()))
+    assert torch.equal(
+        sharded_values(plain, points.double(), Engine(jobs=2)), plain(points.double())
+    )
     for wrong in (points[0], points[:, :3], points * float("nan"), points + 9):
         with pytest.raises(ValueError, match=r"points must have|x must"):
             sharded_values(network, wrong)

@@ -46,7 +46,9 @@ def test_a_padding_constant_is_taken_in_float64():
     half = torch.tensor([[-0.3, -0.3]], dtype=torch.float64)
 
     def forward(m, x):
-        return ((functional.pad(m.l(x).double(), (0, 1), value=0.3) + m.c)[:, 1:] + 0 * x.double()) - 1e-9
+        return (
+            (functional.pad(m.l(x).double(), (0, 1), value=0.3) + m.c)[:, 1:] + 0 * x.double()
+        ) - 1e-9
 
     network = ReLUNetwork.from_module(Function(forward, dtype=torch.float32, c=half), (1,))
     assert network.exact([0.5])[0] < 0
@@ -56,7 +58,9 @@ def test_a_padding_constant_is_taken_in_float64():
 def test_ends_and_centres_are_exact_rationals():
     end = Fraction(2, 3)
     near = float(end)
-    network = ReLUNetwork.from_layers([([[-1.0], [1.0]], [near, -near]), ([[1.0, -1.0]], [2.0**-56])])  # near - x + 2^-56
+    network = ReLUNetwork.from_layers(
+        [([[-1.0], [1.0]], [near, -near]), ([[1.0, -1.0]], [2.0**-56])]
+    )  # near - x + 2^-56
     assert network.exact([end])[0] < 0
     assert certify_box(network, [Fraction(0)], [end], 1).verdict != "proved"
     assert certify(network, [end], Ball("inf", 2.0**-80), 1, domain=None).verdict != "proved"
@@ -77,7 +81,11 @@ def test_numbers_that_float64_does_not_hold_are_refused(number, tmp_path):
         with pytest.raises(ValueError, match="must be float64, got"):
             build()
     if isinstance(number, int):
-        module = Function(lambda m, x: -(x + m.c) + m.d, c=torch.tensor([number]), d=torch.tensor([2.0**53 + 2]).double())
+        module = Function(
+            lambda m, x: -(x + m.c) + m.d,
+            c=torch.tensor([number]),
+            d=torch.tensor([2.0**53 + 2]).double(),
+        )
         with pytest.raises(ValueError, match=r"must hold integers up to 2\^53"):
             ReLUNetwork.from_module(module, (1,))
         np.savez(tmp_path / "a.npz", W0=np.array([[number]]), b0=np.zeros(1))
@@ -99,22 +107,34 @@ def test_errors_of_negative_entries_are_positive():
 def test_products_that_are_no_float64_are_not_certified():
     e = 2.0**-52
     one = Dense(torch.tensor([[1.0]]))
-    first = Affine(Block(((Kron(Dense([[1 + e]]), Dense([[1 - e]])),), (one,))), Dense([[0.0], [0.0]]))
+    first = Affine(
+        Block(((Kron(Dense([[1 + e]]), Dense([[1 - e]])),), (one,))), Dense([[0.0], [0.0]])
+    )
     network = ReLUNetwork((first, Affine(Dense([[1.0, -1.0]]), Dense([[2.0**-110]]))))
     assert network.exact([2])[0] < 0
     unsafe = Property(box=([1.0], [2.0]), unsafe=[([[1.0]], [0.0])])
-    for read in (lambda: certify_box(network, [1.0], [2.0], 1), lambda: decide(network, unsafe), first.weight.to_dense):
+    for read in (
+        lambda: certify_box(network, [1.0], [2.0], 1),
+        lambda: decide(network, unsafe),
+        first.weight.to_dense,
+    ):
         with pytest.raises(ValueError, match=r"entries of Kron\[1 x 1\] must be float64"):
             read()
 
 
 def test_a_rounded_product_of_factors_has_float64_entries():
     torch.manual_seed(0)
-    module = nn.Sequential(nn.BatchNorm1d(3, affine=False), nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)).double().eval()
+    module = (
+        nn.Sequential(nn.BatchNorm1d(3, affine=False), nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
+        .double()
+        .eval()
+    )
     module[0].running_var.uniform_(0.5, 2.0)
     network = read_network(module)
     assert not network.origin.is_exact
-    assert all(is_float64(matrix) for layer in network.layers for matrix in (layer.weight, layer.bias))
+    assert all(
+        is_float64(matrix) for layer in network.layers for matrix in (layer.weight, layer.bias)
+    )
     assert certify(network, [0.5] * 3, Ball("inf", 1e-3), 1).verdict != "unresolved"
 
 
@@ -128,7 +148,9 @@ def test_a_rounded_product_of_factors_has_float64_entries():
     ],
 )
 def test_values_that_choose_what_is_computed_are_refused(branch):
-    with pytest.raises(ValueError, match=r"depend on values of the input|cannot be run on one input"):
+    with pytest.raises(
+        ValueError, match=r"depend on values of the input|cannot be run on one input"
+    ):
         ReLUNetwork.from_module(Function(branch, weight=0.0, bias=1.0), (1,))
 
 
@@ -146,7 +168,12 @@ def test_what_a_forward_writes_stays_out_of_the_module():
     module.generator = torch.Generator().manual_seed(3)
     before = module.generator.get_state()
     ReLUNetwork.from_module(module, (1,))
-    assert (module.seen, module.kept, module.plain.item(), torch.get_default_dtype()) == ([], {}, 0.0, torch.float32)
+    assert (module.seen, module.kept, module.plain.item(), torch.get_default_dtype()) == (
+        [],
+        {},
+        0.0,
+        torch.float32,
+    )
     assert torch.equal(module.generator.get_state(), before)
 
 
@@ -159,17 +186,25 @@ def test_torchscript_is_refused():
 def test_backward_slices_beyond_an_axis_are_refused(tmp_path):
     def model(start, end):
         tensors = [("s", [start]), ("e", [end]), ("a", [1]), ("p", [-1])]
-        initial = [numpy_helper.from_array(np.array(value, dtype=np.int64), name) for name, value in tensors]
+        initial = [
+            numpy_helper.from_array(np.array(value, dtype=np.int64), name)
+            for name, value in tensors
+        ]
         nodes = [
             helper.make_node("Slice", ["x", "s", "e", "a", "p"], ["z"]),
             helper.make_node("ReduceSum", ["z", "a"], ["u"], keepdims=1),
             helper.make_node("Add", ["x", "u"], ["y"]),
         ]
-        ends = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [1, n]) for name, n in (("x", 3), ("y", 3))]
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.DOUBLE, [1, n])
+            for name, n in (("x", 3), ("y", 3))
+        ]
         graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], initial)
         path = tmp_path / "a.onnx"
         path.write_bytes(
-            helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
+            helper.make_model(
+                graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8
+            ).SerializeToString()
         )
         return path
 

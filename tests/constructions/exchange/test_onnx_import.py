@@ -1,4 +1,6 @@
-"""ONNX files read as networks: the values of onnx's reference evaluator and of onnxruntime; errors that name the node."""
+"""ONNX files read as networks: the values of onnx's reference evaluator and of onnxruntime; errors
+that name the node.
+"""
 
 import gzip
 import os
@@ -24,8 +26,12 @@ def numbers(*shape):
     return RNG.normal(size=shape)
 
 
-def model_of(nodes, shape, batch="N", dtype=np.float64, outputs=("y",), opset=18, dims=None, domains=()):
-    """A model from (operation, inputs, output, options); arrays among the inputs become initializers."""
+def model_of(
+    nodes, shape, batch="N", dtype=np.float64, outputs=("y",), opset=18, dims=None, domains=()
+):
+    """A model from (operation, inputs, output, options); arrays among the inputs become
+    initializers.
+    """
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     tensors, built = [], []
     for i, (operation, inputs, output, *options) in enumerate(nodes):
@@ -36,11 +42,17 @@ def model_of(nodes, shape, batch="N", dtype=np.float64, outputs=("y",), opset=18
                 tensors.append(numpy_helper.from_array(array, f"c{i}_{j}"))
                 value = f"c{i}_{j}"
             names.append(value)
-        built.append(helper.make_node(operation, names, [output], name=f"node{i}", **(options[0] if options else {})))
+        built.append(
+            helper.make_node(
+                operation, names, [output], name=f"node{i}", **(options[0] if options else {})
+            )
+        )
     x = helper.make_tensor_value_info("x", kind, dims or [batch, *shape])
     y = [helper.make_tensor_value_info(name, kind, ["N", "M"]) for name in outputs]
     graph = helper.make_graph(built, "graph", [x], y, tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid(d, opset) for d in ("", *domains)], ir_version=8)
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid(d, opset) for d in ("", *domains)], ir_version=8
+    )
 
 
 def read(tmp_path, model):
@@ -71,15 +83,36 @@ PLAIN = (
     "Unsqueeze",
 )
 GRAPHS = {
-    "Gemm": ([("Gemm", ["x", W1, B1], "a", {"transB": 1}), ("Relu", ["a"], "b"), ("Gemm", ["b", W2, B2], "y")], (6,)),
+    "Gemm": (
+        [
+            ("Gemm", ["x", W1, B1], "a", {"transB": 1}),
+            ("Relu", ["a"], "b"),
+            ("Gemm", ["b", W2, B2], "y"),
+        ],
+        (6,),
+    ),
     "Gemm, scaled": ([("Gemm", ["x", W2, B2[None]], "y", {"alpha": 0.3, "beta": -2.0})], (5,)),
-    "Gemm, one bias": ([("Gemm", ["x", W2, np.array(0.7)], "a"), ("Gemm", ["a", numbers(3, 2)], "y")], (5,)),
+    "Gemm, one bias": (
+        [("Gemm", ["x", W2, np.array(0.7)], "a"), ("Gemm", ["a", numbers(3, 2)], "y")],
+        (5,),
+    ),
     "MatMul": ([("MatMul", ["x", W2], "a"), ("Add", ["a", B2], "b"), ("Relu", ["b"], "y")], (5,)),
-    "MatMul on the last axis": ([("MatMul", ["x", W2], "a"), ("Add", [numbers(2, 1), "a"], "y")], (2, 5)),
+    "MatMul on the last axis": (
+        [("MatMul", ["x", W2], "a"), ("Add", [numbers(2, 1), "a"], "y")],
+        (2, 5),
+    ),
     "normalization first": (
         [
-            *[("Sub", ["x", numbers(6)], "a"), ("Div", ["a", np.array(0.31)], "b"), ("Mul", [numbers(1, 6), "b"], "c")],
-            *[("Sub", [np.array([2.0]), "c"], "d"), ("Gemm", ["d", W1, B1], "e", {"transB": 1}), ("Relu", ["e"], "f")],
+            *[
+                ("Sub", ["x", numbers(6)], "a"),
+                ("Div", ["a", np.array(0.31)], "b"),
+                ("Mul", [numbers(1, 6), "b"], "c"),
+            ],
+            *[
+                ("Sub", [np.array([2.0]), "c"], "d"),
+                ("Gemm", ["d", W1, B1], "e", {"transB": 1}),
+                ("Relu", ["e"], "f"),
+            ],
             *[("MatMul", ["f", W2], "g"), ("Sub", ["g", B2], "y")],
         ],
         (6,),
@@ -87,18 +120,43 @@ GRAPHS = {
     "Conv": (
         [
             ("Sub", ["x", np.array(0.5)], "a"),
-            ("Conv", ["a", KERNEL, numbers(4)], "b", {"pads": [1, 0, 2, 1], "strides": [2, 1], "kernel_shape": [3, 2]}),
+            (
+                "Conv",
+                ["a", KERNEL, numbers(4)],
+                "b",
+                {"pads": [1, 0, 2, 1], "strides": [2, 1], "kernel_shape": [3, 2]},
+            ),
             ("BatchNormalization", ["b", *STATISTICS], "c", {"epsilon": 0.01}),
-            *[("Relu", ["c"], "d"), ("Conv", ["d", numbers(4, 2, 2, 1)], "e", {"group": 2, "dilations": [2, 1]})],
-            *[("Relu", ["e"], "f"), ("Flatten", ["f"], "g"), ("Gemm", ["g", numbers(20, 3), B2], "y")],
+            *[
+                ("Relu", ["c"], "d"),
+                ("Conv", ["d", numbers(4, 2, 2, 1)], "e", {"group": 2, "dilations": [2, 1]}),
+            ],
+            *[
+                ("Relu", ["e"], "f"),
+                ("Flatten", ["f"], "g"),
+                ("Gemm", ["g", numbers(20, 3), B2], "y"),
+            ],
         ],
         (1, 4, 5),
     ),
-    "Conv1": ([("Conv", ["x", SIGNAL], "a", {"pads": [1, 0]}), ("Flatten", ["a"], "y", {"axis": -2})], (2, 7)),
+    "Conv1": (
+        [("Conv", ["x", SIGNAL], "a", {"pads": [1, 0]}), ("Flatten", ["a"], "y", {"axis": -2})],
+        (2, 7),
+    ),
     "pools": (
         [
-            ("AveragePool", ["x"], "a", {"kernel_shape": [2, 3], "pads": [1, 1, 1, 1], "strides": [1, 2]}),
-            ("AveragePool", ["a"], "b", {"kernel_shape": [2, 2], "count_include_pad": 1, "pads": [1, 1, 1, 1]}),
+            (
+                "AveragePool",
+                ["x"],
+                "a",
+                {"kernel_shape": [2, 3], "pads": [1, 1, 1, 1], "strides": [1, 2]},
+            ),
+            (
+                "AveragePool",
+                ["a"],
+                "b",
+                {"kernel_shape": [2, 2], "count_include_pad": 1, "pads": [1, 1, 1, 1]},
+            ),
             ("GlobalAveragePool", ["b"], "y"),
         ],
         (2, 5, 6),
@@ -133,35 +191,77 @@ GRAPHS = {
         ],
         (3, 4, 2),
     ),
-    "Transpose of one channel": ([("Transpose", ["x"], "a", {"perm": [0, 3, 1, 2]}), ("Mul", ["a", B2], "y")], (2, 3, 1)),
+    "Transpose of one channel": (
+        [("Transpose", ["x"], "a", {"perm": [0, 3, 1, 2]}), ("Mul", ["a", B2], "y")],
+        (2, 3, 1),
+    ),
     "Relu first": ([("Relu", ["x"], "a"), ("Relu", ["a"], "y")], (5,)),
     "nothing": ([("Identity", ["x"], "y")], (5,)),
     "residual": ([GEMM, ("Relu", ["a"], "b"), ("Add", ["a", "b"], "y")], (5,)),
     "twice": ([GEMM, ("Add", ["a", "a"], "y")], (5,)),
     "dead nodes": ([GEMM, ("Sigmoid", ["a"], "b"), ("Gemm", ["x", W2], "y")], (5,)),
     "matrix first": ([("MatMul", [W2, "x"], "y")], (3, 4)),
-    "Conv, SAME_UPPER": ([("Conv", ["x", KERNEL], "y", {"auto_pad": "SAME_UPPER", "strides": [2, 1]})], (1, 4, 4)),
+    "Conv, SAME_UPPER": (
+        [("Conv", ["x", KERNEL], "y", {"auto_pad": "SAME_UPPER", "strides": [2, 1]})],
+        (1, 4, 4),
+    ),
     "Conv, SAME_LOWER": ([("Conv", ["x", KERNEL], "y", {"auto_pad": "SAME_LOWER"})], (1, 4, 5)),
     "Conv3": ([("Conv", ["x", numbers(2, 1, 2, 1, 2)], "y", {"strides": [1, 2, 1]})], (1, 2, 3, 3)),
     "AveragePool, ceil": (
         [("AveragePool", ["x"], "y", {"kernel_shape": [2, 2], "strides": [3, 2], "ceil_mode": 1})],
         (1, 5, 5),
     ),
-    "LeakyRelu": ([GEMM, ("LeakyRelu", ["a"], "b"), ("LeakyRelu", ["b"], "y", {"alpha": 0.3})], (5,)),
-    "PRelu": ([GEMM, ("PRelu", ["a", numbers(3)], "y")], (5,)),
-    "Clip": ([GEMM, ("Clip", ["a", np.array(-0.5), np.array(0.7)], "b"), ("Clip", ["b", "", np.array(0.3)], "y")], (5,)),
-    "Abs, Neg": ([GEMM, ("Abs", ["a"], "b"), ("Neg", ["b"], "y")], (5,)),
-    "Max, Min": (
-        [GEMM, ("Max", ["a", B2, np.array(0.1)], "b"), ("Min", ["a", "b", B2[::-1]], "c"), ("Max", ["a", "c"], "y")],
+    "LeakyRelu": (
+        [GEMM, ("LeakyRelu", ["a"], "b"), ("LeakyRelu", ["b"], "y", {"alpha": 0.3})],
         (5,),
     ),
-    "MaxPool": ([("MaxPool", ["x"], "y", {"kernel_shape": [2, 3], "pads": [1, 0, 0, 1], "strides": [2, 1]})], (2, 4, 4)),
+    "PRelu": ([GEMM, ("PRelu", ["a", numbers(3)], "y")], (5,)),
+    "Clip": (
+        [
+            GEMM,
+            ("Clip", ["a", np.array(-0.5), np.array(0.7)], "b"),
+            ("Clip", ["b", "", np.array(0.3)], "y"),
+        ],
+        (5,),
+    ),
+    "Abs, Neg": ([GEMM, ("Abs", ["a"], "b"), ("Neg", ["b"], "y")], (5,)),
+    "Max, Min": (
+        [
+            GEMM,
+            ("Max", ["a", B2, np.array(0.1)], "b"),
+            ("Min", ["a", "b", B2[::-1]], "c"),
+            ("Max", ["a", "c"], "y"),
+        ],
+        (5,),
+    ),
+    "MaxPool": (
+        [
+            (
+                "MaxPool",
+                ["x"],
+                "y",
+                {"kernel_shape": [2, 3], "pads": [1, 0, 0, 1], "strides": [2, 1]},
+            )
+        ],
+        (2, 4, 4),
+    ),
     "MaxPool, ceil": (
-        [("MaxPool", ["x"], "y", {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1, "dilations": [1, 2]})],
+        [
+            (
+                "MaxPool",
+                ["x"],
+                "y",
+                {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1, "dilations": [1, 2]},
+            )
+        ],
         (1, 5, 4),
     ),
     "global": (
-        [("GlobalMaxPool", ["x"], "a"), ("GlobalAveragePool", ["x"], "b"), ("Concat", ["a", "b"], "y", {"axis": 2})],
+        [
+            ("GlobalMaxPool", ["x"], "a"),
+            ("GlobalAveragePool", ["x"], "b"),
+            ("Concat", ["a", "b"], "y", {"axis": 2}),
+        ],
         (2, 3, 2),
     ),
     "ConvTranspose": (
@@ -182,7 +282,10 @@ GRAPHS = {
                 ("ReduceMin", ["x", np.array([1])], "b"),
                 ("ReduceSum", ["x", np.array([1])], "c"),
             ],
-            *[("ReduceMean", ["x", np.array([1])], "d"), ("Concat", ["a", "b", "c", "d"], "y", {"axis": 1})],
+            *[
+                ("ReduceMean", ["x", np.array([1])], "d"),
+                ("Concat", ["a", "b", "c", "d"], "y", {"axis": 1}),
+            ],
         ],
         (3, 2),
     ),
@@ -192,14 +295,24 @@ GRAPHS = {
                 ("Pad", ["x", np.array([0, 1, 0, 0, 0, 2]), np.array(0.5)], "a"),
                 ("Slice", ["a", np.array([3]), np.array([0]), np.array([1]), np.array([-1])], "b"),
             ],
-            *[("Gather", ["b", np.array([1, 0, 1])], "c", {"axis": 2}), ("Tile", ["c", np.array([1, 2, 1])], "d")],
-            *[("Expand", ["d", np.array([1, 1, 1])], "e"), ("Cast", ["e"], "y", {"to": TensorProto.DOUBLE})],
+            *[
+                ("Gather", ["b", np.array([1, 0, 1])], "c", {"axis": 2}),
+                ("Tile", ["c", np.array([1, 2, 1])], "d"),
+            ],
+            *[
+                ("Expand", ["d", np.array([1, 1, 1])], "e"),
+                ("Cast", ["e"], "y", {"to": TensorProto.DOUBLE}),
+            ],
         ],
         (3, 2),
     ),
     "a computed shape": (
         [
-            *[("Shape", ["x"], "s"), ("Gather", ["s", np.array(0)], "n"), ("Unsqueeze", ["n", np.array([0])], "u")],
+            *[
+                ("Shape", ["x"], "s"),
+                ("Gather", ["s", np.array(0)], "n"),
+                ("Unsqueeze", ["n", np.array([0])], "u"),
+            ],
             *[
                 ("Concat", ["u", np.array([-1])], "t", {"axis": 0}),
                 ("Reshape", ["x", "t"], "a"),
@@ -209,11 +322,21 @@ GRAPHS = {
         (2, 3),
     ),
     "scaled bias": ([("Gemm", ["x", W2, B2], "y", {"beta": 0.1, "alpha": 0.7})], (5,)),
-    "Gemm, transposed": ([("Transpose", ["x"], "a"), ("Gemm", ["a", W2, B2], "y", {"transA": 1})], (5,)),
+    "Gemm, transposed": (
+        [("Transpose", ["x"], "a"), ("Gemm", ["a", W2, B2], "y", {"transA": 1})],
+        (5,),
+    ),
     "sums": ([GEMM, ("Sum", ["a", B2, "a"], "y")], (5,)),
 }
 """(nodes, shape of one input)"""
-DEEPER = {"Gemm, scaled": 1, "Gemm, one bias": 1, "Conv": 3, "Relu first": 1, "twice": 1, "scaled bias": 1}
+DEEPER = {
+    "Gemm, scaled": 1,
+    "Gemm, one bias": 1,
+    "Conv": 3,
+    "Relu first": 1,
+    "twice": 1,
+    "scaled bias": 1,
+}
 """Depths where affine maps are no float64 together, or nothing needs a layer."""
 
 
@@ -226,21 +349,38 @@ def test_a_graph_and_its_network_agree(tmp_path, name, batch):
     x = RNG.normal(size=(1 if batch == 1 else 5, *shape))
     (expected,) = ReferenceEvaluator(model).run(None, {"x": x})
     values = network(x.reshape(len(x), -1))
-    torch.testing.assert_close(values, torch.from_numpy(expected).flatten(1), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        values, torch.from_numpy(expected).flatten(1), rtol=1e-12, atol=1e-12
+    )
     if all(operation in PLAIN for operation, *_ in nodes):
-        assert network.size.depth == DEEPER.get(name, sum(operation == "Relu" for operation, *_ in nodes))
+        assert network.size.depth == DEEPER.get(
+            name, sum(operation == "Relu" for operation, *_ in nodes)
+        )
 
 
 def test_axes_as_attributes_of_older_graphs(tmp_path):
-    nodes = [("Unsqueeze", ["x"], "a", {"axes": [1]}), ("Mul", ["a", numbers(6)], "b"), ("Squeeze", ["b"], "y", {"axes": [1]})]
+    nodes = [
+        ("Unsqueeze", ["x"], "a", {"axes": [1]}),
+        ("Mul", ["a", numbers(6)], "b"),
+        ("Squeeze", ["b"], "y", {"axes": [1]}),
+    ]
     model = model_of(nodes, (6,), opset=11)
     x = numbers(3, 6)
-    assert read(tmp_path, model)(x).tolist() == ReferenceEvaluator(model).run(None, {"x": x})[0].tolist()
+    assert (
+        read(tmp_path, model)(x).tolist()
+        == ReferenceEvaluator(model).run(None, {"x": x})[0].tolist()
+    )
 
 
 def test_constants_of_every_kind(tmp_path):
-    """Constant nodes, initializers that are inputs too or unused, float32 weights; all are taken exactly."""
-    model = model_of([("Gemm", ["x", W2.astype(np.float32), "bias"], "a"), ("Add", ["a", "one"], "y")], (5,), dtype=np.float32)
+    """Constant nodes, initializers that are inputs too or unused, float32 weights; all are taken
+    exactly.
+    """
+    model = model_of(
+        [("Gemm", ["x", W2.astype(np.float32), "bias"], "a"), ("Add", ["a", "one"], "y")],
+        (5,),
+        dtype=np.float32,
+    )
     bias = numpy_helper.from_array(B2.astype(np.float32))
     model.graph.node.insert(0, helper.make_node("Constant", [], ["bias"], value=bias))
     model.graph.node.insert(0, helper.make_node("Constant", [], ["one"], value_float=1.0))
@@ -248,7 +388,10 @@ def test_constants_of_every_kind(tmp_path):
     model.graph.input.append(helper.make_tensor_value_info("c0_1", TensorProto.FLOAT, [5, 3]))
     (layer,) = read(tmp_path, model).layers
     assert layer.weight.to_dense().T.tolist() == W2.astype(np.float32).tolist()
-    assert layer.bias.to_dense()[:, 0].tolist() == (B2.astype(np.float32).astype(np.float64) + 1).tolist()
+    assert (
+        layer.bias.to_dense()[:, 0].tolist()
+        == (B2.astype(np.float32).astype(np.float64) + 1).tolist()
+    )
 
 
 BAD = W2.copy()
@@ -278,24 +421,69 @@ BAD[1, 1] = np.nan
             {},
             r"'node1' \(Mul\): of values that depend on the input is not piecewise linear",
         ),
-        ([("MatMul", ["x", "x"], "y")], (5, 5), {}, r"'node0' \(MatMul\): of two values that depend on the input"),
-        ([("Gemm", [W2.T, "x"], "y")], (1,), {}, r"'node0' \(Gemm\): must take constants as its matrix"),
-        ([("Conv", ["x", "x"], "y")], (1, 1), {}, r"'node0' \(Conv\): must take constants as its kernel"),
+        (
+            [("MatMul", ["x", "x"], "y")],
+            (5, 5),
+            {},
+            r"'node0' \(MatMul\): of two values that depend on the input",
+        ),
+        (
+            [("Gemm", [W2.T, "x"], "y")],
+            (1,),
+            {},
+            r"'node0' \(Gemm\): must take constants as its matrix",
+        ),
+        (
+            [("Conv", ["x", "x"], "y")],
+            (1, 1),
+            {},
+            r"'node0' \(Conv\): must take constants as its kernel",
+        ),
         ([GEMM, RELU], (5,), {"outputs": ("a", "y")}, "must have one output, got 2"),
         ([("Identity", [W2], "y")], (5,), {}, "'y' does not depend on the input"),
-        ([("Div", [B2, "x"], "y")], (3,), {}, r"'node0' \(Div\): of values that depend on the input"),
-        ([("Div", ["x", np.array([1.0, 0.0, 2.0])], "y")], (3,), {}, r"'node0' \(Div\): divides by zero"),
+        (
+            [("Div", [B2, "x"], "y")],
+            (3,),
+            {},
+            r"'node0' \(Div\): of values that depend on the input",
+        ),
+        (
+            [("Div", ["x", np.array([1.0, 0.0, 2.0])], "y")],
+            (3,),
+            {},
+            r"'node0' \(Div\): divides by zero",
+        ),
         ([("Add", ["x", numbers(4)], "y")], (3,), {}, r"'node0' \(Add\)"),
         ([("Add", ["x", numbers(2, 4)], "y")], (3,), {}, r"'node0' \(Add\)"),
-        ([("Gemm", ["x", W2, B2], "y")], (6,), {}, r"'node0' \(Gemm\): takes 5 numbers along the last axis, got .*\(1, 6\)"),
-        ([("Gemm", ["x", W2, B2], "y", {"transA": 1})], (5,), {}, r"'node0' \(Gemm\): takes 5 numbers"),
-        ([("Gemm", ["x", BAD, B2], "y")], (5,), {}, r"'node0' \(Gemm\): weight must be finite, got nan"),
+        (
+            [("Gemm", ["x", W2, B2], "y")],
+            (6,),
+            {},
+            r"'node0' \(Gemm\): takes 5 numbers along the last axis, got .*\(1, 6\)",
+        ),
+        (
+            [("Gemm", ["x", W2, B2], "y", {"transA": 1})],
+            (5,),
+            {},
+            r"'node0' \(Gemm\): takes 5 numbers",
+        ),
+        (
+            [("Gemm", ["x", BAD, B2], "y")],
+            (5,),
+            {},
+            r"'node0' \(Gemm\): weight must be finite, got nan",
+        ),
         ([("MatMul", ["x", numbers(2, 5, 3)], "y")], (2, 5), {}, "takes a matrix with two axes"),
         ([("Conv", ["x", KERNEL], "y", {"auto_pad": "SAME"})], (1, 4, 4), {}, "auto_pad"),
         ([("Conv", ["x", KERNEL], "y")], (2, 4, 4), {}, r"'node0' \(Conv\): takes 1 channels"),
         ([("Conv", ["x", KERNEL], "y", {"kernel_shape": [2, 2]})], (1, 4, 4), {}, "kernel_shape"),
         ([("Conv", ["x", KERNEL], "y", {"strides": [0, 1]})], (1, 4, 4), {}, "positive strides"),
-        ([("Conv", ["x", KERNEL], "y", {"pads": [-1, 0, 0, 0]})], (1, 4, 4), {}, "no negative pads"),
+        (
+            [("Conv", ["x", KERNEL], "y", {"pads": [-1, 0, 0, 0]})],
+            (1, 4, 4),
+            {},
+            "no negative pads",
+        ),
         ([("Conv", ["x", KERNEL], "y", {"pads": [10**6] * 4})], (1, 4, 4), {}, "the limit is"),
         (
             [("Conv", ["x", numbers(1, 1, 9, 9)], "y")],
@@ -303,18 +491,43 @@ BAD[1, 1] = np.nan
             {},
             r"kernel of extent \[9, 9\] beyond the padded image of size \[4, 4\]",
         ),
-        ([("BatchNormalization", ["x", *STATISTICS], "y", {"training_mode": 1})], (4,), {}, "must be in inference mode"),
+        (
+            [("BatchNormalization", ["x", *STATISTICS], "y", {"training_mode": 1})],
+            (4,),
+            {},
+            "must be in inference mode",
+        ),
         (
             [("BatchNormalization", ["x", *STATISTICS], "y")],
             (3,),
             {},
             r"'node0' \(BatchNormalization\): takes 4 channels, got values of shape \(3,\)",
         ),
-        ([("BatchNormalization", ["x", *STATISTICS[:3], -STATISTICS[3]], "y")], (4,), {}, "must be positive"),
+        (
+            [("BatchNormalization", ["x", *STATISTICS[:3], -STATISTICS[3]], "y")],
+            (4,),
+            {},
+            "must be positive",
+        ),
         ([("GlobalAveragePool", ["x"], "y")], (4,), {}, "takes an image"),
-        ([("AveragePool", ["x"], "y", {"kernel_shape": [2, 2]})], (4,), {}, r"'node0' \(AveragePool\)"),
-        ([("Dropout", ["x", np.array(0.5), np.array(True)], "y")], (4,), {}, "must be in inference mode"),
-        ([("Clip", ["x", np.array(1.0), np.array(0.0)], "y")], (4,), {}, r"\(Clip\): clips between 1.0 and 0.0"),
+        (
+            [("AveragePool", ["x"], "y", {"kernel_shape": [2, 2]})],
+            (4,),
+            {},
+            r"'node0' \(AveragePool\)",
+        ),
+        (
+            [("Dropout", ["x", np.array(0.5), np.array(True)], "y")],
+            (4,),
+            {},
+            "must be in inference mode",
+        ),
+        (
+            [("Clip", ["x", np.array(1.0), np.array(0.0)], "y")],
+            (4,),
+            {},
+            r"\(Clip\): clips between 1.0 and 0.0",
+        ),
         ([("Clip", ["x", np.array(np.nan)], "y")], (4,), {}, r"\(Clip\): clips between nan"),
         ([("Cast", ["x"], "y", {"to": TensorProto.INT64})], (4,), {}, r"\(Cast\): rounds to int64"),
         (
@@ -332,9 +545,19 @@ BAD[1, 1] = np.nan
         ([("Reshape", ["x", np.array([-1, 3])], "y")], (4,), {}, r"'node0' \(Reshape\)"),
         ([("Reshape", ["x", np.array([0, 0, 0])], "y")], (4,), {}, r"'node0' \(Reshape\)"),
         ([("Squeeze", ["x", np.array([1])], "y")], (4, 1), {}, r"'node0' \(Squeeze\)"),
-        ([GEMM, RELU], (5,), {"dims": ["N", "features"]}, "input 'x' must have a positive size on every axis but the first"),
+        (
+            [GEMM, RELU],
+            (5,),
+            {"dims": ["N", "features"]},
+            "input 'x' must have a positive size on every axis but the first",
+        ),
         ([GEMM, RELU], (5,), {"dims": ["N", 10**9, 5]}, "the limit is"),
-        ([("Add", ["x", np.array([1])], "y")], (5,), {"dtype": np.int64}, "input 'x' must hold floating-point numbers"),
+        (
+            [("Add", ["x", np.array([1])], "y")],
+            (5,),
+            {"dtype": np.int64},
+            "input 'x' must hold floating-point numbers",
+        ),
         ([GEMM, RELU], (5,), {"opset": 6}, "operator set 7 or newer, got 6"),
         ([GEMM, ("Gemm", ["missing", W2], "y")], (5,), {}, "missing"),
         ([("Gemm", ["x"], "y")], (5,), {}, "Gemm"),
@@ -353,7 +576,9 @@ def test_damaged_files_are_named(tmp_path):
     whole = model.SerializeToString()
     for part in (*(whole[:n] for n in range(len(whole))), b"\xff" * 100, b"not a model"):
         path.write_bytes(part)
-        with pytest.raises(ValueError, match=r"a\.onnx (is not a readable ONNX file|does not describe a network)"):
+        with pytest.raises(
+            ValueError, match=r"a\.onnx (is not a readable ONNX file|does not describe a network)"
+        ):
             load(path)
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-3]
     with pytest.raises(ValueError, match="does not describe a network"):
@@ -364,7 +589,9 @@ def test_data_in_other_files(tmp_path):
     model = model_of([GEMM, RELU], (5,))
     onnx.save(model, tmp_path / "b.onnx")
     expected = load(tmp_path / "b.onnx")
-    onnx.save(model, tmp_path / "a.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    onnx.save(
+        model, tmp_path / "a.onnx", save_as_external_data=True, location="weights", size_threshold=0
+    )
     network, x = load(tmp_path / "a.onnx"), torch.randn(4, 5, dtype=torch.float64)
     assert torch.equal(network(x), expected(x))
     data = bytearray((tmp_path / "weights").read_bytes())
@@ -379,7 +606,13 @@ def test_data_in_other_files(tmp_path):
 def test_data_outside_of_the_folder_is_refused(tmp_path):
     folder = tmp_path / "inner"
     folder.mkdir()
-    onnx.save(model_of([GEMM, RELU], (5,)), folder / "a.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    onnx.save(
+        model_of([GEMM, RELU], (5,)),
+        folder / "a.onnx",
+        save_as_external_data=True,
+        location="weights",
+        size_threshold=0,
+    )
     (folder / "weights").rename(tmp_path / "weights")
     model = onnx.load(folder / "a.onnx", load_external_data=False)
     for tensor in model.graph.initializer:
@@ -405,11 +638,18 @@ def test_compressed_files(tmp_path):
 
 @pytest.mark.parametrize("dims", [[5], [2, 5], [3, 2, 5], [1, 1, 1, 5]])
 def test_inputs_without_a_batch_axis_or_with_a_fixed_batch(tmp_path, dims):
-    model = model_of([("MatMul", ["x", W2], "a"), ("Add", ["a", B2], "b"), ("Relu", ["b"], "y")], (), dims=dims)
+    model = model_of(
+        [("MatMul", ["x", W2], "a"), ("Add", ["a", B2], "b"), ("Relu", ["b"], "y")], (), dims=dims
+    )
     network, x = read(tmp_path, model), RNG.normal(size=(4, *dims))
     for point in x:
         (expected,) = ReferenceEvaluator(model).run(None, {"x": point})
-        torch.testing.assert_close(network(point.reshape(-1)), torch.from_numpy(expected.reshape(-1)), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(
+            network(point.reshape(-1)),
+            torch.from_numpy(expected.reshape(-1)),
+            rtol=1e-12,
+            atol=1e-12,
+        )
 
 
 def test_images_in_a_fixed_batch(tmp_path):
@@ -421,7 +661,9 @@ def test_images_in_a_fixed_batch(tmp_path):
     model = model_of(nodes, (1, 4, 4), batch=3)
     network, x = read(tmp_path, model), RNG.normal(size=(3, 1, 4, 4))
     (expected,) = ReferenceEvaluator(model).run(None, {"x": x})
-    torch.testing.assert_close(network(x.reshape(-1)), torch.from_numpy(expected.reshape(-1)), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        network(x.reshape(-1)), torch.from_numpy(expected.reshape(-1)), rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
@@ -438,12 +680,19 @@ def test_narrow_numbers_are_taken_exactly(tmp_path, dtype):
 def test_division_is_not_rounded_in_silence(tmp_path, dtype, scale):
     """1 - x / scale is 0 at scale, and is never proved positive there."""
     scale = dtype(scale)
-    nodes = [("Div", ["x", np.array([scale], dtype)], "a"), ("Sub", [np.array([1.0], dtype), "a"], "y")]
+    nodes = [
+        ("Div", ["x", np.array([scale], dtype)], "a"),
+        ("Sub", [np.array([1.0], dtype), "a"], "y"),
+    ]
     network = read(tmp_path, model_of(nodes, (1,), dtype=dtype))
     end = float(scale)
     assert not network.origin.is_exact
     assert network.origin.rounded == ("node 'node0' (Div)",)
-    assert abs(network.exact([Fraction(end)])[0]) <= source_difference(network, 0.0, end).item() < 1e-14
+    assert (
+        abs(network.exact([Fraction(end)])[0])
+        <= source_difference(network, 0.0, end).item()
+        < 1e-14
+    )
     assert certify_box(network, [0.0], [end], 1).verdict != "proved"
     assert certify_box(network, [0.0], [end * 0.99], 1).verdict == "proved"
     low, high = interval_bounds(network, end, end)
@@ -455,9 +704,19 @@ def test_affine_maps_whose_product_is_no_float64_stay_apart(tmp_path):
     first, last = np.array([[-(2.0**60), -1.0, 2.0**60]]), np.ones((3, 1))
     network = read(
         tmp_path,
-        model_of([("MatMul", ["x", first], "a"), ("MatMul", ["a", last], "b"), ("Add", ["b", np.array([0.5])], "y")], (1,)),
+        model_of(
+            [
+                ("MatMul", ["x", first], "a"),
+                ("MatMul", ["a", last], "b"),
+                ("Add", ["b", np.array([0.5])], "y"),
+            ],
+            (1,),
+        ),
     )
-    assert network.exact([[1], [Fraction(1, 4)]])[:, 0].tolist() == [Fraction(-1, 2), Fraction(1, 4)]
+    assert network.exact([[1], [Fraction(1, 4)]])[:, 0].tolist() == [
+        Fraction(-1, 2),
+        Fraction(1, 4),
+    ]
     assert network.origin.is_exact
     assert certify_box(network, [0.0], [1.0], 1).verdict == "refuted"
 
@@ -469,14 +728,28 @@ def test_bounds_that_clip_nothing(tmp_path):
     assert read(tmp_path, model_of(nodes, (3,), dtype=np.float32)).size.depth == 0
 
 
-FIELD = Path(os.environ["CGRO_DATA"]).parent / "bench" / "field" if os.environ.get("CGRO_DATA") else Path("-")
-WIDE = ("Convnet_maxpool.onnx", "NN_rul_small_window_20.onnx", "cnn_max_mninst2.onnx", "resnet_2b.onnx")
+FIELD = (
+    Path(os.environ["CGRO_DATA"]).parent / "bench" / "field"
+    if os.environ.get("CGRO_DATA")
+    else Path("-")
+)
+WIDE = (
+    "Convnet_maxpool.onnx",
+    "NN_rul_small_window_20.onnx",
+    "cnn_max_mninst2.onnx",
+    "resnet_2b.onnx",
+)
 
 
-@pytest.mark.skipif(not FIELD.is_dir(), reason="CGRO_DATA is unset, or no folder bench/field beside it")
+@pytest.mark.skipif(
+    not FIELD.is_dir(), reason="CGRO_DATA is unset, or no folder bench/field beside it"
+)
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(path.name, marks=pytest.mark.slow if path.name in WIDE else ()) for path in sorted(FIELD.glob("*.onnx"))],
+    [
+        pytest.param(path.name, marks=pytest.mark.slow if path.name in WIDE else ())
+        for path in sorted(FIELD.glob("*.onnx"))
+    ],
 )
 def test_networks_of_the_field_have_the_values_of_onnxruntime(name):
     runtime = pytest.importorskip("onnxruntime")
@@ -487,7 +760,9 @@ def test_networks_of_the_field_have_the_values_of_onnxruntime(name):
     (given,) = session.get_inputs()
     shape = [size if isinstance(size, int) and size > 0 else 1 for size in given.shape]
     points = np.random.default_rng(0).random((1000, network.inputs), dtype=np.float32)
-    expected = np.stack([session.run(None, {given.name: point.reshape(shape)})[0].reshape(-1) for point in points])
+    expected = np.stack(
+        [session.run(None, {given.name: point.reshape(shape)})[0].reshape(-1) for point in points]
+    )
     values = network(points.astype(np.float64)).numpy()
     assert np.abs(values - expected).max() <= 1e-5 * max(1.0, np.abs(expected).max())
 
@@ -495,7 +770,9 @@ def test_networks_of_the_field_have_the_values_of_onnxruntime(name):
 def test_functions_of_the_model_are_refused(tmp_path):
     model = model_of([GEMM, RELU], (5,))
     body = [helper.make_node("Neg", ["a"], ["b"])]
-    model.functions.append(helper.make_function("", "Relu", ["a"], ["b"], body, [helper.make_opsetid("", 18)]))
+    model.functions.append(
+        helper.make_function("", "Relu", ["a"], ["b"], body, [helper.make_opsetid("", 18)])
+    )
     with pytest.raises(ValueError, match="defines functions of its own"):
         read(tmp_path, model)
 

@@ -102,7 +102,12 @@ def test_boxes_within_or_and_bounds_that_meet(tmp_path):
         ("(>= X_0 0.1)", "(not (>= X_0 0.1))", 6, "not"),
         ("(>= X_0 0.1)", "(>= (* X_0 Y_0) 0.1)", 6, "products of variables are not supported"),
         ("(assert (>= X_0 0.1))", "(check-sat)", 6, "got 'check-sat'"),
-        ("(assert (>= X_0 0.1))", "(assert (>= X_0 0.1)))", 6, "closes a parenthesis that is not open"),
+        (
+            "(assert (>= X_0 0.1))",
+            "(assert (>= X_0 0.1)))",
+            6,
+            "closes a parenthesis that is not open",
+        ),
         ("(assert (>= X_0 0.1))", "(declare-const X_2 Int)", 6, "syntax error"),
         ("(assert (>= X_0 0.1))", "(" * 200, 6, "at most 100 parentheses may be open"),
         ("(* 2 Y_0)", "(* 2 Y_0 Y_1)", 11, "products of variables"),
@@ -120,13 +125,25 @@ def test_what_is_not_read_is_refused_by_line(tmp_path, old, new, line, message):
     [
         ("<2.0>", "<3.0>", "line 1: Incompatible VNNLib version"),
         ("X Real [1,2,1]", "X int32 [1,2,1]", "line 6|line 3"),
-        ("(declare-output", '(declare-hidden H Real [1] "h")(declare-output', "line 2: hidden nodes .* not supported"),
-        ("X Real [1,2,1])", "X Real [1,2,1])\n(declare-input Z Real [1])", "line 4: must declare one input, got 2"),
-        ("(assert (>= X", "(declare-network g (declare-input U Real [1])(declare-output V Real [1]))(assert (> X", "one net"),
+        (
+            "(declare-output",
+            '(declare-hidden H Real [1] "h")(declare-output',
+            "line 2: hidden nodes .* not supported",
+        ),
+        (
+            "X Real [1,2,1])",
+            "X Real [1,2,1])\n(declare-input Z Real [1])",
+            "line 4: must declare one input, got 2",
+        ),
+        (
+            "(assert (>= X",
+            "(declare-network g (declare-input U Real [1])(declare-output V Real [1]))(assert (> X",
+            "one net",
+        ),
         ("X[0,0,0] 0.1", "X[0,5,0] 0.1", "line 6: Index out of bounds"),
         ("X[0,0,0] 0.1", "X[0,0] 0.1", "line 6: Not enough indices"),
     ],
-)  # fmt: skip
+)
 def test_version_2_is_refused_by_line(tmp_path, old, new, message):
     assert old in V2
     with pytest.raises(ValueError, match=rf"a\.vnnlib, .*({message})"):
@@ -137,8 +154,16 @@ def test_version_2_is_refused_by_line(tmp_path, old, new, message):
     ("old", "new", "message"),
     [
         ("(assert (>= X_0 0.1))\n", "", "end of file: input 0 has no lower bound"),
-        ("(declare-const X_0 Real)\n", "", "end of file: X_0, X_1, .* must be declared, got 1 declarations"),
-        ("(declare-const X_0 Real)", "(declare-const X_1 Real)", "end of file: .*without a gap and once each"),
+        (
+            "(declare-const X_0 Real)\n",
+            "",
+            "end of file: X_0, X_1, .* must be declared, got 1 declarations",
+        ),
+        (
+            "(declare-const X_0 Real)",
+            "(declare-const X_1 Real)",
+            "end of file: .*without a gap and once each",
+        ),
         ("(assert (or", "(assert (or (or", "line 13: a parenthesis is never closed"),
     ],
 )
@@ -159,7 +184,9 @@ def test_files_that_are_no_text(tmp_path):
         read_text(tmp_path, V1 + f"(assert (and {many}))")
 
 
-@given(st.integers(0, len(V1) - 1), st.sampled_from([*"()[],;_X0.e-", " ", "\n", "(assert ", "\x00"]))
+@given(
+    st.integers(0, len(V1) - 1), st.sampled_from([*"()[],;_X0.e-", " ", "\n", "(assert ", "\x00"])
+)
 def test_damaged_files_are_errors_or_properties(tmp_path_factory, place, piece):
     for text in (V1[:place] + piece + V1[place:], V1[:place] + piece + V1[place + 1 :], V1[:place]):
         try:
@@ -172,7 +199,13 @@ def test_damaged_files_are_errors_or_properties(tmp_path_factory, place, piece):
 
 def test_properties_of_arrays():
     box = (np.zeros((1, 2)), torch.ones(2))
-    one = Property(box, [(np.array([[1.0, -1.0]]), [0]), ([[0, 1], [1, 0]], [-1, Fraction(-1, 3)], [[0, 0], [0.5, 0]])])
+    one = Property(
+        box,
+        [
+            (np.array([[1.0, -1.0]]), [0]),
+            ([[0, 1], [1, 0]], [-1, Fraction(-1, 3)], [[0, 0], [0.5, 0]]),
+        ],
+    )
     first, second = one.conjuncts
     assert first.constraints == (row({}, {0: 1, 1: -1}, 0),)
     assert second.constraints == (row({}, {1: 1}, -1), row({0: HALF}, {0: 1}, Fraction(-1, 3)))
@@ -181,12 +214,18 @@ def test_properties_of_arrays():
     assert not one.violated([0, 0], [Fraction(1, 3) - Fraction(1, 10**30), 1])
     assert one.violated([1, 0], [Fraction(-1, 6), 1])
     both = one | Property(([3.0, 3.0], [4.0, 4.0]), [([[0.0, 0.0]], [1.0])])
-    assert (len(both.conjuncts), both.violated([3, 4], [0, 1]), one.violated([3, 4], [0, 1])) == (3, True, False)
+    assert (len(both.conjuncts), both.violated([3, 4], [0, 1]), one.violated([3, 4], [0, 1])) == (
+        3,
+        True,
+        False,
+    )
     robust = Property.robust([0.5, 1.0], Ball("inf", 0.25), -1, 1)
     (part,) = robust.conjuncts
     assert (part.lower, part.upper) == ((Fraction(1, 4), Fraction(3, 4)), (Fraction(3, 4), 1))
     assert part.constraints == (row({}, {0: 1}, 0),)
-    strict = Property.of(1, 1, [Conjunct((Fraction(0),), (Fraction(1),), (row({}, {0: 1}, 0, True),))])
+    strict = Property.of(
+        1, 1, [Conjunct((Fraction(0),), (Fraction(1),), (row({}, {0: 1}, 0, True),))]
+    )
     assert (strict.violated([0], [0]), strict.violated([0], [1e-300])) == (False, True)
 
 
@@ -194,17 +233,38 @@ def test_properties_of_arrays():
     ("make", "message"),
     [
         (lambda: Property([0.0], [([[1]], [0])]), r"box must be a pair"),
-        (lambda: Property(([0.0], [1.0, 2.0]), [([[1]], [0])]), "lower and upper must hold as many numbers"),
-        (lambda: Property(([0.0], [-1.0]), [([[1]], [0])]), "lower must not exceed upper, got 0 > -1 at index 0"),
-        (lambda: Property(([0.0], [np.inf]), [([[1]], [0])]), "upper must be finite, got inf at index 0"),
+        (
+            lambda: Property(([0.0], [1.0, 2.0]), [([[1]], [0])]),
+            "lower and upper must hold as many numbers",
+        ),
+        (
+            lambda: Property(([0.0], [-1.0]), [([[1]], [0])]),
+            "lower must not exceed upper, got 0 > -1 at index 0",
+        ),
+        (
+            lambda: Property(([0.0], [np.inf]), [([[1]], [0])]),
+            "upper must be finite, got inf at index 0",
+        ),
         (lambda: Property(([0.0], [1.0]), []), "unsafe must be a list of alternatives"),
         (lambda: Property(([0.0], [1.0]), [([[1]],)]), r"unsafe\[0\] must be \(B, c\)"),
-        (lambda: Property(([0.0], [1.0]), [([[1]], [0, 1])]), r"unsafe\[0\], B must be a matrix with a row for each of the 2"),
-        (lambda: Property(([0.0], [1.0]), [([[1]], [0]), ([[1, 2]], [0])]), r"unsafe\[1\], B must have 1 columns"),
-        (lambda: Property(([0.0], [1.0]), [([[1]], [0], [[1, 2]])]), r"unsafe\[0\], A must have 1 columns"),
+        (
+            lambda: Property(([0.0], [1.0]), [([[1]], [0, 1])]),
+            r"unsafe\[0\], B must be a matrix with a row for each of the 2",
+        ),
+        (
+            lambda: Property(([0.0], [1.0]), [([[1]], [0]), ([[1, 2]], [0])]),
+            r"unsafe\[1\], B must have 1 columns",
+        ),
+        (
+            lambda: Property(([0.0], [1.0]), [([[1]], [0], [[1, 2]])]),
+            r"unsafe\[0\], A must have 1 columns",
+        ),
         (lambda: Property.robust([0.5], Ball(2, 0.1), 1, 1), "ball must be an l_inf Ball"),
         (lambda: Property.robust([0.5], Ball("inf", 0.1), 2, 1), "label must be -1 or 1, got 2"),
-        (lambda: EXPECTED | Property(([0.0], [1.0]), [([[1]], [0])]), "must be about networks of equal sizes"),
+        (
+            lambda: EXPECTED | Property(([0.0], [1.0]), [([[1]], [0])]),
+            "must be about networks of equal sizes",
+        ),
         (lambda: EXPECTED.violated([1], [1, 2]), "x and y must be 2 inputs and 2 outputs"),
     ],
 )

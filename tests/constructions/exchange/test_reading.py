@@ -23,14 +23,30 @@ NNET = """// a comment
 1.0, -3.0,
 0.125,
 """
-EXACT = {"low": "-1.0, 0.0,", "high": "1.0, 2.0,", "mean": "0.5, 1.0, 0.25,", "span": "2.0, 4.0, 8.0,"}
-TENTHS = {"low": "-1.1, 0.1,", "high": "1.0, 2.3,", "mean": "0.3, 1.7, 0.7,", "span": "1.3, 3.7, 0.9,"}
+EXACT = {
+    "low": "-1.0, 0.0,",
+    "high": "1.0, 2.0,",
+    "mean": "0.5, 1.0, 0.25,",
+    "span": "2.0, 4.0, 8.0,",
+}
+TENTHS = {
+    "low": "-1.1, 0.1,",
+    "high": "1.0, 2.3,",
+    "mean": "0.3, 1.7, 0.7,",
+    "span": "1.3, 3.7, 0.9,",
+}
 
 
 def value(head, x):
     """What the file says, in rationals."""
-    low, high, mean, span = ([Fraction(v) for v in head[k].strip(",").split(",")] for k in ("low", "high", "mean", "span"))
-    a, b = ((min(max(v, p), q) - m) / s for v, p, q, m, s in zip(x, low, high, mean[:2], span[:2], strict=True))
+    low, high, mean, span = (
+        [Fraction(v) for v in head[k].strip(",").split(",")]
+        for k in ("low", "high", "mean", "span")
+    )
+    a, b = (
+        (min(max(v, p), q) - m) / s
+        for v, p, q, m, s in zip(x, low, high, mean[:2], span[:2], strict=True)
+    )
     h, k = max(a - b / 2 + Fraction(1, 2), 0), max(a / 4 + 2 * b - 1, 0)
     return (h - 3 * k + Fraction(1, 8)) * span[2] + mean[2]
 
@@ -42,7 +58,12 @@ def test_nnet_files(tmp_path, head, exact):
     assert network.origin.is_exact == exact
     assert network.origin.parameters == 9
     difference = Fraction(source_difference(network, -4.0, 4.0).item())
-    for x in ([Fraction(1, 3), Fraction(2, 7)], [Fraction(-3), Fraction(1)], [Fraction(1, 2), Fraction(4)], [Fraction(0)] * 2):
+    for x in (
+        [Fraction(1, 3), Fraction(2, 7)],
+        [Fraction(-3), Fraction(1)],
+        [Fraction(1, 2), Fraction(4)],
+        [Fraction(0)] * 2,
+    ):
         assert abs(network.exact([x])[0, 0] - value(head, x)) <= difference
     assert difference < Fraction(1, 2**40)
     assert (difference == 0) == exact
@@ -72,7 +93,14 @@ def test_one_door(tmp_path):
     program = torch.export.export(module, (torch.zeros(1, 3, dtype=torch.float64),))
     pairs = [(module[i].weight.detach(), module[i].bias.detach()) for i in (0, 2)]
     x = torch.randn(5, 3, dtype=torch.float64)
-    for source in (module, network, tmp_path / "a.safetensors", str(tmp_path / "a.safetensors"), program, pairs):
+    for source in (
+        module,
+        network,
+        tmp_path / "a.safetensors",
+        str(tmp_path / "a.safetensors"),
+        program,
+        pairs,
+    ):
         assert read_network(source).exact(x).tolist() == network.exact(x).tolist()
     assert read_network(tmp_path / "a.safetensors").origin.digest == network.origin.digest
     with pytest.raises(TypeError, match=r"network must be a ReLUNetwork, a module, .* got dict"):
@@ -82,8 +110,12 @@ def test_one_door(tmp_path):
 def test_a_network_says_what_it_was_read_from():
     module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)).eval()
     network = ReLUNetwork.from_module(module)
-    assert str(network).endswith(f"; from module {network.origin.digest[:8]} of 34 parameters, up to rounding")
+    assert str(network).endswith(
+        f"; from module {network.origin.digest[:8]} of 34 parameters, up to rounding"
+    )
     assert network.origin.rounded == ("module.1 (BatchNorm1d)",)
     other = ReLUNetwork(network.layers[:1])
     assert other.origin is None
-    assert ReLUNetwork(network.layers[:1], origin=network.origin).origin is None  # it speaks of other layers
+    assert (
+        ReLUNetwork(network.layers[:1], origin=network.origin).origin is None
+    )  # it speaks of other layers

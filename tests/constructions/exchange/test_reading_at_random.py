@@ -1,4 +1,6 @@
-"""Random modules and ONNX graphs: the network that is read has the values of the source in float64, or the read is refused."""
+"""Random modules and ONNX graphs: the network that is read has the values of the source in float64,
+or the read is refused.
+"""
 
 import copy
 import itertools
@@ -32,10 +34,12 @@ def assert_close(network, points, expected):
             spread = layer.weight.absolute().apply(spread)
         spread = spread + layer.bias.absolute().apply(one)
     assert values.shape == expected.shape
-    assert bool(((values - expected).abs() <= 2.0**-40 * spread).all()), (values - expected).abs().max()
+    assert bool(((values - expected).abs() <= 2.0**-40 * spread).all()), (
+        (values - expected).abs().max()
+    )
 
 
-# -- modules -----------------------------------------------------------------------------------------------------------
+# -- modules ---------------------------------------------------------------------------------------
 
 
 class Wrapped(nn.Module):
@@ -75,7 +79,13 @@ def layer_of(r, shape):
 
     n, spatial = shape[0], len(shape) - 1
     general = [
-        *(nn.ReLU, lambda: nn.LeakyReLU(pick(0.01, 0.25, 1.5)), lambda: nn.PReLU(pick(1, n)), nn.Identity, nn.ReLU6),
+        *(
+            nn.ReLU,
+            lambda: nn.LeakyReLU(pick(0.01, 0.25, 1.5)),
+            lambda: nn.PReLU(pick(1, n)),
+            nn.Identity,
+            nn.ReLU6,
+        ),
         *(
             lambda: nn.Hardtanh(-0.5, pick(0.25, 1.0)),
             nn.Dropout,
@@ -85,24 +95,52 @@ def layer_of(r, shape):
         lambda: nn.Linear(shape[-1], shape[-1], bias=False),
     ]
     if not spatial:
-        general += [lambda: nn.BatchNorm1d(n), lambda: nn.Linear(n, n), lambda: nn.Unflatten(1, (1, -1))]
+        general += [
+            lambda: nn.BatchNorm1d(n),
+            lambda: nn.Linear(n, n),
+            lambda: nn.Unflatten(1, (1, -1)),
+        ]
         return pick(*general)()
-    conv, turned = (nn.Conv1d, nn.Conv2d)[spatial - 1], (nn.ConvTranspose1d, nn.ConvTranspose2d)[spatial - 1]
-    k, s, p, d = ([int(v) for v in r.integers(low, high, spatial)] for low, high in ((1, 4), (1, 3), (0, 2), (1, 3)))
+    conv, turned = (
+        (nn.Conv1d, nn.Conv2d)[spatial - 1],
+        (nn.ConvTranspose1d, nn.ConvTranspose2d)[spatial - 1],
+    )
+    k, s, p, d = (
+        [int(v) for v in r.integers(low, high, spatial)]
+        for low, high in ((1, 4), (1, 3), (0, 2), (1, 3))
+    )
     groups = pick(1, n) if n < 5 else 1
     out = groups * int(r.integers(1, 3))
     half = [min(a, b // 2) for a, b in zip(p, k, strict=True)]
     ceil = bool(r.integers(2))
     dim = f"{spatial}d"
     norm, average, most, adaptive, dropout = (
-        getattr(nn, f"{name}{dim}") for name in ("BatchNorm", "AvgPool", "MaxPool", "AdaptiveAvgPool", "Dropout")
+        getattr(nn, f"{name}{dim}")
+        for name in ("BatchNorm", "AvgPool", "MaxPool", "AdaptiveAvgPool", "Dropout")
     )
     general += 2 * [
-        lambda: conv(n, out, k, s, p, d, groups, bool(r.integers(2)), pick("zeros", "zeros", "reflect", "replicate")),
+        lambda: conv(
+            n,
+            out,
+            k,
+            s,
+            p,
+            d,
+            groups,
+            bool(r.integers(2)),
+            pick("zeros", "zeros", "reflect", "replicate"),
+        ),
         lambda: conv(n, out, k, 1, pick("same", "valid"), d, groups),
         lambda: turned(n, out, k, s, p, [v - 1 for v in s], groups, True, d),
-        *(lambda: norm(n, affine=bool(r.integers(2))), lambda: average(k, s, half, ceil, bool(r.integers(2)))),
-        *(lambda: most(k, s, half, pick(1, d), ceil_mode=ceil), lambda: adaptive(int(r.integers(1, 4))), dropout),
+        *(
+            lambda: norm(n, affine=bool(r.integers(2))),
+            lambda: average(k, s, half, ceil, bool(r.integers(2))),
+        ),
+        *(
+            lambda: most(k, s, half, pick(1, d), ceil_mode=ceil),
+            lambda: adaptive(int(r.integers(1, 4))),
+            dropout,
+        ),
     ]
     return pick(*general)()
 
@@ -111,7 +149,9 @@ def random_module(seed):
     """(module, input shape, whether it may be refused)."""
     r = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    dtype = (torch.float32, torch.float64, torch.float16, torch.bfloat16)[r.choice(4, p=[0.5, 0.3, 0.1, 0.1])]
+    dtype = (torch.float32, torch.float64, torch.float16, torch.bfloat16)[
+        r.choice(4, p=[0.5, 0.3, 0.1, 0.1])
+    ]
     start = shape = [(4,), (3, 6), (2, 5, 4)][r.integers(3)]
     layers, odd, made = [], False, []
     value = torch.zeros(7, *shape)
@@ -150,20 +190,28 @@ def random_module(seed):
         elif kind == 1:
             prune.l1_unstructured(layer, "weight", 0.5)
     if layers and r.random() < 0.3:
-        layers[r.integers(len(layers))].register_forward_hook(lambda layer, inputs, output: output * 0.5 - 1)
+        layers[r.integers(len(layers))].register_forward_hook(
+            lambda layer, inputs, output: output * 0.5 - 1
+        )
     if layers and r.random() < 0.3:
-        layers[r.integers(len(layers))].register_forward_pre_hook(lambda layer, inputs: (inputs[0] + 0.125,))
+        layers[r.integers(len(layers))].register_forward_pre_hook(
+            lambda layer, inputs: (inputs[0] + 0.125,)
+        )
     return module.eval(), start, odd
 
 
 def acts_on_rows_together(module, wide, x, expected):
-    """Whether PyTorch takes one row for an image, or has no such operation for the module's type, or makes no numbers."""
+    """Whether PyTorch takes one row for an image, or has no such operation for the module's type,
+    or makes no numbers.
+    """
     try:
         module(torch.zeros(x.shape, dtype=next(module.parameters(), x.float()).dtype))
         rows = torch.cat([wide(row[None]).detach().flatten(1) for row in x])
     except RuntimeError:
         return True
-    return rows.shape != expected.shape or not (rows.isfinite().all() and torch.allclose(rows, expected))
+    return rows.shape != expected.shape or not (
+        rows.isfinite().all() and torch.allclose(rows, expected)
+    )
 
 
 def check_module(seed):
@@ -199,7 +247,7 @@ def test_many_random_modules(seed):
     check_module(seed)
 
 
-# -- ONNX --------------------------------------------------------------------------------------------------------------
+# -- ONNX ------------------------------------------------------------------------------------------
 
 
 class Model:
@@ -236,18 +284,27 @@ class Model:
         return name
 
     def run(self, nodes, outputs, feed):
-        inputs = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for n, v in feed.items()]
+        inputs = [
+            helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+            for n, v in feed.items()
+        ]
         ends = [helper.make_tensor_value_info(name, 11, None) for name in outputs]
         graph = helper.make_graph(nodes, "graph", inputs, ends)
-        return ReferenceEvaluator(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])).run(None, feed)
+        return ReferenceEvaluator(
+            helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+        ).run(None, feed)
 
     def model(self, output, dtype):
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        arrays = {n: a.astype(dtype) if a.dtype == np.float64 else a for n, a in self.tensors.items()}
+        arrays = {
+            n: a.astype(dtype) if a.dtype == np.float64 else a for n, a in self.tensors.items()
+        }
         tensors = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
         x, y = (
             helper.make_tensor_value_info("x", kind, self.dims),
-            helper.make_tensor_value_info(output, kind, [f"d{i}" for i in range(self.values[output].ndim)]),
+            helper.make_tensor_value_info(
+                output, kind, [f"d{i}" for i in range(self.values[output].ndim)]
+            ),
         )
         graph = helper.make_graph(self.nodes, "graph", [x], [y], tensors)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -265,7 +322,9 @@ def grow(m):
     alike = [n for n in live if m.values[n].shape == shape]
     k, s, d = ([int(v) for v in r.integers(1, high, max(0, rank - 2))] for high in (4, 3, 3))
     pads = [int(v) for v in r.integers(0, 2, 2 * max(0, rank - 2))]
-    padding = pick({"pads": pads}, {"pads": pads}, {"auto_pad": pick("SAME_UPPER", "SAME_LOWER", "VALID")})
+    padding = pick(
+        {"pads": pads}, {"pads": pads}, {"auto_pad": pick("SAME_UPPER", "SAME_LOWER", "VALID")}
+    )
     ceil = int(r.integers(2))
     window = {"kernel_shape": k}
     other = pick(pick(*alike), numbers(*shape), numbers(), numbers(*shape[-1:]))
@@ -284,7 +343,10 @@ def grow(m):
         case "PRelu":
             return m.add(operation, [x, pick(numbers(*shape), numbers(1))])
         case "Clip":
-            return m.add(operation, [x, pick("", m.constant(np.array(-0.5))), pick("", m.constant(np.array(0.5)))])
+            return m.add(
+                operation,
+                [x, pick("", m.constant(np.array(-0.5))), pick("", m.constant(np.array(0.5)))],
+            )
         case "MatMul":
             return pick(
                 lambda: m.add(operation, [x, numbers(shape[-1] if rank else 1, 3)]),
@@ -304,7 +366,10 @@ def grow(m):
         case "Transpose" if rank:
             return m.add(operation, [x], perm=[int(v) for v in r.permutation(rank)])
         case "Reshape":
-            return m.add(operation, [x, m.constant(np.array(pick([-1], [1, -1], [0, -1], [2, -1], list(shape))))])
+            return m.add(
+                operation,
+                [x, m.constant(np.array(pick([-1], [1, -1], [0, -1], [2, -1], list(shape))))],
+            )
         case "Shape":
             sizes = m.add("Shape", [x])
             first = sizes and m.add("Gather", [sizes, m.constant(np.array([0]))])
@@ -317,13 +382,17 @@ def grow(m):
         case "Slice":
             axis = int(r.integers(0, max(1, rank)))
             ends = pick((0, 1, 1), (1, 100, 1), (-1, -100, -1), (0, 100, 2))
-            return m.add(operation, [x, *(m.constant(np.array([v])) for v in (*ends[:2], axis, ends[2]))])
+            return m.add(
+                operation, [x, *(m.constant(np.array([v])) for v in (*ends[:2], axis, ends[2]))]
+            )
         case "Gather":
             axis = int(r.integers(0, max(1, rank)))
             return m.add(operation, [x, m.constant(np.array(pick([0, -1], [0], 0)))], axis=axis)
         case "Concat":
             return m.add(
-                operation, [x, pick(pick(*alike), numbers(*shape)), *pick([], [x])], axis=int(r.integers(0, max(1, rank)))
+                operation,
+                [x, pick(pick(*alike), numbers(*shape)), *pick([], [x])],
+                axis=int(r.integers(0, max(1, rank))),
             )
         case "Pad":
             widths = m.constant(np.array(r.integers(0, 2, 2 * rank)))
@@ -334,7 +403,9 @@ def grow(m):
         case "Expand":
             return m.add(operation, [x, m.constant(np.array([pick(1, 2), *[1] * rank]))])
         case "ReduceSum":
-            return m.add(operation, [x, *pick([], [m.constant(np.array([-1]))])], keepdims=int(r.integers(2)))
+            return m.add(
+                operation, [x, *pick([], [m.constant(np.array([-1]))])], keepdims=int(r.integers(2))
+            )
         case "ReduceMean" | "ReduceMax" | "ReduceMin":
             return m.add(operation, [x], keepdims=int(r.integers(2)), **pick({}, {"axes": [-1]}))
         case "Cast":
@@ -345,22 +416,62 @@ def grow(m):
             groups = pick(1, channels) if channels < 5 else 1
             weight = numbers(groups * int(r.integers(1, 3)), channels // groups, *k)
             bias = pick([], [numbers(m.values[weight].shape[0])])
-            return m.add(operation, [x, weight, *bias], strides=s, dilations=d, group=groups, **padding)
+            return m.add(
+                operation, [x, weight, *bias], strides=s, dilations=d, group=groups, **padding
+            )
         case "ConvTranspose":
-            return m.add(operation, [x, numbers(channels, 2, *k), *pick([], [numbers(2)])], strides=s, dilations=d, pads=pads)
-        case "MaxPool" if "auto_pad" not in padding:  # the reference is wrong for others; see the test with onnxruntime
-            return m.add(operation, [x], **window, strides=s, pads=[0] * len(pads), dilations=d, ceil_mode=ceil)
+            return m.add(
+                operation,
+                [x, numbers(channels, 2, *k), *pick([], [numbers(2)])],
+                strides=s,
+                dilations=d,
+                pads=pads,
+            )
+        case "MaxPool" if (
+            "auto_pad" not in padding
+        ):  # the reference is wrong for others; see the test with onnxruntime
+            return m.add(
+                operation,
+                [x],
+                **window,
+                strides=s,
+                pads=[0] * len(pads),
+                dilations=d,
+                ceil_mode=ceil,
+            )
         case "AveragePool":
-            return m.add(operation, [x], **window, strides=s, **padding, count_include_pad=int(r.integers(2)))
+            return m.add(
+                operation, [x], **window, strides=s, **padding, count_include_pad=int(r.integers(2))
+            )
         case "BatchNormalization" if rank > 1:
             statistics = [numbers(channels) for _ in range(3)]
-            return m.add(operation, [x, *statistics, m.constant(r.uniform(0.2, 3.0, channels))], **pick({}, {"epsilon": 0.01}))
+            return m.add(
+                operation,
+                [x, *statistics, m.constant(r.uniform(0.2, 3.0, channels))],
+                **pick({}, {"epsilon": 0.01}),
+            )
         case "GlobalMaxPool" | "GlobalAveragePool" if rank == 4:
             return m.add(operation, [x])
 
 
 OPERATIONS = [
-    *("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "Relu", "Relu", "Abs", "Neg", "Identity", "LeakyRelu", "PRelu", "Clip"),
+    *(
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Max",
+        "Min",
+        "Sum",
+        "Relu",
+        "Relu",
+        "Abs",
+        "Neg",
+        "Identity",
+        "LeakyRelu",
+        "PRelu",
+        "Clip",
+    ),
     *(
         "MatMul",
         "Gemm",
@@ -375,9 +486,27 @@ OPERATIONS = [
         "Gather",
         "Concat",
     ),
-    *("Pad", "Tile", "Expand", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "Cast", "Dropout", "BatchNormalization"),
+    *(
+        "Pad",
+        "Tile",
+        "Expand",
+        "ReduceSum",
+        "ReduceMean",
+        "ReduceMax",
+        "ReduceMin",
+        "Cast",
+        "Dropout",
+        "BatchNormalization",
+    ),
 ]
-SLIDING = 3 * ["Conv", "ConvTranspose", "AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool"]
+SLIDING = 3 * [
+    "Conv",
+    "ConvTranspose",
+    "AveragePool",
+    "MaxPool",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+]
 
 
 def nonlinear(m):
@@ -402,7 +531,9 @@ def check_graph(seed, path):
     path.write_bytes(m.model(output, dtype).SerializeToString())
     points = r.normal(size=(3, *shape))
     wide = ReferenceEvaluator(m.model(output, np.float64))
-    expected = np.stack([np.asarray(wide.run(None, {"x": point})[0]).reshape(-1) for point in points])
+    expected = np.stack(
+        [np.asarray(wide.run(None, {"x": point})[0]).reshape(-1) for point in points]
+    )
     try:
         network = load(path)
     except ValueError:
@@ -426,24 +557,33 @@ def test_many_random_graphs(tmp_path_factory, seed):
     check_graph(seed, tmp_path_factory.getbasetemp() / "random.onnx")
 
 
-# -- chains of affine maps ---------------------------------------------------------------------------------------------
+# -- chains of affine maps -------------------------------------------------------------------------
 
 
 def random_chain(seed):
-    """Affine maps with entries m 2^e, e up to 60 in size, and their composition at a point in exact arithmetic."""
+    """Affine maps with entries m 2^e, e up to 60 in size, and their composition at a point in exact
+    arithmetic.
+    """
     r = np.random.default_rng(seed)
     widths = r.integers(1, 4, r.integers(2, 6))
     maps = []
     for n, m in itertools.pairwise(widths):
-        bits = [r.integers(-7, 8, size) * 2.0 ** r.choice([-60, 0, 60], size) for size in ((m, n), m)]
+        bits = [
+            r.integers(-7, 8, size) * 2.0 ** r.choice([-60, 0, 60], size) for size in ((m, n), m)
+        ]
         maps.append(
-            bits if r.random() < 0.7 else [r.normal(size=b.shape) * 2.0 ** r.choice([-60, 0, 60], b.shape) for b in bits]
+            bits
+            if r.random() < 0.7
+            else [r.normal(size=b.shape) * 2.0 ** r.choice([-60, 0, 60], b.shape) for b in bits]
         )
     point = [Fraction(int(v), 8) for v in r.integers(-20, 20, widths[0])]
     value = point
     for weight, bias in maps:
         rows = zip(weight.tolist(), bias.tolist(), strict=True)
-        value = [sum((Fraction(w) * v for w, v in zip(row, value, strict=True)), Fraction(b)) for row, b in rows]
+        value = [
+            sum((Fraction(w) * v for w, v in zip(row, value, strict=True)), Fraction(b))
+            for row, b in rows
+        ]
     return maps, point, value
 
 
@@ -451,7 +591,9 @@ def check_chain(seed, path):
     maps, point, value = random_chain(seed)
     composed = compose(*(affine(weight, bias) for weight, bias in reversed(maps)))
     assert composed.exact(point).tolist() == value
-    module = nn.Sequential(*(nn.Linear(*weight.shape[::-1], dtype=torch.float64) for weight, _ in maps))
+    module = nn.Sequential(
+        *(nn.Linear(*weight.shape[::-1], dtype=torch.float64) for weight, _ in maps)
+    )
     for layer, (weight, bias) in zip(module, maps, strict=True):
         layer.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
     network = ReLUNetwork.from_module(module)
@@ -459,17 +601,25 @@ def check_chain(seed, path):
     assert network.exact(point).tolist() == value
     nodes, tensors, last = [], [], "x"
     for i, (weight, bias) in enumerate(maps):
-        tensors += [numpy_helper.from_array(weight.T.copy(), f"w{i}"), numpy_helper.from_array(bias, f"b{i}")]
+        tensors += [
+            numpy_helper.from_array(weight.T.copy(), f"w{i}"),
+            numpy_helper.from_array(bias, f"b{i}"),
+        ]
         nodes += [
             helper.make_node("MatMul", [last, f"w{i}"], [f"m{i}"]),
             helper.make_node("Add", [f"m{i}", f"b{i}"], [f"a{i}"]),
         ]
         last = f"a{i}"
     x, y = (
-        helper.make_tensor_value_info(name, 11, dims) for name, dims in (("x", ["N", len(point)]), (last, ["N", len(value)]))
+        helper.make_tensor_value_info(name, 11, dims)
+        for name, dims in (("x", ["N", len(point)]), (last, ["N", len(value)]))
     )
     graph = helper.make_graph(nodes, "graph", [x], [y], tensors)
-    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
+    path.write_bytes(
+        helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+        ).SerializeToString()
+    )
     network = load(path)
     assert network.origin.is_exact
     assert network.exact(point).tolist() == value

@@ -1,4 +1,6 @@
-"""Gadgets on one and two numbers: values by `==` on dyadic points, sup errors exactly, counts against the stated bounds."""
+"""Gadgets on one and two numbers: values by `==` on dyadic points, sup errors exactly, counts
+against the stated bounds.
+"""
 
 import itertools
 from fractions import Fraction
@@ -11,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import counts, evaluate, knots, pieces, square_interpolant
 
-from constructions import absolute, gate, maximum, multiplication, squaring, tooth, yarotsky_multiplication
+from constructions import (
+    absolute,
+    gate,
+    maximum,
+    multiplication,
+    squaring,
+    tooth,
+    yarotsky_multiplication,
+)
 from constructions.basics.floats import power_of_two
 
 PRODUCTS = (multiplication, yarotsky_multiplication)
@@ -22,7 +32,7 @@ def grid(m, scale=1):
     return torch.arange(2**m + 1, dtype=torch.float64)[:, None] * scale / 2**m
 
 
-# -- squaring ----------------------------------------------------------------------------------------------------------
+# -- squaring --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("m", range(1, 8))
@@ -36,7 +46,9 @@ def test_squaring_interpolates_with_2m_pieces(m):
 
 @pytest.mark.parametrize("m", range(1, 11))
 def test_sup_error_of_squaring_is_exact(m):
-    """Rational arithmetic at all breakpoints k/2^m (error 0) and midpoints (error 4^-(m+1), one-sided)."""
+    """Rational arithmetic at all breakpoints k/2^m (error 0) and midpoints (error 4^-(m+1),
+    one-sided).
+    """
     points = [Fraction(k, 2 ** (m + 1)) for k in range(2 ** (m + 1) + 1)]
     errors = squaring(m).exact([[x] for x in points])[:, 0] - np.array([x * x for x in points])
     assert set(errors[::2]) == {0}
@@ -45,7 +57,9 @@ def test_sup_error_of_squaring_is_exact(m):
 
 @pytest.mark.parametrize("m", range(1, 21))
 def test_sup_error_of_squaring_in_float64(m):
-    """At breakpoints and midpoints float64 is exact; elsewhere m + 2 sums below 1 add at most 2^-54 each."""
+    """At breakpoints and midpoints float64 is exact; elsewhere m + 2 sums below 1 add at most 2^-54
+    each.
+    """
     network, x = squaring(m), grid(m + 1)
     errors = (network(x) - x * x).flatten()
     assert torch.equal(errors[::2], torch.zeros(2**m + 1, dtype=torch.float64))
@@ -81,7 +95,7 @@ def test_error_of_squaring_falls_like_4_to_the_minus_m():
     assert slope == pytest.approx(-np.log(4), abs=1e-12)
 
 
-# -- tooth, absolute value, maximum ------------------------------------------------------------------------------------
+# -- tooth, absolute value, maximum ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("s", range(1, 8))
@@ -98,7 +112,10 @@ def test_deep_teeth_alternate(s):
     assert torch.equal(values, torch.arange(2**s + 1, dtype=torch.float64) % 2)
 
 
-@given(st.lists(st.integers(-(2**20), 2**20), min_size=1, max_size=20), st.sampled_from([torch.float32, torch.float64]))
+@given(
+    st.lists(st.integers(-(2**20), 2**20), min_size=1, max_size=20),
+    st.sampled_from([torch.float32, torch.float64]),
+)
 def test_absolute_is_exact(numerators, dtype):
     x = torch.tensor(numerators, dtype=dtype)[:, None] / 2**10
     assert torch.equal(absolute()(x), x.abs())
@@ -121,7 +138,7 @@ def test_maximum_of_fractions(values):
     assert maximum(len(values)).exact(values).tolist() == [max(values)]
 
 
-# -- multiplication ----------------------------------------------------------------------------------------------------
+# -- multiplication --------------------------------------------------------------------------------
 
 
 def formula(build, m, scale, x, y):
@@ -138,17 +155,19 @@ def formula(build, m, scale, x, y):
 @pytest.mark.parametrize("build", PRODUCTS)
 @pytest.mark.parametrize(("m", "bound"), [(1, 1.0), (2, 1.0), (3, 0.5), (4, 1.0), (3, 4.0)])
 def test_multiplication_is_its_formula(build, m, bound):
-    """Exact equality at every vertex, edge midpoint and centre of the squares on which the formula is affine.
+    """Exact equality at every vertex, edge midpoint and centre of the squares on which the formula
+    is affine.
 
-    All kinks lie on lines x + y, x - y (Yarotsky: also x, y) in 2M/2^m Z, so M/2^(m+1) Z^2 contains all of those points.
-    """
+    All kinks lie on lines x + y, x - y (Yarotsky: also x, y) in 2M/2^m Z, so M/2^(m+1) Z^2 contains
+    all of those points."""
     scale, network = Fraction(bound), build(m, bound)
     steps = [scale * k / 2 ** (m + 1) for k in range(-(2 ** (m + 1)), 2 ** (m + 1) + 1)]
     points = list(itertools.product(steps, steps))
     expected = [formula(build, m, scale, x, y) for x, y in points]
     assert network.exact(points)[:, 0].tolist() == expected
     errors = [value - x * y for value, (x, y) in zip(expected, points, strict=True)]
-    # With 0 <= f - t^2 <= 4^-(m+1), attained (see squaring), the extreme errors follow, and these points attain them.
+    # With 0 <= f - t^2 <= 4^-(m+1), attained (see squaring), the extreme errors follow, and these
+    # points attain them.
     if build is multiplication:
         assert max(errors) == -min(errors) == scale**2 * Fraction(1, 4 ** (m + 1))
     else:
@@ -173,7 +192,9 @@ def test_multiplication_equals_its_formula_at_rational_points(build, m, bound, x
 @pytest.mark.parametrize("build", PRODUCTS)
 @pytest.mark.parametrize("m", [2, 5, 9])
 def test_multiplication_in_float64_on_a_fine_dyadic_grid(build, m):
-    """Steps of 2^-8 on [-1,1]^2 have few bits: float64 is exact there, and the error is within M^2 4^-m."""
+    """Steps of 2^-8 on [-1,1]^2 have few bits: float64 is exact there, and the error is within M^2
+    4^-m.
+    """
     steps = torch.arange(-(2**8), 2**8 + 1, dtype=torch.float64) / 2**8
     points = torch.cartesian_prod(steps, steps)
     error = build(m, 1.0)(points)[:, 0] - points.prod(1)
@@ -208,7 +229,9 @@ def test_zero_factors_give_zero_at_any_depth_and_bound(build, m, bound, factor, 
 
 
 def test_a_small_network_multiplies_to_4_8e_4():
-    """On [-1,1]^2 an error of 4.8e-4 (exactly: 4^-6 by the test above) in at most 350 dense parameters."""
+    """On [-1,1]^2 an error of 4.8e-4 (exactly: 4^-6 by the test above) in at most 350 dense
+    parameters.
+    """
     network = multiplication(5, 1.0)
     assert counts(network)[-1] == network.size.dense_parameters
     assert Fraction(1, 4**6) <= Fraction("4.8e-4")
@@ -216,16 +239,25 @@ def test_a_small_network_multiplies_to_4_8e_4():
 
 
 def test_multiplication_takes_the_next_power_of_two():
-    assert [power_of_two(v, "v") for v in (0.3, 0.5, 1.0, 1.5, 5.0, 8.0)] == [0.5, 0.5, 1.0, 2.0, 8.0, 8.0]
+    assert [power_of_two(v, "v") for v in (0.3, 0.5, 1.0, 1.5, 5.0, 8.0)] == [
+        0.5,
+        0.5,
+        1.0,
+        2.0,
+        8.0,
+        8.0,
+    ]
     network = multiplication(4, 3.0)
     assert network.provenance.arguments["scale"] == 4.0
     assert network.domain == (-4.0, 4.0)
 
 
-# -- gate --------------------------------------------------------------------------------------------------------------
+# -- gate ------------------------------------------------------------------------------------------
 
 
-@given(bound=st.sampled_from([0.5, 1.0, 3.0, 16.0]), share=st.fractions(-1, 1), s=st.fractions(0, 1))
+@given(
+    bound=st.sampled_from([0.5, 1.0, 3.0, 16.0]), share=st.fractions(-1, 1), s=st.fractions(0, 1)
+)
 def test_gate_soft_thresholds(bound, share, s):
     """v s for s in {0, 1}; between, v shrunk by B (1 - s)."""
     v, by = share * Fraction(bound), Fraction(bound) * (1 - s)
@@ -246,7 +278,7 @@ def test_gate_in_floating_point(dtype):
         assert torch.equal(module(torch.cat([dyadic, one], 1)), dyadic)
 
 
-# -- errors ------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", [0, -1, 501, 1.0, 2.5, "3", True, None, float("nan")])

@@ -1,4 +1,6 @@
-"""Contracts, proved exactly: on all breakpoints in one dimension, on all vertices of all regions in two."""
+"""Contracts, proved exactly: on all breakpoints in one dimension, on all vertices of all regions in
+two.
+"""
 
 import itertools
 from fractions import Fraction
@@ -48,7 +50,7 @@ def cells(network, low, high):
         yield corners, [row[0] for row in network.exact(corners)]
 
 
-# -- one input ---------------------------------------------------------------------------------------------------------
+# -- one input -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("m", range(1, 8))
@@ -63,13 +65,20 @@ def test_squaring(m):
     errors = []
     for (a, fa), (b, fb) in itertools.pairwise(zip(points, values, strict=True)):
         slope = (fb - fa) / (b - a)
-        top = min(max(slope / 2, a), b)  # where fa + slope (t - a) - t^2 is largest; it is least at the ends (concave)
+        top = min(
+            max(slope / 2, a), b
+        )  # where fa + slope (t - a) - t^2 is largest; it is least at the ends (concave)
         errors += [fa - a * a, fb - b * b, fa + slope * (top - a) - top * top]
     assert (min(errors), max(errors)) == (promised.lower, promised.upper)
-    assert all(squaring(m).exact([Fraction(k, 2**m)])[0] == Fraction(k, 2**m) ** 2 for k in range(2**m + 1))
+    assert all(
+        squaring(m).exact([Fraction(k, 2**m)])[0] == Fraction(k, 2**m) ** 2 for k in range(2**m + 1)
+    )
 
 
-@pytest.mark.parametrize(("inner", "outer"), [(0.25, 0.75), (0.1, 0.35), (0.1, 0.1 + 1 / 3), (0.015, 0.0150001), (-0.3, 7.7)])
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [(0.25, 0.75), (0.1, 0.35), (0.1, 0.1 + 1 / 3), (0.015, 0.0150001), (-0.3, 7.7)],
+)
 def test_soft_indicator_with_its_float_slope(inner, outer):
     network = soft_indicator(inner, outer)
     promised = contract(network)
@@ -96,11 +105,20 @@ def test_absolute_and_gate():
 
 
 def test_lean_indicator_on_both_sides_of_its_thresholds():
-    """In one dimension exactly, also where centres and widths are rounded; the contract names the moved thresholds."""
-    for c, inner, outer in [(0.5, 0.125, 0.25), (1 / 3, 0.1, 0.2), (0.7, 0.0, 1e-3), (0.1, 0.3, 0.6)]:
+    """In one dimension exactly, also where centres and widths are rounded; the contract names the
+    moved thresholds.
+    """
+    for c, inner, outer in [
+        (0.5, 0.125, 0.25),
+        (1 / 3, 0.1, 0.2),
+        (0.7, 0.0, 1e-3),
+        (0.1, 0.3, 0.6),
+    ]:
         network = lean_indicator([c], inner, outer)
         promised = contract(network)
-        near, far = (Fraction(word) for word in promised.exact.removeprefix("distance <= ").split(" or >= "))
+        near, far = (
+            Fraction(word) for word in promised.exact.removeprefix("distance <= ").split(" or >= ")
+        )
         assert inner - 2**-50 <= near <= inner
         assert outer <= far <= outer + 2**-50
         points, values = knots(network, 0, 1)
@@ -114,11 +132,12 @@ def test_lean_indicator_on_both_sides_of_its_thresholds():
             assert v == 0 or d < far
 
 
-# -- two inputs --------------------------------------------------------------------------------------------------------
+# -- two inputs ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("build", "m", "bound"), [(multiplication, 1, 1.0), (multiplication, 2, 1.5), (multiplication, 3, 4.0)]
+    ("build", "m", "bound"),
+    [(multiplication, 1, 1.0), (multiplication, 2, 1.5), (multiplication, 3, 4.0)],
 )
 def test_multiplication(build, m, bound):
     _products(build, m, bound)
@@ -130,16 +149,22 @@ def test_yarotsky_multiplication(m, bound):
 
 
 def _products(build, m, bound):
-    """value - x y on a cell has its extremes on edges (x y is a saddle): at their ends, or where its derivative vanishes."""
+    """value - x y on a cell has its extremes on edges (x y is a saddle): at their ends, or where
+    its derivative vanishes.
+    """
     network = build(m, bound)
     promised = contract(network)
     scale = network.domain[1]
     for corners, values in cells(network, [-scale] * 2, [scale] * 2):
         errors = [v - x * y for (x, y), v in zip(corners, values, strict=True)]
-        for (p, fp), (q, fq) in itertools.combinations(zip(corners, values, strict=True), 2):  # all chords: edges among them
+        for (p, fp), (q, fq) in itertools.combinations(
+            zip(corners, values, strict=True), 2
+        ):  # all chords: edges among them
             dx, dy, df = q[0] - p[0], q[1] - p[1], fq - fp
             if dx * dy:
-                t = (df - p[0] * dy - p[1] * dx) / (2 * dx * dy)  # of fp + t df - (x + t dx)(y + t dy)
+                t = (df - p[0] * dy - p[1] * dx) / (
+                    2 * dx * dy
+                )  # of fp + t df - (x + t dx)(y + t dy)
                 if 0 < t < 1:
                     errors.append(fp + t * df - (p[0] + t * dx) * (p[1] + t * dy))
         assert promised.lower <= min(errors)
@@ -151,7 +176,9 @@ def _products(build, m, bound):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_maximum_is_exact(n):
-    """The tree is positively homogeneous and every level is exact for numbers >= 0: rational points, all orders."""
+    """The tree is positively homogeneous and every level is exact for numbers >= 0: rational
+    points, all orders.
+    """
     for order in itertools.islice(itertools.permutations(range(n)), 30):
         x = [Fraction(k, 7) for k in order]
         assert maximum(n).exact(x)[0] == max(x)
@@ -162,13 +189,17 @@ def test_maximum_is_exact(n):
 
 @pytest.mark.parametrize("c", [[0.1, 0.7], [1 / 3, 2 / 3], [0.5, 0.25], [0.3, 1.0]])
 def test_distance_to_centres_whose_sums_are_rounded(c):
-    """On a cell the error is concave, and affine between the distance's own diagonals: extremes are where these meet."""
+    """On a cell the error is concave, and affine between the distance's own diagonals: extremes are
+    where these meet.
+    """
     network = distance(c, "inf")
     promised = contract(network)
     exact = [Fraction(v) for v in c]
     for corners, _ in cells(network, [0, 0], [1, 1]):
         points = [*corners, exact]
-        for p, q in itertools.combinations(corners, 2):  # edges among them, where they meet the diagonals through the centre
+        for p, q in itertools.combinations(
+            corners, 2
+        ):  # edges among them, where they meet the diagonals through the centre
             for sign in (1, -1):
                 a, b = ((v[0] - exact[0]) + sign * (v[1] - exact[1]) for v in (p, q))
                 if a * b < 0:
@@ -181,7 +212,9 @@ def test_distance_to_centres_whose_sums_are_rounded(c):
 @pytest.mark.parametrize("dimension", [1, 2, 3, 4, 5, 7, 8])
 @pytest.mark.parametrize("seed", range(3))
 def test_distances_at_hard_points(dimension, seed):
-    """The bounds on arbitrary float centres, at points where rounded sums matter most: ties, corners, the centre."""
+    """The bounds on arbitrary float centres, at points where rounded sums matter most: ties,
+    corners, the centre.
+    """
     generator = np.random.default_rng(seed)
     c = generator.random(dimension)
     exact = [Fraction(v) for v in c]
@@ -200,14 +233,20 @@ def test_distances_at_hard_points(dimension, seed):
             assert promised.lower <= v - true <= promised.upper
 
 
-# -- along the provenance ----------------------------------------------------------------------------------------------
+# -- along the provenance --------------------------------------------------------------------------
 
 
 def test_contracts_follow_provenance():
     assert set(CONTRACTS) <= set(LEMMAS)
     found = contracts(copies(5, compose(squaring(3), absolute())))
     assert [(count, c.upper) for count, _, c in found] == [(5, Fraction(1, 256)), (5, 0)]
-    built = f_S(affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball(2, 0.125), variant="paper")
+    built = f_S(
+        affine([[4.0, 0.0]], [-2.0]),
+        [[0.25, 0.5], [0.75, 0.5]],
+        [1, -1],
+        Ball(2, 0.125),
+        variant="paper",
+    )
     names = {title.split("(")[0] for _, title, _ in contracts(built)}
     assert {"squaring", "absolute", "soft_indicator", "yarotsky_multiplication"} <= names
 
@@ -226,12 +265,22 @@ def test_errors_name_what_is_wrong():
         memorizer(clean, [[0.5]], [1], "inf", 0.1, 0.2)
     for wrong in (torch.nn.Sequential(torch.nn.Linear(2, 1)), [1], None):
         with pytest.raises(
-            TypeError, match=f"network must be a ReLUNetwork that a construction built, got {type(wrong).__name__}"
+            TypeError,
+            match=(
+                f"network must be a ReLUNetwork that a construction built, got "
+                f"{type(wrong).__name__}"
+            ),
         ):
             contract(wrong)
-        with pytest.raises(TypeError, match=r"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got"):
+        with pytest.raises(
+            TypeError,
+            match=r"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got",
+        ):
             contracts(wrong)
-        with pytest.raises(TypeError, match=r"clean must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got"):
+        with pytest.raises(
+            TypeError,
+            match=r"clean must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got",
+        ):
             memorizer(wrong, [[0.5, 0.5]], [1], "inf", 0.1, 0.2)
 
 
@@ -242,7 +291,15 @@ def test_memorizer_builds_what_f_s_builds(variant, p):
     built = f_S(clean, points, labels, Ball(p, 0.125), variant=variant)
     facts = built.provenance.arguments
     again = memorizer(
-        clean, points, labels, p, facts["inner"], facts["outer"], variant=variant, m=facts.get("m", 1), bound=facts["bound"]
+        clean,
+        points,
+        labels,
+        p,
+        facts["inner"],
+        facts["outer"],
+        variant=variant,
+        m=facts.get("m", 1),
+        bound=facts["bound"],
     )
     for a, b in zip(built.layers, again.layers, strict=True):
         assert (a.weight.to_dense() == b.weight.to_dense()).all()

@@ -21,14 +21,16 @@ DTYPES = (torch.float64, torch.float32)
 
 
 def excess(ball, x, centre):
-    """How far the first row of x lies outside the ball, exactly (l_2: in squared distance); <= 0 inside."""
+    """How far the first row of x lies outside the ball, exactly (l_2: in squared distance); <= 0
+    inside.
+    """
     x, centre = x[0].flatten().tolist(), centre[0].flatten().tolist()
     if ball.p == math.inf:
         return distance_inf(x, centre) - Fraction(ball.radius)
     return distance_squared(x, centre) - Fraction(ball.radius) ** 2
 
 
-# -- balls -------------------------------------------------------------------------------------------------------------
+# -- balls -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -53,14 +55,18 @@ def test_projection_never_leaves_the_ball(norm, dtype, radius, shape, seed, far)
 
 
 @pytest.mark.parametrize(
-    ("norm", "radius", "offset"), [("inf", 10.0, 100.0), ("inf", 1000.0, 1e5), (2, 0.1, 1.0), (2, 0.3, 3.0)]
+    ("norm", "radius", "offset"),
+    [("inf", 10.0, 100.0), ("inf", 1000.0, 1e5), (2, 0.1, 1.0), (2, 0.3, 3.0)],
 )
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_projection_never_leaves_large_or_wide_balls(norm, radius, offset, dtype):
     """Radii above the centre's size, and 784 coordinates that all round the same way."""
     ball = Ball(norm, radius)
     generator = torch.Generator().manual_seed(0)
-    for centre in (torch.full((1, 784), 0.9, dtype=dtype), torch.rand(1, 784, generator=generator, dtype=dtype)):
+    for centre in (
+        torch.full((1, 784), 0.9, dtype=dtype),
+        torch.rand(1, 784, generator=generator, dtype=dtype),
+    ):
         for sign in (1, -1):
             over = excess(ball, ball.project(centre + sign * offset, centre), centre)
             assert over <= 0
@@ -76,7 +82,9 @@ def test_projection_is_the_nearest_point(norm):
         assert torch.allclose(moved, (x - centre).clamp(-0.25, 0.25), atol=1e-15)
     else:
         offset = x - centre
-        assert torch.allclose(moved, offset * (0.25 / offset.norm(dim=1, keepdim=True)).clamp_max(1), atol=1e-14)
+        assert torch.allclose(
+            moved, offset * (0.25 / offset.norm(dim=1, keepdim=True)).clamp_max(1), atol=1e-14
+        )
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -87,9 +95,13 @@ def test_samples_fill_the_ball(norm, dtype):
     x = ball.sample(centre, generator)
     assert (x.shape, x.dtype) == (centre.shape, dtype)
     assert all(excess(ball, x[i : i + 1], centre[i : i + 1]) <= 0 for i in range(200))
-    share = (ball.norm(x - centre) / ball.radius).double() ** 3  # uniform on [0,1] for a uniform point in three dimensions
+    share = (
+        ball.norm(x - centre) / ball.radius
+    ).double() ** 3  # uniform on [0,1] for a uniform point in three dimensions
     assert torch.allclose(
-        torch.quantile(share, torch.tensor([0.25, 0.5, 0.75]).double()), torch.tensor([0.25, 0.5, 0.75]).double(), atol=0.04
+        torch.quantile(share, torch.tensor([0.25, 0.5, 0.75]).double()),
+        torch.tensor([0.25, 0.5, 0.75]).double(),
+        atol=0.04,
     )
     assert (x - centre).mean().abs() < 0.01
     assert torch.equal(Ball(norm, 0.0).sample(centre), centre)
@@ -129,17 +141,22 @@ def test_radii_are_checked(radius):
         Ball("inf", radius)
 
 
-@pytest.mark.parametrize("radius", [None, "0.1", True, np.True_, [0.1], 1j, torch.tensor([0.1, 0.2])])
+@pytest.mark.parametrize(
+    "radius", [None, "0.1", True, np.True_, [0.1], 1j, torch.tensor([0.1, 0.2])]
+)
 def test_radii_are_numbers(radius):
     with pytest.raises(TypeError, match="radius must be a number, got"):
         Ball("inf", radius)
 
 
 def test_balls_print_their_norm_and_radius():
-    assert [str(Ball(p, 0.25)) for p in NORMS] == ["l_inf ball of radius 0.25", "l_2 ball of radius 0.25"]
+    assert [str(Ball(p, 0.25)) for p in NORMS] == [
+        "l_inf ball of radius 0.25",
+        "l_2 ball of radius 0.25",
+    ]
 
 
-# -- distances ---------------------------------------------------------------------------------------------------------
+# -- distances -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3, 17, 64, 784])
@@ -184,7 +201,9 @@ def test_linf_distance_rounds_its_weights():
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_squared_distance_is_one_sided_on_many_points(shared):
-    """10^5 points with 10-bit coordinates: all of float64's arithmetic is exact but for the shared form's safety margin."""
+    """10^5 points with 10-bit coordinates: all of float64's arithmetic is exact but for the shared
+    form's safety margin.
+    """
     dimension, m = 17, 6
     generator = torch.Generator().manual_seed(0)
     c = torch.randint(0, 2**10 + 1, (2, dimension), generator=generator).double() / 2**10
@@ -216,7 +235,9 @@ def test_squared_distance_in_many_dimensions(shared):
     error = network(x) - ((x[:, None] - c) ** 2).sum(2)
     assert error.min() >= -1e-9
     assert error.max() <= 784 * 4.0**-9 + 1e-9
-    assert network.size.parameters <= (784 * 3 + 3 + 784 * (7 * 8 + 12) if shared else 3 * 784 * (7 * 8 + 5))
+    assert network.size.parameters <= (
+        784 * 3 + 3 + 784 * (7 * 8 + 12) if shared else 3 * 784 * (7 * 8 + 5)
+    )
 
 
 def test_sharing_squares_pays_over_many_centres():
@@ -249,7 +270,7 @@ def test_distance_checks_its_arguments():
         read_points(np.zeros((2, 2, 2)), "centres")
 
 
-# -- indicators --------------------------------------------------------------------------------------------------------
+# -- indicators ------------------------------------------------------------------------------------
 
 DYADIC_THRESHOLDS = [(0.25, 0.75), (0.0, 1.0), (-1.0, 1.0), (0.5, 0.53125)]
 
@@ -269,7 +290,9 @@ def test_soft_indicator_has_three_pieces(inner, outer):
 
 @given(inner=st.floats(-2, 2), width=st.floats(1e-3, 2), t=st.fractions(-5, 5))
 def test_soft_indicator_rounds_its_slope(inner, width, t):
-    """Otherwise off by the rounding of 1 / (outer - inner): at most 2^-52; exactly 0 from the outer threshold."""
+    """Otherwise off by the rounding of 1 / (outer - inner): at most 2^-52; exactly 0 from the outer
+    threshold.
+    """
     outer = inner + width
     value = soft_indicator(inner, outer).exact([t])[0]
     assert abs(value - ramp(t, inner, outer)) <= Fraction(1, 2**52)
@@ -291,10 +314,14 @@ def test_lean_indicator_is_its_formula(inner, outer, seed, dimension):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_lean_indicator_in_floating_point(dtype):
-    """On random points in a box of 784 dimensions, on corners and just outside: exactly 1 and exactly 0."""
+    """On random points in a box of 784 dimensions, on corners and just outside: exactly 1 and
+    exactly 0.
+    """
     inner, outer, centre = 0.125, 0.25, torch.randint(0, 2**8, (784,)).to(dtype) / 2**8
     network = lean_indicator(centre, inner, outer)
-    inside = centre + inner * torch.cat([torch.rand(200, 784, dtype=dtype) * 2 - 1, torch.randn(50, 784, dtype=dtype).sign()])
+    inside = centre + inner * torch.cat(
+        [torch.rand(200, 784, dtype=dtype) * 2 - 1, torch.randn(50, 784, dtype=dtype).sign()]
+    )
     assert (network(inside) == 1).all()
     outside = inside.clone()
     outside[torch.arange(250), torch.randint(0, 784, (250,))] = 0
@@ -304,7 +331,9 @@ def test_lean_indicator_in_floating_point(dtype):
     assert lean_indicator(torch.rand(7, 9), inner, outer).size.parameters == 7 * (6 * 9 + 2)
 
 
-@pytest.mark.parametrize(("inner", "outer"), [(0.5, 0.5), (0.5, 0.25), (math.nan, 1.0), (0.0, math.inf)])
+@pytest.mark.parametrize(
+    ("inner", "outer"), [(0.5, 0.5), (0.5, 0.25), (math.nan, 1.0), (0.0, math.inf)]
+)
 def test_indicator_thresholds_are_checked(inner, outer):
     for build in (soft_indicator, lambda a, b: lean_indicator([0.5], a, b)):
         with pytest.raises(ValueError, match="thresholds must be finite with inner < outer"):
@@ -318,7 +347,7 @@ def test_lean_indicator_checks_its_arguments():
         lean_indicator([math.nan], 0.25, 0.5)
 
 
-# -- thresholds --------------------------------------------------------------------------------------------------------
+# -- thresholds ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -328,7 +357,9 @@ def test_lean_indicator_checks_its_arguments():
     share=st.fractions(0, 1),
 )
 def test_thresholds_are_exact(norm, radius, room, share):
-    """inner >= radius^p + error + doubt, outer <= (R - radius)^p - doubt, and a power of two between them."""
+    """inner >= radius^p + error + doubt, outer <= (R - radius)^p - doubt, and a power of two
+    between them.
+    """
     ball, separated, doubt = Ball(norm, radius), 2 * radius + room, Fraction(1, 2**48)
     power = 1 if norm == "inf" else 2
     inside, half = Fraction(radius) ** power, Fraction(separated) / 2
@@ -357,7 +388,9 @@ def test_thresholds_without_another_class():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_thresholds_without_room(norm):
-    with pytest.raises(ValueError, match=r"no room for thresholds: the indicator must be 1 up to .* and 0 from"):
+    with pytest.raises(
+        ValueError, match=r"no room for thresholds: the indicator must be 1 up to .* and 0 from"
+    ):
         thresholds(Ball(norm, 0.25), 0.5, Fraction(0))
     with pytest.raises(ValueError, match="larger m makes the error smaller"):
         thresholds(Ball(norm, 0.25), 1.0, Fraction(1))

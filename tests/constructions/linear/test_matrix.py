@@ -1,4 +1,6 @@
-"""Every matrix form and every pair of forms against dense algebra; entries are small and dyadic, so `==` holds."""
+"""Every matrix form and every pair of forms against dense algebra; entries are small and dyadic, so
+`==` holds.
+"""
 
 from fractions import Fraction
 
@@ -11,7 +13,17 @@ from hypothesis import strategies as st
 from oracles import dense, rational
 
 from constructions import Block, Constant, Dense, Identity, Kron, Sparse, Unknown
-from constructions.linear.matrix import block, column, diagonal, is_zero, kron, product, sparse, total, zeros
+from constructions.linear.matrix import (
+    block,
+    column,
+    diagonal,
+    is_zero,
+    kron,
+    product,
+    sparse,
+    total,
+    zeros,
+)
 
 FORMS = ("Identity", "Constant", "Dense", "Sparse", "Kron", "Block")
 SIZES = st.sampled_from([1, 2, 3, 4, 6, 8])
@@ -46,13 +58,17 @@ def matrices(draw, form, rows, columns):
 
 @st.composite
 def simple(draw, rows, columns):
-    """A matrix of one of the forms without parts, of the given shape; now and then a Kronecker product."""
+    """A matrix of one of the forms without parts, of the given shape; now and then a Kronecker
+    product.
+    """
     forms = ["Constant", "Dense", "Sparse", "Kron", *(["Identity"] * 3 if rows == columns else [])]
     return draw(matrices(draw(st.sampled_from(forms)), rows, columns))
 
 
 def _entries(rows, columns):
-    return st.lists(ENTRY, min_size=rows * columns, max_size=rows * columns).map(lambda v: np.array(v).reshape(rows, columns))
+    return st.lists(ENTRY, min_size=rows * columns, max_size=rows * columns).map(
+        lambda v: np.array(v).reshape(rows, columns)
+    )
 
 
 def _divisor(n):
@@ -77,7 +93,7 @@ def same(matrix, expected):
     return matrix.shape == expected.shape and np.array_equal(matrix.to_dense().numpy(), expected)
 
 
-# -- one form: its laws ------------------------------------------------------------------------------------------------
+# -- one form: its laws ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -104,7 +120,10 @@ def test_coordinates_list_every_nonzero_once(form, data):
     assert (rows.dtype, columns.dtype, values.dtype) == (torch.int64, torch.int64, torch.float64)
     expected = {(i, j): v for (i, j), v in np.ndenumerate(dense(a)) if v}
     assert len(values) == len(expected)
-    assert dict(zip(zip(rows.tolist(), columns.tolist(), strict=True), values.tolist(), strict=True)) == expected
+    assert (
+        dict(zip(zip(rows.tolist(), columns.tolist(), strict=True), values.tolist(), strict=True))
+        == expected
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -122,7 +141,9 @@ def test_apply_is_multiplication_by_the_dense_matrix(form, data, batch):
 @given(data=st.data(), batch=st.sampled_from([(), (2,), (2, 2)]))
 def test_apply_to_fractions_is_exact(form, data, batch):
     a = data.draw(shaped(form))
-    thirds = np.array([Fraction(k, 3) for k in range(1, 1 + int(np.prod((*batch, a.shape[1]))))], dtype=object)
+    thirds = np.array(
+        [Fraction(k, 3) for k in range(1, 1 + int(np.prod((*batch, a.shape[1]))))], dtype=object
+    )
     x = thirds.reshape(*batch, a.shape[1])
     y = a.apply(x)
     assert np.array_equal(y, x @ rational(dense(a)).T)
@@ -138,7 +159,7 @@ def test_apply_is_differentiable(form, data):
     assert torch.equal(gradient, torch.from_numpy(dense(a)).sum(0).expand(2, -1))
 
 
-# -- two forms: product, sum, Kronecker product, grids -----------------------------------------------------------------
+# -- two forms: product, sum, Kronecker product, grids ---------------------------------------------
 
 
 @pytest.mark.parametrize("left", FORMS)
@@ -182,7 +203,9 @@ def test_kronecker_normal_form_and_diagonal(left, right, data):
 def test_unknown_counts_bound_every_instance(form, data):
     """Products and sums with unknown entries have the right shape and never count too little."""
     a = data.draw(shaped(form))
-    b = data.draw(st.sampled_from(["Dense", "Sparse"]).flatmap(lambda f: shaped(f, rows=a.shape[1])))
+    b = data.draw(
+        st.sampled_from(["Dense", "Sparse"]).flatmap(lambda f: shaped(f, rows=a.shape[1]))
+    )
     unknown_a, unknown_b = Unknown(*a.shape, count=a.nonzeros), Unknown(*b.shape, count=b.nonzeros)
     truth = np.count_nonzero(dense(a) @ dense(b))
     for result in (a @ unknown_b, unknown_a @ b, unknown_a @ unknown_b):
@@ -194,7 +217,7 @@ def test_unknown_counts_bound_every_instance(form, data):
     assert kron(a, unknown_b).nonzeros == a.nonzeros * b.nonzeros
 
 
-# -- structure is kept -------------------------------------------------------------------------------------------------
+# -- structure is kept -----------------------------------------------------------------------------
 
 ROW, COLUMN = Dense(torch.tensor([[1.0, 2.0, 3.0]])), Dense(torch.tensor([[1.0], [2.0], [3.0]]))
 SQUARE = Dense(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -206,11 +229,30 @@ MANY = 10**6
     [
         (lambda: Kron(Identity(MANY), SQUARE) @ Kron(Identity(MANY), SQUARE), Kron, 4),
         (lambda: Kron(Identity(MANY), ROW) @ Kron(Identity(MANY), COLUMN), Kron, 1),
-        (lambda: Kron(Identity(MANY), SQUARE) @ Kron(Constant(MANY, 1), Identity(2)), Kron, 5),  # I (x) A after tiling
-        (lambda: Kron(Constant(1, MANY), Identity(2)) @ Kron(Identity(MANY), SQUARE), Kron, 5),  # a sum of copies
-        (lambda: Kron(Identity(2 * MANY), ROW) @ Kron(Identity(MANY), Kron(Identity(2), COLUMN)), Kron, 1),
+        (
+            lambda: Kron(Identity(MANY), SQUARE) @ Kron(Constant(MANY, 1), Identity(2)),
+            Kron,
+            5,
+        ),  # I (x) A after tiling
+        (
+            lambda: Kron(Constant(1, MANY), Identity(2)) @ Kron(Identity(MANY), SQUARE),
+            Kron,
+            5,
+        ),  # a sum of copies
+        (
+            lambda: Kron(Identity(2 * MANY), ROW) @ Kron(Identity(MANY), Kron(Identity(2), COLUMN)),
+            Kron,
+            1,
+        ),
         (lambda: Kron(Identity(MANY), Identity(4)) @ Kron(Identity(2 * MANY), SQUARE), Kron, 4),
-        (lambda: Kron(Constant(1, 2 * MANY), SQUARE) @ Kron(Identity(MANY), Kron(Identity(2), SQUARE)), Kron, 6),
+        (
+            lambda: (
+                Kron(Constant(1, 2 * MANY), SQUARE)
+                @ Kron(Identity(MANY), Kron(Identity(2), SQUARE))
+            ),
+            Kron,
+            6,
+        ),
         (lambda: Constant(3, MANY) @ Constant(MANY, 5), Constant, 1),
         (lambda: Constant(MANY, 1) @ ROW, Kron, 4),  # an outer product
         (lambda: Identity(3 * MANY) @ Kron(Identity(MANY), COLUMN), Kron, 3),
@@ -218,13 +260,21 @@ MANY = 10**6
         (lambda: Constant(MANY, 7) + Constant(MANY, 7, 0.5), Constant, 1),
         (lambda: zeros(MANY, MANY) + Kron(Identity(MANY), Identity(1)), Kron, 0),
         (lambda: zeros(3, MANY) @ Kron(Identity(MANY), ROW), Constant, 1),
-        (lambda: diagonal([Identity(MANY), SQUARE]) @ diagonal([Constant(MANY, 1), SQUARE]), Block, 5),
+        (
+            lambda: diagonal([Identity(MANY), SQUARE]) @ diagonal([Constant(MANY, 1), SQUARE]),
+            Block,
+            5,
+        ),
         (lambda: Constant(1, MANY + 2) @ diagonal([Identity(MANY), SQUARE]), Block, 3),
         (lambda: Block(((Identity(MANY),), (Identity(MANY),))) @ Constant(MANY, 1), Block, 2),
         (lambda: kron(Identity(MANY), Kron(Identity(3), SQUARE)), Kron, 4),
         (lambda: kron(Identity(MANY), Identity(3)), Identity, 0),
         (lambda: kron(SQUARE, zeros(MANY, 1)), Constant, 1),
-        (lambda: sparse(Kron(Identity(MANY // 10), ROW)) @ Kron(Identity(MANY // 10), COLUMN), Sparse, MANY // 10),
+        (
+            lambda: sparse(Kron(Identity(MANY // 10), ROW)) @ Kron(Identity(MANY // 10), COLUMN),
+            Sparse,
+            MANY // 10,
+        ),
         (lambda: block([[zeros(2, MANY)], [zeros(3, MANY)]]), Constant, 1),
     ],
 )
@@ -256,7 +306,7 @@ def test_column_says_when_it_is_zero():
     assert same(column([0.0, 2.0]), np.array([[0.0], [2.0]]))
 
 
-# -- symbolic sizes ----------------------------------------------------------------------------------------------------
+# -- symbolic sizes --------------------------------------------------------------------------------
 
 N = sympy.Symbol("N", integer=True, positive=True)
 
@@ -269,7 +319,9 @@ N = sympy.Symbol("N", integer=True, positive=True)
         lambda n: Kron(Identity(2 * n), ROW) @ Kron(Identity(n), Kron(Identity(2), COLUMN)),
         lambda n: Unknown(n, 3) @ SQUARE_3,
         lambda n: Kron(Identity(n), SQUARE) + Kron(Identity(n), SQUARE),
-        lambda n: diagonal([Identity(n), Unknown(n, 4)]) @ diagonal([Constant(n, 1), Unknown(4, n)]),
+        lambda n: (
+            diagonal([Identity(n), Unknown(n, 4)]) @ diagonal([Constant(n, 1), Unknown(4, n)])
+        ),
         lambda n: Constant(n, 1) @ ROW,
         lambda n: Constant(n, 2) + Constant(n, 2),
         lambda n: -Kron(Identity(n), SQUARE),
@@ -297,12 +349,15 @@ def test_symbolic_and_unknown_matrices_refuse_to_be_evaluated():
     assert Unknown(2, 3, 4).nonzeros == Unknown(2, 3, 4).absolute().nonzeros == 4
 
 
-# -- errors ------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 def test_too_large_products_and_sums_name_both_shapes():
     tall, wide = Dense(torch.ones(20_000, 2)), Dense(torch.ones(2, 20_000))
-    with pytest.raises(ValueError, match=r"Dense\[20000 x 2\].*Dense\[2 x 20000\].*400,000,000 entries.*134,217,728"):
+    with pytest.raises(
+        ValueError,
+        match=r"Dense\[20000 x 2\].*Dense\[2 x 20000\].*400,000,000 entries.*134,217,728",
+    ):
         tall @ wide
     outer = Kron(Constant(20_000, 1), Dense(torch.ones(1, 20_000)))
     with pytest.raises(ValueError, match=r"Constant\[20000 x 20000\].*Kron\[20000 x 20000\]"):
@@ -316,7 +371,9 @@ def test_too_large_products_and_sums_name_both_shapes():
 
 
 def test_wrong_shapes_are_named():
-    with pytest.raises(ValueError, match=r"Constant\[2 x 3\] by Identity\[4 x 4\]: 3 columns against 4 rows"):
+    with pytest.raises(
+        ValueError, match=r"Constant\[2 x 3\] by Identity\[4 x 4\]: 3 columns against 4 rows"
+    ):
         product(Constant(2, 3), Identity(4))
     with pytest.raises(ValueError, match=r"Constant\[2 x 3\] and Constant\[3 x 2\]: shapes differ"):
         total(Constant(2, 3), Constant(3, 2))
@@ -349,7 +406,10 @@ def test_sparse_positions_must_be_inside_and_distinct():
         Sparse((2, 2), torch.tensor([0, 1]), torch.tensor([-1, 1]), one)
     with pytest.raises(ValueError, match="twice"):
         Sparse((2, 2), torch.tensor([0, 0]), torch.tensor([1, 1]), one)
-    assert Sparse((2, 2), torch.tensor([0, 1]), torch.tensor([0, 1]), torch.tensor([0.0, 1.0])).stored == 1
+    assert (
+        Sparse((2, 2), torch.tensor([0, 1]), torch.tensor([0, 1]), torch.tensor([0.0, 1.0])).stored
+        == 1
+    )
 
 
 def test_a_matrix_does_not_follow_the_array_it_was_made_from():

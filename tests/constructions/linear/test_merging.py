@@ -22,7 +22,13 @@ def exact(map):
 
 def composed(outer, inner):
     (w, b), (v, c) = exact(outer), exact(inner)
-    weight = [[sum((p * q for p, q in zip(row, col, strict=True)), Fraction(0)) for col in zip(*v, strict=True)] for row in w]
+    weight = [
+        [
+            sum((p * q for p, q in zip(row, col, strict=True)), Fraction(0))
+            for col in zip(*v, strict=True)
+        ]
+        for row in w
+    ]
     bias = [sum((p * q for p, q in zip(row, c, strict=True)), b[i]) for i, row in enumerate(w)]
     return weight, bias
 
@@ -36,7 +42,12 @@ def random_matrix(r, rows, columns, wide):
     dense = Dense(torch.from_numpy(entries))
     if rows == columns and r.random() < 0.3:
         return Identity(rows)
-    forms = [dense, sparse(dense), Constant(rows, columns, float(entries[0, 0])), Block(((dense,),))]
+    forms = [
+        dense,
+        sparse(dense),
+        Constant(rows, columns, float(entries[0, 0])),
+        Block(((dense,),)),
+    ]
     if rows % 2 == columns % 2 == 0:
         part = Dense(dense.entries[: rows // 2, : columns // 2])
         forms += [
@@ -73,7 +84,12 @@ def test_what_is_merged_is_exact(seed, wide, wider):
     ],
 )
 def test_products_that_float64_holds(outer, inner, possible):
-    found = merged(*(Affine(Dense(torch.tensor(w, dtype=torch.float64)), zeros(len(w), 1)) for w in (outer, inner)))
+    found = merged(
+        *(
+            Affine(Dense(torch.tensor(w, dtype=torch.float64)), zeros(len(w), 1))
+            for w in (outer, inner)
+        )
+    )
     assert (found is not None) == possible
 
 
@@ -88,7 +104,10 @@ def test_biases_count():
 def test_selections_merge_whatever_the_sizes(size):
     """One unit is relu(v), another relu(-v): their difference with any weight is no sum."""
     chosen = Sparse((1, 2), torch.tensor([0, 0]), torch.tensor([0, 1]), torch.tensor([1.0, -1.0]))
-    found = merged(Affine(Dense(torch.tensor([[size]], dtype=torch.float64)), zeros(1, 1)), Affine(chosen, zeros(1, 1)))
+    found = merged(
+        Affine(Dense(torch.tensor([[size]], dtype=torch.float64)), zeros(1, 1)),
+        Affine(chosen, zeros(1, 1)),
+    )
     assert found.weight.to_dense().tolist() == [[size, -size]]
 
 

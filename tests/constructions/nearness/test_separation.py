@@ -1,4 +1,6 @@
-"""Separation and pairs within a radius, directly and through bounds, against exact rational arithmetic."""
+"""Separation and pairs within a radius, directly and through bounds, against exact rational
+arithmetic.
+"""
 
 import importlib
 import math
@@ -44,11 +46,20 @@ def draw(form, count, dimension, seed=0):
 
 
 def exact_power(a, b, p):
-    return distance_inf(a.tolist(), b.tolist()) if p == math.inf else distance_squared(a.tolist(), b.tolist())
+    return (
+        distance_inf(a.tolist(), b.tolist())
+        if p == math.inf
+        else distance_squared(a.tolist(), b.tolist())
+    )
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@given(seed=st.integers(0, 10**6), count=st.integers(1, 12), dimension=st.integers(1, 5), two=st.booleans())
+@given(
+    seed=st.integers(0, 10**6),
+    count=st.integers(1, 12),
+    dimension=st.integers(1, 5),
+    two=st.booleans(),
+)
 def test_separation_of_dyadic_points(norm, seed, count, dimension, two):
     generator = np.random.default_rng(seed)
 
@@ -74,7 +85,10 @@ def test_separation_of_dyadic_points(norm, seed, count, dimension, two):
 def test_separation_of_images(norm, two):
     """uint8 is read as k/255; the distance is found in whole numbers."""
     generator = np.random.default_rng(0)
-    images, labels = generator.integers(0, 256, (20, 4, 4)).astype(np.uint8), generator.integers(0, 2, 20)
+    images, labels = (
+        generator.integers(0, 256, (20, 4, 4)).astype(np.uint8),
+        generator.integers(0, 2, 20),
+    )
     arguments = (images[:10], labels[:10], images[10:], labels[10:]) if two else (images, labels)
     found = separation(*arguments, norm=norm)
     whole = [v.reshape(len(v), -1).tolist() if v.ndim == 3 else v for v in arguments]
@@ -108,7 +122,12 @@ def test_nearest_points_of_one_class(norm):
     points, labels = np.random.default_rng(0).integers(0, 17, (30, 4)) / 16, np.arange(30) % 3
     found = nearest_within_class(points, labels, norm=norm)
     power = distance_inf if norm == "inf" else distance_squared
-    pairs = {(i, j): power(points[i], points[j]) for i in range(30) for j in range(30) if i != j and labels[i] == labels[j]}
+    pairs = {
+        (i, j): power(points[i], points[j])
+        for i in range(30)
+        for j in range(30)
+        if i != j and labels[i] == labels[j]
+    }
     assert pairs[found.pair] == min(pairs.values())
     assert found.distance == float(min(pairs.values())) ** (1 if norm == "inf" else 0.5)
     assert nearest_within_class(points[:3], [0, 1, 2], norm=norm).pair is None
@@ -127,7 +146,9 @@ def test_separation_takes_memory_of_order_n():
 
 
 def test_separation_checks_its_arguments():
-    with pytest.raises(ValueError, match="labels must have one entry for each of the 2 points, got 3"):
+    with pytest.raises(
+        ValueError, match="labels must have one entry for each of the 2 points, got 3"
+    ):
         separation([[0.0], [1.0]], [0, 1, 1])
     with pytest.raises(ValueError, match="other_points must have 1 coordinates like points, got 2"):
         separation([[0.0]], [0], [[0.0, 1.0]], [1])
@@ -137,22 +158,32 @@ def test_separation_checks_its_arguments():
         separation([[0.0], [1.0]], [0, 1], norm=1)
 
 
-# -- through bounds ----------------------------------------------------------------------------------------------------
+# -- through bounds --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("dimension", [1, 3, 40])
 @pytest.mark.parametrize("form", FORMS)
 def test_no_near_pair_is_missed(form, dimension, norm):
-    """Radii are distances that occur, so that pairs lie exactly at the radius, one rounding nearer and one farther."""
-    points, queries, p = draw(form, 60, dimension), draw(form, 20, dimension, seed=1), read_norm(norm)
+    """Radii are distances that occur, so that pairs lie exactly at the radius, one rounding nearer
+    and one farther.
+    """
+    points, queries, p = (
+        draw(form, 60, dimension),
+        draw(form, 20, dimension, seed=1),
+        read_norm(norm),
+    )
     powers = {(i, j): exact_power(queries[i], points[j], p) for i in range(20) for j in range(60)}
     for rank in (0, 30, 600, 1199):
         power = sorted(powers.values())[rank]
-        radius = math.nextafter(float(power) if p == math.inf else math.sqrt(float(power)), math.inf)
+        radius = math.nextafter(
+            float(power) if p == math.inf else math.sqrt(float(power)), math.inf
+        )
         search = RangeSearch(torch.from_numpy(points), p, radius)
         rows, columns, values = search(torch.from_numpy(queries))
-        found = dict(zip(zip(rows.tolist(), columns.tolist(), strict=True), values.tolist(), strict=True))
+        found = dict(
+            zip(zip(rows.tolist(), columns.tolist(), strict=True), values.tolist(), strict=True)
+        )
         limit = Fraction(radius) ** (1 if p == math.inf else 2)
         missed = [pair for pair, value in powers.items() if value < limit and pair not in found]
         assert not missed
@@ -162,9 +193,13 @@ def test_no_near_pair_is_missed(form, dimension, norm):
 
 
 def test_bounds_rule_out_most_pairs():
-    """On points with structure, as images have it, few pairs are left for the last step; else it would be no search."""
+    """On points with structure, as images have it, few pairs are left for the last step; else it
+    would be no search.
+    """
     rng = np.random.default_rng(0)
-    points = torch.from_numpy((rng.random((2000, 8)) @ rng.standard_normal((8, 100))).astype(np.float32))
+    points = torch.from_numpy(
+        (rng.random((2000, 8)) @ rng.standard_normal((8, 100))).astype(np.float32)
+    )
     for p, radius in ((math.inf, 0.1), (2, 0.3)):
         left = sum(len(rows) for rows, _ in RangeSearch(points, p, radius).candidates(points[:200]))
         assert left < 0.1 * 200 * 2000
@@ -181,7 +216,9 @@ def test_other_matrix_precisions_lose_no_pair():
                 found = search(points)
                 assert p != 2 or all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
                 brute = torch.cdist(points, points, p=p) < search.radius - 1e-9
-                assert set(map(tuple, brute.nonzero().tolist())) <= set(zip(*(f.tolist() for f in found[:2]), strict=True))
+                assert set(map(tuple, brute.nonzero().tolist())) <= set(
+                    zip(*(f.tolist() for f in found[:2]), strict=True)
+                )
     finally:
         torch.set_float32_matmul_precision("highest")
 
@@ -208,11 +245,20 @@ def test_bounds_find_what_a_direct_search_finds(form, norm, two, same_label, mon
 @pytest.mark.usefixtures("bounded")
 @pytest.mark.parametrize(
     ("labels", "others"),
-    [([1] * 40, None), ([1] * 40, [1] * 30), ([1] * 40, [*[1] * 29, 2]), ([*[1] * 39, 2], [1] * 30), (list(range(40)), None)],
+    [
+        ([1] * 40, None),
+        ([1] * 40, [1] * 30),
+        ([1] * 40, [*[1] * 29, 2]),
+        ([*[1] * 39, 2], [1] * 30),
+        (list(range(40)), None),
+    ],
 )
 def test_rare_labels(labels, others):
     """Only rows that have a partner bound the separation; without any it is infinite."""
-    points, second = draw("float64", 40, 3), None if others is None else draw("float64", 30, 3, seed=1)
+    points, second = (
+        draw("float64", 40, 3),
+        None if others is None else draw("float64", 30, 3, seed=1),
+    )
     found = separation(points, labels, second, others)
     least, pairs = brute_separation(points, labels, *([] if others is None else [second, others]))
     assert found.distance == (math.inf if least is None else pytest.approx(float(least)))
@@ -231,10 +277,14 @@ def test_pairs_within_a_radius(norm, same_label):
     for i in range(50):
         for j in range(i + 1, 50):
             power = exact_power(points[i], points[j], read_norm(norm))
-            if (labels[i] == labels[j]) == same_label and power < Fraction(255 * radius) ** (1 if norm == "inf" else 2):
+            if (labels[i] == labels[j]) == same_label and power < Fraction(255 * radius) ** (
+                1 if norm == "inf" else 2
+            ):
                 wanted[i, j] = float(power) ** (1 if norm == "inf" else 0.5) / 255
     assert len(wanted) > 5
-    assert dict(zip(map(tuple, pairs.tolist()), distances.tolist(), strict=True)) == pytest.approx(wanted)
+    assert dict(zip(map(tuple, pairs.tolist()), distances.tolist(), strict=True)) == pytest.approx(
+        wanted
+    )
     assert pairs.tolist() == sorted(pairs.tolist())
     none, _ = pairs_within(1e-9, points, labels, norm=norm)
     assert none.shape == (0, 2)
@@ -246,7 +296,12 @@ def test_pairs_within_a_radius(norm, same_label):
 @pytest.mark.parametrize("norm", NORMS)
 def test_results_do_not_depend_on_where_they_are_computed(norm, tmp_path):
     points, labels, seen = draw("float32", 200, 20), np.arange(200) % 2, []
-    alone = separation(points, labels, norm=norm, engine=Engine(report=lambda done, total: seen.append((done, total))))
+    alone = separation(
+        points,
+        labels,
+        norm=norm,
+        engine=Engine(report=lambda done, total: seen.append((done, total))),
+    )
     assert seen == [(k, 13) for k in range(14)]
     journal = tmp_path / "journal"
     assert separation(points, labels, norm=norm, engine=Engine(journal=journal)) == alone
@@ -254,15 +309,28 @@ def test_results_do_not_depend_on_where_they_are_computed(norm, tmp_path):
     journal.write_text("".join(lines[:5]) + lines[5][:3])  # a crash in the middle of a line
     seen.clear()
     again = separation(
-        points, labels, norm=norm, engine=Engine(jobs=2, journal=journal, report=lambda done, _: seen.append(done))
+        points,
+        labels,
+        norm=norm,
+        engine=Engine(jobs=2, journal=journal, report=lambda done, _: seen.append(done)),
     )
     assert again == alone
     assert seen == list(range(4, 14))
     with pytest.raises(ValueError, match="holds results of another computation"):
         separation(points, 1 - labels, norm=norm, engine=Engine(journal=journal))
     pairs_within(0.5, points, labels, norm=norm, engine=Engine(journal=tmp_path / "pairs"))
-    with pytest.raises(ValueError, match="holds results of another computation"):  # two sets are not one
-        pairs_within(0.5, points, labels, points, labels, norm=norm, engine=Engine(journal=tmp_path / "pairs"))
+    with pytest.raises(
+        ValueError, match="holds results of another computation"
+    ):  # two sets are not one
+        pairs_within(
+            0.5,
+            points,
+            labels,
+            points,
+            labels,
+            norm=norm,
+            engine=Engine(journal=tmp_path / "pairs"),
+        )
 
 
 def test_numbers_that_overflow_or_underflow():

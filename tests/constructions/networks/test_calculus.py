@@ -1,4 +1,6 @@
-"""Composition, parallel evaluation, copies, delays and sums against the same operations on functions."""
+"""Composition, parallel evaluation, copies, delays and sums against the same operations on
+functions.
+"""
 
 from fractions import Fraction
 
@@ -38,7 +40,9 @@ def networks(draw, inputs=None, outputs=None):
 
 def points(network, seed=0):
     generator = np.random.default_rng(seed)
-    return [[Fraction(int(k), 3) for k in generator.integers(-9, 10, network.inputs)] for _ in range(3)]
+    return [
+        [Fraction(int(k), 3) for k in generator.integers(-9, 10, network.inputs)] for _ in range(3)
+    ]
 
 
 def depth(network):
@@ -64,7 +68,9 @@ def test_compose_is_associative(data):
     middle = data.draw(networks(inputs=inner.outputs))
     outer = data.draw(networks(inputs=middle.outputs))
     left, right = compose(compose(outer, middle), inner), compose(outer, compose(middle, inner))
-    for (weight, bias), (other_weight, other_bias) in zip(layers_of(left), layers_of(right), strict=True):
+    for (weight, bias), (other_weight, other_bias) in zip(
+        layers_of(left), layers_of(right), strict=True
+    ):
         assert np.array_equal(weight, other_weight)
         assert np.array_equal(bias, other_bias)
 
@@ -109,13 +115,17 @@ def test_nonnegative_delay_carries_the_positive_part(data, layers):
     assert late.hidden == network.hidden + (network.outputs,) * layers
     for x in points(network):
         values = evaluate(network, x)
-        assert late.exact(x).tolist() == ([max(Fraction(0), v) for v in values] if layers else values)
+        assert late.exact(x).tolist() == (
+            [max(Fraction(0), v) for v in values] if layers else values
+        )
 
 
 @given(data=st.data(), count=st.integers(1, 3))
 def test_add_is_the_sum(data, count):
     first = data.draw(networks())
-    rest = [data.draw(networks(inputs=first.inputs, outputs=first.outputs)) for _ in range(count - 1)]
+    rest = [
+        data.draw(networks(inputs=first.inputs, outputs=first.outputs)) for _ in range(count - 1)
+    ]
     network = add(first, *rest)
     assert depth(network) == max(depth(f) for f in (first, *rest))
     for x in points(network):
@@ -135,19 +145,24 @@ def test_operations_on_structured_networks(data):
         assert network.exact(x).tolist() == [expected]
 
 
-# -- affine ------------------------------------------------------------------------------------------------------------
+# -- affine ----------------------------------------------------------------------------------------
 
 
 def test_affine_takes_numbers_and_matrices():
     expected = [[2.0, 12.0]]
     assert affine([[1.0, 0.0], [0.0, 2.0]], [1.0, 8.0])([[1.0, 2.0]]).tolist() == expected
-    assert affine(torch.diag(torch.tensor([1.0, 2.0])), torch.tensor([1.0, 8.0]))([[1.0, 2.0]]).tolist() == expected
+    assert (
+        affine(torch.diag(torch.tensor([1.0, 2.0])), torch.tensor([1.0, 8.0]))(
+            [[1.0, 2.0]]
+        ).tolist()
+        == expected
+    )
     assert affine(Identity(2), Constant(2, 1, 3.0))([[1.0, 2.0]]).tolist() == [[4.0, 5.0]]
     assert affine(Identity(2)).size.parameters == 2
     assert affine(Identity(2), domain=(0.0, 1.0)).domain == (0.0, 1.0)
 
 
-# -- structure, domains and provenance ---------------------------------------------------------------------------------
+# -- structure, domains and provenance -------------------------------------------------------------
 
 
 def test_compositions_stay_small():
@@ -184,7 +199,7 @@ def test_parts_are_counted():
     assert compose(affine([[1.0]])).provenance is None
 
 
-# -- errors ------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 def test_networks_that_do_not_fit_are_refused():

@@ -1,4 +1,6 @@
-"""Graphs of affine maps and ReLUs as chains of layers: the same function exactly, or within the bound that is said."""
+"""Graphs of affine maps and ReLUs as chains of layers: the same function exactly, or within the
+bound that is said.
+"""
 
 from decimal import Decimal, getcontext
 from fractions import Fraction
@@ -19,7 +21,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def matrix(r, rows, columns):
-    entries = r.integers(-7, 8, (rows, columns)) * 2.0 ** r.choice([-60, -1, 0, 60], (rows, columns), p=[0.1, 0.4, 0.4, 0.1])
+    entries = r.integers(-7, 8, (rows, columns)) * 2.0 ** r.choice(
+        [-60, -1, 0, 60], (rows, columns), p=[0.1, 0.4, 0.4, 0.1]
+    )
     entries[r.random((rows, columns)) < 0.3] = 0
     dense = Dense(torch.from_numpy(entries))
     return dense if r.random() < 0.5 else sparse(dense)
@@ -39,7 +43,14 @@ def random_graph(seed):
         terms = []
         for node in chosen:
             width = graph.nodes[node].size
-            terms.append((node, Identity(size) if width == size and r.random() < 0.4 else matrix(r, size, width)))
+            terms.append(
+                (
+                    node,
+                    Identity(size)
+                    if width == size and r.random() < 0.4
+                    else matrix(r, size, width),
+                )
+            )
         nodes.append(graph.linear(terms, column(matrix(r, size, 1).to_dense())))
     return graph, nodes[-1]
 
@@ -55,7 +66,10 @@ def exact(graph, point):
             total = [Fraction(v) for v in node.bias.to_dense()[:, 0].tolist()]
             for source, weight in node.terms:
                 for i, row in enumerate(weight.to_dense().tolist()):
-                    total[i] += sum((Fraction(w) * v for w, v in zip(row, values[source], strict=True)), Fraction(0))
+                    total[i] += sum(
+                        (Fraction(w) * v for w, v in zip(row, values[source], strict=True)),
+                        Fraction(0),
+                    )
             values.append(total)
     return values
 
@@ -75,10 +89,14 @@ def test_the_layers_compute_the_graph_exactly(seed):
 @given(SEEDS)
 def test_enclosures_hold_the_values(seed):
     graph, _ = random_graph(seed)
-    points = torch.from_numpy(np.random.default_rng(seed).integers(-12, 13, (3, graph.nodes[0].size)) / 4)
+    points = torch.from_numpy(
+        np.random.default_rng(seed).integers(-12, 13, (3, graph.nodes[0].size)) / 4
+    )
     for i, point in enumerate(points.tolist()):
         values = exact(graph, [Fraction(v) for v in point])
-        for (value, error), true in zip(graph.enclosures(points, torch.float64), values, strict=True):
+        for (value, error), true in zip(
+            graph.enclosures(points, torch.float64), values, strict=True
+        ):
             pairs = zip(value[i].tolist(), error[i].tolist(), true, strict=True)
             assert all(abs(Fraction(v) - t) <= Fraction(e) for v, e, t in pairs)
 
@@ -93,7 +111,9 @@ def test_relu_of_what_is_not_negative_costs_nothing():
 
 def test_a_value_that_is_named_twice_counts_twice():
     graph = Graph(1)
-    node = graph.linear([(0, Dense(torch.tensor([[2.0]]))), (0, Dense(torch.tensor([[0.5]])))], zeros(1, 1))
+    node = graph.linear(
+        [(0, Dense(torch.tensor([[2.0]]))), (0, Dense(torch.tensor([[0.5]])))], zeros(1, 1)
+    )
     assert ReLUNetwork(tuple(graph.compile(node).layers)).exact([1])[0] == Fraction(5, 2)
 
 
@@ -101,18 +121,27 @@ def test_errors_stay_with_their_units_when_values_are_carried():
     """An error where no weight is: the unit that it speaks of must be carried, too."""
     graph = Graph(2)
     unit = graph.relu(0)
-    slip = Sparse((1, 2), torch.tensor([0, 0]), torch.tensor([0, 1]), torch.tensor([0.5, 0.25], dtype=torch.float64))
-    only = Sparse((1, 2), torch.tensor([0]), torch.tensor([0]), torch.tensor([1.0], dtype=torch.float64))
+    slip = Sparse(
+        (1, 2),
+        torch.tensor([0, 0]),
+        torch.tensor([0, 1]),
+        torch.tensor([0.5, 0.25], dtype=torch.float64),
+    )
+    only = Sparse(
+        (1, 2), torch.tensor([0]), torch.tensor([0]), torch.tensor([1.0], dtype=torch.float64)
+    )
     rough = graph.linear([(unit, only)], zeros(1, 1), errors=((slip,), zeros(1, 1)))
     bent = graph.relu(graph.linear([(rough, Dense(torch.tensor([[1.0]])))], column([-1.0])))
     output = graph.linear([(rough, Identity(1)), (bent, Identity(1))], zeros(1, 1))
     compiled = graph.compile(output)
     layers = tuple(compiled.layers)
-    network = ReLUNetwork(layers, origin=Origin("test", "", 0, errors=tuple(compiled.errors), layers=layers))
+    network = ReLUNetwork(
+        layers, origin=Origin("test", "", 0, errors=tuple(compiled.errors), layers=layers)
+    )
     assert source_difference(network, 0.0, 1.0) >= 2 * 0.75  # x_0 / 2 + x_1 / 4, in both summands
 
 
-# -- what is rounded ---------------------------------------------------------------------------------------------------
+# -- what is rounded -------------------------------------------------------------------------------
 
 
 def norm_exactly(values, layer):
@@ -121,7 +150,8 @@ def norm_exactly(values, layer):
     found = []
     for i, v in enumerate(values):
         scale, shift, mean, variance = (
-            Fraction(t[i].item()) for t in (layer.weight, layer.bias, layer.running_mean, layer.running_var)
+            Fraction(t[i].item())
+            for t in (layer.weight, layer.bias, layer.running_mean, layer.running_var)
         )
         radicand = variance + Fraction(layer.eps)
         root = Fraction((Decimal(radicand.numerator) / Decimal(radicand.denominator)).sqrt())
@@ -134,7 +164,10 @@ def evaluated(module, point):
     for layer in module:
         if isinstance(layer, nn.Linear):
             rows = zip(layer.weight.tolist(), layer.bias.tolist(), strict=True)
-            values = [sum((Fraction(w) * v for w, v in zip(row, values, strict=True)), Fraction(b)) for row, b in rows]
+            values = [
+                sum((Fraction(w) * v for w, v in zip(row, values, strict=True)), Fraction(b))
+                for row, b in rows
+            ]
         elif isinstance(layer, nn.BatchNorm1d):
             values = norm_exactly(values, layer)
         elif isinstance(layer, Divided):
@@ -195,10 +228,13 @@ def check_rounding(seed):
     low, high = (v.tolist() for v in interval_bounds(network, lower, upper))
     for part in ([0] * inputs, [8] * inputs, r.integers(0, 9, inputs).tolist()):
         point = [
-            Fraction(a) + Fraction(int(t), 8) * (Fraction(b) - Fraction(a)) for a, b, t in zip(lower, upper, part, strict=True)
+            Fraction(a) + Fraction(int(t), 8) * (Fraction(b) - Fraction(a))
+            for a, b, t in zip(lower, upper, part, strict=True)
         ]
         true, read = evaluated(module, point), network.exact(point).tolist()
-        assert all(abs(s - v) <= Fraction(e) for s, v, e in zip(true, read, bound.tolist(), strict=True))
+        assert all(
+            abs(s - v) <= Fraction(e) for s, v, e in zip(true, read, bound.tolist(), strict=True)
+        )
         assert all(Fraction(a) <= s <= Fraction(b) for a, s, b in zip(low, true, high, strict=True))
     assert network.origin.is_exact == (not bool(bound.any())) or not bound.any()
     scale = max(1.0, float(interval_bounds(network, lower, upper)[1].abs().max()))
@@ -217,7 +253,9 @@ def test_what_is_rounded_is_bounded_many_times():
 
 
 def test_errors_have_the_layers_shapes():
-    network = ReLUNetwork.from_module(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.BatchNorm1d(3)).eval())
+    network = ReLUNetwork.from_module(
+        nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.BatchNorm1d(3)).eval()
+    )
     assert [error is None for error in network.origin.errors] == [True, False]
     (error,) = (error for error in network.origin.errors if error)
     assert isinstance(error, Errors)

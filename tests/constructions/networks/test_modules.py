@@ -1,4 +1,6 @@
-"""PyTorch modules read as networks: what they compute, hooks and shared layers included, or an error that says why not."""
+"""PyTorch modules read as networks: what they compute, hooks and shared layers included, or an
+error that says why not.
+"""
 
 import copy
 import re
@@ -78,30 +80,62 @@ MODULES = {
     "MLP": (nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)), (6,), 1),
     "norms": (
         nn.Sequential(
-            nn.BatchNorm1d(6), nn.Linear(6, 5, bias=False), nn.BatchNorm1d(5, affine=False), nn.ReLU(), nn.Linear(5, 2)
+            nn.BatchNorm1d(6),
+            nn.Linear(6, 5, bias=False),
+            nn.BatchNorm1d(5, affine=False),
+            nn.ReLU(),
+            nn.Linear(5, 2),
         ),
         (6,),
         1,
     ),
-    "norm after ReLU": (nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)), (6,), 2),
-    "last axis": (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)), (2, 3), 1),
+    "norm after ReLU": (
+        nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)),
+        (6,),
+        2,
+    ),
+    "last axis": (
+        nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)),
+        (2, 3),
+        1,
+    ),
     "LeNet": (lenet(), (1, 12, 12), 3),
     "same": (nn.Conv2d(2, 3, (4, 3), padding="same", dilation=(1, 2)), (2, 6, 5), 0),
     "valid": (nn.Conv2d(2, 3, 3, padding="valid", bias=False), (2, 6, 5), 0),
-    "groups": (nn.Conv2d(4, 6, (2, 3), stride=(2, 1), padding=(0, 2), dilation=(2, 1), groups=2), (4, 7, 5), 0),
+    "groups": (
+        nn.Conv2d(4, 6, (2, 3), stride=(2, 1), padding=(0, 2), dilation=(2, 1), groups=2),
+        (4, 7, 5),
+        0,
+    ),
     "depthwise": (
-        nn.Sequential(nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 2)),
+        nn.Sequential(
+            nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 2)
+        ),
         (3, 5, 5),
         None,
     ),
     "signals": (
-        nn.Sequential(nn.Conv1d(2, 4, 3, 2, 1, groups=2), nn.BatchNorm1d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2)),
+        nn.Sequential(
+            nn.Conv1d(2, 4, 3, 2, 1, groups=2),
+            nn.BatchNorm1d(4),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(16, 2),
+        ),
         (2, 8),
         1,
     ),
     "same signals": (nn.Conv1d(1, 2, 4, padding="same"), (1, 7), 0),
-    "volumes": (nn.Sequential(nn.Conv3d(1, 2, 2), nn.BatchNorm3d(2), nn.ReLU(), nn.AvgPool3d(2)), (1, 3, 3, 3), 1),
-    "transposed": (nn.ConvTranspose2d(2, 4, (2, 3), (2, 1), (1, 0), (1, 0), groups=2, dilation=(1, 2)), (2, 3, 4), 0),
+    "volumes": (
+        nn.Sequential(nn.Conv3d(1, 2, 2), nn.BatchNorm3d(2), nn.ReLU(), nn.AvgPool3d(2)),
+        (1, 3, 3, 3),
+        1,
+    ),
+    "transposed": (
+        nn.ConvTranspose2d(2, 4, (2, 3), (2, 1), (1, 0), (1, 0), groups=2, dilation=(1, 2)),
+        (2, 3, 4),
+        0,
+    ),
     "transposed signals": (nn.ConvTranspose1d(2, 3, 3, 2), (2, 4), 0),
     "reflected": (nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), (1, 4, 4), 0),
     "repeated edges": (nn.Conv1d(1, 2, 3, padding=2, padding_mode="replicate"), (1, 4), 0),
@@ -109,65 +143,135 @@ MODULES = {
     "pooled edges": (nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False), (2, 6, 6), 0),
     "divided pool": (nn.AvgPool2d((2, 3), divisor_override=4), (2, 5, 6), 0),
     "pooled signals": (nn.Sequential(nn.AvgPool1d(3, 2, 1), nn.AdaptiveAvgPool1d(2)), (2, 7), 0),
-    "global pool": (nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()), (1, 4, 4), 1),
+    "global pool": (
+        nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        (1, 4, 4),
+        1,
+    ),
     "pool, Linear": (nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(4, 2)), (1, 4, 4), 0),
     "pool without channels": (nn.AvgPool2d(2), (4, 4), 0),
-    "unflatten": (nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Unflatten(1, (2, 2, -1)), nn.Conv2d(2, 1, 2)), (5,), 1),
-    "dropouts": (nn.Sequential(nn.Dropout(), nn.Conv2d(1, 1, 2), nn.Dropout2d(), nn.Identity()), (1, 3, 3), 0),
+    "unflatten": (
+        nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Unflatten(1, (2, 2, -1)), nn.Conv2d(2, 1, 2)),
+        (5,),
+        1,
+    ),
+    "dropouts": (
+        nn.Sequential(nn.Dropout(), nn.Conv2d(1, 1, 2), nn.Dropout2d(), nn.Identity()),
+        (1, 3, 3),
+        0,
+    ),
     "ReLU first": (nn.Sequential(nn.ReLU(), nn.Linear(3, 2)), (3,), 1),
-    "ReLU twice": (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.ReLU(), nn.Linear(4, 2), nn.ReLU()), (3,), 2),
+    "ReLU twice": (
+        nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.ReLU(), nn.Linear(4, 2), nn.ReLU()),
+        (3,),
+        2,
+    ),
     "nothing but ReLU": (nn.ReLU(), (3,), 1),
     "nothing": (nn.Sequential(), (3,), 0),
-    "shared ReLU": (nn.Sequential(nn.Linear(3, 4), R, nn.Linear(4, 3), R, nn.Linear(3, 2)), (3,), 2),
-    "LeakyReLU": (nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.3), nn.Linear(4, 2)), (4,), 2),  # 0.3 w is no float64
+    "shared ReLU": (
+        nn.Sequential(nn.Linear(3, 4), R, nn.Linear(4, 3), R, nn.Linear(3, 2)),
+        (3,),
+        2,
+    ),
+    "LeakyReLU": (
+        nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.3), nn.Linear(4, 2)),
+        (4,),
+        2,
+    ),  # 0.3 w is no float64
     "PReLU": (nn.Sequential(nn.Conv1d(2, 3, 2), nn.PReLU(3), nn.PReLU()), (2, 4), 2),
-    "clipped": (nn.Sequential(nn.Linear(4, 4), nn.ReLU6(), nn.Linear(4, 3), nn.Hardtanh(-0.25, 0.5)), (4,), None),
+    "clipped": (
+        nn.Sequential(nn.Linear(4, 4), nn.ReLU6(), nn.Linear(4, 3), nn.Hardtanh(-0.25, 0.5)),
+        (4,),
+        None,
+    ),
     "MaxPool2d": (nn.MaxPool2d(2), (2, 4, 5), 2),
-    "MaxPool2d, ceil": (nn.MaxPool2d((3, 2), (2, 1), (1, 0), (1, 2), ceil_mode=True), (1, 6, 5), None),
+    "MaxPool2d, ceil": (
+        nn.MaxPool2d((3, 2), (2, 1), (1, 0), (1, 2), ceil_mode=True),
+        (1, 6, 5),
+        None,
+    ),
     "MaxPool1d": (nn.Sequential(nn.MaxPool1d(3, 2, 1), nn.Flatten()), (2, 6), 2),
     "MaxPool3d": (nn.MaxPool3d(2), (1, 2, 2, 4), 3),
     "MaxPool2d without channels": (nn.MaxPool2d(2), (2, 2), 2),
-    "residual": (nn.Sequential(nn.Linear(4, 4), Residual(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), nn.ReLU()), (4,), None),
+    "residual": (
+        nn.Sequential(
+            nn.Linear(4, 4), Residual(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), nn.ReLU()
+        ),
+        (4,),
+        None,
+    ),
     "residual from the input": (Residual(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), (4,), 1),
     "own forward": (nn.Sequential(nn.Linear(4, 4), Doubled(4, 4)), (4,), 0),
     "joined": (
         Function(
-            lambda m, x: m.last(torch.cat([x, m.first(x).relu(), x[:, :1]], 1)), first=nn.Linear(3, 4), last=nn.Linear(8, 2)
+            lambda m, x: m.last(torch.cat([x, m.first(x).relu(), x[:, :1]], 1)),
+            first=nn.Linear(3, 4),
+            last=nn.Linear(8, 2),
         ),
         (3,),
         1,
     ),
-    "joined with constants": (Function(lambda m, x: torch.cat([x, torch.full((len(x), 2), 0.1)], 1).relu()), (3,), 1),
+    "joined with constants": (
+        Function(lambda m, x: torch.cat([x, torch.full((len(x), 2), 0.1)], 1).relu()),
+        (3,),
+        1,
+    ),
     "in place": (Function(inplace, first=nn.Linear(4, 4)), (4,), None),
     "maxima, minima": (
         Function(
-            lambda m, x: torch.cat([torch.maximum(x, m.first(x)), torch.minimum(x, m.first(x)), x.abs()], 1),
+            lambda m, x: torch.cat(
+                [torch.maximum(x, m.first(x)), torch.minimum(x, m.first(x)), x.abs()], 1
+            ),
             first=nn.Linear(3, 3),
         ),
         (3,),
         None,
     ),
     "reductions": (
-        Function(lambda m, x: torch.cat([x.amax(1), x.min(2).values, x.sum(2), x.mean((1, 2))[:, None]], 1)),
+        Function(
+            lambda m, x: torch.cat(
+                [x.amax(1), x.min(2).values, x.sum(2), x.mean((1, 2))[:, None]], 1
+            )
+        ),
         (2, 3),
         None,
     ),
     "arithmetic": (
-        Function(lambda m, x: (1 - x) / 0.3 + torch.add(x, torch.ones(3) * 0.7, alpha=0.1) - x.clamp(min=-0.5, max=0.25)),
+        Function(
+            lambda m, x: (
+                (1 - x) / 0.3
+                + torch.add(x, torch.ones(3) * 0.7, alpha=0.1)
+                - x.clamp(min=-0.5, max=0.25)
+            )
+        ),
         (3,),
         None,
     ),
-    "bounds": (Function(lambda m, x: x.clamp(torch.tensor([-1.0, 0.0]), torch.tensor([0.5, 1.0]))), (2,), None),
-    "products": (Function(lambda m, x: x @ m.first.weight.T - x.flip(1)[:, :2], first=nn.Linear(3, 2)), (3,), 0),
+    "bounds": (
+        Function(lambda m, x: x.clamp(torch.tensor([-1.0, 0.0]), torch.tensor([0.5, 1.0]))),
+        (2,),
+        None,
+    ),
+    "products": (
+        Function(lambda m, x: x @ m.first.weight.T - x.flip(1)[:, :2], first=nn.Linear(3, 2)),
+        (3,),
+        0,
+    ),
     "moved": (
-        Function(lambda m, x: functional.pixel_shuffle(x, 2).roll(1, 2).unfold(3, 2, 1).permute(0, 4, 1, 2, 3)),
+        Function(
+            lambda m, x: (
+                functional.pixel_shuffle(x, 2).roll(1, 2).unfold(3, 2, 1).permute(0, 4, 1, 2, 3)
+            )
+        ),
         (4, 2, 2),
         0,
     ),
 }
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch copies the input there
+@pytest.mark.filterwarnings(
+    "ignore:Using padding='same' with even kernel"
+)  # torch copies the input there
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_and_its_network_agree(name):
     module, shape, depth = MODULES[name]
@@ -180,13 +284,16 @@ def test_a_module_and_its_network_agree(name):
     assert depth is None or network.size.depth == depth
     assert network.origin.parameters == sum(p.numel() for p in module.parameters())
     torch.testing.assert_close(network(x.flatten(1)), expected, rtol=1e-12, atol=1e-12)
-    assert all(after[key].dtype == value.dtype and torch.equal(after[key], value) for key, value in before.items())
+    assert all(
+        after[key].dtype == value.dtype and torch.equal(after[key], value)
+        for key, value in before.items()
+    )
 
 
 def test_one_float32_constant_of_a_trace_is_taken_as_it_is():
-    assert ReLUNetwork.from_module(Function(lambda m, x: x + torch.full((1,), 0.1)), (1,)).exact([0])[0] == Fraction(
-        float(np.float32(0.1))
-    )
+    assert ReLUNetwork.from_module(Function(lambda m, x: x + torch.full((1,), 0.1)), (1,)).exact(
+        [0]
+    )[0] == Fraction(float(np.float32(0.1)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -197,7 +304,10 @@ def test_the_entries_of_a_convolution_are_its_weights(dtype):
     expected = [row for k in w[:, 0] for row in ([*k[0], o, *k[1], o], [o, *k[0], o, *k[1]])]
     assert isinstance(layer.weight, Sparse)
     assert layer.weight.to_dense().tolist() == torch.tensor(expected, dtype=torch.float64).tolist()
-    assert layer.bias.to_dense()[:, 0].tolist() == module.bias.detach().double().repeat_interleave(2).tolist()
+    assert (
+        layer.bias.to_dense()[:, 0].tolist()
+        == module.bias.detach().double().repeat_interleave(2).tolist()
+    )
     assert layer.bias.stored <= 3
 
 
@@ -208,7 +318,10 @@ def test_forms_and_saving(tmp_path):
     x = torch.rand(3, 144)
     again = load(tmp_path / "a.safetensors")
     assert torch.equal(again(x), network(x))
-    assert (again.origin.digest, again.origin.rounded) == (network.origin.digest, network.origin.rounded)
+    assert (again.origin.digest, again.origin.rounded) == (
+        network.origin.digest,
+        network.origin.rounded,
+    )
     assert torch.equal(source_difference(again, 0.0, 1.0), source_difference(network, 0.0, 1.0))
     normed = ReLUNetwork.from_module(settled(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))))
     assert isinstance(normed.layers[0].weight, Dense)
@@ -223,7 +336,7 @@ def test_a_network_does_not_follow_its_module():
     assert network(x).tolist() == before
 
 
-# -- what a module computes is what runs -------------------------------------------------------------------------------
+# -- what a module computes is what runs -----------------------------------------------------------
 
 
 def numbered(*layers):
@@ -242,7 +355,9 @@ def assert_agree(module, shape, atol=1e-12):
     network = ReLUNetwork.from_module(module, shape)
     x = torch.randn(50, *shape, dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(network(x.flatten(1)), module(x).flatten(1), rtol=1e-12, atol=atol)
+        torch.testing.assert_close(
+            network(x.flatten(1)), module(x).flatten(1), rtol=1e-12, atol=atol
+        )
     return network
 
 
@@ -257,10 +372,14 @@ def test_a_shared_relu_counts_as_often_as_it_is_used():
 
 def test_shared_blocks_and_norms_count_as_often_as_they_are_used():
     block = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
-    network = assert_agree(nn.Sequential(block, nn.Linear(3, 3), block, block, nn.Linear(3, 1)).double(), (3,))
+    network = assert_agree(
+        nn.Sequential(block, nn.Linear(3, 3), block, block, nn.Linear(3, 1)).double(), (3,)
+    )
     assert network.origin.parameters == 12 + 12 + 4
     norm = nn.BatchNorm1d(3)
-    assert_agree(settled(nn.Sequential(norm, nn.Linear(3, 3), norm, nn.ReLU(), norm)).double(), (3,))
+    assert_agree(
+        settled(nn.Sequential(norm, nn.Linear(3, 3), norm, nn.ReLU(), norm)).double(), (3,)
+    )
 
 
 def old_weight_norm(layer):
@@ -285,7 +404,9 @@ WEIGHTS = {
 
 @pytest.mark.parametrize("kind", WEIGHTS)
 def test_weights_that_hooks_and_parametrizations_compute(kind):
-    module = nn.Sequential(WEIGHTS[kind](nn.Linear(4, 4).double()), nn.ReLU(), WEIGHTS[kind](nn.Linear(4, 2).double()))
+    module = nn.Sequential(
+        WEIGHTS[kind](nn.Linear(4, 4).double()), nn.ReLU(), WEIGHTS[kind](nn.Linear(4, 2).double())
+    )
     optimizer = torch.optim.SGD(module.parameters(), 0.5)
     for _ in range(2):
         module(torch.randn(8, 4, dtype=torch.float64)).square().sum().backward()
@@ -327,7 +448,10 @@ def test_affine_maps_whose_product_is_no_float64_stay_apart():
     """f = 1/2 - x, and float64 says 1/2."""
     module = numbered(([[-(2.0**60)], [-1.0], [2.0**60]], [0.0] * 3), ([[1.0, 1.0, 1.0]], [0.5]))
     network = ReLUNetwork.from_module(module)
-    assert network.exact([[1], [Fraction(1, 4)]])[:, 0].tolist() == [Fraction(-1, 2), Fraction(1, 4)]
+    assert network.exact([[1], [Fraction(1, 4)]])[:, 0].tolist() == [
+        Fraction(-1, 2),
+        Fraction(1, 4),
+    ]
     assert network.origin.is_exact
     answer = certify_box(module, [0.0], [1.0], 1)
     assert answer.verdict == "refuted"
@@ -340,7 +464,10 @@ def test_input_normalization_is_not_rounded_in_silence():
         module = Function(lambda m, x, scale=scale: 1 - x / scale)
         network = ReLUNetwork.from_module(module, (1,))
         assert not network.origin.is_exact
-        assert abs(network.exact([Fraction(scale)])[0]) <= source_difference(network, 0.0, scale).item()
+        assert (
+            abs(network.exact([Fraction(scale)])[0])
+            <= source_difference(network, 0.0, scale).item()
+        )
         assert certify_box(network, [0.0], [scale], 1).verdict != "proved"
         assert certify_box(network, [0.0], [scale * 0.99], 1).verdict == "proved"
         low, high = interval_bounds(network, scale, scale)
@@ -380,7 +507,10 @@ def test_nothing_in_the_module_is_changed(fails):
     module[0].register_forward_hook(lambda *_: None)
     before = copy.deepcopy(module.state_dict())
     grads = [None if p.grad is None else p.grad.clone() for p in module.parameters()]
-    attributes, modes = [dict(vars(layer)) for layer in module.modules()], [layer.training for layer in module.modules()]
+    attributes, modes = (
+        [dict(vars(layer)) for layer in module.modules()],
+        [layer.training for layer in module.modules()],
+    )
     state, enabled = torch.get_rng_state(), torch.is_grad_enabled()
     if fails:
         with pytest.raises(ValueError, match=r"module\.2 \(Counting\)"):
@@ -415,7 +545,9 @@ def test_float16_values_that_vanish():
             parameter.mul_(1e-4)
     assert_agree(copy.deepcopy(module).double(), (3,))
     x = torch.randn(5, 3, dtype=torch.float64)
-    assert torch.allclose(ReLUNetwork.from_module(module)(x), module.double()(x), rtol=1e-12, atol=1e-20)
+    assert torch.allclose(
+        ReLUNetwork.from_module(module)(x), module.double()(x), rtol=1e-12, atol=1e-20
+    )
 
 
 @pytest.mark.parametrize("size", [1e-310, 2.0**-1050, 1e300])
@@ -425,7 +557,7 @@ def test_extreme_weights_are_carried(size):
     assert ReLUNetwork.from_module(module).exact([1])[0] == value
 
 
-# -- what is refused ---------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 LAYERS = (
     nn.AdaptiveMaxPool1d(2),
@@ -469,9 +601,17 @@ STEPS = iter(range(100))
         (lambda m, x: 1 / x, TypeError, "operation reciprocal"),
         (lambda m, x: x / x, TypeError, "divides by a value that depends on the input"),
         (lambda m, x: x // 2, TypeError, "operation floor_divide"),
-        (lambda m, x: x.half().float(), TypeError, "rounds values from torch.float32 to torch.float16"),
+        (
+            lambda m, x: x.half().float(),
+            TypeError,
+            "rounds values from torch.float32 to torch.float16",
+        ),
         (lambda m, x: x.long(), TypeError, "rounds values from torch.float32 to torch.int64"),
-        (lambda m, x: functional.pad(x[:, None], (1, 1), mode="circular"), TypeError, "operation copy_"),
+        (
+            lambda m, x: functional.pad(x[:, None], (1, 1), mode="circular"),
+            TypeError,
+            "operation copy_",
+        ),
         (lambda m, x: x / 0, ValueError, "divides by zero"),
         (lambda m, x: x * float("nan"), ValueError, "must be finite, got nan"),
         (branch, ValueError, "cannot be run on one input"),
@@ -493,11 +633,20 @@ def test_other_functions_are_refused(function, error, message):
 
 
 @pytest.mark.parametrize(
-    "layer", [nn.Conv1d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.AvgPool2d(2), nn.BatchNorm2d(2), nn.Unflatten(1, (1, 2, 2))]
+    "layer",
+    [
+        nn.Conv1d(1, 1, 1),
+        nn.Conv2d(1, 1, 1),
+        nn.AvgPool2d(2),
+        nn.BatchNorm2d(2),
+        nn.Unflatten(1, (1, 2, 2)),
+    ],
 )
 def test_images_need_their_shape(layer):
     module = nn.Sequential(nn.Identity(), layer, nn.Flatten(), nn.Linear(4, 2)).eval()
-    with pytest.raises(TypeError, match=rf"module\.1 \({type(layer).__name__}\): .* only with input_shape"):
+    with pytest.raises(
+        TypeError, match=rf"module\.1 \({type(layer).__name__}\): .* only with input_shape"
+    ):
         ReLUNetwork.from_module(module)
     with pytest.raises(TypeError, match="input_shape must be a sequence of sizes"):
         ReLUNetwork.from_module(module, 28)
@@ -511,13 +660,25 @@ def test_what_is_no_module():
 @pytest.mark.parametrize(
     ("module", "shape", "message"),
     [
-        (nn.Conv2d(3, 1, 3), (1, 8, 8), r"Conv2d\) takes 3 channels .* got values of shape \(1, 8, 8\) \(input_shape is"),
+        (
+            nn.Conv2d(3, 1, 3),
+            (1, 8, 8),
+            r"Conv2d\) takes 3 channels .* got values of shape \(1, 8, 8\) \(input_shape is",
+        ),
         (nn.Conv2d(3, 1, 3), (192,), "takes 3 channels with 2 axes each"),
         (nn.Conv1d(3, 1, 3), (3, 4, 4), "takes 3 channels with 1 axes each"),
         (nn.Conv2d(1, 1, 9), (1, 8, 8), r"Conv2d\) .*\(8 x 8\)\. Kernel size: \(9 x 9\)"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(9, 2)), (1, 4, 4), r"Linear\) takes 9 .* \(16,\) \(input_shape is \(1, 4, 4\)"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(9, 2)),
+            (1, 4, 4),
+            r"Linear\) takes 9 .* \(16,\) \(input_shape is \(1, 4, 4\)",
+        ),
         (nn.Linear(16, 2), (1, 4, 4), r"takes 16 numbers along the last axis.*input_shape"),
-        (nn.Sequential(nn.Conv2d(1, 1, 1), nn.Linear(16, 2)), (1, 4, 4), r"module\.1 \(Linear\) takes 16"),
+        (
+            nn.Sequential(nn.Conv2d(1, 1, 1), nn.Linear(16, 2)),
+            (1, 4, 4),
+            r"module\.1 \(Linear\) takes 16",
+        ),
         (nn.AvgPool2d(2), (4,), "takes an image of shape"),
         (nn.AvgPool2d(5), (1, 4, 4), r"AvgPool2d\) .*input_shape is"),
         (nn.BatchNorm2d(2).eval(), (3, 4, 4), "takes 2 channels"),
@@ -527,15 +688,31 @@ def test_what_is_no_module():
         (nn.Linear(4, 2), (-4,), "input_shape must be"),
         (nn.Linear(4, 2), (4.0,), "input_shape must be"),
         (nn.Linear(4, 2), (True,), "input_shape must be"),
-        (nn.Linear(4, 2), (10**6, 10**6), r"input_shape \(1000000, 1000000\) would need .* the limit is"),
-        (nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), None, r"module\.1 \(BatchNorm1d\) is in training mode"),
+        (
+            nn.Linear(4, 2),
+            (10**6, 10**6),
+            r"input_shape \(1000000, 1000000\) would need .* the limit is",
+        ),
+        (
+            nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)),
+            None,
+            r"module\.1 \(BatchNorm1d\) is in training mode",
+        ),
         (nn.BatchNorm2d(1), (1, 2, 2), "is in training mode: call module.eval"),
         (nn.Sequential(nn.Dropout(), nn.Linear(4, 4)), None, r"Dropout\) is in training mode"),
         (nn.BatchNorm1d(4, track_running_stats=False).eval(), None, "has no running statistics"),
         (nn.InstanceNorm1d(4).eval(), (4, 2), "has no running statistics"),
-        (nn.Sequential(nn.Linear(4, 4), nn.Flatten(0)), None, r"must keep the batch axis first, but makes shape \(4,\)"),
+        (
+            nn.Sequential(nn.Linear(4, 4), nn.Flatten(0)),
+            None,
+            r"must keep the batch axis first, but makes shape \(4,\)",
+        ),
         (nn.Linear(4, 4, dtype=torch.complex64), None, "weight must be real"),
-        (nn.utils.spectral_norm(nn.Linear(3, 3)), None, r"module \(Linear\): .*module\.eval\(\) first"),
+        (
+            nn.utils.spectral_norm(nn.Linear(3, 3)),
+            None,
+            r"module \(Linear\): .*module\.eval\(\) first",
+        ),
         (nn.LazyLinear(3), (4,), "has no size yet: call the module once"),
     ],
 )
@@ -546,14 +723,19 @@ def test_what_does_not_fit_is_named(module, shape, message):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize(
-    "layer", [nn.Linear(4, 2), nn.Conv2d(1, 1, 2), nn.BatchNorm2d(1)], ids=lambda layer: type(layer).__name__
+    "layer",
+    [nn.Linear(4, 2), nn.Conv2d(1, 1, 2), nn.BatchNorm2d(1)],
+    ids=lambda layer: type(layer).__name__,
 )
 @pytest.mark.parametrize("name", ["weight", "bias"])
 def test_weights_must_be_finite(layer, name, value):
     layer = copy.deepcopy(layer).eval()
     with torch.no_grad():
         getattr(layer, name).view(-1)[0] = value
-    with pytest.raises(ValueError, match=rf"module\.0 \({type(layer).__name__}\) {name} must be finite, got {value}"):
+    with pytest.raises(
+        ValueError,
+        match=rf"module\.0 \({type(layer).__name__}\) {name} must be finite, got {value}",
+    ):
         ReLUNetwork.from_module(nn.Sequential(layer), (1, 4, 4))
 
 
@@ -564,7 +746,9 @@ def test_negative_variances_are_refused():
         ReLUNetwork.from_module(module)
 
 
-@pytest.mark.parametrize("layer", [nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(1), nn.MaxPool2d(2), nn.Linear(8, 8)])
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(1), nn.MaxPool2d(2), nn.Linear(8, 8)]
+)
 def test_large_matrices_are_refused(monkeypatch, layer):
     monkeypatch.setattr("constructions.networks.operations.ENTRY_LIMIT", 60)
     with pytest.raises(ValueError, match=re.escape("the limit is 60")):

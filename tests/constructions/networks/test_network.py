@@ -40,18 +40,24 @@ def real_network(widths, seed=0):
     """A network with generic float64 weights."""
     generator = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
-    return ReLUNetwork.from_layers([(draw(b, a) / a**0.5, draw(b)) for a, b in itertools.pairwise(widths)])
+    return ReLUNetwork.from_layers(
+        [(draw(b, a) / a**0.5, draw(b)) for a, b in itertools.pairwise(widths)]
+    )
 
 
 def structured_network():
     """R^6 -> R^6 through Kronecker products, blocks, constants and identities."""
     inner = random_network(np.random.default_rng(1), (2, 3, 2))
     tiled = copies(3, inner)
-    mixed = Affine(Kron(Identity(3), Dense(torch.tensor([[1.0, 1.0], [1.0, -1.0]]))), Constant(6, 1, -0.25))
-    return ReLUNetwork((*tiled.layers[:-1], Affine(tiled.layers[-1].weight, tiled.layers[-1].bias), mixed))
+    mixed = Affine(
+        Kron(Identity(3), Dense(torch.tensor([[1.0, 1.0], [1.0, -1.0]]))), Constant(6, 1, -0.25)
+    )
+    return ReLUNetwork(
+        (*tiled.layers[:-1], Affine(tiled.layers[-1].weight, tiled.layers[-1].bias), mixed)
+    )
 
 
-# -- evaluation --------------------------------------------------------------------------------------------------------
+# -- evaluation ------------------------------------------------------------------------------------
 
 
 @given(seed=st.integers(0, 10**6), widths=st.sampled_from(WIDTHS))
@@ -70,10 +76,14 @@ def test_values_of_dyadic_networks_are_exact(seed, widths):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("build", [lambda: real_network((5, 40, 30, 3)), structured_network])
 def test_modules_and_exact_agree(build, dtype):
-    """All three module forms and the network itself against exact arithmetic, to the tolerance of the dtype."""
+    """All three module forms and the network itself against exact arithmetic, to the tolerance of
+    the dtype.
+    """
     network = build()
     x = torch.rand(7, network.inputs, dtype=dtype)
-    exact = torch.tensor([[float(v) for v in row] for row in network.exact(x.numpy())], dtype=torch.float64)
+    exact = torch.tensor(
+        [[float(v) for v in row] for row in network.exact(x.numpy())], dtype=torch.float64
+    )
     scale = exact.abs().max().item()
     for evaluator in (network, *(network.to_module(form, dtype) for form in FORMS)):
         values = evaluator(x)
@@ -87,20 +97,40 @@ def test_gradients_equal_those_of_the_dense_module(build, dtype):
     network = build()
 
     def gradient(evaluator):
-        x = torch.rand(7, network.inputs, generator=torch.Generator().manual_seed(3), dtype=dtype, requires_grad=True)
+        x = torch.rand(
+            7,
+            network.inputs,
+            generator=torch.Generator().manual_seed(3),
+            dtype=dtype,
+            requires_grad=True,
+        )
         return torch.autograd.grad((evaluator(x) ** 2).sum(), x)[0]
 
     expected = gradient(network.to_module("dense", dtype))
-    for evaluator in (network, network.to_module("structured", dtype), network.to_module("sparse", dtype)):
-        assert torch.allclose(gradient(evaluator), expected, rtol=0, atol=TOLERANCE[dtype] * float(expected.abs().max()))
+    for evaluator in (
+        network,
+        network.to_module("structured", dtype),
+        network.to_module("sparse", dtype),
+    ):
+        assert torch.allclose(
+            gradient(evaluator),
+            expected,
+            rtol=0,
+            atol=TOLERANCE[dtype] * float(expected.abs().max()),
+        )
 
 
 def test_dense_module_is_trainable_and_the_others_have_no_parameters():
     network = real_network((3, 4, 2))
-    assert sum(p.numel() for p in network.to_module("dense").parameters()) == network.size.dense_parameters
+    assert (
+        sum(p.numel() for p in network.to_module("dense").parameters())
+        == network.size.dense_parameters
+    )
     for form in ("structured", "sparse"):
         assert not list(network.to_module(form).parameters())
-    with pytest.raises(ValueError, match="form must be 'structured', 'sparse' or 'dense', got 'csr'"):
+    with pytest.raises(
+        ValueError, match="form must be 'structured', 'sparse' or 'dense', got 'csr'"
+    ):
         network.to_module("csr")
 
 
@@ -119,7 +149,7 @@ def test_inputs_of_many_shapes_and_kinds():
     assert network.exact(np.empty((0, 3))).shape == (0, 2)
 
 
-# -- memory ------------------------------------------------------------------------------------------------------------
+# -- memory ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +178,15 @@ class Spy(Matrix):
 def test_batches_are_split_to_bound_memory(monkeypatch, tracked, dtype):
     plain = random_network(np.random.default_rng(0), (3, 10, 20, 2))
     spies = [Spy(layer.weight) for layer in plain.layers]
-    network = ReLUNetwork(tuple(Affine(spy, layer.bias) for spy, layer in zip(spies, plain.layers, strict=True)))
+    network = ReLUNetwork(
+        tuple(Affine(spy, layer.bias) for spy, layer in zip(spies, plain.layers, strict=True))
+    )
     x = torch.randint(-8, 9, (100, 3)).to(dtype).div(4).requires_grad_(tracked)
     expected = plain(x)
     (slope,) = torch.autograd.grad(expected.square().sum(), x) if tracked else (None,)
-    limit = 30 * x.element_size() * 7  # the widest neighbours have 10 + 20 units: seven points at a time
+    limit = (
+        30 * x.element_size() * 7
+    )  # the widest neighbours have 10 + 20 units: seven points at a time
     monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", limit)
     values = network(x)
     assert torch.equal(values, expected)
@@ -172,7 +206,7 @@ def test_points_wider_than_the_limit_go_one_by_one(monkeypatch):
     assert network(x).shape == (3, 1)
 
 
-# -- from_module -------------------------------------------------------------------------------------------------------
+# -- from_module -----------------------------------------------------------------------------------
 
 
 def dyadic(module):
@@ -189,11 +223,30 @@ def dyadic(module):
         (nn.Linear(3, 2), 0),
         (nn.Linear(3, 2, bias=False), 0),
         (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), 1),
-        (nn.Sequential(nn.Flatten(), nn.Linear(3, 4), nn.Identity(), nn.ReLU(), nn.Linear(4, 2, bias=False)), 1),
+        (
+            nn.Sequential(
+                nn.Flatten(), nn.Linear(3, 4), nn.Identity(), nn.ReLU(), nn.Linear(4, 2, bias=False)
+            ),
+            1,
+        ),
         (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), 0),
-        (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5, bias=False), nn.Linear(5, 2), nn.ReLU(), nn.Linear(2, 2)), 1),
+        (
+            nn.Sequential(
+                nn.Linear(3, 4),
+                nn.Linear(4, 5, bias=False),
+                nn.Linear(5, 2),
+                nn.ReLU(),
+                nn.Linear(2, 2),
+            ),
+            1,
+        ),
         (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2), nn.ReLU()), 2),
-        (nn.Sequential(nn.Sequential(nn.Linear(3, 4), nn.ReLU()), nn.Sequential(nn.Linear(4, 2))), 1),
+        (
+            nn.Sequential(
+                nn.Sequential(nn.Linear(3, 4), nn.ReLU()), nn.Sequential(nn.Linear(4, 2))
+            ),
+            1,
+        ),
     ],
 )
 def test_from_module_computes_what_the_module_does(module, depth):
@@ -249,7 +302,7 @@ def test_a_network_does_not_follow_the_training_of_its_module(dtype):
     assert network(x).tolist() == before
 
 
-# -- sizes, graph, strings ---------------------------------------------------------------------------------------------
+# -- sizes, graph, strings -------------------------------------------------------------------------
 
 
 @given(seed=st.integers(0, 10**6), widths=st.sampled_from(WIDTHS))
@@ -258,7 +311,13 @@ def test_sizes_equal_a_count_of_all_entries(seed, widths):
 
 
 @pytest.mark.parametrize(
-    "build", [structured_network, lambda: squaring(4), lambda: maximum(7), lambda: distance([0.5] * 5, "inf")]
+    "build",
+    [
+        structured_network,
+        lambda: squaring(4),
+        lambda: maximum(7),
+        lambda: distance([0.5] * 5, "inf"),
+    ],
 )
 def test_sizes_of_structured_networks(build):
     check_sizes(build())
@@ -266,8 +325,19 @@ def test_sizes_of_structured_networks(build):
 
 def check_sizes(network):
     size = network.size
-    assert (size.depth, size.width, size.units, size.weights, size.biases, size.dense_parameters) == counts(network)
-    assert size.parameters == size.weights + size.biases == sum(layer.parameters for layer in network.layers)
+    assert (
+        size.depth,
+        size.width,
+        size.units,
+        size.weights,
+        size.biases,
+        size.dense_parameters,
+    ) == counts(network)
+    assert (
+        size.parameters
+        == size.weights + size.biases
+        == sum(layer.parameters for layer in network.layers)
+    )
     assert len(network.hidden) == size.depth
     assert str(network).endswith(f"{size.parameters} parameters ({size.dense_parameters} dense)")
 
@@ -279,22 +349,31 @@ def test_stored_numbers_are_those_of_the_structured_form():
 
 def test_symbolic_sizes():
     n = sympy.Symbol("N", integer=True, positive=True)
-    size = ReLUNetwork((Affine(Unknown(n, 3), Unknown(n, 1)), Affine(Constant(1, n), zeros(1, 1)))).size
+    size = ReLUNetwork(
+        (Affine(Unknown(n, 3), Unknown(n, 1)), Affine(Constant(1, n), zeros(1, 1)))
+    ).size
     assert (size.depth, size.width, size.units) == (1, n, n)
     assert sympy.expand(size.parameters - 5 * n) == 0
     assert sympy.expand(size.dense_parameters - (5 * n + 1)) == 0
 
 
-@pytest.mark.parametrize("build", [structured_network, lambda: random_network(np.random.default_rng(2), (3, 4, 4, 2))])
+@pytest.mark.parametrize(
+    "build", [structured_network, lambda: random_network(np.random.default_rng(2), (3, 4, 4, 2))]
+)
 def test_graph_holds_the_layers(build):
     network = build()
     graph = network.graph()
     widths = [network.inputs, *network.hidden, network.outputs]
-    assert sorted(graph.nodes) == [(depth, i) for depth, width in enumerate(widths) for i in range(width)]
+    assert sorted(graph.nodes) == [
+        (depth, i) for depth, width in enumerate(widths) for i in range(width)
+    ]
     assert graph.number_of_edges() == network.size.weights
     for depth, (weight, bias) in enumerate(layers_of(network), start=1):
         assert [graph.nodes[depth, i]["bias"] for i in range(len(bias))] == bias.tolist()
-        edges = {(i, j): graph[depth - 1, j][depth, i]["weight"] for i, j in zip(*np.nonzero(weight), strict=True)}
+        edges = {
+            (i, j): graph[depth - 1, j][depth, i]["weight"]
+            for i, j in zip(*np.nonzero(weight), strict=True)
+        }
         assert edges == {(i, j): value for (i, j), value in np.ndenumerate(weight) if value}
     assert all(graph.nodes[node]["layer"] == node[0] for node in graph)
     assert all("bias" not in graph.nodes[0, i] for i in range(network.inputs))
@@ -306,7 +385,7 @@ def test_graph_refuses_large_networks():
         wide.graph()
 
 
-# -- piecewise ---------------------------------------------------------------------------------------------------------
+# -- piecewise -------------------------------------------------------------------------------------
 
 
 @given(
@@ -326,10 +405,14 @@ def test_piecewise_in_one_input_is_the_network(seed, widths, bounded):
         expected = evaluate(network, [point])
         assert network.exact([point]).tolist() == expected
         value = sympy.Rational(*point.as_integer_ratio())
-        assert [e.subs(x, value) for e in expressions] == [sympy.Rational(*v.as_integer_ratio()) for v in expected]
+        assert [e.subs(x, value) for e in expressions] == [
+            sympy.Rational(*v.as_integer_ratio()) for v in expected
+        ]
 
 
-@given(seed=st.integers(0, 10**6), widths=st.sampled_from([(1, 3, 1), (1, 4, 3, 1), (1, 2, 2, 2, 1)]))
+@given(
+    seed=st.integers(0, 10**6), widths=st.sampled_from([(1, 3, 1), (1, 4, 3, 1), (1, 2, 2, 2, 1)])
+)
 def test_piecewise_has_no_needless_pieces(seed, widths):
     network = random_network(np.random.default_rng(seed), widths, domain=(-1.0, 2.0))
     (expression,) = network.piecewise()
@@ -339,7 +422,9 @@ def test_piecewise_has_no_needless_pieces(seed, widths):
     assert len(getattr(expression, "args", [])) == expected
 
 
-@given(seed=st.integers(0, 10**6), widths=st.sampled_from([(1, 3, 1), (1, 4, 3, 1), (1, 2, 2, 2, 1)]))
+@given(
+    seed=st.integers(0, 10**6), widths=st.sampled_from([(1, 3, 1), (1, 4, 3, 1), (1, 2, 2, 2, 1)])
+)
 def test_breakpoints_include_every_kink(seed, widths):
     network = random_network(np.random.default_rng(seed), widths)
     found = breakpoints_1d(network, Fraction(-1), Fraction(2))
@@ -356,7 +441,9 @@ def test_piecewise_in_several_inputs_is_the_network(seed, widths):
     expressions = network.piecewise()
     point = [Fraction(int(k), 3) for k in generator.integers(-9, 10, network.inputs)]
     names = sympy.symbols(f"x1:{network.inputs + 1}", real=True)
-    values = {name: sympy.Rational(*v.as_integer_ratio()) for name, v in zip(names, point, strict=True)}
+    values = {
+        name: sympy.Rational(*v.as_integer_ratio()) for name, v in zip(names, point, strict=True)
+    }
     expected = [sympy.Rational(*v.as_integer_ratio()) for v in evaluate(network, point)]
     assert [sympy.sympify(e).subs(values) for e in expressions] == expected
 
@@ -368,7 +455,9 @@ def test_piecewise_on_a_half_line(network):
     x = sympy.Symbol("x", real=True)
     for point in (Fraction(0), Fraction(1, 3), Fraction(100)):
         (expected,) = evaluate(network, [point])
-        assert expression.subs(x, sympy.Rational(*point.as_integer_ratio())) == sympy.Rational(*expected.as_integer_ratio())
+        assert expression.subs(x, sympy.Rational(*point.as_integer_ratio())) == sympy.Rational(
+            *expected.as_integer_ratio()
+        )
 
 
 def test_piecewise_refuses_large_networks():
@@ -378,10 +467,12 @@ def test_piecewise_refuses_large_networks():
         breakpoints_1d(maximum(2), Fraction(0), Fraction(1))
 
 
-# -- errors ------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("x", [torch.ones(2), torch.ones(4, 2), torch.tensor(1.0), torch.ones(3, 0)])
+@pytest.mark.parametrize(
+    "x", [torch.ones(2), torch.ones(4, 2), torch.tensor(1.0), torch.ones(3, 0)]
+)
 def test_wrong_shapes_are_named(x):
     network = random_network(np.random.default_rng(0), (3, 2, 1))
     with pytest.raises(ValueError, match=r"x must have shape \(\.\.\., 3\), got"):
@@ -402,7 +493,9 @@ def test_points_must_be_finite(bad):
 @pytest.mark.parametrize("x", [-0.001, 1.001])
 def test_points_must_lie_in_the_domain(x):
     network = squaring(2)
-    with pytest.raises(ValueError, match=r"x must lie in the network's domain \[0.0, 1.0\], got values in"):
+    with pytest.raises(
+        ValueError, match=r"x must lie in the network's domain \[0.0, 1.0\], got values in"
+    ):
         network([[0.5], [x]])
     assert network.restrict(None)([[x]]).shape == (1, 1)
     assert network([[0.0], [1.0]]).tolist() == [[0.0], [1.0]]
@@ -419,7 +512,9 @@ def test_layers_must_fit():
         ReLUNetwork(())
     with pytest.raises(ValueError, match="layer 1 takes 3 numbers but layer 0 gives 2"):
         ReLUNetwork((Affine(Identity(2), zeros(2, 1)), Affine(Identity(3), zeros(3, 1))))
-    with pytest.raises(ValueError, match=r"bias must have shape \(2, 1\) to fit Identity\[2 x 2\], got \(3, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"bias must have shape \(2, 1\) to fit Identity\[2 x 2\], got \(3, 1\)"
+    ):
         Affine(Identity(2), zeros(3, 1))
     for domain in ((1.0, 0.0), (0.5, 0.5), (0.0, float("nan"))):
         with pytest.raises(ValueError, match="domain must be an interval"):
@@ -440,4 +535,6 @@ def test_names_in_a_notebook_and_in_print():
     network = parallel(squaring(2), soft_indicator(0.25, 0.5))
     assert str(network).startswith("composition: R^1 -> R^2, depth 2, width ")
     assert str(squaring(2)).startswith("squaring(m=2, D=1, K=1): R^1 -> R^1, ")
-    assert str(real_network((2, 1))).startswith("ReLU network: R^2 -> R^1, depth 0, width 0, 0 units, 3 parameters (3 dense)")
+    assert str(real_network((2, 1))).startswith(
+        "ReLU network: R^2 -> R^1, depth 0, width 0, 0 units, 3 parameters (3 dense)"
+    )

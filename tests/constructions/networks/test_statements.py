@@ -1,7 +1,8 @@
-"""Every registered statement's claims, checked on cases: sizes by `==`, errors by `<=` in exact arithmetic, pieces by counting.
+"""Every registered statement's claims, checked on cases: sizes by `==`, errors by `<=` in exact
+arithmetic, pieces by counting.
 
-A registered construction without cases fails. The last tests plant wrong networks and wrong claims: the checker must see them.
-"""
+A registered construction without cases fails. The last tests plant wrong networks and wrong claims:
+the checker must see them."""
 
 import dataclasses
 import itertools
@@ -42,7 +43,9 @@ CASES = {
     "yarotsky_multiplication": [{"m": m, "bound": b} for m, b in ((1, 1.0), (2, 3.0), (3, 0.5))],
     "maximum": [{"n": n} for n in (*range(1, 18), 33, 100)],
     "gate": [{"bound": b} for b in (0.5, 1.0, 3.0, 16.0)],
-    "soft_indicator": [{"inner": a, "outer": b} for a, b in ((0.25, 0.75), (-0.5, 1.5), (0.1, 0.7))],
+    "soft_indicator": [
+        {"inner": a, "outer": b} for a, b in ((0.25, 0.75), (-0.5, 1.5), (0.1, 0.7))
+    ],
     "lean_indicator": [
         {"centre": [0.5, 0.25], "inner": 0.125, "outer": 0.25},
         {"centre": [[0.5], [0.75]], "inner": 0.1, "outer": 0.3},
@@ -54,17 +57,28 @@ CASES = {
     ],
     "interpolation": [
         {"points": [[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]], "values": [1, 1, -1]},
-        {"points": [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]], "values": [0.5, -3, 2, 1]},
+        {
+            "points": [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]],
+            "values": [0.5, -3, 2, 1],
+        },
     ],
     "f_S": [
         {"clean": CLEAN, "centres": POINTS, "labels": LABELS, "ball": ball, "variant": variant}
         for ball in (BALL, Ball(2, 0.125))
         for variant in constructions.VARIANTS
     ],
-    "f_adv": [{"clean": CLEAN, "centres": POINTS, "labels": LABELS, "ball": BALL, "margins": [-0.25, -0.25]}],
+    "f_adv": [
+        {
+            "clean": CLEAN,
+            "centres": POINTS,
+            "labels": LABELS,
+            "ball": BALL,
+            "margins": [-0.25, -0.25],
+        }
+    ],
 }
 
-# -- how each quantity is measured -------------------------------------------------------------------------------------
+# -- how each quantity is measured -----------------------------------------------------------------
 
 
 def interval(network):
@@ -76,19 +90,38 @@ def sup_error(network):
     """The largest distance to the function that the statement is about, exactly."""
     name = network.provenance.lemma.name
     if name in ("absolute", "squaring"):
-        return max(_errors_in_one_input(network, abs if name == "absolute" else lambda x: x * x, curved=name == "squaring"))
-    if name == "maximum":  # max is linear where the order of its arguments is known: corners and a mixed point of each cone
+        return max(
+            _errors_in_one_input(
+                network, abs if name == "absolute" else lambda x: x * x, curved=name == "squaring"
+            )
+        )
+    if (
+        name == "maximum"
+    ):  # max is linear where the order of its arguments is known: corners and a mixed point of each cone
         n = network.inputs
-        rows = np.tril(np.ones((n, n), dtype=int)) if n > 4 else np.array(list(itertools.product(range(n + 1), repeat=n)))
-        return max(abs(v - max(row)) for v, row in zip(network.exact(rows)[:, 0], rows.tolist(), strict=True))
+        rows = (
+            np.tril(np.ones((n, n), dtype=int))
+            if n > 4
+            else np.array(list(itertools.product(range(n + 1), repeat=n)))
+        )
+        return max(
+            abs(v - max(row))
+            for v, row in zip(network.exact(rows)[:, 0], rows.tolist(), strict=True)
+        )
     if name in ("multiplication", "yarotsky_multiplication"):
-        # With h = 2M/2^m, the network is affine on the polygons cut by the lines x + y, x - y (Yarotsky: x + y, x, y) in h Z.
-        # The difference to xy is a saddle there, so it is extremal on edges: at their ends, where it is 0, or midway
-        # between. All of these points, and those of the domain's boundary, lie in h/4 Z^2.
-        m, scale = network.provenance.arguments["m"], Fraction(network.provenance.arguments["scale"])
+        # With h = 2M/2^m, the network is affine on the polygons cut by the lines x + y, x - y
+        # (Yarotsky: x + y, x, y) in h Z. The difference to xy is a saddle there, so it is extremal
+        # on edges: at their ends, where it is 0, or midway between. All of these points, and those
+        # of the domain's boundary, lie in h/4 Z^2.
+        m, scale = (
+            network.provenance.arguments["m"],
+            Fraction(network.provenance.arguments["scale"]),
+        )
         steps = [scale * k / 2 ** (m + 1) for k in range(-(2 ** (m + 1)), 2 ** (m + 1) + 1)]
         points = list(itertools.product(steps, steps))
-        return max(abs(v - x * y) for v, (x, y) in zip(network.exact(points)[:, 0], points, strict=True))
+        return max(
+            abs(v - x * y) for v, (x, y) in zip(network.exact(points)[:, 0], points, strict=True)
+        )
     raise AssertionError(f"no rule to measure the error of {name}")
 
 
@@ -96,7 +129,9 @@ def _errors_in_one_input(network, function, curved):
     graph = knots(network, *interval(network))
     for x, value in graph:
         yield abs(value - function(x))
-    for (a, fa), (b, fb) in itertools.pairwise(graph) if curved else ():  # linear - x^2 is extremal at half the slope
+    for (a, fa), (b, fb) in (
+        itertools.pairwise(graph) if curved else ()
+    ):  # linear - x^2 is extremal at half the slope
         slope = (fb - fa) / (b - a)
         if a < slope / 2 < b:
             yield abs(fa + slope * (slope / 2 - a) - function(slope / 2))
@@ -122,12 +157,16 @@ def check(network):
     for quantity, claim in origin.lemma.evaluate(origin.arguments).items():
         assert not claim.free_symbols, f"{origin.title}: {quantity} is not a number but {claim}"
         if quantity == "sup_error":
-            assert sup_error(network) <= Fraction(int(claim.p), int(claim.q)), f"{origin.title}: error above {claim}"
+            assert sup_error(network) <= Fraction(int(claim.p), int(claim.q)), (
+                f"{origin.title}: error above {claim}"
+            )
         else:
-            assert measured(network, quantity) == claim, f"{origin.title}: {quantity} is not {claim}"
+            assert measured(network, quantity) == claim, (
+                f"{origin.title}: {quantity} is not {claim}"
+            )
 
 
-# -- the checks --------------------------------------------------------------------------------------------------------
+# -- the checks ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(LEMMAS))
@@ -155,7 +194,9 @@ def test_statements_are_explained_with_their_numbers(name):
     assert f"{network.size.parameters} parameters" in first
     assert second.strip() == f"{LEMMAS[name].source}: {LEMMAS[name].statement}"
     claims = LEMMAS[name].evaluate(network.provenance.arguments)
-    expected = "  claims: " + ", ".join(f"{quantity} = {value}" for quantity, value in claims.items())
+    expected = "  claims: " + ", ".join(
+        f"{quantity} = {value}" for quantity, value in claims.items()
+    )
     assert (expected in rest) == bool(claims)
     assert parts(network).number_of_nodes() == 1 + _below(network.provenance)
 
@@ -168,10 +209,12 @@ def test_explain_counts_the_parts():
     text = explain(constructions.distance([[0.5] * 4] * 3, 2, m=2))
     assert "12 x squaring(m=2" in text
     assert "12 x absolute(" in text
-    assert explain(affine([[1.0]])).splitlines() == ["ReLU network: depth 0, width 0, 0 units, 1 parameters (2 dense)"]
+    assert explain(affine([[1.0]])).splitlines() == [
+        "ReLU network: depth 0, width 0, 0 units, 1 parameters (2 dense)"
+    ]
 
 
-# -- the checker itself ------------------------------------------------------------------------------------------------
+# -- the checker itself ----------------------------------------------------------------------------
 
 
 def spoiled(network, layer, entry):
@@ -186,7 +229,9 @@ def spoiled(network, layer, entry):
 def test_the_checker_accepts_the_original():
     original = squaring(3)
     check(spoiled(original, 0, 1.0))
-    assert evaluate(spoiled(original, 0, 1.0), [Fraction(1, 3)]) == evaluate(original, [Fraction(1, 3)])
+    assert evaluate(spoiled(original, 0, 1.0), [Fraction(1, 3)]) == evaluate(
+        original, [Fraction(1, 3)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,12 +240,20 @@ def test_the_checker_accepts_the_original():
         (spoiled(squaring(3), 3, -6 * 4.0**-3 + 2.0**-40), "error above 1/256"),
         (spoiled(squaring(3), 1, 1.999), "pieces is not 8|error above 1/256"),
         (spoiled(squaring(3), 1, 0.0), "parameters is not 19"),
-        (dataclasses.replace(delay(squaring(3), 1), provenance=squaring(3).provenance), "depth is not 3"),
+        (
+            dataclasses.replace(delay(squaring(3), 1), provenance=squaring(3).provenance),
+            "depth is not 3",
+        ),
         (dataclasses.replace(squaring(2), provenance=squaring(3).provenance), "depth is not 3"),
         (spoiled(constructions.multiplication(2, 1.0), 5, 1.0 + 2.0**-30), "error above 1/64"),
         (spoiled(constructions.maximum(2), 0, 1.5), "error above 0"),
         (spoiled(constructions.absolute(), 0, 1.0 + 2.0**-50), "error above 0"),
-        (dataclasses.replace(constructions.tooth(3), provenance=constructions.tooth(2).provenance), "depth is not 2"),
+        (
+            dataclasses.replace(
+                constructions.tooth(3), provenance=constructions.tooth(2).provenance
+            ),
+            "depth is not 2",
+        ),
     ],
 )
 def test_the_checker_rejects_wrong_networks(network, complaint):
@@ -233,9 +286,15 @@ def test_the_checker_rejects_wrong_claims(monkeypatch, claims, complaint):
 
 def test_too_good_an_error_is_rejected():
     network = squaring(3)
-    lemma = dataclasses.replace(network.provenance.lemma, claims={"sup_error": sympy.Rational(1, 257)})
+    lemma = dataclasses.replace(
+        network.provenance.lemma, claims={"sup_error": sympy.Rational(1, 257)}
+    )
     with pytest.raises(AssertionError, match="error above 1/257"):
-        check(dataclasses.replace(network, provenance=dataclasses.replace(network.provenance, lemma=lemma)))
+        check(
+            dataclasses.replace(
+                network, provenance=dataclasses.replace(network.provenance, lemma=lemma)
+            )
+        )
 
 
 def test_claims_are_evaluated_exactly():
@@ -243,10 +302,15 @@ def test_claims_are_evaluated_exactly():
     assert lemma.evaluate({"m": 3, "scale": 0.1})["sup_error"] == sympy.Rational(0.1) ** 2 / 256
     symbol = sympy.Symbol("m")
     assert lemma.evaluate({"m": symbol, "bound": torch.ones(1)})["depth"] == symbol + 3
-    assert constructions.multiplication(3, 3.0).provenance.title == "multiplication(m=3, bound=3, D=2, K=1, scale=4)"
+    assert (
+        constructions.multiplication(3, 3.0).provenance.title
+        == "multiplication(m=3, bound=3, D=2, K=1, scale=4)"
+    )
 
 
 def test_the_table_of_statements_in_the_docs_is_up_to_date():
     text = (Path(__file__).parents[3] / "docs" / "statements.md").read_text()
-    table = text.split("<!-- generated: constructions.statements() -->\n")[1].split("\n<!-- end -->")[0]
+    table = text.split("<!-- generated: constructions.statements() -->\n")[1].split(
+        "\n<!-- end -->"
+    )[0]
     assert table == statements()

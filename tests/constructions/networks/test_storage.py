@@ -37,11 +37,25 @@ from constructions.linear.matrix import zeros
 SQUARE = Dense(torch.tensor([[1.0, -2.0], [0.5, 0.1]]))
 SPARSE = Sparse((2, 2), torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([0.1, 3.0]))
 EMPTY = Sparse((2, 2), *(torch.empty(0, dtype=torch.int64),) * 2, torch.empty(0))
-FORMS = [Identity(2), Constant(2, 2, 0.3), SQUARE, SPARSE, EMPTY, Kron(SQUARE, Identity(1)), Block(((SQUARE, SPARSE),))]
+FORMS = [
+    Identity(2),
+    Constant(2, 2, 0.3),
+    SQUARE,
+    SPARSE,
+    EMPTY,
+    Kron(SQUARE, Identity(1)),
+    Block(((SQUARE, SPARSE),)),
+]
 
 
 def small_f_S(**options):  # noqa: N802
-    return f_S(affine([[4.0, 0.1]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125), **options)
+    return f_S(
+        affine([[4.0, 0.1]], [-2.0]),
+        [[0.25, 0.5], [0.75, 0.5]],
+        [1, -1],
+        Ball("inf", 0.125),
+        **options,
+    )
 
 
 def assert_same(a, b):
@@ -76,8 +90,16 @@ def test_every_form_survives(tmp_path, matrix):
         small_f_S,
         lambda: small_f_S(variant="paper"),
         lambda: small_f_S(variant="gate", separation=0.375),
-        lambda: f_S(affine([[1.0], [0.5]]), [[0.25], [0.75]], [0, 1], Ball(2, 0.0625), variant="lean"),
-        lambda: f_adv(affine([[4.0]], [-2.0]), [[0.4375], [1.0]], [-1, 1], Ball("inf", 0.125), margins=[0.0625, 0.5]),
+        lambda: f_S(
+            affine([[1.0], [0.5]]), [[0.25], [0.75]], [0, 1], Ball(2, 0.0625), variant="lean"
+        ),
+        lambda: f_adv(
+            affine([[4.0]], [-2.0]),
+            [[0.4375], [1.0]],
+            [-1, 1],
+            Ball("inf", 0.125),
+            margins=[0.0625, 0.5],
+        ),
         lambda: random_network(np.random.default_rng(0), (3, 4, 2)),
     ],
 )
@@ -95,7 +117,14 @@ def test_networks_survive_with_structure_and_provenance(tmp_path, build):
 def test_matrices_may_be_shared_within_a_network(tmp_path):
     layer = Affine(SQUARE, Constant(2, 1, 1.0))
     entries = torch.arange(8.0, dtype=torch.float64).reshape(4, 2)
-    network = ReLUNetwork((layer, layer, Affine(Dense(entries[:2]), zeros(2, 1)), Affine(Dense(entries[1:3]), zeros(2, 1))))
+    network = ReLUNetwork(
+        (
+            layer,
+            layer,
+            Affine(Dense(entries[:2]), zeros(2, 1)),
+            Affine(Dense(entries[1:3]), zeros(2, 1)),
+        )
+    )
     network.save(tmp_path / "a.safetensors")
     assert_same(network, load(tmp_path / "a.safetensors"))
 
@@ -132,7 +161,7 @@ def test_what_cannot_be_saved(tmp_path):
     assert not os.listdir(tmp_path)
 
 
-# -- .npz --------------------------------------------------------------------------------------------------------------
+# -- .npz ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -238,13 +267,19 @@ def test_broken_npz_files(tmp_path, kind):
         load(path)
 
 
-# -- .safetensors ------------------------------------------------------------------------------------------------------
+# -- .safetensors ----------------------------------------------------------------------------------
 
 
 def header(**changes):
     identity = {"form": "Identity", "size": 2}
     zero = {"form": "Constant", "rows": 2, "columns": 1, "value": 0.0}
-    return {"format": 1, "layers": [{"weight": identity, "bias": zero}], "domain": None, "provenance": None, **changes}
+    return {
+        "format": 1,
+        "layers": [{"weight": identity, "bias": zero}],
+        "domain": None,
+        "provenance": None,
+        **changes,
+    }
 
 
 def layer(**weight):
@@ -276,7 +311,9 @@ def test_the_hand_written_header_is_a_network(tmp_path):
         json.dumps(header(layers=layer(form="Constant", rows=2, columns=2, value=float("nan")))),
         json.dumps(header(layers=layer(form="Dense", entries="missing"))),
         json.dumps(header(layers=layer(form="Dense", entries="vector"))),
-        json.dumps(header(layers=layer(form="Sparse", size=[2, 2], tensors=["rows", "rows", "vector"]))),
+        json.dumps(
+            header(layers=layer(form="Sparse", size=[2, 2], tensors=["rows", "rows", "vector"]))
+        ),
         json.dumps(header(layers=layer(form="Sparse", size=[2, 2], tensors=["rows"]))),
         json.dumps(header(layers=layer(form="Sparse", size=[2], tensors=["rows", "rows", "rows"]))),
         json.dumps(header(layers=layer(form="Kron", left={"form": "Identity", "size": 2}))),
@@ -291,7 +328,9 @@ def test_the_hand_written_header_is_a_network(tmp_path):
 )
 def test_headers_that_describe_no_network(tmp_path, described):
     path = tmp_path / "a.safetensors"
-    save_file({"rows": torch.tensor([0, 5]), "vector": torch.ones(2)}, path, metadata={"cgro": described})
+    save_file(
+        {"rows": torch.tensor([0, 5]), "vector": torch.ones(2)}, path, metadata={"cgro": described}
+    )
     with pytest.raises(ValueError, match=r"a\.safetensors does not describe a network"):
         load(path)
 
@@ -311,7 +350,9 @@ def test_unreadable_safetensors_files(tmp_path):
 
 def test_unknown_statements_keep_their_name(tmp_path):
     origin = {"lemma": "from_the_future", "arguments": {"m": 3}, "parts": []}
-    save_file({}, tmp_path / "a.safetensors", metadata={"cgro": json.dumps(header(provenance=origin))})
+    save_file(
+        {}, tmp_path / "a.safetensors", metadata={"cgro": json.dumps(header(provenance=origin))}
+    )
     network = load(tmp_path / "a.safetensors")
     assert network.provenance.title == "from_the_future(m=3)"
     assert not network.provenance.lemma.claims
@@ -323,5 +364,8 @@ def test_missing_files_and_other_suffixes(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file"):
         load(tmp_path)
     (tmp_path / "a.pt").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"path must end in \.safetensors, \.npz, \.nnet, \.onnx or \.onnx\.gz, got"):
+    with pytest.raises(
+        ValueError,
+        match=r"path must end in \.safetensors, \.npz, \.nnet, \.onnx or \.onnx\.gz, got",
+    ):
         load(tmp_path / "a.pt")

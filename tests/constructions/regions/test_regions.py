@@ -42,18 +42,29 @@ VALUES = [-1, 0, 1, 0.5]
 def degenerate_network(generator, d):
     """Up to three layers of width 0 to 4 (d = 3: 3) with weights and biases in VALUES."""
     depth, widest = int(generator.integers(0, 4 if d < 3 else 3)), 4 if d < 3 else 3
-    sizes = [d, *(int(n) for n in generator.integers(0, widest + 1, size=depth)), int(generator.integers(1, 3))]
-    layers = [(generator.choice(VALUES, (n, m)), generator.choice(VALUES, n)) for m, n in itertools.pairwise(sizes)]
+    sizes = [
+        d,
+        *(int(n) for n in generator.integers(0, widest + 1, size=depth)),
+        int(generator.integers(1, 3)),
+    ]
+    layers = [
+        (generator.choice(VALUES, (n, m)), generator.choice(VALUES, n))
+        for m, n in itertools.pairwise(sizes)
+    ]
     return ReLUNetwork.from_layers(layers)
 
 
 def rescaled(network, generator):
-    """Weights that floats cannot multiply exactly: units times positive numbers of 50 bits (the first layer's cells stay)."""
+    """Weights that floats cannot multiply exactly: units times positive numbers of 50 bits (the
+    first layer's cells stay).
+    """
     layers = []
     for layer in network.layers:
         weight, bias = layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()
         factors = generator.integers(2**49, 2**50, size=len(bias)) / 2.0**50
-        layers.append((weight * factors[:, None], bias * factors))  # exact: weights are powers of two
+        layers.append(
+            (weight * factors[:, None], bias * factors)
+        )  # exact: weights are powers of two
     return ReLUNetwork.from_layers(layers)
 
 
@@ -79,27 +90,45 @@ def check(network, box, *, methods=(None, "lattice"), exact=False, geometry=True
     assert result.certified
     if not geometry:
         return
-    order = [next(i for i, c in enumerate(cells) if c.pattern == tuple(p.tolist())) for p in result.patterns]
+    order = [
+        next(i for i, c in enumerate(cells) if c.pattern == tuple(p.tolist()))
+        for p in result.patterns
+    ]
     assert sorted(order) == list(range(len(cells)))
     assert {tuple(sorted((order[i], order[j]))) for i, j in result.graph().edges} == pairs
     for region, i in zip(result.regions, order, strict=True):
         vertices = {tuple(v) for v in region.vertices.tolist()}
         if exact:
             assert vertices == set(cells[i].vertices)
-            assert [(*a, b) for a, b in zip(region.weight.tolist(), region.bias, strict=True)] == list(map(tuple, cells[i].map))
-            assert all(sum(a * x for a, x in zip(h, region.point, strict=False)) + h[-1] > 0 for h in cells[i].halfspaces)
+            assert [
+                (*a, b) for a, b in zip(region.weight.tolist(), region.bias, strict=True)
+            ] == list(map(tuple, cells[i].map))
+            assert all(
+                sum(a * x for a, x in zip(h, region.point, strict=False)) + h[-1] > 0
+                for h in cells[i].halfspaces
+            )
         else:
-            nearest = [min(np.abs(np.subtract(v, np.array(w, dtype=float))).max() for w in cells[i].vertices) for v in vertices]
+            nearest = [
+                min(
+                    np.abs(np.subtract(v, np.array(w, dtype=float))).max()
+                    for w in cells[i].vertices
+                )
+                for v in vertices
+            ]
             assert len(vertices) == len(cells[i].vertices)
             assert max(nearest) < 1e-12
-            assert np.c_[region.weight, region.bias] == pytest.approx(np.array(cells[i].map, dtype=float), abs=1e-12)
+            assert np.c_[region.weight, region.bias] == pytest.approx(
+                np.array(cells[i].map, dtype=float), abs=1e-12
+            )
         if network.inputs < 3:
-            assert region.volume == (volume_of(cells[i]) if exact else pytest.approx(float(volume_of(cells[i]))))
+            assert region.volume == (
+                volume_of(cells[i]) if exact else pytest.approx(float(volume_of(cells[i])))
+            )
     total = np.prod([Fraction(h) - Fraction(low) for low, h in zip(*box, strict=True)])
     assert result.volumes.sum() == (total if exact else pytest.approx(float(total)))
 
 
-# -- random degenerate networks ----------------------------------------------------------------------------------------
+# -- random degenerate networks --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("block", range(12))
@@ -127,16 +156,24 @@ def test_degenerate_networks_whose_floats_are_inexact(block):
 
 def awkward_network(generator, d):
     """Rows that repeat or add up only up to rounding, tiny differences, wide scales."""
-    kind, sizes = generator.integers(4), [d, *(int(n) for n in generator.integers(1, 4, size=generator.integers(1, 4))), 1]
+    kind, sizes = (
+        generator.integers(4),
+        [d, *(int(n) for n in generator.integers(1, 4, size=generator.integers(1, 4))), 1],
+    )
     layers = []
     for m, n in itertools.pairwise(sizes):
-        weight, bias = generator.choice([1 / 3, 0.1, 0.7, -0.3, 1, -1, 0], (n, m)), generator.choice([0.1, -0.3, 0, 1 / 3], n)
+        weight, bias = (
+            generator.choice([1 / 3, 0.1, 0.7, -0.3, 1, -1, 0], (n, m)),
+            generator.choice([0.1, -0.3, 0, 1 / 3], n),
+        )
         for i in range(1, n):
             if kind == 0 and i > 1:
                 weight[i], bias[i] = weight[i - 1] + weight[i - 2], bias[i - 1] + bias[i - 2]
             elif kind == 1:
                 weight[i] = weight[i - 1] * generator.choice([1, -1, 2, 3])
-                weight[i, 0] += generator.choice([0, 1, -1]) * 2.0 ** -int(generator.integers(40, 53))
+                weight[i, 0] += generator.choice([0, 1, -1]) * 2.0 ** -int(
+                    generator.integers(40, 53)
+                )
         if kind == 2:
             scale = 2.0 ** generator.integers(-30, 30, size=n)
             weight, bias = weight * scale[:, None], bias * scale
@@ -171,17 +208,28 @@ def test_a_float_that_is_zero_by_rounding_is_not_taken_for_exact():
         ([[-1.0, -1.0]], [0.2]),
     ]
     box = (np.full(3, -1e-9), np.full(3, 2e-9))
-    check(ReLUNetwork.from_layers(layers), box, methods=(None, "lattice"), exact=True, geometry=False)
+    check(
+        ReLUNetwork.from_layers(layers), box, methods=(None, "lattice"), exact=True, geometry=False
+    )
     assert count_regions(ReLUNetwork.from_layers(layers), box).cells == 11
 
 
 SMALL_TERMS = {  # hidden units of tiny but positive values, which floats round to zero
     "almost equal rows": (
-        [([[0.1, 1], [1, 1], [0.09999999999999998, 1]], [-0.3, 0, -0.3]), ([[0, 0, 0], [0, -0.3, 1]], [0, 0])],
+        [
+            ([[0.1, 1], [1, 1], [0.09999999999999998, 1]], [-0.3, 0, -0.3]),
+            ([[0, 0, 0], [0, -0.3, 1]], [0, 0]),
+        ],
         9,
     ),
-    "a weight of 1e-17": ([([[1e-17, 1], [-1, 0], [0, 1]], [-1, 1, 0]), ([[1, -1, 0], [0, 0, 1]], [0, -0.5])], 5),
-    "near the smallest weights": ([([[2.0**-290, 0], [0, 2.0**-290]], [0, 0]), ([[2.0**-290, -(2.0**-290)]], [0])], 5),
+    "a weight of 1e-17": (
+        [([[1e-17, 1], [-1, 0], [0, 1]], [-1, 1, 0]), ([[1, -1, 0], [0, 0, 1]], [0, -0.5])],
+        5,
+    ),
+    "near the smallest weights": (
+        [([[2.0**-290, 0], [0, 2.0**-290]], [0, 0]), ([[2.0**-290, -(2.0**-290)]], [0])],
+        5,
+    ),
 }
 
 
@@ -196,14 +244,20 @@ def test_small_terms_are_not_lost(name):
 
 def test_pieces_that_differ_by_less_than_rounding():
     tiny = 2.0**-70
-    layers = [([[1.0]] * 3, [0.0] * 3), ([[tiny, 1, -1], [0, 0, 0]], [1, 1]), ([[1, 0], [0, 1]], [0, 0])]
+    layers = [
+        ([[1.0]] * 3, [0.0] * 3),
+        ([[tiny, 1, -1], [0, 0, 0]], [1, 1]),
+        ([[1, 0], [0, 1]], [0, 0]),
+    ]
     found = count_regions(ReLUNetwork.from_layers(layers), (-1, 1), pieces=True)
     assert (found.pieces, found.affine_maps) == (2, 2)
 
 
 @pytest.mark.parametrize("scale", [2.0**-560, 2.0**700, 1e160])
 def test_weights_beyond_the_safe_range_are_refused(scale):
-    network = ReLUNetwork.from_layers([([[scale, 0.0], [0.0, scale]], [0, 0]), ([[1.0, 1.0]], [0.0])])
+    network = ReLUNetwork.from_layers(
+        [([[scale, 0.0], [0.0, scale]], [0, 0]), ([[1.0, 1.0]], [0.0])]
+    )
     with pytest.raises(ValueError, match="2\\^-300"):
         count_regions(network, (-1, 1))
 
@@ -216,17 +270,22 @@ def test_linear_programs_find_the_same_cells(block):
         found = linear_regions(network, (-1, 1), method="search")
         assert found.complete
         assert found.certified
-        assert {tuple(p) for p in found.patterns.tolist()} == {c.pattern for c in cells_of(network, [-1, -1], [1, 1])}
+        assert {tuple(p) for p in found.patterns.tolist()} == {
+            c.pattern for c in cells_of(network, [-1, -1], [1, 1])
+        }
 
 
 def test_degenerate_in_four_dimensions():
     generator = np.random.default_rng(6)
     for _ in range(3):
-        layers = [(generator.choice(VALUES, (3, 4)), generator.choice(VALUES, 3)), (np.ones((1, 3)), np.zeros(1))]
+        layers = [
+            (generator.choice(VALUES, (3, 4)), generator.choice(VALUES, 3)),
+            (np.ones((1, 3)), np.zeros(1)),
+        ]
         check(ReLUNetwork.from_layers(layers), (np.full(4, -1.0), np.ones(4)), geometry=False)
 
 
-# -- cases by hand -----------------------------------------------------------------------------------------------------
+# -- cases by hand ---------------------------------------------------------------------------------
 
 CASES = {  # hidden layers as (weights, biases); the number of cells in [-1, 1]^2
     "no hidden layer": ([], 1),
@@ -260,7 +319,7 @@ def test_cases_by_hand(name):
     assert count_regions(network, (-1, 1)).cells == expected
 
 
-# -- constructions -----------------------------------------------------------------------------------------------------
+# -- constructions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("m", range(1, 17))
@@ -274,13 +333,18 @@ def test_squaring_has_two_to_the_m_pieces(m):
 @pytest.mark.parametrize("m", range(1, 9))
 def test_multiplication_cells(m):
     n = 2**m
-    for network, cells in ((multiplication(m, 1), 2 * n * (n + 1)), (yarotsky_multiplication(m, 1), 2 * n * n)):
+    for network, cells in (
+        (multiplication(m, 1), 2 * n * (n + 1)),
+        (yarotsky_multiplication(m, 1), 2 * n * n),
+    ):
         found = count_regions(network, (-1, 1))
         assert (found.cells, found.complete, found.certified) == (cells, True, True)
 
 
 TOY = [[0.25, 0.5], [0.75, 0.5]]
-CLEAN = ReLUNetwork.from_layers([([[1.0, -0.5], [0.25, 1.0]], [0.0, -0.5]), ([[1.0, -1.0]], [0.125])])
+CLEAN = ReLUNetwork.from_layers(
+    [([[1.0, -0.5], [0.25, 1.0]], [0.0, -0.5]), ([[1.0, -1.0]], [0.125])]
+)
 BUILT = {
     "absolute": (absolute(), (-1, 1), 2),
     "tooth": (tooth(3), (0, 1), 8),
@@ -291,7 +355,11 @@ BUILT = {
     "distance, inf": (distance([0.5, 0.25], "inf"), (0, 1), 4),
     "distance, 2": (distance([0.5, 0.5], 2, 2), (0, 1), None),
     "soft_indicator": (soft_indicator(0.125, 0.25), (0, 1), 3),
-    "indicator of a ball": (compose(soft_indicator(0.125, 0.25), distance([0.5, 0.5], "inf")), (0, 1), 6),
+    "indicator of a ball": (
+        compose(soft_indicator(0.125, 0.25), distance([0.5, 0.5], "inf")),
+        (0, 1),
+        6,
+    ),
     "lean_indicator": (lean_indicator([0.5, 0.5], 0.125, 0.25), (0, 1), None),
     "f_S, paper": (f_S(CLEAN, TOY, [1, -1], Ball("inf", 0.0625)), (0, 1), None),
     "f_S, gate": (f_S(CLEAN, TOY, [1, -1], Ball("inf", 0.0625), variant="gate"), (0, 1), None),
@@ -311,12 +379,14 @@ def test_constructions_have_the_oracles_regions(name):
 
 def test_cells_are_not_pieces():
     """A ball's indicator has six pieces (inside, outside, four slopes), and more cells."""
-    found = count_regions(compose(soft_indicator(0.125, 0.25), distance([0.5, 0.5], "inf")), (0, 1), pieces=True)
+    found = count_regions(
+        compose(soft_indicator(0.125, 0.25), distance([0.5, 0.5], "inf")), (0, 1), pieces=True
+    )
     assert (found.pieces, found.affine_maps) == (6, 6)
     assert found.cells == 12
 
 
-# -- generic networks --------------------------------------------------------------------------------------------------
+# -- generic networks ------------------------------------------------------------------------------
 
 
 def generic(seed, *sizes):
@@ -326,10 +396,15 @@ def generic(seed, *sizes):
     return nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
 
 
-@pytest.mark.parametrize("sizes", [(1, 20, 20), (2, 12, 12), (2, 8, 8, 8), (3, 8, 8), (4, 6, 6), (5, 6, 6), (6, 5, 5)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 20, 20), (2, 12, 12), (2, 8, 8, 8), (3, 8, 8), (4, 6, 6), (5, 6, 6), (6, 5, 5)]
+)
 def test_all_methods_agree_on_generic_networks(sizes):
     network = generic(0, *sizes)
-    counts = {method: count_regions(network, (-1, 1), method=method) for method in ("skeleton", "lattice", "search")}
+    counts = {
+        method: count_regions(network, (-1, 1), method=method)
+        for method in ("skeleton", "lattice", "search")
+    }
     assert len({found.cells for found in counts.values()}) == 1, counts
     assert all(found.complete and found.certified for found in counts.values())
     assert counts["skeleton"].faces == counts["lattice"].faces
@@ -357,7 +432,9 @@ def test_a_vertex_almost_on_a_line_is_decided_in_integers():
     for shift, expected in ((0.0, 6), (2.0**-50, 7), (-(2.0**-50), 7)):
         weight = np.array([[1.0, tilt], [tilt, -1.0], [1.0 + tilt, tilt - 1.0]])
         weight[2] = weight[0] + weight[1]
-        network = ReLUNetwork.from_layers([(weight, np.array([0.0, 0.0, shift])), (np.ones((1, 3)), np.zeros(1))])
+        network = ReLUNetwork.from_layers(
+            [(weight, np.array([0.0, 0.0, shift])), (np.ones((1, 3)), np.zeros(1))]
+        )
         check(network, (np.full(2, -1.0), np.ones(2)), exact=True)
         found = count_regions(network, (-1, 1))
         if shift == 0:
@@ -379,7 +456,7 @@ def test_modules_images_and_files(tmp_path):
     )
 
 
-# -- restrictions and level sets ---------------------------------------------------------------------------------------
+# -- restrictions and level sets -------------------------------------------------------------------
 
 
 def test_segments_and_planes_through_images():
@@ -391,13 +468,18 @@ def test_segments_and_planes_through_images():
     assert torch.allclose(line(t), network(torch.as_tensor(a + t.numpy() * (b - a))), atol=1e-12)
     assert torch.allclose(plane(torch.cat([t, 0 * t], 1)), line(t), atol=1e-12)
     cells = count_regions(line, (0, 1)).cells
-    signs = {tuple((network.layers[0].apply(torch.as_tensor(a + s * (b - a))) > 0).tolist()) for s in np.linspace(0, 1, 5000)}
+    signs = {
+        tuple((network.layers[0].apply(torch.as_tensor(a + s * (b - a))) > 0).tolist())
+        for s in np.linspace(0, 1, 5000)
+    }
     assert cells >= len(signs)
     assert cells == len(cells_of(line, [0], [1]))
     assert count_regions(plane, (0, 1)).cells == len(cells_of(plane, [0, 0], [1, 1]))
 
 
-@pytest.mark.parametrize("points", [([0, 0], [0, 0]), ([0, 0], [1]), ([0, 0], [np.nan, 1]), ([0, 0], [1, 1], [2, 2])])
+@pytest.mark.parametrize(
+    "points", [([0, 0], [0, 0]), ([0, 0], [1]), ([0, 0], [np.nan, 1]), ([0, 0], [1, 1], [2, 2])]
+)
 def test_bad_points(points):
     with pytest.raises(ValueError, match="must"):
         (on_segment if len(points) == 2 else on_plane)(maximum(2), *points)
@@ -408,7 +490,11 @@ def test_the_decision_boundary_of_a_distance_is_a_square():
     assert found.certified
     length = sum(max(abs(found.vertices[a] - found.vertices[b])) for a, b in found.faces)
     assert length == 2
-    assert {max(abs(v - Fraction(1, 2)) for v in found.vertices[i]) for face in found.faces for i in face} == {Fraction(1, 4)}
+    assert {
+        max(abs(v - Fraction(1, 2)) for v in found.vertices[i])
+        for face in found.faces
+        for i in face
+    } == {Fraction(1, 4)}
 
 
 def test_level_sets_in_one_and_three_dimensions():
@@ -418,7 +504,10 @@ def test_level_sets_in_one_and_three_dimensions():
     area = 0.0
     for face in cube.faces:
         x = cube.vertices[face]
-        area += sum(np.linalg.norm(np.cross(p - x[0], q - x[0])) for p, q in itertools.pairwise(x[1:])) / 2
+        area += (
+            sum(np.linalg.norm(np.cross(p - x[0], q - x[0])) for p, q in itertools.pairwise(x[1:]))
+            / 2
+        )
     assert area == pytest.approx(6 * 0.25)
 
 
@@ -433,7 +522,9 @@ def test_a_flat_part_is_told():
 def test_level_sets_form_no_rounded_differences():
     net = ReLUNetwork.from_layers([([[1.0]], [2.0]), ([[1.0], [2.0**-60]], [0.0, 3.0])])
     found = level_set(net, (-1, 1.5), output=(0, 1), exact=True)
-    assert [found.vertices[i][0] for face in found.faces for i in face] == [3 / (1 - Fraction(1, 2**60)) - 2]
+    assert [found.vertices[i][0] for face in found.faces for i in face] == [
+        3 / (1 - Fraction(1, 2**60)) - 2
+    ]
     net = ReLUNetwork.from_layers([([[1.0]], [2.0]), ([[0.0], [0.0]], [2.0**60, 1.0])])
     assert level_set(net, (-1, 1), output=(0, 1), level=2.0**60).flat == 0
     net = ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [2.0**-60])])
@@ -442,18 +533,27 @@ def test_level_sets_form_no_rounded_differences():
 
 
 def test_boundary_between_two_classes():
-    two = ReLUNetwork.from_layers([([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]), ([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0])])
+    two = ReLUNetwork.from_layers(
+        [([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]), ([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0])]
+    )
     found = level_set(two, (0.25, 1), output=(0, 1))
     assert all(found.vertices[i][0] == found.vertices[i][1] for face in found.faces for i in face)
     assert level_set(two, (0.25, 1), output=np.int64(1)).certified
-    for bad in ({"output": 2}, {"output": (0, 0)}, {"output": ()}, {"output": "x"}, {"output": 0.5}, {"level": float("nan")}):
+    for bad in (
+        {"output": 2},
+        {"output": (0, 0)},
+        {"output": ()},
+        {"output": "x"},
+        {"output": 0.5},
+        {"level": float("nan")},
+    ):
         with pytest.raises(ValueError, match="must be"):
             level_set(two, (0, 1), **bad)
     with pytest.raises(ValueError, match="at most 3 inputs"):
         level_set(maximum(4), (0, 1))
 
 
-# -- limits, interruption, errors --------------------------------------------------------------------------------------
+# -- limits, interruption, errors ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["skeleton", "lattice", "search"])
@@ -547,7 +647,11 @@ with torch.no_grad():
     ("arguments", "error", "message"),
     [
         ((NAN, (0, 1)), ValueError, "finite, got nan"),
-        ((nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1)), (0, 1)), TypeError, "Sigmoid"),
+        (
+            (nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1)), (0, 1)),
+            TypeError,
+            "Sigmoid",
+        ),
         ((squaring(2), (1, 0)), ValueError, "lower < upper"),
         ((squaring(2), (0, 0)), ValueError, "lower < upper"),
         ((maximum(2), ([0, 0, 0], [1, 1, 1])), ValueError, "one number or 2"),
@@ -594,19 +698,30 @@ def test_results_know_what_they_lack():
     assert found.regions[0].volume is None
 
 
-# -- more of the contract ----------------------------------------------------------------------------------------------
+# -- more of the contract --------------------------------------------------------------------------
 
 
 def tilted(network, generator):
-    """The network in other input coordinates: its hyperplanes meet as before, but at points that no float holds."""
+    """The network in other input coordinates: its hyperplanes meet as before, but at points that no
+    float holds.
+    """
     d = network.inputs
-    turn, shift = generator.integers(-(2**20), 2**20, (d, d)) / 2.0**20, generator.integers(-(2**18), 2**18, d) / 2.0**20
-    (weight, bias), *others = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers]
-    return ReLUNetwork.from_layers([(weight @ turn, weight @ shift + bias), *others])  # exact: sums of 23-bit numbers
+    turn, shift = (
+        generator.integers(-(2**20), 2**20, (d, d)) / 2.0**20,
+        generator.integers(-(2**18), 2**18, d) / 2.0**20,
+    )
+    (weight, bias), *others = [
+        (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
+    ]
+    return ReLUNetwork.from_layers(
+        [(weight @ turn, weight @ shift + bias), *others]
+    )  # exact: sums of 23-bit numbers
 
 
 def scaled_and_back(network, generator):
-    """The same function up to a factor, and the same cells: units times p or q, their outgoing weights times q or p."""
+    """The same function up to a factor, and the same cells: units times p or q, their outgoing
+    weights times q or p.
+    """
     layers, before, total = [], np.ones(network.inputs), 1.0
     for index, layer in enumerate(network.layers):
         weight, bias = layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()
@@ -623,7 +738,13 @@ def test_degenerate_networks_in_generic_coordinates(d, block):
     generator = np.random.default_rng([8, d, block])
     for index in range(6 if d < 3 else 3):
         network = tilted(degenerate_network(generator, d), generator)
-        check(network, box_of(generator, d), methods=(None, "skeleton", "lattice"), exact=index == 0, geometry=index < 2)
+        check(
+            network,
+            box_of(generator, d),
+            methods=(None, "skeleton", "lattice"),
+            exact=index == 0,
+            geometry=index < 2,
+        )
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
@@ -633,7 +754,12 @@ def test_scaling_units_changes_no_cell(d):
         network = tilted(degenerate_network(generator, d), generator)
         other = scaled_and_back(network, generator)
         one, two = (linear_regions(n, (-1, 1), pieces=True, exact=True) for n in (network, other))
-        assert (one.cells, one.pieces, one.affine_maps, one.faces) == (two.cells, two.pieces, two.affine_maps, two.faces)
+        assert (one.cells, one.pieces, one.affine_maps, one.faces) == (
+            two.cells,
+            two.pieces,
+            two.affine_maps,
+            two.faces,
+        )
         assert dict(zip(map(tuple, one.patterns.tolist()), one.volumes, strict=True)) == dict(
             zip(map(tuple, two.patterns.tolist()), two.volumes, strict=True)
         )
@@ -643,7 +769,10 @@ def test_scaling_units_changes_no_cell(d):
 def test_three_layers_of_width_four_in_three_dimensions(block):
     generator = np.random.default_rng([10, block])
     sizes = [3, 4, 3, int(generator.integers(5)), 2]
-    layers = [(generator.choice(VALUES, (n, m)), generator.choice(VALUES, n)) for m, n in itertools.pairwise(sizes)]
+    layers = [
+        (generator.choice(VALUES, (n, m)), generator.choice(VALUES, n))
+        for m, n in itertools.pairwise(sizes)
+    ]
     check(ReLUNetwork.from_layers(layers), box_of(generator, 3), exact=True)
 
 
@@ -660,10 +789,17 @@ def test_points_lie_inside_and_maps_are_the_networks(d, exact):
         for region in result.regions:
             cell, point = cells[tuple(region.pattern.tolist())], [Fraction(x) for x in region.point]
             assert pattern_at(network, point) == cell.pattern
-            assert all(sum(a * x for a, x in zip(h, point, strict=False)) + h[-1] > 0 for h in cell.halfspaces)
-            assert region.volume == (volume_of(cell) if exact else pytest.approx(float(volume_of(cell))))
+            assert all(
+                sum(a * x for a, x in zip(h, point, strict=False)) + h[-1] > 0
+                for h in cell.halfspaces
+            )
+            assert region.volume == (
+                volume_of(cell) if exact else pytest.approx(float(volume_of(cell)))
+            )
             if exact:
-                assert (region.weight @ region.point + region.bias == network.exact(region.point)).all()
+                assert (
+                    region.weight @ region.point + region.bias == network.exact(region.point)
+                ).all()
 
 
 @pytest.mark.parametrize("d", [1, 3])
@@ -680,7 +816,9 @@ def test_linear_programs_in_one_and_three_dimensions(d):
 def test_the_oracle_by_hand():
     """Of the lines x = 0, y = 0, x + y = 0 in [-1, 1]^2: two squares and four triangles, in a ring."""
     weight = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    network = ReLUNetwork.from_layers([(weight, np.zeros(3)), (np.array([[1.0, 0.0, 0.0]]), np.zeros(1))])
+    network = ReLUNetwork.from_layers(
+        [(weight, np.zeros(3)), (np.array([[1.0, 0.0, 0.0]]), np.zeros(1))]
+    )
     cells = cells_of(network, [-1, -1], [1, 1])
     pairs = neighbours_of(cells)
     half = Fraction(1, 2)
@@ -694,14 +832,23 @@ def test_the_oracle_by_hand():
     }
     assert len(pairs) == 6
     assert pieces_of(cells, pairs) == (2, 2)
-    cube = cells_of(ReLUNetwork.from_layers([(np.ones((1, 3)), -np.ones(1)), (np.ones((1, 1)), np.zeros(1))]), [0] * 3, [1] * 3)
-    assert {cell.pattern: volume_of(cell) for cell in cube} == {(False,): Fraction(1, 6), (True,): Fraction(5, 6)}
+    cube = cells_of(
+        ReLUNetwork.from_layers([(np.ones((1, 3)), -np.ones(1)), (np.ones((1, 1)), np.zeros(1))]),
+        [0] * 3,
+        [1] * 3,
+    )
+    assert {cell.pattern: volume_of(cell) for cell in cube} == {
+        (False,): Fraction(1, 6),
+        (True,): Fraction(5, 6),
+    }
 
 
 @pytest.mark.parametrize("m", [1, 2])
 @pytest.mark.parametrize("build", [multiplication, yarotsky_multiplication])
 def test_multiplication_has_the_oracles_pieces(build, m):
-    check(build(m, 1), (np.full(2, -1.0), np.ones(2)), methods=(None, "lattice", "search"), exact=True)
+    check(
+        build(m, 1), (np.full(2, -1.0), np.ones(2)), methods=(None, "lattice", "search"), exact=True
+    )
 
 
 @pytest.mark.parametrize("method", [None, "lattice", "search"])

@@ -1,4 +1,6 @@
-"""Activation cells by depth-first search against Zaslavsky's formula, exact polygon clipping, products and exact replay."""
+"""Activation cells by depth-first search against Zaslavsky's formula, exact polygon clipping,
+products and exact replay.
+"""
 
 import itertools
 from fractions import Fraction
@@ -28,7 +30,9 @@ def exact_pattern(weights, biases, point):
 
 
 def clip(polygon, z, side):
-    """The part of a convex polygon on which the affine function with vertex values z has sign `side`."""
+    """The part of a convex polygon on which the affine function with vertex values z has sign
+    `side`.
+    """
     out = []
     for (p, u), (q, v) in itertools.pairwise([*zip(polygon, z, strict=True), (polygon[0], z[0])]):
         if u * side >= 0:
@@ -39,8 +43,12 @@ def clip(polygon, z, side):
 
 
 def brute_force(weights, biases, lower, upper):
-    """Patterns in d = 1 or 2 by clipping polygons in rationals (d = 1: a strip that no unit depends on the width of)."""
-    low, high = ([*map(Fraction, v), *[Fraction(i)] * (2 - len(v))] for i, v in enumerate((lower, upper)))
+    """Patterns in d = 1 or 2 by clipping polygons in rationals (d = 1: a strip that no unit depends
+    on the width of).
+    """
+    low, high = (
+        [*map(Fraction, v), *[Fraction(i)] * (2 - len(v))] for i, v in enumerate((lower, upper))
+    )
     cells = [((), [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])])]
     units = [(layer, k) for layer, b in enumerate(biases) for k in range(len(b))]
     for layer, k in units:
@@ -51,7 +59,10 @@ def brute_force(weights, biases, lower, upper):
             for x in polygon:
                 x = x[: len(lower)]
                 for w, b in zip(weight[:-1], biases[:layer], strict=True):
-                    x = [max(Fraction(0), value(row, c, x)) for row, c in zip(w, b.tolist(), strict=True)]
+                    x = [
+                        max(Fraction(0), value(row, c, x))
+                        for row, c in zip(w, b.tolist(), strict=True)
+                    ]
                 z.append(value(weight[-1][k], float(biases[layer][k]), x))
             sides = [side for side in (1, -1) if any(v * side > 0 for v in z)]
             found += [((*pattern, side > 0), clip(polygon, z, side)) for side in sides or [-1]]
@@ -60,7 +71,9 @@ def brute_force(weights, biases, lower, upper):
 
 
 def check(weights, biases, lower, upper):
-    """Search, and replay each cell exactly: its point is inside the box and has its pattern; patterns differ."""
+    """Search, and replay each cell exactly: its point is inside the box and has its pattern;
+    patterns differ.
+    """
     found = search_cells(weights, biases, lower, upper)
     assert (found.complete, found.certified, found.reason) == (True, True, "")
     assert len({p.tobytes() for p in found.patterns}) == len(found.patterns) == len(found.points)
@@ -105,7 +118,7 @@ def test_products_of_networks_have_products_of_cells():
     assert len(check(weights, biases, *box(10)).patterns) == prod(counts) > 50
 
 
-# -- known counts ------------------------------------------------------------------------------------------------------
+# -- known counts ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,11 +130,23 @@ def test_products_of_networks_have_products_of_cells():
         ([[1, -1], [-1, 1]], [0.5, -0.5], 2),  # opposite
         ([[1, -1], [-1, 1]], [0, 0], 2),
         ([[0, 0], [0, 0], [0, 0]], [1, 0, -1], 1),  # zero rows
-        ([[1, -1], [1, 1], [1, 0], [0, 1]], [0, 0, 0, 0], 8),  # two through corners, all through one point
+        (
+            [[1, -1], [1, 1], [1, 0], [0, 1]],
+            [0, 0, 0, 0],
+            8,
+        ),  # two through corners, all through one point
         ([[1, 1], [1, 0], [0, -1]], [2, 1, 1], 1),  # touch a corner or a side from inside
         ([[1, 1], [1, 0], [0, -1]], [-2, -1, -1], 1),  # touch from outside
-        ([[1, 1], [1, -1], [1, 0]], [-1, -1, -1], 3),  # two lines that meet on the side x = 1, and that side
-        ([[1, 0], [0.1, 0]], [-0.5, -0.05], 2),  # the same line up to rounding of 0.1: checked against rationals below
+        (
+            [[1, 1], [1, -1], [1, 0]],
+            [-1, -1, -1],
+            3,
+        ),  # two lines that meet on the side x = 1, and that side
+        (
+            [[1, 0], [0.1, 0]],
+            [-0.5, -0.05],
+            2,
+        ),  # the same line up to rounding of 0.1: checked against rationals below
     ],
 )
 def test_one_layer(weight, bias, cells):
@@ -141,15 +166,25 @@ def test_hyperplanes_in_general_position_meet_zaslavskys_formula(d, n):
 
 def test_neither_layers_nor_units():
     found = search_cells([], [], *box(9))
-    assert (found.patterns.shape, found.points.shape, found.complete, found.certified) == ((1, 0), (1, 9), True, True)
+    assert (found.patterns.shape, found.points.shape, found.complete, found.certified) == (
+        (1, 0),
+        (1, 9),
+        True,
+        True,
+    )
     weights = [np.array([[1.0, 0.0]]), np.zeros((0, 1)), np.zeros((2, 0))]
     found = check(weights, [np.zeros(1), np.zeros(0), np.array([1.0, 0.0])], *box(2))
     assert sorted(found.patterns.tolist()) == [[False, True, False], [True, True, False]]
 
 
 def test_units_that_vanish_on_a_cell_are_off_there():
-    """relu(x) - relu(-x) - x is 0 everywhere; relu(x) and relu(relu(x) - 1) are 0 on a half and on all of [-1, 1]."""
-    weights = [np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([[1.0, -1.0, -1.0, 1.0], [1.0, 0, 0, 0], [1.0, 0, 0, 0]])]
+    """relu(x) - relu(-x) - x is 0 everywhere; relu(x) and relu(relu(x) - 1) are 0 on a half and on
+    all of [-1, 1].
+    """
+    weights = [
+        np.array([[1.0], [-1.0], [1.0], [-1.0]]),
+        np.array([[1.0, -1.0, -1.0, 1.0], [1.0, 0, 0, 0], [1.0, 0, 0, 0]]),
+    ]
     biases = [np.zeros(4), np.array([0.0, 0.0, -1.0])]
     found = check(weights, biases, *box(1))
     off, on = sorted(found.patterns[:, 4:].tolist())
@@ -157,7 +192,9 @@ def test_units_that_vanish_on_a_cell_are_off_there():
 
 
 def test_rounding_of_the_forms_is_no_cut():
-    """(a + b) x and a x + b x differ by rounding: 0.1 x + 0.2 x - 0.3 x is tiny and positive, exactly."""
+    """(a + b) x and a x + b x differ by rounding: 0.1 x + 0.2 x - 0.3 x is tiny and positive,
+    exactly.
+    """
     weights = [np.array([[0.1], [0.2], [0.3]]), np.array([[1.0, 1.0, -1.0]])]
     found = check(weights, [np.zeros(3), np.zeros(1)], *box(1))
     expected = Fraction(0.1) + Fraction(0.2) - Fraction(0.3) > 0
@@ -184,7 +221,9 @@ def test_scaling_the_box_changes_nothing(scale):
 
 
 def test_random_network_in_twelve_dimensions():
-    """Each pattern is replayed exactly at its point; all of the cells the points of a sample lie in are found."""
+    """Each pattern is replayed exactly at its point; all of the cells the points of a sample lie in
+    are found.
+    """
     generator = np.random.default_rng(0)
     weights = [generator.standard_normal((5, 12)) / 3, generator.standard_normal((5, 5)) / 2]
     biases = [generator.uniform(-0.5, 0.5, 5), generator.uniform(-0.5, 0.5, 5)]
@@ -197,7 +236,7 @@ def test_random_network_in_twelve_dimensions():
     assert {p.tobytes() for p in np.concatenate(signs).T} <= {p.tobytes() for p in found.patterns}
 
 
-# -- limits and errors -------------------------------------------------------------------------------------------------
+# -- limits and errors -----------------------------------------------------------------------------
 
 
 def wide(d=9, n=10):

@@ -1,4 +1,6 @@
-"""Laws of attacks: exactness of the constraints, optima known in closed form, a textbook PGD, and what is left untouched."""
+"""Laws of attacks: exactness of the constraints, optima known in closed form, a textbook PGD, and
+what is left untouched.
+"""
 
 import itertools
 import math
@@ -13,7 +15,15 @@ from torch import nn
 
 from constructions import Ball
 from training.attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
-from training.attacks.objectives import LOSSES, classification_loss, divergence, exponential, is_error, margin, mixed
+from training.attacks.objectives import (
+    LOSSES,
+    classification_loss,
+    divergence,
+    exponential,
+    is_error,
+    margin,
+    mixed,
+)
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 NORMS = st.sampled_from(["inf", 2])
@@ -30,7 +40,14 @@ def adverse(outputs, labels):
 def convolutional(seed=0, outputs=10):
     torch.manual_seed(seed)
     first = [nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AvgPool2d(2)]
-    return nn.Sequential(*first, nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(32, outputs))
+    return nn.Sequential(
+        *first,
+        nn.Conv2d(8, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32, outputs),
+    )
 
 
 def images(count=6, seed=0):
@@ -45,15 +62,21 @@ def dense(seed=0, outputs=4):
 def inside(found, x, ball):
     """Whether each row lies in the ball and the cube, in rational arithmetic."""
     radius = Fraction(ball.radius)
-    for a, b in zip(found.flatten(1).double().tolist(), x.flatten(1).double().tolist(), strict=True):
+    for a, b in zip(
+        found.flatten(1).double().tolist(), x.flatten(1).double().tolist(), strict=True
+    ):
         gaps = [abs(Fraction(s) - Fraction(t)) for s, t in zip(a, b, strict=True)]
-        held = max(gaps, default=0) <= radius if ball.p == math.inf else sum(g * g for g in gaps) <= radius * radius
+        held = (
+            max(gaps, default=0) <= radius
+            if ball.p == math.inf
+            else sum(g * g for g in gaps) <= radius * radius
+        )
         if not (held and all(0 <= v <= 1 for v in a)):
             return False
     return True
 
 
-# -- ball and cube -----------------------------------------------------------------------------------------------------
+# -- ball and cube ---------------------------------------------------------------------------------
 
 
 @given(
@@ -68,7 +91,9 @@ def inside(found, x, ball):
 def test_projections_lie_in_ball_and_cube_exactly(p, radius, shape, dtype, spread, seed):
     generator = seeded(seed)
     centre = torch.rand(shape, generator=generator, dtype=torch.float64)
-    centre = torch.where(torch.rand(shape, generator=generator) < 0.3, centre.round(), centre).to(dtype)
+    centre = torch.where(torch.rand(shape, generator=generator) < 0.3, centre.round(), centre).to(
+        dtype
+    )
     x = (centre + spread * torch.randn(shape, generator=generator)).to(dtype)
     ball = Ball(p, radius)
     found = project(x, centre, ball)
@@ -119,7 +144,7 @@ def test_attacks_lie_in_ball_and_cube_exactly(p, radius, dtype, keep, stop, seed
     assert inside(found, x, ball)
 
 
-# -- optima ------------------------------------------------------------------------------------------------------------
+# -- optima ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -140,7 +165,11 @@ def test_linear_models_are_attacked_to_the_optimum(p, keep, dtype):
 
 def test_the_cube_is_part_of_the_linf_optimum():
     w = torch.randn(1, 30, generator=seeded(0))
-    x, labels, ball = torch.rand(4, 30, generator=seeded(2)), torch.tensor([1, -1, 1, -1]), Ball("inf", 0.3)
+    x, labels, ball = (
+        torch.rand(4, 30, generator=seeded(2)),
+        torch.tensor([1, -1, 1, -1]),
+        Ball("inf", 0.3),
+    )
     corner = torch.where(labels[:, None] * w > 0, (x - 0.3).clamp_min(0), (x + 0.3).clamp_max(1))
     for found in (
         pgd(lambda z: z @ w.T, x, labels, ball, adverse, generator=seeded(1)),
@@ -159,11 +188,15 @@ def test_attacks_succeed_exactly_beyond_the_margin_of_a_linear_model(classes):
         direction = w[0][None].expand(5, 6) if classes == 1 else w[labels] - w[k]
         gap = ((x @ w.T)[:, 0] * labels) if classes == 1 else (x * direction).sum(1)
         near = gap / direction.abs().sum(1)
-        distance = torch.where((labels != k) | (classes == 1), torch.minimum(distance, near), distance)
+        distance = torch.where(
+            (labels != k) | (classes == 1), torch.minimum(distance, near), distance
+        )
     for row, d in enumerate(distance.tolist()):
         for factor, expected in ((0.98, False), (1.02, True)):
             one, ball = slice(row, row + 1), Ball("inf", factor * d)
-            found = Attack.parse("pgd50x3")(lambda z: z @ w.T, x[one], labels[one], ball, generator=seeded(0))
+            found = Attack.parse("pgd50x3")(
+                lambda z: z @ w.T, x[one], labels[one], ball, generator=seeded(0)
+            )
             assert is_error(found @ w.T, labels[one]).item() is expected
 
 
@@ -177,7 +210,9 @@ def textbook(model, x, labels, p, radius, steps, step, start):
             moved = point.detach() + step * slope.sign()
             point = torch.minimum(torch.maximum(moved, x - radius), x + radius).clamp(0, 1)
         else:
-            moved = point.detach() + step * slope / slope.flatten(1).norm(dim=1).reshape(-1, 1, 1, 1)
+            moved = point.detach() + step * slope / slope.flatten(1).norm(dim=1).reshape(
+                -1, 1, 1, 1
+            )
             offset = moved - x
             length = offset.flatten(1).norm(dim=1).clamp_min(1e-30)
             point = (x + offset * (radius / length).clamp_max(1).reshape(-1, 1, 1, 1)).clamp(0, 1)
@@ -200,7 +235,17 @@ def test_it_is_the_textbook_pgd(p, radius):
 def test_fgsm_is_one_step_of_a_radius_and_a_quarter():
     model, ball = convolutional().eval(), Ball("inf", 0.05)
     x, labels = images()
-    one = pgd(model, x, labels, ball, adverse, steps=1, step_size=1.25 * 0.05, keep="last", generator=seeded(1))
+    one = pgd(
+        model,
+        x,
+        labels,
+        ball,
+        adverse,
+        steps=1,
+        step_size=1.25 * 0.05,
+        keep="last",
+        generator=seeded(1),
+    )
     assert torch.equal(fgsm(model, x, labels, ball, adverse, generator=seeded(1)), one)
     named = Attack.parse("fgsm")(model, x, labels, ball, keep="last", generator=seeded(1))
     assert torch.equal(named, one)
@@ -221,12 +266,17 @@ def test_passes_are_counted():
     assert calls == [False, *[True, True, False] * 2]
 
 
-# -- restarts, starts, early stops -------------------------------------------------------------------------------------
+# -- restarts, starts, early stops -----------------------------------------------------------------
 
 
 @given(p=NORMS, seed=st.integers(0, 10**6))
 def test_more_restarts_and_steps_never_lower_the_best(p, seed):
-    model, x, labels, ball = dense(seed), torch.rand(5, 6, generator=seeded(seed)), torch.arange(5) % 4, Ball(p, 0.2)
+    model, x, labels, ball = (
+        dense(seed),
+        torch.rand(5, 6, generator=seeded(seed)),
+        torch.arange(5) % 4,
+        Ball(p, 0.2),
+    )
     values = [classification_loss(model(x), labels)]
     for restarts in (1, 2, 4):
         options = {"steps": 3, "restarts": restarts, "generator": seeded(seed)}
@@ -250,7 +300,9 @@ def test_early_stops_find_the_same_errors(p, radius, seed):
 
 
 def test_any_iterate_that_is_an_error_counts():
-    """The loss grows towards 1, but only [0.5, 0.6] is misclassified: the last iterate and the largest loss are not."""
+    """The loss grows towards 1, but only [0.5, 0.6] is misclassified: the last iterate and the
+    largest loss are not.
+    """
 
     def objective(outputs, labels):
         return outputs[:, 0]
@@ -287,13 +339,27 @@ def test_rows_leave_the_batch():
     assert sizes == [3, 2, 2, 2, 1, 1]
     assert found[:, 0].tolist() == pytest.approx([0.2, 0.3, 0.65], abs=1e-6)
     sizes.clear()
-    pgd(lambda z: model(z) - 1, x, labels, Ball("inf", 0.25), adverse, restarts=5, early_stop=is_error)
+    pgd(
+        lambda z: model(z) - 1,
+        x,
+        labels,
+        Ball("inf", 0.25),
+        adverse,
+        restarts=5,
+        early_stop=is_error,
+    )
     assert sizes == [3]
 
 
 def test_last_iterates_with_early_stops():
     x, labels = torch.tensor([[0.5], [0.9]]), torch.tensor([1, 1])
-    options = {"steps": 4, "step_size": 0.1, "random_start": False, "keep": "last", "early_stop": is_error}
+    options = {
+        "steps": 4,
+        "step_size": 0.1,
+        "random_start": False,
+        "keep": "last",
+        "early_stop": is_error,
+    }
     found = pgd(lambda z: z - 0.35, x, labels, Ball("inf", 0.5), adverse, **options)
     assert found[:, 0].tolist() == pytest.approx([0.3, 0.5], abs=1e-6)
 
@@ -302,7 +368,10 @@ def test_generators_make_attacks_reproducible():
     model, (x, labels) = convolutional().eval(), images()
     state = torch.get_rng_state()
     attack, ball = Attack.parse("pgd3x2"), Ball("inf", 0.1)
-    runs = [attack(model, x, labels, ball, generator=seeded(seed), early_stop=False) for seed in (1, 1, 2)]
+    runs = [
+        attack(model, x, labels, ball, generator=seeded(seed), early_stop=False)
+        for seed in (1, 1, 2)
+    ]
     assert torch.equal(runs[0], runs[1])
     assert not torch.equal(runs[0], runs[2])
     assert torch.equal(torch.get_rng_state(), state)
@@ -320,7 +389,7 @@ def test_radius_zero_and_empty_batches(p, keep, name):
     assert attack(model, x[:0], labels[:0], Ball(p, 0.1), keep=keep).shape == (0, 3, 8, 8)
 
 
-# -- what is left alone ------------------------------------------------------------------------------------------------
+# -- what is left alone ----------------------------------------------------------------------------
 
 
 def test_no_parameter_gets_a_gradient_and_the_input_is_not_changed():
@@ -361,7 +430,10 @@ def test_batch_normalisation_survives_what_is_not_finite():
     with batch_norm(model, "batch"):
         model(torch.full((2, 3, 8, 8), math.nan))
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
-    with pytest.raises(ValueError, match="mode must be 'eval' or 'batch', got 'train'"), batch_norm(model, "train"):
+    with (
+        pytest.raises(ValueError, match="mode must be 'eval' or 'batch', got 'train'"),
+        batch_norm(model, "train"),
+    ):
         pass
 
 
@@ -378,13 +450,19 @@ def test_channels_last_stays():
         options = {"steps": 3, "start": Ball(p, 0.1).sample(x, seeded(1)), "early_stop": stop}
         found = pgd(watched, last, labels, Ball(p, 0.1), classification_loss, **options)
         assert found.is_contiguous(memory_format=torch.channels_last)
-        assert torch.allclose(found, pgd(model, planar, labels, Ball(p, 0.1), classification_loss, **options), atol=1e-5)
+        assert torch.allclose(
+            found,
+            pgd(model, planar, labels, Ball(p, 0.1), classification_loss, **options),
+            atol=1e-5,
+        )
     assert all(seen)
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])
 def test_autocast(keep):
-    """Weights are cast once for the whole attack, objectives see float32, and the training step still gets gradients."""
+    """Weights are cast once for the whole attack, objectives see float32, and the training step
+    still gets gradients.
+    """
     model, (x, labels) = convolutional().eval(), images()
     seen = []
 
@@ -400,7 +478,9 @@ def test_autocast(keep):
     assert set(seen) == {torch.float32}
     assert found.dtype == torch.float32
     assert inside(found, x, ball)
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in (model[0].weight, model[-1].weight))
+    assert all(
+        p.grad is not None and p.grad.abs().sum() > 0 for p in (model[0].weight, model[-1].weight)
+    )
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])
@@ -433,23 +513,36 @@ def test_what_is_not_finite_is_an_error_that_names_the_step(p, keep):
         ({"step_size": -0.1}, "step_size must be finite and >= 0, got -0.1"),
         ({"keep": "first"}, "keep must be 'best' or 'last', got 'first'"),
         ({"keep": "last", "restarts": 2}, "restarts must be 1 with keep='last'"),
-        ({"random_start": False, "restarts": 2}, "restarts must be 1 without a random start, got 2"),
+        (
+            {"random_start": False, "restarts": 2},
+            "restarts must be 1 without a random start, got 2",
+        ),
         ({"x": torch.zeros(2, 3, dtype=torch.int64)}, "x must be floating-point, got torch.int64"),
         ({"x": torch.full((2, 3), 1.5)}, r"x must lie in \[0,1\], got values in \[1.5, 1.5\]"),
         ({"x": torch.full((2, 3), math.nan)}, r"x must lie in \[0,1\], got values in \[nan, nan\]"),
-        ({"labels": torch.zeros(3, dtype=torch.int64)}, "x and labels must have the same length, got 2 and 3"),
+        (
+            {"labels": torch.zeros(3, dtype=torch.int64)},
+            "x and labels must have the same length, got 2 and 3",
+        ),
         ({"start": torch.zeros(2, 4)}, r"start must have the shape of x, \(2, 3\), got \(2, 4\)"),
-        ({"objective": lambda f, y: classification_loss(f, y).mean()}, r"one value for each row, shape \(2,\), got shape \(\)"),
+        (
+            {"objective": lambda f, y: classification_loss(f, y).mean()},
+            r"one value for each row, shape \(2,\), got shape \(\)",
+        ),
     ],
 )
 def test_bad_arguments(changes, message):
-    arguments = {"x": torch.rand(2, 3), "labels": torch.tensor([0, 1]), "objective": classification_loss} | changes
+    arguments = {
+        "x": torch.rand(2, 3),
+        "labels": torch.tensor([0, 1]),
+        "objective": classification_loss,
+    } | changes
     positional = [arguments.pop(name) for name in ("x", "labels", "objective")]
     with pytest.raises(ValueError, match=message):
         pgd(lambda z: z, *positional[:2], Ball("inf", 0.1), positional[2], **arguments)
 
 
-# -- names -------------------------------------------------------------------------------------------------------------
+# -- names -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["clean", "fgsm", "pgd7", "pgd50x10", "autoattack"])
@@ -463,14 +556,19 @@ def test_step_sizes():
     assert Attack.parse("pgd5").step_size(ball) == 0.05
 
 
-@pytest.mark.parametrize("name", ["", "pgd", "pgd0", "pgd7x0", "PGD7", "pgd7x", "pgd-1", "pgd1_0", "fgsm2", " pgd7", "pgd٣"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "pgd", "pgd0", "pgd7x0", "PGD7", "pgd7x", "pgd-1", "pgd1_0", "fgsm2", " pgd7", "pgd٣"],
+)
 def test_unknown_names_list_the_forms(name):
     with pytest.raises(ValueError, match=r"attack must be clean, fgsm, pgdK .* or autoattack, got"):
         Attack.parse(name)
 
 
 def test_the_margin_attacks_where_the_loss_has_no_slope():
-    """At outputs of hundreds, the cross-entropy's gradient underflows in float32; the default objective does not mind."""
+    """At outputs of hundreds, the cross-entropy's gradient underflows in float32; the default
+    objective does not mind.
+    """
     x, labels, ball = torch.full((1, 2), 0.5), torch.tensor([0]), Ball("inf", 0.3)
     attack = Attack.parse("pgd10")
 
@@ -478,14 +576,18 @@ def test_the_margin_attacks_where_the_loss_has_no_slope():
         return 1000 * torch.stack([z[:, 0] + 0.3, z[:, 1]], 1)
 
     assert is_error(model(attack(model, x, labels, ball, generator=seeded(0))), labels).item()
-    blind = attack(model, x, labels, Ball("inf", 0.05), generator=seeded(0), objective=classification_loss)
+    blind = attack(
+        model, x, labels, Ball("inf", 0.05), generator=seeded(0), objective=classification_loss
+    )
     assert torch.equal(blind, x)
 
 
 def test_autoattack_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyautoattack", None)
     with pytest.raises(ImportError, match=r"pip install 'cgro\[autoattack\]'"):
-        Attack.parse("autoattack")(lambda z: z, torch.rand(1, 3, 8, 8), torch.tensor([0]), Ball("inf", 0.1))
+        Attack.parse("autoattack")(
+            lambda z: z, torch.rand(1, 3, 8, 8), torch.tensor([0]), Ball("inf", 0.1)
+        )
 
 
 @pytest.mark.slow
@@ -504,13 +606,17 @@ def test_autoattack(outputs, p, radius):
     assert torch.equal(found, attack(model, x, labels, ball, generator=seeded(0)))
     wrong = is_error(model(found), labels)
     assert torch.equal(found[~wrong], x[~wrong])
-    weaker = is_error(model(Attack.parse("pgd20")(model, x, labels, ball, generator=seeded(0))), labels)
+    weaker = is_error(
+        model(Attack.parse("pgd20")(model, x, labels, ball, generator=seeded(0))), labels
+    )
     assert int(wrong.sum()) >= int(weaker.sum()) - 1
-    with pytest.raises(ValueError, match=r"images of shape \(batch, C, H, W\), got x of shape \(8, 192\)"):
+    with pytest.raises(
+        ValueError, match=r"images of shape \(batch, C, H, W\), got x of shape \(8, 192\)"
+    ):
         attack(model, x.flatten(1), labels, ball)
 
 
-# -- GTA ---------------------------------------------------------------------------------------------------------------
+# -- GTA -------------------------------------------------------------------------------------------
 
 
 @given(gamma=st.floats(0.01, 1), seed=st.integers(0, 10**6))
@@ -530,24 +636,30 @@ def test_gta_leaves_one_minus_gamma_of_a_linear_classifier(gamma, seed):
 
 
 def test_gta_of_a_nonlinear_classifier_and_its_errors():
-    x = torch.tensor([[3.0, 4.0], [0.0, 0.0]])  # g = ||x||^2: 25 along the unit vector; no gradient at 0
+    x = torch.tensor(
+        [[3.0, 4.0], [0.0, 0.0]]
+    )  # g = ||x||^2: 25 along the unit vector; no gradient at 0
     found = gta(x, lambda z: (z**2).sum(1), 0.1)
     assert torch.allclose(found, torch.tensor([[3.0 - 1.5, 4.0 - 2.0], [0.0, 0.0]]))
     with pytest.raises(ValueError, match="gamma must be positive and finite, got 0"):
         gta(x, lambda z: z.sum(1), 0)
-    with pytest.raises(ValueError, match=r"one value for each row, shape \(2,\), got shape \(2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"one value for each row, shape \(2,\), got shape \(2, 2\)"
+    ):
         gta(x, lambda z: z, 1.0)
     with pytest.raises(FloatingPointError, match="g or its gradient"):
         gta(x, lambda z: z.sum(1).sqrt(), 1.0)
 
 
-# -- losses ------------------------------------------------------------------------------------------------------------
+# -- losses ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 5])
 def test_the_exponential_loss_is_that_of_the_cross_entropy_less_one(outputs):
     f = 3 * torch.randn(40, outputs, generator=seeded(0), dtype=torch.float64)
-    labels = torch.randint(0, 2, (40,)) * 2 - 1 if outputs == 1 else torch.randint(0, outputs, (40,))
+    labels = (
+        torch.randint(0, 2, (40,)) * 2 - 1 if outputs == 1 else torch.randint(0, outputs, (40,))
+    )
     assert torch.allclose(exponential(f, labels), torch.expm1(classification_loss(f, labels)))
 
 
@@ -591,5 +703,7 @@ def test_trades_attacks_move_away_from_the_clean_outputs():
     with torch.no_grad():
         clean = model(x)
     start = ball.sample(x, seeded(1))
-    found = pgd(model, x, labels, ball, lambda f, _: divergence(clean, f), steps=5, start=start, keep="last")
+    found = pgd(
+        model, x, labels, ball, lambda f, _: divergence(clean, f), steps=5, start=start, keep="last"
+    )
     assert (divergence(clean, model(found)) > 2 * divergence(clean, model(start))).all()

@@ -41,7 +41,9 @@ def files(counts, parts=("train", "test"), kind="png"):
     for part in parts:
         for name, count in counts.items():
             for k in range(count):
-                found["/".join(filter(None, (part, name, f"{k:03d}.{kind}")))] = encoded(picture(value), kind)
+                found["/".join(filter(None, (part, name, f"{k:03d}.{kind}")))] = encoded(
+                    picture(value), kind
+                )
                 value += 1
     return found
 
@@ -67,13 +69,15 @@ def same(a, b):
     return all(torch.equal(getattr(a, name), getattr(b, name)) for name in names)
 
 
-# -- digits ------------------------------------------------------------------------------------------------------------
+# -- digits ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_flat_digits_are_those_of_scikit_learn_split_by_class(seed):
     images, digits = load_digits(return_X_y=True)
-    split = train_test_split(images / 16.0, digits, test_size=0.2, random_state=seed, stratify=digits)
+    split = train_test_split(
+        images / 16.0, digits, test_size=0.2, random_state=seed, stratify=digits
+    )
     data = load_data("digits", "classes", seed).flat()
     found = (data.train_points, data.test_points, data.train_labels, data.test_labels)
     assert all(torch.equal(a, torch.from_numpy(b)) for a, b in zip(found, split, strict=True))
@@ -88,7 +92,9 @@ def test_digits_are_images():
     assert data.flat(torch.float32).test_points.dtype == torch.float32
 
 
-@pytest.mark.parametrize(("dtype", "bits"), [(torch.float32, 24), (torch.float64, 53), (torch.bfloat16, 8)])
+@pytest.mark.parametrize(
+    ("dtype", "bits"), [(torch.float32, 24), (torch.float64, 53), (torch.bfloat16, 8)]
+)
 def test_bytes_are_rounded_correctly(dtype, bits):
     values = as_float(torch.arange(256, dtype=torch.uint8), dtype).tolist()
     assert values[0] == 0
@@ -100,7 +106,7 @@ def test_bytes_are_rounded_correctly(dtype, bits):
     assert torch.equal(as_float(points, torch.float64), points.double())
 
 
-# -- tasks -------------------------------------------------------------------------------------------------------------
+# -- tasks -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -157,7 +163,7 @@ def test_tasks_select_and_label():
     assert three.test_labels.unique().tolist() == [0, 1, 2]
 
 
-# -- subsets and tensors -----------------------------------------------------------------------------------------------
+# -- subsets and tensors ---------------------------------------------------------------------------
 
 
 @given(train=st.integers(10, 1437), seed=st.integers(0, 100))
@@ -168,17 +174,30 @@ def test_subsets_are_random_parts_with_the_same_shares(train, seed):
     assert part.test_points is whole.test_points or torch.equal(part.test_points, whole.test_points)
     shares = whole.train_labels.bincount() * (train / 1437)
     assert (part.train_labels.bincount(minlength=10) - shares).abs().max() <= 1.5
-    rows = {(label, *row) for label, row in zip(whole.train_labels.tolist(), whole.flat().train_points.tolist(), strict=True)}
-    found = [(label, *row) for label, row in zip(part.train_labels.tolist(), part.flat().train_points.tolist(), strict=True)]
+    rows = {
+        (label, *row)
+        for label, row in zip(
+            whole.train_labels.tolist(), whole.flat().train_points.tolist(), strict=True
+        )
+    }
+    found = [
+        (label, *row)
+        for label, row in zip(
+            part.train_labels.tolist(), part.flat().train_points.tolist(), strict=True
+        )
+    ]
     assert set(found) <= rows
     assert len(set(found)) == train  # digits are distinct
     assert same(part, whole.subset(train, None, seed))
     assert torch.equal(whole.subset(10, None, seed).train_points, part.train_points[:10])
-    assert train > 1400 or not torch.equal(whole.subset(train, None, seed + 1).train_points, part.train_points)
+    assert train > 1400 or not torch.equal(
+        whole.subset(train, None, seed + 1).train_points, part.train_points
+    )
 
 
 @pytest.mark.parametrize(
-    ("numbers", "message"), [((0, 5), "train_points must be in 1..1437"), ((5, 361), "test_points must be in 1..360")]
+    ("numbers", "message"),
+    [((0, 5), "train_points must be in 1..1437"), ((5, 361), "test_points must be in 1..360")],
 )
 def test_subsets_have_bounds(numbers, message):
     with pytest.raises(ValueError, match=message):
@@ -187,7 +206,10 @@ def test_subsets_have_bounds(numbers, message):
 
 def test_data_move_between_devices():
     data = load_data().to("meta")
-    assert {t.device.type for t in (data.train_points, data.train_labels, data.test_points, data.test_labels)} == {"meta"}
+    assert {
+        t.device.type
+        for t in (data.train_points, data.train_labels, data.test_points, data.test_labels)
+    } == {"meta"}
 
 
 X, Y = torch.rand(4, 3), torch.tensor([0, 1, 2, 1])
@@ -195,9 +217,16 @@ X, Y = torch.rand(4, 3), torch.tensor([0, 1, 2, 1])
 
 def test_own_tensors():
     data = Dataset.from_tensors(X, Y.int(), X[:2], Y[:2])
-    assert (data.outputs, data.shape, data.classes, data.train_labels.dtype) == (3, (3,), ("0", "1", "2"), torch.int64)
+    assert (data.outputs, data.shape, data.classes, data.train_labels.dtype) == (
+        3,
+        (3,),
+        ("0", "1", "2"),
+        torch.int64,
+    )
     assert Dataset.from_tensors(X, Y, X, Y, outputs=5).outputs == 5
-    signed = Dataset.from_tensors((X * 255).byte(), 2 * (Y % 2) - 1, (X * 255).byte(), 2 * (Y % 2) - 1, classes=("no", "yes"))
+    signed = Dataset.from_tensors(
+        (X * 255).byte(), 2 * (Y % 2) - 1, (X * 255).byte(), 2 * (Y % 2) - 1, classes=("no", "yes")
+    )
     assert (signed.outputs, signed.classes) == (1, ("no", "yes"))
     assert float(signed.flat().train_points.max()) <= 1
 
@@ -235,30 +264,49 @@ def test_lists_and_wrong_names_are_errors():
         Dataset.from_tensors(X, Y, X, Y, outputs=0)
 
 
-# -- folders and tar files of images -----------------------------------------------------------------------------------
+# -- folders and tar files of images ---------------------------------------------------------------
 
 
 def test_folders_and_tar_files_give_the_same_images(tmp_path):
     contents = files({"dog": 3, "cat": 2})
     noise = {"train/readme.txt": b"?", "train/cat/._000.png": b"?", "train/cat/.DS_Store": b"?"}
     data = load_data(write_folder(tmp_path / "folder", contents | noise), "classes")
-    assert (data.shape, data.train_points.dtype, data.classes, data.outputs) == ((3, 5, 4), torch.uint8, ("cat", "dog"), 2)
+    assert (data.shape, data.train_points.dtype, data.classes, data.outputs) == (
+        (3, 5, 4),
+        torch.uint8,
+        ("cat", "dog"),
+        2,
+    )
     assert data.train_labels.tolist() == [0, 0, 1, 1, 1]
     expected = [picture(value).transpose(2, 0, 1) for value in (3, 4, 0, 1, 2)]
     assert torch.equal(data.train_points, torch.from_numpy(np.stack(expected)))
     assert "lossy" not in data.source
     backwards = dict(reversed((contents | noise).items()))
-    for name, mode, prefix in (("a.tar", "w", ""), ("b.tar.gz", "w:gz", "./"), ("c.tgz", "w:gz", "some/where/")):
+    for name, mode, prefix in (
+        ("a.tar", "w", ""),
+        ("b.tar.gz", "w:gz", "./"),
+        ("c.tgz", "w:gz", "some/where/"),
+    ):
         assert same(data, load_data(write_tar(tmp_path / name, backwards, mode, prefix), "classes"))
 
 
 def test_grey_images_jpeg_files_and_numbers_as_names(tmp_path):
-    contents = {f"{part}/{name}/x.PNG": encoded(picture(0, (6, 6))) for part in ("train", "test") for name in ("10", "9", "2")}
+    contents = {
+        f"{part}/{name}/x.PNG": encoded(picture(0, (6, 6)))
+        for part in ("train", "test")
+        for name in ("10", "9", "2")
+    }
     assert load_data(write_folder(tmp_path / "grey", contents), "classes").shape == (1, 6, 6)
     assert load_data(tmp_path / "grey", "classes").classes == ("2", "9", "10")
-    assert load_data(tmp_path / "grey", "2=-1,9-10=+1").classes == ("2", "9 or 10")  # names come before numbers
+    assert load_data(tmp_path / "grey", "2=-1,9-10=+1").classes == (
+        "2",
+        "9 or 10",
+    )  # names come before numbers
     data = load_data(write_folder(tmp_path / "photos", files({"a": 2, "b": 2}, kind="jpg")))
-    assert "JPEG files: lossy, so accuracies are not comparable digit for digit with the original images" in data.source
+    assert (
+        "JPEG files: lossy, so accuracies are not comparable digit for digit with the original "
+        "images" in data.source
+    )
     assert (data.train_points[0].numpy().transpose(1, 2, 0) != picture(0)).any()
 
 
@@ -281,31 +329,53 @@ def huge_png():
     """A small file that claims 60,000 x 60,000 pixels."""
     header = (60000).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
-    parts = (len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks)
+    parts = (
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+        for kind, data in chunks
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"test/b/002.png": encoded(picture(0, (4, 5, 3)))}, "one size: .*002.png is 4x5x3, .* is 5x4x3"),
+        (
+            {"test/b/002.png": encoded(picture(0, (4, 5, 3)))},
+            "one size: .*002.png is 4x5x3, .* is 5x4x3",
+        ),
         ({"test/b/002.png": encoded(picture(0, (5, 4)))}, "one size: .*002.png is 5x4,"),
-        ({"train/a/000.png": GOOD["train/a/000.png"][:-30]}, "train/a/000.png .* is damaged or no PNG or JPEG image"),
+        (
+            {"train/a/000.png": GOOD["train/a/000.png"][:-30]},
+            "train/a/000.png .* is damaged or no PNG or JPEG image",
+        ),
         ({"train/a/000.jpg": b"GIF89a"}, "train/a/000.jpg .* is damaged or no PNG"),
         ({"train/a/000.png": huge_png()}, "train/a/000.png .*(pixels|bomb)"),
         ({"train/a/000.png": LONG_PNG}, "train/a/000.png .* at most 4,194,304 pixels"),
-        ({"train/a/000.png": encoded(picture(0, (5, 4, 4)))}, "train/a/000.png .* must be 8-bit grey or RGB .* got RGBA"),
+        (
+            {"train/a/000.png": encoded(picture(0, (5, 4, 4)))},
+            "train/a/000.png .* must be 8-bit grey or RGB .* got RGBA",
+        ),
         ({"train/a/000.png": encoded(picture(0, (5, 4)).astype(np.uint16))}, "got I;16"),
         ({"x.png": GOOD["train/a/000.png"]}, "x.png .* must lie in a folder named after its class"),
-        ({"val/a/000.png": GOOD["train/a/000.png"]}, "must hold images train/CLASS/FILE .* got .*val/a/000.png"),
-        ({"test/c/000.png": GOOD["train/a/000.png"]}, "training images of each label, got none of c"),
+        (
+            {"val/a/000.png": GOOD["train/a/000.png"]},
+            "must hold images train/CLASS/FILE .* got .*val/a/000.png",
+        ),
+        (
+            {"test/c/000.png": GOOD["train/a/000.png"]},
+            "training images of each label, got none of c",
+        ),
         ({"train/c/000.png": GOOD["train/a/000.png"]}, "test images of each label, got none of c"),
     ],
 )
 @pytest.mark.parametrize("tar", [False, True])
 def test_unfit_images_are_errors_that_name_them(tmp_path, tar, changes, message):
     contents = GOOD | changes
-    place = write_tar(tmp_path / "x.tar.gz", contents) if tar else write_folder(tmp_path / "x", contents)
+    place = (
+        write_tar(tmp_path / "x.tar.gz", contents)
+        if tar
+        else write_folder(tmp_path / "x", contents)
+    )
     with pytest.raises(ValueError, match=message):
         load_data(place, "classes")
 
@@ -315,7 +385,10 @@ def test_unfit_images_are_errors_that_name_them(tmp_path, tar, changes, message)
     [
         ({"a.txt": b""}, "must hold images .* got none"),
         (files({"a": 2}), "two classes or more, got a"),
-        (files({"a": 1, "b": 1}, parts=("train",)), "must hold images train/CLASS/FILE and test/CLASS/FILE"),
+        (
+            files({"a": 1, "b": 1}, parts=("train",)),
+            "must hold images train/CLASS/FILE and test/CLASS/FILE",
+        ),
         (files({"a": 2, "b": 2}, parts=("",)), "test images of each label, got none of"),
     ],
 )
@@ -331,7 +404,12 @@ def test_damaged_tar_files_are_errors_wherever_they_are_cut(tmp_path):
     cuts = [plain[:n] for n in (0, 100, 512, 1024, 1500, members - 1024, members - 512, members)]
     damaged = bytearray(packed)
     damaged[-6] ^= 1  # the checksum
-    for content in (*cuts, *(packed[:n] for n in range(1, len(packed), 97)), bytes(damaged), b"no tar file" * 100):
+    for content in (
+        *cuts,
+        *(packed[:n] for n in range(1, len(packed), 97)),
+        bytes(damaged),
+        b"no tar file" * 100,
+    ):
         (tmp_path / "cut").write_bytes(content)
         with pytest.raises(ValueError, match="cut is no tar file, or truncated or damaged"):
             load_data(tmp_path / "cut")
@@ -364,7 +442,7 @@ def test_unknown_data_are_errors(name):
         load_data(seed=-1)
 
 
-# -- MNIST and CIFAR-10 ------------------------------------------------------------------------------------------------
+# -- MNIST and CIFAR-10 ----------------------------------------------------------------------------
 
 
 def test_digests_and_folders_are_those_of_torchvision():
@@ -378,7 +456,10 @@ def test_digests_and_folders_are_those_of_torchvision():
 def publish(monkeypatch, folder, name, contents):
     """Make `contents` the published files of a data set."""
     place, _ = image_files.FOLDERS[name]
-    digests = {file: hashlib.md5(content, usedforsecurity=False).hexdigest() for file, content in contents.items()}
+    digests = {
+        file: hashlib.md5(content, usedforsecurity=False).hexdigest()
+        for file, content in contents.items()
+    }
     monkeypatch.setitem(image_files.FOLDERS, name, (place, digests))
     return write_folder(folder / place, contents)
 
@@ -418,7 +499,9 @@ def test_damaged_and_missing_mnist_files_are_errors(small_mnist, tmp_path, name)
     whole = (folder / name).read_bytes()
     for content in (whole[:-1], whole[:4], b"", b"\0\0\x0b\x03" + whole[4:], whole + b"\0"):
         (folder / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f"{name} is truncated, damaged or not the published file: delete it"):
+        with pytest.raises(
+            ValueError, match=f"{name} is truncated, damaged or not the published file: delete it"
+        ):
             load_data("mnist", root=tmp_path)
     (folder / name).unlink()
     with pytest.raises(ValueError, match=rf"{name} cannot be read .*\(download=True\)"):
@@ -428,14 +511,23 @@ def test_damaged_and_missing_mnist_files_are_errors(small_mnist, tmp_path, name)
 def python2_pickle(data, labels):
     """A batch as CIFAR-10's are: pickled by Python 2 and an old NumPy."""
     content = pickle.dumps({"data": data, "labels": labels}, protocol=2)
-    return content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray").replace(b"\x89\x88\x87", b"K\x00K\x01\x87")
+    return content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray").replace(
+        b"\x89\x88\x87", b"K\x00K\x01\x87"
+    )
 
 
 def test_cifar10_is_read_from_old_pickles(tmp_path, monkeypatch):
-    contents = {name: python2_pickle(picture(k, (10, 3072)), [*range(10)]) for k, name in enumerate(image_files.CIFAR10)}
+    contents = {
+        name: python2_pickle(picture(k, (10, 3072)), [*range(10)])
+        for k, name in enumerate(image_files.CIFAR10)
+    }
     publish(monkeypatch, tmp_path, "cifar10", contents)
     data = load_data("cifar10", "cat=-1,dog=+1", root=tmp_path)
-    assert (data.shape, data.train_labels.tolist(), data.test_labels.tolist()) == ((3, 32, 32), [-1, 1] * 5, [-1, 1])
+    assert (data.shape, data.train_labels.tolist(), data.test_labels.tolist()) == (
+        (3, 32, 32),
+        [-1, 1] * 5,
+        [-1, 1],
+    )
     assert np.array_equal(data.test_points[0].numpy(), picture(5, (10, 3, 32, 32))[3])
 
 
@@ -448,18 +540,25 @@ class Trap:
 
 
 def test_a_tampered_pickle_is_refused_before_it_is_loaded(tmp_path, monkeypatch):
-    contents = {name: python2_pickle(picture(k, (10, 3072)), [*range(10)]) for k, name in enumerate(image_files.CIFAR10)}
+    contents = {
+        name: python2_pickle(picture(k, (10, 3072)), [*range(10)])
+        for k, name in enumerate(image_files.CIFAR10)
+    }
     folder = publish(monkeypatch, tmp_path, "cifar10", contents)
     content = pickle.dumps(Trap(str(tmp_path / "sprung")))
     (folder / "test_batch").write_bytes(content)
-    with pytest.raises(ValueError, match="test_batch is truncated, damaged or not the published file"):
+    with pytest.raises(
+        ValueError, match="test_batch is truncated, damaged or not the published file"
+    ):
         load_data("cifar10", root=tmp_path)
     assert not (tmp_path / "sprung").exists()
     pickle.loads(content)  # the trap works
     assert (tmp_path / "sprung").exists()
 
 
-def test_data_are_downloaded_only_on_request_and_only_if_missing(small_mnist, tmp_path, monkeypatch):
+def test_data_are_downloaded_only_on_request_and_only_if_missing(
+    small_mnist, tmp_path, monkeypatch
+):
     _, folder = small_mnist
     asked, content = [], (folder / "t10k-labels-idx1-ubyte").read_bytes()
 
@@ -490,10 +589,15 @@ def test_real_mnist(data_folder):
     if not (Path(data_folder) / "MNIST" / "raw").exists():
         pytest.skip("no MNIST in CGRO_DATA")
     data = load_data("mnist", "classes")
-    assert (data.train_points.shape, data.test_points.shape) == ((60000, 1, 28, 28), (10000, 1, 28, 28))
+    assert (data.train_points.shape, data.test_points.shape) == (
+        (60000, 1, 28, 28),
+        (10000, 1, 28, 28),
+    )
     counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert data.train_labels.bincount().tolist() == counts
-    assert load_data("mnist", "0-4=-1,5-9=+1").train_labels.sum() == sum(counts[5:]) - sum(counts[:5])
+    assert load_data("mnist", "0-4=-1,5-9=+1").train_labels.sum() == sum(counts[5:]) - sum(
+        counts[:5]
+    )
 
 
 @pytest.mark.slow
@@ -502,13 +606,16 @@ def test_a_tar_file_of_60000_photographs(data_folder):
     if not path.exists():
         pytest.skip("no cifar10-jpeg.tar.gz in CGRO_DATA")
     data = load_data(path, "classes")
-    assert (data.train_points.shape, data.test_points.shape) == ((50000, 3, 32, 32), (10000, 3, 32, 32))
+    assert (data.train_points.shape, data.test_points.shape) == (
+        (50000, 3, 32, 32),
+        (10000, 3, 32, 32),
+    )
     assert data.classes == image_files.CIFAR10_CLASSES
     assert data.train_labels.bincount().tolist() == [5000] * 10
     assert data.test_labels.bincount().tolist() == [1000] * 10
 
 
-# -- augmentation ------------------------------------------------------------------------------------------------------
+# -- augmentation ----------------------------------------------------------------------------------
 
 
 def shifted(image, down, right, mirror):
@@ -539,13 +646,22 @@ def test_augmented_images_are_shifted_and_mirrored_copies_each_equally_often(dty
     assert sum(counts.values()) == 9000
     assert all(abs(count - 500) < 110 for count in counts.values())  # five standard deviations
     plain = augment(image.expand(1000, 2, 4, 3), generator, pad=1, flip=False)
-    assert sum(int((plain == copy).flatten(1).all(1).sum()) for key, copy in copies.items() if not key[2]) == 1000
+    assert (
+        sum(
+            int((plain == copy).flatten(1).all(1).sum())
+            for key, copy in copies.items()
+            if not key[2]
+        )
+        == 1000
+    )
 
 
 def test_augmentation_is_seeded_keeps_its_input_and_can_do_nothing():
     images = torch.rand(50, 3, 8, 8)
     before = images.clone()
-    first, again, other = (augment(images, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        augment(images, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(images, before)

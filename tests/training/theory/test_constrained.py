@@ -1,4 +1,6 @@
-"""Algorithm A_delta: the frozen part against its formula, S_small against complete decisions, balls proved one by one."""
+"""Algorithm A_delta: the frozen part against its formula, S_small against complete decisions, balls
+proved one by one.
+"""
 
 import math
 from dataclasses import replace
@@ -9,16 +11,32 @@ from torch import nn
 
 from analysis import certify, clean_error, errors_by_margin, proved_balls, robust_error
 from constructions import Ball, ReLUNetwork, affine, f_S
-from training import Dataset, MemorizingModel, TrainingConfig, a_delta, classification_loss, is_error, mlp
+from training import (
+    Dataset,
+    MemorizingModel,
+    TrainingConfig,
+    a_delta,
+    classification_loss,
+    is_error,
+    mlp,
+)
 
 BALLS = [Ball("inf", 0.08), Ball(2, 0.12)]
 CONFIG = TrainingConfig(
-    hidden=(8,), epochs=20, batch_size=64, learning_rate=0.05, attack="fgsm", eval_attack="clean", final_attack="pgd10"
+    hidden=(8,),
+    epochs=20,
+    batch_size=64,
+    learning_rate=0.05,
+    attack="fgsm",
+    eval_attack="clean",
+    final_attack="pgd10",
 )
 
 
 def separated(count, seed, near=0.02, far=0.4, share=0.25):
-    """Points 1/2 + y c e_1, c = near for a share of them and far for the others, apart in the other four coordinates."""
+    """Points 1/2 + y c e_1, c = near for a share of them and far for the others, apart in the other
+    four coordinates.
+    """
     generator = torch.Generator().manual_seed(seed)
     y = 1 - 2 * torch.randint(0, 2, (count,), generator=generator)
     x = torch.rand(count, 5, dtype=torch.float64, generator=generator)
@@ -34,7 +52,9 @@ def apart(ball, count=64):
     for i in range(len(x)):
         if all(y[i] == y[j] or ball.norm((x[i] - x[j])[None]) > 2.5 * ball.radius for j in kept):
             kept.append(i)
-    chosen = torch.tensor(kept)[torch.randperm(len(kept), generator=torch.Generator().manual_seed(1))][:count]
+    chosen = torch.tensor(kept)[
+        torch.randperm(len(kept), generator=torch.Generator().manual_seed(1))
+    ][:count]
     test, labels, _ = separated(100, 1)
     return Dataset.from_tensors(x[chosen], y[chosen], test, labels), small[chosen]
 
@@ -51,17 +71,21 @@ def trained(request, tmp_path_factory):
 def on_balls(points, ball, seed=0):
     """Random points of the balls, corners and the centres themselves."""
     generator = torch.Generator().manual_seed(seed)
-    offsets = [torch.randn(points.shape, dtype=torch.float64, generator=generator) for _ in range(5)]
+    offsets = [
+        torch.randn(points.shape, dtype=torch.float64, generator=generator) for _ in range(5)
+    ]
     moved = [(points + ball.radius * ball.ascent(offset)).clamp(0, 1) for offset in offsets]
     return [points, *moved, *(ball.sample(points, generator).clamp(0, 1) for _ in range(5))]
 
 
-# -- the hypothesis class ----------------------------------------------------------------------------------------------
+# -- the hypothesis class --------------------------------------------------------------------------
 
 
 def memorizing(outputs, ball=BALLS[0], seed=0):
     generator = torch.Generator().manual_seed(seed)
-    points = torch.tensor([[0.2, 0.2], [0.2, 0.8], [0.8, 0.2], [0.75, 0.75]]) + 0.02 * torch.rand(4, 2, generator=generator)
+    points = torch.tensor([[0.2, 0.2], [0.2, 0.8], [0.8, 0.2], [0.75, 0.75]]) + 0.02 * torch.rand(
+        4, 2, generator=generator
+    )
     labels = torch.tensor([1, -1, -1, 1] if outputs == 1 else [0, 2, 1, 0])
     return MemorizingModel(mlp([2, 6, outputs], seed).double(), points, labels, ball, 0.5).double()
 
@@ -71,10 +95,20 @@ def test_the_model_is_phi_1_plus_phi_2_f_with_indicators_by_their_formula(output
     model = memorizing(outputs)
     facts = model.memory.provenance.arguments
     x = torch.rand(4000, 2, dtype=torch.float64)
-    excess = ((x[:, None] - model.points).abs() - facts["inner"]).clamp_min(0).sum(2) / (facts["outer"] - facts["inner"])
-    indicators = (1 - excess).clamp_min(0)  # lean: 1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner))
-    targets = model.labels[:, None].double() if outputs == 1 else nn.functional.one_hot(model.labels, 3).double()
-    expected = indicators @ targets + (1 - indicators.sum(1, keepdim=True)) * model.f(x)  # balls do not overlap here
+    excess = ((x[:, None] - model.points).abs() - facts["inner"]).clamp_min(0).sum(2) / (
+        facts["outer"] - facts["inner"]
+    )
+    indicators = (1 - excess).clamp_min(
+        0
+    )  # lean: 1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner))
+    targets = (
+        model.labels[:, None].double()
+        if outputs == 1
+        else nn.functional.one_hot(model.labels, 3).double()
+    )
+    expected = indicators @ targets + (1 - indicators.sum(1, keepdim=True)) * model.f(
+        x
+    )  # balls do not overlap here
     assert torch.allclose(model(x), expected, atol=1e-12)
     assert 0 < float((indicators > 0).double().mean()) < 1
 
@@ -112,13 +146,16 @@ def test_the_network_is_the_model_but_for_the_size_in_shells(outputs, ball):
         assert torch.equal(built.sign()[agree], label[agree])
 
 
-# -- the algorithm -----------------------------------------------------------------------------------------------------
+# -- the algorithm ---------------------------------------------------------------------------------
 
 
 def test_small_holds_what_an_attack_can_find_and_no_more(trained):
     found, planted, ball = trained
     points, labels = found.data.train_points, found.data.train_labels.tolist()
-    refuted = [certify(found.f_clean, x, ball, y).verdict == "refuted" for x, y in zip(points, labels, strict=True)]
+    refuted = [
+        certify(found.f_clean, x, ball, y).verdict == "refuted"
+        for x, y in zip(points, labels, strict=True)
+    ]
     assert not (found.small & ~torch.tensor(refuted)).any()
     assert sum(refuted) - int(found.small.sum()) <= 2  # which the attack missed
     assert float((found.small == planted).double().mean()) > 0.8
@@ -175,7 +212,7 @@ def test_no_small_margin_is_said_after_clean_training(tmp_path):
         a_delta(replace(CONFIG, radius=0.01), tmp_path, data=data)
 
 
-# -- what is measured --------------------------------------------------------------------------------------------------
+# -- what is measured ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ball", BALLS, ids=str)
@@ -191,7 +228,9 @@ def test_proved_balls_against_complete_decisions(ball):
     f = affine([[4.0, 1.0]], [-2.4])  # right on most
     network = f_S(f, x[first], y[first], ball, separation=2.5 * ball.radius)
     proved = proved_balls(network, x, y, ball, first)
-    assert proved.tolist() == [certify(network, x[i], ball, int(y[i])).verdict == "proved" for i in range(len(x))]
+    assert proved.tolist() == [
+        certify(network, x[i], ball, int(y[i])).verdict == "proved" for i in range(len(x))
+    ]
     assert 0 < int(proved[~first].sum()) < int((~first).sum())
     flipped = torch.where(first, y, -y)
     assert not (proved_balls(network, x, flipped, ball, first) & proved & ~first).any()
@@ -200,7 +239,10 @@ def test_proved_balls_against_complete_decisions(ball):
 def test_a_memorized_set_that_does_not_fit_is_refused():
     f, x, y = affine([[1.0]], [-0.5]), torch.tensor([[0.25], [0.75]]), torch.tensor([-1, 1])
     network = f_S(f, x, y, Ball("inf", 0.1))
-    assert proved_balls(network, x, y, Ball("inf", 0.1), torch.tensor([True, True])).tolist() == [True, True]
+    assert proved_balls(network, x, y, Ball("inf", 0.1), torch.tensor([True, True])).tolist() == [
+        True,
+        True,
+    ]
     assert not proved_balls(network, x, -y, Ball("inf", 0.1), torch.tensor([True, True])).any()
     with pytest.raises(ValueError, match="memorized must be bool"):
         proved_balls(network, x, y, Ball("inf", 0.1), torch.tensor([1, 1]))
@@ -215,7 +257,11 @@ def test_errors_by_margin_counts_each_part():
     inside = (x[:, 0] - 0.5).abs() <= 0.05
     wrong = is_error(x - 0.375, y)  # 12/32 is a tie, an error
     assert (small.count, small.total) == (int((wrong & inside).sum()), int(inside.sum())) == (2, 3)
-    assert (large.count, large.total) == (int((wrong & ~inside).sum()), int((~inside).sum())) == (3, 30)
+    assert (
+        (large.count, large.total)
+        == (int((wrong & ~inside).sum()), int((~inside).sum()))
+        == (3, 30)
+    )
     assert 0 < large.interval[0] < large.value < large.interval[1] < 1
     with pytest.raises(ValueError, match="margins of both kinds"):
         errors_by_margin(f, f, x, y, Ball("inf", 1.0))
@@ -239,6 +285,9 @@ def test_digits_as_theorem_6_2_says(tmp_path):
     ball, train = config.ball, (flat.train_points, flat.train_labels)
     assert 0.02 < float(found.small.double().mean()) < 0.5
     assert proved_balls(found.network, *train, ball, found.small).all()
-    errors = [clean_error(n, flat.test_points, flat.test_labels).value for n in (found.network, found.f_clean)]
+    errors = [
+        clean_error(n, flat.test_points, flat.test_labels).value
+        for n in (found.network, found.f_clean)
+    ]
     assert errors[0] <= errors[1] + 0.01
     assert math.isfinite(found.run.epochs[-1]["training"]["loss"])

@@ -1,4 +1,6 @@
-"""Wide networks near their initialisation: caps, exact projection, training against plain loops, the theory measured."""
+"""Wide networks near their initialisation: caps, exact projection, training against plain loops,
+the theory measured.
+"""
 
 import math
 from fractions import Fraction
@@ -41,7 +43,7 @@ def exact_square(a, b):
     return sum((Fraction(v) - Fraction(w)) ** 2 for v, w in pairs)
 
 
-# -- caps --------------------------------------------------------------------------------------------------------------
+# -- caps ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("delta", [0.0, 1e-12, 0.1, 1.0])
@@ -62,7 +64,8 @@ def test_the_projection_is_the_nearest_point_of_the_cap():
 
 
 def test_compatible_compares_angles_not_chords():
-    # Caps of chord delta have angle 2 arcsin(delta / 2): for 0.5, 28.955 degrees, so they meet up to 57.91 degrees.
+    # Caps of chord delta have angle 2 arcsin(delta / 2): for 0.5, 28.955 degrees, so they meet up
+    # to 57.91 degrees.
     y = torch.tensor([1.0, -1.0], dtype=torch.float64)
     assert not compatible(circle(0, 57.9), y, 0.5)
     assert compatible(circle(0, 57.92), y, 0.5)
@@ -72,7 +75,10 @@ def test_compatible_compares_angles_not_chords():
 
 def test_an_attack_finds_the_largest_loss_on_arcs():
     """On the circle, the largest loss on each arc, from a grid of 4,001 points."""
-    x, y = circle(0, 50, 120, 190, 260), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0], dtype=torch.float64)
+    x, y = (
+        circle(0, 50, 120, 190, 260),
+        torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0], dtype=torch.float64),
+    )
     delta = 0.3
     half = 2 * math.asin(delta / 2)
     f = two_layer_network(2, 40, seed=3).at((torch.randn(2, 20, 2, dtype=torch.float64),))
@@ -116,19 +122,22 @@ def test_the_loss_is_as_assumed():
         assert (slopes.diff() <= 0.125).all()
 
 
-# -- networks ----------------------------------------------------------------------------------------------------------
+# -- networks --------------------------------------------------------------------------------------
 
 
 def test_the_deep_network_is_that_of_the_equation():
     net = deep_network(3, 5, H=3, seed=1)
     draw = net.initial
     x = torch.randn(4, 3, dtype=torch.float64)
-    # With W^(h) = 0 but for the identity, f = a . relu(A x): the fixed layers read off from outputs are those of f(W_0, .).
+    # With W^(h) = 0 but for the identity, f = a . relu(A x): the fixed layers read off from outputs
+    # are those of f(W_0, .).
     eye = torch.eye(5, dtype=torch.float64)
 
     def plain(weights, features):
         for w in weights:
-            features = [max(0.0, sum(float(w[i, j]) * features[j] for j in range(5))) for i in range(5)]
+            features = [
+                max(0.0, sum(float(w[i, j]) * features[j] for j in range(5))) for i in range(5)
+            ]
         return features
 
     def unit_output(first, features):  # a . relu(W features) through W^(1) = first
@@ -141,12 +150,18 @@ def test_the_deep_network_is_that_of_the_equation():
             for j in range(5):
                 single = torch.zeros(5, 5, dtype=torch.float64)
                 single[i, j] = 1.0
-                products[i, j] = unit_output(single, point[None])[0] - unit_output(-single, point[None])[0]
+                products[i, j] = (
+                    unit_output(single, point[None])[0] - unit_output(-single, point[None])[0]
+                )
         left, size, right = torch.linalg.svd(products)  # a (A x)^T has rank one
         assert size[1] < 1e-13
         last, features = left[:, 0] * size[0], right[0]
-        expected = sum(a * v for a, v in zip(last.tolist(), plain(draw, features.tolist()), strict=True))
-        flipped = sum(-a * v for a, v in zip(last.tolist(), plain(draw, (-features).tolist()), strict=True))
+        expected = sum(
+            a * v for a, v in zip(last.tolist(), plain(draw, features.tolist()), strict=True)
+        )
+        flipped = sum(
+            -a * v for a, v in zip(last.tolist(), plain(draw, (-features).tolist()), strict=True)
+        )
         found = float(net.at(draw)(x)[row])
         assert min(abs(found - expected), abs(found - flipped)) < 1e-12
 
@@ -159,8 +174,12 @@ def test_entries_are_drawn_as_the_paper_says():
         assert abs(float(w.mean())) < 5 * math.sqrt(2 / m) / m
     assert not torch.equal(*net.initial)
     x = torch.nn.functional.normalize(torch.randn(1, 6, dtype=torch.float64))
-    outputs = torch.stack([n.at(n.initial)(x) for n in (deep_network(6, 100, seed=k) for k in range(200))])
-    assert float(outputs.square().mean()) == pytest.approx(2.0, rel=0.35)  # E f(W_0, x)^2 = |A x|^2 E = 2, H = 1, 2, ...
+    outputs = torch.stack(
+        [n.at(n.initial)(x) for n in (deep_network(6, 100, seed=k) for k in range(200))]
+    )
+    assert float(outputs.square().mean()) == pytest.approx(
+        2.0, rel=0.35
+    )  # E f(W_0, x)^2 = |A x|^2 E = 2, H = 1, 2, ...
     two = two_layer_network(6, 4000, seed=2).initial[0]
     assert torch.equal(two[0], two[1])
     assert float(two[0].square().mean()) == pytest.approx(1.0, rel=0.06)
@@ -172,25 +191,37 @@ def test_two_layers_are_zero_at_the_start_and_as_the_equation_says(activation):
         net = two_layer_network(7, m, activation, seed=m)
         x = torch.nn.functional.normalize(torch.randn(13, 7, dtype=torch.float64))
         assert (net.at(net.initial)(x) == 0).all()
-    net, s = two_layer_network(2, 6, activation), {"relu": lambda z: max(z, 0.0), "erf": lambda z: float(erf(z))}[activation]
+    net, s = (
+        two_layer_network(2, 6, activation),
+        {"relu": lambda z: max(z, 0.0), "erf": lambda z: float(erf(z))}[activation],
+    )
     zero = torch.zeros(3, 2, dtype=torch.float64)
     signs = []
     for r in range(3):  # f = a_r s(1) / sqrt(6) where only w_r = e_1
         w = torch.zeros(2, 3, 2, dtype=torch.float64)
         w[0, r, 0] = 1.0
-        signs.append(float(net.evaluate((w,), torch.eye(2, dtype=torch.float64)[:1])[0]) * math.sqrt(6) / s(1.0))
+        signs.append(
+            float(net.evaluate((w,), torch.eye(2, dtype=torch.float64)[:1])[0])
+            * math.sqrt(6)
+            / s(1.0)
+        )
     assert [abs(abs(a) - 1) < 1e-15 for a in signs] == [True] * 3
     w, w_bar = torch.randn(2, 3, 2, dtype=torch.float64)
     assert zero.shape == w.shape
     x = torch.randn(1, 2, dtype=torch.float64)
-    plain = sum(a * (s(float(u @ x[0])) - s(float(v @ x[0]))) for a, u, v in zip(signs, w, w_bar, strict=True)) / math.sqrt(6)
+    plain = sum(
+        a * (s(float(u @ x[0])) - s(float(v @ x[0])))
+        for a, u, v in zip(signs, w, w_bar, strict=True)
+    ) / math.sqrt(6)
     assert float(net.evaluate((torch.stack([w, w_bar]),), x)[0]) == pytest.approx(plain, abs=1e-14)
 
 
-# -- projection --------------------------------------------------------------------------------------------------------
+# -- projection ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("scale", "radius"), [(1.0, 0.3), (1.0, 1e-9), (1e6, 1e-3), (0.0, 0.5), (1.0, 0.0)])
+@pytest.mark.parametrize(
+    ("scale", "radius"), [(1.0, 0.3), (1.0, 1e-9), (1e6, 1e-3), (0.0, 0.5), (1.0, 0.0)]
+)
 def test_projected_weights_lie_in_the_ball_in_exact_arithmetic(scale, radius):
     generator = torch.Generator().manual_seed(1)
     for size in (1, 2, 17, 400):
@@ -220,14 +251,19 @@ def test_layers_are_projected_each_by_itself():
     assert found[1].tolist() == pytest.approx([0.0, 1.0], abs=1e-14)
 
 
-# -- training ----------------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------
 
 
 def plain_two_layers(net, x, y, points, steps, rate):
     """Gradient descent by formulas of the derivatives, on points given for each step, with ReLU."""
     (both,) = (w.numpy().copy() for w in net.initial)
     m, losses, y = net.m, [], y.numpy()
-    signs = np.array([float(net.evaluate((one,), torch.ones(1, x.shape[1]).double())[0]) for one in unit_weights(net)])
+    signs = np.array(
+        [
+            float(net.evaluate((one,), torch.ones(1, x.shape[1]).double())[0])
+            for one in unit_weights(net)
+        ]
+    )
     signs = np.sign(signs)
     for step in range(steps + 1):
         p = points[step].numpy()
@@ -236,7 +272,9 @@ def plain_two_layers(net, x, y, points, steps, rate):
         losses.append(np.where(abs(f - y) <= 1, (f - y) ** 2 / 2, abs(f - y) - 0.5).mean())
         pull = np.clip(f - y, -1, 1) / len(y)
         gradient = [
-            sign * np.einsum("i,r,ir,id->rd", pull, signs, (p @ v.T > 0).astype(float), p) / math.sqrt(m)
+            sign
+            * np.einsum("i,r,ir,id->rd", pull, signs, (p @ v.T > 0).astype(float), p)
+            / math.sqrt(m)
             for sign, v in ((1, w), (-1, w_bar))
         ]
         if step < steps:
@@ -261,7 +299,9 @@ def test_training_is_that_of_plain_formulas():
     assert run.least == run.loss[1:].min()
     last = huber(net.evaluate(run.best, cap_attack(net.at(run.best), X, Y, 0.1, 2)), Y).mean()
     assert float(last) == pytest.approx(run.least, rel=1e-12)
-    np.testing.assert_allclose(run.distance[-1, 0], np.linalg.norm(weights - net.initial[0].numpy()), rtol=1e-12)
+    np.testing.assert_allclose(
+        run.distance[-1, 0], np.linalg.norm(weights - net.initial[0].numpy()), rtol=1e-12
+    )
 
 
 def test_the_deep_gradient_is_that_of_the_surrogate_loss_with_points_fixed():
@@ -297,28 +337,43 @@ def test_training_stays_in_the_ball_and_reaches_its_rim():
 
 
 def test_wider_networks_reach_less_and_are_more_linear():
-    """Means over five seeds: the surrogate loss falls below 0.05 and is monotone in width up to its standard error."""
+    """Means over five seeds: the surrogate loss falls below 0.05 and is monotone in width up to its
+    standard error.
+    """
     x, y = sphere_data(16, 8, 0.1)
     found = []
     for m in (16, 128, 1024):
         of_width = []
         for seed in range(5):
             net = two_layer_network(8, m, seed=seed)
-            run = train_lazily(net, x, y, partial(cap_attack, delta=0.1, steps=1), steps=40, rate=3.0)
+            run = train_lazily(
+                net, x, y, partial(cap_attack, delta=0.1, steps=1), steps=40, rate=3.0
+            )
             changed = gradient_change(net, run.best, x).value
-            of_width.append((run.least, taylor_error(net, run.best, run.attacked[-1]).value, changed, run.distance[-1, 0]))
+            of_width.append(
+                (
+                    run.least,
+                    taylor_error(net, run.best, run.attacked[-1]).value,
+                    changed,
+                    run.distance[-1, 0],
+                )
+            )
         found.append(np.array(of_width))
     means = np.array([v.mean(0) for v in found])
     noise = np.array([v.std(0, ddof=1) / math.sqrt(5) for v in found])
     assert found[-1][:, 0].max() < 0.05
     for column in (0, 1, 2):  # loss, Taylor error, change of gradients
-        assert (np.diff(means[:, column]) <= 2 * np.hypot(noise[1:, column], noise[:-1, column])).all()
+        assert (
+            np.diff(means[:, column]) <= 2 * np.hypot(noise[1:, column], noise[:-1, column])
+        ).all()
     assert means[-1, 1] < means[0, 1] / 4
-    assert (means[:, 3] < 12).all()  # without projection W stays within a distance that does not grow with m
+    assert (
+        means[:, 3] < 12
+    ).all()  # without projection W stays within a distance that does not grow with m
     assert np.ptp(means[1:, 3]) < 1.5
 
 
-# -- theory ------------------------------------------------------------------------------------------------------------
+# -- theory ----------------------------------------------------------------------------------------
 
 
 def test_taylor_error_and_gradient_change_are_as_defined():
@@ -333,7 +388,9 @@ def test_taylor_error_and_gradient_change_are_as_defined():
             value = net.evaluate(tuple(moving), point[None])[0]
             value.backward()
             rows.append((float(value.detach()), torch.cat([w.grad.flatten() for w in moving])))
-        offset = torch.cat([(w - w_0).flatten() for w, w_0 in zip(weights, net.initial, strict=True)])
+        offset = torch.cat(
+            [(w - w_0).flatten() for w, w_0 in zip(weights, net.initial, strict=True)]
+        )
         errors.append(abs(rows[1][0] - rows[0][0] - float(rows[0][1] @ offset)))
         changes.append(float((rows[1][1] - rows[0][1]).norm() / rows[0][1].norm()))
     assert taylor_error(net, weights, x).value == pytest.approx(max(errors), rel=1e-10)
@@ -341,8 +398,12 @@ def test_taylor_error_and_gradient_change_are_as_defined():
 
 
 def test_regret_of_a_linear_model_is_within_its_bound_whatever_the_attack():
-    """f(W, x) = W . x is convex to learn, so the bound holds for any perturbations, projection included."""
-    linear = WideNetwork(lambda weights, x: x @ weights[0], (torch.zeros(4, dtype=torch.float64),), 1, 1.0)
+    """f(W, x) = W . x is convex to learn, so the bound holds for any perturbations, projection
+    included.
+    """
+    linear = WideNetwork(
+        lambda weights, x: x @ weights[0], (torch.zeros(4, dtype=torch.float64),), 1, 1.0
+    )
     assert taylor_error(linear, (torch.randn(4, dtype=torch.float64),), X).value < 1e-15
     generator = torch.Generator().manual_seed(0)
 
@@ -357,11 +418,15 @@ def test_regret_of_a_linear_model_is_within_its_bound_whatever_the_attack():
             assert found.average.value <= found.bound.value + 1e-12
             slow = [float(huber(p @ u[0], Y).mean()) for p in run.attacked[:-1]]
             assert found.comparator.value == pytest.approx(sum(slow) / 50, rel=1e-12)
-            assert found.average.value == pytest.approx(run.loss[:-1].mean() - sum(slow) / 50, abs=1e-12)
+            assert found.average.value == pytest.approx(
+                run.loss[:-1].mean() - sum(slow) / 50, abs=1e-12
+            )
 
 
 def test_regret_sees_what_is_not_convex():
-    """f(W, x) = sin(5 w) x_1 from w = pi/10, a stationary point: nothing is learned, and w = -pi/10 is better."""
+    """f(W, x) = sin(5 w) x_1 from w = pi/10, a stationary point: nothing is learned, and w = -pi/10
+    is better.
+    """
     start = torch.tensor([math.pi / 10], dtype=torch.float64)
     net = WideNetwork(lambda weights, x: torch.sin(5 * weights[0]) * x[:, 0], (start,), 1, 1.0)
     x, y = circle(0.0), torch.tensor([-1.0], dtype=torch.float64)
@@ -371,8 +436,13 @@ def test_regret_sees_what_is_not_convex():
 
 
 def test_a_network_without_bias_cannot_learn_a_hexagon():
-    """s(z) - s(-z) = z for ReLU, so f(x) - f(-x) is linear in x, whatever W is: sum_j y_j f(x_j) = 0 here."""
-    x, y = circle(0, 60, 120, 180, 240, 300), torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0], dtype=torch.float64)
+    """s(z) - s(-z) = z for ReLU, so f(x) - f(-x) is linear in x, whatever W is: sum_j y_j f(x_j) =
+    0 here.
+    """
+    x, y = (
+        circle(0, 60, 120, 180, 240, 300),
+        torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0], dtype=torch.float64),
+    )
     assert compatible(x, y, 0.1)
     net = two_layer_network(2, 512)
     run = train_lazily(net, x, y, clean, steps=100, rate=1.0)
@@ -380,7 +450,7 @@ def test_a_network_without_bias_cannot_learn_a_hexagon():
     assert run.least >= 0.5 - 1e-12
 
 
-# -- what is refused ---------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -404,9 +474,20 @@ def test_a_network_without_bias_cannot_learn_a_hexagon():
         (lambda: two_layer_network(3, 4, seed=-1), "seed must be"),
         (lambda: project_weights((X,), (X,), -1.0), "radius must be finite"),
         (lambda: project_weights((X,), (X,), math.nan), "radius must be finite"),
-        (lambda: train_lazily(two_layer_network(4, 4), X, Y, clean, steps=0, rate=1.0), "steps must be"),
-        (lambda: train_lazily(two_layer_network(4, 4), X, Y, clean, steps=1, rate=math.inf), "rate must be"),
-        (lambda: train_lazily(two_layer_network(4, 4), X, Y, clean, steps=1, rate=1.0, radius=0.0), "radius must be"),
+        (
+            lambda: train_lazily(two_layer_network(4, 4), X, Y, clean, steps=0, rate=1.0),
+            "steps must be",
+        ),
+        (
+            lambda: train_lazily(two_layer_network(4, 4), X, Y, clean, steps=1, rate=math.inf),
+            "rate must be",
+        ),
+        (
+            lambda: train_lazily(
+                two_layer_network(4, 4), X, Y, clean, steps=1, rate=1.0, radius=0.0
+            ),
+            "radius must be",
+        ),
     ],
 )
 def test_bad_input(call, complaint):
@@ -429,7 +510,8 @@ def test_nothing_passes_as_nan():
 
 
 @pytest.mark.parametrize(
-    "wrong", [lambda f, x, y: x[:1], lambda f, x, y: 2 * x, lambda f, x, y: x.float(), lambda f, x, y: None]
+    "wrong",
+    [lambda f, x, y: x[:1], lambda f, x, y: 2 * x, lambda f, x, y: x.float(), lambda f, x, y: None],
 )
 def test_perturbations_that_are_none_are_refused(wrong):
     with pytest.raises(ValueError, match="perturb must give"):

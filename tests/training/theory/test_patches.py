@@ -1,4 +1,6 @@
-"""Adversarial training on patch data: exact gradients, coordinates against weight space, and the regimes of the theory."""
+"""Adversarial training on patch data: exact gradients, coordinates against weight space, and the
+regimes of the theory.
+"""
 
 import math
 from dataclasses import replace
@@ -10,10 +12,32 @@ from torch.nn import functional
 
 from analysis import attacked_errors, lemmas, phases
 from constructions import Ball, Engine
-from training import PatchConfig, PatchData, PatchRun, gta, is_error, patch_network, pgd, regime_map, train_patches
+from training import (
+    PatchConfig,
+    PatchData,
+    PatchRun,
+    gta,
+    is_error,
+    patch_network,
+    pgd,
+    regime_map,
+    train_patches,
+)
 from training.theory import patches as implementation
 
-SMALL = PatchConfig(d=40, N=6, P=4, m=4, steps=60, rate=0.2, sigma_0=0.3, gamma=0.7, sigma=0.3, alpha=1.5, test_points=50)
+SMALL = PatchConfig(
+    d=40,
+    N=6,
+    P=4,
+    m=4,
+    steps=60,
+    rate=0.2,
+    sigma_0=0.3,
+    gamma=0.7,
+    sigma=0.3,
+    alpha=1.5,
+    test_points=50,
+)
 
 
 def initial(config):
@@ -25,7 +49,9 @@ def attacked_points(weights, config, data):
     """X' from the definition, in R^d, by `gta`."""
     at = torch.arange(config.N)
     if config.attack == "signal":
-        return gta(data.points, lambda x: x[at, data.signal_patch] @ data.direction, config.scales.gamma)
+        return gta(
+            data.points, lambda x: x[at, data.signal_patch] @ data.direction, config.scales.gamma
+        )
     reach = config.scales.gamma * config.scales.alpha
     moves = gta(data.points, patch_network(weights, config), config.scales.gamma) - data.points
     length = moves.flatten(1).norm(dim=1)[:, None, None]
@@ -56,7 +82,7 @@ def plain_run(config, data):
     return weights, np.array(losses), np.array(norms)
 
 
-# -- data --------------------------------------------------------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------------------
 
 
 def test_patch_data_are_as_the_distribution_says():
@@ -91,7 +117,9 @@ def test_the_seed_decides_and_test_data_share_the_direction():
     assert torch.equal(test.direction, first.direction)
 
 
-@pytest.mark.parametrize("wrong", [{"N": 0}, {"P": True}, {"d": 1}, {"seed": -1}, {"alpha": 0.0}, {"sigma": math.nan}])
+@pytest.mark.parametrize(
+    "wrong", [{"N": 0}, {"P": True}, {"d": 1}, {"seed": -1}, {"alpha": 0.0}, {"sigma": math.nan}]
+)
 def test_wrong_data_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(ValueError, match=name):
@@ -103,7 +131,7 @@ def test_a_direction_has_length_one():
         PatchData.sample(N=2, d=3, P=2, seed=0, direction=torch.ones(3))
 
 
-# -- gradients and steps -----------------------------------------------------------------------------------------------
+# -- gradients and steps ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("robust_weight", [0.0, 0.3, 1.0])
@@ -119,7 +147,9 @@ def test_the_gradient_is_that_of_autograd(attack, activation, robust_weight):
     assert run.curves["gradient_norm"][0] == pytest.approx(float(expected.norm()), rel=1e-12)
 
 
-@pytest.mark.parametrize("config", [SMALL, replace(SMALL, attack="network"), replace(SMALL, N=40, steps=10)], ids=str)
+@pytest.mark.parametrize(
+    "config", [SMALL, replace(SMALL, attack="network"), replace(SMALL, N=40, steps=10)], ids=str
+)
 def test_coordinates_and_weight_space_agree(config):
     """The last has a basis of more than 2 d vectors and forms no Gram matrix."""
     run = train_patches(config)
@@ -158,7 +188,9 @@ def test_sums_along_the_run_are_those_of_all_steps():
         previous = torch.einsum("md,ijd->mij", weights, noise) * y[:, None]
     expected = start + config.rate * scales.sigma**2 * config.d / N * pulled - previous
     assert run.curves["shortfall"][-1] == pytest.approx(float(expected.max()), abs=1e-11)
-    assert run.curves["interference"][-1] == pytest.approx(float((previous - start - own).abs().max()), abs=1e-11)
+    assert run.curves["interference"][-1] == pytest.approx(
+        float((previous - start - own).abs().max()), abs=1e-11
+    )
     assert run.curves["robust_slope"][-1] == pytest.approx(psis, abs=1e-11)
     change = -config.rate * gradient(weights, config, run.data)[0] @ run.data.direction
     assert np.abs(run.curves["growth"][-1] - change.numpy()).max() < 1e-12
@@ -170,10 +202,13 @@ def test_test_errors_are_those_of_points_in_full(attack):
     config = replace(SMALL, attack=attack, N=400, steps=3, sigma_0=0.5, rate=0.05, test_points=4000)
     run = train_patches(replace(config, N=6))
     scales = config.scales
-    data = PatchData.sample(400 * 10, config.d, config.P, 5, scales.alpha, scales.sigma, run.data.direction)
+    data = PatchData.sample(
+        400 * 10, config.d, config.P, 5, scales.alpha, scales.sigma, run.data.direction
+    )
     f, config = patch_network(run.weights, config), replace(config, N=4000)
     shares = [
-        float(is_error(f(x), data.labels).double().mean()) for x in (data.points, attacked_points(run.weights, config, data))
+        float(is_error(f(x), data.labels).double().mean())
+        for x in (data.points, attacked_points(run.weights, config, data))
     ]
     assert 0.02 < shares[0] < shares[1] < 0.98
     for name, expected in zip(("clean_test", "robust_test"), shares, strict=True):
@@ -190,7 +225,7 @@ def test_the_attack_leaves_one_minus_gamma_of_the_signal():
     assert torch.equal(attacked, run.data.points)
 
 
-# -- runs --------------------------------------------------------------------------------------------------------------
+# -- runs ------------------------------------------------------------------------------------------
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):
@@ -207,7 +242,9 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     with pytest.raises(StopError):
         train_patches(SMALL, checkpoint=path, progress=stop)
     calls = []
-    resumed = train_patches(SMALL, checkpoint=path, progress=lambda done, steps: calls.append((done, steps)))
+    resumed = train_patches(
+        SMALL, checkpoint=path, progress=lambda done, steps: calls.append((done, steps))
+    )
     assert calls == [(60, 60)]
     again = train_patches(SMALL, checkpoint=path)
     for run in (resumed, again):
@@ -269,7 +306,7 @@ def test_a_regime_map_is_resumable(tmp_path):
     assert done == [2, 3, 4]
 
 
-# -- what the theory says ----------------------------------------------------------------------------------------------
+# -- what the theory says --------------------------------------------------------------------------
 
 
 def made_up(**curves):
@@ -286,12 +323,23 @@ def test_phases_of_curves_made_up():
     assert (found.signal_learned, found.noise_begins, found.noise_memorized) == (1, 3, 5)
     assert found.in_order
     assert found.growth == pytest.approx([x * 100**-0.249 for x in (1, 0.01, 0.00025)])
-    assert found.predicted == pytest.approx((1 / (0.1 * 100**0.747 * 0.1), 2 / (0.1 * 0.1 * 100 ** (-1.527) * 1000)))
-    assert not phases(made_up(u=u[[0, 0, 0, 0, 1, 1]], V=np.stack([low, high], 1))).in_order  # noise first
+    assert found.predicted == pytest.approx(
+        (1 / (0.1 * 100**0.747 * 0.1), 2 / (0.1 * 0.1 * 100 ** (-1.527) * 1000))
+    )
+    assert not phases(
+        made_up(u=u[[0, 0, 0, 0, 1, 1]], V=np.stack([low, high], 1))
+    ).in_order  # noise first
     steady = np.arange(6.0)[:, None]
-    assert not phases(made_up(u=steady, V=np.stack([low, high], 1))).in_order  # the signal never stops
+    assert not phases(
+        made_up(u=steady, V=np.stack([low, high], 1))
+    ).in_order  # the signal never stops
     never = phases(made_up(u=u, V=np.zeros((6, 2))))
-    assert (never.noise_begins, never.noise_memorized, never.growth, never.in_order) == (None, None, None, False)
+    assert (never.noise_begins, never.noise_memorized, never.growth, never.in_order) == (
+        None,
+        None,
+        None,
+        False,
+    )
 
 
 def test_phases_speak_of_the_cubic_network():
@@ -302,7 +350,18 @@ def test_phases_speak_of_the_cubic_network():
 def test_constants_of_lemmas_are_the_best_ones():
     """Each, from the recorded curves one step at a time."""
     run = train_patches(
-        PatchConfig(d=40, N=6, P=3, m=4, steps=400, rate=0.5, sigma_0=0.25, sigma=0.3, alpha=3.0, test_points=10)
+        PatchConfig(
+            d=40,
+            N=6,
+            P=3,
+            m=4,
+            steps=400,
+            rate=0.5,
+            sigma_0=0.25,
+            sigma=0.3,
+            alpha=3.0,
+            test_points=10,
+        )
     )
     found, c, config = {x.statement: x for x in lemmas(run)}, run.curves, run.config
     alpha, sigma, _, gamma = config.scales
@@ -313,12 +372,14 @@ def test_constants_of_lemmas_are_the_best_ones():
     waited = [0.5 * (c["step"][k] - ph.noise_memorized + 1) * c["loss"][k] for k in rows]
     assert found["Lemma C.9"].constant == pytest.approx(max(waited), rel=1e-12)
     ratios = [
-        c["growth"][k, r] / (0.5 * alpha**3 * c["u"][k, r] ** 2 / (1 + math.exp(alpha**3 * c["U"][k])))
+        c["growth"][k, r]
+        / (0.5 * alpha**3 * c["u"][k, r] ** 2 / (1 + math.exp(alpha**3 * c["U"][k])))
         for k in range(len(c["step"]))
         for r in range(4)
     ]
     assert found["Lemma 4.2"].constant == pytest.approx(min(ratios), rel=1e-9)
-    # all r grow by 3 ((1-lambda) mean psi(y f) + lambda (1-gamma)^3 mean psi(y f')) eta alpha^3 u_r^2: exactly, by (T)
+    # all r grow by 3 ((1-lambda) mean psi(y f) + lambda (1-gamma)^3 mean psi(y f')) eta alpha^3
+    # u_r^2: exactly, by (T)
     margins = [alpha**3 * s * c["U"][:, None] + c["V"] for s in (1, (1 - gamma) ** 3)]
     psi = [(1 / (1 + np.exp(m))).mean(1) for m in margins]
     exact = 1.5 * (psi[0] + (1 - gamma) ** 3 * psi[1]) * (1 + np.exp(alpha**3 * c["U"]))
@@ -331,7 +392,13 @@ def test_constants_of_lemmas_are_the_best_ones():
     bound = 1 / alpha + 0.5 * (alpha * (1 - gamma)) ** 3 * sums
     assert found["Lemma 4.3"].constant == pytest.approx((c["u"].max(1) / bound)[first:].max())
     limit = math.log(40) ** 2
-    below = {"Lemma 4.2", "Lemma 4.2 before T_1", "Lemma C.8", "Theorem 4.1, signal, below", "Theorem 4.1, noise, below"}
+    below = {
+        "Lemma 4.2",
+        "Lemma 4.2 before T_1",
+        "Lemma C.8",
+        "Theorem 4.1, signal, below",
+        "Theorem 4.1, noise, below",
+    }
     for name, one in found.items():
         assert one.holds == (one.constant >= 1 / limit if name in below else one.constant <= limit)
 
@@ -348,12 +415,16 @@ def test_attacks_on_the_network():
     config = replace(SMALL, N=200)
     for name, attack in (("gta w*", "signal"), ("gta f_W", "network")):
         at = attacked_points(run.weights, replace(config, attack=attack), data)
-        assert (at - data.points).flatten(1).norm(dim=1).max() <= scales.gamma * scales.alpha * (1 + 1e-9)
+        assert (at - data.points).flatten(1).norm(dim=1).max() <= scales.gamma * scales.alpha * (
+            1 + 1e-9
+        )
         assert found[name].count == int(is_error(f(at), y).sum())
     ball = Ball(2, scales.gamma * scales.alpha)
     x = data.points.clone().requires_grad_(True)
     (slope,) = torch.autograd.grad((y * f(x)[:, 0]).sum(), x)
-    one_step = is_error(f(data.points - ball.radius * ball.ascent(slope)), y) | is_error(f(data.points), y)
+    one_step = is_error(f(data.points - ball.radius * ball.ascent(slope)), y) | is_error(
+        f(data.points), y
+    )
     assert found["fgsm"].count == int(one_step.sum())
     assert found["pgd"].count >= found["fgsm"].count >= found["clean"].count
     with pytest.raises(ValueError, match="lie in"):
@@ -361,9 +432,13 @@ def test_attacks_on_the_network():
 
 
 def test_the_regime_where_noise_is_memorized_and_the_robust_one():
-    """A small version of the theorem: it takes the factor log(d)^2 in gamma, which without it leaves signal enough."""
+    """A small version of the theorem: it takes the factor log(d)^2 in gamma, which without it
+    leaves signal enough.
+    """
     memorizing = PatchConfig(d=300, N=20, P=4, m=6, rate=0.4, steps=2500, test_points=2000, seed=1)
-    robust = PatchConfig(d=100, N=20, P=4, m=6, rate=0.4, steps=1000, test_points=2000, gamma=0.9, seed=1)
+    robust = PatchConfig(
+        d=100, N=20, P=4, m=6, rate=0.4, steps=1000, test_points=2000, gamma=0.9, seed=1
+    )
     run = train_patches(memorizing)
     assert phases(run).in_order
     assert run.errors["clean_train"] == run.errors["robust_train"] == run.errors["clean_test"] == 0
@@ -385,7 +460,9 @@ def test_the_theorem_at_finite_d(seed):
     assert run.errors["clean_test"] == run.errors["robust_train"] == 0
     assert 0.45 <= run.errors["robust_test"] <= 0.55
     assert phases(run).in_order
-    data = PatchData.sample(10_000, 1000, 6, 100 + seed, direction=run.data.direction)  # as points in full
+    data = PatchData.sample(
+        10_000, 1000, 6, 100 + seed, direction=run.data.direction
+    )  # as points in full
     f, at = patch_network(run.weights, run.config), torch.arange(10_000)
     assert not is_error(f(data.points), data.labels).any()
     data.points[at, data.signal_patch] *= 1 - run.config.scales.gamma

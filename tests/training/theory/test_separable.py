@@ -1,4 +1,6 @@
-"""Linear-separable data: the max-margin oracle, FGSM training towards it, and memorization with robust training error 0."""
+"""Linear-separable data: the max-margin oracle, FGSM training towards it, and memorization with
+robust training error 0.
+"""
 
 import itertools
 import math
@@ -39,7 +41,7 @@ def learner(data):
     return memorize(run.weights[-1], data, RADIUS)
 
 
-# -- data --------------------------------------------------------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------------------
 
 
 def test_data_are_what_they_say():
@@ -47,7 +49,9 @@ def test_data_are_what_they_say():
     assert data.large.tolist() == [True] * 3000 + [False] * 1000
     assert data.noise @ data.direction == pytest.approx(0, abs=1e-14)
     scale = torch.where(data.large, 3.0, 0.5)
-    assert torch.allclose(data.points - data.noise, (scale * data.labels)[:, None] * data.direction, atol=1e-15)
+    assert torch.allclose(
+        data.points - data.noise, (scale * data.labels)[:, None] * data.direction, atol=1e-15
+    )
     covariance = data.noise.T @ data.noise / 4000
     expected = torch.eye(5, dtype=torch.float64) - torch.outer(data.direction, data.direction)
     assert torch.allclose(covariance, expected, atol=0.1)
@@ -75,7 +79,7 @@ def test_bad_data_are_refused(changed, complaint):
         SeparableData.sample(**{"N": 4, "d": 3, "seed": 0, "alpha": 2.0} | changed)
 
 
-# -- the oracle --------------------------------------------------------------------------------------------------------
+# -- the oracle ------------------------------------------------------------------------------------
 
 
 def by_enumeration(rows):
@@ -106,7 +110,9 @@ def test_the_certificate_is_right_for_every_size():
     for N, d in ((1, 40), (40, 200), (200, 40), (120, 120)):
         data = SeparableData.sample(N, d, seed=N, alpha=5.0)
         u, lower, upper = max_margin(data.points, data.labels)
-        assert lower <= float(((data.points @ u) * data.labels).min()) <= upper < lower * (1 + 1e-11)
+        assert (
+            lower <= float(((data.points @ u) * data.labels).min()) <= upper < lower * (1 + 1e-11)
+        )
 
 
 def test_points_that_no_line_separates_are_refused():
@@ -120,7 +126,7 @@ def test_points_that_no_line_separates_are_refused():
         max_margin(0 * x, torch.tensor([1, 1]))
 
 
-# -- Theorem 4.1 -------------------------------------------------------------------------------------------------------
+# -- Theorem 4.1 -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("normalized", [True, False])
@@ -134,7 +140,9 @@ def test_steps_are_fgsm_training_by_autograd(normalized):
         at = x.clone().requires_grad_(True)
         (slope,) = torch.autograd.grad(torch.exp(-y * (at @ w)).sum(), at)
         lengths = slope.norm(dim=1, keepdim=True)
-        attacked = x + radius * torch.where(lengths > 0, slope / lengths.clamp_min(1e-300), 0.0)  # FGSM in l_2
+        attacked = x + radius * torch.where(
+            lengths > 0, slope / lengths.clamp_min(1e-300), 0.0
+        )  # FGSM in l_2
         w.requires_grad_(True)
         loss = torch.exp(-y * (attacked @ w)).mean()
         assert run.log_loss[step] == pytest.approx(float(loss.detach().log()), abs=1e-12)
@@ -161,7 +169,9 @@ def test_the_limit_is_w_star_exactly_where_noise_surrounds_0_and_else_at_a_known
     seen = set()
     for seed in range(12):
         data = SeparableData.sample(N=14, d=8, seed=seed, alpha=3.0)
-        error = float(direction_error(max_margin(data.points, data.labels).direction, data.direction))
+        error = float(
+            direction_error(max_margin(data.points, data.labels).direction, data.direction)
+        )
         assert max_margin_error(data) == pytest.approx(error, abs=1e-7)
         assert error <= max_margin_error_bound(data) + 1e-9
         seen.add(max_margin_error(data) == 0)
@@ -169,7 +179,11 @@ def test_the_limit_is_w_star_exactly_where_noise_surrounds_0_and_else_at_a_known
 
 
 def test_recovery_has_wendels_probability():
-    assert [recovery_probability(N, 2) for N in (1, 2, 5)] == [0, 1 / 2, 15 / 16]  # in R^1: not all signs equal
+    assert [recovery_probability(N, 2) for N in (1, 2, 5)] == [
+        0,
+        1 / 2,
+        15 / 16,
+    ]  # in R^1: not all signs equal
     hits = sum(max_margin_error(SeparableData.sample(9, 5, seed, 2.0)) == 0 for seed in range(300))
     low, high = stats.binom.interval(0.9999, 300, recovery_probability(9, 5))
     assert low <= hits <= high
@@ -183,13 +197,15 @@ def test_errors_are_those_of_the_prediction_and_their_rate():
     assert -0.8 < found.rate.value < -0.5
     assert found.rate.kind == "estimate"
     assert found.rate.interval[0] <= found.rate.value <= found.rate.interval[1] < 0
-    averaged = direction_rate(sizes, d=200, alpha=80.0, seeds=4, learn=lambda d: (d.labels[:, None] * d.points).mean(0))
+    averaged = direction_rate(
+        sizes, d=200, alpha=80.0, seeds=4, learn=lambda d: (d.labels[:, None] * d.points).mean(0)
+    )
     assert averaged.rate.value == pytest.approx(-0.5, abs=0.06)
     with pytest.raises(ValueError, match="above 0"):
         direction_rate([20, 200], d=20, alpha=8.0, seeds=2)
 
 
-# -- Theorem 4.2 -------------------------------------------------------------------------------------------------------
+# -- Theorem 4.2 -----------------------------------------------------------------------------------
 
 
 def test_modified_training_ends_at_robust_training_error_0_proved(data, learner):
@@ -198,7 +214,9 @@ def test_modified_training_ends_at_robust_training_error_0_proved(data, learner)
     assert (lower.kind, upper.kind) == ("certified lower bound", "certified upper bound")
     margins = certified_ball_margins(learner, data.points, data.labels, RADIUS)
     length, small = float(learner.linear.norm()), ~data.large
-    assert float(margins[small].min()) >= length * (ALPHA - RADIUS) * (1 - 1e-9)  # as the docstring of memorize says
+    assert float(margins[small].min()) >= length * (ALPHA - RADIUS) * (
+        1 - 1e-9
+    )  # as the docstring of memorize says
     # On a large-margin point's ball f is w_0.x, so the bound is the minimum.
     expected = (data.labels * (data.points @ learner.linear))[data.large] - RADIUS * length
     assert margins[data.large].numpy() == pytest.approx(expected.numpy(), rel=1e-9)
@@ -206,7 +224,11 @@ def test_modified_training_ends_at_robust_training_error_0_proved(data, learner)
     assert (learner.neurons @ learner.linear).abs().max() < 1e-9 * length
     own = learner.neurons.square().sum(1) - learner.threshold
     slope = (length**2 + learner.outer.square() * learner.neurons.square().sum(1)).sqrt()
-    expected = (data.labels * (data.points @ learner.linear))[small] + learner.outer.abs() * own - RADIUS * slope
+    expected = (
+        (data.labels * (data.points @ learner.linear))[small]
+        + learner.outer.abs() * own
+        - RADIUS * slope
+    )
     assert margins[small].numpy() == pytest.approx(expected.numpy(), rel=1e-9)
     assert torch.equal(learner.outer.sign().long(), data.labels[small])
 
@@ -218,7 +240,9 @@ def test_the_network_is_the_learner_exactly(data, learner):
         return sum(Fraction(a) * b for a, b in zip(w.tolist(), x, strict=True))
 
     hidden = [max(Fraction(0), dot(w) - Fraction(learner.threshold)) for w in learner.neurons]
-    value = dot(learner.linear) + sum(Fraction(a) * h for a, h in zip(learner.outer.tolist(), hidden, strict=True))
+    value = dot(learner.linear) + sum(
+        Fraction(a) * h for a, h in zip(learner.outer.tolist(), hidden, strict=True)
+    )
     network = learner.network()
     assert network.exact(data.points[-1:].numpy())[0, 0] == value
     assert torch.allclose(network(data.points), learner(data.points), rtol=1e-12)
@@ -228,14 +252,22 @@ def test_the_network_is_the_learner_exactly(data, learner):
 def test_robust_training_error_stays_where_the_theorem_does_not_reach(data, learner):
     small = 20 / 120
     alone = MixedLearner(learner.linear, learner.neurons[:0], learner.outer[:0], 0.0)
-    # a_i = y_i as printed, while |w_0| grows in training: neurons of a fixed size lose against radius |w_0|.
+    # a_i = y_i as printed, while |w_0| grows in training: neurons of a fixed size lose against
+    # radius |w_0|.
     printed = replace(learner, linear=100 * learner.linear, outer=learner.outer.sign())
     for failing in (alone, printed):
         lower, upper = robust_error_bounds(failing, data.points, data.labels, RADIUS)
         assert lower.value == upper.value == pytest.approx(small)
-    assert robust_error_bounds(memorize(4 * learner.linear, data, RADIUS), data.points, data.labels, RADIUS)[1].value == 0
+    assert (
+        robust_error_bounds(
+            memorize(4 * learner.linear, data, RADIUS), data.points, data.labels, RADIUS
+        )[1].value
+        == 0
+    )
     wrong = replace(learner, outer=-learner.outer)
-    assert robust_error_bounds(wrong, data.points, data.labels, RADIUS)[0].value == pytest.approx(small)
+    assert robust_error_bounds(wrong, data.points, data.labels, RADIUS)[0].value == pytest.approx(
+        small
+    )
     with pytest.raises(ValueError, match="room for a threshold"):
         memorize(learner.linear, data, radius=6.5)
     with pytest.raises(ValueError, match="below alpha"):
@@ -263,9 +295,13 @@ def test_memorization_does_not_generalize_robustly(data, learner):
     assert lower.interval[0] <= exact <= lower.interval[1]
     target = target_learner(data, learner.threshold)
     same = agreement(learner.network(), target.network(), fresh.points, "estimate")
-    wrong = linear_error(learner.linear, data.direction, BETA)  # where signs differ: the named limit makes no error there
+    wrong = linear_error(
+        learner.linear, data.direction, BETA
+    )  # where signs differ: the named limit makes no error there
     assert same.interval[0] <= 1 - wrong <= same.interval[1]
-    assert (learner.neurons - target.neurons).norm(dim=1).max() < 3.5 * direction_error(learner.linear, data.direction)
+    assert (learner.neurons - target.neurons).norm(dim=1).max() < 3.5 * direction_error(
+        learner.linear, data.direction
+    )
 
 
 def test_linear_error_is_the_share_of_errors():
@@ -273,8 +309,14 @@ def test_linear_error_is_the_share_of_errors():
     w = torch.tensor([1.0, 0.5, -0.3, 0.2]).double() + 2 * data.direction
     for radius in (0.0, 0.5, 1.5):
         found = ((data.points @ w) * data.labels <= radius * w.norm()).double().mean()
-        assert float(found) == pytest.approx(linear_error(w, data.direction, 1.0, radius), abs=0.015)
-    assert [linear_error(data.direction, data.direction, 1.0, r) for r in (0.0, 0.9, 1.1)] == [0, 0, 1]
+        assert float(found) == pytest.approx(
+            linear_error(w, data.direction, 1.0, radius), abs=0.015
+        )
+    assert [linear_error(data.direction, data.direction, 1.0, r) for r in (0.0, 0.9, 1.1)] == [
+        0,
+        0,
+        1,
+    ]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -293,8 +335,12 @@ def test_certified_margins_lie_below_all_values_in_the_ball(seed):
     bounds = certified_ball_margins(learner, x, y, 0.1)
     assert (bounds <= values.amin(1)).all()
     signs = (x[:, None] + inside) @ learner.neurons.T > learner.threshold
-    settled = (signs == signs[:, :1]).all((1, 2)) & ~(signs[:, 0] & (y[:, None] * learner.outer < 0)).any(1)
-    assert ((values.amin(1) - bounds)[settled] < 0.005).all()  # which is what the sampling of the circle may miss
+    settled = (signs == signs[:, :1]).all((1, 2)) & ~(
+        signs[:, 0] & (y[:, None] * learner.outer < 0)
+    ).any(1)
+    assert (
+        (values.amin(1) - bounds)[settled] < 0.005
+    ).all()  # which is what the sampling of the circle may miss
     lower, upper = robust_error_bounds(learner, x, y, 0.1)
     assert lower.count <= int((values <= 0).any(1).sum()) <= upper.count
 
@@ -302,7 +348,10 @@ def test_certified_margins_lie_below_all_values_in_the_ball(seed):
 def test_bad_questions_are_refused(data, learner):
     x, y = data.points, data.labels
     for call, complaint in (
-        (lambda: certified_ball_margins(learner, x[:, :3], y, 1.0), "points must be finite, of shape"),
+        (
+            lambda: certified_ball_margins(learner, x[:, :3], y, 1.0),
+            "points must be finite, of shape",
+        ),
         (lambda: certified_ball_margins(learner, x * math.nan, y, 1.0), "points must be finite"),
         (lambda: certified_ball_margins(learner, x, y[:3], 1.0), "labels must have shape"),
         (lambda: robust_error_bounds(learner, x, y, -1.0), "radius must be"),

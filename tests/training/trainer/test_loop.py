@@ -17,7 +17,9 @@ def test_digits_are_split_and_scaled(task):
     for points in (data.train_points, data.test_points):
         assert float(points.min()) == 0
         assert float(points.max()) == 1
-        assert torch.equal(points * 16, (points * 16).round())  # dyadic, so that everything on them is exact
+        assert torch.equal(
+            points * 16, (points * 16).round()
+        )  # dyadic, so that everything on them is exact
     labels = set(data.train_labels.tolist()) | set(data.test_labels.tolist())
     assert labels == ({-1, 1} if task == "parity" else set(range(10)))
     again = load_data("digits", task, seed=0)
@@ -30,7 +32,9 @@ def test_parity_is_the_parity_of_the_class():
     assert torch.equal(parity.train_labels, 2 * (classes.train_labels % 2) - 1)
 
 
-@pytest.mark.parametrize(("name", "task", "message"), [("cifar", "parity", "cifar"), ("digits", "x", "task must be")])
+@pytest.mark.parametrize(
+    ("name", "task", "message"), [("cifar", "parity", "cifar"), ("digits", "x", "task must be")]
+)
 def test_unknown_data_is_an_error(name, task, message):
     with pytest.raises(ValueError, match=message):
         load_data(name, task)
@@ -65,7 +69,9 @@ def test_pgd_never_leaves_ball_or_cube(p, radius, shape, seed):
     w = torch.randn(1, shape[1], generator=generator)
     labels = torch.ones(shape[0], dtype=torch.int64)
     ball = Ball(p, radius)
-    found = pgd(lambda z: z @ w.T, x, labels, ball, lambda f, y: -margin(f, y), steps=3, generator=generator)
+    found = pgd(
+        lambda z: z @ w.T, x, labels, ball, lambda f, y: -margin(f, y), steps=3, generator=generator
+    )
     assert float(found.min()) >= 0
     assert float(found.max()) <= 1
     assert (ball.norm(found.double() - x.double()) <= radius).all()
@@ -75,14 +81,28 @@ def test_pgd_never_leaves_ball_or_cube(p, radius, shape, seed):
 def test_pgd_finds_the_maximum_of_a_linear_function(p):
     x, w = torch.full((1, 20), 0.5), torch.randn(1, 20)
     ball = Ball(p, 0.1)
-    found = pgd(lambda z: z @ w.T, x, torch.tensor([1]), ball, lambda f, y: -margin(f, y), steps=60, step_size=0.1)
+    found = pgd(
+        lambda z: z @ w.T,
+        x,
+        torch.tensor([1]),
+        ball,
+        lambda f, y: -margin(f, y),
+        steps=60,
+        step_size=0.1,
+    )
     gain = ((x - found) @ w.T).item()
     assert gain == pytest.approx(0.1 * float(ball.dual_norm(w)), rel=1e-4)
 
 
 def test_pgd_keeps_the_clean_point_if_nothing_is_worse():
     x = torch.tensor([[0.5, 0.5]])
-    peak = pgd(lambda z: -((z - 0.5) ** 2).sum(1, keepdim=True), x, torch.tensor([1]), Ball(2, 0.2), lambda f, y: f[:, 0])
+    peak = pgd(
+        lambda z: -((z - 0.5) ** 2).sum(1, keepdim=True),
+        x,
+        torch.tensor([1]),
+        Ball(2, 0.2),
+        lambda f, y: f[:, 0],
+    )
     assert torch.equal(peak, x)
 
 

@@ -1,4 +1,6 @@
-"""Models: sizes in closed form, operations, initialisation, normalisation, and reading them as ReLU networks."""
+"""Models: sizes in closed form, operations, initialisation, normalisation, and reading them as ReLU
+networks.
+"""
 
 import copy
 import math
@@ -22,7 +24,9 @@ def flops(model, shape):
     total = []
     for module in model.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
-            module.register_forward_hook(lambda m, _, out: total.append(2 * out.numel() * m.weight[0].numel()))
+            module.register_forward_hook(
+                lambda m, _, out: total.append(2 * out.numel() * m.weight[0].numel())
+            )
     model.eval()(torch.zeros(1, *shape))
     return sum(total)
 
@@ -38,11 +42,17 @@ def norm(*channels):
 def lenet5_count(a, b, c, d, channels, size, outputs):
     side = (size // 2 - 4) // 2
     dense = [(b * side * side, c), (c, d), (d, outputs)]
-    return conv(channels, a, 5, bias=True) + conv(a, b, 5, bias=True) + sum((m + 1) * n for m, n in dense)
+    return (
+        conv(channels, a, 5, bias=True)
+        + conv(a, b, 5, bias=True)
+        + sum((m + 1) * n for m, n in dense)
+    )
 
 
 def resnet9_count(a, b, c, d, channels, outputs):
-    convolutions = conv(channels, a) + conv(a, b) + 2 * conv(b, b) + conv(b, c) + conv(c, d) + 2 * conv(d, d)
+    convolutions = (
+        conv(channels, a) + conv(a, b) + 2 * conv(b, b) + conv(b, c) + conv(c, d) + 2 * conv(d, d)
+    )
     return convolutions + norm(a, b, b, b, c, d, d, d) + d * outputs
 
 
@@ -59,9 +69,21 @@ def preactresnet18_count(sizes, channels, outputs):
     ("name", "shape", "closed_form", "published", "megaflops"),
     [
         ("lenet5", MNIST, lenet5_count(6, 16, 120, 84, 1, 28, 10), 61_706, 0.83),
-        ("strided", MNIST, conv(1, 16, 4, True) + conv(16, 32, 4, True) + 1569 * 100 + 101 * 10, 166_406, 1.22),
+        (
+            "strided",
+            MNIST,
+            conv(1, 16, 4, True) + conv(16, 32, 4, True) + 1569 * 100 + 101 * 10,
+            166_406,
+            1.22,
+        ),
         ("resnet9", CIFAR, resnet9_count(64, 128, 256, 512, 3, 10), 6_573_120, 759),
-        ("preactresnet18", CIFAR, preactresnet18_count((64, 128, 256, 512), 3, 10), 11_172_170, 1111),
+        (
+            "preactresnet18",
+            CIFAR,
+            preactresnet18_count((64, 128, 256, 512), 3, 10),
+            11_172_170,
+            1111,
+        ),
     ],
 )
 def test_sizes_are_those_of_the_literature(name, shape, closed_form, published, megaflops):
@@ -71,13 +93,25 @@ def test_sizes_are_those_of_the_literature(name, shape, closed_form, published, 
 
 
 def test_width_multiplies_channels():
-    assert parameters(build_model("lenet5", CIFAR, 1, width=0.5)) == lenet5_count(3, 8, 60, 42, 3, 32, 1)
-    assert parameters(build_model("resnet9", CIFAR, 10, width=0.25)) == resnet9_count(16, 32, 64, 128, 3, 10)
-    assert parameters(build_model("preactresnet18", MNIST, 1, width=1 / 32)) == preactresnet18_count((2, 4, 8, 16), 1, 1)
-    assert parameters(build_model("lenet5", CIFAR, 1, width=0.7)) == lenet5_count(4, 11, 84, 59, 3, 32, 1)  # rounded
+    assert parameters(build_model("lenet5", CIFAR, 1, width=0.5)) == lenet5_count(
+        3, 8, 60, 42, 3, 32, 1
+    )
+    assert parameters(build_model("resnet9", CIFAR, 10, width=0.25)) == resnet9_count(
+        16, 32, 64, 128, 3, 10
+    )
+    assert parameters(
+        build_model("preactresnet18", MNIST, 1, width=1 / 32)
+    ) == preactresnet18_count((2, 4, 8, 16), 1, 1)
+    assert parameters(build_model("lenet5", CIFAR, 1, width=0.7)) == lenet5_count(
+        4, 11, 84, 59, 3, 32, 1
+    )  # rounded
     for name in MODELS:
-        assert build_model(name, MNIST, 3, width=1e-6, hidden=(2,)).eval()(torch.zeros(2, *MNIST)).shape == (2, 3)
-    assert parameters(build_model("mlp", (1, 8, 8), 1, width=9.0, hidden=(32, 4))) == parameters(mlp([64, 32, 4, 1]))
+        assert build_model(name, MNIST, 3, width=1e-6, hidden=(2,)).eval()(
+            torch.zeros(2, *MNIST)
+        ).shape == (2, 3)
+    assert parameters(build_model("mlp", (1, 8, 8), 1, width=9.0, hidden=(32, 4))) == parameters(
+        mlp([64, 32, 4, 1])
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -88,7 +122,9 @@ def test_models_read_images_of_all_sizes(name, shape, outputs):
         with pytest.raises(ValueError, match=r"H and W at least 12 for lenet5, got \(1, 8, 8\)"):
             build_model(name, shape, outputs)
         return
-    model = build_model(name, shape, outputs, width=0.1, hidden=(5,), mean=[0.1] * shape[0], std=[0.3] * shape[0])
+    model = build_model(
+        name, shape, outputs, width=0.1, hidden=(5,), mean=[0.1] * shape[0], std=[0.3] * shape[0]
+    )
     x = torch.rand(3, *shape)
     assert model(x).shape == (3, outputs)
     model.eval()
@@ -97,9 +133,13 @@ def test_models_read_images_of_all_sizes(name, shape, outputs):
     assert torch.allclose(found, model(x), atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "least"), [("lenet5", 12), ("strided", 4), ("resnet9", 8), ("preactresnet18", 8)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("lenet5", 12), ("strided", 4), ("resnet9", 8), ("preactresnet18", 8)]
+)
 def test_images_have_a_least_size(name, least):
-    assert build_model(name, (1, least, least), 2, width=0.1).eval()(torch.zeros(1, 1, least, least)).shape == (1, 2)
+    assert build_model(name, (1, least, least), 2, width=0.1).eval()(
+        torch.zeros(1, 1, least, least)
+    ).shape == (1, 2)
     for shape in ((1, least - 1, least), (1, least, least - 1), (least * least,)):
         with pytest.raises(ValueError, match=f"at least {least} for {name}"):
             build_model(name, shape, 2)
@@ -113,13 +153,18 @@ def test_weights_depend_on_the_seed_only_and_leave_the_global_generator_alone(na
     first = build_model(name, MNIST, 10, width=0.2, seed=7)
     assert torch.equal(torch.rand(1), expected)
     again, other = (build_model(name, MNIST, 10, width=0.2, seed=seed) for seed in (7, 8))
-    assert all(torch.equal(p, q) for p, q in zip(first.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(p, q) for p, q in zip(first.parameters(), again.parameters(), strict=True)
+    )
     assert not torch.equal(next(first.parameters()), next(other.parameters()))
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_batch_normalisation_is_where_it_is_said_to_be(name):
-    found = any(isinstance(module, nn.BatchNorm2d) for module in build_model(name, MNIST, 10, width=0.1).modules())
+    found = any(
+        isinstance(module, nn.BatchNorm2d)
+        for module in build_model(name, MNIST, 10, width=0.1).modules()
+    )
     assert found == ("resnet" in name)
 
 
@@ -130,9 +175,14 @@ def test_resnet9_scales_its_outputs_by_an_eighth():
 
 
 def test_mlp_of_flat_points_is_the_one_of_its_widths():
-    model, plain = build_model("mlp", (64,), 1, hidden=(32, 16), seed=3), mlp([64, 32, 16, 1], seed=3)
+    model, plain = (
+        build_model("mlp", (64,), 1, hidden=(32, 16), seed=3),
+        mlp([64, 32, 16, 1], seed=3),
+    )
     assert list(model.state_dict()) == list(plain.state_dict())
-    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), plain.parameters(), strict=True))
+    assert all(
+        torch.equal(p, q) for p, q in zip(model.parameters(), plain.parameters(), strict=True)
+    )
 
 
 def test_normalisation_is_fixed():
@@ -141,7 +191,10 @@ def test_normalisation_is_fixed():
     expected = torch.stack([(x[:, 0] - 0.25) / 0.5, (x[:, 1] - 0.5) / 2], 1)
     state = {key: value.clone() for key, value in layer.state_dict().items()}
     assert torch.allclose(layer(x), expected, atol=1e-6)
-    for mode in (True, False):  # also where every layer of batch normalisation is put into another mode
+    for mode in (
+        True,
+        False,
+    ):  # also where every layer of batch normalisation is put into another mode
         layer[0].training, layer[0].track_running_stats = mode, not mode
         assert torch.allclose(layer(x), expected, atol=1e-6)
     assert all(torch.equal(state[key], value) for key, value in layer.state_dict().items())
@@ -164,7 +217,8 @@ def test_normalisation_refuses_nonsense(mean, std, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("mlp", (6,)), ("mlp", (2, 3, 4)), ("lenet5", (2, 12, 13)), ("strided", (3, 9, 8))]
+    ("name", "shape"),
+    [("mlp", (6,)), ("mlp", (2, 3, 4)), ("lenet5", (2, 12, 13)), ("strided", (3, 9, 8))],
 )
 def test_models_without_batch_normalisation_are_relu_networks(name, shape):
     channels = shape[0] if len(shape) == 3 else 1

@@ -23,7 +23,14 @@ from training import Dataset, Run, TrainingConfig, evaluate, load_data, mlp, tra
 from training.trainer.run import data_facts, moments, same_data
 
 SMALL = TrainingConfig(
-    hidden=(24,), epochs=4, radius=0.05, attack="pgd2", eval_attack="pgd2", final_attack="pgd3x2", eval_points=60, batch_size=64
+    hidden=(24,),
+    epochs=4,
+    radius=0.05,
+    attack="pgd2",
+    eval_attack="pgd2",
+    final_attack="pgd3x2",
+    eval_points=60,
+    batch_size=64,
 )
 
 
@@ -56,11 +63,13 @@ def stop_at(stage):
     return report
 
 
-# -- results -----------------------------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------
 
 
 def test_runs_are_reproducible_bit_for_bit_and_seeds_matter(whole, digits, tmp_path):
-    again, other = (train(replace(SMALL, seed=seed), tmp_path / str(seed), data=digits) for seed in (0, 1))
+    again, other = (
+        train(replace(SMALL, seed=seed), tmp_path / str(seed), data=digits) for seed in (0, 1)
+    )
     assert numbers(again) == numbers(whole)
     assert numbers(other) != numbers(whole)
     assert whole.status == "finished"
@@ -75,7 +84,9 @@ def test_a_run_read_again_is_the_same(whole, digits):
     assert again.config == SMALL
     x = digits.test_points.float()
     assert torch.equal(again.model()(x), whole.model()(x))
-    result = evaluate(again.model(), digits.test_points, digits.test_labels, SMALL.ball, SMALL.final_attack)
+    result = evaluate(
+        again.model(), digits.test_points, digits.test_labels, SMALL.ball, SMALL.final_attack
+    )
     assert {key: whole.final["test"][key] for key in ("accuracy", "robust_accuracy", "points")} == {
         "accuracy": result.accuracy,
         "robust_accuracy": result.robust_accuracy,
@@ -85,7 +96,9 @@ def test_a_run_read_again_is_the_same(whole, digits):
 
 def test_runs_on_a_part_of_the_data(digits, tmp_path):
     part = train(replace(SMALL, epochs=1, train_points=300, test_points=100), tmp_path / "part")
-    assert numbers(part) == numbers(train(replace(SMALL, epochs=1), tmp_path / "given", data=digits))
+    assert numbers(part) == numbers(
+        train(replace(SMALL, epochs=1), tmp_path / "given", data=digits)
+    )
     assert torch.equal(Run.load(tmp_path / "part").dataset().test_points, digits.test_points)
     with pytest.raises(ValueError, match=r"train_points must be in 1\.\.1437"):
         train(replace(SMALL, train_points=1438), tmp_path / "more")
@@ -97,10 +110,19 @@ def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
     data = load_data("digits", "parity")
     found = {}
     for name, radius in (("clean", 0.0), ("adversarial", 0.1)):
-        config = TrainingConfig(task="parity", hidden=(64, 64), epochs=25, radius=radius, learning_rate=3e-3, eval_points=50)
+        config = TrainingConfig(
+            task="parity",
+            hidden=(64, 64),
+            epochs=25,
+            radius=radius,
+            learning_rate=3e-3,
+            eval_points=50,
+        )
         run = train(replace(config, final_attack="clean"), tmp_path / name, data=data)
         assert run.epochs[-1]["training"]["loss"] < 0.7 * run.epochs[0]["training"]["loss"]
-        found[name] = evaluate(run.model(), data.train_points[:300], data.train_labels[:300], Ball("inf", 0.1), "pgd20")
+        found[name] = evaluate(
+            run.model(), data.train_points[:300], data.train_labels[:300], Ball("inf", 0.1), "pgd20"
+        )
     assert found["adversarial"].robust_accuracy > 0.8
     assert 1 - found["adversarial"].robust_accuracy < (1 - found["clean"].robust_accuracy) / 3
 
@@ -114,7 +136,13 @@ def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
         {"robust_weight": 0.0},
         {"loss": "exponential", "learning_rate": 3e-3},
         {"attack": "fgsm", "norm": "2", "radius": 0.3},
-        {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "piecewise", "weight_decay": 5e-4, "clip": 1.0},
+        {
+            "optimizer": "sgd",
+            "learning_rate": 0.1,
+            "schedule": "piecewise",
+            "weight_decay": 5e-4,
+            "clip": 1.0,
+        },
         {"precision": "bfloat16"},
         {"precision": "float64"},
         {"radius": 0.0, "schedule": "constant"},
@@ -135,7 +163,14 @@ def test_a_model_and_tensors_of_ones_own(tmp_path):
     labels = torch.where(points[:, 0] > points[:, 1], 1, -1)
     data = Dataset.from_tensors(points[:150], labels[:150], points[150:], labels[150:])
     model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
-    config = TrainingConfig(epochs=30, batch_size=50, radius=0.01, attack="fgsm", final_attack="pgd5", learning_rate=0.05)
+    config = TrainingConfig(
+        epochs=30,
+        batch_size=50,
+        radius=0.01,
+        attack="fgsm",
+        final_attack="pgd5",
+        learning_rate=0.05,
+    )
     run = train(config, tmp_path / "run", data=data, model=model)
     assert run.final["test"]["accuracy"] > 0.85
     assert run.config.model == "custom"
@@ -154,7 +189,14 @@ def test_convolutions_with_augmentation_and_batch_normalisation(tmp_path):
     images[labels == 1] += 100
     data = Dataset.from_tensors(images[:64], labels[:64], images[64:], labels[64:])
     config = TrainingConfig(
-        model="resnet9", width=1 / 16, epochs=3, batch_size=16, radius=2 / 255, attack="fgsm", augment=True, final_attack="pgd2"
+        model="resnet9",
+        width=1 / 16,
+        epochs=3,
+        batch_size=16,
+        radius=2 / 255,
+        attack="fgsm",
+        augment=True,
+        final_attack="pgd2",
     )
     runs = [train(config, tmp_path / name, data=data) for name in "ab"]
     assert numbers(runs[0]) == numbers(runs[1])
@@ -172,15 +214,21 @@ def test_tensorboard_gets_what_is_measured(whole, digits, tmp_path):
     assert found == pytest.approx([line["test"]["accuracy"] for line in run.epochs])
 
 
-# -- interruptions -----------------------------------------------------------------------------------------------------
+# -- interruptions ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_float64_is_kept_and_resumed(optimizer, digits, tmp_path):
     config = replace(SMALL, precision="float64", optimizer=optimizer)
     whole = train(config, tmp_path / "whole", data=digits)
-    assert {tensor.dtype for tensor in whole.weights().values()} == {torch.float64, torch.int64}  # and counters
-    assert all(torch.equal(value, whole.weights()[name]) for name, value in whole.model().state_dict().items())
+    assert {tensor.dtype for tensor in whole.weights().values()} == {
+        torch.float64,
+        torch.int64,
+    }  # and counters
+    assert all(
+        torch.equal(value, whole.weights()[name])
+        for name, value in whole.model().state_dict().items()
+    )
     with pytest.raises(StopError):
         train(config, tmp_path / "run", data=digits, report=stop_at("epoch 3"))
     assert numbers(train(config, tmp_path / "run", data=digits, resume=True)) == numbers(whole)
@@ -190,7 +238,11 @@ def test_dropout_is_resumed_and_tied_weights_are_kept(digits, tmp_path):
     class Tied(nn.Module):
         def __init__(self):
             super().__init__()
-            self.first, self.second, self.last = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+            self.first, self.second, self.last = (
+                nn.Linear(64, 64),
+                nn.Linear(64, 64),
+                nn.Linear(64, 10),
+            )
             self.second.weight, self.dropout = self.first.weight, nn.Dropout(0.5)
 
         def forward(self, x):
@@ -204,7 +256,9 @@ def test_dropout_is_resumed_and_tied_weights_are_kept(digits, tmp_path):
     with pytest.raises(StopError):
         train(SMALL, tmp_path / "run", data=digits, model=model, report=stop_at("epoch 3"))
     model.load_state_dict(start)
-    assert numbers(train(SMALL, tmp_path / "run", data=digits, model=model, resume=True)) == numbers(whole)
+    assert numbers(
+        train(SMALL, tmp_path / "run", data=digits, model=model, resume=True)
+    ) == numbers(whole)
 
 
 def test_progress_is_told_in_order_with_the_mean_loss(digits, tmp_path):
@@ -257,7 +311,9 @@ def test_killed_five_times_a_run_ends_as_if_nothing_had_happened(digits, tmp_pat
 
 @pytest.mark.parametrize("kind", ["weights", "state"])
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "changed", "removed", "pickle"])
-def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(kind, damage, whole, digits, tmp_path):
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(
+    kind, damage, whole, digits, tmp_path
+):
     folder = tmp_path / "run"
     with pytest.raises(StopError):
         train(SMALL, folder, data=digits, report=stop_at("epoch 4"))
@@ -312,7 +368,9 @@ def test_a_full_disk_is_a_clear_error_and_harms_nothing(whole, digits, tmp_path)
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
 
     try:
-        with pytest.raises(OSError, match="cannot write the checkpoint of epoch 3, earlier ones are intact"):
+        with pytest.raises(
+            OSError, match="cannot write the checkpoint of epoch 3, earlier ones are intact"
+        ):
             train(SMALL, folder, data=digits, report=shrink)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -321,7 +379,7 @@ def test_a_full_disk_is_a_clear_error_and_harms_nothing(whole, digits, tmp_path)
     assert numbers(train(SMALL, folder, data=digits, resume=True)) == numbers(whole)
 
 
-# -- several processes -------------------------------------------------------------------------------------------------
+# -- several processes -----------------------------------------------------------------------------
 
 
 def test_two_processes_give_the_result_of_one(digits, tmp_path):
@@ -337,12 +395,23 @@ def test_two_processes_give_the_result_of_one(digits, tmp_path):
 def test_two_processes_agree_on_what_is_measured_and_pass_on_errors(digits, tmp_path):
     def network():
         torch.manual_seed(0)
-        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10)
+        )
 
     config, told = replace(SMALL, device="cpu", devices=2), []
     run = train(config, tmp_path / "run", data=digits, model=network(), report=told.append)
-    found = evaluate(run.model(into=network()), digits.test_points, digits.test_labels, config.ball, config.final_attack)
-    assert (run.final["test"]["accuracy"], run.final["test"]["robust_accuracy"]) == (found.accuracy, found.robust_accuracy)
+    found = evaluate(
+        run.model(into=network()),
+        digits.test_points,
+        digits.test_labels,
+        config.ball,
+        config.final_attack,
+    )
+    assert (run.final["test"]["accuracy"], run.final["test"]["robust_accuracy"]) == (
+        found.accuracy,
+        found.robust_accuracy,
+    )
     assert run.final["test"]["loss"] == pytest.approx(found.loss, abs=1e-6)
     assert told[-1].done == told[-1].total
     with pytest.raises(FloatingPointError):
@@ -351,7 +420,7 @@ def test_two_processes_agree_on_what_is_measured_and_pass_on_errors(digits, tmp_
         train(config, tmp_path / "stop", data=digits, model=network(), report=stop_at("epoch 1"))
 
 
-# -- errors ------------------------------------------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
@@ -367,8 +436,16 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
     points = torch.rand(40, 2)
     labels = torch.where(points[:, 0] > 0.5, 1, -1)
     data = Dataset.from_tensors(points, labels, points, labels)
-    with pytest.raises(FloatingPointError, match="the loss became nan in step 3 of epoch 2; the checkpoint of epoch 1 is kept"):
-        train(TrainingConfig(epochs=3, batch_size=10, final_attack="clean"), tmp_path / "run", data=data, model=Breaks())
+    with pytest.raises(
+        FloatingPointError,
+        match="the loss became nan in step 3 of epoch 2; the checkpoint of epoch 1 is kept",
+    ):
+        train(
+            TrainingConfig(epochs=3, batch_size=10, final_attack="clean"),
+            tmp_path / "run",
+            data=data,
+            model=Breaks(),
+        )
     assert Run.load(tmp_path / "run").checkpoints() == [1]
 
 
@@ -388,12 +465,18 @@ def test_catastrophic_overfitting_stops_the_run(digits, tmp_path, monkeypatch):
         calls.clear()
         run = train(SMALL, tmp_path / str(collapse), data=digits)
         assert len(run.epochs) == collapse
-        assert run.status.startswith("stopped: catastrophic overfitting: robust training accuracy fell from")
+        assert run.status.startswith(
+            "stopped: catastrophic overfitting: robust training accuracy fell from"
+        )
         assert run.final["epoch"] == run.epoch == collapse - 1
         before = run.weights(collapse - 1)
-        assert all(torch.equal(value, before[name]) for name, value in run.model().state_dict().items())
+        assert all(
+            torch.equal(value, before[name]) for name, value in run.model().state_dict().items()
+        )
     calls.clear()
-    assert len(train(replace(SMALL, stop_at_collapse=False), tmp_path / "on", data=digits).epochs) == 4
+    assert (
+        len(train(replace(SMALL, stop_at_collapse=False), tmp_path / "on", data=digits).epochs) == 4
+    )
 
 
 def test_runs_are_read_with_any_number_of_threads(digits, whole):
@@ -410,7 +493,11 @@ def test_runs_are_read_with_any_number_of_threads(digits, whole):
         ({"config": {}}, TypeError, "config must be a TrainingConfig, got dict"),
         ({"data": (1, 2)}, TypeError, "data must be a Dataset, got tuple"),
         ({"model": nn.Linear}, TypeError, "model must be a Module, got type"),
-        ({"model": nn.Sequential(nn.Flatten(), mlp([64, 10])).requires_grad_(False)}, ValueError, "require gradients"),
+        (
+            {"model": nn.Sequential(nn.Flatten(), mlp([64, 10])).requires_grad_(False)},
+            ValueError,
+            "require gradients",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(changes, error, message, digits, tmp_path):
@@ -431,21 +518,31 @@ def test_a_missing_package_is_noticed_before_training(entry, digits, tmp_path, m
     ("changes", "error", "message"),
     [
         ({"ball": 0.1}, TypeError, "ball must be a Ball, got float"),
-        ({"loss": "hinge"}, ValueError, "loss must be one of cross-entropy, exponential, got 'hinge'"),
+        (
+            {"loss": "hinge"},
+            ValueError,
+            "loss must be one of cross-entropy, exponential, got 'hinge'",
+        ),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"labels": torch.full((5,), 10)}, ValueError, r"labels must be 0\.\.9"),
         ({"labels": torch.zeros(5)}, ValueError, "labels must be integers"),
     ],
 )
 def test_wrong_arguments_of_evaluate_are_named(changes, error, message):
-    arguments = {"points": torch.rand(5, 3), "labels": torch.zeros(5, dtype=torch.int64), "ball": Ball("inf", 0.1)}
+    arguments = {
+        "points": torch.rand(5, 3),
+        "labels": torch.zeros(5, dtype=torch.int64),
+        "ball": Ball("inf", 0.1),
+    }
     with pytest.raises(error, match=message):
         evaluate(mlp([3, 10]), **arguments | changes)
 
 
 def test_errors_before_any_work(digits, tmp_path, whole):
     folder = tmp_path / "run"
-    with pytest.raises(ValueError, match="batch_size must be at most the number of points 300, got 301"):
+    with pytest.raises(
+        ValueError, match="batch_size must be at most the number of points 300, got 301"
+    ):
         train(replace(SMALL, batch_size=301), folder, data=digits)
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="device 'cuda' needs a GPU, and PyTorch finds none"):
@@ -469,7 +566,9 @@ def test_errors_before_any_work(digits, tmp_path, whole):
         whole.model(99)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": "cgro run 1"}', '{"format": "cgro run 2", "config": {}}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": "cgro run 1"}', '{"format": "cgro run 2", "config": {}}']
+)
 def test_damaged_configurations_are_errors(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ValueError, match=r"config\.json"):
@@ -484,7 +583,7 @@ def test_damaged_metrics_are_errors(text, whole, tmp_path):
         Run.load(tmp_path)
 
 
-# -- configurations ----------------------------------------------------------------------------------------------------
+# -- configurations --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -517,10 +616,15 @@ def test_wrong_entries_are_errors(entries, message):
 
 
 def test_numbers_of_numpy_are_numbers():
-    assert TrainingConfig(radius=np.float64(0.1), epochs=np.int64(2)) == TrainingConfig(radius=0.1, epochs=2)
+    assert TrainingConfig(radius=np.float64(0.1), epochs=np.int64(2)) == TrainingConfig(
+        radius=0.1, epochs=2
+    )
 
 
-@pytest.mark.parametrize("entries", [{"epochs": 1.5}, {"epochs": True}, {"hidden": [1.5]}, {"model": 3}, {"radius": "0.1"}])
+@pytest.mark.parametrize(
+    "entries",
+    [{"epochs": 1.5}, {"epochs": True}, {"hidden": [1.5]}, {"model": 3}, {"radius": "0.1"}],
+)
 def test_entries_of_another_type_are_errors(entries):
     (name,) = entries
     with pytest.raises(TypeError, match=name):
@@ -529,8 +633,12 @@ def test_entries_of_another_type_are_errors(entries):
 
 def test_toml_says_the_same(tmp_path):
     path = tmp_path / "config.toml"
-    path.write_text('data = "mnist"\nmodel = "lenet5"\nnorm = "2"\nradius = 1\nhidden = [3, 4]\nepochs = 20\n')
-    expected = TrainingConfig(data="mnist", model="lenet5", norm=2, radius=1.0, hidden=(3, 4), epochs=20)
+    path.write_text(
+        'data = "mnist"\nmodel = "lenet5"\nnorm = "2"\nradius = 1\nhidden = [3, 4]\nepochs = 20\n'
+    )
+    expected = TrainingConfig(
+        data="mnist", model="lenet5", norm=2, radius=1.0, hidden=(3, 4), epochs=20
+    )
     assert TrainingConfig.from_toml(path) == expected
     assert TrainingConfig.from_mapping(json.loads(json.dumps(expected.to_json()))) == expected
     path.write_text("epochs = ")
@@ -543,7 +651,10 @@ def test_toml_says_the_same(tmp_path):
 
 def test_schedules():
     def rates(name):
-        return [TrainingConfig(schedule=name, learning_rate=1.0).learning_rate_at(s) for s in (0.0, 0.2, 0.4, 0.7, 1.0)]
+        return [
+            TrainingConfig(schedule=name, learning_rate=1.0).learning_rate_at(s)
+            for s in (0.0, 0.2, 0.4, 0.7, 1.0)
+        ]
 
     assert rates("cyclical") == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert rates("piecewise") == pytest.approx([1, 1, 1, 0.1, 0.01])
