@@ -6,8 +6,10 @@ import ast
 import tomllib
 from pathlib import Path
 
+import floors
 import networkx
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("constructions", "training", "analysis")
@@ -210,14 +212,17 @@ def test_every_folder_has_a_floor_a_purpose_and_room(package):
         path.parent.name: tree for path, tree in inits.items() if path.parent != ROOT / package
     }
     assert set(folders) == set(" ".join(FLOORS[package]).split())
-    page = (ROOT / "docs" / "architecture.md").read_text()
     for name, tree in folders.items():
-        first, *_, last = ast.get_docstring(tree).splitlines()
-        assert len({first, last} - {""}) == 2
-        assert f"| `{name}/` | {first} |" in page
+        assert len(ast.get_docstring(tree).splitlines()) == 3  # what it is for, and one word more
         assert 1 < len(list((ROOT / package / name).glob("*.py"))) <= 15
     lone = {path.name for path in (ROOT / package).glob("*.py")}
     assert lone <= {"__init__.py", "__main__.py", "internal.py"}
+
+
+def test_the_drawing_of_the_floors_is_of_today():
+    with Image.open(ROOT / "docs" / "floors.png") as image:  # else: python docs/floors.py
+        assert image.info["Description"] == floors.described()
+    assert floors.floors() == FLOORS
 
 
 def test_upward_imports_and_circles_are_found():

@@ -1,5 +1,4 @@
-"""Search for proofs and counterexamples: bounds, branch and bound, distances to the decision
-boundary.
+"""Search for proofs and counterexamples: bounds, branch and bound, decision boundaries.
 
 The checkers have the last word.
 """

@@ -1,5 +1,4 @@
-"""The papers' quantities along training: feature learning, separable data, A_delta's errors,
-kernels, bounds.
+"""The papers' quantities along training: features, separable data, A_delta, kernels, bounds.
 
 One file a subject.
 """

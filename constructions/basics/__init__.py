@@ -1,5 +1,4 @@
-"""What everything stands on: float64's bits, files written whole, engines that run shards, balls of
-norms.
+"""What everything stands on: float64's bits, files written whole, engines, balls of norms.
 
 Knows no networks.
 """

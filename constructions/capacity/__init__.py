@@ -1,5 +1,4 @@
-"""What networks of a size can do: VC bounds, packings, shattered sets, interpolation, numbers of
-regions.
+"""What networks of a size can do: VC bounds, packings, shattered sets, numbers of regions.
 
 The papers' lower bounds.
 """

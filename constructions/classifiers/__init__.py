@@ -1,5 +1,4 @@
-"""f_S and f_adv, which memorize robustly: built, counted, and evaluated through the centres that
-matter.
+"""f_S and f_adv, which memorize robustly: built, counted, evaluated through nearby centres.
 
 Theorems on CGRO classifiers.
 """

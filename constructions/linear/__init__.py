@@ -1,5 +1,4 @@
-"""Linear and affine maps: in the form that makes them small, by coordinates, on grids, in exact
-digits.
+"""Linear and affine maps: as small as they can be kept, by coordinates, in exact digits.
 
 Knows layers, no networks.
 """

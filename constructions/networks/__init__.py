@@ -1,5 +1,4 @@
-"""`ReLUNetwork`: its calculus, provenance, files, bounds, and exact values; and modules read as
-networks.
+"""`ReLUNetwork`: calculus, provenance, files, bounds, exact values; modules read as networks.
 
 What holds for any network.
 """
