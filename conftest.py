@@ -9,7 +9,6 @@ import torch
 @pytest.fixture(autouse=True)
 def _doctests(doctest_namespace, request, tmp_path_factory, monkeypatch):
     doctest_namespace.update(Fraction=Fraction, torch=torch)
-    if isinstance(
-        request.node, pytest.DoctestItem
-    ):  # examples write their files where nobody minds
+    # examples write their files where nobody minds
+    if isinstance(request.node, pytest.DoctestItem):
         monkeypatch.chdir(tmp_path_factory.mktemp("example"))

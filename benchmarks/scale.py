@@ -106,9 +106,8 @@ def run_workers(_: str) -> None:
 def run_evaluation(device: str) -> None:
     for task in ("parity", "classes"):
         for ball in BALLS:
-            with multiprocessing.get_context("spawn").Pool(
-                1
-            ) as pool:  # a process each: peak memory never falls
+            # a process each: peak memory never falls
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
                 print(pool.apply(evaluated, (task, ball, device)), flush=True)
 
 
@@ -158,9 +157,8 @@ def run_attack(device: str) -> None:
             f"f_S {int(wrong.sum())}, f_clean {int(base.sum())} of 1,000",
             flush=True,
         )
-        with (
-            torch.no_grad()
-        ):  # a second or two an example for l_inf: the whole network has 94 million units
+        # a second or two an example for l_inf: the whole network has 94 million units
+        with torch.no_grad():
             parts = zip(found[wrong].split(20), y[wrong].split(20), strict=True)
             whole = [
                 int(is_error(network(a, screened=False), b).sum())

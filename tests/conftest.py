@@ -7,9 +7,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-settings.register_profile(
-    "cgro", max_examples=30, deadline=None, derandomize=True
-)  # what passed once passes again
+# what passed once passes again
+settings.register_profile("cgro", max_examples=30, deadline=None, derandomize=True)
 settings.register_profile("search", max_examples=30, deadline=None)  # new examples each time
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "cgro"))
 matplotlib.use("Agg")

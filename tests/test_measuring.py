@@ -204,19 +204,11 @@ with.
 OTHERS = {
     *("batch_norm", "unchanged", "train"),  # change modes within a context; trains
     *("check_differentiable", "copied", "placement"),  # compute nothing
-    *(
-        "train_lazily",
-        "finite_kernel",
-        "gradient_change",
-        "taylor_error",
-    ),  # take a WideNetwork: tensors
+    # take a WideNetwork: tensors
+    *("train_lazily", "finite_kernel", "gradient_change", "taylor_error"),
     *("certified_ball_margins", "robust_error_bounds"),  # take a MixedLearner: tensors
-    *(
-        "distance_error",
-        "memorization_part",
-        "outer_radius",
-        "sup_error",
-    ),  # take a ReLUNetwork, no module
+    # take a ReLUNetwork, no module
+    *("distance_error", "memorization_part", "outer_radius", "sup_error"),
     *("mixed",),  # takes losses
 }
 
@@ -264,9 +256,8 @@ def test_what_measures_leaves_the_model_as_it_was(name, outside):
     before = snapshot(model)
     with outside():
         if name in PIECEWISE:
-            with contextlib.suppress(
-                ValueError, TypeError
-            ):  # may refuse the module, or find no answer
+            # may refuse the module, or find no answer
+            with contextlib.suppress(ValueError, TypeError):
                 EVERY[name](model)
         else:
             EVERY[name](model)
@@ -371,9 +362,8 @@ def test_attacks_use_the_modes_of_the_layers_and_batch_statistics():
         for mode in (True, False)
     )
     assert not torch.equal(batch, running)
-    found = Attack.parse("pgd7x3")(
-        model.train(), X, Y, BALL
-    )  # rows that leave would leave a batch of one
+    # rows that leave would leave a batch of one
+    found = Attack.parse("pgd7x3")(model.train(), X, Y, BALL)
     assert found.shape == X.shape
     assert model.training
     assert torch.equal(model[1].running_mean, torch.zeros(4))
@@ -721,9 +711,8 @@ def test_a_batch_size_of_one_is_refused_for_batch_normalisation_only(tmp_path):
         == "finished"
     )
     images = Dataset.from_tensors(X.reshape(4, 1, 2, 2), Y[:4], X.reshape(4, 1, 2, 2), Y[:4])
-    model = nn.Sequential(
-        nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 1)
-    )  # four numbers a channel
+    # four numbers a channel
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 1))
     assert train(config, tmp_path / "images", data=images, model=model).status == "finished"
 
 

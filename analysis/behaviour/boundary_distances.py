@@ -234,9 +234,8 @@ def _read_proved(proved: Any, count: int) -> torch.Tensor | None:
         if isinstance(proved, torch.Tensor)
         else torch.as_tensor(proved, dtype=torch.float64)
     )
-    if (
-        radii.is_floating_point() and radii.dtype != torch.float64
-    ):  # 0.1 in float32 is more than 0.1
+    # 0.1 in float32 is more than 0.1
+    if radii.is_floating_point() and radii.dtype != torch.float64:
         raise ValueError(
             f"proved must be float64, as narrower types round radii up, got {radii.dtype}"
         )

@@ -72,9 +72,8 @@ def exact_flatness(
     found = np.array(
         [[_maxima(network, row, label, r, max_cells) for r in sizes] for row, label in rows]
     )
-    lower, upper, z, wrong = torch.from_numpy(np.maximum.accumulate(found, axis=1)).unbind(
-        2
-    )  # boxes are rounded
+    # boxes are rounded
+    lower, upper, z, wrong = torch.from_numpy(np.maximum.accumulate(found, axis=1)).unbind(2)
     clean = [logsumexp(_gaps(network.exact(row), label).astype(float)) for row, label in rows]
     change = functional.softplus(z) - functional.softplus(torch.tensor(clean))[:, None]
     if network.outputs <= 2:

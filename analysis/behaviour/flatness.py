@@ -202,9 +202,8 @@ class _Search:
         for k in range(steps, 0, -1):
             here, slope = self.look(point)
             there, slope_there = self.look(self.moved(point, slope, -1 / 8))
-            weights = torch.softmax(
-                functional.logsigmoid(torch.stack([here, there])), 0
-            )  # as L'(z), which may underflow
+            # as L'(z), which may underflow
+            weights = torch.softmax(functional.logsigmoid(torch.stack([here, there])), 0)
             ahead = _column(weights[0], point) * slope - _column(weights[1], point) * slope_there
             point = self.moved(point, ahead, k / steps) if k > 1 else point
 

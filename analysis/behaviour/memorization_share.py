@@ -323,10 +323,8 @@ def _fit(sums: torch.Tensor) -> _Fit:
     """
     cc, cm, cf = sums[..., 0, 0], sums[..., 0, 1], sums[..., 0, 2]
     mm, mf, ff = sums[..., 1, 1], sums[..., 1, 2], sums[..., 2, 2]
-    beyond, left = (
-        mm - cm * _over(cm, cc),
-        mf - cm * _over(cf, cc),
-    )  # m without c: its square, and its product with f
+    # m without c: its square, and its product with f
+    beyond, left = mm - cm * _over(cm, cc), mf - cm * _over(cf, cc)
     independent = (cc > 0) & (beyond > 0) & (beyond >= TOLERANCE**2 * torch.maximum(cc, mm))
     b = torch.where(independent, _over(left, beyond), 0.0)
     a = _over(cf - b * cm, cc)

@@ -103,9 +103,8 @@ def margin(
         if math.isinf(upper):
             radius = min(2 * radius, farthest)
         else:
-            radius = max(
-                float(upper) - gap / 2 * 8.0**steps, float(lower + upper) / 2
-            )  # counterexamples cost less than proofs
+            # counterexamples cost less than proofs
+            radius = max(float(upper) - gap / 2 * 8.0**steps, float(lower + upper) / 2)
         if radius >= stuck:
             radius = (float(lower) + stuck) / 2
 

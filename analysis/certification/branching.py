@@ -153,9 +153,8 @@ class Search:
             )
         self.reduced = self.forms  # on the units that matter
         self.layers: list[Layer] = []
-        self.linear: list[
-            tuple[Array, Array, list[Array]]
-        ] = []  # which bounds of a layer are by multipliers, below, above
+        # which bounds of a layer are by multipliers, below, above
+        self.linear: list[tuple[Array, Array, list[Array]]] = []
         self.leaves: list[tuple[Array, list[Array], Splits]] = []
 
     def run(self) -> dict[str, Any]:

@@ -215,9 +215,8 @@ def _run(words: Sequence[str], text: str, max_seconds: float) -> tuple[str, str]
 
 
 def _child(job: str, data: dict[str, Any], max_seconds: float) -> dict[str, Any]:
-    output, error = _run(
-        [sys.executable, "-P", __file__, job], json.dumps(data), max_seconds
-    )  # -P: no analysis/ in sys.path
+    # -P: no analysis/ in sys.path
+    output, error = _run([sys.executable, "-P", __file__, job], json.dumps(data), max_seconds)
     found: dict[str, Any] = {"error": error} if error else json.loads(output)
     if "missing" in found:
         raise ValueError(

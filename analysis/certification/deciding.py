@@ -191,9 +191,8 @@ class Group:
         self.rows = [
             [self.moved(row, 1) for row in asked.conjuncts[i].constraints] for i in numbers
         ]
-        self.parts: dict[
-            tuple[int, ...], dict[str, Any]
-        ] = {}  # by constraint for each conjunct, () for all: certificates
+        # by constraint for each conjunct, () for all: certificates
+        self.parts: dict[tuple[int, ...], dict[str, Any]] = {}
         self.selected: dict[tuple[int, ...], ReLUNetwork] = {}
         self.cost = 0.1  # seconds that a box takes which one bound proves
         strict = any(row.strict for each in self.rows for row in each)
@@ -369,11 +368,8 @@ class Group:
                 if search.layers
                 else search.reduced[worst]
             )
-        except (
-            ValueError,
-            ArithmeticError,
-            IndexError,
-        ):  # floats that overflow, or a proof that is none
+        # floats that overflow, or a proof that is none
+        except (ValueError, ArithmeticError, IndexError):
             slope, choice = np.ones(len(lower)), ()
         width = search.inputs.upper - search.inputs.lower
         return int((np.nan_to_num(np.abs(slope)) * width + 1e-6 * width).argmax()), choice

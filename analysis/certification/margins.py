@@ -33,9 +33,8 @@ SIZES = 1e-100, 1e100
 SHARD = 2**10
 """Points that one task bounds."""
 
-Lines = tuple[
-    torch.Tensor, torch.Tensor, torch.Tensor
-]  # slope of the lower line, slope and offset of the upper line
+# slope of the lower line, slope and offset of the upper line
+Lines = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def certified_margins(
@@ -161,10 +160,8 @@ def _lower_bound(
     """Lower bounds over the ball of rows @ relu(...) + offset, shapes (batch or 1, k, n) and (batch
     or 1, k).
     """
-    size, magnitude = (
-        rows.abs(),
-        offset.abs(),
-    )  # the same recursion without cancellation, to bound the rounding
+    # the same recursion without cancellation, to bound the rounding
+    size, magnitude = rows.abs(), offset.abs()
     terms, total = rows.shape[-1], size.sum(-1)
     for k in reversed(range(len(weights))):
         weight, bias, (below, slope, above) = weights[k], biases[k], lines[k]
@@ -179,9 +176,8 @@ def _lower_bound(
     low, high = (x - ball.radius).clamp_min(0.0), (x + ball.radius).clamp_max(1.0)
     value = offset + _dot(rows, (low + high) / 2) - _dot(rows.abs(), (high - low) / 2)
     if ball.p != math.inf:
-        largest = (
-            rows.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
-        )  # squares must not underflow
+        # squares must not underflow
+        largest = rows.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
         reach = (
             ball.radius
             * torch.linalg.vector_norm(rows / largest, ord=ball.dual, dim=-1)

@@ -349,9 +349,8 @@ def add_network(command: argparse.ArgumentParser) -> None:
 
 def run_compare(options: argparse.Namespace) -> None:
     """`cgro compare`."""
-    torch.set_num_threads(
-        1
-    )  # small matrices: a second thread gains little, and loses much on a busy machine
+    # small matrices: a second thread gains little, and loses much on a busy machine
+    torch.set_num_threads(1)
     norm = Ball(options.norm, 0.0).p
     tasks = TASKS if options.task == "both" else (options.task,)
     kind = CompareSettings if options.data == "digits" else CompareSettings.large
@@ -407,9 +406,8 @@ def print_comparison(result: Comparison, page: Path) -> None:
 
 def run_count(options: argparse.Namespace) -> None:
     """`cgro count`."""
-    from ..pages import (
-        counts,
-    )  # with matplotlib, as in `run_regions`: half a second of imports that other commands do not need
+    # with matplotlib, as in `run_regions`: half a second of imports that other commands do not need
+    from ..pages import counts
 
     points = options.points or [10, 100, 1000, 10_000]
     dimensions = options.dimension or [64, 784, 3072]

@@ -246,16 +246,16 @@ def compare_task(
     margins = torch.where(right, torch.where(proved["f_clean"]["train"], math.inf, 0.0), -1.0)
 
     advance = announce("building f_S and f_adv")
-    constructed = f_S(
-        clean, *train_set, ball, separation=apart.lower
-    )  # certify_memorization measures again
+    # certify_memorization measures again
+    constructed = f_S(clean, *train_set, ball, separation=apart.lower)
     advance()
     small = margins <= ball.radius
+    # without small margins there is nothing to memorize
     partial = (
         f_adv(clean, *train_set, ball, margins=margins, separation=apart.lower)
         if small.any()
         else clean
-    )  # nothing to memorize
+    )
     advance()
     networks = dict(zip(MODELS, (clean, partial, constructed, learned), strict=True))
     proof = certify_memorization(constructed, *train_set, ball)
@@ -270,12 +270,8 @@ def compare_task(
     advance = announce("attacking")
     models: dict[str, ModelResult] = {}
     attacks: dict[tuple[str, str], RobustError] = {}
-    for name in (
-        "f_clean",
-        "learned",
-        "f_S",
-        "f_adv",
-    ):  # f_clean first: its adversarial points are tried on f_S and f_adv
+    # f_clean first: its adversarial points are tried on f_S and f_adv
+    for name in ("f_clean", "learned", "f_S", "f_adv"):
         models[name] = ModelResult(_describe(name, settings), asdict(networks[name].size))
         for split, (points, labels) in (
             ("train", tuple(part[seen] for part in train_set)),
@@ -284,9 +280,8 @@ def compare_task(
             built = name in ("f_S", "f_adv")
             starts = attacks["f_clean", split].adversarial if built else points
             proofs = None if split not in proved[name] else proved[name][split][: len(points)]
-            every = (
-                max(1, len(points) // 128) if built and split == "train" else 1
-            )  # proved: attacked as a check only
+            # proved: attacked as a check only
+            every = max(1, len(points) // 128) if built and split == "train" else 1
             attack = attacks[name, split] = robust_error(
                 networks[name],
                 points[::every],

@@ -56,19 +56,15 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
                     markersize=8,
                 )
             label = f"{height:.1f}" if height >= 0.05 else "0"
-            clear = {
-                "facecolor": paper(),
-                "edgecolor": "none",
-                "pad": 0.6,
-            }  # over the line up to the upper bound
+            # over the line up to the upper bound
+            clear = {"facecolor": paper(), "edgecolor": "none", "pad": 0.6}
             axes.text(place, height + 1, label, ha="center", va="bottom", fontsize=7.5, bbox=clear)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_ylabel("error (%)")
     axes.set_ylim(0, 108)
     axes.grid(axis="x", visible=False)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=9, frameon=False
-    )  # above bars of any height
+    # above bars of any height
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, fontsize=9, frameon=False)
     return figure
 
 

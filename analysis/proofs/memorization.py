@@ -295,9 +295,8 @@ def _prove(
         f"the inner threshold {hints.inner} is below {float(near):.17g}",
     )
     apart = found
-    if (
-        hints.variant == "paper"
-    ):  # its indicators add up: those of the own class must vanish as well
+    # its indicators add up: those of the own class must vanish as well
+    if hints.variant == "paper":
         apart = separation(x.numpy(), np.arange(len(x)), norm=ball.p)
     if math.isfinite(apart.lower):
         gap = Fraction(apart.lower) - radius
@@ -363,13 +362,11 @@ def _deviations(
         least, most = _norm_errors(x, biases[hints.m + 1])
         return -least, error + most, zero
     e0 = _rounding(biases[0], reference[0])
-    if (
-        hints.variant == "lean"
-    ):  # a unit is off by e0 at most; one of them alone closes the indicator
+    # a unit is off by e0 at most; one of them alone closes the indicator
+    if hints.variant == "lean":
         return e0, e0, zero
-    if (
-        x.shape[1] > 2
-    ):  # pairs: three units, each off by e0; first level of the tree: two, by e1; no sums after that
+    # pairs: three units, each off by e0; first level of the tree: two, by e1; no sums after that
+    if x.shape[1] > 2:
         e1 = _rounding(biases[1], reference[1])
         return 3 * e0 + 2 * e1, 6 * e0 + 2 * e1, zero
     first = x[:, 0].tolist() if x.shape[1] == 2 else [0.0] * len(x)

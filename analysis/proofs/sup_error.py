@@ -315,9 +315,8 @@ def read_quadratic(reference: Any, inputs: int) -> _Quadratic:
             raise ValueError(
                 f"reference must be a polynomial in {_names(inputs)}{hint}, got {reference!r}"
             )
-        if re.search(
-            r"\*\*(?!\s*[012]\s*([-+*/) ](?!\*)|$))", reference
-        ):  # x**9**9**9 would take for ever
+        # x**9**9**9 would take for ever
+        if re.search(r"\*\*(?!\s*[012]\s*([-+*/) ](?!\*)|$))", reference):
             raise ValueError(
                 f"reference must be of degree at most 2, with exponents 0, 1 or 2, got "
                 f"{reference!r}"
@@ -499,9 +498,8 @@ def _parts(network: ReLUNetwork, quadratic: _Quadratic) -> list[tuple[list[int],
             )
             table[here, place[columns[chosen] + starts[k]]] = values[chosen]
             layers.append((table, np.zeros(1) if last else biases[k][members[k + 1][number]]))
-        if any(
-            table.size == 0 for table, _ in layers
-        ):  # such an input does nothing from some layer on
+        # such an input does nothing from some layer on
+        if any(table.size == 0 for table, _ in layers):
             layers = [(np.zeros((1, len(inputs))), np.zeros(1))]
         result.append((inputs, ReLUNetwork.from_layers(layers)))
     return result

@@ -135,9 +135,8 @@ def correlation(first: Any, second: Any, seed: int = 0) -> Measured:
     rows = generator.integers(len(x), size=(RESAMPLES, len(x)))
     a, b = (v[rows] - v[rows].mean(1, keepdims=True) for v in (x, y))
     sizes = np.sqrt((a * a).sum(1) * (b * b).sum(1))
-    varied = (np.ptp(x[rows], axis=1) > 0) & (
-        np.ptp(y[rows], axis=1) > 0
-    )  # others have no correlation
+    # others have no correlation
+    varied = (np.ptp(x[rows], axis=1) > 0) & (np.ptp(y[rows], axis=1) > 0)
     found = ((a * b).sum(1)[varied] / sizes[varied]).clip(-1, 1)
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Measured(value, "estimate", None, len(x), (float(low), float(high)))

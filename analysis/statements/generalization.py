@@ -159,9 +159,8 @@ def robust_generalization() -> Iterator[Check]:
     )
     samples = 1e24  # right on balls of radius N^-2 alone, d = 2, uniform points, losses in [0, 1], labels opposite elsewhere
     delta = samples**-2.0
-    flatness = (
-        samples * (6 * delta) ** 2 / delta
-    )  # slope 1 / delta, met only from within 3 delta of a point
+    # slope 1 / delta, met only from within 3 delta of a point
+    flatness = samples * (6 * delta) ** 2 / delta
     yield at_least(
         "counterexample, N = 10^24, d = 2: gap, at least", 1 - samples * (4 * delta) ** 2, 0.99
     )
@@ -239,9 +238,8 @@ def gap_and_gradient() -> Iterator[Check]:
         yield between(
             f"tooth({s}), radius 2^-{s + 8}: ratio", tiny.value, 0.95, 1.05, "empirical lower bound"
         )
-        limit = (1 + math.exp(0.5)) / (
-            2 * 0.1 * 2**s
-        )  # |f| <= 1/2: losses change by at most 1/2, and slopes are 2^s sigmoid(-y f)
+        # |f| <= 1/2: losses change by at most 1/2, and slopes are 2^s sigmoid(-y f)
+        limit = (1 + math.exp(0.5)) / (2 * 0.1 * 2**s)
         yield at_most(
             f"tooth({s}) - 1/2, radius 0.1: bound of the ratio",
             limit,

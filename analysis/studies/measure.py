@@ -219,8 +219,9 @@ def measure_run(
         report(f"{entry.name}: flatness, epoch {epoch}")
         question = {**about(run, epoch, settings), "what": "profile", "steps": settings.steps}
         found = store.answer(
-            question, lambda epoch=epoch: profiles_of(run.model(epoch), part, run, settings)
-        )  # type: ignore[misc]
+            question,
+            lambda epoch=epoch: profiles_of(run.model(epoch), part, run, settings),  # type: ignore[misc]
+        )
         entry.profiles[epoch] = {split: read_profile(found[split]) for split in ("train", "test")}
         entry.gaps[epoch] = Measured.from_json(found["gap"])
     report(f"{entry.name}: distances to the boundary")

@@ -96,9 +96,8 @@ def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Mea
     """
     moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
     start = network.evaluate(moving, x)
-    cotangent = torch.ones_like(
-        start, requires_grad=True
-    )  # gradients are linear in it: differentiate again for slopes
+    # gradients are linear in it: differentiate again for slopes
+    cotangent = torch.ones_like(start, requires_grad=True)
     gradients = torch.autograd.grad(start @ cotangent, moving, create_graph=True)
     along = [
         ((w - w_0) * g).sum() for w, w_0, g in zip(weights, network.initial, gradients, strict=True)

@@ -213,9 +213,8 @@ def certified_ball_margins(
     w, a, b = learner.neurons.double(), learner.outer.double(), float(learner.threshold)
     terms = 8 * (x.shape[1] + len(w) + 16)
     sizes, lengths = (v.norm(dim=1) * (1 + terms * EPS) for v in (x, w))
-    top = (
-        sizes[:, None] * lengths + abs(b) + radius * lengths
-    )  # no number on the way to a pre-activation is larger
+    # no number on the way to a pre-activation is larger
+    top = sizes[:, None] * lengths + abs(b) + radius * lengths
     values = x @ w.T - b
     reach = radius * lengths + terms * EPS * top
     signs = y[:, None] * a

@@ -84,9 +84,8 @@ class Ball:
             return gradient.sign()
         tiny = torch.finfo(gradient.dtype).tiny
         column = (-1, *[1] * (gradient.ndim - 1))
-        scaled = gradient / gradient.abs().flatten(1).amax(1).clamp_min(tiny).reshape(
-            column
-        )  # squares must not underflow
+        # squares must not underflow
+        scaled = gradient / gradient.abs().flatten(1).amax(1).clamp_min(tiny).reshape(column)
         return scaled / torch.linalg.vector_norm(scaled.flatten(1), dim=1).clamp_min(tiny).reshape(
             column
         )

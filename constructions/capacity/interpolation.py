@@ -55,9 +55,8 @@ def interpolation(points: Any, values: Any) -> ReLUNetwork:
     start = (1 - math.floor(places[order[0]] / width)) * width
     knots, steps = [], []
     for i, j in pairs:
-        knot = (
-            math.floor((places[i] + start) / width) + 2
-        ) * width  # one width away from both points, or more
+        # one width away from both points, or more
+        knot = (math.floor((places[i] + start) / width) + 2) * width
         knots += [knot, knot + width]
         step = Fraction(y[j]) - Fraction(y[i])
         steps += [step / width, -step / width]

@@ -169,9 +169,8 @@ def _indicators(
         distances = linf_distances(centres)
     else:
         squared = shared_squared_distances if variant == "lean" else squared_distances
-        distances = delay(
-            squared(centres, m), 1, nonnegative=True
-        )  # a unit each: the indicator reads it twice
+        # a unit each: the indicator reads it twice
+        distances = delay(squared(centres, m), 1, nonnegative=True)
     return compose(
         copies(centres.shape[0], soft_indicator(cut.inner, cut.outer)), distances, exact=False
     )
@@ -212,9 +211,8 @@ def _gate(
     """
     outputs, classes = clean.outputs, members.shape[0]
     one = Constant(classes, 1)
-    cap = ReLUNetwork(
-        (Affine(-members, one), Affine(-Identity(classes), one))
-    )  # sum -> 1 - relu(1 - sum) = min(1, sum)
+    # sum -> 1 - relu(1 - sum) = min(1, sum)
+    cap = ReLUNetwork((Affine(-members, one), Affine(-Identity(classes), one)))
     caps = delay(compose(cap, indicators), 1, nonnegative=True)
     depth = max(clean.size.depth, caps.size.depth)
     base = parallel(

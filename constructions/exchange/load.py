@@ -81,9 +81,8 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         total = os.path.getsize(path)
         with zipfile.ZipFile(path) as archive:
             for held in archive.infolist():
-                if (
-                    held.compress_size > total or held.file_size > 1100 * held.compress_size
-                ):  # deflate makes 1032 of one byte
+                # deflate makes 1032 of one byte
+                if held.compress_size > total or held.file_size > 1100 * held.compress_size:
                     raise ValueError(
                         f"{held.filename} announces {held.file_size} bytes, more than its file can "
                         f"hold"

@@ -744,12 +744,11 @@ def _clip(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value
     if isinstance(low, Value) or isinstance(high, Value) or not isinstance(x, Value):
         raise ValueError("must clip between constants")
     given = [None if v is None else np.asarray(v).reshape(-1)[0] for v in (low, high)]
-    ends = [
-        None if v is None or abs(v) >= np.finfo(v.dtype).max else float(v) for v in given
-    ]  # no number is larger
+    # no number is larger
+    ends = [None if v is None or abs(v) >= np.finfo(v.dtype).max else float(v) for v in given]
     if any(v is not None and math.isnan(v) for v in ends) or (
-        None not in ends and ends[0] > ends[1]
-    ):  # type: ignore[operator]
+        None not in ends and ends[0] > ends[1]  # type: ignore[operator]
+    ):
         raise ValueError(f"clips between {ends[0]} and {ends[1]}, no interval")
     return o.clip(x, *ends)
 

@@ -37,9 +37,8 @@ CONSTANT = re.compile(r"\(\s*declare-const\s+([XY])_(0|[1-9][0-9]{0,8})\s+Real\s
 VARIABLE = re.compile(r"([XY])_(0|[1-9][0-9]{0,8})")
 TENSOR = re.compile(r"(\(\s*declare-(?:input|output)\s+[^][()\s]+\s+)Real\b")
 
-Form = dict[
-    tuple[str, int], Fraction
-]  # coefficients of ("x", place) and ("y", place), and of ("", 0), the constant
+# coefficients of ("x", place) and ("y", place), and of ("", 0), the constant
+Form = dict[tuple[str, int], Fraction]
 Atom = tuple[Form, bool]  # a form >= 0, or > 0
 CONSTANT_TERM = ("", 0)
 

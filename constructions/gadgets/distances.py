@@ -92,9 +92,8 @@ def linf_distances(centres: Matrix) -> ReLUNetwork:
         c = centres.entries
         a, b = c[:, 0 : 2 * pairs : 2], c[:, 1 : 2 * pairs : 2]
         last = c[:, 2 * pairs :]
-        shifts = torch.zeros(
-            count, spread.shape[0], dtype=torch.float64
-        )  # filled in place: these are N D numbers
+        # filled in place: these are N D numbers
+        shifts = torch.zeros(count, spread.shape[0], dtype=torch.float64)
         shifts[:, 0 : 3 * pairs : 3] = -(a + b)
         shifts[:, 1 : 3 * pairs : 3] = b - a
         shifts[:, 3 * pairs :] = torch.cat([-last, last], dim=1)

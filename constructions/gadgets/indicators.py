@@ -73,9 +73,8 @@ def lean_indicators(centres: Matrix, inner: float, outer: float) -> ReLUNetwork:
     count, dimension = centres.shape
     if isinstance(centres, Dense):
         c = centres.entries.reshape(-1)
-        shifts = torch.empty(
-            len(c), 2, dtype=torch.float64
-        )  # filled in place: these are 2 N D numbers
+        # filled in place: these are 2 N D numbers
+        shifts = torch.empty(len(c), 2, dtype=torch.float64)
         torch.sub(c, inner, out=shifts[:, 1])
         torch.add(c, inner, out=shifts[:, 0]).neg_()
         bias: Matrix = Dense(shifts.reshape(-1, 1), copy=False)

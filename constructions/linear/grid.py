@@ -105,10 +105,8 @@ def walk(
         least = np.bincount(owner, sums.min(axis=1), count) - slip
         most = np.bincount(owner, sums.max(axis=1), count) + slip
         size = np.zeros(count)
-        for sign in (
-            1,
-            -1,
-        ):  # partial sums lie between those of all negative and of all positive terms
+        # partial sums lie between those of all negative and of all positive terms
+        for sign in (1, -1):
             totals = (
                 np.add.reduceat(np.maximum(sign * terms, 0), starts, axis=0)
                 if len(starts)

@@ -873,9 +873,8 @@ def _no_entries() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def _check_finite(entries: torch.Tensor, what: str) -> None:
-    if (
-        not torch.isfinite(entries.sum()) and not torch.isfinite(entries).all()
-    ):  # the sum may overflow, but saves memory
+    # the sum may overflow, but saves memory
+    if not torch.isfinite(entries.sum()) and not torch.isfinite(entries).all():
         where = tuple(torch.nonzero(~torch.isfinite(entries))[0].tolist())
         raise ValueError(f"{what} must be finite, got {entries[where].item()} at index {where}")
 

@@ -98,9 +98,8 @@ class RangeSearch:
         """
         queries = queries.detach()
         reach = self.radius if self.p == math.inf else self.radius * self.radius
-        limit = (
-            reach * (1 + (self.points.shape[1] + 8) * 2.0**-50) + 1e-300
-        )  # squares may underflow
+        # squares may underflow
+        limit = reach * (1 + (self.points.shape[1] + 8) * 2.0**-50) + 1e-300
         kept = [torch.empty(3, 0, dtype=torch.float64, device=self.points.device)]
         for rows, columns in _gathered(self.candidates(queries, first)):
             if wanted is not None:
@@ -108,9 +107,8 @@ class RangeSearch:
                 rows, columns = rows[chosen], columns[chosen]
             values = self.measure(queries, rows, columns)
             near = ~(values > limit)
-            kept.append(
-                torch.stack([rows[near], columns[near], values[near]])
-            )  # rows are exact in float64
+            # rows are exact in float64
+            kept.append(torch.stack([rows[near], columns[near], values[near]]))
         rows, columns, values = torch.cat(kept, 1)
         order = torch.argsort(rows * len(self.points) + columns)
         return rows[order].long(), columns[order].long(), values[order]
@@ -134,9 +132,8 @@ class RangeSearch:
                 size = len(rows) * len(columns)
                 with torch.autocast(device, enabled=False):
                     torch.mm(rows, columns.T, out=room[:size].view(len(rows), len(columns)))
-                left_over = torch.ge(
-                    room[:size], limit, out=excluded[:size]
-                ).logical_not_()  # NaN is not ruled out
+                # NaN is not ruled out
+                left_over = torch.ge(room[:size], limit, out=excluded[:size]).logical_not_()
                 on_cpu = device == "cpu"  # where NumPy skips what is not there faster
                 found = (
                     torch.from_numpy(np.flatnonzero(left_over.numpy()))
@@ -219,13 +216,11 @@ class RangeSearch:
         sample = self._sample(generator)
         self._mean = sample.mean(0)
         centred = sample - self._mean
-        values, vectors = torch.linalg.eigh(
-            centred @ centred.T
-        )  # of the sample's Gram matrix: linear in D
+        # of the sample's Gram matrix: linear in D
+        values, vectors = torch.linalg.eigh(centred @ centred.T)
         z, count = vectors * values.clamp_min(0).sqrt(), min(COMPONENTS, *centred.shape)
-        while count < min(
-            centred.shape
-        ):  # more where these leave many pairs, as without structure in the data
+        # more where these leave many pairs, as without structure in the data
+        while count < min(centred.shape):
             rest = torch.linalg.vector_norm(z[:, :-count], dim=1, keepdim=True)
             bounds = torch.cdist(
                 torch.cat([z[:, -count:], rest], 1)[: 2**7], torch.cat([z[:, -count:], rest], 1)
@@ -258,16 +253,13 @@ class RangeSearch:
         if not self._projects:
             return 0.5
         longest = math.sqrt(float(rows[:, -2].max())) + math.sqrt(float(self._right[:, -1].max()))
-        rounding = (
-            (rows.shape[1] + 16) * 2.0**-23 * longest**2
-        )  # of features and of sums in float32: see the tests
-        reach = (
-            self.radius * self.radius * (1 if self.p == 2 else self.points.shape[1])
-        )  # |d|_2 <= sqrt(D) |d|_inf
+        # of features and of sums in float32: see the tests
+        rounding = (rows.shape[1] + 16) * 2.0**-23 * longest**2
+        # |d|_2 <= sqrt(D) |d|_inf
+        reach = self.radius * self.radius * (1 if self.p == 2 else self.points.shape[1])
         limit = (reach * self._stretch + rounding) * (1 + 2.0**-20) + 2.0**-100
-        return (
-            limit if max(limit, longest**2) < 1e37 else math.nan
-        )  # nothing is ruled out where float32 may overflow
+        # nothing is ruled out where float32 may overflow
+        return limit if max(limit, longest**2) < 1e37 else math.nan
 
     # -- l_inf: cuts -------------------------------------------------------------------------------
 

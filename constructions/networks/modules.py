@@ -224,9 +224,8 @@ def _copied(module: nn.Module) -> nn.Module:
     try:
         with torch.no_grad():
             return copy.deepcopy(module)
-    except (
-        Exception
-    ):  # a user's attributes may raise anything; weights that hooks compute cannot be copied
+    # a user's attributes may raise anything; weights that hooks compute cannot be copied
+    except Exception:
         return module
 
 
@@ -247,10 +246,8 @@ class _Branches(TorchDispatchMode):
         if touched and (
             torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags
         ):
-            picks = func.__name__.split(".")[0] in (
-                "index",
-                "masked_select",
-            )  # by other values than those that are picked
+            # by other values than those that are picked
+            picks = func.__name__.split(".")[0] in ("index", "masked_select")
             if not picks or any(tensor in self.touched for tensor in self.tensors(args[1:])):
                 raise ValueError(
                     f"the operation {func.__name__} makes what is computed depend on values of the "
@@ -279,9 +276,8 @@ def _check_branches(module: nn.Module, example: torch.Tensor) -> None:
         except ValueError as error:
             if "depend on values of the input" in str(error):
                 raise ValueError(f"module cannot be run on one input for all: {error}") from error
-        except (
-            Exception
-        ):  # what a user's forward may raise otherwise is said by the trace, with its place
+        # what a user's forward may raise otherwise is said by the trace, with its place
+        except Exception:
             return
 
 

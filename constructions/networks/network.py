@@ -128,9 +128,8 @@ class ReLUNetwork:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: value for name, value in vars(self).items() if name != "arithmetic"
-        }  # which is made again in no time
+        # which is made again in no time
+        return {name: value for name, value in vars(self).items() if name != "arithmetic"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

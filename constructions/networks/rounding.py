@@ -139,9 +139,8 @@ def rounding_error(
             + np.abs(table.bias)
         )
         most = np.bincount(table.rows, (reach + error + 2)[columns], table.shape[0]) + 2
-        lost = (
-            4 * (1 + table.nest) * tiny * 2.0 ** math.ceil(table.slack) * most
-        )  # what underflow may take
+        # what underflow may take
+        lost = 4 * (1 + table.nest) * tiny * 2.0 ** math.ceil(table.slack) * most
         error = (passed + gamma * total + lost) * (1 + (table.longest + 8) * 2.0**-50)
         largest = max(
             float(total.max(initial=0.0)),

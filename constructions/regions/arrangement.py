@@ -57,9 +57,8 @@ class Arrangement:
         self.layer_of = np.repeat(np.arange(len(self.widths)), self.widths)
         magnitude, slope = np.maximum(np.abs(lower), np.abs(upper)), np.ones(self.d)
         operations = sum(w.shape[1] + 2 for w in self.weights) + 8
-        self.gamma = (
-            2 * operations * UNIT_ROUNDOFF / (1 - 2 * operations * UNIT_ROUNDOFF)
-        )  # twice: M and L are rounded too
+        # twice: M and L are rounded too
+        self.gamma = 2 * operations * UNIT_ROUNDOFF / (1 - 2 * operations * UNIT_ROUNDOFF)
         self.magnitudes: list[np.ndarray] = []
         self.slopes: list[np.ndarray] = []
         for w, b in zip(self.weights, self.biases, strict=True):
@@ -182,9 +181,8 @@ class Arrangement:
         d, count = self.d, len(points)
         if count == 0:
             return points, np.zeros(0)
-        forms = np.stack(
-            [self.forms(constraints[:, i], signs).T for i in range(d)]
-        )  # (d, d+1, V): long axis last, for speed
+        # (d, d+1, V): long axis last, for speed
+        forms = np.stack([self.forms(constraints[:, i], signs).T for i in range(d)])
         matrix, constant = forms[:, :d], forms[:, d]
         inverse = _inverses(matrix)
         slope, magnitude = self._row_bounds(constraints)

@@ -101,9 +101,8 @@ def _chords(
     """Each chord's cell, and its two ends; ordered by cell."""
     hashes, span = skeleton.hashes.view, skeleton.spans.view[0]
     keys = skeleton.keys[span]
-    inner = np.flatnonzero(
-        span >= 2 * skeleton.d
-    )  # a side of the box has one cell, all others have two
+    # a side of the box has one cell, all others have two
+    inner = np.flatnonzero(span >= 2 * skeleton.d)
     names, numbers = np.unique(
         np.concatenate([hashes + keys, hashes[inner] - keys[inner]]), return_inverse=True
     )

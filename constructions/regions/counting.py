@@ -407,9 +407,8 @@ class _Outcome:
                     result, "method", f"{result.method}; merging into pieces ended early by {why}"
                 )
             else:
-                object.__setattr__(
-                    result, "pieces", int(piece.max()) + 1
-                )  # what has been made is kept, not made again
+                # what has been made is kept, not made again
+                object.__setattr__(result, "pieces", int(piece.max()) + 1)
                 object.__setattr__(result, "affine_maps", maps)
         return result
 
@@ -454,9 +453,8 @@ class _Job:
                 )
         self.arrangement = Arrangement.of(self.network, self.lower, self.upper)
         if faces:
-            Arrangement.of(
-                self.network, self.lower, self.upper, output=True
-            )  # the maps' arithmetic must be possible, too
+            # the maps' arithmetic must be possible, too
+            Arrangement.of(self.network, self.lower, self.upper, output=True)
         self.exact, self.faces = exact, faces
         self.max_cells, self.max_seconds, self.method, self.progress = (
             max_cells,
@@ -493,10 +491,8 @@ class _Job:
         method = "vertices and edges in general position, every sign certain in float64"
         faces = None
         if last is not None and not why:
-            with (
-                contextlib.suppress(Degenerate),
-                self._interruptible(),
-            ):  # degenerate: its units come one by one, too
+            # degenerate: its units come one by one, too
+            with contextlib.suppress(Degenerate), self._interruptible():
                 faces = count_last_layer(engine, last)
                 done, method = a.units, f"{method}, the last layer by chords"
             if faces is None:

@@ -344,9 +344,8 @@ class Lattice:
             owner = np.repeat(everyone, lengths)
             rank = self.rank[k - 1][g]
             split = rank >= 0
-            minus = (
-                self.sides[k - 1][1].data[word, g] & probe
-            ) != 0  # split ones keep their positive part
+            # split ones keep their positive part
+            minus = (self.sides[k - 1][1].data[word, g] & probe) != 0
             inside = first_section[k] + everyone  # the new (k-1)-face in each
             # the new faces' own boundary: sections of split facets, and facets of the others on
             # which the unit vanishes
@@ -540,9 +539,8 @@ class Lattice:
         if len(where) == 0:
             return
         found = self.exact_points.find(ids.tolist(), self.parents.view, self.signs.view)
-        rounded = (found[:, :-1] / found[:, -1:]).astype(
-            np.float64
-        )  # Python divides integers with one rounding
+        # Python divides integers with one rounding
+        rounded = (found[:, :-1] / found[:, -1:]).astype(np.float64)
         points[where] = rounded
         known[where] = [
             all(

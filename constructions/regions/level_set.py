@@ -133,9 +133,8 @@ def _with_unit(network: ReLUNetwork, pair: tuple[int, ...], level: float) -> ReL
                 "the network has no hidden layer, and the differences of its outputs' weights are "
                 "no float64"
             )
-        inner, shift = hidden[
-            -1
-        ]  # each hidden unit twice, and three units that are always 1: no difference is formed
+        # each hidden unit twice, and three units that are always 1: no difference is formed
+        inner, shift = hidden[-1]
         ones = np.zeros((3, inner.shape[1]))
         hidden = [
             *hidden[:-1],

@@ -55,9 +55,8 @@ class CellMaps:
     def _evaluate(self, cells: np.ndarray, exactly: bool) -> tuple[np.ndarray, np.ndarray]:
         """Maps of cells, and whether they are exact (only if asked for: costs ten times as much)."""
         a, d, pattern = self.arrangement, self.arrangement.d, self.patterns[cells]
-        forms = np.broadcast_to(
-            np.eye(d + 1)[:, :d], (len(cells), d + 1, d)
-        )  # of the inputs: coefficients, then constant
+        # of the inputs: coefficients, then constant
+        forms = np.broadcast_to(np.eye(d + 1)[:, :d], (len(cells), d + 1, d))
         fine = np.full(forms.shape, exactly)
         for layer, width in enumerate(a.widths):
             count, n = len(cells) * (d + 1), forms.shape[2]
@@ -82,9 +81,8 @@ class CellMaps:
         """A cell's map in integers, all cells' times the same power of two, output by output."""
         if cell not in self.found:
             a, d = self.arrangement, self.arrangement.d
-            inputs = np.zeros(
-                (d + 1, d + 1), dtype=object
-            )  # a row each for the coefficients, and one for the constant
+            # a row each for the coefficients, and one for the constant
+            inputs = np.zeros((d + 1, d + 1), dtype=object)
             inputs[np.arange(d + 1), np.arange(d + 1)] = 1
             for index, layer in enumerate(self.layers):
                 forms = layer.apply(inputs)

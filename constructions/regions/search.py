@@ -197,15 +197,13 @@ class _Tree:
         self.program = _Program(lower, upper)
         self.reach = np.maximum(np.abs(lower), np.abs(upper))
         terms = 4 * (sum(w.shape[1] + 2 for w, _ in layers) + self.units + self.d + 16) * 2.0**-53
-        self.gamma = terms / (
-            1 - terms
-        )  # of twice the roundings of all sums that occur: M and E are rounded too
+        # of twice the roundings of all sums that occur: M and E are rounded too
+        self.gamma = terms / (1 - terms)
         self.forms: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [
             (np.zeros((0, 0)),) * 3
         ] * len(layers)
-        self.state: list[list[int]] = [
-            [] for _ in layers
-        ]  # 0 off, 1 on, 2 open, 3 needs exact arithmetic
+        # 0 off, 1 on, 2 open, 3 needs exact arithmetic
+        self.state: list[list[int]] = [[] for _ in layers]
         self.proofs: list[tuple[list[tuple[int, int]], ...]] = [([], []) for _ in range(self.units)]
         radius = self.program.radius
         self.base = 2 * self.d

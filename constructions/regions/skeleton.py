@@ -109,10 +109,8 @@ class Skeleton:
             return
         u, w = ends[:, cut]
         side, count = side[cut], len(cut)
-        points, later = (
-            self.points.data.take(u, axis=0),
-            self.values.data[u, row:],
-        )  # earlier units are done with
+        # earlier units are done with
+        points, later = self.points.data.take(u, axis=0), self.values.data[u, row:]
         ends_later = self.values.data[w, row:]
         t = (later[:, 0] / (later[:, 0] - ends_later[:, 0]))[:, None]
         points += t * (self.points.data.take(w, axis=0) - points)
@@ -142,9 +140,8 @@ class Skeleton:
         """New edges between the new vertices that share a 2-face."""
         m, count = spans.shape
         keys = self.keys[spans]
-        both = np.flatnonzero(
-            (spans >= 2 * self.d).ravel()
-        )  # a unit has faces on both sides, the box on one
+        # a unit has faces on both sides, the box on one
+        both = np.flatnonzero((spans >= 2 * self.d).ravel())
         faces = np.concatenate([(hashes + keys).ravel(), (hashes - keys).ravel()[both]])
         place = np.concatenate([np.arange(m * count), both])
         order = np.argsort(faces)
@@ -179,9 +176,8 @@ class Skeleton:
             if not np.isfinite(radius).all():
                 raise Degenerate("constraints of a vertex may be dependent")
             z = a.prefix(layer, points)[layer]
-            expected = signs[
-                :, first:last
-            ]  # signs of earlier layers, and of earlier units, are those of the cut edges
+            # signs of earlier layers, and of earlier units, are those of the cut edges
+            expected = signs[:, first:last]
             ids, units = a.unclear(layer, z, radius)
             wrong, at = np.nonzero((z > 0) != (expected > 0))
             own = np.count_nonzero(

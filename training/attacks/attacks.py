@@ -380,9 +380,8 @@ def batch_norm(model: nn.Module, mode: str) -> Iterator[None]:
     try:
         for layer in layers:
             layer.training = mode == "batch"
-            layer.track_running_stats = (
-                layer.track_running_stats and not layer.training
-            )  # without: neither read nor written
+            # without: neither read nor written
+            layer.track_running_stats = layer.track_running_stats and not layer.training
         yield
     finally:
         for layer, (training, tracks) in zip(layers, before, strict=True):

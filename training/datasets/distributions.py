@@ -35,9 +35,8 @@ def unit_direction(d: int, draw: torch.Generator, given: torch.Tensor | None) ->
     """w*, shape (d,): `given`, or uniform on the sphere. Raises ValueError unless it has that shape
     and length 1.
     """
-    drawn = torch.randn(
-        d, generator=draw, dtype=torch.float64
-    )  # drawn in any case: other numbers do not depend on `given`
+    # drawn in any case: other numbers do not depend on `given`
+    drawn = torch.randn(d, generator=draw, dtype=torch.float64)
     w = drawn / drawn.norm() if given is None else given.double()
     if w.shape != (d,) or not abs(float(w.norm()) - 1) <= 1e-9:
         raise ValueError(

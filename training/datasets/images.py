@@ -88,9 +88,10 @@ def read_published(name: str, root: Path, download: bool) -> Images:
     contents = [_read_file(folder / file, md5) for file, md5 in digests.items()]
     if name == "mnist":
         numbers = [torch.frombuffer(bytearray(content), dtype=torch.uint8) for content in contents]
+        # after headers
         train, test = (
             (x[16:].reshape(-1, 1, 28, 28), y[8:].long()) for x, y in (numbers[:2], numbers[2:])
-        )  # after headers
+        )
         return Images(tuple("0123456789"), train, test, "MNIST (LeCun et al. 1998)")
     train, test = _unpickle(contents[:-1]), _unpickle(contents[-1:])
     return Images(CIFAR10_CLASSES, train, test, "CIFAR-10 (Krizhevsky 2009)")
@@ -125,9 +126,8 @@ def _read_file(path: Path, md5: str) -> bytes:
 def _unpickle(contents: list[bytes]) -> Part:
     """CIFAR-10's batches, from bytes that are known to be the published ones."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # the pickles are from 2009: NumPy reads them, with a warning
+        # the pickles are from 2009: NumPy reads them, with a warning
+        warnings.simplefilter("ignore")
         batches = [pickle.loads(content, encoding="latin1") for content in contents]
     points = torch.from_numpy(np.concatenate([batch["data"] for batch in batches]))
     return points.reshape(-1, 3, 32, 32), torch.tensor(
@@ -148,9 +148,8 @@ def read_images(path: Path) -> Images:
     arrays: list[np.ndarray] = []
     found: list[tuple[str, str, str]] = []  # part, class, name
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Pillow's, of odd metadata and of sizes that are an error here
+        # Pillow's, of odd metadata and of sizes that are an error here
+        warnings.simplefilter("ignore")
         for name, content in _contents(path):
             arrays.append(_decode(content, name, path))
             if arrays[-1].shape != arrays[0].shape:
@@ -213,9 +212,8 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
             stream = archive.fileobj
             assert stream is not None
             stream.seek(archive.offset)
-            if stream.read(tarfile.BLOCKSIZE) != bytes(
-                tarfile.BLOCKSIZE
-            ):  # tarfile takes a cut after a file for the end
+            # tarfile takes a cut after a file for the end
+            if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise EOFError("the mark of the end is missing")
             while stream.read(2**20):  # to the checksum of a compressed file
                 pass

@@ -65,9 +65,8 @@ def unchanged(*models: Any, evaluating: bool = False) -> Iterator[None]:
             if grad is not None:  # or backward passes of an attack would add to it
                 p.grad = None
         if evaluating:
-            for (
-                module
-            ) in modules:  # not by eval(), which modules may override to change more than that
+            # not by eval(), which modules may override to change more than that
+            for module in modules:
                 module.training = False
         yield
     finally:
@@ -132,9 +131,8 @@ def measuring(*, evaluating: bool) -> Callable[[Callable[P, R]], Callable[P, R]]
 
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            models = [
-                getattr(value, "__self__", value) for value in (*args, *kwargs.values())
-            ]  # also of a method
+            # also of a method
+            models = [getattr(value, "__self__", value) for value in (*args, *kwargs.values())]
             with unchanged(*models, evaluating=evaluating):
                 return inner(*args, **kwargs)
 

@@ -212,9 +212,8 @@ class _Dynamics:
         alpha, sigma, sigma_0, gamma = self.scales
         self.data = PatchData.sample(config.N, config.d, config.P, config.seed, alpha, sigma)
         noise = self.data.noise().reshape(-1, config.d)
-        self.left = (
-            1 - gamma if config.attack == "signal" else 1.0
-        ) * alpha  # of the signal, by the attack
+        # of the signal, by the attack
+        self.left = (1 - gamma if config.attack == "signal" else 1.0) * alpha
         lengths = torch.tensor([alpha, -alpha, self.left, -self.left], dtype=torch.float64)
         initial = torch.randn(
             config.m, config.d, generator=generator_for(config.seed, 1), dtype=torch.float64
@@ -229,9 +228,8 @@ class _Dynamics:
         self.labels = self.data.labels.to(device).double()
         self.index = self._index().to(device)  # (2 N, P): patches of points, clean and attacked
         signs = self.labels.repeat(2)
-        self.incidence = torch.zeros(
-            self.patches, len(signs), dtype=torch.float64, device=device
-        )  # A, times y
+        # A, times y
+        self.incidence = torch.zeros(self.patches, len(signs), dtype=torch.float64, device=device)
         self.incidence.scatter_(0, self.index.T, signs.expand(config.P, -1))
         share = torch.tensor(
             [1 - config.robust_weight, config.robust_weight], dtype=torch.float64, device=device
@@ -320,9 +318,8 @@ class _Dynamics:
 
         gram: W W^T, shape (m, m).
         """
-        gradient = self.outer[:, None, None] * self.slope(
-            patches
-        )  # of f_W at X[j], as coefficients over W
+        # of f_W at X[j], as coefficients over W
+        gradient = self.outer[:, None, None] * self.slope(patches)
         step = (gram @ gradient.flatten(1)).view_as(gradient)
         norm = (gradient * step).sum((0, 2)).clamp_min(torch.finfo(step.dtype).tiny).sqrt()
         reach = self.scales.gamma * self.scales.alpha

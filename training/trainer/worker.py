@@ -66,8 +66,8 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         accelerator=config.accelerator,
         devices=config.devices,
         strategy=strategy,
-        precision=precision,
-    )  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
+    )
 
 
 def work(fabric: Fabric, **rest: Any) -> None:
@@ -104,9 +104,8 @@ class Worker:
             report,
         )
         self.data = data.to(fabric.device)
-        self.model = copied(model).to(
-            fabric.device
-        )  # processes that are started share the memory of what they get
+        # processes that are started share the memory of what they get
+        self.model = copied(model).to(fabric.device)
         if len(data.shape) == 3:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.raw: nn.Module = self.model  # for attacks, which go round DDP
@@ -176,9 +175,8 @@ class Worker:
     def epoch(self, number: int) -> dict[str, Any]:
         """Train for one epoch; its metrics."""
         device = self.fabric.device
-        with torch.random.fork_rng(
-            devices=[device] if device.type == "cuda" else []
-        ):  # for dropout and the like
+        # for dropout and the like
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(
                 stream(self.config.seed, f"model {self.fabric.global_rank}", number).initial_seed()
             )
@@ -197,9 +195,8 @@ class Worker:
         order = torch.randperm(
             len(self.data.train_points), generator=stream(config.seed, "order", number)
         ).to(device)
-        sums = torch.zeros(
-            2, self.batches, dtype=torch.float64, device=device
-        )  # losses and errors of each step
+        # losses and errors of each step
+        sums = torch.zeros(2, self.batches, dtype=torch.float64, device=device)
         batches = order.tensor_split(self.batches)
         self.model.train()
         for k, index in enumerate(batches):
@@ -208,9 +205,8 @@ class Worker:
                 group["lr"] = config.learning_rate_at((done + 0.5) / (config.epochs * self.batches))
             x, y = self.data.train_points[index], self.data.train_labels[index]
             x = as_float(augment(x, shifts) if config.augment else x, self.dtype)
-            start = (
-                config.ball.sample(x, noise) if config.radius else x
-            )  # of the whole batch, however it is shared
+            # of the whole batch, however it is shared
+            start = config.ball.sample(x, noise) if config.radius else x
             share = slice(self.fabric.global_rank, None, self.fabric.world_size)
             sums[:, k] = self.step(x[share], y[share], start[share], len(index))
             if (k + 1) % CHECK_EVERY == 0 or k + 1 == self.batches:

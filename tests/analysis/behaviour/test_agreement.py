@@ -62,10 +62,8 @@ def test_independent_models_agree_by_chance():
     low, high = agreement(first, second, points, "estimate").interval
     assert low < 0.75 * 0.375 + 0.25 * 0.625 < high
     assert high - low < 0.05
-    ramp = (
-        torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[2],
-        [0.0, -0.25, -1.5],
-    )  # argmax of 0, t - 1/4, 3t - 3/2
+    # argmax of 0, t - 1/4, 3t - 3/2
+    ramp = torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[2], [0.0, -0.25, -1.5]
     other = torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[3], [0.0, -0.5, -1.75]
     p, q = (0.25, 0.375, 0.375), (0.5, 0.125, 0.375)
     low, high = agreement(affine(*ramp), affine(*other), points, "estimate").interval
@@ -109,9 +107,8 @@ def test_dtypes_and_batches():
 
     near = torch.full((3 * MODEL_BATCH + 1, 1), 0.5 + 2.0**-40, dtype=torch.float64)
     step = affine([[1.0]], [-0.5])
-    assert (
-        agreement(step, lambda x: x, near).value == 1.0
-    )  # float32 would round to 0.5, which has no label
+    # float32 would round to 0.5, which has no label
+    assert agreement(step, lambda x: x, near).value == 1.0
     assert agreement(step, Probe(1, 1), near).total == len(near)
     assert {dtype for dtype, _ in seen} == {torch.float32}
     assert max(count for _, count in seen) == MODEL_BATCH
@@ -348,9 +345,8 @@ def test_profile_of_a_linear_function_along_given_directions():
         [0.25, 2.0],
         directions=torch.eye(2)[:1],
     )
-    assert [m.value for m in cut] == pytest.approx(
-        [0.75, 1.0], abs=1e-6
-    )  # the ray ends at the cube
+    # the ray ends at the cube
+    assert [m.value for m in cut] == pytest.approx([0.75, 1.0], abs=1e-6)
 
 
 def test_random_directions_have_length_one_and_are_averaged_first():
@@ -415,9 +411,8 @@ def test_profiles_and_shares_of_images_and_modules_are_those_of_rows(monkeypatch
     )
     again = memorization_share(module, clean, network, images, ball, radii=radii, seed=3)
     assert again.share.value == pytest.approx(random.share.value, abs=1e-12)
-    monkeypatch.setattr(
-        sys.modules["analysis.behaviour.memorization_share"], "NUMBERS", 100
-    )  # 8 points at once
+    # 8 points at once
+    monkeypatch.setattr(sys.modules["analysis.behaviour.memorization_share"], "NUMBERS", 100)
     values = [
         m.value
         for m in radial_profile(
@@ -449,9 +444,8 @@ def test_f_s_has_share_one_and_f_clean_zero(p, variant, classes):
         (lambda x: 3.0 * clean(x) - 1.0 * network(x), -0.5),
     ]
     if classes:
-        mixtures.append(
-            (lambda x: network(x) + 5 * x[:, :1] ** 2 - 30, 1.0)
-        )  # softmax does not see it
+        # softmax does not see it
+        mixtures.append((lambda x: network(x) + 5 * x[:, :1] ** 2 - 30, 1.0))
         mixtures.append((lambda x: clean(x) + 5 * x[:, :1] ** 2 - 30, 0.0))
     for learned, expected in mixtures:
         found = memorization_share(learned, clean, network, points, ball)
@@ -536,10 +530,8 @@ def test_points_that_do_not_tell_are_counted_not_guessed():
     far = torch.rand(30, 2, dtype=torch.float64) * torch.tensor([1.0, 0.3]) + torch.tensor(
         [0.0, 0.7]
     )
-    for first, given in (
-        (network, clean),
-        (lambda x: module(x.float()).double(), module),
-    ):  # also if 0 is rounded in float32
+    # also if 0 is rounded in float32
+    for first, given in ((network, clean), (lambda x: module(x.float()).double(), module)):
         found = memorization_share(first, given, network, far, ball, radii=radii)
         assert (found.share, found.a, found.b, found.count, len(found.shares)) == (
             None,
@@ -554,10 +546,8 @@ def test_points_that_do_not_tell_are_counted_not_guessed():
     few = memorization_share(network, clean, network, torch.cat([centres[:1], far]), ball)
     assert few.identified.tolist() == [True] + [False] * 30
     assert (few.share.value, few.shares.tolist()) == (pytest.approx(1.0), pytest.approx([1.0]))
-    assert few.share.interval == (
-        -math.inf,
-        math.inf,
-    )  # a third of the resamples lack the one point that tells
+    # a third of the resamples lack the one point that tells
+    assert few.share.interval == (-math.inf, math.inf)
     assert few.explained.interval == (pytest.approx(1.0), pytest.approx(1.0))
 
 
@@ -574,10 +564,8 @@ def test_collinear_regressors_and_outputs_without_f_clean_have_no_share():
     assert only.share is None
     assert (only.a.value, only.b.value) == (pytest.approx(0.0, abs=1e-9), pytest.approx(1.0))
     assert only.count == 0
-    for a, known in (
-        (1e-6, False),
-        (1e-2, True),
-    ):  # a share of 1 / a says something only if a is more than rounding
+    # a share of 1 / a says something only if a is more than rounding
+    for a, known in ((1e-6, False), (1e-2, True)):
         nearly = memorization_share(
             lambda x, a=a: network(x) + (a - 1) * clean(x), clean, network, points, ball
         )

@@ -92,9 +92,8 @@ def test_linear_networks_have_the_distance_of_the_formula(p):
     assert (found.upper >= distance).all()
     assert torch.allclose(found.upper, distance, rtol=1e-4, atol=0)
     assert (found.lower < distance).all()
-    assert (
-        found.lower >= distance / 2 ** (1 / 8) * (1 - 1e-6)
-    ).all()  # linear bounds are sharp here: the next radius failed
+    # linear bounds are sharp here: the next radius failed
+    assert (found.lower >= distance / 2 ** (1 / 8) * (1 - 1e-6)).all()
     assert found.upper_kind == "certified upper bound"
 
 

@@ -63,9 +63,8 @@ def test_certified_margin_of_a_linear_network_is_the_distance(p, dual):
 @pytest.mark.parametrize("classes", [None, 3])
 def test_f_s_is_proved_on_training_balls_and_refuted_elsewhere(p, classes):
     points, labels = toy(classes=classes)
-    clean = affine(
-        torch.zeros(classes or 1, 3), [-1.0, 0.0, 1.0][: classes or 1]
-    )  # one label everywhere
+    # one label everywhere
+    clean = affine(torch.zeros(classes or 1, 3), [-1.0, 0.0, 1.0][: classes or 1])
     ball = Ball(p, 0.1)
     network = f_S(clean, points, labels, ball)
     proof = certify_memorization(network, points, labels, ball)
@@ -184,9 +183,8 @@ def test_labels_shapes_and_types_are_checked(function):
 
 def test_lists_are_read_as_float64_and_points_outside_the_cube_are_refused():
     network = affine([[1.0]], [-0.1])
-    assert (
-        clean_error(network, [[0.1]], [1]).value == 1.0
-    )  # margin 0: an error; as float32, 0.1 is larger
+    # margin 0: an error; as float32, 0.1 is larger
+    assert clean_error(network, [[0.1]], [1]).value == 1.0
     for value in (-0.5, 1.5, float("nan")):
         with pytest.raises(ValueError, match=r"points must lie in \[0, 1\], got .* in row 1"):
             certified_margins(network, [[0.5], [value]], [1, 1], Ball("inf", 0.1))

@@ -179,9 +179,8 @@ def test_f_s_is_exactly_flat_on_its_balls_and_steep_beyond():
     profile = flatness_profile(network, points, labels, ball, radii)
     assert (profile.gradient <= exact.gradient + 1e-9).all()
     assert (profile.change <= exact.change + 1e-9).all()
-    assert (
-        profile.gradient[:, 2] > 1
-    ).all()  # found beyond the plateau; the steepest cells are thin
+    # found beyond the plateau; the steepest cells are thin
+    assert (profile.gradient[:, 2] > 1).all()
 
 
 @pytest.mark.parametrize("p", NORMS)
@@ -194,9 +193,8 @@ def test_certified_change_is_never_exceeded(p, outputs):
     for k, radius in enumerate(radii):
         bound = change_bound(network, points, labels, Ball(p, radius))
         assert (profile.change[:, k] <= bound).all()
-    at_once = change_bound(
-        network, points, labels, Ball(p, 0.0)
-    )  # m against logsumexp: no slack for one output
+    # m against logsumexp: no slack for one output
+    at_once = change_bound(network, points, labels, Ball(p, 0.0))
     assert (at_once >= 0).all()
     assert outputs > 1 or at_once.max() < 1e-9
 

@@ -145,9 +145,8 @@ def test_conjunctions_are_decided_soundly(seed):
 
 
 def test_ties_and_strict_constraints():
-    bent = ReLUNetwork.from_layers(
-        [([[1.0], [-1.0]], [-0.5, 0.5]), ([[-1.0, -1.0]], [0.0])]
-    )  # -|x - 1/2|
+    # -|x - 1/2|
+    bent = ReLUNetwork.from_layers([([[1.0], [-1.0]], [-0.5, 0.5]), ([[-1.0, -1.0]], [0.0])])
     for strict, offset, result in (
         (False, 0, "sat"),
         (True, 0, "unknown"),

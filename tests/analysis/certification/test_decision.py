@@ -283,9 +283,8 @@ def test_l2_balls_of_a_linear_network_are_decided_on_both_sides():
 
 def test_l2_balls_cut_by_the_domain():
     network = affine([[1.0, 1.0]], [-0.125])
-    assert (
-        certify(network, [0.0, 0.5], Ball(2, 0.25), 1).verdict == "proved"
-    )  # x_1 >= 0 matters: without it, 1/2 - 0.354 - 1/8
+    # x_1 >= 0 matters: without it, 1/2 - 0.354 - 1/8
+    assert certify(network, [0.0, 0.5], Ball(2, 0.25), 1).verdict == "proved"
     assert (
         certify(affine([[1.0, 1.0]], [-0.2]), [0.0, 0.5], Ball(2, 0.25), 1, domain=None).verdict
         == "refuted"
@@ -309,9 +308,8 @@ def test_l2_verdicts_agree_with_a_grid(seed):
     if result.verdict == "proved":
         assert float(result.bound) <= least + 1e-9
     else:
-        assert (
-            least <= 0.05 * network(centre).abs().item() + 1e-6
-        )  # the grid comes near the counterexample
+        # the grid comes near the counterexample
+        assert least <= 0.05 * network(centre).abs().item() + 1e-6
 
 
 # -- ties, bad input, limits -----------------------------------------------------------------------
@@ -319,9 +317,8 @@ def test_l2_verdicts_agree_with_a_grid(seed):
 
 def test_ties_are_refuted_at_exact_points():
     rows = [[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0]]
-    third = ReLUNetwork.from_layers(
-        [(rows, [-1.0, 1.0, 0.0]), ([[1.0, 1.0, 1.0]], [-0.5])]
-    )  # |3x - 1| + y - 1/2
+    # |3x - 1| + y - 1/2
+    third = ReLUNetwork.from_layers([(rows, [-1.0, 1.0, 0.0]), ([[1.0, 1.0, 1.0]], [-0.5])])
     result = certify(third, [0.5, 0.75], Ball("inf", 0.25), 1)
     assert (result.verdict, result.margin, result.witness) == (
         "refuted",

@@ -185,10 +185,8 @@ def forged(x, y, **changes):
 
 def test_forgeries_by_overflow_underflow_and_shapes_are_rejected():
     x, y, big = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([-1, 1]), 2**62
-    minimum = [
-        [[[-2 * big, 0], [0, big]], [big, 0]],
-        [[[1, 1]], [-big]],
-    ]  # in int64, -2^63 is its own absolute value
+    # in int64, -2^63 is its own absolute value
+    minimum = [[[[-2 * big, 0], [0, big]], [big, 0]], [[[1, 1]], [-big]]]
     with pytest.raises(ValueError, match="may exceed its bound"):
         check(*forged(x, y, bound=2.0**40, clean=minimum))
     tiny = [

@@ -645,9 +645,8 @@ def test_balls_are_not_enlarged():
     network = ReLUNetwork.from_layers(
         [([[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]), ([[-1.0, -1.0]], [2.0])]
     )
-    result = certify(
-        network, [0.0, 0.0], Ball(2, 0.5), 1, domain=None
-    )  # margin 2 - 2 max(x, 0) where |y| <= x
+    # margin 2 - 2 max(x, 0) where |y| <= x
+    result = certify(network, [0.0, 0.0], Ball(2, 0.5), 1, domain=None)
     data, query = result.certificate["network"], result.certificate["queries"][0]
     assert judge(data, query) == ""
     for radius in (1, Fraction(5, 4), 8, 1000):

@@ -426,9 +426,8 @@ def forged_many(count, seed):
     for _ in range(count):
         text, x, y = rng.choice(many())
         c, x, y = json.loads(text), x.copy(), y.copy()
-        if (
-            rng.random() < 0.3
-        ):  # points that come near each other, leave the cube, or take another label
+        # points that come near each other, leave the cube, or take another label
+        if rng.random() < 0.3:
             i, j, k = rng.randrange(len(x)), rng.randrange(len(x)), rng.randrange(x.shape[1])
             x[i] = rng.choice([x[j], x[i] + rng.gauss(0, 0.2), (x[i] + x[j]) / 2])
             x[i, k] = rng.choice([0.0, 1.0, math.nan, -1e-300, x[j, k]])

@@ -343,14 +343,8 @@ def test_pairs_are_found_in_constructed_networks_and_not_in_random_ones():
     layer = np.searchsorted(starts, np.array(pairs), side="right") - 1
     assert (layer[:, 0] == layer[:, 1]).all()
     assert len({k for pair in pairs for k in pair}) == 2 * len(pairs)
-    assert np.bincount(layer[:, 0]).tolist() == [
-        50,
-        20,
-        11,
-        11,
-        11,
-        11,
-    ]  # |.|, two levels of maxima, carries, indicators, gates
+    # |.|, two levels of maxima, carries, indicators, gates
+    assert np.bincount(layer[:, 0]).tolist() == [50, 20, 11, 11, 11, 11]
     rng = np.random.default_rng(0)
     sizes = [3, 8, 8, 1]
     assert (

@@ -205,9 +205,8 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
     out = json.loads(capsys.readouterr().out)
     assert [task["task"] for task in out["tasks"]] == ["parity"]
     assert (tmp_path / "a b" / "report.html").exists()
-    monkeypatch.setattr(
-        "analysis.commands.cli.compare", lambda *given: found[0]
-    )  # the same, as tables
+    # the same, as tables
+    monkeypatch.setattr("analysis.commands.cli.compare", lambda *given: found[0])
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
     shown = capsys.readouterr().out
     assert "robust training error 0 (certified)" in shown.replace("\n", " ")

@@ -138,9 +138,8 @@ def test_indicators_of_two_rounded_coordinates_are_not_quite_one():
     the bound says so.
     """
     labels, ball, found = [1, -1], Ball("inf", 0.1), []
-    for first in (
-        np.random.default_rng(0).uniform(0, 0.01, 8).tolist()
-    ):  # finer than its distance to the thresholds
+    # finer than its distance to the thresholds
+    for first in np.random.default_rng(0).uniform(0, 0.01, 8).tolist():
         points = [[first, 0.5], [0.9, 0.5]]
         network = f_S(affine([[1.0, 1.0]]), points, labels, ball, variant="gate")
         least = min(
@@ -176,9 +175,8 @@ def test_one_class_duplicates_and_saved_networks(tmp_path):
     network.save(tmp_path / "network.safetensors")
     proof = certify_memorization(load(tmp_path / "network.safetensors"), points, [1, 1, 1], ball)
     assert (proof.verdict, proof.bound, proof.separation) == ("proved", 1, math.inf)
-    assert (
-        certify_memorization(network, points, [1, 1, 1], Ball(2, 50.0)).verdict != "proved"
-    )  # beyond the thresholds
+    # beyond the thresholds
+    assert certify_memorization(network, points, [1, 1, 1], Ball(2, 50.0)).verdict != "proved"
 
 
 def test_f_adv_on_the_points_that_it_memorizes():
@@ -231,9 +229,8 @@ def test_overlapping_balls_of_one_class_in_the_paper_form():
     points, labels, ball = [[0.2, 0.2], [0.3, 0.2], [0.9, 0.9]], [1, 1, -1], Ball("inf", 0.1)
     clean = affine([[0.0, 0.0]], [6.0])
     network = f_S(clean, points, labels, ball, variant="paper", separation=0.5)
-    assert (
-        certify_memorization(network, points, labels, ball).verdict == "refuted"
-    )  # 6 + 2 (1 - 6) < 0
+    # 6 + 2 (1 - 6) < 0
+    assert certify_memorization(network, points, labels, ball).verdict == "refuted"
     assert (
         certify_memorization(f_S(clean, points, labels, ball), points, labels, ball).verdict
         == "proved"
@@ -295,9 +292,8 @@ def test_dense_copies_are_proved_and_changed_ones_only_if_true(variant, p, outpu
             index, witness = proof.witness
             assert inside(witness, points[index], ball)
             assert margin(other, witness, int(labels[index])) == proof.bound <= 0
-    assert (
-        proved
-    )  # changes of f_clean, and of biases by an ulp, leave the statement true and provable
+    # changes of f_clean, and of biases by an ulp, leave the statement true and provable
+    assert proved
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -402,9 +398,8 @@ def test_the_checker_accepts(variant, p, outputs, dimension):
     check(json.loads(json.dumps(proof.certificate)))
     wrong = labels.copy()
     wrong[0] = labels[1]
-    check(
-        json.loads(json.dumps(certify_memorization(network, points, wrong, ball).certificate))
-    )  # refuted, by its witness
+    # refuted, by its witness
+    check(json.loads(json.dumps(certify_memorization(network, points, wrong, ball).certificate)))
 
 
 def rejected(data):

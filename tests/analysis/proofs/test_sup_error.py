@@ -255,9 +255,8 @@ def test_products_vanish_on_both_axes(build, m):
 def test_gate_and_indicators_on_their_sets():
     assert sup_error(on_segment(gate(4), [-4, 0], [4, 0]), 0, (0, 1)) == 0
     assert sup_error(on_segment(gate(4), [-4, 1], [4, 1]), "8*x - 4", (0, 1)) == 0
-    assert (
-        sup_error(gate(4), "x1*x2", ([-4, 0], [4, 1])) == 1
-    )  # v s - relu(v - 4 (1 - s)) is 1 at v = 2, s = 1/2
+    # v s - relu(v - 4 (1 - s)) is 1 at v = 2, s = 1/2
+    assert sup_error(gate(4), "x1*x2", ([-4, 0], [4, 1])) == 1
     ramp = soft_indicator(0.25, 0.75)
     assert sup_error(ramp, 1, (-5, 0.25)) == 0 == sup_error(ramp, 0, (0.75, 9))
     assert sup_error(ramp, "3/2 - 2*x", (0.25, 0.75)) == 0
@@ -524,9 +523,8 @@ def test_an_interrupt_is_one(monkeypatch):
     def interrupt(done, total):
         raise KeyboardInterrupt
 
-    module = sys.modules[
-        SupError.__module__
-    ]  # the package's attribute of this name is the function
+    # the package's attribute of this name is the function
+    module = sys.modules[SupError.__module__]
     monkeypatch.setattr(
         module, "linear_regions", lambda *a, **k: linear_regions(*a, **k, progress=interrupt)
     )

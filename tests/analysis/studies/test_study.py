@@ -298,9 +298,8 @@ def test_differences_of_shares_cover_what_they_should():
         inside += low <= 0.04 <= high
     assert inside >= 279
     assert difference([1.0] * 16, [0.0] * 16).interval[0] < 0.9
-    found = difference(
-        [1.0] * 5 + [0.0] * 51, [0.0] * 29
-    )  # Newcombe 1998, Table II, case (d): 5/56 - 0/29
+    # Newcombe 1998, Table II, case (d): 5/56 - 0/29
+    found = difference([1.0] * 5 + [0.0] * 51, [0.0] * 29)
     assert found.interval == pytest.approx((-0.0381, 0.1926), abs=1e-4)
 
 

@@ -147,9 +147,8 @@ def smoothed(samples, h):
 @pytest.mark.parametrize("h", [0.02, 0.05, 0.1])
 def test_the_smoothing_term_bounds_the_bias(h):
     bias = (BETA.cdf(GRID + h) - BETA.cdf(GRID - h)) / (2 * h) - BETA.pdf(GRID)
-    distance = (
-        np.trapezoid(np.abs(bias), GRID) / 2
-    )  # the most that int (p - E p_S) L is, over all L in [0, 1]
+    # the most that int (p - E p_S) L is, over all L in [0, 1]
+    distance = np.trapezoid(np.abs(bias), GRID) / 2
     assert 0.9 * h**2 * ROUGHNESS / 12 < distance < h**2 * ROUGHNESS / 12
 
 
@@ -262,9 +261,8 @@ def test_a_constant_classifier_refutes_theorem_e1():
     (flat,) = profile.mean("gradient")
     settings = {"samples": 51, "dimension": 2, "factor": 1e9, "failure": 0.05, "loss_bound": 1.0}
     assert printed_robust_bound(flat, constant=0.0, **settings).value.value == 0
-    assert stats.binom(51, 0.5).cdf(25) == pytest.approx(
-        0.5
-    )  # fewer errors on the sample than on half of all points
+    # fewer errors on the sample than on half of all points
+    assert stats.binom(51, 0.5).cdf(25) == pytest.approx(0.5)
     assert printed_robust_bound(flat, constant=1.0, **settings).value.value > 0
 
 
@@ -359,9 +357,8 @@ def test_ratios_go_to_one_and_stay_below_exact_maxima():
     assert found[0].value == pytest.approx(1, abs=1e-3)
     for k, ratio in enumerate(found):
         limit = float(exact.change[:, k].mean() / (radii[k] * gradients))
-        assert (
-            0.9 * limit < ratio.value <= limit * (1 + 1e-6)
-        )  # a search may end in a local maximum
+        # a search may end in a local maximum
+        assert 0.9 * limit < ratio.value <= limit * (1 + 1e-6)
         assert ratio.value <= float(exact.gradient[:, k].mean() / gradients) * (1 + 1e-6)
 
 

@@ -110,9 +110,8 @@ def test_the_kernel_is_symmetric_positive_and_differentiable(activation):
     assert torch.linalg.eigvalsh(gram)[0] > -1e-13
     x = z[:2].clone().requires_grad_(True)
     assert torch.autograd.gradcheck(lambda p: neural_tangent_kernel(p, z[5:], activation), x)
-    (slope,) = torch.autograd.grad(
-        neural_tangent_kernel(x, z, activation).sum(), x
-    )  # also where points coincide
+    # also where points coincide
+    (slope,) = torch.autograd.grad(neural_tangent_kernel(x, z, activation).sum(), x)
     assert torch.isfinite(slope).all()
 
 
@@ -200,16 +199,14 @@ def test_the_kernel_is_not_universal_on_the_whole_sphere():
     assert compatible(x, y, 0.1)
     assert abs(float(y @ neural_tangent_kernel(x, x) @ y)) < 1e-14
     elsewhere = torch.randn(50, 2, dtype=torch.float64)
-    assert (
-        neural_tangent_kernel(elsewhere, x) @ y
-    ).abs().max() < 1e-13  # sum_j y_j f(x_j) = 0 for all f
+    # sum_j y_j f(x_j) = 0 for all f
+    assert (neural_tangent_kernel(elsewhere, x) @ y).abs().max() < 1e-13
     with pytest.raises(ValueError, match="regular kernel matrix"):
         robust_interpolant(x, y, 0.1)
     with pytest.raises(ValueError, match="regular kernel matrix"):
         robust_interpolant(x[[0, 3]], y[[0, 0]], 0.1, activation="erf")
-    lifted = torch.cat([x, torch.ones(6, 1).double()], 1) / math.sqrt(
-        2
-    )  # a constant coordinate: half the sphere
+    # a constant coordinate: half the sphere
+    lifted = torch.cat([x, torch.ones(6, 1).double()], 1) / math.sqrt(2)
     assert robust_interpolant(lifted, y, 0.1, samples=4).residual < 1e-10
 
 

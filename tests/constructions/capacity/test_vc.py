@@ -65,13 +65,11 @@ def test_packings_are_strict_in_exact_arithmetic(dimension, delta):
 
 def test_points_exactly_two_radii_apart_do_not_count():
     for k in range(2, 12):
-        assert (
-            packing_number(2, Fraction(1, 2 * k)) == k
-        )  # floor(1 / (2 delta)) + 1 = k + 1 are exactly 2 delta apart
+        # floor(1 / (2 delta)) + 1 = k + 1 are exactly 2 delta apart
+        assert packing_number(2, Fraction(1, 2 * k)) == k
         assert packing_number(2, Fraction(1, 2 * k) - Fraction(1, 10**9)) == k + 1
-    assert (
-        packing_number(2, 0.1) == packing_number(2, Fraction(1, 10)) == 5
-    )  # the float is above 1/10
+    # the float is above 1/10
+    assert packing_number(2, 0.1) == packing_number(2, Fraction(1, 10)) == 5
     with pytest.raises(ValueError, match="further from 1/6"):
         packing(2, 1 / 6)  # the float is below: four points fit, but not in float64
 
@@ -200,9 +198,8 @@ def test_beyond_the_bound_there_are_too_few_labellings(widths, d):
 def test_vc_upper_is_above_what_is_shattered():
     assert all(vc_upper([], d) == d + 1 for d in range(1, 9))
     for w in range(1, 20):
-        assert (
-            vc_upper([w], 1) >= w + 1
-        )  # a piecewise-linear function with w kinks interpolates w + 1 points of the line
+        # a piecewise-linear function with w kinks interpolates w + 1 points of the line
+        assert vc_upper([w], 1) >= w + 1
     assert vc_upper([4, 5], 3) > vc_upper([4, 4], 3) > vc_upper([4], 3) > vc_upper([], 3)
 
 
@@ -380,9 +377,8 @@ def test_robust_interpolation_needs_n_d():
     assert [row.needed for row in rows] == [256, 16384, 32768, 500_000]
     assert all(row.plain <= row.d + 6 * row.n for row in rows)
     assert all(row.robust > row.n * row.d / 2 for row in rows)
-    assert (
-        rows[-1].plain_vc < rows[-1].needed
-    )  # proved: two hidden layers of 1 and 2n - 2 units are not robust on all data
+    # proved: two hidden layers of 1 and 2n - 2 units are not robust on all data
+    assert rows[-1].plain_vc < rows[-1].needed
     orders = [
         fitted_exponent([256, 1000], [getattr(row, name) for row in rows[-2:]])
         for name in ("plain", "robust")

@@ -104,9 +104,8 @@ def indicators(facts, x, centres, p, variant):
         elif p == "inf":
             yield ramp(distance_inf(x, c), inner, outer)
         elif variant == "lean":
-            norm = Fraction(
-                float((c**2).sum() + shared_rounding(len(c)))
-            )  # as the network's float64 bias has it
+            # as the network's float64 bias has it
+            norm = Fraction(float((c**2).sum() + shared_rounding(len(c))))
             inner_product = sum(Fraction(a) * b for a, b in zip(c, x, strict=True))
             yield ramp(
                 sum(square_interpolant(m, v) for v in x) - 2 * inner_product + norm, inner, outer
@@ -134,9 +133,8 @@ def test_labels_on_balls_clean_outside_and_the_formula_everywhere(variant, p, ou
     facts = network.provenance.arguments
     generator = np.random.default_rng(seed)
 
-    for centre, label in zip(
-        centres, labels.tolist(), strict=True
-    ):  # (i) the label on the whole ball
+    # (i) the label on the whole ball
+    for centre, label in zip(centres, labels.tolist(), strict=True):
         points = list(ball_points(ball, centre, generator))
         for x, values in zip(points, network.exact(points), strict=True):
             assert power(p, x, centre) <= Fraction(ball.radius) ** (1 if p == "inf" else 2)
@@ -148,9 +146,8 @@ def test_labels_on_balls_clean_outside_and_the_formula_everywhere(variant, p, ou
             else:
                 assert values.tolist() == targets(label, outputs)
 
-    least, _ = brute_separation(
-        centres, labels, p=Ball(p, 1).p
-    )  # (ii) f_clean outside the outer balls
+    # (ii) f_clean outside the outer balls
+    least, _ = brute_separation(centres, labels, p=Ball(p, 1).p)
     half = float(least) / 2 if p == "inf" else float(least) / 4
     assert facts["outer"] <= half
     outside = [
@@ -161,11 +158,8 @@ def test_labels_on_balls_clean_outside_and_the_formula_everywhere(variant, p, ou
     assert outside
     assert network.exact(outside).tolist() == [evaluate(clean, x) for x in outside]
 
-    points = [
-        *unit_points(generator),
-        *outside[:2],
-        *(list(map(Fraction, c)) for c in centres),
-    ]  # the formula
+    # the formula
+    points = [*unit_points(generator), *outside[:2], *(list(map(Fraction, c)) for c in centres)]
     expected = [
         memorizer(
             x,
@@ -275,9 +269,8 @@ def test_generic_centres_and_weights(variant, p, outputs):
     exact.
     """
     generator = np.random.default_rng(5)
-    count = (
-        4 if variant != "paper" else 2 if outputs == 1 else 3
-    )  # the literal form needs points of one class far apart
+    # the literal form needs points of one class far apart
+    count = 4 if variant != "paper" else 2 if outputs == 1 else 3
     centres = generator.random((4, 2))[:count]
     labels = np.array([1, -1, 1, -1] if outputs == 1 else [0, 1, 2, 1])[:count]
     least, _ = brute_separation(centres, labels, p=Ball(p, 1).p)

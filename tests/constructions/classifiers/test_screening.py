@@ -73,9 +73,8 @@ def test_values_are_those_of_the_whole_network(norm, variant, outputs):
         values = network(x, screened=True)
         assert values.dtype == dtype
         assert torch.allclose(values, network(x, screened=False), rtol=0, atol=tolerance)
-        assert torch.equal(
-            network(x), network(x, screened=False)
-        )  # a small network is evaluated whole
+        # a small network is evaluated whole
+        assert torch.equal(network(x), network(x, screened=False))
 
 
 @pytest.mark.parametrize(("norm", "variant", "outputs"), FORMS)

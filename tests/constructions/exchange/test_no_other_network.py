@@ -58,9 +58,10 @@ def test_a_padding_constant_is_taken_in_float64():
 def test_ends_and_centres_are_exact_rationals():
     end = Fraction(2, 3)
     near = float(end)
+    # near - x + 2^-56
     network = ReLUNetwork.from_layers(
         [([[-1.0], [1.0]], [near, -near]), ([[1.0, -1.0]], [2.0**-56])]
-    )  # near - x + 2^-56
+    )
     assert network.exact([end])[0] < 0
     assert certify_box(network, [Fraction(0)], [end], 1).verdict != "proved"
     assert certify(network, [end], Ball("inf", 2.0**-80), 1, domain=None).verdict != "proved"

@@ -116,6 +116,5 @@ def test_a_network_says_what_it_was_read_from():
     assert network.origin.rounded == ("module.1 (BatchNorm1d)",)
     other = ReLUNetwork(network.layers[:1])
     assert other.origin is None
-    assert (
-        ReLUNetwork(network.layers[:1], origin=network.origin).origin is None
-    )  # it speaks of other layers
+    # it speaks of other layers
+    assert ReLUNetwork(network.layers[:1], origin=network.origin).origin is None

@@ -427,9 +427,8 @@ def grow(m):
                 dilations=d,
                 pads=pads,
             )
-        case "MaxPool" if (
-            "auto_pad" not in padding
-        ):  # the reference is wrong for others; see the test with onnxruntime
+        # the reference is wrong for others; see the test with onnxruntime
+        case "MaxPool" if "auto_pad" not in padding:
             return m.add(
                 operation,
                 [x],

@@ -65,9 +65,8 @@ def test_squaring(m):
     errors = []
     for (a, fa), (b, fb) in itertools.pairwise(zip(points, values, strict=True)):
         slope = (fb - fa) / (b - a)
-        top = min(
-            max(slope / 2, a), b
-        )  # where fa + slope (t - a) - t^2 is largest; it is least at the ends (concave)
+        # where fa + slope (t - a) - t^2 is largest; it is least at the ends (concave)
+        top = min(max(slope / 2, a), b)
         errors += [fa - a * a, fb - b * b, fa + slope * (top - a) - top * top]
     assert (min(errors), max(errors)) == (promised.lower, promised.upper)
     assert all(
@@ -157,14 +156,12 @@ def _products(build, m, bound):
     scale = network.domain[1]
     for corners, values in cells(network, [-scale] * 2, [scale] * 2):
         errors = [v - x * y for (x, y), v in zip(corners, values, strict=True)]
-        for (p, fp), (q, fq) in itertools.combinations(
-            zip(corners, values, strict=True), 2
-        ):  # all chords: edges among them
+        # all chords: edges among them
+        for (p, fp), (q, fq) in itertools.combinations(zip(corners, values, strict=True), 2):
             dx, dy, df = q[0] - p[0], q[1] - p[1], fq - fp
             if dx * dy:
-                t = (df - p[0] * dy - p[1] * dx) / (
-                    2 * dx * dy
-                )  # of fp + t df - (x + t dx)(y + t dy)
+                # of fp + t df - (x + t dx)(y + t dy)
+                t = (df - p[0] * dy - p[1] * dx) / (2 * dx * dy)
                 if 0 < t < 1:
                     errors.append(fp + t * df - (p[0] + t * dx) * (p[1] + t * dy))
         assert promised.lower <= min(errors)
@@ -197,9 +194,8 @@ def test_distance_to_centres_whose_sums_are_rounded(c):
     exact = [Fraction(v) for v in c]
     for corners, _ in cells(network, [0, 0], [1, 1]):
         points = [*corners, exact]
-        for p, q in itertools.combinations(
-            corners, 2
-        ):  # edges among them, where they meet the diagonals through the centre
+        # edges among them, where they meet the diagonals through the centre
+        for p, q in itertools.combinations(corners, 2):
             for sign in (1, -1):
                 a, b = ((v[0] - exact[0]) + sign * (v[1] - exact[1]) for v in (p, q))
                 if a * b < 0:

@@ -95,9 +95,8 @@ def test_samples_fill_the_ball(norm, dtype):
     x = ball.sample(centre, generator)
     assert (x.shape, x.dtype) == (centre.shape, dtype)
     assert all(excess(ball, x[i : i + 1], centre[i : i + 1]) <= 0 for i in range(200))
-    share = (
-        ball.norm(x - centre) / ball.radius
-    ).double() ** 3  # uniform on [0,1] for a uniform point in three dimensions
+    # uniform on [0,1] for a uniform point in three dimensions
+    share = (ball.norm(x - centre) / ball.radius).double() ** 3
     assert torch.allclose(
         torch.quantile(share, torch.tensor([0.25, 0.5, 0.75]).double()),
         torch.tensor([0.25, 0.5, 0.75]).double(),

@@ -229,16 +229,10 @@ MANY = 10**6
     [
         (lambda: Kron(Identity(MANY), SQUARE) @ Kron(Identity(MANY), SQUARE), Kron, 4),
         (lambda: Kron(Identity(MANY), ROW) @ Kron(Identity(MANY), COLUMN), Kron, 1),
-        (
-            lambda: Kron(Identity(MANY), SQUARE) @ Kron(Constant(MANY, 1), Identity(2)),
-            Kron,
-            5,
-        ),  # I (x) A after tiling
-        (
-            lambda: Kron(Constant(1, MANY), Identity(2)) @ Kron(Identity(MANY), SQUARE),
-            Kron,
-            5,
-        ),  # a sum of copies
+        # I (x) A after tiling
+        (lambda: Kron(Identity(MANY), SQUARE) @ Kron(Constant(MANY, 1), Identity(2)), Kron, 5),
+        # a sum of copies
+        (lambda: Kron(Constant(1, MANY), Identity(2)) @ Kron(Identity(MANY), SQUARE), Kron, 5),
         (
             lambda: Kron(Identity(2 * MANY), ROW) @ Kron(Identity(MANY), Kron(Identity(2), COLUMN)),
             Kron,

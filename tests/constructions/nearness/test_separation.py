@@ -319,9 +319,8 @@ def test_results_do_not_depend_on_where_they_are_computed(norm, tmp_path):
     with pytest.raises(ValueError, match="holds results of another computation"):
         separation(points, 1 - labels, norm=norm, engine=Engine(journal=journal))
     pairs_within(0.5, points, labels, norm=norm, engine=Engine(journal=tmp_path / "pairs"))
-    with pytest.raises(
-        ValueError, match="holds results of another computation"
-    ):  # two sets are not one
+    # two sets are not one
+    with pytest.raises(ValueError, match="holds results of another computation"):
         pairs_within(
             0.5,
             points,

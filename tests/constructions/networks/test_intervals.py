@@ -110,9 +110,8 @@ def test_many_boxes_at_once(monkeypatch):
     assert low.shape == high.shape == (2, 5, 2)
     monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", 100)  # in chunks
     again = interval_bounds(network, lower, lower + 0.25)
-    torch.testing.assert_close(
-        again, (low, high), rtol=1e-14, atol=1e-14
-    )  # processors sum batches of other sizes otherwise
+    # processors sum batches of other sizes otherwise
+    torch.testing.assert_close(again, (low, high), rtol=1e-14, atol=1e-14)
     one = interval_bounds(network, lower[1, 2], lower[1, 2] + 0.25)
     assert torch.allclose(one[0], low[1, 2], rtol=0, atol=1e-13)
     wide = interval_bounds(network, 0.0, lower + 1)

@@ -173,11 +173,8 @@ MODULES = {
         (3,),
         2,
     ),
-    "LeakyReLU": (
-        nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.3), nn.Linear(4, 2)),
-        (4,),
-        2,
-    ),  # 0.3 w is no float64
+    # 0.3 w is no float64
+    "LeakyReLU": (nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.3), nn.Linear(4, 2)), (4,), 2),
     "PReLU": (nn.Sequential(nn.Conv1d(2, 3, 2), nn.PReLU(3), nn.PReLU()), (2, 4), 2),
     "clipped": (
         nn.Sequential(nn.Linear(4, 4), nn.ReLU6(), nn.Linear(4, 3), nn.Hardtanh(-0.25, 0.5)),
@@ -269,9 +266,8 @@ MODULES = {
 }
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Using padding='same' with even kernel"
-)  # torch copies the input there
+# torch copies the input there
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_and_its_network_agree(name):
     module, shape, depth = MODULES[name]

@@ -184,9 +184,8 @@ def test_batches_are_split_to_bound_memory(monkeypatch, tracked, dtype):
     x = torch.randint(-8, 9, (100, 3)).to(dtype).div(4).requires_grad_(tracked)
     expected = plain(x)
     (slope,) = torch.autograd.grad(expected.square().sum(), x) if tracked else (None,)
-    limit = (
-        30 * x.element_size() * 7
-    )  # the widest neighbours have 10 + 20 units: seven points at a time
+    # the widest neighbours have 10 + 20 units: seven points at a time
+    limit = 30 * x.element_size() * 7
     monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", limit)
     values = network(x)
     assert torch.equal(values, expected)

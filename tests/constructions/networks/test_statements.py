@@ -95,9 +95,8 @@ def sup_error(network):
                 network, abs if name == "absolute" else lambda x: x * x, curved=name == "squaring"
             )
         )
-    if (
-        name == "maximum"
-    ):  # max is linear where the order of its arguments is known: corners and a mixed point of each cone
+    # max is linear where the order of its arguments is known: each cone's corners and a mixed point
+    if name == "maximum":
         n = network.inputs
         rows = (
             np.tril(np.ones((n, n), dtype=int))
@@ -129,9 +128,8 @@ def _errors_in_one_input(network, function, curved):
     graph = knots(network, *interval(network))
     for x, value in graph:
         yield abs(value - function(x))
-    for (a, fa), (b, fb) in (
-        itertools.pairwise(graph) if curved else ()
-    ):  # linear - x^2 is extremal at half the slope
+    # linear - x^2 is extremal at half the slope
+    for (a, fa), (b, fb) in itertools.pairwise(graph) if curved else ():
         slope = (fb - fa) / (b - a)
         if a < slope / 2 < b:
             yield abs(fa + slope * (slope / 2 - a) - function(slope / 2))

@@ -62,9 +62,8 @@ def rescaled(network, generator):
     for layer in network.layers:
         weight, bias = layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy()
         factors = generator.integers(2**49, 2**50, size=len(bias)) / 2.0**50
-        layers.append(
-            (weight * factors[:, None], bias * factors)
-        )  # exact: weights are powers of two
+        # exact: weights are powers of two
+        layers.append((weight * factors[:, None], bias * factors))
     return ReLUNetwork.from_layers(layers)
 
 
@@ -713,9 +712,8 @@ def tilted(network, generator):
     (weight, bias), *others = [
         (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
     ]
-    return ReLUNetwork.from_layers(
-        [(weight @ turn, weight @ shift + bias), *others]
-    )  # exact: sums of 23-bit numbers
+    # exact: sums of 23-bit numbers
+    return ReLUNetwork.from_layers([(weight @ turn, weight @ shift + bias), *others])
 
 
 def scaled_and_back(network, generator):

@@ -130,23 +130,14 @@ def test_products_of_networks_have_products_of_cells():
         ([[1, -1], [-1, 1]], [0.5, -0.5], 2),  # opposite
         ([[1, -1], [-1, 1]], [0, 0], 2),
         ([[0, 0], [0, 0], [0, 0]], [1, 0, -1], 1),  # zero rows
-        (
-            [[1, -1], [1, 1], [1, 0], [0, 1]],
-            [0, 0, 0, 0],
-            8,
-        ),  # two through corners, all through one point
+        # two through corners, all through one point
+        ([[1, -1], [1, 1], [1, 0], [0, 1]], [0, 0, 0, 0], 8),
         ([[1, 1], [1, 0], [0, -1]], [2, 1, 1], 1),  # touch a corner or a side from inside
         ([[1, 1], [1, 0], [0, -1]], [-2, -1, -1], 1),  # touch from outside
-        (
-            [[1, 1], [1, -1], [1, 0]],
-            [-1, -1, -1],
-            3,
-        ),  # two lines that meet on the side x = 1, and that side
-        (
-            [[1, 0], [0.1, 0]],
-            [-0.5, -0.05],
-            2,
-        ),  # the same line up to rounding of 0.1: checked against rationals below
+        # two lines that meet on the side x = 1, and that side
+        ([[1, 1], [1, -1], [1, 0]], [-1, -1, -1], 3),
+        # the same line up to rounding of 0.1: checked against rationals below
+        ([[1, 0], [0.1, 0]], [-0.5, -0.05], 2),
     ],
 )
 def test_one_layer(weight, bias, cells):

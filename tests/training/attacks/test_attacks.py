@@ -636,9 +636,8 @@ def test_gta_leaves_one_minus_gamma_of_a_linear_classifier(gamma, seed):
 
 
 def test_gta_of_a_nonlinear_classifier_and_its_errors():
-    x = torch.tensor(
-        [[3.0, 4.0], [0.0, 0.0]]
-    )  # g = ||x||^2: 25 along the unit vector; no gradient at 0
+    # g = ||x||^2: 25 along the unit vector; no gradient at 0
+    x = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
     found = gta(x, lambda z: (z**2).sum(1), 0.1)
     assert torch.allclose(found, torch.tensor([[3.0 - 1.5, 4.0 - 2.0], [0.0, 0.0]]))
     with pytest.raises(ValueError, match="gamma must be positive and finite, got 0"):

@@ -298,10 +298,8 @@ def test_grey_images_jpeg_files_and_numbers_as_names(tmp_path):
     }
     assert load_data(write_folder(tmp_path / "grey", contents), "classes").shape == (1, 6, 6)
     assert load_data(tmp_path / "grey", "classes").classes == ("2", "9", "10")
-    assert load_data(tmp_path / "grey", "2=-1,9-10=+1").classes == (
-        "2",
-        "9 or 10",
-    )  # names come before numbers
+    # names come before numbers
+    assert load_data(tmp_path / "grey", "2=-1,9-10=+1").classes == ("2", "9 or 10")
     data = load_data(write_folder(tmp_path / "photos", files({"a": 2, "b": 2}, kind="jpg")))
     assert (
         "JPEG files: lossy, so accuracies are not comparable digit for digit with the original "

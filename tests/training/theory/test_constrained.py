@@ -98,17 +98,15 @@ def test_the_model_is_phi_1_plus_phi_2_f_with_indicators_by_their_formula(output
     excess = ((x[:, None] - model.points).abs() - facts["inner"]).clamp_min(0).sum(2) / (
         facts["outer"] - facts["inner"]
     )
-    indicators = (1 - excess).clamp_min(
-        0
-    )  # lean: 1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner))
+    # lean: 1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner))
+    indicators = (1 - excess).clamp_min(0)
     targets = (
         model.labels[:, None].double()
         if outputs == 1
         else nn.functional.one_hot(model.labels, 3).double()
     )
-    expected = indicators @ targets + (1 - indicators.sum(1, keepdim=True)) * model.f(
-        x
-    )  # balls do not overlap here
+    # balls do not overlap here
+    expected = indicators @ targets + (1 - indicators.sum(1, keepdim=True)) * model.f(x)
     assert torch.allclose(model(x), expected, atol=1e-12)
     assert 0 < float((indicators > 0).double().mean()) < 1
 

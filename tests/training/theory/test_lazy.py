@@ -177,9 +177,8 @@ def test_entries_are_drawn_as_the_paper_says():
     outputs = torch.stack(
         [n.at(n.initial)(x) for n in (deep_network(6, 100, seed=k) for k in range(200))]
     )
-    assert float(outputs.square().mean()) == pytest.approx(
-        2.0, rel=0.35
-    )  # E f(W_0, x)^2 = |A x|^2 E = 2, H = 1, 2, ...
+    # E f(W_0, x)^2 = |A x|^2 E = 2, H = 1, 2, ...
+    assert float(outputs.square().mean()) == pytest.approx(2.0, rel=0.35)
     two = two_layer_network(6, 4000, seed=2).initial[0]
     assert torch.equal(two[0], two[1])
     assert float(two[0].square().mean()) == pytest.approx(1.0, rel=0.06)
@@ -367,9 +366,8 @@ def test_wider_networks_reach_less_and_are_more_linear():
             np.diff(means[:, column]) <= 2 * np.hypot(noise[1:, column], noise[:-1, column])
         ).all()
     assert means[-1, 1] < means[0, 1] / 4
-    assert (
-        means[:, 3] < 12
-    ).all()  # without projection W stays within a distance that does not grow with m
+    # without projection W stays within a distance that does not grow with m
+    assert (means[:, 3] < 12).all()
     assert np.ptp(means[1:, 3]) < 1.5
 
 

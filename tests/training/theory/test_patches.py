@@ -326,13 +326,11 @@ def test_phases_of_curves_made_up():
     assert found.predicted == pytest.approx(
         (1 / (0.1 * 100**0.747 * 0.1), 2 / (0.1 * 0.1 * 100 ** (-1.527) * 1000))
     )
-    assert not phases(
-        made_up(u=u[[0, 0, 0, 0, 1, 1]], V=np.stack([low, high], 1))
-    ).in_order  # noise first
+    # noise first
+    assert not phases(made_up(u=u[[0, 0, 0, 0, 1, 1]], V=np.stack([low, high], 1))).in_order
     steady = np.arange(6.0)[:, None]
-    assert not phases(
-        made_up(u=steady, V=np.stack([low, high], 1))
-    ).in_order  # the signal never stops
+    # the signal never stops
+    assert not phases(made_up(u=steady, V=np.stack([low, high], 1))).in_order
     never = phases(made_up(u=u, V=np.zeros((6, 2))))
     assert (never.noise_begins, never.noise_memorized, never.growth, never.in_order) == (
         None,
@@ -460,9 +458,8 @@ def test_the_theorem_at_finite_d(seed):
     assert run.errors["clean_test"] == run.errors["robust_train"] == 0
     assert 0.45 <= run.errors["robust_test"] <= 0.55
     assert phases(run).in_order
-    data = PatchData.sample(
-        10_000, 1000, 6, 100 + seed, direction=run.data.direction
-    )  # as points in full
+    # as points in full
+    data = PatchData.sample(10_000, 1000, 6, 100 + seed, direction=run.data.direction)
     f, at = patch_network(run.weights, run.config), torch.arange(10_000)
     assert not is_error(f(data.points), data.labels).any()
     data.points[at, data.signal_patch] *= 1 - run.config.scales.gamma

@@ -140,9 +140,8 @@ def test_steps_are_fgsm_training_by_autograd(normalized):
         at = x.clone().requires_grad_(True)
         (slope,) = torch.autograd.grad(torch.exp(-y * (at @ w)).sum(), at)
         lengths = slope.norm(dim=1, keepdim=True)
-        attacked = x + radius * torch.where(
-            lengths > 0, slope / lengths.clamp_min(1e-300), 0.0
-        )  # FGSM in l_2
+        # FGSM in l_2
+        attacked = x + radius * torch.where(lengths > 0, slope / lengths.clamp_min(1e-300), 0.0)
         w.requires_grad_(True)
         loss = torch.exp(-y * (attacked @ w)).mean()
         assert run.log_loss[step] == pytest.approx(float(loss.detach().log()), abs=1e-12)
@@ -179,11 +178,8 @@ def test_the_limit_is_w_star_exactly_where_noise_surrounds_0_and_else_at_a_known
 
 
 def test_recovery_has_wendels_probability():
-    assert [recovery_probability(N, 2) for N in (1, 2, 5)] == [
-        0,
-        1 / 2,
-        15 / 16,
-    ]  # in R^1: not all signs equal
+    # in R^1: not all signs equal
+    assert [recovery_probability(N, 2) for N in (1, 2, 5)] == [0, 1 / 2, 15 / 16]
     hits = sum(max_margin_error(SeparableData.sample(9, 5, seed, 2.0)) == 0 for seed in range(300))
     low, high = stats.binom.interval(0.9999, 300, recovery_probability(9, 5))
     assert low <= hits <= high
@@ -214,9 +210,8 @@ def test_modified_training_ends_at_robust_training_error_0_proved(data, learner)
     assert (lower.kind, upper.kind) == ("certified lower bound", "certified upper bound")
     margins = certified_ball_margins(learner, data.points, data.labels, RADIUS)
     length, small = float(learner.linear.norm()), ~data.large
-    assert float(margins[small].min()) >= length * (ALPHA - RADIUS) * (
-        1 - 1e-9
-    )  # as the docstring of memorize says
+    # as the docstring of memorize says
+    assert float(margins[small].min()) >= length * (ALPHA - RADIUS) * (1 - 1e-9)
     # On a large-margin point's ball f is w_0.x, so the bound is the minimum.
     expected = (data.labels * (data.points @ learner.linear))[data.large] - RADIUS * length
     assert margins[data.large].numpy() == pytest.approx(expected.numpy(), rel=1e-9)
@@ -295,9 +290,8 @@ def test_memorization_does_not_generalize_robustly(data, learner):
     assert lower.interval[0] <= exact <= lower.interval[1]
     target = target_learner(data, learner.threshold)
     same = agreement(learner.network(), target.network(), fresh.points, "estimate")
-    wrong = linear_error(
-        learner.linear, data.direction, BETA
-    )  # where signs differ: the named limit makes no error there
+    # where signs differ: the named limit makes no error there
+    wrong = linear_error(learner.linear, data.direction, BETA)
     assert same.interval[0] <= 1 - wrong <= same.interval[1]
     assert (learner.neurons - target.neurons).norm(dim=1).max() < 3.5 * direction_error(
         learner.linear, data.direction
@@ -338,9 +332,8 @@ def test_certified_margins_lie_below_all_values_in_the_ball(seed):
     settled = (signs == signs[:, :1]).all((1, 2)) & ~(
         signs[:, 0] & (y[:, None] * learner.outer < 0)
     ).any(1)
-    assert (
-        (values.amin(1) - bounds)[settled] < 0.005
-    ).all()  # which is what the sampling of the circle may miss
+    # which is what the sampling of the circle may miss
+    assert ((values.amin(1) - bounds)[settled] < 0.005).all()
     lower, upper = robust_error_bounds(learner, x, y, 0.1)
     assert lower.count <= int((values <= 0).any(1).sum()) <= upper.count
 

@@ -17,9 +17,8 @@ def test_digits_are_split_and_scaled(task):
     for points in (data.train_points, data.test_points):
         assert float(points.min()) == 0
         assert float(points.max()) == 1
-        assert torch.equal(
-            points * 16, (points * 16).round()
-        )  # dyadic, so that everything on them is exact
+        # dyadic, so that everything on them is exact
+        assert torch.equal(points * 16, (points * 16).round())
     labels = set(data.train_labels.tolist()) | set(data.test_labels.tolist())
     assert labels == ({-1, 1} if task == "parity" else set(range(10)))
     again = load_data("digits", task, seed=0)

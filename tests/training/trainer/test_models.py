@@ -102,9 +102,10 @@ def test_width_multiplies_channels():
     assert parameters(
         build_model("preactresnet18", MNIST, 1, width=1 / 32)
     ) == preactresnet18_count((2, 4, 8, 16), 1, 1)
+    # rounded
     assert parameters(build_model("lenet5", CIFAR, 1, width=0.7)) == lenet5_count(
         4, 11, 84, 59, 3, 32, 1
-    )  # rounded
+    )
     for name in MODELS:
         assert build_model(name, MNIST, 3, width=1e-6, hidden=(2,)).eval()(
             torch.zeros(2, *MNIST)
@@ -191,10 +192,8 @@ def test_normalisation_is_fixed():
     expected = torch.stack([(x[:, 0] - 0.25) / 0.5, (x[:, 1] - 0.5) / 2], 1)
     state = {key: value.clone() for key, value in layer.state_dict().items()}
     assert torch.allclose(layer(x), expected, atol=1e-6)
-    for mode in (
-        True,
-        False,
-    ):  # also where every layer of batch normalisation is put into another mode
+    # also where every layer of batch normalisation is put into another mode
+    for mode in (True, False):
         layer[0].training, layer[0].track_running_stats = mode, not mode
         assert torch.allclose(layer(x), expected, atol=1e-6)
     assert all(torch.equal(state[key], value) for key, value in layer.state_dict().items())

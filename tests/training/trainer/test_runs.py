@@ -221,10 +221,8 @@ def test_tensorboard_gets_what_is_measured(whole, digits, tmp_path):
 def test_float64_is_kept_and_resumed(optimizer, digits, tmp_path):
     config = replace(SMALL, precision="float64", optimizer=optimizer)
     whole = train(config, tmp_path / "whole", data=digits)
-    assert {tensor.dtype for tensor in whole.weights().values()} == {
-        torch.float64,
-        torch.int64,
-    }  # and counters
+    # and counters
+    assert {tensor.dtype for tensor in whole.weights().values()} == {torch.float64, torch.int64}
     assert all(
         torch.equal(value, whole.weights()[name])
         for name, value in whole.model().state_dict().items()
