@@ -174,10 +174,16 @@ def row(name: str, network: ReLUNetwork, cases: list[Case], runs: int = 3) -> No
             checking.append((1000 * taken, result.leaves))
     verdicts, seconds = [result.verdict for result, _ in found], [taken for _, taken in found]
     counts = "".join(f"{verdicts.count(v):>11}" for v in ("proved", "refuted", "unresolved"))
-    line = f"{name:34}{network.size.units:>6}{counts} {statistics.median(seconds):8.4f} s {max(seconds):8.4f} s"
+    line = (
+        f"{name:34}{network.size.units:>6}{counts} {statistics.median(seconds):8.4f} s "
+        f"{max(seconds):8.4f} s"
+    )
     if checking:
         mean = sum(ms for ms, _ in checking) / sum(n for _, n in checking)
-        line += f" {max(n for _, n in checking):>8,} {mean:8.3f} ms {max(ms / n for ms, n in checking):8.3f} ms"
+        line += (
+            f" {max(n for _, n in checking):>8,} {mean:8.3f} ms "
+            f"{max(ms / n for ms, n in checking):8.3f} ms"
+        )
     print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What theory builds: ReLU networks with explicit weights, their sizes, provenance and guarantees."""
+"""What theory builds: ReLU networks with explicit weights, sizes, provenance and guarantees."""
 
 from .basics.ball import Ball, read_norm
 from .basics.engine import HERE, Engine, ProcessLostError, run_shards, run_tasks

@@ -1,4 +1,4 @@
-"""Flatness of small networks from their linear regions, and certified upper bounds for larger ones."""
+"""Flatness of small networks from their linear regions, and certified bounds for larger ones."""
 
 from __future__ import annotations
 

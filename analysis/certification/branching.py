@@ -315,7 +315,7 @@ class Search:
         self.reduced = self.forms[:, columns]
 
     def tighten(self, below: list[Layer], layer: Layer) -> Layer:
-        """The layer with bounds by linear functions where they are better than those by intervals."""
+        """The layer with bounds by linear functions where they are better than by intervals."""
         n, low, high = len(layer.bias), layer.low, layer.high
         if n == 0 or (not below and self.inputs.centre is None) or time.monotonic() > self.end:
             self.linear.append((np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), []))
@@ -496,7 +496,7 @@ class Search:
 
     @staticmethod
     def combine(weight: Array, bias: float, rows: Array) -> list[Fraction]:
-        """An affine form (d + 1 rationals, constant last) of a unit from those of the layer below."""
+        """A unit's affine form (d + 1 rationals, constant last) from those of the layer below."""
         terms = [[Fraction(float(weight[j])) * v for v in rows[j]] for j in np.flatnonzero(weight)]
         total = (
             [sum(column, Fraction(0)) for column in zip(*terms, strict=True)]
@@ -557,7 +557,7 @@ class Search:
 
 
 def multipliers(layers: list[Layer], factors: list[Array]) -> list[Any]:
-    """Multipliers as certificates hold them: [s, [units], [integers over 2^s]], nonzero ones only."""
+    """Nonzero multipliers as certificates hold them: [s, [units], [integers over 2^s]]."""
     units = np.concatenate([np.zeros(0, dtype=np.int64), *(a.units for a in layers)])
     numbers = np.concatenate([np.zeros(0), *factors])
     scale = max(0, BITS - math.frexp(float(np.abs(numbers).max(initial=0.0)))[1])

@@ -62,7 +62,10 @@ def check_file(
         except Exception as error:
             raise ValueError(f"{path} is no certificate: {plain(error)}") from error
     if library:
-        reason = "this form or size has no proof for the standalone checker: certify_memorization proves it from the network"
+        reason = (
+            "this form or size has no proof for the standalone checker: certify_memorization "
+            "proves it from the network"
+        )
         return [Finding(reason)]
     if points is not None and not balls:
         raise ValueError(
@@ -94,4 +97,7 @@ def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, x: Any, y
             raise ValueError(
                 f"{name} is not what certify_memorization finds for this network and these points"
             )
-    return f"{statement}; network {content['network_digest'][:16]} is this f_S, compared weight by weight"
+    return (
+        f"{statement}; network {content['network_digest'][:16]} is this f_S, "
+        "compared weight by weight"
+    )

@@ -81,7 +81,7 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
 
 
 def _names(asked: Property, numbers: Any, choice: tuple[Any, ...]) -> bool:
-    """Whether numbers name conjuncts on one box, and choice, unless it is (), a constraint of each."""
+    """Whether numbers name conjuncts on one box, and choice, unless (), a constraint of each."""
     if not numbers or not all(type(i) is int and 0 <= i < len(asked.conjuncts) for i in numbers):
         return False
     named = [asked.conjuncts[i] for i in numbers]

@@ -80,7 +80,8 @@ class Decision:
             what = f"unsafe, exactly, at ({shown}); ONNX Runtime: {said}"
         elif self.result == "unsat" and self.certificate is not None:
             queries = sum(len(part["queries"]) for part in self.certificate["parts"])
-            what = f"no unsafe input: {queries} {'box' if queries == 1 else 'boxes'} proved, and checked in integers"
+            boxes = "box" if queries == 1 else "boxes"
+            what = f"no unsafe input: {queries} {boxes} proved, and checked in integers"
         else:
             what = self.reason
         return f"{self.result} ({self.seconds:.2f} s)\n{what}"
@@ -299,8 +300,12 @@ class Group:
                 if point and (witness := self.unsafe(point)):
                     return witness
             if not cuttable:
-                tie = "the margin is within rounding of 0, or a strict constraint is met with equality"
-                raise Undecided(tie if found.witness else found.reason)
+                if not found.witness:
+                    raise Undecided(found.reason)
+                raise Undecided(
+                    "the margin is within rounding of 0, or a strict constraint is met with "
+                    "equality"
+                )
             stack.append((lower, [*upper[:place], middle, *upper[place + 1 :]]))
             stack.append(([*lower[:place], middle, *lower[place + 1 :]], upper))
         return None

@@ -191,7 +191,8 @@ def decide_margin(
             )
     except Undecided as reason:
         return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
-    except Exception as error:  # from floats that overflow, a solver that fails, a proof that is none: it stays open
+    # from floats that overflow, a solver that fails, a proof that is none: it stays open
+    except Exception as error:
         return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
     if rejected:
         return Certification(
@@ -200,7 +201,10 @@ def decide_margin(
             reason=f"the checker rejects the proof: {rejected}",
         )
     loss = margin_loss(network, exact_set.lower, exact_set.upper, label)
-    within = f"the margin is within {float(loss):.3g} of 0, by which the network may differ from what it was read from"
+    within = (
+        f"the margin is within {float(loss):.3g} of 0, by which the network may differ from what "
+        "it was read from"
+    )
     if query["verdict"] == "refuted":
         witness = tuple(Fraction(v) for v in query["witness"])
         found = search.margin(witness)

@@ -26,7 +26,7 @@ HEADER = ["onnx", "vnnlib", "timeout", "result", "seconds"]
 
 @dataclass(frozen=True)
 class Instance:
-    """One row: files as the list names them, the seconds that it may take, and the list's folder."""
+    """One row: files as the list names them, the seconds it may take, and the list's folder."""
 
     onnx: str
     vnnlib: str

@@ -674,7 +674,8 @@ def print_certifications(results: list[Certification], total: int) -> None:
         if result.bound is not None:
             detail = f">= {float(result.bound):.6g} (certified bound)"
         elif result.witness is not None and result.margin is not None:
-            detail = f"{float(result.margin):.6g} (exact) at ({', '.join(f'{float(v):.4g}' for v in result.witness[:4])}"
+            first = ", ".join(f"{float(v):.4g}" for v in result.witness[:4])
+            detail = f"{float(result.margin):.6g} (exact) at ({first}"
             detail += ", ...)" if len(result.witness) > 4 else ")"
         table.add_row(str(i), result.verdict, detail, str(result.leaves or ""))
     console = output()
@@ -698,9 +699,8 @@ def run_check(options: argparse.Namespace) -> None:
             f"{'rejected: ' + whole.reason if whole.reason else 'those of the certificate'}"
         )
     for i, finding in enumerate(found if asked is None else rest):
-        print(
-            f"query {i}: {'rejected: ' + finding.reason if finding.reason else 'accepted as ' + finding.statement}"
-        )
+        accepted = f"accepted as {finding.statement}"
+        print(f"query {i}: {f'rejected: {finding.reason}' if finding.reason else accepted}")
     wrong = sum(bool(finding.reason) for finding in found)
     if wrong or not found:
         raise ValueError(f"{options.certificate}: {wrong} of {len(found)} queries are rejected")

@@ -145,7 +145,7 @@ def run_figure(options: argparse.Namespace) -> None:
 
 
 def run_feature_learning(options: argparse.Namespace) -> None:
-    """`cgro figure feature-learning`: the papers' experiment on synthetic data, which takes no run."""
+    """`cgro figure feature-learning`: the papers' experiment on synthetic data, without a run."""
     config = PatchConfig(seed=options.seed)
     folder = options.out / "measured"
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +165,7 @@ def run_feature_learning(options: argparse.Namespace) -> None:
 
 
 def run_lower_bound(options: argparse.Namespace) -> None:
-    """`cgro figure lower-bound`: sizes of constructed networks and what robust ones need at least."""
+    """`cgro figure lower-bound`: sizes of constructed networks and what robust ones need."""
     put(lower_bound(), options.out / "figures")
 
 
@@ -206,7 +206,7 @@ def measured(
 
 
 def runs_in(folder: Path, data: str | None) -> list[Path]:
-    """Folders below one that hold a run, on the data asked for. Raises ValueError if there is none."""
+    """Folders below one that hold a run, on the data asked for; ValueError if there is none."""
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}: name runs, or their folder with --folder")
     found = [path.parent for path in sorted(folder.rglob("config.json"))]

@@ -25,7 +25,10 @@ def add_verify_command(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="papers:\n" + "\n".join(f"  {key}: {title}" for key, title in PAPERS.items()),
     )
-    text = "statements, or beginnings of their names: cgrm-theorem-3.3, gao-definition, cgro; prints their checks"
+    text = (
+        "statements, or beginnings of their names: cgrm-theorem-3.3, gao-definition, cgro; "
+        "prints their checks"
+    )
     command.add_argument("--only", nargs="+", action="extend", default=[], metavar="ID", help=text)
     command.add_argument(
         "--list",

@@ -148,7 +148,10 @@ def as_table(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: f
         )
         table.add_row(*shown)
     if any(not r.built for r in rows):
-        table.caption = "* counted by the building code on sizes alone; all others on networks with actual entries"
+        table.caption = (
+            "* counted by the building code on sizes alone; all others on networks with actual "
+            "entries"
+        )
     return table
 
 

@@ -92,7 +92,7 @@ class Inspection:
         return console.export_text()
 
     def plot(self, path: Path) -> list[Path]:
-        """Draw the unit graph and the function, as far as they can be drawn, to .svg, .png or .pdf."""
+        """Draw the unit graph and the function, where they can be drawn, to .svg, .png or .pdf."""
         return save_figure(network_figure(self.network), path)
 
     def __str__(self) -> str:

@@ -71,7 +71,7 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
 def flatness_figure(
     profiles: Mapping[str, Mapping[str, FlatnessProfile]], radius: float, outer: float
 ) -> Figure:
-    """Largest input gradient against radius, around training points (left) and test points (right)."""
+    """Largest input gradient against radius, around training (left) and test points (right)."""
     figure, panels = new_figure(7.2, 3.3, 2)
     for axes, which in zip(panels, ("train", "test"), strict=True):
         for model, profile in profiles.items():
@@ -123,7 +123,7 @@ def agreement_figure(table: Mapping[str, Measured]) -> Figure:
 def count_figure(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, title: str
 ) -> Figure:
-    """Parameters against N or D on log-log axes; the label of a curve states its fitted exponent."""
+    """Parameters against N or D on log-log axes; labels of curves state their fitted exponents."""
     figure, (axes,) = new_figure(7.2, 4.2)
     palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555"]
     markers = "osD^vPX"

@@ -67,7 +67,7 @@ def draw_regions(
     levels: Sequence[LevelSet] = (),
     reach: float | None = None,
 ) -> None:
-    """The same on given axes; colours are full from -reach to reach on (None: the largest value)."""
+    """The same on given axes; colours are full beyond +-reach (None: the largest value)."""
     d = found.arrangement.d
     if not found.complete:
         raise ValueError(f"only complete results can be drawn, got: {found.method}")

@@ -265,7 +265,7 @@ def cgrm_size() -> Iterator[Check]:
 
 
 def _parameters(n: int, d: int, norm: Any, variant: Any) -> int:
-    """Parameters of f_S of n points in d dimensions with linear f_clean and m = 8, by closed form."""
+    """Parameters of f_S, in closed form: n points in d dimensions, linear f_clean, m = 8."""
     formula = closed_form(norm, variant)
     return int(
         formula.subs(

@@ -27,7 +27,10 @@ from .claims import Check, at_least, at_most, claim, equal, not_testable
 
 DELTA, EPOCHS = 0.1, 30
 RADII = (0.025, 0.05, 0.1, 0.2)
-SETTING = f"on digits (400 training points, two hidden layers of 128, PGD-5 at l_inf {DELTA}, {EPOCHS} epochs)"
+SETTING = (
+    "on digits (400 training points, two hidden layers of 128, "
+    f"PGD-5 at l_inf {DELTA}, {EPOCHS} epochs)"
+)
 
 
 @functools.cache

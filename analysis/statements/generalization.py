@@ -157,7 +157,9 @@ def robust_generalization() -> Iterator[Check]:
         -0.19,
         "estimate",
     )
-    samples = 1e24  # right on balls of radius N^-2 alone, d = 2, uniform points, losses in [0, 1], labels opposite elsewhere
+    # right on balls of radius N^-2 alone, d = 2, uniform points, losses in [0, 1], labels opposite
+    # elsewhere
+    samples = 1e24
     delta = samples**-2.0
     # slope 1 / delta, met only from within 3 delta of a point
     flatness = samples * (6 * delta) ** 2 / delta

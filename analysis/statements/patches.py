@@ -21,7 +21,10 @@ from ..theory.feature_learning import lemmas, phases
 from .claims import Check, at_least, at_most, between, claim, equal, share_of
 
 SEEDS = (0, 1, 2)
-SETTING = "d = 1000, N = 50, P = 6, m = 10, lambda = 1/2, eta = 0.1, 40,000 steps, gamma = 1 - 1/(sqrt(d) log(d)^2), three seeds"
+SETTING = (
+    "d = 1000, N = 50, P = 6, m = 10, lambda = 1/2, eta = 0.1, 40,000 steps, "
+    "gamma = 1 - 1/(sqrt(d) log(d)^2), three seeds"
+)
 
 
 @functools.cache

@@ -26,21 +26,36 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAPERS = {
-    "learning-curves": "The papers (CGRO, Figure 1, after Rice et al. 2020) show CIFAR-10: robust test error stops falling "
-    "and rises again while robust training error and clean test error go on falling.",
-    "capacity": "The papers (CGRO, third version, Figure 2 a and b; caption alone) show the effect of network capacity on "
-    "the performance, on MNIST and CIFAR-10.",
-    "feature-learning": "The papers (CGRO, third version, Figure 2 c; caption alone) show the feature learning process of "
-    "the two-layer convolutional network on structured data.",
-    "robust-memorization": "The papers (CGRM, Figure 1; CGRO, Figure 2 a to d) find the loss flat within the training "
-    "radius and very sharp outside.",
-    "learning-process": "The papers (CGRM, Figure 2; CGRO, Figure 2 e to h) find that the curve around training points "
-    "falls within the training radius over the epochs; around test points it does so on MNIST and "
-    "rises on CIFAR-10.",
-    "flatness": "The papers (CGRM and CGRO, Figure 3 left) find that global flatness, the mean around test points, grows "
-    "much faster than local flatness, around training points, on CIFAR-10.",
-    "gap": "The papers (CGRM and CGRO, Figure 3 right) find the robust generalization gap to grow with global flatness, on "
-    "CIFAR-10.",
+    "learning-curves": (
+        "The papers (CGRO, Figure 1, after Rice et al. 2020) show CIFAR-10: robust test error "
+        "stops falling and rises again while robust training error and clean test error go on "
+        "falling."
+    ),
+    "capacity": (
+        "The papers (CGRO, third version, Figure 2 a and b; caption alone) show the effect of "
+        "network capacity on the performance, on MNIST and CIFAR-10."
+    ),
+    "feature-learning": (
+        "The papers (CGRO, third version, Figure 2 c; caption alone) show the feature learning "
+        "process of the two-layer convolutional network on structured data."
+    ),
+    "robust-memorization": (
+        "The papers (CGRM, Figure 1; CGRO, Figure 2 a to d) find the loss flat within the training "
+        "radius and very sharp outside."
+    ),
+    "learning-process": (
+        "The papers (CGRM, Figure 2; CGRO, Figure 2 e to h) find that the curve around training "
+        "points falls within the training radius over the epochs; around test points it does so on "
+        "MNIST and rises on CIFAR-10."
+    ),
+    "flatness": (
+        "The papers (CGRM and CGRO, Figure 3 left) find that global flatness, the mean around test "
+        "points, grows much faster than local flatness, around training points, on CIFAR-10."
+    ),
+    "gap": (
+        "The papers (CGRM and CGRO, Figure 3 right) find the robust generalization gap to grow "
+        "with global flatness, on CIFAR-10."
+    ),
 }
 """What the papers say of the figures that these follow."""
 
@@ -105,7 +120,8 @@ def learning_curves(run: RunStudy) -> Drawing:
         if kind == "clean" or (run.robust and run.run.epochs[0][part][key] is not None)
     }
     attack = run.config.eval_attack
-    where = f"{run.run.epochs[0]['train']['points']:,} training and {run.run.epochs[0]['test']['points']:,} test points"
+    first = run.run.epochs[0]
+    where = f"{first['train']['points']:,} training and {first['test']['points']:,} test points"
 
     def draw() -> Figure:
         figure, (axes,) = new_figure(7.2, 3.5)
@@ -293,7 +309,10 @@ def learning_process(run: RunStudy) -> Drawing:
         f"{last}: {said}."
     )
     epochs = ", ".join(map(str, run.profiles))
-    alt = f"Gradient norm against the radius after epochs {epochs}, around training and test points: {said}."
+    alt = (
+        f"Gradient norm against the radius after epochs {epochs}, around training and test "
+        f"points: {said}."
+    )
     return Drawing(
         "learning-process",
         run.name,
@@ -438,7 +457,10 @@ def gap(run: RunStudy) -> Drawing:
         f"epochs. Correlation: {stated} "
         "(95% bootstrap over epochs, which are not independent). Bars: 95% over points."
     )
-    alt = f"Gap against global flatness for epochs {', '.join(map(str, epochs))}; correlation {stated}."
+    alt = (
+        f"Gap against global flatness for epochs {', '.join(map(str, epochs))}; "
+        f"correlation {stated}."
+    )
     rows = [[e, *numbers([flat[k], gaps[k]])] for k, e in enumerate(epochs)]
     return Drawing(
         "gap",
@@ -518,7 +540,10 @@ def margins(run: RunStudy, distances: Mapping[str, Any]) -> Drawing:
         if found[part][end] is not None
     }
     rows = [list(row) for row in zip_longest(*lists.values())]
-    alt = f"Histograms of distances to the nearest error around points, for {', '.join(models)}. {'; '.join(said)}."
+    alt = (
+        f"Histograms of distances to the nearest error around points, for {', '.join(models)}. "
+        f"{'; '.join(said)}."
+    )
     return Drawing(
         "margins",
         run.name,
@@ -574,7 +599,10 @@ def radial(run: RunStudy, built: Constructed) -> Drawing:
         [r, *numbers([v[k] for p in PARTS for v in curves[p].values()])]
         for k, r in enumerate(radii)
     ]
-    alt = f"Mean margins along random rays for {', '.join(curves['train'])}. Memorization share: {said}."
+    alt = (
+        f"Mean margins along random rays for {', '.join(curves['train'])}. "
+        f"Memorization share: {said}."
+    )
     return Drawing(
         "radial",
         run.name,
@@ -616,7 +644,10 @@ def feature_learning(run: PatchRun) -> Drawing:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9)
         return figure
 
-    ends = f"T_0 = {found.signal_learned}, end of phase II = {found.noise_begins}, T_1 = {found.noise_memorized}"
+    ends = (
+        f"T_0 = {found.signal_learned}, end of phase II = {found.noise_begins}, "
+        f"T_1 = {found.noise_memorized}"
+    )
     errors = run.errors
     told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in errors.items())
     caption = (
@@ -634,7 +665,10 @@ def feature_learning(run: PatchRun) -> Drawing:
         [int(k), float(a), *map(float, (np.median(v), v.min(), v.max()))]
         for k, a, v in zip(step, signal, noise, strict=True)
     ]
-    alt = f"Signal and noise over the steps, both axes logarithmic: the signal is learned first, then the noise. {ends}."
+    alt = (
+        "Signal and noise over the steps, both axes logarithmic: the signal is learned first, "
+        f"then the noise. {ends}."
+    )
     columns = ["step", "alpha^3 U", "median V_i", "least V_i", "largest V_i"]
     return Drawing(
         "feature-learning",

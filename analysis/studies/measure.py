@@ -169,12 +169,10 @@ class Store:
         self.folder = folder
 
     def answer(self, question: Json, compute: Callable[[], Json]) -> Json:
-        """compute(), or what it gave before to the same question. A damaged file is computed again."""
+        """compute(), or what it gave before to this question. A damaged file is computed again."""
         question = json.loads(json.dumps({**question, "format": FORMAT}))
-        path = (
-            self.folder
-            / f"{hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:20]}.json"
-        )
+        name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:20]
+        path = self.folder / f"{name}.json"
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
             if held["question"] == question:

@@ -138,7 +138,7 @@ def summaries(study: Study) -> dict[str, str]:
 
 
 def summary_of(study: Study, run: RunStudy) -> str:
-    """What the numbers say; what it concludes depends on them, by the rules that the page states."""
+    """What the numbers say; conclusions depend on them, by the rules that the page states."""
     built = next((one for one in study.constructed if one.learned == run.name), None)
     return " ".join([overfitting(run), flatness_told(run, built), likeness(study, run, built)])
 
@@ -177,7 +177,10 @@ def flatness_told(run: RunStudy, built: Constructed | None) -> str:
     """
     last = run.profiles[run.run.epoch]["train"]
     here = interval(at_radius(run, run.run.epoch, "train"))
-    text = f"Around training points the largest gradient within the training radius has the mean {here}"
+    text = (
+        "Around training points the largest gradient within the training radius has the mean "
+        f"{here}"
+    )
     text += (
         ""
         if last.contrast is None
@@ -206,7 +209,10 @@ def likeness(study: Study, run: RunStudy, built: Constructed | None) -> str:
     zones, shares = built.agreement["by zone"], built.shares["train"]
     places = [zone for zone in ("inside the balls", "in the shells", "outside") if zone in zones]
     parts = ", ".join(f"{percent(zones[zone])} {zone}" for zone in places)
-    text = f"It gives f_S's label at {percent(zones['clean test points'])} of the test points and {parts} (estimates)"
+    text = (
+        f"It gives f_S's label at {percent(zones['clean test points'])} of the test points and "
+        f"{parts} (estimates)"
+    )
     if shares["share"] is None:
         return f"{text}; how much it memorizes is not identified."
     found, a, gain = (Measured.from_json(shares[key]) for key in ("share", "a", "by_memorization"))

@@ -44,7 +44,10 @@ class GeneralizationBound:
 
     def __str__(self) -> str:
         terms = " + ".join(f"{value:.4g} ({name})" for name, value in self.terms.items())
-        return f"{self.value.value:.4g}, {self.value.kind}, {self.verdict} (at most {self.largest:g} in any case) = {terms}"
+        return (
+            f"{self.value.value:.4g}, {self.value.kind}, {self.verdict} "
+            f"(at most {self.largest:g} in any case) = {terms}"
+        )
 
 
 def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:

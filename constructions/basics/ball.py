@@ -52,7 +52,7 @@ class Ball:
         return torch.linalg.vector_norm(x.flatten(1), ord=self.p, dim=1)
 
     def dual_norm(self, gradient: torch.Tensor) -> torch.Tensor:
-        """||g_i||_q for each row, shape (batch,): the steepest rate of change per unit of radius."""
+        """||g_i||_q for each row, shape (batch,): the steepest change per unit of radius."""
         return torch.linalg.vector_norm(gradient.flatten(1), ord=self.dual, dim=1)
 
     def project(self, x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:

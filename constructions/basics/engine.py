@@ -158,7 +158,7 @@ def run_shards(
 
 
 def _read_journal(path: Path, head: str) -> dict[int, Any]:
-    """The results kept in a journal, from which a last line that was not written whole is removed."""
+    """The results kept in a journal; a last line that was not written whole is removed."""
     if not path.exists():
         return {}
     content = path.read_bytes()

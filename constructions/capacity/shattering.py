@@ -31,7 +31,7 @@ class ShatteredSet:
 
     @property
     def points(self) -> np.ndarray:
-        """The shattered points o_g + t e_j, float64 (n d / 2, d), group by group; memory n d^2 / 2."""
+        """Shattered points o_g + t e_j, float64 (n d / 2, d), by groups; memory n d^2 / 2."""
         count, d = self.groups.shape
         return (self.groups[:, None] + self.arm * np.eye(d)).reshape(count * d, d)
 

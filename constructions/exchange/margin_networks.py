@@ -74,7 +74,7 @@ def margin_network(network: ReLUNetwork, rows: Rows) -> ReLUNetwork:
 
 
 def _factor(values: Sequence[Fraction]) -> int:
-    """The least positive integer that makes all numbers float64, if there is one; else ValueError."""
+    """The least positive integer that makes all numbers float64; ValueError if there is none."""
     factor = math.lcm(*(v.denominator // (v.denominator & -v.denominator) for v in values))
     if any(not _is_float(v * factor) for v in values):
         wrong = next(v for v in values if not _is_float(v * factor))

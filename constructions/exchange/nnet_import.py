@@ -36,7 +36,7 @@ def read_nnet(path: Path) -> tuple[tuple[Affine, ...], Origin]:
 
 
 class _Numbers:
-    """Numbers of a file, line after line, and by how much float64 differs from what the text says."""
+    """Numbers of a file, line after line, and by how much float64 differs from the text."""
 
     def __init__(self, lines: list[tuple[int, list[str]]]) -> None:
         self.lines, self.at = lines, 0

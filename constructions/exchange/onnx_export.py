@@ -227,7 +227,7 @@ def write_vnnlib(
 
 
 def _literal(value: Fraction, what: str) -> str:
-    """The exact decimal expansion; always with a point, since VNN-LIB 2.0 takes 1 for an integer."""
+    """The exact decimal expansion; always with a point: VNN-LIB 2.0 takes 1 for an integer."""
     twos = (value.denominator & -value.denominator).bit_length() - 1
     rest, fives = value.denominator >> twos, 0
     while rest % 5 == 0:

@@ -107,7 +107,10 @@ class _Reader:
                 if sorted(places) != list(range(len(places))) or not places:
                     some = f"{name}_0, {name}_1, ..., without a gap and once each"
                     self.fail(f"{some}, must be declared, got {len(places)} declarations", None)
-            head = "(vnnlib-version <2.0>)(declare-network f(declare-input X float64 [{}])(declare-output Y float64 [{}]))"
+            head = (
+                "(vnnlib-version <2.0>)(declare-network f(declare-input X float64 [{}])"
+                "(declare-output Y float64 [{}]))"
+            )
             head = head.format(*(len(places) for places in found.values()))
             text = CONSTANT.sub(lambda match: re.sub(r"[^\n]", "", match[0]), text)
         else:

@@ -101,7 +101,8 @@ def linf_distances(centres: Matrix) -> ReLUNetwork:
         second_bias: Matrix = Dense(
             torch.cat([a, torch.zeros_like(last)], dim=1).reshape(-1, 1), copy=False
         )
-    else:  # generic numbers where a centre has them, so that the counts of later layers come out right
+    else:
+        # generic numbers where a centre has them, so that the counts of later layers come out right
         one, generic = Unknown(count, 1), torch.arange(1, pairs + 1)
         first_bias = kron(one, column([b for k in range(pairs) for b in (1, 1, 0)] + [1, 1] * odd))
         second_bias = kron(one, column([*generic.tolist(), *[0] * odd]))

@@ -69,7 +69,7 @@ def lean_indicator(centre: Any, inner: float, outer: float) -> ReLUNetwork:
 
 
 def lean_indicators(centres: Matrix, inner: float, outer: float) -> ReLUNetwork:
-    """`lean_indicator` for the rows of `centres` (N x D, entries may be unknown, sizes symbolic)."""
+    """`lean_indicator` for the rows of `centres` (N x D, maybe unknown entries, symbolic sizes)."""
     count, dimension = centres.shape
     if isinstance(centres, Dense):
         c = centres.entries.reshape(-1)

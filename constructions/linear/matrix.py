@@ -545,7 +545,7 @@ def diagonal(blocks: Iterable[Matrix]) -> Matrix:
 
 
 def kron(left: Matrix, right: Matrix) -> Matrix:
-    """left (x) right in normal form: identities and constants merged, products nested to the right."""
+    """left (x) right in normal form: identities and constants merged, products nested right."""
     match left, right:
         case Kron(), _:
             return kron(left.left, kron(left.right, right))
@@ -803,7 +803,7 @@ def _split(matrix: Matrix, axis: int, first: Count, second: Count) -> tuple[Matr
 
 
 def _divide(a: Count, b: Count) -> Count | None:
-    """a / b if that is an integer larger than 1 (for symbols: known to be an integer), else None."""
+    """a / b if that is an integer larger than 1 (for symbols: known to be one), else None."""
     if isinstance(a, int) and isinstance(b, int):
         return a // b if b and a % b == 0 and a > b else None
     quotient = sympy.sympify(a) / b

@@ -116,7 +116,7 @@ class RangeSearch:
     def candidates(
         self, queries: torch.Tensor, first: int = 0
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Rows of queries and of points, block by block: all pairs that the bounds do not rule out."""
+        """Rows of queries and points, block by block: all pairs that the bounds do not rule out."""
         dtype = _product_dtype()
         left, right = self._features(queries.detach(), right=False).to(dtype), self._right.to(dtype)
         device = self.points.device.type
@@ -264,7 +264,7 @@ class RangeSearch:
     # -- l_inf: cuts -------------------------------------------------------------------------------
 
     def _choose_cuts(self, generator: torch.Generator) -> None:
-        """Greedy: the next cut is the one that rules out most of the sampled pairs that are left."""
+        """Greedy: the next cut is the one that rules out most of the sampled pairs left."""
         sample = self._sample(generator)
         least, room = sample.amin(0), sample.amax(0) - sample.amin(0) - self.radius
         axes = (room >= 0).nonzero()[:, 0]

@@ -405,11 +405,17 @@ class ReLUNetwork:
     def __str__(self) -> str:
         s = self.size
         what = self.provenance.title if self.provenance else "ReLU network"
-        counts = f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters ({s.dense_parameters} dense)"
+        counts = (
+            f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters "
+            f"({s.dense_parameters} dense)"
+        )
         source = ""
         if self.origin is not None:
             kind = "" if self.origin.is_exact else ", up to rounding"
-            source = f"; from {self.origin.kind} {self.origin.digest[:8]} of {self.origin.parameters:,} parameters{kind}"
+            source = (
+                f"; from {self.origin.kind} {self.origin.digest[:8]} "
+                f"of {self.origin.parameters:,} parameters{kind}"
+            )
         return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}{source}"
 
 

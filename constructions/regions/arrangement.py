@@ -143,7 +143,7 @@ class Arrangement:
         return [slice(i, min(i + size, count)) for i in range(0, count, size)]
 
     def forms(self, constraints: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """Affine forms (m, d+1) of constraints (m,) under the activation patterns signs (m, units)."""
+        """Affine forms (m, d+1) of constraints (m,) under activation patterns signs (m, units)."""
         d = self.d
         out = np.zeros((len(constraints), d + 1))
         box = np.flatnonzero(constraints < 2 * d)

@@ -136,7 +136,8 @@ def linear_regions(
     >>> from constructions import absolute
     >>> found = linear_regions(absolute(), (-1, 2), exact=True)
     >>> [(region.weight.item(), region.bias.item(), region.volume) for region in found.regions]
-    [(Fraction(1, 1), Fraction(0, 1), Fraction(2, 1)), (Fraction(-1, 1), Fraction(0, 1), Fraction(1, 1))]
+    [(Fraction(1, 1), Fraction(0, 1), Fraction(2, 1)),
+     (Fraction(-1, 1), Fraction(0, 1), Fraction(1, 1))]
     """
     job = _Job(network, box, exact, max_cells, max_seconds, method, progress, pieces, True)
     return job.run().regions(pieces)
@@ -575,7 +576,7 @@ class _Job:
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C waits until the current unit is in; a second one raises KeyboardInterrupt at once."""
+        """Ctrl-C waits until the current unit is in; a second raises KeyboardInterrupt at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -139,7 +139,7 @@ class Lattice:
     # -- layers ------------------------------------------------------------------------------------
 
     def begin(self, layer: int) -> None:
-        """Evaluate a layer at all vertices, decide its signs there, and gather them for all faces."""
+        """Evaluate a layer at all vertices, decide its signs there, gather them for all faces."""
         a = self.arrangement
         first, last = int(a.starts[layer]), int(a.starts[layer + 1])
         z = np.empty((self.points.n, last - first))
@@ -407,7 +407,7 @@ class Lattice:
         keep: np.ndarray,
         inside: np.ndarray,
     ) -> None:
-        """Give k-faces (None: new ones) the kept facets g of each owner and one more facet inside."""
+        """Give k-faces (None: new ones) the kept facets g of each owner and one more inside."""
         kept = owner[keep]
         lengths = np.bincount(kept, minlength=len(inside)) + 1
         children = np.empty(len(kept) + len(inside), dtype=np.int32)

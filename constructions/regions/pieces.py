@@ -53,7 +53,7 @@ class CellMaps:
         return np.split(cells, range(size, len(cells), size))
 
     def _evaluate(self, cells: np.ndarray, exactly: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Maps of cells, and whether they are exact (only if asked for: costs ten times as much)."""
+        """Maps of cells, and whether exact (only if asked for: costs ten times as much)."""
         a, d, pattern = self.arrangement, self.arrangement.d, self.patterns[cells]
         # of the inputs: coefficients, then constant
         forms = np.broadcast_to(np.eye(d + 1)[:, :d], (len(cells), d + 1, d))

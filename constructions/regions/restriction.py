@@ -1,4 +1,4 @@
-"""A network on a segment or a plane: the way to look at the regions of networks with many inputs."""
+"""A network on a segment or a plane: the way to see the regions of networks with many inputs."""
 
 from __future__ import annotations
 

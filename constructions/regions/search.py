@@ -15,7 +15,8 @@ import numpy as np
 
 POOL = 24  # known points kept per cell; each may show a later cut without a linear program
 PROOFS = 64  # proofs of absence kept per unit and sign
-THIN = 1e-7  # witnesses closer than this to a hyperplane, relative to its unit's range, are moved away first
+# witnesses closer than this to a hyperplane, relative to its unit's range, are moved away first
+THIN = 1e-7
 ZERO = 1e-9  # dual values and reduced costs below this are taken for 0 when a proof is attempted
 
 
@@ -153,7 +154,7 @@ class _Program:
         self.rows += 1
 
     def reverse(self, row: int, g: np.ndarray, h: float) -> None:
-        """Drop all rows after `row`, and let that one be g x + h >= 0 where it was -g x - h >= 0."""
+        """Drop all rows after `row`, and let that be g x + h >= 0 where it was -g x - h >= 0."""
         if self.rows > row + 1:
             extra = np.arange(row + 1, self.rows, dtype=np.int32)
             self.model.deleteRows(len(extra), extra)
@@ -357,7 +358,8 @@ class _Tree:
                 known.append((mask, on & mask))
                 del known[:-PROOFS]
                 return None, True, vertex
-        self.doubt = f"no proof whether unit {k} takes both signs on a cell"  # if so, hardly by more than float64 resolves
+        # if it does, hardly by more than float64 resolves
+        self.doubt = f"no proof whether unit {k} takes both signs on a cell"
         return None, False, vertex
 
     # -- witnesses ---------------------------------------------------------------------------------

@@ -402,7 +402,8 @@ class Attack:
     >>> Attack.parse("pdg7")
     Traceback (most recent call last):
     ...
-    ValueError: attack must be clean, fgsm, pgdK (K steps), pgdKxR (R restarts) or autoattack, got 'pdg7'
+    ValueError: attack must be clean, fgsm, pgdK (K steps), pgdKxR (R restarts) or autoattack,
+      got 'pdg7'
     >>> w = torch.tensor([[1.0, -2.0]])
     >>> def logit(x):
     ...     return x @ w.T

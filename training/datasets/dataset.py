@@ -312,7 +312,10 @@ def read_task(task: Task) -> dict[str | int, int] | None:
         for entry in task.split(","):
             match = re.fullmatch(r"\s*([^=]*[^=\s])\s*=\s*([+-]?\d{1,4})\s*", entry)
             if match is None:
-                rule = f"must be {', '.join(TASKS)}, or labels of classes such as 3=-1,5=+1 or 0-4=-1,5-9=+1"
+                rule = (
+                    f"must be {', '.join(TASKS)}, or labels of classes such as 3=-1,5=+1 or "
+                    "0-4=-1,5-9=+1"
+                )
                 raise ValueError(f"task {rule}, got {task!r}")
             pairs += [(name, int(match[2])) for name in _names(match[1])]
     else:

@@ -166,7 +166,10 @@ def read_images(path: Path) -> Images:
             )
     kinds = {part: name for part, _, name in found}
     if set(kinds) not in ({""}, {"train", "test"}):
-        layout = "must hold images train/CLASS/FILE and test/CLASS/FILE, or CLASS/FILE, as .png, .jpg or .jpeg"
+        layout = (
+            "must hold images train/CLASS/FILE and test/CLASS/FILE, or CLASS/FILE, "
+            "as .png, .jpg or .jpeg"
+        )
         raise ValueError(f"{path} {layout}, got {' and '.join(sorted(kinds.values())) or 'none'}")
     names = {name for _, name, _ in found}
     numeric = all(name.isdecimal() for name in names)

@@ -20,7 +20,8 @@ def check_labels(labels: Any, count: int, outputs: int | None = None) -> torch.T
     >>> check_labels([0, 1], 2, 1)
     Traceback (most recent call last):
     ...
-    ValueError: labels must be -1 or +1 for a network with 1 outputs, got 0 at index 0: use -1/+1, such as 2 * labels - 1
+    ValueError: labels must be -1 or +1 for a network with 1 outputs, got 0 at index 0:
+      use -1/+1, such as 2 * labels - 1
     """
     given = as_tensor(labels, "labels")
     if tuple(given.shape) != (count,):

@@ -206,7 +206,7 @@ def attacked(
     attack: str,
     seed: int = 0,
 ) -> torch.Tensor:
-    """Whether the named attack finds an error in the ball, or the point itself is one: bool, (N,)."""
+    """Whether the named attack finds an error in the ball, or the point is one: bool, (N,)."""
     worst, found = Attack.parse(attack), list[torch.Tensor]()
     for number, (x, y) in enumerate(zip(points.split(BATCH), labels.split(BATCH), strict=True)):
         adversarial = worst(model, x, y, ball, generator=stream(seed, "small margins", number))

@@ -177,7 +177,7 @@ class MixedLearner:
         return (x @ self.linear.to(x) + hidden @ self.outer.to(x))[..., None]
 
     def network(self) -> ReLUNetwork:
-        """The same function, with the same numbers as weights: w_0.x is relu(w_0.x) - relu(-w_0.x)."""
+        """The same function with the same weights: w_0.x is relu(w_0.x) - relu(-w_0.x)."""
         bias = torch.full((len(self.outer) + 2,), -float(self.threshold), dtype=torch.float64)
         bias[:2] = 0
         into = torch.cat([self.linear[None], -self.linear[None], self.neurons]).double()

@@ -123,8 +123,10 @@ def train(
     )
     least = check_outputs(given, data) * config.devices
     if config.batch_size < least:
-        text = f"at least {least} for a model with batch normalisation, which needs two points a process"
-        raise ValueError(f"batch_size must be {text}, got {config.batch_size}")
+        raise ValueError(
+            f"batch_size must be at least {least} for a model with batch normalisation, which "
+            f"needs two points a process, got {config.batch_size}"
+        )
     batches = -(-count // config.batch_size)
     if least > config.devices:
         batches = min(batches, count // least)
@@ -254,7 +256,8 @@ def check_guard(devices: int) -> None:
         any(node.lineno <= line <= (node.end_lineno or 0) for node in guards) for line in lines
     ):
         raise ValueError(
-            f'devices must be 1 unless train is called under `if __name__ == "__main__":`, as each process runs {path} again, '
+            f'devices must be 1 unless train is called under `if __name__ == "__main__":`, as each '
+            f"process runs {path} again, "
             f"got {devices}: put the script's last lines under it"
         )
 

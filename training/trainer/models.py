@@ -21,7 +21,7 @@ Channels = Callable[[int], int]
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Initialise from `seed` in float32; the global generators and dtype are as before afterwards."""
+    """Initialise from `seed` in float32; global generators and dtype are as before afterwards."""
     state, dtype = torch.default_generator.get_state(), torch.get_default_dtype()
     torch.default_generator.manual_seed(seed)
     torch.set_default_dtype(torch.float32)

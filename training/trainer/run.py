@@ -213,7 +213,10 @@ class Run:
             path.parent.mkdir(exist_ok=True)
             write_file(path, content)
         except OSError as error:
-            text = f"cannot write the checkpoint of epoch {epoch}, earlier ones are intact: {error.strerror}"
+            text = (
+                f"cannot write the checkpoint of epoch {epoch}, earlier ones are intact: "
+                f"{error.strerror}"
+            )
             raise OSError(error.errno, text, str(path)) from error
         return hashlib.sha256(content).hexdigest()
 

@@ -43,7 +43,8 @@ def trials(
     ...     trial.folder.name
     ...     for trial in trials(TrainingConfig(), "runs", radii=[0, 0.1], seeds=[0, 1])
     ... ]
-    ['width1-radius0-seed0', 'width1-radius0-seed1', 'width1-radius0.1-seed0', 'width1-radius0.1-seed1']
+    ['width1-radius0-seed0', 'width1-radius0-seed1',
+     'width1-radius0.1-seed0', 'width1-radius0.1-seed1']
     """
     grid = itertools.product(
         list(widths) or [config.width], list(radii) or [config.radius], list(seeds) or [config.seed]

@@ -302,7 +302,7 @@ class Worker:
         stage: str,
         autocast: Any = nullcontext,
     ) -> dict[str, Any]:
-        """Evaluate the model, all processes together; in float32 unless `autocast` says otherwise."""
+        """Evaluate the model, all processes together; float32 unless `autocast` says otherwise."""
         sums = evaluate_share(
             self.model,
             points,
@@ -349,7 +349,7 @@ class Worker:
 
 
 def write_scalars(run: Run) -> None:
-    """Add the last epoch's metrics to the run's `tensorboard` folder, if TensorBoard is installed."""
+    """Add the last epoch's metrics to the run's `tensorboard` folder, if TensorBoard is there."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

@@ -167,7 +167,10 @@ def test_what_a_verifier_says(output, query, verdict, reason, place):
 
 
 def test_verifiers_see_the_files_and_the_time(monkeypatch):
-    command = """sh -c 'grep -q "(assert (>= X_0 0.25))" {vnnlib} && test -s {onnx} && test {timeout} = 20 && echo unsat'"""
+    command = (
+        """sh -c 'grep -q "(assert (>= X_0 0.25))" {vnnlib} && test -s {onnx} """
+        "&& test {timeout} = 20 && echo unsat'"
+    )
     monkeypatch.setenv("CGRO_VERIFIER", command)
     assert run_verifier(squaring(3), POSITIVE, max_seconds=20) == CrossCheck("claimed", None, CLAIM)
     monkeypatch.delenv("CGRO_VERIFIER")

@@ -1,4 +1,4 @@
-"""Complete decision of margins: against exact enumeration, networks with known answers, and ties."""
+"""Complete decision of margins: against exact enumeration, known answers, and ties."""
 
 import itertools
 import json

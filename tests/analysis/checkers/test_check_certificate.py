@@ -984,7 +984,7 @@ def test_the_checker_imports_nothing_but_the_standard_library():
 
 @cache
 def hard():
-    """(network, box, label, whether the margin is positive): the search needs the solver for both."""
+    """(network, box, label, whether the margin is positive): both need the solver."""
     out = []
     for seed in range(40):
         rng = np.random.default_rng(seed)

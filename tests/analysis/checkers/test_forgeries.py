@@ -217,7 +217,7 @@ def forge(rng, value):
 
 
 def places(value, path=()):
-    """The paths to all values, evenly over the parts of a certificate rather than over its numbers."""
+    """The paths to all values, evenly over the parts of a certificate, not over its numbers."""
     yield path
     if isinstance(value, (dict, list)):
         for key in value if isinstance(value, dict) else range(len(value)):
@@ -610,7 +610,8 @@ def test_numbers_are_the_float64_that_is_read(tmp_path, text, right):
     digest = checker.digest(json.loads(text))
     path = tmp_path / "a.json"
     path.write_text(
-        f'{{"format": "cgro certificate 1", "digest": "{digest}", "network": {text}, "queries": []}}'
+        f'{{"format": "cgro certificate 1", "digest": "{digest}", '
+        f'"network": {text}, "queries": []}}'
     )
     if right:
         assert checker.judge(checker.read(path)) == []

@@ -126,8 +126,11 @@ def test_page_in_a_browser_has_all_figures_and_no_error(quick, tmp_path):
         "document.body.dataset.loaded=performance.getEntriesByType('resource').filter(r=>!r.name.startsWith('data:')).length})</script>"
     )
     page.write_text(page.read_text().replace("</head>", probe + "</head>"))
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --enable-logging=stderr --v=0 --virtual-time-budget=5000 --dump-dom"
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+        "--disable-background-networking --disable-component-update --disable-sync "
+        "--enable-logging=stderr --v=0 --virtual-time-budget=5000 --dump-dom"
+    )
     command = [CHROMIUM, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert 'data-drawn="3/3"' in result.stdout

@@ -171,7 +171,7 @@ def test_depth_zero_and_constant_networks():
 
 
 def test_a_maximum_inside_a_cell():
-    """-(x - 1/3)^2 - (y - 1/5)^2, found at its centre, in a cell of a network that is affine there."""
+    """-(x - 1/3)^2 - (y - 1/5)^2, found at its centre, inside a cell of an affine network."""
     network = ReLUNetwork.from_layers(
         [([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0]), ([[1.0, 1.0]], [0.0])]
     )

@@ -217,7 +217,7 @@ def test_a_broken_construction_is_seen(monkeypatch):
 
 
 def test_a_broken_classifier_is_seen(monkeypatch):
-    """f_adv with one label wrong: clean and robust errors, and all that rests on them, must notice."""
+    """f_adv with one label wrong: clean and robust errors, and what rests on them, must notice."""
     build = claims_constructions.f_adv
 
     def wrong(clean, centres, labels, ball, **rest):

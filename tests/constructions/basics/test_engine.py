@@ -1,4 +1,4 @@
-"""Tasks in processes, on ranks and on a cluster: the same results, and nothing lost with a process."""
+"""Tasks in processes, on ranks and on a cluster: the same results, nothing lost with a process."""
 
 import json
 import os

@@ -243,7 +243,7 @@ def test_overlapping_points_of_one_class(p, outputs, seed):
 @pytest.mark.parametrize("p", NORMS)
 @pytest.mark.parametrize("variant", ["gate", "lean"])
 def test_signs_in_the_shells(variant, p, seed):
-    """(iii) Between ball and outer ball the sign is that of f_clean or of y_i, or the value is 0."""
+    """(iii) Between ball and outer ball the sign is f_clean's or that of y_i, or the value is 0."""
     clean, centres, labels, ball = dyadic_problem(p, 1, seed)
     network = f_S(clean, centres, labels, ball, variant=variant)
     outer, r, seen = Fraction(network.provenance.arguments["outer"]), Fraction(ball.radius), 0
@@ -592,13 +592,15 @@ import torch
 from constructions import Ball, ReLUNetwork, explain, f_S
 torch.manual_seed(0)
 clean = ReLUNetwork.from_layers([(torch.rand(1, 784) / 784 + 0.001, [0.25])])
-centres, labels = torch.rand(60_000, 784).clamp_min(2.0**-20), 1 - 2 * torch.randint(0, 2, (60_000,))
+centres = torch.rand(60_000, 784).clamp_min(2.0**-20)
+labels = 1 - 2 * torch.randint(0, 2, (60_000,))
 start = time.process_time()
 network = f_S(clean, centres, labels, Ball(2, 0.5), variant="paper", m=8, separation=4.0)
 text = explain(network)
 seconds = time.process_time() - start
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"parameters": network.size.parameters, "depth": network.size.depth, "stored": network.size.stored,
+size = network.size
+print(json.dumps({"parameters": size.parameters, "depth": size.depth, "stored": size.stored,
                   "seconds": seconds, "bytes": memory, "text": text}))
 """
 

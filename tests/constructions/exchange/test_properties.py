@@ -71,10 +71,16 @@ def test_both_versions_say_the_same_exactly(tmp_path):
 
 def test_boxes_within_or_and_bounds_that_meet(tmp_path):
     head = "(declare-const X_0 Real)(declare-const Y_0 Real)\n"
-    text = "(assert (or (and (>= X_0 -1) (<= X_0 1) (>= Y_0 100)) (and (== X_0 3.0) (<= Y_0 0)) (and (<= X_0 1) (>= X_0 2))))"
+    text = (
+        "(assert (or (and (>= X_0 -1) (<= X_0 1) (>= Y_0 100)) "
+        "(and (== X_0 3.0) (<= Y_0 0)) (and (<= X_0 1) (>= X_0 2))))"
+    )
     asked = read_text(tmp_path, head + text)
     assert [(p.lower, p.upper) for p in asked.conjuncts] == [((-1,), (1,)), ((3,), (3,))]
-    several = "(assert (>= X_0 0))(assert (>= 1 X_0))(assert (<= (* 2 X_0) 1))(assert (> X_0 -7))(assert (== Y_0 X_0))"
+    several = (
+        "(assert (>= X_0 0))(assert (>= 1 X_0))(assert (<= (* 2 X_0) 1))"
+        "(assert (> X_0 -7))(assert (== Y_0 X_0))"
+    )
     (part,) = read_text(tmp_path, head + several).conjuncts
     assert (part.lower, part.upper) == ((0,), (HALF,))
     assert [c.strict for c in part.constraints] == [True, False, False]

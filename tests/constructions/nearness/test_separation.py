@@ -134,7 +134,7 @@ def test_nearest_points_of_one_class(norm):
 
 
 def test_separation_takes_memory_of_order_n():
-    """The docstring's promise: all pairs are compared in chunks. 20,000 points have 4 10^8 pairs."""
+    """The docstring's promise: pairs are compared in chunks. 20,000 points have 4 10^8 pairs."""
     points, labels = np.random.default_rng(0).random((20_000, 1)), np.arange(20_000) % 2
     tracemalloc.start()
     try:

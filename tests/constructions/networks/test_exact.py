@@ -546,7 +546,10 @@ def test_wrong_arguments_of_the_budget(arguments, error, message):
     "wrong", [torch.nn.Sequential(torch.nn.Linear(1, 1)), [[1.0]], None, "net.onnx"]
 )
 def test_other_kinds_of_arguments_are_named(wrong):
-    message = rf"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got {type(wrong).__name__}"
+    message = (
+        r"network must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), "
+        rf"got {type(wrong).__name__}"
+    )
     for call in (
         lambda: bit_budget(wrong, 4),
         lambda: rounding_error(wrong, 0.0, 1.0),

@@ -571,7 +571,10 @@ LAYERS = (
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
 def test_other_layers_are_named(layer):
     module = nn.Sequential(nn.Linear(4, 4), nn.Sequential(layer))
-    message = rf"module\.1\.0 \({type(layer).__name__}\): .*the operation \S+ is not piecewise linear, or not known; known are"
+    message = (
+        rf"module\.1\.0 \({type(layer).__name__}\): .*the operation \S+ is not piecewise linear, "
+        "or not known; known are"
+    )
     with pytest.raises(TypeError, match=message):
         ReLUNetwork.from_module(module)
 

@@ -812,7 +812,7 @@ def test_linear_programs_in_one_and_three_dimensions(d):
 
 
 def test_the_oracle_by_hand():
-    """Of the lines x = 0, y = 0, x + y = 0 in [-1, 1]^2: two squares and four triangles, in a ring."""
+    """Of x = 0, y = 0, x + y = 0 in [-1, 1]^2: two squares and four triangles, in a ring."""
     weight = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     network = ReLUNetwork.from_layers(
         [(weight, np.zeros(3)), (np.array([[1.0, 0.0, 0.0]]), np.zeros(1))]

@@ -198,7 +198,7 @@ def test_sums_along_the_run_are_those_of_all_steps():
 
 @pytest.mark.parametrize("attack", ["signal", "network"])
 def test_test_errors_are_those_of_points_in_full(attack):
-    """Drawn through their products with the weights, or as points: the same shares, up to chance."""
+    """Drawn by their products with the weights, or as points: the same shares, up to chance."""
     config = replace(SMALL, attack=attack, N=400, steps=3, sigma_0=0.5, rate=0.05, test_points=4000)
     run = train_patches(replace(config, N=6))
     scales = config.scales

@@ -282,7 +282,8 @@ import sys
 from dataclasses import replace
 from training import TrainingConfig, load_data, train
 from test_runs import SMALL
-train(replace(SMALL, epochs=12), sys.argv[1], data=load_data("digits", "classes").subset(300, 100, seed=0), resume=True)
+data = load_data("digits", "classes").subset(300, 100, seed=0)
+train(replace(SMALL, epochs=12), sys.argv[1], data=data, resume=True)
 """
 
 
