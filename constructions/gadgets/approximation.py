@@ -30,13 +30,19 @@ UNIT = (0.0, 1.0)
     "folklore", "|a| = relu(a) + relu(-a)", depth=1, units=2, parameters=4, pieces=2, sup_error=0
 )
 def absolute() -> ReLUNetwork:
-    """The absolute value R -> R, exact: two units.
+    """Build the network of the absolute value of one number, R -> R, with two units.
 
-    (The proof of Lemma A.4 in "Why Clean Generalization and Robust Memorization Both Happen in
-    Adversarial Training" prints a stray factor 1/2.)
+    |a| = relu(a) + relu(-a), exactly. (The proof of Lemma A.4 in "Why Clean Generalization and
+    Robust Memorization Both Happen in Adversarial Training" prints a stray factor 1/2.)
 
-    >>> absolute()([[-3.0], [2.0]]).flatten().tolist()
-    [3.0, 2.0]
+    Returns:
+        A `ReLUNetwork`: one hidden layer, 2 units, 4 parameters.
+
+    Source: folklore.
+
+    Example:
+        >>> absolute()([[-3.0], [2.0]]).flatten().tolist()
+        [3.0, 2.0]
     """
     return ReLUNetwork.from_layers([([[1], [-1]], [0, 0]), ([[1, 1]], [0])])
 
@@ -49,14 +55,27 @@ def absolute() -> ReLUNetwork:
     pieces="2**s",
 )
 def tooth(s: int) -> ReLUNetwork:
-    """The s-fold composition of g(x) = 2x on [0, 1/2], 2 - 2x on [1/2, 1]: a sawtooth on [0,1] with
-    2^s linear pieces.
+    """Build the sawtooth on [0,1] that has 2^s linear pieces.
 
-    The third unit relu(x - 1) of Yarotsky's tooth is 0 on [0,1] and left out. Raises ValueError
-    unless s >= 1.
+    The s-fold composition of g(x) = 2x on [0, 1/2], 2 - 2x on [1/2, 1]. The third unit relu(x - 1)
+    of Yarotsky's tooth is 0 on [0,1] and left out.
 
-    >>> tooth(2)([[0.25], [0.5], [0.625]]).flatten().tolist()
-    [1.0, 0.0, 0.5]
+    Args:
+        s: how often g is applied.
+
+    Returns:
+        A `ReLUNetwork` R -> R with the domain [0,1].
+
+    Raises:
+        ValueError: unless s is an integer between 1 and 500.
+
+    Cost: depth s, 5 s parameters.
+
+    Source: Telgarsky 2015; Yarotsky 2017, Section 3.1.
+
+    Example:
+        >>> tooth(2)([[0.25], [0.5], [0.625]]).flatten().tolist()
+        [1.0, 0.0, 0.5]
     """
     check_depth("s", s)
     fold = ReLUNetwork.from_layers([([[1], [1]], [0, -0.5]), ([[2, -4]], [0])])
@@ -72,20 +91,36 @@ def tooth(s: int) -> ReLUNetwork:
     sup_error=Rational(1, 4) ** (_m + 1),
 )
 def squaring(m: int) -> ReLUNetwork:
-    """The piecewise-linear interpolant of x^2 at k/2^m, k = 0..2^m, on [0,1]: f_m(x) = x -
-    sum_(s=1..m) g_s(x) / 4^s.
+    """Build the network that squares a number in [0,1] to within 4^-(m+1).
+
+    The piecewise-linear interpolant of x^2 at k/2^m, k = 0..2^m,
+
+        f_m(x) = x - sum_(s=1..m) g_s(x) / 4^s,    g_s = `tooth`(s).
 
     The error is one-sided: 0 <= f_m(x) - x^2 <= 4^-(m+1), attained at all (2k+1)/2^(m+1); f_m = x^2
     at all k/2^m, in float64 too for m <= 26. For m <= 28 no sum rounds at multiples of 2^-24, in
-    any order (see `bit_budget`). At most three units a layer: the tooth's two, and the running sum,
-    which is >= 0 on [0,1]. Raises ValueError unless m >= 1. Source: Yarotsky 2017 ("Error bounds
-    for approximations with deep ReLU networks"), Proposition 2; restated as Lemma A.5 and Lemma D.2
-    of the CGRO papers.
+    any order (see `bit_budget`).
 
-    >>> squaring(3)([[0.375]]).item(), 0.375**2
-    (0.140625, 0.140625)
-    >>> squaring(3).exact([0.0625])[0] - Fraction(0.0625) ** 2
-    Fraction(1, 256)
+    Args:
+        m: depth of the sawtooth sum.
+
+    Returns:
+        A `ReLUNetwork` R -> R with the domain [0,1].
+
+    Raises:
+        ValueError: unless m is an integer between 1 and 500.
+
+    Cost: depth m, 7m - 2 parameters. At most three units a layer: the tooth's two, and the running
+    sum, which is >= 0 on [0,1].
+
+    Source: Yarotsky 2017 ("Error bounds for approximations with deep ReLU networks"), Proposition
+    2; restated as Lemma A.5 and Lemma D.2 of the CGRO papers.
+
+    Example:
+        >>> squaring(3)([[0.375]]).item(), 0.375**2
+        (0.140625, 0.140625)
+        >>> squaring(3).exact([0.0625])[0] - Fraction(0.0625) ** 2
+        Fraction(1, 256)
     """
     check_depth("m", m)
     readout = [[0.5, 1.0]] if m == 1 else [[-6 * 4.0 ** (-m), 4 * 4.0 ** (-m), 1.0]]
@@ -129,17 +164,33 @@ def _settled_squaring(m: int) -> ReLUNetwork:
     sup_error=_scale**2 * Rational(1, 4) ** (_m + 1),
 )
 def multiplication(m: int, bound: float) -> ReLUNetwork:
-    """The product of two numbers in [-bound, bound], to within bound^2 4^-m; exactly 0 when a
-    factor is 0.
+    """Build the network that multiplies two numbers in [-bound, bound] to within bound^2 4^-m.
 
-    With M the least power of two >= bound ("scale" in the provenance), M^2 [ f_m(|x+y| / 2M) -
-    f_m(|x-y| / 2M) ], where f_m is `squaring(m)`; |error| <= M^2 4^-(m+1). Zeros are exact in
-    floating point too: the two squares are units of their own, computed by the same two-term sums,
-    so they are equal bit for bit. Raises ValueError unless m >= 1 and 2^-200 <= bound <= 2^200. See
+    With M the least power of two >= bound ("scale" in the provenance) and f_m = `squaring(m)`,
+
+        x y  is nearly  M^2 [ f_m(|x+y| / 2M) - f_m(|x-y| / 2M) ],    |error| <= M^2 4^-(m+1).
+
+    The product is exactly 0 when a factor is 0, in floating point too: the two squares are units of
+    their own, computed by the same two-term sums, so they are equal bit for bit. See
     `yarotsky_multiplication` for the papers' form.
 
-    >>> multiplication(8, 1.0)([[0.5, -0.75], [0.3, 0.0]]).flatten().tolist()
-    [-0.375, 0.0]
+    Args:
+        m: depth of the squaring networks.
+        bound: the largest absolute value of a factor.
+
+    Returns:
+        A `ReLUNetwork` R^2 -> R with the domain [-M, M].
+
+    Raises:
+        ValueError: unless m is an integer between 1 and 500 and 2^-200 <= bound <= 2^200.
+
+    Cost: depth m + 3, 14m + 16 parameters.
+
+    Source: Yarotsky 2017, Proposition 3, with two squares in place of three.
+
+    Example:
+        >>> multiplication(8, 1.0)([[0.5, -0.75], [0.3, 0.0]]).flatten().tolist()
+        [-0.375, 0.0]
     """
     check_depth("m", m)
     scale = power_of_two(bound, "bound")
@@ -156,16 +207,32 @@ def multiplication(m: int, bound: float) -> ReLUNetwork:
     sup_error=_scale**2 * Rational(1, 4) ** _m,
 )
 def yarotsky_multiplication(m: int, bound: float) -> ReLUNetwork:
-    """The papers' product of two numbers in [-bound, bound], by three squares; exactly 0 when a
-    factor is 0.
+    """Build the papers' network that multiplies two numbers in [-bound, bound], by three squares.
 
-    With M the least power of two >= bound: 2M^2 [ f_m(|x+y| / 2M) - f_m(|x| / 2M) - f_m(|y| / 2M)
-    ], and the error lies in M^2 4^-m [-1, 1/2]. Raises ValueError unless m >= 1 and 2^-200 <= bound
-    <= 2^200. Source: Yarotsky 2017, Proposition 3; Lemmas A.3 and D.3 of the CGRO papers state it
-    on [0, B]^2 only and with O(log^2) parameters.
+    With M the least power of two >= bound and f_m = `squaring(m)`,
 
-    >>> yarotsky_multiplication(8, 1.0)([[0.5, -0.75]]).item()
-    -0.375
+        x y  is nearly  2M^2 [ f_m(|x+y| / 2M) - f_m(|x| / 2M) - f_m(|y| / 2M) ],
+
+    with the error in M^2 4^-m [-1, 1/2]; exactly 0 when a factor is 0.
+
+    Args:
+        m: depth of the squaring networks.
+        bound: the largest absolute value of a factor.
+
+    Returns:
+        A `ReLUNetwork` R^2 -> R with the domain [-M, M].
+
+    Raises:
+        ValueError: unless m is an integer between 1 and 500 and 2^-200 <= bound <= 2^200.
+
+    Cost: depth m + 3, 21m + 20 parameters.
+
+    Source: Yarotsky 2017, Proposition 3; Lemmas A.3 and D.3 of the CGRO papers state it on [0, B]^2
+    only and with O(log^2) parameters.
+
+    Example:
+        >>> yarotsky_multiplication(8, 1.0)([[0.5, -0.75]]).item()
+        -0.375
     """
     check_depth("m", m)
     scale = power_of_two(bound, "bound")
@@ -191,14 +258,29 @@ def _from_squares(
     sup_error=0,
 )
 def maximum(n: int) -> ReLUNetwork:
-    """The maximum of n numbers >= 0, exact wherever their differences are representable.
+    """Build the network that takes the maximum of n numbers >= 0.
 
-    A level with an odd number of values carries its first, which the next odd level then pairs: the
-    count stays affine in n. Raises ValueError unless n >= 1. (The CGRO papers' max(a, b) = (|a+b| +
-    |a-b|) / 2 needs a + b >= 0.)
+    max(a, b) = b + relu(a - b), by a balanced tree: exact wherever the differences of the numbers
+    are representable. A level with an odd number of values carries its first, which the next odd
+    level then pairs: the count stays affine in n. (The CGRO papers' max(a, b) = (|a+b| + |a-b|) / 2
+    needs a + b >= 0.)
 
-    >>> maximum(3)([[0.25, 1.5, 1.0]]).item()
-    1.5
+    Args:
+        n: how many numbers.
+
+    Returns:
+        A `ReLUNetwork` R^n -> R on numbers >= 0.
+
+    Raises:
+        ValueError: unless n is an integer >= 1.
+
+    Cost: depth ceil(log2 n), (9n - 8 + n mod 2) / 2 parameters.
+
+    Source: folklore.
+
+    Example:
+        >>> maximum(3)([[0.25, 1.5, 1.0]]).item()
+        1.5
     """
     if not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n must be an integer >= 1, got {n!r}")
@@ -245,14 +327,27 @@ def _pairwise_maximum(n: int) -> ReLUNetwork:
     parameters=8,
 )
 def gate(bound: float) -> ReLUNetwork:
-    """(v, s) -> v s for |v| <= bound and s in {0, 1}, exact, with two units; it takes the place of
-    a multiplication.
+    """Build the network that lets a number through or makes it 0: (v, s) -> v s for s in {0, 1}.
 
-    For s in (0, 1) the result is v soft-thresholded at bound (1 - s): v's sign or 0. Raises
-    ValueError unless 2^-200 <= bound <= 2^200.
+        relu(v - B(1 - s)) - relu(-v - B(1 - s)) = v s    for |v| <= B = bound,
 
-    >>> gate(4.0)([[-1.5, 1.0], [3.0, 0.0], [3.0, 0.5]]).flatten().tolist()
-    [-1.5, 0.0, 1.0]
+    exactly, with two units, in place of a multiplication. For s in (0, 1) the result is v
+    soft-thresholded at bound (1 - s): it has v's sign or is 0.
+
+    Args:
+        bound: the largest absolute value of v.
+
+    Returns:
+        A `ReLUNetwork` R^2 -> R: one hidden layer, 2 units, 8 parameters.
+
+    Raises:
+        ValueError: unless 2^-200 <= bound <= 2^200.
+
+    Source: this library.
+
+    Example:
+        >>> gate(4.0)([[-1.5, 1.0], [3.0, 0.0], [3.0, 0.5]]).flatten().tolist()
+        [-1.5, 0.0, 1.0]
     """
     power_of_two(bound, "bound")
     return ReLUNetwork.from_layers(

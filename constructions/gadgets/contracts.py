@@ -25,16 +25,24 @@ HALF_ULP = Fraction(1, 2**54)
 
 @dataclass(frozen=True)
 class Contract:
-    """lower <= value - reference <= upper on the domain, in exact real arithmetic, with the weights
-    as built.
+    """How far a gadget's value may be from what it stands for: proved, in exact real arithmetic.
 
-    domain, reference, exact: formulas as text; `exact` says where value = reference whatever the
-    bounds. range: the least interval known to hold all values (None: not bounded). monotone: +1
-    nondecreasing, -1 nonincreasing there, 0 not claimed.
+    lower <= value - reference <= upper on the domain, with the weights as built. The numbers are
+    certified bounds.
 
-    >>> from constructions import squaring
-    >>> contract(squaring(3)).upper, contract(squaring(3)).monotone
-    (Fraction(1, 256), 1)
+    Attributes:
+        domain: where it holds, as text.
+        reference: the formula that the gadget approximates, as text.
+        lower: the least that value - reference can be.
+        upper: the most that it can be.
+        exact: where value = reference whatever the bounds, as text.
+        range: the least interval known to hold all values (None: not bounded).
+        monotone: +1 nondecreasing, -1 nonincreasing on the domain, 0 not claimed.
+
+    Example:
+        >>> from constructions import squaring
+        >>> contract(squaring(3)).upper, contract(squaring(3)).monotone
+        (Fraction(1, 256), 1)
     """
 
     domain: str
@@ -47,20 +55,28 @@ class Contract:
 
 
 def contract(network: ReLUNetwork | Provenance) -> Contract:
-    """The contract of a network that a registered construction built, from its provenance:
-    `CONTRACTS[lemma name]`.
+    """Look up what is proved of a network that a registered construction built.
 
-    It speaks of the network as it was built: weights are not looked at
-    (`analysis.certify_memorization` does that). Raises TypeError for another kind of network (a
-    module has no provenance); ValueError for a network without provenance, and for constructions
-    without contract.
+    `CONTRACTS[lemma name]`, from the network's provenance. It speaks of the network as it was
+    built: weights are not looked at (`analysis.certify_memorization` does that).
 
-    >>> from constructions import soft_indicator
-    >>> (
-    ...     contract(soft_indicator(0.25, 0.75)).upper,
-    ...     float(contract(soft_indicator(0.0, 0.1)).upper) <= 2**-52,
-    ... )
-    (Fraction(0, 1), True)
+    Args:
+        network: what a construction returned, or its `Provenance`.
+
+    Returns:
+        The `Contract`; its bounds are certified.
+
+    Raises:
+        TypeError: for another kind of network (a module has no provenance).
+        ValueError: for a network without provenance, and for constructions without contract.
+
+    Example:
+        >>> from constructions import soft_indicator
+        >>> (
+        ...     contract(soft_indicator(0.25, 0.75)).upper,
+        ...     float(contract(soft_indicator(0.0, 0.1)).upper) <= 2**-52,
+        ... )
+        (Fraction(0, 1), True)
     """
     if not isinstance(network, (ReLUNetwork, Provenance)):
         raise TypeError(
@@ -76,15 +92,25 @@ def contract(network: ReLUNetwork | Provenance) -> Contract:
 
 
 def contracts(network: ReLUNetwork) -> list[tuple[Any, str, Contract]]:
-    """How often, with which call and under which contract the parts of a network stand in it, along
-    its provenance.
+    """List what is proved of the parts of a network.
 
-    >>> from constructions import absolute, compose, copies, squaring
-    >>> [
-    ...     (count, title, str(c.upper))
-    ...     for count, title, c in contracts(copies(5, compose(squaring(2), absolute())))
-    ... ]
-    [(5, 'squaring(m=2, D=1, K=1)', '1/64'), (5, 'absolute(D=1, K=1)', '0')]
+    Args:
+        network: a `ReLUNetwork`; one without provenance has no parts.
+
+    Returns:
+        Along its provenance, for each part that has a contract: how often it stands in the network,
+        its call as text, and its `Contract`.
+
+    Raises:
+        TypeError: for another kind of network.
+
+    Example:
+        >>> from constructions import absolute, compose, copies, squaring
+        >>> [
+        ...     (count, title, str(c.upper))
+        ...     for count, title, c in contracts(copies(5, compose(squaring(2), absolute())))
+        ... ]
+        [(5, 'squaring(m=2, D=1, K=1)', '1/64'), (5, 'absolute(D=1, K=1)', '0')]
     """
     check_network(network)
     found: list[tuple[Any, str, Contract]] = []

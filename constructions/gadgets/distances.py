@@ -37,25 +37,40 @@ _N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
     "parameters each",
 )
 def distance(centre: Any, norm: Any, m: int | None = None, *, shared: bool = False) -> ReLUNetwork:
-    """Distances of x in [0,1]^D to one centre, shape (D,), or to N, shape (N, D): a network D -> 1
-    or D -> N.
+    """Build the network that measures the distance from a point of [0,1]^D to given centres.
 
-    norm inf: ||x - c||_inf, exact where sums of two coordinates are (else its weights are off by at
+    Norm inf: ||x - c||_inf, exact where sums of two coordinates are (else its weights are off by at
     most 2^-52), from max(|u|, |v|) = relu(u + v) + relu(u - v) - u on neighbours and a tree of
-    maxima: at most 31/4 D + O(1) parameters and max(1, ceil(log2 D)) layers. It needs x >= 0.
+    maxima. It needs x >= 0.
 
-    norm 2: the *squared* distance phi, 0 <= phi - ||x - c||^2 <= D 4^-(m+1), as sum_j f_m(|x_j -
-    c_j|) with f_m = `squaring(m)`, 7m + 4 parameters a coordinate; or, with `shared`, as sum_j
-    f_m(x_j) - 2 <c, x> + ||c||^2 from one set of squares for all centres, D + O(1) parameters a
-    centre (there ||c||^2 is rounded up, which adds at most D (D + 1) 2^-51 to the error).
+    Norm 2: the *squared* distance phi, with 0 <= phi - ||x - c||^2 <= D 4^-(m+1), as sum_j f_m(|x_j
+    - c_j|) with f_m = `squaring(m)`; or, with `shared`, as sum_j f_m(x_j) - 2 <c, x> + ||c||^2 from
+    one set of squares for all centres (there ||c||^2 is rounded up, which adds at most D (D + 1)
+    2^-51 to the error).
 
-    Raises ValueError for centres outside [0,1] or not finite, a missing m (l_2), or m or shared
-    given for l_inf.
+    Args:
+        centre: one centre, shape (D,), or N of them, (N, D), in [0,1].
+        norm: inf or 2.
+        m: depth of the squaring networks, for norm 2 only.
+        shared: whether all centres share their squares, for norm 2 only.
 
-    >>> distance([0.25, 0.5, 0.0], "inf")([[0.5, 0.5, 0.125]]).item()
-    0.25
-    >>> distance([0.25, 0.5], 2, m=8)([[0.5, 0.75]]).item()
-    0.125
+    Returns:
+        A `ReLUNetwork` D -> 1 or D -> N.
+
+    Raises:
+        ValueError: for a norm other than 2 and inf, centres outside [0,1] or not finite, a missing
+            m (l_2), and m or shared given for l_inf.
+
+    Cost: a centre takes, for norm inf, at most 31/4 D + O(1) parameters in max(1, ceil(log2 D))
+    layers; for norm 2 7m + 4 parameters a coordinate, or, shared, D + O(1) in all.
+
+    Source: CGRM (anonymous 2023), Lemma A.4 (l_inf); CGRO (anonymous 2023), Appendix D (l_2).
+
+    Example:
+        >>> distance([0.25, 0.5, 0.0], "inf")([[0.5, 0.5, 0.125]]).item()
+        0.25
+        >>> distance([0.25, 0.5], 2, m=8)([[0.5, 0.75]]).item()
+        0.125
     """
     p = read_norm(norm)
     points = read_points(centre, "centre")

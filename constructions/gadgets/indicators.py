@@ -28,15 +28,29 @@ from .points import read_points
     pieces=3,
 )
 def soft_indicator(inner: float, outer: float) -> ReLUNetwork:
-    """t -> [relu(outer - t) - relu(inner - t)] / (outer - inner): 1 for t <= inner, 0 for t >=
-    outer, linear between.
+    """Build the network that is 1 up to one threshold, 0 from another one on, and linear between.
+
+        t -> [relu(outer - t) - relu(inner - t)] / (outer - inner).
 
     In real arithmetic exact if outer - inner is a power of two, as in `f_S`; otherwise 1 is off by
-    up to 2^-52. Raises ValueError unless inner < outer are finite. (The papers print the outer
-    threshold as R - delta eps; meant is R - delta - eps.)
+    up to 2^-52. (The papers print the outer threshold as R - delta eps; meant is R - delta - eps.)
 
-    >>> soft_indicator(0.25, 0.75)([[0.0], [0.25], [0.5], [0.75], [9.0]]).flatten().tolist()
-    [1.0, 1.0, 0.5, 0.0, 0.0]
+    Args:
+        inner: up to where it is 1.
+        outer: from where it is 0.
+
+    Returns:
+        A `ReLUNetwork` R -> R: one hidden layer, 2 units, 6 parameters.
+
+    Raises:
+        ValueError: unless inner < outer are finite.
+
+    Source: CGRM (anonymous 2023), proof of Theorem A.2; CGRO (anonymous 2023), proof of Theorem
+    D.1.
+
+    Example:
+        >>> soft_indicator(0.25, 0.75)([[0.0], [0.25], [0.5], [0.75], [9.0]]).flatten().tolist()
+        [1.0, 1.0, 0.5, 0.0, 0.0]
     """
     _check_thresholds(inner, outer)
     slope = 1 / (outer - inner)
@@ -50,17 +64,33 @@ def soft_indicator(inner: float, outer: float) -> ReLUNetwork:
     depth=2,
 )
 def lean_indicator(centre: Any, inner: float, outer: float) -> ReLUNetwork:
-    """1 where ||x - c||_inf <= inner, 0 where it is >= outer, between 0 and 1 elsewhere; two hidden
-    layers.
+    """Build the network that is 1 on an l_inf ball, 0 outside a larger one, and in [0, 1] between.
 
-    centre: shape (D,) or (N, D), giving D -> 1 or D -> N. 6D + 2 parameters a centre. Exact on both
-    sets if outer - inner is a power of two and c_j +- inner is representable; c may lie anywhere.
-    Raises ValueError unless 0 <= inner < outer are finite, and for centres that are not.
+        1 - min(1, sum_j relu(|x_j - c_j| - inner) / (outer - inner)),
 
-    >>> lean_indicator([0.5, 0.5], 0.125, 0.25)(
-    ...     [[0.4, 0.6], [0.5, 0.25], [0.5, 0.3125]]
-    ... ).flatten().tolist()
-    [1.0, 0.0, 0.5]
+    which needs no maximum: 1 where ||x - c||_inf <= inner, 0 where it is >= outer. Exact on both
+    sets if outer - inner is a power of two and c_j +- inner is representable.
+
+    Args:
+        centre: one centre, shape (D,), or N of them, (N, D), anywhere in R^D.
+        inner: radius of the ball on which it is 1.
+        outer: distance from which on it is 0.
+
+    Returns:
+        A `ReLUNetwork` D -> 1 or D -> N with two hidden layers.
+
+    Raises:
+        ValueError: unless 0 <= inner < outer are finite, and for centres that are not.
+
+    Cost: 6D + 2 parameters a centre.
+
+    Source: this library.
+
+    Example:
+        >>> lean_indicator([0.5, 0.5], 0.125, 0.25)(
+        ...     [[0.4, 0.6], [0.5, 0.25], [0.5, 0.3125]]
+        ... ).flatten().tolist()
+        [1.0, 0.0, 0.5]
     """
     _check_thresholds(inner, outer)
     if inner < 0:

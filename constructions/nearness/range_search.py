@@ -50,23 +50,32 @@ once.
 
 
 class RangeSearch:
-    """Finds all pairs (query, point) with ||query - point||_p < radius. Complete: bounds account
-    for rounding.
+    """Finds all pairs (query, point) nearer than a radius, and misses none.
 
-    points: (N, D) tensor, floating or uint8 (taken as the numbers that it holds). norm: inf or 2.
-    The radius is that of the distance for both norms. Works on the points' device.
+    Pairs with ||query - point||_p < radius. Complete: bounds account for rounding. Works on the
+    points' device.
 
     l_2: an orthogonal projection onto principal components, with the length of the rest as one more
     coordinate, does not increase distances. l_inf: a cut (j, low, high) with high - low >= radius
     rules out all pairs of which one coordinate j is at most low and the other at least high; cuts
     are chosen greedily on pairs of points. (Up to `FEW` dimensions, l_2.)
 
-    Time for M queries: M N products of 34 to 64 numbers, and D for each pair that is left; setting
+    Args:
+        points: (N, D) tensor, floating or uint8 (taken as the numbers that it holds).
+        norm: math.inf or 2.
+        radius: of the distance, for both norms.
+        seed: of the sample of points that components and cuts are chosen from.
+
+    Raises:
+        ValueError: for points of another shape.
+
+    Cost: for M queries M N products of 34 to 64 numbers, and D for each pair that is left; setting
     up takes N D. Memory: beside the points 34 to 64 float32 a point, and `BLOCK` pairs.
 
-    >>> search = RangeSearch(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 0.5]]), 2, 0.75)
-    >>> [found.tolist() for found in search(torch.tensor([[0.0, 0.125], [5.0, 5.0]]))]
-    [[0, 0], [0, 2], [0.015625, 0.140625]]
+    Example:
+        >>> search = RangeSearch(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 0.5]]), 2, 0.75)
+        >>> [found.tolist() for found in search(torch.tensor([[0.0, 0.125], [5.0, 5.0]]))]
+        [[0, 0], [0, 2], [0.015625, 0.140625]]
     """
 
     def __init__(self, points: torch.Tensor, norm: float, radius: float, seed: int = 0) -> None:
@@ -89,12 +98,17 @@ class RangeSearch:
         first: int = 0,
         wanted: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Rows of queries, rows of points, and float64 distances (l_2: their squares) of all pairs
-        nearer than the radius.
+        """Find all pairs of a query and a point nearer than the radius.
 
-        queries: (M, D), as the points are. first: only points from this row on. wanted: from rows
-        of queries and of points to booleans, which of these pairs are asked for. Pairs come in
-        order; a pair whose computed distance is the radius, up to rounding, may be among them.
+        Args:
+            queries: (M, D), as the points are.
+            first: only points from this row on.
+            wanted: from rows of queries and of points to booleans, which of these pairs are asked
+                for; None asks for all.
+
+        Returns:
+            Rows of queries, rows of points (int64), and float64 distances (l_2: their squares), in
+            order. A pair whose computed distance is the radius, up to rounding, may be among them.
         """
         queries = queries.detach()
         reach = self.radius if self.p == math.inf else self.radius * self.radius
@@ -116,7 +130,15 @@ class RangeSearch:
     def candidates(
         self, queries: torch.Tensor, first: int = 0
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Rows of queries and points, block by block: all pairs that the bounds do not rule out."""
+        """Find all pairs that the bounds do not rule out, block by block.
+
+        Args:
+            queries: (M, D), as the points are.
+            first: only points from this row on.
+
+        Returns:
+            An iterator of rows of queries and rows of points.
+        """
         dtype = _product_dtype()
         left, right = self._features(queries.detach(), right=False).to(dtype), self._right.to(dtype)
         device = self.points.device.type
@@ -146,8 +168,16 @@ class RangeSearch:
     def measure(
         self, queries: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
     ) -> torch.Tensor:
-        """Distances (l_2: squared) of the given pairs in float64: exact for uint8 points, else to
-        some D roundings.
+        """Measure the distances of the given pairs.
+
+        Args:
+            queries: (M, D), as the points are.
+            rows: rows of queries, (P,).
+            columns: rows of points, (P,).
+
+        Returns:
+            Distances (l_2: squared), float64, (P,): exact for uint8 points, else to some D
+            roundings.
         """
         step = max(1, CHUNK // (8 * self.points.shape[1]))
         values = [torch.empty(0, dtype=torch.float64, device=self.points.device)]

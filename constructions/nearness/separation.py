@@ -36,12 +36,14 @@ PROBES = 4, 256
 
 @dataclass(frozen=True)
 class Separation:
-    """The least distance between points of different labels (inf if there is one label only), and
-    where it is attained.
+    """The least distance between points of different labels, and where it is attained.
 
-    pair: indices (first set, second set), or None. exact: computed without rounding, up to the
-    final square root (l_2) and division by 255 (uint8). lower: a certified lower bound of the true
-    value.
+    Attributes:
+        distance: in the units of the points (of uint8, k/255); inf if there is one label only.
+        pair: indices (first set, second set), or None.
+        exact: whether it was computed without rounding, up to the final square root (l_2) and
+            division by 255 (uint8).
+        lower: a certified lower bound of the true value.
     """
 
     distance: float
@@ -59,16 +61,33 @@ def separation(
     norm: Any = math.inf,
     engine: Engine = HERE,
 ) -> Separation:
-    """The least l_p distance between points of different labels, in one set or between two.
+    """Find the least distance between points of different labels, in one set or between two.
 
-    points: shape (N, ...), floats, or uint8 read as k/255; labels: (N,). Time: N^2 / 2 products of
-    34 to 64 numbers (see `RangeSearch`), and D for each pair that these leave; memory N D. Of
-    images, uint8 gives the exact distance; their quotients by 255 in floating point give that of
-    what they are rounded to, up to rounding. Raises ValueError for shapes that do not fit and for
-    NaN.
+    Of images, uint8 gives the exact distance; their quotients by 255 in floating point give that of
+    what they are rounded to, up to rounding.
 
-    >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
-    Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
+    Args:
+        points: shape (N, ...), floats, or uint8 read as k/255.
+        labels: (N,).
+        other_points: a second set, (M, ...); None compares points with themselves.
+        other_labels: labels of the second set, (M,).
+        norm: inf or 2.
+        engine: where it runs.
+
+    Returns:
+        A `Separation`.
+
+    Raises:
+        ValueError: for shapes that do not fit, NaN and infinity, coordinates above 1e150 in size,
+            and another norm.
+        TypeError: if engine is not an `Engine`.
+
+    Cost: N^2 / 2 products of 34 to 64 numbers (see `RangeSearch`), and D for each pair that these
+    leave; memory N D.
+
+    Example:
+        >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
+        Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
     """
     return _nearest(_read_pairs(points, labels, other_points, other_labels, norm, False), engine)
 
@@ -76,10 +95,26 @@ def separation(
 def nearest_within_class(
     points: Any, labels: Any, *, norm: Any = math.inf, engine: Engine = HERE
 ) -> Separation:
-    """The least l_p distance between two points of the same label; see `separation`.
+    """Find the least distance between two points of the same label.
 
-    >>> nearest_within_class([[0.0], [0.25], [1.0]], [1, 1, -1]).pair
-    (0, 1)
+    Args:
+        points: shape (N, ...), floats, or uint8 read as k/255.
+        labels: (N,).
+        norm: inf or 2.
+        engine: where it runs.
+
+    Returns:
+        A `Separation` of points with the same label.
+
+    Raises:
+        ValueError: as `separation`.
+        TypeError: as `separation`.
+
+    Cost: as for `separation`.
+
+    Example:
+        >>> nearest_within_class([[0.0], [0.25], [1.0]], [1, 1, -1]).pair
+        (0, 1)
     """
     return _nearest(_read_pairs(points, labels, None, None, norm, True), engine)
 
@@ -95,15 +130,30 @@ def pairs_within(
     same_label: bool = True,
     engine: Engine = HERE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs (i, j) of points with the same label (or different ones) nearer than the radius; of
-    one set, those with i < j.
+    """Find all pairs of points with the same label (or different ones) nearer than a radius.
 
-    Gives indices (P, 2) and float64 distances (P,), in order. A pair at the radius up to rounding
-    may be among them. Cost as for `separation`. Raises ValueError for shapes that do not fit, NaN
-    and a radius that is not > 0.
+    Args:
+        radius: in the units of the points.
+        points: shape (N, ...), floats, or uint8 read as k/255.
+        labels: (N,).
+        other_points: a second set, (M, ...); None takes pairs i < j of points.
+        other_labels: labels of the second set, (M,).
+        norm: inf or 2.
+        same_label: whether pairs have the same label or different ones.
+        engine: where it runs.
 
-    >>> pairs_within(0.5, [[0.0], [0.25], [1.0]], [1, 1, -1])
-    (array([[0, 1]]), array([0.25]))
+    Returns:
+        Indices, int64, (P, 2), and distances, float64, (P,), in order. A pair at the radius up to
+        rounding may be among them.
+
+    Raises:
+        ValueError: as `separation`, and for a radius that is not > 0 and finite.
+
+    Cost: as for `separation`.
+
+    Example:
+        >>> pairs_within(0.5, [[0.0], [0.25], [1.0]], [1, 1, -1])
+        (array([[0, 1]]), array([0.25]))
     """
     if not isinstance(radius, (int, float, np.number)) or not (
         math.isfinite(radius) and radius > 0
