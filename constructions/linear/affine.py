@@ -13,12 +13,21 @@ from .matrix import Array, Count, Matrix
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """The map x -> weight x + bias; the bias is a one-column `Matrix` (so a repeated bias is stored
-    once).
+    """An affine map x -> weight x + bias, one layer of a network.
 
-    >>> from constructions import Constant, Identity
-    >>> Affine(Identity(2), Constant(2, 1, 0.0)).apply(torch.tensor([1.0, 2.0]))
-    tensor([1., 2.])
+    The bias is a one-column `Matrix`, so a repeated bias is stored once.
+
+    Attributes:
+        weight: the matrix, (m, n).
+        bias: a matrix of shape (m, 1).
+
+    Raises:
+        ValueError: for a bias whose shape does not fit the weight.
+
+    Example:
+        >>> from constructions import Constant, Identity
+        >>> Affine(Identity(2), Constant(2, 1, 0.0)).apply(torch.tensor([1.0, 2.0]))
+        tensor([1., 2.])
     """
 
     weight: Matrix
@@ -32,7 +41,14 @@ class Affine:
             )
 
     def apply(self, x: Array) -> Array:
-        """Map x of shape (..., n) to (..., m)."""
+        """Map x of shape (..., n) to (..., m).
+
+        Args:
+            x: a tensor, or a numpy array of Fractions.
+
+        Returns:
+            Values in the dtype and on the device of x; exact if x holds Fractions.
+        """
         one = (
             x.new_ones(1) if isinstance(x, torch.Tensor) else np.array([Fraction(1)], dtype=object)
         )

@@ -38,11 +38,14 @@ ENTRY_LIMIT = 2**27
 
 
 class Matrix(ABC):
-    """A linear map R^n -> R^m. `shape` is (m, n); `nonzeros` counts entries != 0; `stored` counts
-    the numbers kept.
+    """A matrix kept in a form that makes it small: a linear map R^n -> R^m.
 
-    >>> (Kron(Identity(2), Constant(1, 3)) @ Identity(6) + zeros(2, 6)).to_dense().tolist()
-    [[1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]
+    `shape` is (m, n); `nonzeros` counts entries != 0; `stored` counts the numbers kept. Sizes are
+    integers, or SymPy expressions where only the count of a network is wanted.
+
+    Example:
+        >>> (Kron(Identity(2), Constant(1, 3)) @ Identity(6) + zeros(2, 6)).to_dense().tolist()
+        [[1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]
     """
 
     @property
@@ -59,14 +62,21 @@ class Matrix(ABC):
 
     @abstractmethod
     def apply(self, x: Array) -> Array:
-        """Map x of shape (..., n) to (..., m), in the dtype and on the device of x; exactly if x
-        holds Fractions.
+        """Map x of shape (..., n) to (..., m).
+
+        Args:
+            x: a tensor, or a numpy array of Fractions.
+
+        Returns:
+            Values in the dtype and on the device of x; exact if x holds Fractions.
         """
 
     @abstractmethod
     def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Rows, columns and values of all nonzero entries (int64, int64, float64), each pair once,
-        in any order.
+        """List all nonzero entries, each once, in any order.
+
+        Returns:
+            Rows, columns and values (int64, int64, float64).
         """
 
     @abstractmethod
@@ -74,7 +84,12 @@ class Matrix(ABC):
         """The matrix of absolute values, in the same form (interval arithmetic needs it)."""
 
     def to_dense(self) -> torch.Tensor:
-        """All entries as a float64 tensor; raises above `ENTRY_LIMIT`."""
+        """Write out all entries as a float64 tensor.
+
+        Raises:
+            ValueError: above `ENTRY_LIMIT` entries.
+            TypeError: for a symbolic size or unknown entries.
+        """
         _check_affordable(self.shape, f"{self} as a dense matrix")
         rows, columns, values = self.coordinates()
         dense = torch.zeros(self.shape, dtype=torch.float64)
@@ -100,10 +115,14 @@ class Matrix(ABC):
 
 @dataclass(frozen=True)
 class Identity(Matrix):
-    """The identity on R^size; stores nothing.
+    """The identity matrix, which stores nothing.
 
-    >>> Identity(10**9).nonzeros, Identity(10**9).stored
-    (1000000000, 0)
+    Attributes:
+        size: rows and columns.
+
+    Example:
+        >>> Identity(10**9).nonzeros, Identity(10**9).stored
+        (1000000000, 0)
     """
 
     size: Count
@@ -133,11 +152,21 @@ class Identity(Matrix):
 
 @dataclass(frozen=True)
 class Constant(Matrix):
-    """All entries equal `value`; one stored number. `Constant(n, 1)` copies a number, `Constant(1,
-    n)` sums a vector.
+    """A matrix whose entries are all equal, with one stored number.
 
-    >>> Constant(1, 3).apply(torch.tensor([1.0, 2.0, 3.0]))
-    tensor([6.])
+    `Constant(n, 1)` copies a number, `Constant(1, n)` sums a vector.
+
+    Attributes:
+        rows: how many.
+        columns: how many.
+        value: every entry.
+
+    Raises:
+        ValueError: for a value that is not finite.
+
+    Example:
+        >>> Constant(1, 3).apply(torch.tensor([1.0, 2.0, 3.0]))
+        tensor([6.])
     """
 
     rows: Count
@@ -184,11 +213,19 @@ class Constant(Matrix):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dense(Matrix):
-    """All entries kept: a float64 copy of a tensor of shape (m, n); `copy=False` takes a tensor
-    over that nobody changes.
+    """A matrix with all entries kept, in float64.
 
-    >>> Dense(torch.tensor([[1.0, 0.0]])).nonzeros
-    1
+    Attributes:
+        entries: a tensor or numbers of shape (m, n).
+        copy: whether the entries are copied; False takes over a tensor that nobody changes.
+
+    Raises:
+        ValueError: for entries without two axes, not finite, or not held by float64 (large
+            integers, fractions, complex).
+
+    Example:
+        >>> Dense(torch.tensor([[1.0, 0.0]])).nonzeros
+        1
     """
 
     entries: torch.Tensor
@@ -239,13 +276,22 @@ class Dense(Matrix):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sparse(Matrix):
-    """Entries kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`); no position
-    twice, no stored zero.
+    """A matrix kept by coordinates: `values[k]` stands at (`rows[k]`, `columns[k]`).
 
-    >>> Sparse((2, 3), torch.tensor([0, 1]), torch.tensor([2, 0]), torch.tensor([5.0, 7.0])).apply(
-    ...     torch.ones(3)
-    ... )
-    tensor([5., 7.])
+    Attributes:
+        size: (m, n).
+        rows: row of each entry, int64.
+        columns: column of each entry, int64.
+        values: the entries, float64; zeros are dropped.
+
+    Raises:
+        ValueError: for positions outside the matrix or named twice, and values that are not finite.
+
+    Example:
+        >>> Sparse(
+        ...     (2, 3), torch.tensor([0, 1]), torch.tensor([2, 0]), torch.tensor([5.0, 7.0])
+        ... ).apply(torch.ones(3))
+        tensor([5., 7.])
     """
 
     size: tuple[int, int]
@@ -305,13 +351,18 @@ class Sparse(Matrix):
 
 @dataclass(frozen=True, repr=False)
 class Kron(Matrix):
-    """The Kronecker product left (x) right. `Kron(Identity(n), A)` is n copies of A side by side.
+    """The Kronecker product of two matrices, left (x) right.
 
-    It is applied exactly, in two steps; `coordinates` and `to_dense` raise ValueError where float64
-    does not hold an entry.
+    `Kron(Identity(n), A)` is n copies of A side by side. It is applied exactly, in two steps;
+    `coordinates` and `to_dense` raise ValueError where float64 does not hold an entry.
 
-    >>> Kron(Identity(1000), Dense(torch.tensor([[1.0, -1.0]]))).stored
-    2
+    Attributes:
+        left: the outer matrix.
+        right: the matrix that stands in the place of each entry of left.
+
+    Example:
+        >>> Kron(Identity(1000), Dense(torch.tensor([[1.0, -1.0]]))).stored
+        2
     """
 
     left: Matrix
@@ -368,11 +419,17 @@ class Kron(Matrix):
 
 @dataclass(frozen=True, repr=False)
 class Block(Matrix):
-    """A grid of matrices: `grid[i][j]` maps the j-th part of the input to the i-th part of the
-    output.
+    """A matrix made of a grid of matrices.
 
-    >>> Block(((Identity(2), Constant(2, 1, 3.0)),)).to_dense().tolist()
-    [[1.0, 0.0, 3.0], [0.0, 1.0, 3.0]]
+    Attributes:
+        grid: `grid[i][j]` maps the j-th part of the input to the i-th part of the output.
+
+    Raises:
+        ValueError: for an empty grid, one that is no rectangle, and blocks whose shapes do not fit.
+
+    Example:
+        >>> Block(((Identity(2), Constant(2, 1, 3.0)),)).to_dense().tolist()
+        [[1.0, 0.0, 3.0], [0.0, 1.0, 3.0]]
     """
 
     grid: tuple[tuple[Matrix, ...], ...]
@@ -442,11 +499,18 @@ class Block(Matrix):
 
 @dataclass(frozen=True)
 class Unknown(Matrix):
-    """A size and a number of nonzeros (default: all entries) without entries: enough to count, not
-    to evaluate.
+    """A matrix of which only the size and the number of nonzeros are known: enough to count.
 
-    >>> Unknown(sympy.Symbol("N"), 3).nonzeros
-    3*N
+    To evaluate it raises TypeError.
+
+    Attributes:
+        rows: how many.
+        columns: how many.
+        count: nonzeros; None for all entries.
+
+    Example:
+        >>> Unknown(sympy.Symbol("N"), 3).nonzeros
+        3*N
     """
 
     rows: Count
@@ -724,13 +788,21 @@ def total(a: Matrix, b: Matrix) -> Matrix:
 
 
 def same(a: Matrix, b: Matrix) -> bool:
-    """Whether two matrices have equal entries: by their forms where these agree, else entry by
-    entry.
+    """Tell whether two matrices have equal entries, whatever their forms.
 
-    False, too, where forms differ and the entries are too many to be compared (2^26).
+    By their forms where these agree, else entry by entry.
 
-    >>> same(Kron(Identity(2), Constant(1, 1)), Dense(torch.eye(2)))
-    True
+    Args:
+        a: a matrix.
+        b: another one.
+
+    Returns:
+        True if they are equal; False, too, where forms differ and the entries are too many to be
+        compared (2^26).
+
+    Example:
+        >>> same(Kron(Identity(2), Constant(1, 1)), Dense(torch.eye(2)))
+        True
     """
     if a.shape != b.shape:
         return False

@@ -30,13 +30,22 @@ from .provenance import Provenance, parts_of
 
 
 def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = None) -> ReLUNetwork:
-    """The network x -> weight x + bias without hidden layer.
+    """Build the network x -> weight x + bias, without hidden layer.
 
-    weight: a `Matrix` or numbers of shape (m, n); bias: a one-column `Matrix`, m numbers, or None
-    for zero.
+    Args:
+        weight: a `Matrix` or numbers of shape (m, n).
+        bias: a one-column `Matrix`, m numbers, or None for zero.
+        domain: the closed interval in which every input coordinate must lie (None: all of R).
 
-    >>> affine([[1.0, 2.0]], [3.0])([[1.0, 1.0]]).tolist()
-    [[6.0]]
+    Returns:
+        A `ReLUNetwork` R^n -> R^m.
+
+    Raises:
+        ValueError: for shapes that do not fit and entries that are no finite float64.
+
+    Example:
+        >>> affine([[1.0, 2.0]], [3.0])([[1.0, 1.0]]).tolist()
+        [[6.0]]
     """
     matrix = weight if isinstance(weight, Matrix) else Dense(weight)
     if bias is None:
@@ -47,23 +56,34 @@ def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = N
 
 
 def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
-    """The composition f_1 o f_2 o ... o f_n: the last argument acts first.
+    """Put networks one after the other, f_1 o f_2 o ... o f_n: the last argument acts first.
 
     Depths add where float64 holds the product of the facing affine maps, as for weights that are
     powers of two. Elsewhere the values between are carried by one more layer, two units each, so
-    that the result is the composition exactly. exact=False multiplies in float64 even so: for
-    constructions whose statements bound what is rounded. The result is about the networks as they
-    are: it has no `origin`, so where one was rounded when it was read, that is not taken off what
-    is proved of the result.
+    that the result is the composition exactly. The result is about the networks as they are: it has
+    no `origin`, so where one was rounded when it was read, that is not taken off what is proved of
+    the result.
 
-    >>> compose(affine([[2.0]]), affine([[1.0]], [3.0]))([[1.0]]).item()
-    8.0
-    >>> lost = compose(affine([[1.0, 1.0, 1.0]], [0.5]), affine([[-(2.0**60)], [-1.0], [2.0**60]]))
-    >>> lost.exact([1.0]), lost.size.depth
-    (array([Fraction(-1, 2)], dtype=object), 1)
+    Args:
+        *networks: f_1, ..., f_n.
+        exact: False multiplies in float64 even where that rounds: for constructions whose
+            statements bound what is rounded.
 
-    Raises ValueError where the output dimension of one does not fit the input dimension of the
-    next.
+    Returns:
+        A `ReLUNetwork` on the domain of f_n.
+
+    Raises:
+        ValueError: for no networks, and where the output dimension of one does not fit the input
+            dimension of the next.
+
+    Example:
+        >>> compose(affine([[2.0]]), affine([[1.0]], [3.0]))([[1.0]]).item()
+        8.0
+        >>> lost = compose(
+        ...     affine([[1.0, 1.0, 1.0]], [0.5]), affine([[-(2.0**60)], [-1.0], [2.0**60]])
+        ... )
+        >>> lost.exact([1.0]), lost.size.depth
+        (array([Fraction(-1, 2)], dtype=object), 1)
     """
     if not networks:
         raise ValueError("compose needs at least one network")
@@ -82,14 +102,25 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
 
 
 def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
-    """The network x -> (f_1(x), ..., f_n(x)) on a shared input; shallower ones are delayed (signed)
-    to equal depth.
+    """Put networks side by side on a shared input, x -> (f_1(x), ..., f_n(x)).
 
-    >>> both = parallel(
-    ...     affine([[2.0]]), ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])])
-    ... )
-    >>> both([[-3.0]]).tolist()
-    [[-6.0, 0.0]]
+    Shallower ones are delayed (signed) to equal depth.
+
+    Args:
+        *networks: f_1, ..., f_n, of one input dimension.
+
+    Returns:
+        A `ReLUNetwork` on the intersection of their domains.
+
+    Raises:
+        ValueError: for no networks and for different input dimensions.
+
+    Example:
+        >>> both = parallel(
+        ...     affine([[2.0]]), ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [0.0])])
+        ... )
+        >>> both([[-3.0]]).tolist()
+        [[-6.0, 0.0]]
     """
     if not networks:
         raise ValueError("parallel needs at least one network")
@@ -114,11 +145,23 @@ def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
 
 
 def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
-    """The network (x_1, ..., x_count) -> (f(x_1), ..., f(x_count)) on separate inputs: I (x) every
-    layer.
+    """Apply one network to several inputs, (x_1, ..., x_count) -> (f(x_1), ..., f(x_count)).
 
-    >>> copies(3, affine([[1.0, 1.0]]))([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]).tolist()
-    [[3.0, 7.0, 11.0]]
+    Every layer becomes I (x) the layer, which stores no more numbers.
+
+    Args:
+        count: how many, an integer or a SymPy expression.
+        network: f.
+
+    Returns:
+        A `ReLUNetwork` with count times the inputs and outputs.
+
+    Raises:
+        ValueError: unless count is an integer >= 1 or symbolic.
+
+    Example:
+        >>> copies(3, affine([[1.0, 1.0]]))([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]).tolist()
+        [[3.0, 7.0, 11.0]]
     """
     if not isinstance(count, sympy.Basic) and (not isinstance(count, int) or count < 1):
         raise ValueError(f"count must be an integer >= 1, got {count!r}")
@@ -133,14 +176,27 @@ def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
 
 
 def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> ReLUNetwork:
-    """The same function with more hidden layers, whose units only carry its output.
+    """Add hidden layers that only carry the output: the same function, deeper.
 
     A signed output takes two units a layer and output (its positive and negative part), one known
-    to be >= 0 only one; a wrong `nonnegative` changes the function.
+    to be >= 0 only one.
 
-    >>> later = delay(affine([[1.0]]), 3)
-    >>> later.size.depth, later([[-2.0]]).item()
-    (3, -2.0)
+    Args:
+        network: what is delayed.
+        layers: how many hidden layers are added.
+        nonnegative: whether all outputs are known to be >= 0; wrongly given, it changes the
+            function.
+
+    Returns:
+        A `ReLUNetwork`.
+
+    Raises:
+        ValueError: for layers < 0.
+
+    Example:
+        >>> later = delay(affine([[1.0]]), 3)
+        >>> later.size.depth, later([[-2.0]]).item()
+        (3, -2.0)
     """
     if layers < 0:
         raise ValueError(f"layers must be >= 0, got {layers}")
@@ -164,10 +220,20 @@ def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> Re
 
 
 def add(*networks: ReLUNetwork) -> ReLUNetwork:
-    """The sum x -> f_1(x) + ... + f_n(x) of networks with equal input and output dimensions.
+    """Add up networks, x -> f_1(x) + ... + f_n(x).
 
-    >>> add(affine([[1.0]]), affine([[2.0]], [1.0]))([[1.0]]).item()
-    4.0
+    Args:
+        *networks: f_1, ..., f_n, of equal input and output dimensions.
+
+    Returns:
+        A `ReLUNetwork` on the intersection of their domains.
+
+    Raises:
+        ValueError: for no networks and for different dimensions.
+
+    Example:
+        >>> add(affine([[1.0]]), affine([[2.0]], [1.0]))([[1.0]]).item()
+        4.0
     """
     if not networks:
         raise ValueError("add needs at least one network")

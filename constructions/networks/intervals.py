@@ -18,21 +18,32 @@ from .origin import difference
 def interval_bounds(
     network: ReLUNetwork, lower: Any, upper: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Certified lower and upper bounds of every output on the boxes [lower, upper], rounding
-    accounted for.
+    """Bound every output of a network on a box, from below and above.
 
-    They hold for what the network was read from, too (see `ReLUNetwork.origin`).
+    The bounds are certified: rounding is accounted for, and they hold for what the network was read
+    from, too (see `ReLUNetwork.origin`). Sound, not tight: the gap grows with depth and width. Each
+    layer's float64 error is bounded a priori by gamma_(n+2) and added to the radius.
 
-    lower, upper: numbers or tensors of shape (..., inputs). Returns two float64 tensors of shape
-    (..., outputs). Sound, not tight: the gap grows with depth and width. Each layer's float64 error
-    is bounded a priori by gamma_(n+2) (Higham 2002, Section 3.1) and added to the radius. Raises
-    ValueError for NaN or lower > upper.
+    Args:
+        network: a `ReLUNetwork`.
+        lower: lower ends, a number or shape (..., inputs).
+        upper: upper ends, likewise.
 
-    >>> from constructions import ReLUNetwork
-    >>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0, 0]), ([[1.0, 1.0]], [0])])
-    >>> low, high = interval_bounds(net, -1.0, 2.0)
-    >>> low.item() <= 0 and 2 <= high.item() <= 3 + 1e-12
-    True
+    Returns:
+        Lower and upper bounds, two float64 tensors of shape (..., outputs): certified.
+
+    Raises:
+        ValueError: for ends of another shape or not finite, for lower > upper, and where bounds
+            overflow float64.
+
+    Source: Higham 2002, Section 3.1 (gamma).
+
+    Example:
+        >>> from constructions import ReLUNetwork
+        >>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0, 0]), ([[1.0, 1.0]], [0])])
+        >>> low, high = interval_bounds(net, -1.0, 2.0)
+        >>> low.item() <= 0 and 2 <= high.item() <= 3 + 1e-12
+        True
     """
     ends = []
     for name, value in (("lower", lower), ("upper", upper)):
@@ -63,16 +74,26 @@ def interval_bounds(
 
 
 def source_difference(network: ReLUNetwork, lower: Any, upper: Any) -> torch.Tensor:
-    """Upper bounds of |network - what it was read from| on the box [lower, upper], for each output:
-    float64, (outputs,).
+    """Bound how far a network may be from what it was read from, on a box.
 
-    0 where nothing was rounded on reading, as for all but batch normalization and some divisions;
-    see `ReLUNetwork.origin`. lower, upper: numbers or shape (inputs,). By interval arithmetic;
-    errors as for `interval_bounds`.
+    |network - source| for each output, by interval arithmetic. 0 where nothing was rounded on
+    reading, as for all but batch normalization and some divisions; see `ReLUNetwork.origin`.
 
-    >>> norm = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1)).eval()
-    >>> bool(0 < source_difference(ReLUNetwork.from_module(norm), 0.0, 1.0) < 1e-12)
-    True
+    Args:
+        network: a `ReLUNetwork`.
+        lower: lower ends, a number or shape (inputs,).
+        upper: upper ends, likewise.
+
+    Returns:
+        Certified upper bounds, float64, (outputs,).
+
+    Raises:
+        ValueError: as `interval_bounds`.
+
+    Example:
+        >>> norm = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1)).eval()
+        >>> bool(0 < source_difference(ReLUNetwork.from_module(norm), 0.0, 1.0) < 1e-12)
+        True
     """
     if network.origin is None or network.origin.is_exact:
         return torch.zeros(network.outputs, dtype=torch.float64)
@@ -124,11 +145,23 @@ def _propagate(
 
 
 def magnitude_bound(network: ReLUNetwork, lower: Any, upper: Any) -> float:
-    """A certified B with |f_k(x)| <= B for every output k and every x in the box.
+    """Bound the absolute values of all outputs of a network on a box.
 
-    >>> from constructions import affine
-    >>> 3 <= magnitude_bound(affine([[1.0, -2.0]]), 0.0, [1.0, 1.5]) <= 3 + 1e-12
-    True
+    Args:
+        network: a `ReLUNetwork`.
+        lower: lower ends, a number or shape (..., inputs).
+        upper: upper ends, likewise.
+
+    Returns:
+        B with |f_k(x)| <= B for every output k and every x in the box: a certified upper bound.
+
+    Raises:
+        ValueError: as `interval_bounds`.
+
+    Example:
+        >>> from constructions import affine
+        >>> 3 <= magnitude_bound(affine([[1.0, -2.0]]), 0.0, [1.0, 1.5]) <= 3 + 1e-12
+        True
     """
     low, high = interval_bounds(network, lower, upper)
     return float(torch.maximum(-low, high).max())

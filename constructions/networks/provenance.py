@@ -13,11 +13,15 @@ import sympy
 
 @dataclass(frozen=True)
 class Lemma:
-    """A published statement and what it claims of the networks that `name` builds.
+    """A published statement and what it claims of the networks that a construction builds.
 
-    claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression in
-    the construction's arguments. Counts are equalities for generic arguments (no weight or bias
-    vanishes by accident); errors are bounds.
+    Attributes:
+        name: of the function that builds them.
+        source: author, year, number.
+        statement: what it says, in one line.
+        claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression
+            in the construction's arguments. Counts are equalities for generic arguments (no weight
+            or bias vanishes by accident); errors are bounds.
     """
 
     name: str
@@ -26,8 +30,13 @@ class Lemma:
     claims: Mapping[str, sympy.Expr] = field(default_factory=dict)
 
     def evaluate(self, arguments: Mapping[str, Any]) -> dict[str, sympy.Expr]:
-        """The claims with the given arguments put in (arguments that are not numbers or expressions
-        are ignored).
+        """Put arguments into the claims.
+
+        Args:
+            arguments: by name; those that are not numbers or expressions are ignored.
+
+        Returns:
+            The claims, each as far as its symbols were given.
         """
         values = {
             name: sympy.Rational(value) if isinstance(value, float) else value
@@ -48,8 +57,12 @@ class Lemma:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a network comes from: the lemma (None for a plain composition), its arguments, and
-    counted parts.
+    """Where a network comes from: the construction that built it and the parts it was built from.
+
+    Attributes:
+        lemma: the statement; None for a plain composition.
+        arguments: of the construction, with computed facts.
+        parts: pairs of a count and the provenance of a part.
     """
 
     lemma: Lemma | None

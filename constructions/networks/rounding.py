@@ -24,15 +24,19 @@ from .network import ReLUNetwork, check_network
 
 @dataclass(frozen=True)
 class BitBudget:
-    """What sums of a network need on a grid: see `bit_budget`.
+    """How many bits the sums of a network need on a grid; see `bit_budget`.
 
-    float64, float32: whether every product and partial sum is proven to be representable. bits: the
-    most significant bits that a sum is proven to need at most, attained by `unit` of `layer` (from
-    0).
+    Attributes:
+        float64: whether every product and partial sum is proven to be representable in float64.
+        float32: the same for float32.
+        bits: the most significant bits that a sum is proven to need at most.
+        layer: the layer (from 0) of the unit with these bits.
+        unit: that unit.
 
-    >>> from constructions.gadgets.approximation import absolute
-    >>> bit_budget(absolute(), 24, -1.0, 1.0)
-    BitBudget(float64=True, float32=True, bits=24, layer=0, unit=0)
+    Example:
+        >>> from constructions.gadgets.approximation import absolute
+        >>> bit_budget(absolute(), 24, -1.0, 1.0)
+        BitBudget(float64=True, float32=True, bits=24, layer=0, unit=0)
     """
 
     float64: bool
@@ -43,32 +47,47 @@ class BitBudget:
 
 
 def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any = 1.0) -> BitBudget:
-    """Whether floating point gives the real value at *all* inputs that are multiples of
-    2^-grid_bits in [low, high].
+    """Prove that floating point does not round at any point of a grid in a box.
 
-    If every term of a sum is a multiple of 2^q, and neither the positive nor the negative terms add
-    up to more than 2^(q + p) in absolute value, then every partial sum, in every order, is a number
-    with p bits: nothing rounds, fused or not. q follows from the lowest bits of weights, biases and
-    inputs, the sums from ranges that end on the grid, in which units that are functions of one
-    number are bounded together (a tooth stays in [0, 1]; once its grid is coarser than that, it is
-    0). `float64` (p = 53) and `float32` (p = 24) say whether that holds for all sums of all layers,
-    for any order of summation, in dense, sparse and structured evaluation, on any hardware with
-    IEEE 754 arithmetic (no subnormal number occurs; TF32 is not float32). False says that there is
-    no proof, not that there is an error.
+    The points are *all* multiples of 2^-grid_bits in [low, high]. If every term of a sum is a
+    multiple of 2^q, and neither the positive nor the negative terms add up to more than 2^(q + p)
+    in absolute value, then every partial sum, in every order, is a number with p bits: nothing
+    rounds, fused or not. q follows from the lowest bits of weights, biases and inputs, the sums
+    from ranges that end on the grid, in which units that are functions of one number are bounded
+    together (a tooth stays in [0, 1]; once its grid is coarser than that, it is 0).
 
-    grid_bits: an integer, negative for grids coarser than 1. low, high: numbers or shape (inputs,).
-    Cost: a sort of the nonzeros. Raises TypeError for another kind of network, grid_bits or bound;
-    ValueError for bounds that are not finite or in the wrong order, without a grid point between,
-    or outside of the network's domain; for layers with more than `TABLE_LIMIT` nonzeros, with
-    entries beyond 2^-400..2^400 or with Kronecker products that are no float64; and for values
-    above 2^400. Source: Sterbenz's exactness of sums on a common grid; Muller et al., Handbook of
-    Floating-Point Arithmetic, ch. 2.
+    `float64` (p = 53) and `float32` (p = 24) say whether that holds for all sums of all layers, for
+    any order of summation, in dense, sparse and structured evaluation, on any hardware with IEEE
+    754 arithmetic (no subnormal number occurs; TF32 is not float32). False says that there is no
+    proof, not that there is an error.
 
-    >>> from constructions.gadgets.approximation import squaring
-    >>> bit_budget(squaring(28), 24)
-    BitBudget(float64=True, float32=False, bits=49, layer=25, unit=2)
-    >>> bit_budget(squaring(28), 8).float32, bit_budget(squaring(28), 30).float64
-    (True, False)
+    Args:
+        network: a `ReLUNetwork`.
+        grid_bits: an integer, negative for grids coarser than 1.
+        low: lower ends of the box, a number or shape (inputs,).
+        high: upper ends, likewise.
+
+    Returns:
+        A `BitBudget`: its True is certified.
+
+    Raises:
+        TypeError: for another kind of network, grid_bits or bound.
+        ValueError: for bounds that are not finite or in the wrong order, without a grid point
+            between, or outside of the network's domain; for layers with more than `TABLE_LIMIT`
+            nonzeros, with entries beyond 2^-400..2^400 or with Kronecker products that are no
+            float64; for values above 2^400; and for grid_bits beyond -400..400.
+
+    Cost: a sort of the nonzeros.
+
+    Source: Sterbenz's exactness of sums on a common grid; Muller et al., Handbook of Floating-Point
+    Arithmetic, ch. 2.
+
+    Example:
+        >>> from constructions.gadgets.approximation import squaring
+        >>> bit_budget(squaring(28), 24)
+        BitBudget(float64=True, float32=False, bits=49, layer=25, unit=2)
+        >>> bit_budget(squaring(28), 8).float32, bit_budget(squaring(28), 30).float64
+        (True, False)
     """
     check_network(network)
     if not isinstance(grid_bits, (int, np.integer)) or isinstance(grid_bits, bool):
@@ -95,27 +114,39 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
 def rounding_error(
     network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:
-    """Upper bounds of |computed - real value| over the box [low, high], for evaluation in float32
-    (or float64).
+    """Bound how far a computed value may be from the real one, over a whole box.
 
     Covers rounding of inputs and weights to `dtype`, of every product and sum in any order, dense,
     sparse or structured, and underflow (gradual or flushed to zero): a layer with n terms a row
     adds at most gamma_(n + 4 + 3k) sum |w| |x|, k being the number of Kronecker products an entry
-    is made of, and passes on sum |w| times the error before it. Returns a float64 tensor of shape
-    (outputs,), rounded up. A priori and therefore pessimistic: where slopes are steep and errors of
-    different sign would cancel the bound grows like the product of the sums |w| (for `tooth(s)`
-    like 6^s, the values being in [0, 1]). For such networks, on a grid, `bit_budget` is the tool;
-    at a point, `interval_bounds`.
+    is made of, and passes on sum |w| times the error before it.
 
-    low, high: numbers or shape (inputs,). Raises TypeError and ValueError as `bit_budget` does,
-    ValueError for another dtype, and where numbers may overflow. Source: Higham 2002, Accuracy and
-    Stability of Numerical Algorithms, Section 3.1.
+    A priori and therefore pessimistic: where slopes are steep and errors of different sign would
+    cancel the bound grows like the product of the sums |w| (for `tooth(s)` like 6^s, the values
+    being in [0, 1]). For such networks, on a grid, `bit_budget` is the tool; at a point,
+    `interval_bounds`.
 
-    >>> from constructions import distance, tooth
-    >>> bool(rounding_error(distance([0.25, 0.5], "inf"), 0.0, 1.0) < 1e-5)
-    True
-    >>> bool(rounding_error(tooth(28), 0.0, 1.0) > 1e6)
-    True
+    Args:
+        network: a `ReLUNetwork`.
+        low: lower ends of the box, a number or shape (inputs,).
+        high: upper ends, likewise.
+        dtype: torch.float32 or torch.float64, in which it is evaluated.
+
+    Returns:
+        Certified upper bounds of |computed - real value|, float64, (outputs,).
+
+    Raises:
+        TypeError: for another kind of network or bound.
+        ValueError: as `bit_budget`, for another dtype, and where numbers may overflow.
+
+    Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, Section 3.1.
+
+    Example:
+        >>> from constructions import distance, tooth
+        >>> bool(rounding_error(distance([0.25, 0.5], "inf"), 0.0, 1.0) < 1e-5)
+        True
+        >>> bool(rounding_error(tooth(28), 0.0, 1.0) > 1e6)
+        True
     """
     check_network(network)
     if dtype not in (torch.float32, torch.float64):

@@ -18,16 +18,27 @@ SHARD = 2**10
 
 
 def sharded_values(network: ReLUNetwork, points: Any, engine: Engine = HERE) -> torch.Tensor:
-    """Values at points (M, D), as (M, K), in shards of `SHARD` points: where and how the engine
-    says, interruptible.
+    """Evaluate a network at many points, in shards that may run in several processes.
 
-    Floating-point tensors are evaluated in their dtype, others in float64. f_S is evaluated through
-    its screen, and workers get its parts, not its layers. Raises ValueError for points of another
-    shape, outside of the domain or not finite.
+    Shards are of `SHARD` points; the computation can be interrupted. f_S is evaluated through its
+    screen, and workers get its parts, not its layers.
 
-    >>> from constructions import affine
-    >>> sharded_values(affine([[2.0]]), [[0.25], [0.5]]).tolist()
-    [[0.5], [1.0]]
+    Args:
+        network: a `ReLUNetwork`.
+        points: (M, D).
+        engine: where and how shards run.
+
+    Returns:
+        Values, (M, K); floating-point tensors are evaluated in their dtype, others in float64.
+
+    Raises:
+        TypeError: for another kind of network or engine.
+        ValueError: for points of another shape, outside of the domain or not finite.
+
+    Example:
+        >>> from constructions import affine
+        >>> sharded_values(affine([[2.0]]), [[0.25], [0.5]]).tolist()
+        [[0.5], [1.0]]
     """
     check_network(network)
     check_engine(engine)

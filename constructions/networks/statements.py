@@ -28,19 +28,27 @@ P = ParamSpec("P")
 def implements(
     source: str, statement: str, **claims: sympy.Expr | int | str
 ) -> Callable[[Callable[P, ReLUNetwork]], Callable[P, ReLUNetwork]]:
-    """Register a construction as the implementation of a published statement, with its claims; see
-    `Lemma`.
+    """Register a function as the implementation of a published statement, with its claims.
 
-    Claims may be SymPy expressions or strings of them; their symbols are arguments of the
-    construction, D (the network's input dimension) or K (its output dimension).
+    One record (`Lemma`) is citation, closed form and test oracle.
 
-    >>> from constructions import affine
-    >>> @implements("no paper", "n numbers are averaged by n weights", parameters="n", depth=0)
-    ... def mean(n):
-    ...     return affine([[1 / n] * n])
-    >>> mean(4).size.parameters == mean(4).provenance.lemma.evaluate({"n": 4})["parameters"]
-    True
-    >>> _ = LEMMAS.pop("mean")
+    Args:
+        source: author, year, number.
+        statement: what it says, in one line.
+        **claims: SymPy expressions or strings of them, by quantity; their symbols are arguments of
+            the construction, D (the network's input dimension) or K (its output dimension).
+
+    Returns:
+        A decorator; the networks that the function builds carry their `Provenance`.
+
+    Example:
+        >>> from constructions import affine
+        >>> @implements("no paper", "n numbers are averaged by n weights", parameters="n", depth=0)
+        ... def mean(n):
+        ...     return affine([[1 / n] * n])
+        >>> mean(4).size.parameters == mean(4).provenance.lemma.evaluate({"n": 4})["parameters"]
+        True
+        >>> _ = LEMMAS.pop("mean")
     """
 
     def register(build: Callable[P, ReLUNetwork]) -> Callable[P, ReLUNetwork]:
@@ -78,13 +86,22 @@ def record(network: ReLUNetwork, **arguments: Any) -> ReLUNetwork:
 
 
 def parts(network: ReLUNetwork) -> networkx.DiGraph:
-    """The provenance tree of a network; nodes carry `provenance`, edges `count`. Node 0 is the
-    network itself.
+    """Show a network's provenance as a tree.
 
-    >>> from constructions import copies, compose, squaring, absolute
-    >>> tree = parts(copies(5, compose(squaring(2), absolute())))
-    >>> [(tree.nodes[b]["provenance"].title, data["count"]) for _, b, data in tree.edges(data=True)]
-    [('squaring(m=2, D=1, K=1)', 5), ('absolute(D=1, K=1)', 5)]
+    Args:
+        network: a `ReLUNetwork`.
+
+    Returns:
+        A directed graph; nodes carry `provenance`, edges `count`. Node 0 is the network itself.
+
+    Example:
+        >>> from constructions import copies, compose, squaring, absolute
+        >>> tree = parts(copies(5, compose(squaring(2), absolute())))
+        >>> [
+        ...     (tree.nodes[b]["provenance"].title, data["count"])
+        ...     for _, b, data in tree.edges(data=True)
+        ... ]
+        [('squaring(m=2, D=1, K=1)', 5), ('absolute(D=1, K=1)', 5)]
     """
     graph = networkx.DiGraph()
 
@@ -100,14 +117,20 @@ def parts(network: ReLUNetwork) -> networkx.DiGraph:
 
 
 def explain(network: ReLUNetwork) -> str:
-    """Which statements built a network, with their claims at its arguments: a tree as text, one
-    part a line.
+    """Say which statements built a network, with their claims at its arguments.
 
-    >>> from constructions import squaring
-    >>> print(explain(squaring(3)))
-    squaring(m=3, D=1, K=1): depth 3, width 3, 8 units, 19 parameters (29 dense)
-      Yarotsky 2017, Proposition 2: x^2 on [0,1] is approximated by sawtooth sums
-      claims: depth = 3, parameters = 19, pieces = 8, sup_error = 1/256
+    Args:
+        network: a `ReLUNetwork`.
+
+    Returns:
+        A tree as text, two or three lines a part.
+
+    Example:
+        >>> from constructions import squaring
+        >>> print(explain(squaring(3)))
+        squaring(m=3, D=1, K=1): depth 3, width 3, 8 units, 19 parameters (29 dense)
+          Yarotsky 2017, Proposition 2: x^2 on [0,1] is approximated by sawtooth sums
+          claims: depth = 3, parameters = 19, pieces = 8, sup_error = 1/256
     """
     lines: list[str] = []
 
@@ -152,11 +175,14 @@ def _plain(value: Any) -> Any:
 
 
 def statements() -> str:
-    """The registered statements as a Markdown table: source, what implements it, and its claims
-    (docs/statements.md).
+    """Write the registered statements as a Markdown table.
 
-    >>> statements().splitlines()[0]
-    '| function | source | statement | claims (checked on built networks) |'
+    Returns:
+        Source, what implements it, and its claims (docs/statements.md).
+
+    Example:
+        >>> statements().splitlines()[0]
+        '| function | source | statement | claims (checked on built networks) |'
     """
     lines = [
         "| function | source | statement | claims (checked on built networks) |",
