@@ -26,31 +26,46 @@ from ..trainer.run import Run
 
 
 class MemorizingModel(nn.Module):
-    """x -> phi_1(x) + phi_2(x) f(x): an element of the hypothesis class F_S, whose f is trained;
-    phi_1 and phi_2 are frozen.
+    """A model that has memorized the balls of given points, and whose other part is trained.
 
-    With S_c(x) in [0, 1] the capped sum of the soft indicators of the memorized points of class c,
-    phi_1 = sum_c S_c e_c (for labels -1, +1: S_+ - S_-) and phi_2 = max(0, 1 - sum_c S_c). So the
-    output is the label (one-hot for K classes) on every memorized ball, f where all outer balls are
-    left, and between them a mixture. Gradients with respect to weights pass through f only, those
-    with respect to x through everything.
+    x -> phi_1(x) + phi_2(x) f(x): an element of the hypothesis class F_S, whose f is trained; phi_1
+    and phi_2 are frozen. With S_c(x) in [0, 1] the capped sum of the soft indicators of the
+    memorized points of class c, phi_1 = sum_c S_c e_c (for labels -1, +1: S_+ - S_-) and phi_2 =
+    max(0, 1 - sum_c S_c). So the output is the label (one-hot for K classes) on every memorized
+    ball, f where all outer balls are left, and between them a mixture. Gradients with respect to
+    weights pass through f only, those with respect to x through everything. `network()` is its
+    `ReLUNetwork`, with an exact gate in place of the product.
 
-    f: a module, points (batch, *shape) -> (batch, 1) or (batch, K). points: (n, *shape) in [0,1],
-    labels (n,), of S_small. separation: least distance between points of different labels of *all*
-    training points, as a lower bound: then no shell reaches the ball of a point of another label.
-    `network()` is its `ReLUNetwork`, with an exact gate in place of the product.
+    Args:
+        f: a module, points (batch, *shape) -> (batch, 1) or (batch, K).
+        points: S_small, (n, *shape) in [0,1].
+        labels: of S_small, (n,).
+        ball: norm and radius of the memorized balls.
+        separation: least distance between points of different labels of *all* training points, as a
+            lower bound: then no shell reaches the ball of a point of another label.
 
-    Raises ValueError for no points, labels that do not fit, and separation <= 2 radius. Source:
-    "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
+    Raises:
+        ValueError: for no points, labels that do not fit, and separation <= 2 radius.
+
+    Source: "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
     (anonymous 2023, CGRM), Theorem C.1, proof; its product is that of Lemma A.3, here in the limit
     of no error.
 
-    >>> model = MemorizingModel(
-    ...     nn.Linear(2, 1), torch.tensor([[0.25, 0.5]]), torch.tensor([1]), Ball("inf", 0.125), 0.5
-    ... )
-    >>> x = torch.tensor([[0.25, 0.625], [1.0, 0.5]])
-    >>> model(x)[0].item(), torch.equal(model(x)[1], model.f(x)[1]), len(list(model.parameters()))
-    (1.0, True, 2)
+    Example:
+        >>> model = MemorizingModel(
+        ...     nn.Linear(2, 1),
+        ...     torch.tensor([[0.25, 0.5]]),
+        ...     torch.tensor([1]),
+        ...     Ball("inf", 0.125),
+        ...     0.5,
+        ... )
+        >>> x = torch.tensor([[0.25, 0.625], [1.0, 0.5]])
+        >>> (
+        ...     model(x)[0].item(),
+        ...     torch.equal(model(x)[1], model.f(x)[1]),
+        ...     len(list(model.parameters())),
+        ... )
+        (1.0, True, 2)
     """
 
     targets: torch.Tensor
@@ -88,13 +103,23 @@ class MemorizingModel(nn.Module):
         """x -> (S_c(x))_c: f_S of the zero function."""
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:
-        """Outputs, shape (batch, 1) or (batch, K)."""
+        """Evaluate the model.
+
+        Args:
+            points: (batch, *shape).
+
+        Returns:
+            Outputs, shape (batch, 1) or (batch, K).
+        """
         seen = self.memory(points.flatten(1), screened=True)
         return seen @ self.targets + (1 - seen.sum(1, keepdim=True)).clamp_min(0) * self.f(points)
 
     def network(self) -> ReLUNetwork:
-        """f_S(f, S_small): equal on the memorized balls and outside the outer ones; between, the
-        sign of f or label, or 0.
+        """Build the network f_S(f, S_small) of this model.
+
+        Returns:
+            A `ReLUNetwork` on flat points: equal on the memorized balls and outside the outer ones;
+            between, it has the sign of f or of the label, or is 0.
         """
         f = ReLUNetwork.from_module(self.f, self.shape)
         return f_S(f, self.points, self.labels, self.ball, separation=self.separation)
@@ -104,9 +129,13 @@ class MemorizingModel(nn.Module):
 class ConstrainedTraining:
     """What `a_delta` found.
 
-    clean: the run that trained f_clean, a network on flat points (N, D). small: S_small, bool,
-    (N,), in the order of `data.train_points`. run: the run within F_S; `run.epochs` is its history.
-    model: its end. data: what both were trained on.
+    Attributes:
+        clean: the run that trained f_clean.
+        f_clean: a network on flat points (N, D).
+        small: S_small, bool, (N,), in the order of `data.train_points`.
+        run: the run within F_S; `run.epochs` is its history.
+        model: its end.
+        data: what both were trained on.
     """
 
     clean: Run
@@ -131,41 +160,55 @@ def a_delta(
     resume: bool = False,
     report: Report = lambda _: None,
 ) -> ConstrainedTraining:
-    """Clean training, S_small by attacking f_clean, then adversarial training within F_S = { phi_1
-    + phi_2 f }.
+    """Run algorithm A_delta: train cleanly, memorize what is attacked, then train adversarially.
 
-    config: as for `train`; its radius is delta, its model that of f_clean and of f, its
-    final_attack the one that finds S_small, the training points where it succeeds or f_clean errs.
-    f starts at f_clean, which is robust on all other points as far as that attack sees; so
-    adversarial training begins where the robust training error seems 0. folder: gets two runs,
-    `clean` and `constrained`; resume and report as for `train`. Seeded by the configuration.
+    Clean training, S_small by attacking f_clean, then adversarial training within F_S = { phi_1 +
+    phi_2 f } (see `MemorizingModel`). S_small holds the training points where the final attack
+    succeeds or f_clean errs. f starts at f_clean, which is robust on all other points as far as
+    that attack sees; so adversarial training begins where the robust training error seems 0.
 
     On S_small's balls all elements of F_S are equal, so these points neither move f nor count as
     errors. That the robust training error is 0 is proved by `analysis.proved_balls`, or not.
 
-    Raises ValueError before any training for radius 0 and for training points of different labels
-    that are not more than 2 radius apart; after clean training if S_small is empty, as f_clean then
-    is what was sought; otherwise as `train`. Cost: that of both runs; attacks within F_S also
-    evaluate |S_small| D indicators. Source: "Why Clean Generalization and Robust Memorization Both
-    Happen in Adversarial Training" (anonymous 2023, CGRM), Theorems 6.2 and C.1.
+    Args:
+        config: as for `train`; its radius is delta, its model that of f_clean and of f, its
+            final_attack the one that finds S_small. It seeds everything.
+        folder: gets two runs, `clean` and `constrained`.
+        data: instead of config.data.
+        resume: as for `train`.
+        report: as for `train`.
 
-    >>> import tempfile
-    >>> config = TrainingConfig(
-    ...     task="parity",
-    ...     train_points=300,
-    ...     hidden=(16,),
-    ...     epochs=2,
-    ...     radius=0.05,
-    ...     final_attack="pgd5",
-    ... )
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     found = a_delta(config, folder)
-    >>> points, labels = (
-    ...     found.data.flat().train_points[found.small],
-    ...     found.data.train_labels[found.small],
-    ... )
-    >>> 0 < len(points) < 300, torch.equal(found.network(points)[:, 0], labels.double())
-    (True, True)
+    Returns:
+        A `ConstrainedTraining`.
+
+    Raises:
+        ValueError: before any training for radius 0 and for training points of different labels
+            that are not more than 2 radius apart; after clean training if S_small is empty, as
+            f_clean then is what was sought; otherwise as `train`.
+
+    Cost: that of both runs; attacks within F_S also evaluate |S_small| D indicators.
+
+    Source: "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
+    (anonymous 2023, CGRM), Theorems 6.2 and C.1.
+
+    Example:
+        >>> import tempfile
+        >>> config = TrainingConfig(
+        ...     task="parity",
+        ...     train_points=300,
+        ...     hidden=(16,),
+        ...     epochs=2,
+        ...     radius=0.05,
+        ...     final_attack="pgd5",
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = a_delta(config, folder)
+        >>> points, labels = (
+        ...     found.data.flat().train_points[found.small],
+        ...     found.data.train_labels[found.small],
+        ... )
+        >>> 0 < len(points) < 300, torch.equal(found.network(points)[:, 0], labels.double())
+        (True, True)
     """
     if not config.radius > 0:
         raise ValueError(f"radius must be positive, got {config.radius:g}")

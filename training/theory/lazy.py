@@ -34,8 +34,15 @@ assumes; ReLU is not smooth.
 
 
 def check_sphere(x: torch.Tensor, y: torch.Tensor, delta: float) -> None:
-    """Raise ValueError unless x (n, d >= 2) are unit vectors, y (n,) labels -1, +1, all float64,
-    and delta is in [0, 1].
+    """Raise ValueError unless the arguments are labelled points of the unit sphere and a radius.
+
+    Args:
+        x: unit vectors (n, d), d >= 2, float64.
+        y: labels -1, +1, (n,), float64.
+        delta: radius of the caps, in [0, 1].
+
+    Raises:
+        ValueError: for anything else; lengths may be off by 1e-9.
     """
     if x.ndim != 2 or not len(x) or x.shape[1] < 2 or x.dtype != torch.float64:
         raise ValueError(
@@ -57,15 +64,29 @@ def check_sphere(x: torch.Tensor, y: torch.Tensor, delta: float) -> None:
 
 
 def compatible(x: torch.Tensor, y: torch.Tensor, delta: float) -> bool:
-    """Whether caps of points with different labels are disjoint: their angle is above 4
-    arcsin(delta / 2).
+    """Tell whether the caps around points with different labels are disjoint.
 
-    x: unit vectors (n, d), float64; y: labels -1, +1, (n,), float64. Raises ValueError for others
-    and delta not in [0, 1]. Cost: n^2 d. Source: Gao et al. 2019, Definition 3.1.
+    They are if the angle between the points is above 4 arcsin(delta / 2).
 
-    >>> x, y = torch.eye(2, dtype=torch.float64), torch.tensor([1.0, -1.0], dtype=torch.float64)
-    >>> compatible(x, y, 0.5), compatible(x, y, 0.8)
-    (True, False)
+    Args:
+        x: unit vectors (n, d), float64.
+        y: labels -1, +1, (n,), float64.
+        delta: radius of the caps, in [0, 1].
+
+    Returns:
+        Whether all are.
+
+    Raises:
+        ValueError: as `check_sphere`.
+
+    Cost: n^2 d.
+
+    Source: Gao et al. 2019, Definition 3.1.
+
+    Example:
+        >>> x, y = torch.eye(2, dtype=torch.float64), torch.tensor([1.0, -1.0], dtype=torch.float64)
+        >>> compatible(x, y, 0.5), compatible(x, y, 0.8)
+        (True, False)
     """
     check_sphere(x, y, delta)
     chords = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")[y[:, None] != y]
@@ -73,15 +94,27 @@ def compatible(x: torch.Tensor, y: torch.Tensor, delta: float) -> bool:
 
 
 def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """n uniform points of the sphere in R^d, (n, d), and random labels -1, +1, (n,), with
-    compatible caps; float64.
+    """Draw random labelled points on the sphere whose caps are compatible.
 
-    Labels are drawn first; a point whose cap meets one of another label is drawn again. Raises
-    ValueError for sizes, seed or delta out of range, and if 100 n draws find no room.
+    Points are uniform; labels are drawn first, and a point whose cap meets one of another label is
+    drawn again.
 
-    >>> x, y = sphere_data(8, 3, 0.1)
-    >>> x.shape, y.shape, compatible(x, y, 0.1)
-    (torch.Size([8, 3]), torch.Size([8]), True)
+    Args:
+        n: how many points.
+        d: dimension of the space, >= 2.
+        delta: radius of the caps, in [0, 1].
+        seed: of the draws.
+
+    Returns:
+        Points (n, d) and labels -1, +1, (n,), both float64.
+
+    Raises:
+        ValueError: for sizes, seed or delta out of range, and if 100 n draws find no room.
+
+    Example:
+        >>> x, y = sphere_data(8, 3, 0.1)
+        >>> x.shape, y.shape, compatible(x, y, 0.1)
+        (torch.Size([8, 3]), torch.Size([8]), True)
     """
     check_sizes(n=n, d=d)
     check_seed(seed)
@@ -103,14 +136,22 @@ def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tens
 
 
 def project_cap(points: torch.Tensor, centre: torch.Tensor, delta: float) -> torch.Tensor:
-    """The points of the caps around unit vectors `centre` that are nearest on the sphere, shapes
-    (n, d), float64.
+    """Move points to the nearest points, on the sphere, of caps.
 
-    On the sphere up to rounding, within delta of the centre exactly; with delta = 0 the centre
-    itself.
+    Args:
+        points: (n, d), float64.
+        centre: unit vectors, the centres of the caps, (n, d), float64.
+        delta: radius of the caps.
 
-    >>> project_cap(torch.tensor([[0.0, 2.0]]).double(), torch.tensor([[1.0, 0.0]]).double(), 0.5)
-    tensor([[0.8750, 0.4841]], dtype=torch.float64)
+    Returns:
+        Points (n, d), float64: on the sphere up to rounding, within delta of the centre exactly;
+        with delta = 0 the centre itself.
+
+    Example:
+        >>> project_cap(
+        ...     torch.tensor([[0.0, 2.0]]).double(), torch.tensor([[1.0, 0.0]]).double(), 0.5
+        ... )
+        tensor([[0.8750, 0.4841]], dtype=torch.float64)
     """
     rounding = 8 * math.sqrt(centre.shape[1]) * 2.0**-52
     allowed = max(0.0, delta - rounding)
@@ -124,13 +165,23 @@ def project_cap(points: torch.Tensor, centre: torch.Tensor, delta: float) -> tor
 
 
 def huber(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The loss l(f, y): (f - y)^2 / 2 where |f - y| <= 1, else |f - y| - 1/2; one value each.
+    """Compute the Huber loss of values: a square near the label, linear far from it.
 
-    Convex, Lipschitz and smooth in f, each with constant 1, 0 at f = y and nowhere negative.
+    l(f, y) = (f - y)^2 / 2 where |f - y| <= 1, else |f - y| - 1/2. Convex, Lipschitz and smooth in
+    f, each with constant 1, 0 at f = y and nowhere negative.
+
+    Args:
+        values: f, any shape.
+        labels: y, of the same shape.
+
+    Returns:
+        One loss for each value.
+
     Source: Huber 1964; a loss as Gao et al. 2019, Assumption 3.1, ask for.
 
-    >>> huber(torch.tensor([1.0, 0.0, -1.0]), torch.tensor([1.0, 1.0, 1.0]))
-    tensor([0.0000, 0.5000, 1.5000])
+    Example:
+        >>> huber(torch.tensor([1.0, 0.0, -1.0]), torch.tensor([1.0, 1.0, 1.0]))
+        tensor([0.0000, 0.5000, 1.5000])
     """
     return functional.huber_loss(values, labels, reduction="none")
 
@@ -145,21 +196,38 @@ def cap_attack(
     restarts: int = 0,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Points of the caps, (n, d), where huber(f(x'), y) is as large as found: `steps` steps of 2.5
-    delta / steps on the sphere.
+    """Look for points of the caps at which the loss is largest.
 
-    Each is along the gradient's tangential part (where f = y and it is 0, along that of -y f), then
-    `project_cap`. Starts at x, so that A is a function of weights and point; `restarts` more at
-    random points. Each point keeps its best iterate, so the loss is at least that at x, and a lower
-    bound of the largest. steps = 1 is FGSM for l_2.
+    `steps` steps of 2.5 delta / steps on the sphere, each along the gradient's tangential part
+    (where f = y and it is 0, along that of -y f), then `project_cap`. Starts at x, so that A is a
+    function of weights and point; `restarts` more at random points. Each point keeps its best
+    iterate, so the loss is at least that at x, and a lower bound of the largest. steps = 1 is FGSM
+    for l_2.
 
-    Raises ValueError for x not on the sphere, other labels, and numbers out of range,
-    FloatingPointError where f is NaN or infinite. Cost: (1 + restarts) steps forward and backward
-    passes. Source: Madry et al. 2018, Section 2.1, on the sphere.
+    Args:
+        f: maps points (n, d) to values (n,), differentiably.
+        x: unit vectors (n, d), float64.
+        y: labels -1, +1, (n,), float64.
+        delta: radius of the caps, in [0, 1].
+        steps: of each ascent, >= 1.
+        restarts: further ascents, >= 0.
+        generator: of the random starts.
 
-    >>> x, y = torch.tensor([[1.0, 0.0]]).double(), torch.tensor([-1.0]).double()
-    >>> cap_attack(lambda x: x[:, 0] + x[:, 1], x, y, 0.5)
-    tensor([[0.8750, 0.4841]], dtype=torch.float64)
+    Returns:
+        Points of the caps, (n, d), where huber(f(x'), y) is as large as found.
+
+    Raises:
+        ValueError: for x not on the sphere, other labels, and numbers out of range.
+        FloatingPointError: where f is NaN or infinite.
+
+    Cost: (1 + restarts) steps forward and backward passes.
+
+    Source: Madry et al. 2018, Section 2.1, on the sphere.
+
+    Example:
+        >>> x, y = torch.tensor([[1.0, 0.0]]).double(), torch.tensor([-1.0]).double()
+        >>> cap_attack(lambda x: x[:, 0] + x[:, 1], x, y, 0.5)
+        tensor([[0.8750, 0.4841]], dtype=torch.float64)
     """
     check_sphere(x, y, delta)
     if steps < 1 or restarts < 0:
@@ -199,13 +267,17 @@ def cap_attack(
 
 @dataclass(frozen=True, eq=False)
 class WideNetwork:
-    """f(W, x) with trained weights W, all else drawn once and fixed; made by `deep_network` and
-    `two_layer_network`.
+    """A wide network with trained weights W; all else is drawn once and fixed.
 
-    evaluate: (W, points (n, d)) to values (n,). initial: W_0. m: the width. unit: B(R) is the set
-    of W with
-    ||W^(h) - W_0^(h)||_F <= R unit for each h: 1 / sqrt(m) for the deep network, 1 for that with
-    two layers, whose outputs are scaled instead.
+    f(W, x), made by `deep_network` and `two_layer_network`. B(R) is the set of W with ||W^(h) -
+    W_0^(h)||_F <= R unit for each h.
+
+    Attributes:
+        evaluate: (W, points (n, d)) to values (n,).
+        initial: W_0, a tensor for each layer.
+        m: the width.
+        unit: 1 / sqrt(m) for the deep network, 1 for that with two layers, whose outputs are scaled
+            instead.
     """
 
     evaluate: Callable[[Weights, torch.Tensor], torch.Tensor]
@@ -214,30 +286,60 @@ class WideNetwork:
     unit: float
 
     def at(self, weights: Weights) -> Function:
-        """f(W, .) as a function of points."""
+        """Fix the weights.
+
+        Args:
+            weights: W.
+
+        Returns:
+            f(W, .) as a function of points.
+        """
         return lambda x: self.evaluate(weights, x)
 
     def distances(self, weights: Weights) -> list[float]:
-        """||W^(h) - W_0^(h)||_F / unit for each h: the least R with W in B(R).
+        """Measure how far weights are from the initial ones, layer by layer.
 
-        >>> net = two_layer_network(2, 4)
-        >>> net.distances((net.initial[0] + 2.0,))[0] ** 2 - 32 < 1e-12
-        True
+        Args:
+            weights: W.
+
+        Returns:
+            ||W^(h) - W_0^(h)||_F / unit for each h: their maximum is the least R with W in B(R).
+
+        Example:
+            >>> net = two_layer_network(2, 4)
+            >>> net.distances((net.initial[0] + 2.0,))[0] ** 2 - 32 < 1e-12
+            True
         """
         pairs = zip(weights, self.initial, strict=True)
         return [float(torch.linalg.vector_norm(w - w_0)) / self.unit for w, w_0 in pairs]
 
 
 def deep_network(d: int, m: int, H: int = 2, seed: int = 0) -> WideNetwork:
-    """f(W, x) = a^T s(W^(H) ... s(W^(1) A x)), s = ReLU: entries of A and W^(h) from N(0, 2/m), of
-    a from N(0, 1).
+    """Draw a deep ReLU network with H trained layers of width m.
 
-    A (m, d) and a (m,) are fixed. float64. Raises ValueError for d, m, H < 1 or another seed. Cost:
-    H m^2 a point. Source: Gao et al. 2019, eq. (1); initialisation: Section 3.2.
+    f(W, x) = a^T s(W^(H) ... s(W^(1) A x)), s = ReLU: entries of A and W^(h) from N(0, 2/m), of a
+    from N(0, 1). A (m, d) and a (m,) are fixed.
 
-    >>> net = deep_network(3, 8, H=2)
-    >>> [tuple(w.shape) for w in net.initial], net.at(net.initial)(torch.eye(3).double()).shape
-    ([(8, 8), (8, 8)], torch.Size([3]))
+    Args:
+        d: inputs.
+        m: width.
+        H: trained layers.
+        seed: of the draws.
+
+    Returns:
+        A `WideNetwork`, float64.
+
+    Raises:
+        ValueError: for d, m, H < 1 or another seed.
+
+    Cost: H m^2 a point.
+
+    Source: Gao et al. 2019, eq. (1); initialisation: Section 3.2.
+
+    Example:
+        >>> net = deep_network(3, 8, H=2)
+        >>> [tuple(w.shape) for w in net.initial], net.at(net.initial)(torch.eye(3).double()).shape
+        ([(8, 8), (8, 8)], torch.Size([3]))
     """
     check_sizes(d=d, m=m, H=H)
     check_seed(seed)
@@ -258,16 +360,32 @@ def deep_network(d: int, m: int, H: int = 2, seed: int = 0) -> WideNetwork:
 
 
 def two_layer_network(d: int, m: int, activation: str = "relu", seed: int = 0) -> WideNetwork:
-    """f(W, x) = (1 / sqrt m) sum_(r <= m/2) a_r (s(w_r . x) - s(w'_r . x)): w_r from N(0, I), w'_r
-    = w_r at the start.
+    """Draw a network with two layers that is 0 at the start, of which the first is trained.
 
-    a_r is -1 or +1, fixed. W = (w, w') is one tensor (2, m/2, d), float64; f(W_0, x) = 0 exactly.
-    s: "relu" or "erf". Raises ValueError for an odd m, sizes, seed or activation out of range.
-    Cost: m d a point. Source: Gao et al. 2019, eq. (4).
+    f(W, x) = (1 / sqrt m) sum_(r <= m/2) a_r (s(w_r . x) - s(w'_r . x)): w_r from N(0, I), w'_r =
+    w_r at the start. a_r is -1 or +1, fixed. W = (w, w') is one tensor (2, m/2, d), float64; f(W_0,
+    x) = 0 exactly.
 
-    >>> net = two_layer_network(3, 8)
-    >>> net.at(net.initial)(torch.eye(3).double())
-    tensor([0., 0., 0.], dtype=torch.float64)
+    Args:
+        d: inputs.
+        m: width, even.
+        activation: s, "relu" or "erf".
+        seed: of the draws.
+
+    Returns:
+        A `WideNetwork`, float64.
+
+    Raises:
+        ValueError: for an odd m, sizes, seed or activation out of range.
+
+    Cost: m d a point.
+
+    Source: Gao et al. 2019, eq. (4).
+
+    Example:
+        >>> net = two_layer_network(3, 8)
+        >>> net.at(net.initial)(torch.eye(3).double())
+        tensor([0., 0., 0.], dtype=torch.float64)
     """
     check_sizes(d=d, m=m)
     check_seed(seed)
@@ -290,19 +408,32 @@ def two_layer_network(d: int, m: int, activation: str = "relu", seed: int = 0) -
 
 
 def project_weights(weights: Weights, initial: Weights, radius: float) -> Weights:
-    """The W nearest to `weights` with ||W^(h) - W_0^(h)||_F <= radius for each h, in exact
-    arithmetic, rounding included.
+    """Move weights to the nearest ones within a radius of the initial weights.
 
-    What is inside by more than the rounding of its norm stays as it is; else the offset is scaled,
-    by a relative (N + 16) 2^-52 more than needed for N entries, and each entry rounded towards W_0.
-    Any shapes, float64. Raises ValueError for a radius that is negative or not finite. Source: Gao
-    et al. 2019, eq. (2).
+    The W nearest to `weights` with ||W^(h) - W_0^(h)||_F <= radius for each h, in exact arithmetic,
+    rounding included. What is inside by more than the rounding of its norm stays as it is; else the
+    offset is scaled, by a relative (N + 16) 2^-52 more than needed for N entries, and each entry
+    rounded towards W_0.
 
-    >>> (w,) = project_weights(
-    ...     (torch.tensor([3.0, 4.0]).double(),), (torch.zeros(2).double(),), 2.5
-    ... )
-    >>> w, bool(w.norm() <= 2.5)
-    (tensor([1.5000, 2.0000], dtype=torch.float64), True)
+    Args:
+        weights: tensors of any shapes, float64.
+        initial: W_0, of the same shapes.
+        radius: finite and >= 0, not in units of the network.
+
+    Returns:
+        Tensors of the same shapes.
+
+    Raises:
+        ValueError: for a radius that is negative or not finite.
+
+    Source: Gao et al. 2019, eq. (2).
+
+    Example:
+        >>> (w,) = project_weights(
+        ...     (torch.tensor([3.0, 4.0]).double(),), (torch.zeros(2).double(),), 2.5
+        ... )
+        >>> w, bool(w.norm() <= 2.5)
+        (tensor([1.5000, 2.0000], dtype=torch.float64), True)
     """
     if not 0 <= radius < math.inf:
         raise ValueError(f"radius must be finite and >= 0, got {radius}")
@@ -326,10 +457,16 @@ def _nearest(w: torch.Tensor, w_0: torch.Tensor, radius: float) -> torch.Tensor:
 class LazyRun:
     """What `train_lazily` found, for steps t = 0..T.
 
-    loss: the surrogate loss L_A(W_t), (T + 1,). distance: of W_t from W_0 in units of R, layer by
-    layer, (T + 1, H). gradient: ||grad L_A(W_t)||_F over all layers, (T + 1,). attacked: A(W_t,
-    x_i), (T + 1, n, d). rate: alpha, as the paper scales it. weights: W_T. best: the W_t, t >= 1,
-    of the least loss.
+    Attributes:
+        network: what was trained.
+        labels: of the points, (n,).
+        rate: alpha, as the paper scales it.
+        loss: the surrogate loss L_A(W_t), (T + 1,).
+        distance: of W_t from W_0 in units of R, layer by layer, (T + 1, H).
+        gradient: ||grad L_A(W_t)||_F over all layers, (T + 1,).
+        attacked: A(W_t, x_i), (T + 1, n, d).
+        weights: W_T.
+        best: the W_t, t >= 1, of the least loss.
     """
 
     network: WideNetwork
@@ -376,23 +513,42 @@ def train_lazily(
     rate: float,
     radius: float | None = None,
 ) -> LazyRun:
-    """W_(t+1) = P_B(R)(W_t - alpha grad L_A(W_t)), L_A(W) = mean_i huber(f(W, A(W, x_i)), y_i);
-    from W_0, `steps` times.
+    """Train a wide network adversarially by gradient descent, near its initial weights.
 
-    The gradient takes the points A(W_t, x_i) as given. x: unit vectors (n, d); y: labels -1, +1
-    (n,); both float64. perturb: A, such as `partial(cap_attack, delta=0.1)`; `lambda f, x, y: x`
-    trains on clean points. rate: alpha / unit^2, so alpha is rate / m for the deep network and rate
-    for that with two layers. radius: R; None does not project. Deterministic if A is.
+        W_(t+1) = P_B(R)(W_t - alpha grad L_A(W_t)),    L_A(W) = mean_i huber(f(W, A(W, x_i)), y_i),
 
-    Raises ValueError for numbers out of range or points not on the sphere, FloatingPointError
-    naming the step where a loss or gradient is NaN or infinite. Cost: a forward and backward pass a
-    step, and those of A; memory T n d and a few W. Source: Gao et al. 2019, Definition 3.3, Section
-    4, Theorems 4.1 (radius) and 5.1 (none).
+    from W_0, `steps` times. The gradient takes the points A(W_t, x_i) as given. Deterministic if A
+    is.
 
-    >>> x, y = sphere_data(4, 3, 0.1)
-    >>> run = train_lazily(two_layer_network(3, 64), x, y, lambda f, x, y: x, steps=20, rate=1.0)
-    >>> float(run.loss[0]), run.least < 0.2, run.weights[0].shape
-    (0.5, True, torch.Size([2, 32, 3]))
+    Args:
+        network: f and W_0.
+        x: unit vectors (n, d), float64.
+        y: labels -1, +1, (n,), float64.
+        perturb: A, such as `partial(cap_attack, delta=0.1)`; `lambda f, x, y: x` trains on clean
+            points.
+        steps: T, >= 1.
+        rate: alpha / unit^2, so alpha is rate / m for the deep network and rate for that with two
+            layers.
+        radius: R, in units of the network; None does not project.
+
+    Returns:
+        A `LazyRun`.
+
+    Raises:
+        ValueError: for numbers out of range or points not on the sphere.
+        FloatingPointError: naming the step, where a loss or gradient is NaN or infinite.
+
+    Cost: a forward and backward pass a step, and those of A; memory T n d and a few W.
+
+    Source: Gao et al. 2019, Definition 3.3, Section 4, Theorems 4.1 (radius) and 5.1 (none).
+
+    Example:
+        >>> x, y = sphere_data(4, 3, 0.1)
+        >>> run = train_lazily(
+        ...     two_layer_network(3, 64), x, y, lambda f, x, y: x, steps=20, rate=1.0
+        ... )
+        >>> float(run.loss[0]), run.least < 0.2, run.weights[0].shape
+        (0.5, True, torch.Size([2, 32, 3]))
     """
     check_sphere(x, y, 0.0)
     check_sizes(steps=steps)

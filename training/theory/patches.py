@@ -60,25 +60,42 @@ class Scales(NamedTuple):
 
 @dataclass(frozen=True)
 class PatchConfig:
-    """A run of `train_patches`, checked when it is made.
+    """The settings of a run of `train_patches`, checked when they are made.
 
-    d, N, P, m: dimension of a patch, training points, patches of a point, weight vectors.
-    robust_weight: lambda of the objective (1 - lambda) log(1 + exp(-y f(X))) + lambda log(1 +
-    exp(-y f(X'))), averaged over points. gamma: of the attack GTA, by default 1 - 1 / (sqrt(d)
-    log(d)^2). attack: the g that GTA moves against: "signal", g(X) = <w*, X[signal]>, which moves
-    by gamma alpha and leaves (1 - gamma) alpha y w*; or "network", f_W of the current step, but by
-    gamma alpha at most. activation: "cubic", for which f_W sums over all m; or "quadratic" and
-    "relu", which are never negative, so that the second half of the m is subtracted (m even). rate:
-    eta. sigma_0: of the initial weights, by default 1 / sqrt(d); alpha, sigma: see
-    `PatchData.sample`. test_points: drawn for each recorded test error.
+    The objective is (1 - lambda) log(1 + exp(-y f(X))) + lambda log(1 + exp(-y f(X'))), averaged
+    over points.
 
-    Raises ValueError that names the entry, the rule and the value. Source: CGRO (anonymous 2023),
-    Section 3; signs of the second layer: not in the paper, needed for outputs of both signs.
+    Attributes:
+        d: dimension of a patch.
+        N: training points.
+        P: patches of a point.
+        m: weight vectors.
+        robust_weight: lambda of the objective.
+        gamma: of the attack GTA, by default 1 - 1 / (sqrt(d) log(d)^2).
+        attack: the g that GTA moves against: "signal", g(X) = <w*, X[signal]>, which moves by gamma
+            alpha and leaves (1 - gamma) alpha y w*; or "network", f_W of the current step, but by
+            gamma alpha at most.
+        activation: "cubic", for which f_W sums over all m; or "quadratic" and "relu", which are
+            never negative, so that the second half of the m is subtracted (m even).
+        rate: eta.
+        steps: of gradient descent.
+        sigma_0: scale of the initial weights, by default 1 / sqrt(d).
+        alpha: scale of the signal; see `PatchData.sample`.
+        sigma: scale of the noise; see `PatchData.sample`.
+        seed: determines the run.
+        test_points: drawn for each recorded test error.
 
-    >>> PatchConfig(d=100, gamma=2.0)
-    Traceback (most recent call last):
-    ...
-    ValueError: gamma must be above 0 and at most 1, got 2.0
+    Raises:
+        ValueError: that names the entry, the rule and the value.
+
+    Source: CGRO (anonymous 2023), Section 3; signs of the second layer: not in the paper, needed
+    for outputs of both signs.
+
+    Example:
+        >>> PatchConfig(d=100, gamma=2.0)
+        Traceback (most recent call last):
+        ...
+        ValueError: gamma must be above 0 and at most 1, got 2.0
     """
 
     d: int = 1000
@@ -133,8 +150,10 @@ class PatchConfig:
 
     @property
     def outer(self) -> torch.Tensor:
-        """The second layer, shape (m,): ones for "cubic", else +1 for the first half and -1 for the
-        second.
+        """The second layer: ones for "cubic", else +1 for the first half and -1 for the second.
+
+        Returns:
+            The signs o, float64, shape (m,).
         """
         signs = torch.ones(self.m, dtype=torch.float64)
         if self.activation != "cubic":
@@ -143,15 +162,25 @@ class PatchConfig:
 
 
 def patch_network(weights: torch.Tensor, config: PatchConfig) -> Function:
-    """f_W(X) = sum_r o_r sum_j s(<w_r, X[j]>) as a function of points (..., P, d) with outputs
-    (..., 1).
+    """Build the two-layer network on patches as a function of points.
 
-    weights: shape (m, d). s and the signs o are those of the configuration. Source: CGRO (anonymous
-    2023), eq. (M).
+    f_W(X) = sum_r o_r sum_j s(<w_r, X[j]>), with s and the signs o of the configuration.
 
-    >>> f = patch_network(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), PatchConfig(d=2, m=2, gamma=0.5))
-    >>> f(torch.tensor([[[1.0, 1.0], [-2.0, 0.0]]]))
-    tensor([[1.]])
+    Args:
+        weights: W, shape (m, d).
+        config: gives activation and signs.
+
+    Returns:
+        A function of points (..., P, d) with outputs (..., 1).
+
+    Source: CGRO (anonymous 2023), eq. (M).
+
+    Example:
+        >>> f = patch_network(
+        ...     torch.tensor([[1.0, 0.0], [0.0, 2.0]]), PatchConfig(d=2, m=2, gamma=0.5)
+        ... )
+        >>> f(torch.tensor([[[1.0, 1.0], [-2.0, 0.0]]]))
+        tensor([[1.]])
     """
     activate, outer = ACTIVATIONS[config.activation][0], config.outer.to(weights)
     return lambda points: (activate(points @ weights.T) @ outer).sum(-1, keepdim=True)
@@ -161,16 +190,29 @@ def patch_network(weights: torch.Tensor, config: PatchConfig) -> Function:
 class PatchRun:
     """What `train_patches` found.
 
-    curves: arrays whose first axis is that of the recorded steps; all is measured before the step's
-    update, and the last one is that of the result. With v_ijr = y_i <w_r, X_i[j]> over noise
-    patches j and psi(z) = 1 / (1 + exp(z)): step; u (steps, m), <w_r, w*>, and growth, its change
-    in the step; U, sum_r o_r s(u_r); V (steps, N), y_i sum_r o_r sum_j s(y_i v_ijr); noise, max
-    |v|; loss; gradient_norm; robust_slope, the mean over points of psi(y f(X')), summed over all
-    steps before; shortfall, the largest v(0) + (eta sigma^2 d / N) sum_s psi(V_i) v^2 - v;
-    interference, the largest part of |v - v(0)| that comes from other patches; clean_train and
-    robust_train, shares of training points with margin <= 0, and clean_test and robust_test, of
-    fresh points; "robust" is under the attack of the configuration. weights: the last W, (m, d).
-    data: the training points.
+    The first axis of each array in `curves` is that of the recorded steps; all is measured before
+    the step's update, and the last one is that of the result. With v_ijr = y_i <w_r, X_i[j]> over
+    noise patches j and psi(z) = 1 / (1 + exp(z)) they are:
+
+        step: the recorded steps
+        u: <w_r, w*>, (steps, m), and growth, its change in the step
+        U: sum_r o_r s(u_r)
+        V: y_i sum_r o_r sum_j s(y_i v_ijr), (steps, N)
+        noise: max |v|
+        loss, gradient_norm: of the objective
+        robust_slope: the mean over points of psi(y f(X')), summed over all steps before
+        shortfall: the largest v(0) + (eta sigma^2 d / N) sum_s psi(V_i) v^2 - v
+        interference: the largest part of |v - v(0)| that comes from other patches
+        clean_train, robust_train: shares of training points with margin <= 0
+        clean_test, robust_test: the same shares of fresh points, estimates
+
+    "robust" is under the attack of the configuration.
+
+    Attributes:
+        config: of the run.
+        curves: arrays by name, as above.
+        weights: the last W, float64, (m, d).
+        data: the training points.
     """
 
     config: PatchConfig
@@ -412,23 +454,36 @@ def train_patches(
     checkpoint: str | PathLike[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PatchRun:
-    """W(t+1) = W(t) - eta grad L(W(t)) for all steps, in float64; about 400 steps are recorded.
+    """Train the two-layer network on patch data, by full-batch gradient descent in float64.
 
-    What an adversarial point is does not depend on W in the gradient (a step of adversarial
-    training), so with attack "signal" the gradient is that of the objective. Test errors are
-    estimates from fresh points. checkpoint: a .safetensors file, written every 5,000 steps and at
-    the end, from which a run of the same configuration goes on, on a CPU to the same bits;
-    progress(done, steps) is called as often. Determined by the seed; BLAS and device may change the
-    last bits.
+    W(t+1) = W(t) - eta grad L(W(t)) for all steps; about 400 steps are recorded. What an
+    adversarial point is does not depend on W in the gradient (a step of adversarial training), so
+    with attack "signal" the gradient is that of the objective. Test errors are estimates from fresh
+    points. Determined by the seed; BLAS and device may change the last bits.
 
-    Raises ValueError for a checkpoint of another configuration or kind, FloatingPointError naming
-    the step if the outputs are NaN or infinite. Cost: m k^2 a step, k = N (P - 1) + m + 1, once k^2
-    d and memory k^2 (where k > 2 d: 2 m k d a step and memory k d); N P d numbers of data. Source:
-    CGRO (anonymous 2023), Sections 3.3 and 4.
+    Args:
+        config: of the run.
+        device: where it runs.
+        checkpoint: a .safetensors file, written every 5,000 steps and at the end, from which a run
+            of the same configuration goes on, on a CPU to the same bits.
+        progress: progress(done, steps) is called as often.
 
-    >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=50, test_points=100))
-    >>> run.weights.shape, run.curves["V"].shape[1], sorted(run.errors)
-    (torch.Size([4, 50]), 5, ['clean_test', 'clean_train', 'robust_test', 'robust_train'])
+    Returns:
+        A `PatchRun`.
+
+    Raises:
+        ValueError: for a checkpoint of another configuration or kind.
+        FloatingPointError: naming the step, if the outputs are NaN or infinite.
+
+    Cost: m k^2 a step, k = N (P - 1) + m + 1, once k^2 d and memory k^2 (where k > 2 d: 2 m k d a
+    step and memory k d); N P d numbers of data.
+
+    Source: CGRO (anonymous 2023), Sections 3.3 and 4.
+
+    Example:
+        >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=50, test_points=100))
+        >>> run.weights.shape, run.curves["V"].shape[1], sorted(run.errors)
+        (torch.Size([4, 50]), 5, ['clean_test', 'clean_train', 'robust_test', 'robust_train'])
     """
     path = None if checkpoint is None else _check_path(checkpoint)
     dynamics = _Dynamics(config, device)
@@ -460,17 +515,26 @@ def train_patches(
 
 
 def regime_map(configs: Sequence[PatchConfig], engine: Engine = HERE) -> list[dict[str, float]]:
-    """The final errors (see `PatchRun`) of runs with these configurations, one run a shard of the
-    engine.
+    """Train on patch data once for each configuration, and collect the final errors.
 
-    With a journal an interrupted map goes on. Raises what `train_patches` and `run_shards` raise.
+    Args:
+        configs: one for each run.
+        engine: where runs are done, one a shard; with a journal an interrupted map goes on.
 
-    >>> configs = [
-    ...     PatchConfig(d=50, N=5, P=3, m=4, steps=5, test_points=100, gamma=gamma)
-    ...     for gamma in (0.5, 1.0)
-    ... ]
-    >>> [sorted(errors) for errors in regime_map(configs)] == [sorted(ERRORS)] * 2
-    True
+    Returns:
+        The four errors at the end of each run by name (see `PatchRun`): of test points, estimates.
+
+    Raises:
+        ValueError: as `train_patches` and `run_shards`.
+        FloatingPointError: as `train_patches`.
+
+    Example:
+        >>> configs = [
+        ...     PatchConfig(d=50, N=5, P=3, m=4, steps=5, test_points=100, gamma=gamma)
+        ...     for gamma in (0.5, 1.0)
+        ... ]
+        >>> [sorted(errors) for errors in regime_map(configs)] == [sorted(ERRORS)] * 2
+        True
     """
     work = partial(_errors_of, tuple(configs), engine.device)
     return run_shards(

@@ -23,11 +23,15 @@ EPS, OVERFLOW = 2.0**-52, 2.0**400
 
 
 class MaxMargin(NamedTuple):
-    """direction: w, (d,), of length 1, with lower <= min_i y_i x_i.w <= gamma <= upper, rounding
-    accounted for.
+    """The unit vector that separates points with the largest margin, with certified bounds of it.
 
-    gamma is the largest margin of all unit vectors. So w is within sqrt(2 - 2 lower / upper) of the
-    vector that attains it.
+    lower <= min_i y_i x_i.w <= gamma <= upper, rounding accounted for; gamma is the largest margin
+    of all unit vectors. So w is within sqrt(2 - 2 lower / upper) of the vector that attains it.
+
+    Attributes:
+        direction: w, float64, (d,), of length 1.
+        lower: certified lower bound of the margin of w.
+        upper: certified upper bound of gamma.
     """
 
     direction: torch.Tensor
@@ -36,18 +40,34 @@ class MaxMargin(NamedTuple):
 
 
 def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
-    """u = argmax min_i y_i x_i.w over |w| = 1: y_i x_i averaged with the weights that make the
-    average shortest.
+    """Find the hyperplane through 0 that separates labelled points with the largest margin.
 
-    points: shape (N, d); labels: (N,), -1 or +1. The dual, least distance from 0 to the convex hull
-    of the y_i x_i, is solved by active sets, exactly up to rounding; primal and dual value certify
-    it. The direction that maximizes the margin over balls of one l_2 radius is the same. Raises
-    ValueError if no hyperplane through 0 separates the points up to rounding. Source: Lawson and
-    Hanson 1974, Chapter 23 (NNLS, LDP). Cost: about N least-squares problems, of d numbers each.
+    u = argmax min_i y_i x_i.w over |w| = 1: y_i x_i averaged with the weights that make the average
+    shortest. The dual, least distance from 0 to the convex hull of the y_i x_i, is solved by active
+    sets, exactly up to rounding; primal and dual value certify it. The direction that maximizes the
+    margin over balls of one l_2 radius is the same.
 
-    >>> u, lower, upper = max_margin(torch.tensor([[3.0, 0.0], [0.0, -4.0]]), torch.tensor([1, -1]))
-    >>> u.numpy().round(6).tolist(), round(lower, 6), round(upper, 6)
-    ([0.8, 0.6], 2.4, 2.4)
+    Args:
+        points: shape (N, d).
+        labels: (N,), -1 or +1.
+
+    Returns:
+        A `MaxMargin`.
+
+    Raises:
+        ValueError: if no hyperplane through 0 separates the points up to rounding; for shapes and
+            labels that do not fit, NaN and infinity.
+
+    Cost: about N least-squares problems, of d numbers each.
+
+    Source: Lawson and Hanson 1974, Chapter 23 (NNLS, LDP).
+
+    Example:
+        >>> u, lower, upper = max_margin(
+        ...     torch.tensor([[3.0, 0.0], [0.0, -4.0]]), torch.tensor([1, -1])
+        ... )
+        >>> u.numpy().round(6).tolist(), round(lower, 6), round(upper, 6)
+        ([0.8, 0.6], 2.4, 2.4)
     """
     rows = _signed(points, labels)
     size = float(np.linalg.norm(rows, axis=1).max())
@@ -75,10 +95,12 @@ def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
 
 @dataclass(frozen=True, eq=False)
 class LinearRun:
-    """What `train_linear` recorded. steps: shape (R,); weights: w_0 before each of these steps, (R,
-    d), float64.
+    """What `train_linear` recorded along its steps.
 
-    log_loss: log of the robust loss there, (R,).
+    Attributes:
+        steps: the R recorded steps, shape (R,).
+        weights: w_0 before each of these steps, float64, (R, d).
+        log_loss: log of the robust loss there, (R,).
     """
 
     steps: np.ndarray
@@ -95,27 +117,50 @@ def train_linear(
     rate: float | None = None,
     normalized: bool = True,
 ) -> LinearRun:
-    """Adversarial training of f(x) = w_0.x from w_0 = 0: full-batch steps on L = 1/N sum_i max
-    exp(-y_i w_0.(x_i + delta_i)).
+    """Train a linear function adversarially, by full-batch gradient descent from 0.
 
-    |delta_i|_2 <= radius. FGSM's point x_i - radius y_i w_0 / |w_0| is the worst one, so L = 1/N
-    sum exp(-y_i w_0.x_i + radius
-    |w_0|), and the step along its gradient is FGSM training (at w_0 = 0 the points themselves).
-    normalized: steps are rate / L times the gradient, else rate times. Both follow the same curve
-    of steepest descent; the length grows linearly in steps if normalized, else like their
-    logarithm, so that the direction has an error of about 1 / log(steps). rate is by default 1 /
-    max |x_i|^2, for which the loss falls. About 400 steps are recorded.
+    f(x) = w_0.x, and the loss is
 
-    The direction tends to that of `max_margin` only if radius < gamma; beyond, w_0 stays bounded.
-    Raises ValueError for arguments out of range, FloatingPointError naming the step if w_0
-    overflows. Cost: 2 N d a step. Source: CGRM (anonymous 2023), Theorem 4.1; Li et al. 2020
-    (robust loss); Nacson et al. 2019 (normalized steps).
+        L = 1/N sum_i max_(|delta_i|_2 <= radius) exp(-y_i w_0.(x_i + delta_i)).
 
-    >>> run = train_linear(
-    ...     torch.tensor([[3.0, 0.0], [0.0, -4.0]]), torch.tensor([1, -1]), radius=1.0, steps=4000
-    ... )
-    >>> (run.weights[-1] / run.weights[-1].norm()).numpy().round(2)
-    array([0.8, 0.6])
+    FGSM's point x_i - radius y_i w_0 / |w_0| is the worst one, so L = 1/N sum exp(-y_i w_0.x_i +
+    radius |w_0|), and the step along its gradient is FGSM training (at w_0 = 0 the points
+    themselves). About 400 steps are recorded.
+
+    Normalized steps or not, both follow the same curve of steepest descent; the length grows
+    linearly in steps if normalized, else like their logarithm, so that the direction has an error
+    of about 1 / log(steps). The direction tends to that of `max_margin` only if radius < gamma;
+    beyond, w_0 stays bounded.
+
+    Args:
+        points: shape (N, d).
+        labels: (N,), -1 or +1.
+        radius: of the l_2 balls, in the units of points.
+        steps: how many.
+        rate: of a step; by default 1 / max |x_i|^2, for which the loss falls.
+        normalized: whether steps are rate / L times the gradient, else rate times.
+
+    Returns:
+        A `LinearRun`.
+
+    Raises:
+        ValueError: for arguments out of range.
+        FloatingPointError: naming the step, if w_0 overflows.
+
+    Cost: 2 N d a step.
+
+    Source: CGRM (anonymous 2023), Theorem 4.1; Li et al. 2020 (robust loss); Nacson et al. 2019
+    (normalized steps).
+
+    Example:
+        >>> run = train_linear(
+        ...     torch.tensor([[3.0, 0.0], [0.0, -4.0]]),
+        ...     torch.tensor([1, -1]),
+        ...     radius=1.0,
+        ...     steps=4000,
+        ... )
+        >>> (run.weights[-1] / run.weights[-1].norm()).numpy().round(2)
+        array([0.8, 0.6])
     """
     rows = _signed(points, labels)
     check_sizes(steps=steps)
@@ -154,17 +199,25 @@ def train_linear(
 
 @dataclass(frozen=True, eq=False)
 class MixedLearner:
-    """f(x) = linear.x + sum_i outer_i relu(neurons_i.x - threshold), a function of points (..., d)
+    """A linear function plus neurons that each memorize a point.
+
+    f(x) = linear.x + sum_i outer_i relu(neurons_i.x - threshold), a function of points (..., d)
     with outputs (..., 1).
 
-    linear: w_0, shape (d,). neurons: w_i, (m, d). outer: a_i, (m,). All float64. Source: CGRM
-    (anonymous 2023), Section 4.
+    Attributes:
+        linear: w_0, shape (d,).
+        neurons: w_i, (m, d).
+        outer: a_i, (m,).
+        threshold: b.
 
-    >>> f = MixedLearner(
-    ...     torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([-1.0]), 1.0
-    ... )
-    >>> f(torch.tensor([[3.0, 4.0]])), f.network()(torch.tensor([[3.0, 4.0]]))
-    (tensor([[-4.]]), tensor([[-4.]]))
+    Source: CGRM (anonymous 2023), Section 4.
+
+    Example:
+        >>> f = MixedLearner(
+        ...     torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([-1.0]), 1.0
+        ... )
+        >>> f(torch.tensor([[3.0, 4.0]])), f.network()(torch.tensor([[3.0, 4.0]]))
+        (tensor([[-4.]]), tensor([[-4.]]))
     """
 
     linear: torch.Tensor
@@ -177,7 +230,13 @@ class MixedLearner:
         return (x @ self.linear.to(x) + hidden @ self.outer.to(x))[..., None]
 
     def network(self) -> ReLUNetwork:
-        """The same function with the same weights: w_0.x is relu(w_0.x) - relu(-w_0.x)."""
+        """Write the same function as a network, with the same numbers as weights.
+
+        w_0.x is relu(w_0.x) - relu(-w_0.x).
+
+        Returns:
+            A `ReLUNetwork` d -> 1 with m + 2 units.
+        """
         bias = torch.full((len(self.outer) + 2,), -float(self.threshold), dtype=torch.float64)
         bias[:2] = 0
         into = torch.cat([self.linear[None], -self.linear[None], self.neurons]).double()
@@ -188,24 +247,40 @@ class MixedLearner:
 
 
 def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedLearner:
-    """f whose w_0 is given and whose neurons memorize the small-margin points: w_i = Proj(x_i) off
-    w_0, a_i = a y_i.
+    """Add neurons to a linear function that memorize the small-margin points, robustly.
 
-    b lies halfway between what a neuron reaches on the l_2 balls of all other training points,
-    w_i.x_j + radius |w_i|, and what it has at least on its own, |w_i|^2 - radius |w_i|. So f on a
-    ball is w_0.x, or w_0.x + a y_i (w_i.x - b) on that of a small-margin point, where a = max_i
-    (|w_0| alpha - y_i w_0.x_i) / (|w_i|^2 - b - radius |w_i|), a multiple of |w_0|, makes y_i f >=
-    |w_0| (alpha - radius), which is what w* has on balls of large-margin points.
+    w_i = Proj(x_i) off w_0, a_i = a y_i. b lies halfway between what a neuron reaches on the l_2
+    balls of all other training points, w_i.x_j + radius |w_i|, and what it has at least on its own,
+    |w_i|^2 - radius |w_i|. So f on a ball is w_0.x, or w_0.x + a y_i (w_i.x - b) on that of a
+    small-margin point, where
 
-    linear: w_0, shape (d,), such as `train_linear` finds on the large-margin points. Raises
-    ValueError for w_0 = 0, radius >= alpha, and if there is no such b: at the latest near (sqrt(d)
-    - sqrt(2 log(N m))) / 2, for m such points. Cost: N m d. Source: CGRM (anonymous 2023), Theorems
-    4.2 and B.3; a and b are ours, the paper has a_i = y_i and any b.
+        a = max_i (|w_0| alpha - y_i w_0.x_i) / (|w_i|^2 - b - radius |w_i|),
 
-    >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
-    >>> f = memorize(data.direction, data, radius=2.0)
-    >>> (f(data.points)[:, 0] * data.labels).numpy().round(6)[-3:], f.network().size.parameters
-    (array([ 8.      , 12.270079, 15.679227]), 806)
+    a multiple of |w_0|, makes y_i f >= |w_0| (alpha - radius), which is what w* has on balls of
+    large-margin points.
+
+    Args:
+        linear: w_0, shape (d,), such as `train_linear` finds on the large-margin points.
+        data: the training points.
+        radius: of the l_2 balls, in the units of the data.
+
+    Returns:
+        A `MixedLearner` with a neuron for each small-margin point, in float64.
+
+    Raises:
+        ValueError: for w_0 = 0 or of another shape, radius >= alpha, and if there is no such b: at
+            the latest near (sqrt(d) - sqrt(2 log(N m))) / 2, for m such points.
+
+    Cost: N m d.
+
+    Source: CGRM (anonymous 2023), Theorems 4.2 and B.3; a and b are ours, the paper has a_i = y_i
+    and any b.
+
+    Example:
+        >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
+        >>> f = memorize(data.direction, data, radius=2.0)
+        >>> (f(data.points)[:, 0] * data.labels).numpy().round(6)[-3:], f.network().size.parameters
+        (array([ 8.      , 12.270079, 15.679227]), 806)
     """
     w = linear.double()
     length = float(w.norm())
@@ -244,14 +319,23 @@ def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedL
 
 
 def target_learner(data: SeparableData, threshold: float) -> MixedLearner:
-    """The function that the paper names as the limit of training, w*.x + sum over small-margin i of
-    y_i relu(xi_i.x - b).
+    """Build the function that the paper names as the limit of training.
+
+    w*.x + sum over small-margin i of y_i relu(xi_i.x - b).
+
+    Args:
+        data: the training points.
+        threshold: b.
+
+    Returns:
+        A `MixedLearner`.
 
     Source: CGRM (anonymous 2023), Section 4.
 
-    >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
-    >>> target_learner(data, threshold=100.0).neurons.shape
-    torch.Size([2, 200])
+    Example:
+        >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
+        >>> target_learner(data, threshold=100.0).neurons.shape
+        torch.Size([2, 200])
     """
     small = ~data.large
     return MixedLearner(
