@@ -18,13 +18,18 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with its kind.
+    """A number that says what kind of number it is.
 
-    exact: counted on the stated finite set, nothing sampled. certified bound: holds for the network
-    in real arithmetic, rounding accounted for. empirical bound: found by a search that may have
-    missed more (lower) or less (upper). estimate: from random samples. count, total: the points
-    behind a share. interval: of 95% confidence, for what the points were drawn from (see
-    `statistics`); None where none was asked for.
+    Attributes:
+        value: the number.
+        kind: "exact": counted on the stated finite set, nothing sampled. "certified lower bound",
+            "certified upper bound": holds for the network in real arithmetic, rounding accounted
+            for. "empirical lower bound", "empirical upper bound": found by a search that may have
+            missed more (lower) or less (upper). "estimate": from random samples.
+        count: of a share, the points that have the property.
+        total: the points behind it.
+        interval: of 95% confidence, for what the points were drawn from (see `statistics`); None
+            where none was asked for.
     """
 
     value: float
@@ -34,12 +39,16 @@ class Measured:
     interval: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; an end of the interval that is not finite is None.
+        """Write it as plain JSON values; an end of the interval that is not finite is None.
 
-        >>> Measured.from_json(
-        ...     Measured(0.5, "estimate", interval=(-math.inf, 1.0)).to_json()
-        ... ).interval
-        (-inf, 1.0)
+        Returns:
+            A dictionary of the attributes.
+
+        Example:
+            >>> Measured.from_json(
+            ...     Measured(0.5, "estimate", interval=(-math.inf, 1.0)).to_json()
+            ... ).interval
+            (-inf, 1.0)
         """
         ends = (
             None
@@ -50,7 +59,14 @@ class Measured:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Measured:
-        """What `to_json` gave."""
+        """Read what `to_json` gave.
+
+        Args:
+            values: the dictionary.
+
+        Returns:
+            The same `Measured`.
+        """
         ends = values["interval"]
         if ends is not None:
             ends = (
@@ -61,10 +77,22 @@ class Measured:
 
     @classmethod
     def share(cls, count: int, total: int, kind: Kind = "exact") -> Measured:
-        """The share count / total.
+        """Make the share count / total.
 
-        >>> Measured.share(3, 12)
-        Measured(value=0.25, kind='exact', count=3, total=12, interval=None)
+        Args:
+            count: points that have the property.
+            total: all points.
+            kind: of the number.
+
+        Returns:
+            A `Measured` without interval.
+
+        Raises:
+            ValueError: unless 0 <= count <= total and total >= 1.
+
+        Example:
+            >>> Measured.share(3, 12)
+            Measured(value=0.25, kind='exact', count=3, total=12, interval=None)
         """
         if total < 1 or not 0 <= count <= total:
             raise ValueError(

@@ -59,8 +59,13 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Check:
-    """One number beside what a statement says of it. relation: such as "<= 12". holds: whether it
-    does.
+    """One number beside what a statement says of it.
+
+    Attributes:
+        what: the number is, in words.
+        measured: the number, with its kind.
+        relation: what the statement says, such as "<= 12".
+        holds: whether it does.
     """
 
     what: str
@@ -71,14 +76,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Claim:
-    """One numbered statement.
+    """One numbered statement of a paper, with a verdict.
 
-    name: paper, kind and number, such as "cgrm-theorem-3.3". text: what it claims, in our words.
-    verdict: what the checks of `measure` back, if all of them hold: it holds; holds after a
-    correction; fails as printed (the checks are counterexamples); was seen in runs, for it or as
-    noted, as what it says cannot be computed ("empirical only"); or cannot be tested. note: the
-    correction, the counterexample, or why it cannot be tested. restates: the name of the claim that
-    is the same elsewhere.
+    Attributes:
+        name: paper, kind and number, such as "cgrm-theorem-3.3".
+        text: what it claims, in our words.
+        verdict: what the checks of `measure` back, if all of them hold: it holds; holds after a
+            correction; fails as printed (the checks are counterexamples); was seen in runs, for it
+            or as noted, as what it says cannot be computed ("empirical only"); or cannot be tested.
+        note: the correction, the counterexample, or why it cannot be tested.
+        restates: the name of the claim that is the same elsewhere.
+        measure: yields its checks; None if it cannot be tested.
     """
 
     name: str
@@ -97,8 +105,9 @@ class Claim:
     def statement(self) -> str:
         """Kind and number as printed.
 
-        >>> Claim("cgrm-theorem-3.3", "", "holds").statement
-        'Theorem 3.3'
+        Example:
+            >>> Claim("cgrm-theorem-3.3", "", "holds").statement
+            'Theorem 3.3'
         """
         _, kind, number = self.name.split("-")
         return f"{kind.capitalize()} {number.upper()}"
@@ -106,7 +115,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What running a claim's measurement gave. error: what it raised, or ""."""
+    """What running a claim's measurement gave.
+
+    Attributes:
+        claim: what was measured.
+        checks: what the measurement yielded.
+        error: what it raised, or "".
+        seconds: how long it took.
+    """
 
     claim: Claim
     checks: tuple[Check, ...]
@@ -245,13 +261,21 @@ def _read_entries() -> None:
 
 
 def ledger(only: Sequence[str] = ()) -> list[Claim]:
-    """The claims in the papers' order, or those whose names begin with one of the given texts
-    (papers: see `PAPERS`).
+    """List the claims, the papers' numbered statements with their verdicts.
 
-    Raises ValueError for a text that no name begins with, TypeError for what is no text.
+    Args:
+        only: beginnings of names (papers: see `PAPERS`); none for all claims.
 
-    >>> [entry.name for entry in ledger(["cgrm-theorem-3.3"])]
-    ['cgrm-theorem-3.3']
+    Returns:
+        Claims in the papers' order.
+
+    Raises:
+        ValueError: for a text that no name begins with.
+        TypeError: for what is no text.
+
+    Example:
+        >>> [entry.name for entry in ledger(["cgrm-theorem-3.3"])]
+        ['cgrm-theorem-3.3']
     """
     _read_entries()
     only = [only] if isinstance(only, str) else list(only)
@@ -279,13 +303,26 @@ def verify(
 ) -> list[Outcome]:
     """Run the measurements of the ledger, or of a part of it, and say which verdicts they back.
 
-    only: as for `ledger`. jobs: processes. progress(outcome, done, total) is called as claims end.
-    Statements that restate another are measured once. An outcome's `reproduced` says whether all
-    checks hold (None: not testable). `write_ledger` makes a page of outcomes. Raises as `ledger`;
-    what a measurement raises is its outcome's `error`. Cost: minutes for all of it.
+    Statements that restate another are measured once. `write_ledger` makes a page of outcomes.
 
-    >>> verify(["cgrm-lemma-a.4"])[0].reproduced
-    True
+    Args:
+        only: as for `ledger`.
+        jobs: processes.
+        progress: progress(outcome, done, total) is called as claims end.
+
+    Returns:
+        An `Outcome` for each claim, in the ledger's order; `reproduced` says whether all checks
+        hold (None: not testable). What a measurement raises is its outcome's `error`.
+
+    Raises:
+        ValueError: as `ledger`.
+        TypeError: as `ledger`, and if progress cannot be called.
+
+    Cost: minutes for all of it.
+
+    Example:
+        >>> verify(["cgrm-lemma-a.4"])[0].reproduced
+        True
     """
     if not callable(progress):
         raise TypeError(f"progress must be callable with (outcome, done, total), got {progress!r}")

@@ -33,29 +33,44 @@ def proved_balls(
     max_seconds: float = 10.0,
     progress: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
-    """For which points the margin of an f_S is proved to be positive on the whole ball within
-    [0,1]^D: bool, (N,).
+    """Prove around which points a memorizing network is right on the whole ball.
 
-    network: of `f_S` or `f_adv`, or of `training.a_delta`. points: (N, D) in [0,1], labels (N,).
-    memorized: bool, (N,), the points that it was built on, in their order; their balls are proved
-    at once, by `certify_memorization`. Around every other point the network is f_clean, or a small
-    network with the shells near it (see `localize`), which `certified_margins` bounds, and
-    `certify` decides where these bounds do not suffice, for max_seconds each. progress is called
-    after each such decision.
+    That is, its margin is positive on the ball within [0,1]^D. The balls of memorized points are
+    proved at once, by `certify_memorization`. Around every other point the network is f_clean, or a
+    small network with the shells near it (see `localize`), which `certified_margins` bounds, and
+    `certify` decides where these bounds do not suffice. What is not proved is open or wrong;
+    `robust_error(..., proved=...)` looks for errors there.
 
-    What is not proved is open or wrong; `robust_error(..., proved=...)` looks for errors there.
-    Raises ValueError for shapes and labels that do not fit. Source: "Why Clean Generalization and
-    Robust Memorization Both Happen in Adversarial Training" (anonymous 2023), Theorem 6.2.
+    Args:
+        network: of `f_S` or `f_adv`, or of `training.a_delta`.
+        points: (N, D) in [0,1].
+        labels: (N,).
+        ball: norm and radius.
+        memorized: bool, (N,), the points that the network was built on, in their order.
+        max_seconds: for each point that `certify` decides.
+        progress: called after each such decision.
 
-    >>> from constructions import affine, f_S
-    >>> points, labels, ball = (
-    ...     torch.tensor([[0.4375, 0.5], [1.0, 0.5]]),
-    ...     torch.tensor([-1, 1]),
-    ...     Ball("inf", 0.125),
-    ... )
-    >>> network = f_S(affine([[4.0, 0.0]], [-2.0]), points[:1], labels[:1], ball, separation=0.5625)
-    >>> proved_balls(network, points, labels, ball, torch.tensor([True, False]))
-    tensor([True, True])
+    Returns:
+        For which points it is proved: bool, (N,). True is certified.
+
+    Raises:
+        ValueError: for shapes and labels that do not fit.
+
+    Source: "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
+    (anonymous 2023), Theorem 6.2.
+
+    Example:
+        >>> from constructions import affine, f_S
+        >>> points, labels, ball = (
+        ...     torch.tensor([[0.4375, 0.5], [1.0, 0.5]]),
+        ...     torch.tensor([-1, 1]),
+        ...     Ball("inf", 0.125),
+        ... )
+        >>> network = f_S(
+        ...     affine([[4.0, 0.0]], [-2.0]), points[:1], labels[:1], ball, separation=0.5625
+        ... )
+        >>> proved_balls(network, points, labels, ball, torch.tensor([True, False]))
+        tensor([True, True])
     """
     network = read_network(network)
     x, y = read_labelled(network, points, labels)
@@ -88,25 +103,39 @@ def proved_balls(
 def errors_by_margin(
     network: Any, clean: Any, points: Any, labels: Any, ball: Ball, *, seed: int = 0
 ) -> tuple[Measured, Measured]:
-    """Clean errors of a network on points of small and of large margin under `clean`: Assumption
-    6.1 compares the two.
+    """Compare a network's clean errors on points of small and of large margin under another one.
 
     A point's margin is small where `robust_error` finds an error of `clean` in its ball, large
-    otherwise. points: (N, D) in [0,1], fresh ones; labels (N,). Shares are exact for this division,
-    their intervals (95%) for the distribution; an error in a part of the points. Raises ValueError
-    if one part is empty, and for shapes and labels that do not fit.
+    otherwise. Assumption 6.1 compares the two errors: L_small = O(L_large). It says nothing where
+    L_large is 0 and is about populations of many sizes, so one pair of numbers can only make it
+    implausible.
 
-    The assumption, L_small = O(L_large), says nothing where L_large is 0 and is about populations
-    of many sizes, so one pair of numbers can only make it implausible. Source: as for
-    `proved_balls`, Assumption 6.1.
+    Args:
+        network: whose errors are counted.
+        clean: under which margins are small or large.
+        points: (N, D) in [0,1], fresh ones.
+        labels: (N,).
+        ball: norm and radius.
+        seed: of the attack on clean.
 
-    >>> from constructions import affine
-    >>> f, points = affine([[1.0]], [-0.5]), torch.tensor([[0.0], [0.4375], [0.5625], [1.0]])
-    >>> small, large = errors_by_margin(
-    ...     affine([[1.0]], [-0.4]), f, points, torch.tensor([-1, -1, 1, 1]), Ball("inf", 0.25)
-    ... )
-    >>> small.value, large.value
-    (0.5, 0.0)
+    Returns:
+        Shares of errors among the points of small and of large margin: exact for this division,
+        their intervals (95%) for the distribution; an error in a part of the points.
+
+    Raises:
+        ValueError: if one part is empty, and for shapes and labels that do not fit.
+
+    Source: "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
+    (anonymous 2023), Assumption 6.1.
+
+    Example:
+        >>> from constructions import affine
+        >>> f, points = affine([[1.0]], [-0.5]), torch.tensor([[0.0], [0.4375], [0.5625], [1.0]])
+        >>> small, large = errors_by_margin(
+        ...     affine([[1.0]], [-0.4]), f, points, torch.tensor([-1, -1, 1, 1]), Ball("inf", 0.25)
+        ... )
+        >>> small.value, large.value
+        (0.5, 0.0)
     """
     network, clean = read_network(network), read_network(clean)
     x, y = read_labelled(network, points, labels)

@@ -24,11 +24,18 @@ FALL = 10.0
 
 @dataclass(frozen=True)
 class Phases:
-    """Where the phases of a run lie, as recorded steps (None: never), and whether they are those of
-    the theory; see `phases`.
+    """When a run learned the signal and when it memorized the noise; see `phases`.
 
-    signal_learned: T_0. noise_begins: the end of phase II. noise_memorized: T_1. predicted: T_0 and
-    T_1 with all constants 1. growth: the mean growth of max_r u_r per step in each phase.
+    Steps are recorded steps, None for never.
+
+    Attributes:
+        signal_learned: T_0.
+        noise_begins: the end of phase II.
+        noise_memorized: T_1.
+        predicted: T_0 and T_1 with all constants 1.
+        growth: the mean growth of max_r u_r per step in each phase; None unless all phases ended in
+            their order.
+        in_order: whether the phases are those of the theory.
     """
 
     signal_learned: int | None
@@ -40,7 +47,7 @@ class Phases:
 
 
 def phases(run: PatchRun) -> Phases:
-    """The three phases of feature learning, from the recorded curves.
+    """Find the three phases of feature learning from the recorded curves of a run.
 
     Phase I ends at T_0, the first recorded step with alpha max_r u_r >= 1; phase II, in which the
     signal hardly grows and no noise is learned yet, ends at the first with V_i >= 1 for some i;
@@ -49,14 +56,25 @@ def phases(run: PatchRun) -> Phases:
     than in I. Predicted: T_0 = 1 / (eta alpha^3 sigma_0), T_1 = N / (eta sigma_0 sigma^3 d^(3/2)).
 
     Steps between recorded ones are not seen: of 40,000, the first 20 are all recorded, later ones
-    lie within 9% and within 201 steps of each other. Raises ValueError unless the network is cubic
-    and its attack "signal". Source: CGRO (anonymous 2023), Section 4.3, Lemmas C.3 and C.7.
+    lie within 9% and within 201 steps of each other.
 
-    >>> from training import PatchConfig, train_patches
-    >>> phases(
-    ...     train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
-    ... ).noise_memorized is None
-    True
+    Args:
+        run: of a cubic network under attack "signal".
+
+    Returns:
+        A `Phases`.
+
+    Raises:
+        ValueError: unless the network is cubic and its attack "signal".
+
+    Source: CGRO (anonymous 2023), Section 4.3, Lemmas C.3 and C.7.
+
+    Example:
+        >>> from training import PatchConfig, train_patches
+        >>> phases(
+        ...     train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
+        ... ).noise_memorized is None
+        True
     """
     _check(run)
     config, scales, curves = run.config, run.config.scales, run.curves
@@ -84,12 +102,16 @@ def phases(run: PatchRun) -> Phases:
 
 @dataclass(frozen=True)
 class Inequality:
-    """An inequality of the theory with the constant that the recorded steps need.
+    """An inequality of the theory with the constant c that the recorded steps need.
 
-    claim: with a constant c. constant: the best one that is right at all recorded steps (None where
-    the steps it speaks of were not reached): the least where c bounds from above, the greatest
-    where from below. holds: whether it is within what the theory hides: at most log(d)^2, or at
-    least 1 / log(d)^2. below: whether c bounds from below.
+    Attributes:
+        statement: its name in the paper.
+        claim: the inequality with a constant c.
+        constant: the best c that is right at all recorded steps (None where the steps it speaks of
+            were not reached): the least where c bounds from above, the greatest where from below.
+        holds: whether it is within what the theory hides: at most log(d)^2, or at least 1 /
+            log(d)^2.
+        below: whether c bounds from below.
     """
 
     statement: str
@@ -100,21 +122,32 @@ class Inequality:
 
 
 def lemmas(run: PatchRun) -> list[Inequality]:
-    """The lemmas behind Theorem 4.1 as inequalities along a run, T_0 and T_1 being those of
-    `phases`.
+    """Find the constants with which the lemmas behind Theorem 4.1 hold along a run.
 
     O, Omega and Theta, with or without tilde, are read as hiding a constant between 1 / log(d)^2
     and log(d)^2. Where a statement has two constants, both are the same c; but Theta is 1 in Lemma
     4.4, and exact in Lemma C.5 (t_0 = 0, with 3 ||X_i[j]||^2 / (sigma^2 d)), so that the
-    interference of other patches remains. A constant that holds at recorded steps proves nothing
-    about others. Raises as `phases`. Source: CGRO (anonymous 2023), Section 4.3 and Appendix C.
+    interference of other patches remains. T_0 and T_1 are those of `phases`. A constant that holds
+    at recorded steps proves nothing about others.
 
-    >>> from training import PatchConfig, train_patches
-    >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
-    >>> [
-    ...     found.statement for found in lemmas(run) if found.constant is None
-    ... ]  # neither T_0 nor T_1 was reached
-    ['Lemma 4.3', 'Lemma C.8', 'Lemma C.9']
+    Args:
+        run: of a cubic network under attack "signal".
+
+    Returns:
+        An `Inequality` for each lemma.
+
+    Raises:
+        ValueError: as `phases`.
+
+    Source: CGRO (anonymous 2023), Section 4.3 and Appendix C.
+
+    Example:
+        >>> from training import PatchConfig, train_patches
+        >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
+        >>> [
+        ...     found.statement for found in lemmas(run) if found.constant is None
+        ... ]  # neither T_0 nor T_1 was reached
+        ['Lemma 4.3', 'Lemma C.8', 'Lemma C.9']
     """
     found = phases(run)
     config, (alpha, sigma, sigma_0, gamma), curves = run.config, run.config.scales, run.curves
@@ -197,25 +230,37 @@ def lemmas(run: PatchRun) -> list[Inequality]:
 def attacked_errors(
     run: PatchRun, points: int = 1000, seed: int = 0, steps: int = 20
 ) -> dict[str, Measured]:
-    """Errors of the trained network on fresh points: clean, under GTA against w*, and under attacks
-    on the network itself.
+    """Count errors of the trained network on fresh points: clean, and under four attacks.
 
     All attacks stay in the l_2 ball of radius gamma alpha, which is as far as GTA against w* moves:
     "gta w*"; "gta f_W", whose step is cut to that length; "fgsm", one step of that length along the
     gradient's direction; "pgd", `steps` steps from a random point. They may move all patches.
-    Shares under attack are empirical lower bounds of the robust error on these points; intervals
-    speak of the distribution. Patches lie in R^d, and `training.pgd` in the unit cube, so it
-    attacks points shifted and scaled into a cube that the ball never leaves.
+    Patches lie in R^d, and `training.pgd` in the unit cube, so it attacks points shifted and scaled
+    into a cube that the ball never leaves.
 
-    Raises ValueError for points, steps < 1. Cost: steps forward and backward passes of points P d
-    m; memory points P d. Source: CGRO (anonymous 2023), Section 3.3; fgsm and pgd for l_2: Madry et
-    al. 2018.
+    Args:
+        run: whose network is attacked.
+        points: how many are drawn.
+        seed: of points and attacks.
+        steps: of "pgd".
 
-    >>> from training import PatchConfig, train_patches
-    >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
-    >>> found = attacked_errors(run, points=20)
-    >>> found["pgd"].value >= found["clean"].value
-    True
+    Returns:
+        Shares by name. "clean" is an estimate; those under attack are empirical lower bounds of the
+        robust error on these points. Intervals speak of the distribution.
+
+    Raises:
+        ValueError: for points, steps < 1.
+
+    Cost: steps forward and backward passes of points P d m; memory points P d.
+
+    Source: CGRO (anonymous 2023), Section 3.3; fgsm and pgd for l_2: Madry et al. 2018.
+
+    Example:
+        >>> from training import PatchConfig, train_patches
+        >>> run = train_patches(PatchConfig(d=50, N=5, P=3, m=4, steps=20, test_points=10))
+        >>> found = attacked_errors(run, points=20)
+        >>> found["pgd"].value >= found["clean"].value
+        True
     """
     config, (alpha, sigma, _, gamma) = run.config, run.config.scales
     data = PatchData.sample(

@@ -23,11 +23,13 @@ from ..quantities.reading import read_network
 
 @dataclass(frozen=True)
 class GeneralizationBound:
-    """An upper bound and the terms that it is the sum of.
+    """An upper bound of a generalization gap or error, and the terms that it is the sum of.
 
-    value: the bound; a certified one holds with probability 1 - failure over the sample. terms: its
-    summands. constants: all numbers that it rests on, those that the statement does not fix among
-    them. largest: the most that the bounded quantity can be in any case.
+    Attributes:
+        value: the bound; a certified one holds with probability 1 - failure over the sample.
+        terms: its summands.
+        constants: all numbers that it rests on, those that the statement does not fix among them.
+        largest: the most that the bounded quantity can be in any case.
     """
 
     value: Measured
@@ -37,8 +39,9 @@ class GeneralizationBound:
 
     @property
     def verdict(self) -> str:
-        """Whether the bound says anything: "vacuous" if it is not below `largest`, else
-        "informative".
+        """Whether the bound says anything.
+
+        "vacuous" if it is not below `largest`, else "informative".
         """
         return "informative" if self.value.value < self.largest else "vacuous"
 
@@ -51,17 +54,32 @@ class GeneralizationBound:
 
 
 def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
-    """sqrt(2 log G / N) + sqrt(log(1 / failure) / 2N), log G = min(v log(e N / v), N log 2): a
-    bound of L_D(f) - L_S(f).
+    """Bound how much more a class of classifiers errs on fresh points than on the training points.
+
+        L_D(f) - L_S(f) <= sqrt(2 log G / N) + sqrt(log(1 / failure) / 2N),
+        log G = min(v log(e N / v), N log 2).
 
     L: share of errors. With probability 1 - failure over N samples, at once for all +-1 classifiers
     of a class of VC dimension at most v, chosen before the sample is seen. All constants are
-    explicit. vc, samples: integers >= 1. failure: in (0, 1). Raises ValueError for others. Source:
-    Mohri, Rostamizadeh and Talwalkar 2018, Corollaries 3.9 and 3.19 (Massart's lemma; G bounds the
-    growth function).
+    explicit.
 
-    >>> round(vc_gap(65, 10_000), 3), vc_gap(10_000, 10_000) > 1
-    (0.292, True)
+    Args:
+        vc: v, an integer >= 1.
+        samples: N, an integer >= 1.
+        failure: in (0, 1).
+
+    Returns:
+        The bound.
+
+    Raises:
+        ValueError: for other arguments.
+
+    Source: Mohri, Rostamizadeh and Talwalkar 2018, Corollaries 3.9 and 3.19 (Massart's lemma; G
+    bounds the growth function).
+
+    Example:
+        >>> round(vc_gap(65, 10_000), 3), vc_gap(10_000, 10_000) > 1
+        (0.292, True)
     """
     _check_count("vc", vc)
     _check(samples, failure)
@@ -74,28 +92,37 @@ def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
 def clean_bound(
     network: Any, points: Any, labels: Any, failure: float = 0.05
 ) -> GeneralizationBound:
-    """L_D(f) <= L_S(f) + `vc_gap`: a bound of the share of errors on fresh points, from that on the
-    training points.
+    """Bound a network's share of errors on fresh points by that on its training points.
 
-    network: a `ReLUNetwork` or module with one output, trained on the points. points: (N, D), the
-    whole training set, drawn independently. labels: -1, +1. The class is that of all weights, zeros
-    included, in the network's widths, by `vc_upper`: the widths must not have been chosen by the
-    data.
+    L_D(f) <= L_S(f) + `vc_gap`. The class is that of all weights, zeros included, in the network's
+    widths, by `vc_upper`: the widths must not have been chosen by the data.
 
     It holds for f_S and f_adv built from the network, too, if they are told a separation that all
     of D keeps: on such data they err nowhere else than the network does (see `f_S`). So Theorem 6.2
     needs neither its Assumption 6.1 nor the share mu; its own proof takes the empirical Rademacher
     complexity of a class that the sample chose, which bounds nothing. The bound for the class of
-    f_S itself, clean_bound(f_S, ...), is vacuous. Raises ValueError as `clean_error` and `vc_gap`,
-    and for more outputs than one.
+    f_S itself, clean_bound(f_S, ...), is vacuous.
 
-    >>> from constructions import affine
-    >>> x = torch.linspace(0, 1, 400)[:, None]
-    >>> bound = clean_bound(affine([[1.0]], [-0.6]), x, torch.where(x[:, 0] > 0.5, 1, -1))
-    >>> bound.terms["training error"], round(bound.value.value, 2), bound.verdict
-    (0.1, 0.41, 'informative')
+    Args:
+        network: a `ReLUNetwork` or module with one output, trained on the points.
+        points: (N, D), the whole training set, drawn independently.
+        labels: (N,), -1 or +1.
+        failure: probability with which it may fail, in (0, 1).
+
+    Returns:
+        A `GeneralizationBound`, a certified upper bound.
+
+    Raises:
+        ValueError: as `clean_error` and `vc_gap`, and for more outputs than one.
 
     Source: CGRM (anonymous 2023), Theorems 6.2 and C.1.
+
+    Example:
+        >>> from constructions import affine
+        >>> x = torch.linspace(0, 1, 400)[:, None]
+        >>> bound = clean_bound(affine([[1.0]], [-0.6]), x, torch.where(x[:, 0] > 0.5, 1, -1))
+        >>> bound.terms["training error"], round(bound.value.value, 2), bound.verdict
+        (0.1, 0.41, 'informative')
     """
     network = read_network(network)
     if network.outputs != 1:
@@ -123,15 +150,13 @@ def robust_bound(
     roughness: float,
     failure: float = 0.05,
 ) -> GeneralizationBound:
-    """L_D^adv(f) - L_S^adv(f) <= B (h^2 rho / 12 + ((1 + 2h) / 2h)^(D/2) / (2 sqrt(N Delta))) +
-    delta G, for the best h.
+    """Bound how much more a network errs under attack on fresh points than on training points.
 
-    For all f at once, also those chosen by the sample, with probability 1 - Delta, and without
-    unnamed constants. flatness: G, E_D of max ||grad_x L(f(x + xi), y)||_q over the ball, such as
-    the mean of `flatness_profile` at fresh points. ball: norm and delta. loss_bound: B, with 0 <= L
-    <= B wherever the balls reach. roughness: rho = sum_j of the integral of
-    |d^2 p / d x_j^2|, p the density of D on R^D; no default, as the sample does not show it.
-    failure: Delta.
+        L_D^adv(f) - L_S^adv(f)
+            <= B (h^2 rho / 12 + ((1 + 2h) / 2h)^(D/2) / (2 sqrt(N Delta))) + delta G,
+
+    for the best h. For all f at once, also those chosen by the sample, with probability 1 - Delta,
+    and without unnamed constants.
 
     Proof: as Theorem 6.3's, max >= mean over the cube of half side h around x_i, if it lies in the
     ball: h <= delta (l_inf) or delta / sqrt(D) (l_2). The mean of these is the integral of L
@@ -145,18 +170,40 @@ def robust_bound(
     and delta is not: the last term stays delta G for all N, and the best h of the others is of
     order N^(-1/(D+4)).
 
-    Certified if flatness is a certified upper bound of the expectation (one without `total`); else
-    an estimate, with the interval of flatness. Raises ValueError for numbers out of range.
+    Args:
+        flatness: G, E_D of max ||grad_x L(f(x + xi), y)||_q over the ball, such as the mean of
+            `flatness_profile` at fresh points.
+        samples: N, an integer >= 1.
+        dimension: D, an integer >= 1.
+        ball: norm and delta.
+        loss_bound: B, with 0 <= L <= B wherever the balls reach.
+        roughness: rho = sum_j of the integral of |d^2 p / d x_j^2|, p the density of D on R^D; no
+            default, as the sample does not show it.
+        failure: Delta, in (0, 1).
 
-    >>> flat = Measured(2.0, "estimate")
-    >>> some = robust_bound(
-    ...     flat, samples=10**6, dimension=1, ball=Ball("inf", 0.1), loss_bound=1.0, roughness=16.0
-    ... )
-    >>> {name: round(value, 4) for name, value in some.terms.items()}, some.verdict
-    ({'smoothing': 0.0019, 'sampling': 0.0084, 'flatness': 0.2}, 'informative')
+    Returns:
+        A `GeneralizationBound`: certified if flatness is a certified upper bound of the expectation
+        (one without `total`); else an estimate, with the interval of flatness.
+
+    Raises:
+        ValueError: for numbers out of range.
+        TypeError: if flatness is no `Measured` or ball no `Ball`.
 
     Source: CGRM (anonymous 2023), Theorems 6.3 and C.2; CGRO (anonymous 2023), Theorems E.1 and
     F.1; corrected.
+
+    Example:
+        >>> flat = Measured(2.0, "estimate")
+        >>> some = robust_bound(
+        ...     flat,
+        ...     samples=10**6,
+        ...     dimension=1,
+        ...     ball=Ball("inf", 0.1),
+        ...     loss_bound=1.0,
+        ...     roughness=16.0,
+        ... )
+        >>> {name: round(value, 4) for name, value in some.terms.items()}, some.verdict
+        ({'smoothing': 0.0019, 'sampling': 0.0084, 'flatness': 0.2}, 'informative')
     """
     _check(samples, failure)
     _check_flatness(flatness, dimension)
@@ -205,25 +252,45 @@ def printed_robust_bound(
     failure: float,
     loss_bound: float,
 ) -> GeneralizationBound:
-    """factor N^(-1/(D+2)) (constant / sqrt(Delta) + G): the papers' right-hand side of L_D^adv(f) -
-    L_S^adv(f), as printed.
+    """Compute the papers' bound of the robust generalization gap, as printed.
 
-    factor: what their "less or about" hides. constant: C(D, L), which depends on density and
-    largest loss. Neither is fixed by the papers, so neither has a default. The proof takes delta =
-    N^(-1/(D+2)) (`constants["radius"]`), where delta G and N^-1/2 delta^-D/2 balance: at N = 60,000
-    and D = 784 that is 0.986, the whole cube. For another radius see `robust_bound`. constant = 0
-    gives CGRO's Theorem E.1, which is false: a constant f has G = 0, but a gap > 0 on nearly half
-    of all samples if both labels are equally likely. Always an estimate. Raises ValueError for
-    numbers out of range.
+    L_D^adv(f) - L_S^adv(f) against factor N^(-1/(D+2)) (constant / sqrt(Delta) + G). The proof
+    takes delta = N^(-1/(D+2)) (`constants["radius"]`), where delta G and N^-1/2 delta^-D/2 balance:
+    at N = 60,000 and D = 784 that is 0.986, the whole cube. For another radius see `robust_bound`.
+    constant = 0 gives CGRO's Theorem E.1, which is false: a constant f has G = 0, but a gap > 0 on
+    nearly half of all samples if both labels are equally likely.
 
-    >>> flat = Measured(2.0, "estimate")
-    >>> some = printed_robust_bound(
-    ...     flat, samples=60_000, dimension=784, factor=1, constant=1, failure=0.05, loss_bound=1
-    ... )
-    >>> round(some.constants["radius"], 3), some.verdict
-    (0.986, 'vacuous')
+    Args:
+        flatness: G, as for `robust_bound`.
+        samples: N, an integer >= 1.
+        dimension: D, an integer >= 1.
+        factor: what their "less or about" hides; the papers do not fix it, so it has no default.
+        constant: C(D, L), which depends on density and largest loss; not fixed either.
+        failure: Delta, in (0, 1).
+        loss_bound: the most that the loss can be.
+
+    Returns:
+        A `GeneralizationBound`, always an estimate.
+
+    Raises:
+        ValueError: for numbers out of range.
+        TypeError: if flatness is no `Measured`.
 
     Source: CGRM (anonymous 2023), Theorem 6.3; CGRO (anonymous 2023), Theorem E.1.
+
+    Example:
+        >>> flat = Measured(2.0, "estimate")
+        >>> some = printed_robust_bound(
+        ...     flat,
+        ...     samples=60_000,
+        ...     dimension=784,
+        ...     factor=1,
+        ...     constant=1,
+        ...     failure=0.05,
+        ...     loss_bound=1,
+        ... )
+        >>> round(some.constants["radius"], 3), some.verdict
+        (0.986, 'vacuous')
     """
     _check(samples, failure)
     _check_flatness(flatness, dimension)
@@ -264,28 +331,43 @@ def first_order_ratios(
     seed: int = 0,
     batch_size: int = 512,
 ) -> list[Measured]:
-    """(L_adv - L_clean) / (r E ||grad_x L(f(x), y)||_q) for each radius r: whether the gap is what
-    the gradient foretells.
+    """Measure how much of the loss gap under attack the gradient foretells, radius by radius.
 
-    Arguments as for `flatness_profile`, which finds the largest losses; radii > 0; ball gives the
-    norm. Empirical lower bounds, with 95% intervals for the points' distribution.
+    (L_adv - L_clean) / (r E ||grad_x L(f(x), y)||_q) for each radius r. The ratio is at least 1 if
+    the loss is convex on each ball, as where f is affine (both losses are convex in f), the ball
+    lies in the cube, and the maximum is found; it tends to 1 as r goes to 0 if the loss is
+    Lipschitz and differentiable at almost every point. There is no such constant for all f and a
+    fixed r, as the papers' Omega says: f = `tooth`(s) - 1/2 has gradients of order 2^s and a gap of
+    at most 1. Above, the ratio is at most that of global flatness and mean gradient.
 
-    The ratio is at least 1 if the loss is convex on each ball, as where f is affine (both losses
-    are convex in f), the ball lies in the cube, and the maximum is found; it tends to 1 as r goes
-    to 0 if the loss is Lipschitz and differentiable at almost every point. There is no such
-    constant for all f and a fixed r, as the papers' Omega says: f = `tooth`(s) - 1/2 has gradients
-    of order 2^s and a gap of at most 1. Above, the ratio is at most that of global flatness and
-    mean gradient. Balls are cut to the cube: where they leave it, as at pixels that are 0, the
-    ratio is that much lower. In float32 the loss changes of small radii are rounding: give a module
-    in float64. Raises ValueError as `flatness_profile`, and if all gradients are 0.
+    Balls are cut to the cube: where they leave it, as at pixels that are 0, the ratio is that much
+    lower. In float32 the loss changes of small radii are rounding: give a module in float64.
 
-    >>> from constructions import affine
-    >>> x, y = torch.full((3, 2), 0.5, dtype=torch.float64), torch.tensor([1, 1, -1])
-    >>> found = first_order_ratios(affine([[2.0, -2.0]]), x, y, Ball("inf", 0.1), [1e-4, 0.1])
-    >>> [round(ratio.value, 3) for ratio in found]  # log(1 + e^(4r)) - log 2 over 2r
-    [1.0, 1.099]
+    Args:
+        model: as for `flatness_profile`, which finds the largest losses.
+        points: shape (N, ...), in [0,1] or uint8 (k means k/255).
+        labels: -1, +1 (one output) or 0..K-1.
+        ball: gives the norm.
+        radii: > 0, increasing.
+        steps: as for `flatness_profile`.
+        seed: of the random starts.
+        batch_size: points at once.
+
+    Returns:
+        Empirical lower bounds, one a radius, with 95% intervals for the points' distribution.
+
+    Raises:
+        ValueError: as `flatness_profile`, for a radius of 0, and if all gradients are 0.
+        FloatingPointError: as `flatness_profile`.
 
     Source: CGRM (anonymous 2023), Proposition 6.4; CGRO (anonymous 2023), Proposition E.2.
+
+    Example:
+        >>> from constructions import affine
+        >>> x, y = torch.full((3, 2), 0.5, dtype=torch.float64), torch.tensor([1, 1, -1])
+        >>> found = first_order_ratios(affine([[2.0, -2.0]]), x, y, Ball("inf", 0.1), [1e-4, 0.1])
+        >>> [round(ratio.value, 3) for ratio in found]  # log(1 + e^(4r)) - log 2 over 2r
+        [1.0, 1.099]
     """
     sizes = read_radii(radii)
     if not sizes[0] > 0:

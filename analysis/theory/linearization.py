@@ -27,16 +27,35 @@ def robust_loss(
     restarts: int = 4,
     seed: int = 0,
 ) -> Measured:
-    """L_* = mean_i max over x' in the cap of x_i of huber(f(x'), y_i), from below: the best that
+    """Attack a function on caps of the sphere: its mean worst loss, from below.
+
+    L_* = mean_i max over x' in the cap of x_i of huber(f(x'), y_i); taken is the best that
     `cap_attack` finds.
 
-    f: points (n, d) to values (n,), such as `network.at(weights)` or an interpolant. Raises as
-    `cap_attack`. Cost: (1 + restarts) steps forward and backward passes. Source: Gao et al. 2019,
-    Definition 3.4.
+    Args:
+        f: points (n, d) to values (n,), such as `network.at(weights)` or an interpolant.
+        x: unit vectors (n, d), float64.
+        y: labels -1, +1, (n,), float64.
+        delta: radius of the caps, in [0, 1].
+        steps: of each ascent.
+        restarts: ascents from random points.
+        seed: of these.
 
-    >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
-    >>> robust_loss(lambda x: x[:, 0] - x[:, 1], x, y, 0.0)
-    Measured(value=0.0, kind='empirical lower bound', count=None, total=2, interval=None)
+    Returns:
+        An empirical lower bound.
+
+    Raises:
+        ValueError: as `cap_attack`.
+        FloatingPointError: as `cap_attack`.
+
+    Cost: (1 + restarts) steps forward and backward passes.
+
+    Source: Gao et al. 2019, Definition 3.4.
+
+    Example:
+        >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
+        >>> robust_loss(lambda x: x[:, 0] - x[:, 1], x, y, 0.0)
+        Measured(value=0.0, kind='empirical lower bound', count=None, total=2, interval=None)
     """
     found = _worst(f, x, y, delta, steps, restarts, seed)
     return Measured(float(huber(found, y).mean()), "empirical lower bound", total=len(x))
@@ -52,16 +71,36 @@ def cap_error(
     restarts: int = 4,
     seed: int = 0,
 ) -> Measured:
-    """max_i max over x' in the cap of x_i of |f(x') - y_i|, from below; arguments, cost and errors
-    as for `robust_loss`.
+    """Attack a function on caps of the sphere: its largest distance from the labels, from below.
+
+    max_i max over x' in the cap of x_i of |f(x') - y_i|.
+
+    Args:
+        f: points (n, d) to values (n,), such as `network.at(weights)` or an interpolant.
+        x: unit vectors (n, d), float64.
+        y: labels -1, +1, (n,), float64.
+        delta: radius of the caps, in [0, 1].
+        steps: of each ascent.
+        restarts: ascents from random points.
+        seed: of these.
+
+    Returns:
+        An empirical lower bound.
+
+    Raises:
+        ValueError: as `cap_attack`.
+        FloatingPointError: as `cap_attack`.
+
+    Cost: (1 + restarts) steps forward and backward passes.
 
     Source: the epsilon of Gao et al. 2019, Assumption 5.2.
 
-    >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
-    >>> round(
-    ...     cap_error(lambda x: x[:, 0] - x[:, 1], x, y, 0.5).value, 4
-    ... )  # (cos - sin) - 1 at the rim
-    0.6091
+    Example:
+        >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
+        >>> round(
+        ...     cap_error(lambda x: x[:, 0] - x[:, 1], x, y, 0.5).value, 4
+        ... )  # (cos - sin) - 1 at the rim
+        0.6091
     """
     found = _worst(f, x, y, delta, steps, restarts, seed)
     return Measured(float((found - y).abs().max()), "empirical lower bound", total=len(x))
@@ -84,15 +123,27 @@ def _worst(
 
 @differentiating
 def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
-    """max_i |f(W, x_i) - f(W_0, x_i) - <grad_W f(W_0, x_i), W - W_0>| over the points x (n, d).
+    """Measure how far a network is from its first-order expansion at the initial weights.
 
-    Exact for these but for rounding. Cost: two forward passes and two backward.
+    max_i |f(W, x_i) - f(W_0, x_i) - <grad_W f(W_0, x_i), W - W_0>|.
+
+    Args:
+        network: f and W_0.
+        weights: W.
+        x: points, (n, d).
+
+    Returns:
+        The maximum over these points, exact but for rounding.
+
+    Cost: two forward passes and two backward.
+
     Source: Gao et al. 2019, Section 4.1: f is almost linear near W_0.
 
-    >>> from training import two_layer_network
-    >>> net = two_layer_network(2, 16)
-    >>> taylor_error(net, net.initial, torch.eye(2).double()).value
-    0.0
+    Example:
+        >>> from training import two_layer_network
+        >>> net = two_layer_network(2, 16)
+        >>> taylor_error(net, net.initial, torch.eye(2).double()).value
+        0.0
     """
     moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
     start = network.evaluate(moving, x)
@@ -110,16 +161,28 @@ def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Mea
 
 @differentiating
 def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
-    """max_i ||grad_W f(W, x_i) - grad_W f(W_0, x_i)|| / ||grad_W f(W_0, x_i)|| over the points x
-    (n, d).
+    """Measure how much a network's gradients with respect to its weights have changed.
 
-    Norms run over all layers; exact but for rounding. Cost: 2 n backward passes.
+    max_i ||grad_W f(W, x_i) - grad_W f(W_0, x_i)|| / ||grad_W f(W_0, x_i)||, with norms over all
+    layers.
+
+    Args:
+        network: f and W_0.
+        weights: W.
+        x: points, (n, d).
+
+    Returns:
+        The maximum over these points, exact but for rounding.
+
+    Cost: 2 n backward passes.
+
     Source: the stability of gradients near W_0, Gao et al. 2019, Section 4.1.
 
-    >>> from training import two_layer_network
-    >>> net = two_layer_network(2, 16)
-    >>> gradient_change(net, net.initial, torch.eye(2).double()).value
-    0.0
+    Example:
+        >>> from training import two_layer_network
+        >>> net = two_layer_network(2, 16)
+        >>> gradient_change(net, net.initial, torch.eye(2).double()).value
+        0.0
     """
 
     def gradient(at: Weights, point: torch.Tensor) -> torch.Tensor:
@@ -136,11 +199,13 @@ def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> 
 
 @dataclass(frozen=True)
 class Regret:
-    """Against a comparator U, over the steps t = 0..T-1 of a run; see `regret`.
+    """How much a run lost against fixed weights U, over its steps t = 0..T-1; see `regret`.
 
-    average: (1/T) sum_t L_t(W_t) - L_t(U). bound: ||W_0 - U||^2 / (2 alpha T) + (alpha / 2T) sum_t
-    ||grad L_t(W_t)||^2, which it never exceeds if all L_t are convex. comparator: (1/T) sum_t
-    L_t(U), at most L_*(U).
+    Attributes:
+        average: (1/T) sum_t L_t(W_t) - L_t(U).
+        bound: ||W_0 - U||^2 / (2 alpha T) + (alpha / 2T) sum_t ||grad L_t(W_t)||^2, which the
+            average never exceeds if all L_t are convex.
+        comparator: (1/T) sum_t L_t(U), at most L_*(U).
     """
 
     average: Measured
@@ -149,21 +214,36 @@ class Regret:
 
 
 def regret(run: LazyRun, comparator: Weights) -> Regret:
-    """The regret of projected gradient descent against U in B(R), L_t being the loss on the points
-    attacked at step t.
+    """Measure the regret of projected gradient descent against fixed weights U in B(R).
 
-    min_t L_A(W_t) <= (1/T) sum_t L_t(W_t) <= average regret + L_*(U) whatever the attack is. The
-    bound needs convexity in W, so that an average above it shows how far f is from linear; the
-    theory says that the excess vanishes as m grows. U must lie in the run's B(R); all values are
-    exact but for rounding. Raises ValueError for weights of other shapes. Cost: T forward passes.
+    L_t is the loss on the points attacked at step t. min_t L_A(W_t) <= (1/T) sum_t L_t(W_t) <=
+    average regret + L_*(U) whatever the attack is. The bound needs convexity in W, so that an
+    average above it shows how far f is from linear; the theory says that the excess vanishes as m
+    grows. U must lie in the run's B(R).
+
+    Args:
+        run: what was trained.
+        comparator: U, of the shapes of the weights.
+
+    Returns:
+        A `Regret`; all values are exact but for rounding.
+
+    Raises:
+        ValueError: for weights of other shapes.
+
+    Cost: T forward passes.
+
     Source: Gao et al. 2019, Section 4.1; the bound: Zinkevich 2003, Theorem 1.
 
-    >>> from training import sphere_data, train_lazily, two_layer_network
-    >>> x, y = sphere_data(4, 3, 0.1)
-    >>> run = train_lazily(two_layer_network(3, 256), x, y, lambda f, x, y: x, steps=20, rate=0.5)
-    >>> found = regret(run, run.best)
-    >>> found.average.value <= found.bound.value
-    True
+    Example:
+        >>> from training import sphere_data, train_lazily, two_layer_network
+        >>> x, y = sphere_data(4, 3, 0.1)
+        >>> run = train_lazily(
+        ...     two_layer_network(3, 256), x, y, lambda f, x, y: x, steps=20, rate=0.5
+        ... )
+        >>> found = regret(run, run.best)
+        >>> found.average.value <= found.bound.value
+        True
     """
     network, steps = run.network, len(run.loss) - 1
     if [w.shape for w in comparator] != [w.shape for w in network.initial]:

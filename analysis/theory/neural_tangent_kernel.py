@@ -29,18 +29,32 @@ CHUNK = 2**14
 
 
 def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Tensor:
-    """K(x, z) = E <x s'(w . x), z s'(w . z)>, w from N(0, I), for all pairs of rows of x (n, d) and
-    z (k, d): (n, k), float64.
+    """Compute the kernel that infinitely wide networks with two layers train like.
 
-    ReLU: x . z (pi - angle) / (2 pi), the angle as 2 atan2(|u - v|, |u + v|) of the unit vectors,
-    accurate also near 0. erf: x . z (4 / pi) / sqrt((1 + 2 |x|^2) (1 + 2 |z|^2) - 4 (x . z)^2).
-    Differentiable in x and z; where the ReLU kernel has a cusp, at x = z, the gradient is that of
-    its smooth factor. Raises ValueError for other shapes or activations, NaN and infinity. Cost: n
-    k d. Source: Gao et al. 2019, Definition 5.1; closed forms: Cho and Saul 2009, degree 0, and
-    Williams 1997.
+    K(x, z) = E <x s'(w . x), z s'(w . z)>, w from N(0, I), in closed form. ReLU: x . z (pi - angle)
+    / (2 pi), the angle as 2 atan2(|u - v|, |u + v|) of the unit vectors, accurate also near 0. erf:
+    x . z (4 / pi) / sqrt((1 + 2 |x|^2) (1 + 2 |z|^2) - 4 (x . z)^2). Differentiable in x and z;
+    where the ReLU kernel has a cusp, at x = z, the gradient is that of its smooth factor.
 
-    >>> neural_tangent_kernel([[1.0, 0.0]], [[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
-    tensor([[0.5000, 0.0000, 0.3750]], dtype=torch.float64)
+    Args:
+        x: (n, d).
+        z: (k, d).
+        activation: s, "relu" or "erf".
+
+    Returns:
+        K for all pairs of rows, float64, (n, k).
+
+    Raises:
+        ValueError: for other shapes or activations, NaN and infinity.
+
+    Cost: n k d.
+
+    Source: Gao et al. 2019, Definition 5.1; closed forms: Cho and Saul 2009, degree 0, and Williams
+    1997.
+
+    Example:
+        >>> neural_tangent_kernel([[1.0, 0.0]], [[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+        tensor([[0.5000, 0.0000, 0.3750]], dtype=torch.float64)
     """
     _check_activation(activation)
     x, z = _rows(x, "x"), _rows(z, "z")
@@ -60,17 +74,30 @@ def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Ten
 def sampled_kernel(
     x: Any, z: Any, samples: int, activation: str = "relu", seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The kernel's definition as a mean over `samples` random w, and the standard error of each
-    entry; both (n, k), float64.
+    """Estimate the kernel from its definition, as a mean over random weight vectors.
 
-    Raises as `neural_tangent_kernel`, and ValueError for fewer than 2 samples. Cost: samples (d +
-    k) n.
+    Args:
+        x: (n, d).
+        z: (k, d).
+        samples: how many w are drawn, >= 2.
+        activation: s, "relu" or "erf".
+        seed: of the draws.
 
-    >>> mean, error = sampled_kernel([[1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]], 10_000)
-    >>> (
-    ...     abs(mean - neural_tangent_kernel([[1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]])) <= 3 * error
-    ... ).tolist()
-    [[True, True]]
+    Returns:
+        The estimate and the standard error of each entry, both float64, (n, k).
+
+    Raises:
+        ValueError: as `neural_tangent_kernel`, and for fewer than 2 samples.
+
+    Cost: samples (d + k) n.
+
+    Example:
+        >>> mean, error = sampled_kernel([[1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]], 10_000)
+        >>> (
+        ...     abs(mean - neural_tangent_kernel([[1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]]))
+        ...     <= 3 * error
+        ... ).tolist()
+        [[True, True]]
     """
     _check_activation(activation)
     x, z = _rows(x, "x"), _rows(z, "z")
@@ -93,22 +120,36 @@ def sampled_kernel(
 
 @differentiating
 def finite_kernel(network: WideNetwork, x: Any) -> torch.Tensor:
-    """<grad_W f(W_0, x_i), grad_W f(W_0, x_j)>, the kernel of a finite network, (n, n), by
-    automatic differentiation.
+    """Compute the tangent kernel of a network of finite width, at its initial weights.
 
-    For `two_layer_network` a mean over its m/2 weight vectors, which tends to K as m grows; for
-    `deep_network` m times what tends to a limit. Cost: n backward passes; memory n numbers for each
-    weight. Source: Jacot, Gabriel and Hongler 2018; Gao et al. 2019, Section 5.
+    <grad_W f(W_0, x_i), grad_W f(W_0, x_j)>, by automatic differentiation. For `two_layer_network`
+    a mean over its m/2 weight vectors, which tends to K as m grows; for `deep_network` m times what
+    tends to a limit.
 
-    >>> from training import two_layer_network
-    >>> x = torch.eye(3).double()
-    >>> bool(
-    ...     (finite_kernel(two_layer_network(3, 65_536), x) - neural_tangent_kernel(x, x))
-    ...     .abs()
-    ...     .max()
-    ...     < 0.01
-    ... )
-    True
+    Args:
+        network: f and W_0.
+        x: points, (n, d).
+
+    Returns:
+        The kernel's values, float64, (n, n).
+
+    Raises:
+        ValueError: for points of another shape, NaN and infinity.
+
+    Cost: n backward passes; memory n numbers for each weight.
+
+    Source: Jacot, Gabriel and Hongler 2018; Gao et al. 2019, Section 5.
+
+    Example:
+        >>> from training import two_layer_network
+        >>> x = torch.eye(3).double()
+        >>> bool(
+        ...     (finite_kernel(two_layer_network(3, 65_536), x) - neural_tangent_kernel(x, x))
+        ...     .abs()
+        ...     .max()
+        ...     < 0.01
+        ... )
+        True
     """
     points = _rows(x, "x")
     moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
@@ -121,12 +162,18 @@ def finite_kernel(network: WideNetwork, x: Any) -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False)
 class KernelInterpolant:
-    """f = sum_j c_j K(., x_j), the function of least RKHS norm with f(x_j) = y_j at all `points`;
-    see `robust_interpolant`.
+    """The function of least norm that takes given labels at given points; see `robust_interpolant`.
 
-    points: (M, d). labels, coefficients: (M,). norm: ||f|| = sqrt(y . c), the R that a wide network
-    needs for f. condition: of the kernel matrix, in the 2-norm. residual: max_j |f(x_j) - y_j|,
-    which rounding leaves.
+    f = sum_j c_j K(., x_j), of least RKHS norm with f(x_j) = y_j at all `points`.
+
+    Attributes:
+        points: x_j, (M, d).
+        labels: y_j, (M,).
+        coefficients: c_j, (M,).
+        activation: of the kernel.
+        norm: ||f|| = sqrt(y . c), the R that a wide network needs for f.
+        condition: of the kernel matrix, in the 2-norm.
+        residual: max_j |f(x_j) - y_j|, which rounding leaves.
     """
 
     points: torch.Tensor
@@ -138,18 +185,33 @@ class KernelInterpolant:
     residual: float
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """f at points (n, d), differentiably: (n,)."""
+        """Evaluate f, differentiably.
+
+        Args:
+            x: points, (n, d).
+
+        Returns:
+            Values, (n,).
+        """
         return neural_tangent_kernel(x, self.points, self.activation) @ self.coefficients
 
     @differentiating
     def weights(self, network: WideNetwork) -> tuple[torch.Tensor, ...]:
-        """W = W_0 + sum_j c_j grad_W f(W_0, x_j): the wide network near its start that is f, but
-        for 1 / sqrt(m).
+        """Find weights with which a wide network is this function, but for 1 / sqrt(m).
 
-        Its linearisation is sum_j c_j K_m(., x_j) with the finite kernel K_m, and ||W - W_0||_F^2 =
-        c . K_m c, which tends to
-        ||f||^2: random features with one sample for each weight vector. Cost: a backward pass of
-        all `points`. Source: the existence in Gao et al. 2019, Theorem 5.2, made explicit.
+        W = W_0 + sum_j c_j grad_W f(W_0, x_j), near the start. The linearisation is sum_j c_j
+        K_m(., x_j) with the finite kernel K_m, and ||W - W_0||_F^2 = c . K_m c, which tends to
+        ||f||^2: random features with one sample for each weight vector.
+
+        Args:
+            network: the wide network, with W_0.
+
+        Returns:
+            W, a tensor for each layer.
+
+        Cost: a backward pass of all `points`.
+
+        Source: the existence in Gao et al. 2019, Theorem 5.2, made explicit.
         """
         moving = tuple(w.detach().requires_grad_(True) for w in network.initial)
         slopes = torch.autograd.grad(
@@ -168,30 +230,47 @@ def robust_interpolant(
     activation: str = "relu",
     seed: int = 0,
 ) -> KernelInterpolant:
-    """The least-norm f in the RKHS with f = y_i at x_i and at points of its cap; what it is between
-    them, `cap_error` measures.
+    """Find the least-norm function that is right at points and at samples of their caps.
 
-    samples: random points of each cap's rim (uniform directions). rounds: then, as often, the worst
-    point of each cap that `cap_attack` finds is added (the exchange method of semi-infinite
-    programming), so M = n (1 + samples + rounds) points. More points never lower the norm, and it
-    is at most that of any f that is y_i on whole caps, so it bounds from below the R of exact
-    robust interpolation. x: unit vectors (n, d); y: labels -1, +1 (n,); float64.
+    f in the RKHS with f = y_i at x_i and at points of its cap; what it is between them, `cap_error`
+    measures. The points are random ones of each cap's rim (uniform directions); then, `rounds`
+    times, the worst point of each cap that `cap_attack` finds is added (the exchange method of
+    semi-infinite programming), so M = n (1 + samples + rounds) points. More points never lower the
+    norm, and it is at most that of any f that is y_i on whole caps, so it bounds from below the R
+    of exact robust interpolation.
 
-    Raises ValueError for arguments out of range, caps of different labels that meet, and where the
-    kernel matrix is singular up to rounding: the kernel is not universal on the whole sphere (ReLU:
-    linear and even functions only; erf: odd ones only), and erf's is smooth, so that near points
-    soon exhaust float64. Cost: (1 + rounds) M^3, memory M^2. Source: Gao et al. 2019, Assumption
-    5.2.
+    Args:
+        x: unit vectors (n, d), float64.
+        y: labels -1, +1, (n,), float64.
+        delta: radius of the caps, in [0, 1].
+        samples: random points of each cap.
+        rounds: how often the worst points are added.
+        activation: of the kernel, "relu" or "erf".
+        seed: of points and attacks.
 
-    >>> f = robust_interpolant(
-    ...     torch.eye(3).double(), torch.tensor([1.0, -1.0, 1.0]).double(), 0.1, samples=4
-    ... )
-    >>> (
-    ...     len(f.points),
-    ...     f.residual < 1e-12,
-    ...     f.norm > robust_interpolant(f.points[:3], f.labels[:3], 0.1).norm,
-    ... )
-    (15, True, True)
+    Returns:
+        A `KernelInterpolant`.
+
+    Raises:
+        ValueError: for arguments out of range, caps of different labels that meet, and where the
+            kernel matrix is singular up to rounding: the kernel is not universal on the whole
+            sphere (ReLU: linear and even functions only; erf: odd ones only), and erf's is smooth,
+            so that near points soon exhaust float64.
+
+    Cost: (1 + rounds) M^3, memory M^2.
+
+    Source: Gao et al. 2019, Assumption 5.2.
+
+    Example:
+        >>> f = robust_interpolant(
+        ...     torch.eye(3).double(), torch.tensor([1.0, -1.0, 1.0]).double(), 0.1, samples=4
+        ... )
+        >>> (
+        ...     len(f.points),
+        ...     f.residual < 1e-12,
+        ...     f.norm > robust_interpolant(f.points[:3], f.labels[:3], 0.1).norm,
+        ... )
+        (15, True, True)
     """
     _check_activation(activation)
     check_sphere(x, y, delta)

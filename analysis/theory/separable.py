@@ -35,10 +35,23 @@ ROUNDING = 1e-9
 
 
 def direction_error(weights: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-    """| w / |w| - w* |_2 of vectors w (..., d), shape (...). Raises ValueError for w = 0 and NaN.
+    """Measure how far the directions of vectors are from the true one.
 
-    >>> direction_error(torch.tensor([[0.0, 2.0], [3.0, 0.0]]), torch.tensor([1.0, 0.0]))
-    tensor([1.4142, 0.0000])
+    | w / |w| - w* |_2.
+
+    Args:
+        weights: vectors w, (..., d).
+        direction: w*, (d,), of length 1.
+
+    Returns:
+        One number for each vector, (...).
+
+    Raises:
+        ValueError: for w = 0 and NaN.
+
+    Example:
+        >>> direction_error(torch.tensor([[0.0, 2.0], [3.0, 0.0]]), torch.tensor([1.0, 0.0]))
+        tensor([1.4142, 0.0000])
     """
     lengths = weights.norm(dim=-1, keepdim=True)
     if not (lengths > 0).all():
@@ -47,17 +60,26 @@ def direction_error(weights: torch.Tensor, direction: torch.Tensor) -> torch.Ten
 
 
 def max_margin_error(data: SeparableData) -> float:
-    """| u - w* | of the max-margin direction u of the large-margin points, from their noise alone.
+    """Compute how far the max-margin direction is from the true one, from the noise alone.
 
-    With r the distance of 0 from the convex hull of the y_i xi_i, u has the angle arctan(r / alpha)
-    to w*: so u = w* exactly if the hull contains 0. Proof: the unit vector cos(t) w* + sin(t) v has
-    the margin alpha cos(t) + sin(t) min_i y_i xi_i.v. Up to rounding of 1e-12. Source: this
-    library; it makes Theorem B.1 of CGRM (anonymous 2023) an equation.
+    | u - w* | of the max-margin direction u of the large-margin points. With r the distance of 0
+    from the convex hull of the y_i xi_i, u has the angle arctan(r / alpha) to w*: so u = w* exactly
+    if the hull contains 0. Proof: the unit vector cos(t) w* + sin(t) v has the margin alpha cos(t)
+    + sin(t) min_i y_i xi_i.v.
 
-    >>> data = SeparableData.sample(N=20, d=30, seed=0, alpha=4.0)
-    >>> u = max_margin(data.points, data.labels).direction
-    >>> abs(max_margin_error(data) - direction_error(u, data.direction).item()) < 1e-9
-    True
+    Args:
+        data: the training points.
+
+    Returns:
+        The error, up to rounding of 1e-12.
+
+    Source: this library; it makes Theorem B.1 of CGRM (anonymous 2023) an equation.
+
+    Example:
+        >>> data = SeparableData.sample(N=20, d=30, seed=0, alpha=4.0)
+        >>> u = max_margin(data.points, data.labels).direction
+        >>> abs(max_margin_error(data) - direction_error(u, data.direction).item()) < 1e-9
+        True
     """
     noise, labels = data.noise[data.large], data.labels[data.large]
     try:
@@ -68,33 +90,54 @@ def max_margin_error(data: SeparableData) -> float:
 
 
 def max_margin_error_bound(data: SeparableData) -> float:
-    """2 |z| / alpha >= | u - w* |, z the mean of the y_i xi_i over large-margin points, whose
-    length is near sqrt(d / N).
+    """Bound how far the max-margin direction is from the true one, by the mean of the noise.
 
-    From alpha <= gamma <= u.(alpha w* + z) <= alpha cos(t) + |z| sin(t), so tan(t / 2) <= |z| /
-    alpha: the step that the paper's proof leaves to "concentration". Up to rounding. Source: CGRM
-    (anonymous 2023), proof of Theorem B.1.
+    2 |z| / alpha >= | u - w* |, z the mean of the y_i xi_i over large-margin points, whose length
+    is near sqrt(d / N). From alpha <= gamma <= u.(alpha w* + z) <= alpha cos(t) + |z| sin(t), so
+    tan(t / 2) <= |z| / alpha: the step that the paper's proof leaves to "concentration".
 
-    >>> data = SeparableData.sample(N=20, d=30, seed=0, alpha=4.0)
-    >>> max_margin_error(data) <= max_margin_error_bound(data)
-    True
+    Args:
+        data: the training points.
+
+    Returns:
+        The bound, up to rounding.
+
+    Source: CGRM (anonymous 2023), proof of Theorem B.1.
+
+    Example:
+        >>> data = SeparableData.sample(N=20, d=30, seed=0, alpha=4.0)
+        >>> max_margin_error(data) <= max_margin_error_bound(data)
+        True
     """
     mean_noise = (data.labels[:, None] * data.noise)[data.large].mean(0)
     return 2 * float(mean_noise.norm()) / data.alpha
 
 
 def predicted_max_margin_error(N: int, d: int, alpha: float) -> float:
-    """| u - w* | as N, d -> infinity at fixed N / (d - 1): r is the k with E (k + g)_+^2 = (d - 1)
-    / N, g normal.
+    """Predict how far the max-margin direction is from the true one, in high dimensions.
 
-    It is 0 from N = 2 (d - 1) on. For N << d it is sqrt(d / N) / alpha. Source: Gardner 1988 (k);
-    Cover 1965 (2 (d - 1)). Raises ValueError for N < 1 and d < 2.
+    | u - w* | as N, d -> infinity at fixed N / (d - 1): r is the k with E (k + g)_+^2 = (d - 1) /
+    N, g normal. It is 0 from N = 2 (d - 1) on. For N << d it is sqrt(d / N) / alpha.
 
-    >>> (
-    ...     predicted_max_margin_error(1000, 501, 4.0),
-    ...     round(predicted_max_margin_error(10, 1_000_001, 1e5) / (10**2.5 / 1e5), 3),
-    ... )
-    (0.0, 1.0)
+    Args:
+        N: points.
+        d: dimension.
+        alpha: their margin.
+
+    Returns:
+        The limit, an estimate of the error at this N and d.
+
+    Raises:
+        ValueError: for N < 1 and d < 2.
+
+    Source: Gardner 1988 (k); Cover 1965 (2 (d - 1)).
+
+    Example:
+        >>> (
+        ...     predicted_max_margin_error(1000, 501, 4.0),
+        ...     round(predicted_max_margin_error(10, 1_000_001, 1e5) / (10**2.5 / 1e5), 3),
+        ... )
+        (0.0, 1.0)
     """
     if N < 1 or d < 2:
         raise ValueError(f"N must be >= 1 and d >= 2, got {N} and {d}")
@@ -109,21 +152,34 @@ def predicted_max_margin_error(N: int, d: int, alpha: float) -> float:
 
 
 def recovery_probability(N: int, d: int) -> float:
-    """P(u = w*), that 0 lies in the convex hull of N normal vectors of R^(d-1): 2^(1-N) sum over k
-    >= d - 1 of binom(N - 1, k).
+    """Compute the probability that the max-margin direction is exactly the true one.
+
+    P(u = w*), that 0 lies in the convex hull of N normal vectors of R^(d-1): 2^(1-N) sum over k >=
+    d - 1 of binom(N - 1, k).
+
+    Args:
+        N: points.
+        d: dimension.
+
+    Returns:
+        The probability.
 
     Source: Wendel 1962.
 
-    >>> recovery_probability(3, 3), recovery_probability(18, 10)
-    (0.25, 0.5)
+    Example:
+        >>> recovery_probability(3, 3), recovery_probability(18, 10)
+        (0.25, 0.5)
     """
     return float(stats.binom.sf(d - 2, N - 1, 0.5))
 
 
 @dataclass(frozen=True, eq=False)
 class DirectionRate:
-    """errors: | w_0 / |w_0| - w* |, shape (seeds, sizes). rate: the exponent of N, a mean over fits
-    to one seed each.
+    """How fast the direction's error falls with the number of points; see `direction_rate`.
+
+    Attributes:
+        errors: | w_0 / |w_0| - w* |, shape (seeds, sizes).
+        rate: the exponent of N, a mean over fits to one seed each.
     """
 
     errors: np.ndarray
@@ -139,15 +195,28 @@ def direction_rate(
         max_margin(data.points, data.labels).direction
     ),
 ) -> DirectionRate:
-    """The exponent p of | w_0 / |w_0| - w* | ~ N^p over the numbers of points, fitted to each
-    seed's data by itself.
+    """Fit the power of N with which the direction's error falls.
 
-    learn: gives w_0 from data without small-margin points; by default the limit of training. The
-    interval is of the mean over seeds. Raises ValueError if an error is 0 up to rounding, as about
-    from N = 2 d on: no power of N falls to 0.
+    The exponent p of | w_0 / |w_0| - w* | ~ N^p over the numbers of points, fitted to each seed's
+    data by itself.
 
-    >>> direction_rate([10, 20, 40], d=200, alpha=8.0, seeds=3).errors.shape
-    (3, 3)
+    Args:
+        sizes: numbers N of points.
+        d: dimension.
+        alpha: margin of the points.
+        seeds: how many data sets of each size.
+        learn: gives w_0 from data without small-margin points; by default the limit of training.
+
+    Returns:
+        A `DirectionRate`, whose interval is of the mean over seeds.
+
+    Raises:
+        ValueError: if an error is 0 up to rounding, as about from N = 2 d on: no power of N falls
+            to 0.
+
+    Example:
+        >>> direction_rate([10, 20, 40], d=200, alpha=8.0, seeds=3).errors.shape
+        (3, 3)
     """
     errors = np.empty((seeds, len(sizes)))
     for seed in range(seeds):
@@ -165,18 +234,28 @@ def direction_rate(
 def linear_error(
     weights: torch.Tensor, direction: torch.Tensor, margin: float, radius: float = 0.0
 ) -> float:
-    """P(y w.x <= radius |w|) for new x = margin y w* + xi: the robust error of w_0.x in l_2,
-    exactly, Phi((radius - c) / s).
+    """Compute the robust error of a linear classifier on the distribution, in l_2.
 
-    c = margin cos(t), s = sin(t), t the angle of w and w*. margin: alpha or beta. Up to rounding.
+    P(y w.x <= radius |w|) for new x = margin y w* + xi: Phi((radius - c) / s), c = margin cos(t), s
+    = sin(t), t the angle of w and w*.
 
-    >>> round(
-    ...     linear_error(
-    ...         torch.tensor([1.0, 1.0]), torch.tensor([1.0, 0.0]), margin=1.0, radius=2**-0.5
-    ...     ),
-    ...     9,
-    ... )
-    0.5
+    Args:
+        weights: w, (d,).
+        direction: w*, (d,), of length 1.
+        margin: alpha or beta.
+        radius: of the l_2 balls, in the units of the data.
+
+    Returns:
+        The error, exact up to rounding.
+
+    Example:
+        >>> round(
+        ...     linear_error(
+        ...         torch.tensor([1.0, 1.0]), torch.tensor([1.0, 0.0]), margin=1.0, radius=2**-0.5
+        ...     ),
+        ...     9,
+        ... )
+        0.5
     """
     unit = weights.double() / weights.double().norm()
     cosine = float(unit @ direction.double())
@@ -191,23 +270,36 @@ def linear_error(
 def certified_ball_margins(
     learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
 ) -> torch.Tensor:
-    """Lower bounds of y f over the l_2 balls of all of R^d around points (N, d), certified,
-    rounding included; shape (N,).
+    """Prove lower bounds of the mixed learner's margin over whole l_2 balls.
 
+    Lower bounds of y f over the balls of all of R^d around points, certified, rounding included.
     Neurons of the label's sign count with their affine part if they are positive on the whole ball,
     else with 0; the others with the largest value they reach. So the bound is the minimum itself
     (up to rounding) where no neuron changes its sign in the ball and none of the wrong sign is on.
-    A bound > 0 proves the ball; one <= 0 proves nothing. Raises ValueError for labels, shapes and a
-    radius out of range. Cost: N m d.
 
-    >>> f = MixedLearner(
-    ...     torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([1.0]), 1.0
-    ... )
-    >>> bound = certified_ball_margins(
-    ...     f, torch.tensor([[0.25, 4.0]]), torch.tensor([1]), radius=0.5
-    ... )
-    >>> round(bound.item(), 9) == round(0.25 + 7 - 0.5 * 5**0.5, 9)
-    True
+    Args:
+        learner: f.
+        points: (N, d).
+        labels: (N,), -1 or +1.
+        radius: of the balls, in the units of points.
+
+    Returns:
+        Certified lower bounds, float64, (N,). One > 0 proves the ball; one <= 0 proves nothing.
+
+    Raises:
+        ValueError: for labels, shapes and a radius out of range.
+
+    Cost: N m d.
+
+    Example:
+        >>> f = MixedLearner(
+        ...     torch.tensor([1.0, 0.0]), torch.tensor([[0.0, 2.0]]), torch.tensor([1.0]), 1.0
+        ... )
+        >>> bound = certified_ball_margins(
+        ...     f, torch.tensor([[0.25, 4.0]]), torch.tensor([1]), radius=0.5
+        ... )
+        >>> round(bound.item(), 9) == round(0.25 + 7 - 0.5 * 5**0.5, 9)
+        True
     """
     x, y, radius = _read(learner, points, labels, radius)
     w, a, b = learner.neurons.double(), learner.outer.double(), float(learner.threshold)
@@ -236,17 +328,33 @@ def certified_ball_margins(
 def robust_error_bounds(
     learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
 ) -> tuple[Measured, Measured]:
-    """The share of points (N, d) whose l_2 ball in R^d holds an error (y f <= 0), from below and
-    above, both certified.
+    """Bound the mixed learner's robust error on points in l_2, from below and above.
 
-    Below: points at which FGSM's step, or none, finds an error whose sign no rounding can change.
-    Above: points that `certified_ball_margins` does not prove. Intervals speak of the distribution.
-    Raises as `certified_ball_margins`.
+    The share of points whose l_2 ball in R^d holds an error (y f <= 0). Below: points at which
+    FGSM's step, or none, finds an error whose sign no rounding can change. Above: points that
+    `certified_ball_margins` does not prove.
 
-    >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
-    >>> none = MixedLearner(data.direction, torch.zeros(0, 200), torch.zeros(0), 0.0)
-    >>> [bound.value for bound in robust_error_bounds(none, data.points, data.labels, radius=2.0)]
-    [0.25, 0.25]
+    Args:
+        learner: f.
+        points: (N, d).
+        labels: (N,), -1 or +1.
+        radius: of the balls, in the units of points.
+
+    Returns:
+        A certified lower and a certified upper bound; intervals speak of the distribution.
+
+    Raises:
+        ValueError: as `certified_ball_margins`.
+        RuntimeError: if a point is proved and refuted: one of the two is then wrong.
+
+    Example:
+        >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
+        >>> none = MixedLearner(data.direction, torch.zeros(0, 200), torch.zeros(0), 0.0)
+        >>> [
+        ...     bound.value
+        ...     for bound in robust_error_bounds(none, data.points, data.labels, radius=2.0)
+        ... ]
+        [0.25, 0.25]
     """
     upper = ~(certified_ball_margins(learner, points, labels, radius) > 0)
     x, y, radius = _read(learner, points, labels, radius)
