@@ -119,8 +119,8 @@ def errors_by_margin(
         seed: of the attack on clean.
 
     Returns:
-        Shares of errors among the points of small and of large margin: exact for this division,
-        their intervals (95%) for the distribution; an error in a part of the points.
+        The share of errors among the points of small margin, and that among the others: exact for
+        this division, their intervals (95%) for the distribution.
 
     Raises:
         ValueError: if one part is empty, and for shapes and labels that do not fit.

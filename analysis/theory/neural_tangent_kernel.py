@@ -29,7 +29,7 @@ CHUNK = 2**14
 
 
 def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Tensor:
-    """Compute the kernel that infinitely wide networks with two layers train like.
+    """Compute the kernel that the training of infinitely wide two-layer networks follows.
 
     K(x, z) = E <x s'(w . x), z s'(w . z)>, w from N(0, I), in closed form. ReLU: x . z (pi - angle)
     / (2 pi), the angle as 2 atan2(|u - v|, |u + v|) of the unit vectors, accurate also near 0. erf:

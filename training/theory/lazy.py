@@ -535,7 +535,8 @@ def train_lazily(
         A `LazyRun`.
 
     Raises:
-        ValueError: for numbers out of range or points not on the sphere.
+        ValueError: for numbers out of range or points not on the sphere, and if perturb gives
+            points of another shape or dtype, or off the sphere.
         FloatingPointError: naming the step, where a loss or gradient is NaN or infinite.
 
     Cost: a forward and backward pass a step, and those of A; memory T n d and a few W.
