@@ -475,7 +475,7 @@ def train_patches(
         ValueError: for a checkpoint of another configuration or kind.
         FloatingPointError: naming the step, if the outputs are NaN or infinite.
 
-    Cost: m k^2 a step, k = N (P - 1) + m + 1, once k^2 d and memory k^2 (where k > 2 d: 2 m k d a
+    Cost: m k^2 a step, k = N (P - 1) + m + 4, once k^2 d and memory k^2 (where k > 2 d: 2 m k d a
     step and memory k d); N P d numbers of data.
 
     Source: CGRO (anonymous 2023), Sections 3.3 and 4.
