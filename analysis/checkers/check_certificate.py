@@ -1,18 +1,15 @@
-"""Checks certificates of margins (format: docs/certificates.md): `python check_certificate.py FILE.json`. All in integers.
+"""Checks certificates (format: docs/certificates.md), in integers: `python check_certificate.py CERT.json [--network FILE]`.
 
 It rests on one inequality: for bounds l <= z <= u of a unit, h = max(0, z), and any multiplier D,
     R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  and D z is linear in the layer below.
 For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Scales: weights of a
-layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, all of it.
-"""
-
+layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, or it says not."""
 # fmt: off
-import copy, decimal, hashlib, json, math, operator, re, sys
+import copy, decimal, gzip, hashlib, itertools, json, math, operator, pathlib, re, sys
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations
-FORMAT, WORD = "cgro certificate 1", 48  # multipliers of more bits than WORD are combined more slowly
-SCALE, LONG, DEEP = 1 << 13, 1 << 16, 1 << 17  # most bits of scales, of points' denominators, and that layers may add to these
+FORMAT, PROPERTY, WORD = "cgro certificate 1", "cgro property certificate 1", 48  # longer multipliers are combined more slowly
+SCALE, LONG, DEEP = 1 << 13, 1 << 16, 1 << 17  # most bits of scales, of a point's denominators, and that layers may add
 def require(condition, reason):  # or reject
     if not condition:
         raise ValueError(reason)
@@ -27,8 +24,8 @@ def rational(text):  # "p/q" or "p"
     require(type(text) is str and re.fullmatch("-?[0-9]{1,4300}(/[0-9]{1,4300})?", text), "a rational is not written as p/q")
     return Fraction(text)
 def read(path):  # a JSON file
-    with open(path, encoding="utf-8") as file:
-        return json.load(file, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)  # integers: 4300 digits
+    text = pathlib.Path(path).read_text("utf-8")
+    return json.loads(text, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)  # integers: 4300 digits
 class Network:  # layers (rows of (column, weight), bias, scale), and dense rows as one long integer each to combine them
     def __init__(self, data):
         entries(data, "inputs layers")
@@ -37,22 +34,20 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         width = self.inputs
         for layer in data["layers"]:
             entries(layer, "rows bias")
-            numbers = [w for _, weights in layer["rows"] for w in weights] + layer["bias"]
+            rows, bias = [once(zip(*row, strict=True)) for row in layer["rows"]], layer["bias"]  # {column: weight}
+            numbers = [w for row in rows for w in row.values()] + bias
             require(all(type(w) in (int, float) and math.isfinite(w) and float(w) == w for w in numbers), "no float64")
-            scale = max([w.as_integer_ratio()[1].bit_length() - 1 for w in numbers], default=0)
-            bias, *weights = [[int(Fraction(w) * 2**scale) for w in v] for v in [layer["bias"], *(v for _, v in layer["rows"])]]
-            rows = [[(j, w) for j, w in zip(*row, strict=True) if w] for row in zip((c for c, _ in layer["rows"]), weights)]
-            require(all(type(j) is int and 0 <= j < width for row in rows for j, _ in row), "a column is out of range")
-            require(all(len(dict(row)) == len(row) for row in rows), "a column is named twice in one row")
+            require(all(type(j) is int and 0 <= j < width for row in rows for j in row), "a column is out of range")
             require(len(rows) == len(bias) > 0, "a layer does not have as many rows as biases, or none")
+            scale = max([w.as_integer_ratio()[1].bit_length() - 1 for w in numbers])
+            rows = [[(j, int(Fraction(w) * 2**scale)) for j, w in row.items() if w] for row in rows]
             longest = max([w.bit_length() for row in rows for _, w in row], default=0)
             size, dense = (longest + len(rows).bit_length() + WORD) // 8 + 1, 4 * sum(map(len, rows)) > width * len(rows)
             shift = int.from_bytes((1 << 8 * size - 1).to_bytes(size, "little") * width, "little") if dense else 0
             self.packed.append(([sum([w << 8 * size * j for j, w in row]) for row in rows if dense], size, width, shift))
-            self.growth += scale + longest
-            self.layers.append((rows, bias, scale))
+            self.layers.append((rows, [int(Fraction(b) * 2**scale) for b in bias], scale))
             self.starts.append(self.starts[-1] + len(rows))
-            width = len(rows)
+            self.growth, width = self.growth + scale + longest, len(rows)
         self.units = self.starts[-2]  # hidden ones, numbered through the layers; the outputs come after them
     def combine(self, layer, factors):  # the sum of a layer's rows times factors, {column: integer}
         (packed, size, width, shift), out = self.packed[layer], {}
@@ -69,18 +64,14 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         return [{outputs[label]: 1, k: -1} for k in outputs if k != outputs[label]] if outputs[1:] else [{outputs[0]: label}]
     def evaluate(self, points, label):  # exact margins at rational points; hidden z there, times positive numbers
         require(self.growth <= DEEP, "too many layers of too long numbers for exact values at a point")
-        weights, units = [1] * len(points), []
-        for i, v in [(i, v) for i, x in enumerate(points) for v in x]:
-            require(weights[i] >> LONG == 0, "a point's common denominator is too long")
-            weights[i] = math.lcm(weights[i], v.denominator)
-        below = [[x[j].numerator * (w // x[j].denominator) for x, w in zip(points, weights)] for j in range(self.inputs)]
+        denominators, units = [{v.denominator for v in x} for x in points], []
+        require(all(sum(map(int.bit_length, v)) <= LONG for v in denominators), "a point's common denominator is too long")
+        weights = [math.lcm(*v) for v in denominators]
+        below = [[v.numerator * (w // v.denominator) for v in x] for x, w in zip(points, weights)]
         for rows, bias, scale in self.layers:
-            for row, b in zip(rows, bias):
-                z, columns, own = [b * w for w in weights], [below[j] for j, _ in row], [c for _, c in row]
-                for c, column in zip(own, columns) if len(row) < 9 else ():  # quicker for many points, slower for many columns
-                    z = [a + c * v for a, v in zip(z, column)]
-                units.append(z if len(row) < 9 else [a + sum(map(operator.mul, own, v)) for a, v in zip(z, zip(*columns))])
-            weights, below = [w << scale for w in weights], [[v if v > 0 else 0 for v in z] for z in units[-len(rows) :]]
+            found = [[b * w + sum([c * x[j] for j, c in row]) for x, w in zip(below, weights)] for row, b in zip(rows, bias)]
+            weights, below = [w << scale for w in weights], [[max(v, 0) for v in z] for z in zip(*found)]
+            units += found
         margins = [[sum([x * units[k][i] for k, x in goal.items()]) for goal in self.goals(label)] for i in range(len(points))]
         return [Fraction(min(v), w) for v, w in zip(margins, weights)], units[: self.units]
 class Part:  # a part of a query's set: bounds of units and, for units in pairs, (p, q, the corners of their polygon)
@@ -95,14 +86,11 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
             middle, width = [a + b for a, b in below], [b - a for a, b in below]
             for k, (row, b) in enumerate(zip(rows, bias), start):
                 m, r = sum([w * middle[j] for j, w in row]) + (b << self.g + 1), sum([abs(w) * width[j] for j, w in row])
-                ends = m - r >> scale + 1, -(-m - r >> scale + 1)
-                if any(j in paired for j, _ in row):
-                    ends = self.bound(i, {k: 1}), -self.bound(i, {k: -1})
-                self.low.append(ends[0])
-                self.high.append(ends[1])
+                near = any(j in paired for j, _ in row)
+                self.low.append(self.bound(i, {k: 1}) if near else m - r >> scale + 1)
+                self.high.append(-self.bound(i, {k: -1}) if near else -(-m - r >> scale + 1))
             pairs = [(p, q) for p, q in query["pairs"] if start <= p < stop and start <= q < stop]
-            for p, q in pairs:
-                self.octagons[p, q] = [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)]
+            self.octagons |= {(p, q): [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)] for p, q in pairs}
             while facts and start <= facts[-1][0] < stop:
                 k, sign, multipliers = facts.pop()
                 require(type(k) is type(sign) is int and sign in (-1, 1), "the sign of a fact must be -1 or 1")
@@ -115,11 +103,10 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
     def bound(self, layer, signs, multipliers=(0, (), ())):  # of the sum of signs times z of units of a layer, {number: sign}
         network, low, high, (s, units, numbers) = self.network, self.low, self.high, multipliers
         require(all(type(v) is int for v in (s, *units, *numbers)) and s <= SCALE, "multipliers must be integers")
-        (rows, bias, scale), first, total, form = network.layers[layer], network.starts[layer], 0, {}
+        (_, bias, scale), first, total = network.layers[layer], network.starts[layer], 0
         factors = once(zip(units, numbers, strict=True))
+        form = network.combine(layer, {k - first: x << s for k, x in signs.items()})
         part = sum([x * bias[k - first] for k, x in signs.items()]) << s + self.g
-        for j, w, x in [(j, w, x) for k, x in signs.items() for j, w in rows[k - first]]:
-            form[j] = form.get(j, 0) + (x * w << s)
         for i in range(layer - 1, -1, -1):
             start, stop = network.starts[i : i + 2]
             d = {k - start: v for k, v in factors.items() if start <= k < stop}
@@ -130,12 +117,9 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
                     if k == p or (p - start not in form and p - start not in d):  # once
                         a, b, x, y = (t.get(n - start, 0) for t in (form, d) for n in (p, q))
                         part += min([a * e + b * f - (x * m + y * n << scale) for m, n, e, f in ends]) >> 1
-                elif low[k] >= 0:
-                    part += (r - v) * (low[k] if r > v else high[k])
-                elif high[k] <= 0:
-                    part -= v * (high[k] if v > 0 else low[k])
                 else:
-                    part += min((r - v) * high[k], -v * low[k], 0)
+                    ends = [(r - v if t > 0 else -v) * t for t in (low[k], high[k])]
+                    part += min(ends) if low[k] >= 0 or high[k] <= 0 else min(*ends, 0)
             total, (_, bias, scale) = total + (part >> s + scale), network.layers[i]
             form, part = network.combine(i, d), sum([v * bias[j] for j, v in d.items()]) << self.g
         ends = sum([r * self.box[r < 0][j] for j, r in form.items()])
@@ -152,7 +136,7 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         (a, c), (b, d), (e, f, g, h) = [self.low[p], self.low[q]], [self.high[p], self.high[q]], self.octagons[p, q]
         lines = [(1, 0, v) for v in {a, 0, b} if a <= v <= b] + [(0, 1, v) for v in {c, 0, d} if c <= v <= d]
         self.corners[p] = self.corners[q] = p, q, (found := set())
-        for (m, n, v), (r, s, w) in combinations([*lines, (1, 1, e), (1, 1, f), (1, -1, g), (1, -1, h)], 2):
+        for (m, n, v), (r, s, w) in itertools.combinations([*lines, (1, 1, e), (1, 1, f), (1, -1, g), (1, -1, h)], 2):
             if top := m * s - n * r:
                 x, y = 2 * (v * s - w * n) // top, 2 * (m * w - r * v) // top
                 if 2 * a <= x <= 2 * b and 2 * c <= y <= 2 * d and 2 * e <= x + y <= 2 * f and 2 * g <= x - y <= 2 * h:
@@ -160,8 +144,7 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
     def split(self, unit, on):  # the part where z_unit >= 0, or <= 0
         part = copy.copy(self)
         part.low, part.high, part.corners = self.low[:], self.high[:], dict(self.corners)
-        bounds, better = (part.low, max) if on else (part.high, min)
-        bounds[unit] = better(bounds[unit], 0)
+        (part.low if on else part.high)[unit] = max(part.low[unit], 0) if on else min(part.high[unit], 0)
         _ = unit in part.corners and part.meet(*part.corners[unit][:2])
         return part
     def least(self, tree, goal):  # a lower bound of a goal, proved by a tree; infinity if the part is empty
@@ -193,20 +176,22 @@ def check(network, query):  # why a query is rejected, or "" if its proof holds
     try:
         proofs = {"refuted": "witness", "proved": "bound points" if "points" in query else "bound pairs facts trees"}
         require(query["verdict"] in proofs, "the verdict is neither proved nor refuted")
-        entries(query, "label verdict scale lower upper " + proofs[query["verdict"]], "ball")
+        entries(query, "label verdict scale lower upper " + proofs[query["verdict"]], "ball difference")
         g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
         centre, radius = (entries(ball, "centre radius") or ball["centre"], ball["radius"]) if "ball" in query else (lower, 0)
+        def inside(x):  # a point times 2^g
+            away = sum([(v - c) ** 2 for v, c in zip(x, centre)]) if ball else 0
+            return all(a <= v <= b for a, v, b in zip(lower, x, upper, strict=True)) and away <= radius**2
         require(all(type(v) is int for v in (g, radius, *lower, *upper, *centre)) and g >= 0 <= radius, "no set of integers")
         require(g <= SCALE and len(lower) == len(upper) == len(centre) == network.inputs, "the set has a wrong size or scale")
-        outside = sum([max(a - c, c - b, 0) ** 2 for a, b, c in zip(lower, upper, centre)])
-        require(all(a <= b for a, b in zip(lower, upper)) and outside <= radius**2, "the set is empty")
+        require((lost := rational(query.get("difference", "0"))) >= 0, "a difference is negative")
+        require(inside([min(max(a, c), b) for a, c, b in zip(lower, centre, upper)]), "the set is empty")
         if query["verdict"] == "refuted":
-            point = [rational(v) * 2**g for v in query["witness"]]
-            away = sum([(x - c) ** 2 for x, c in zip(point, centre, strict=True)]) if ball else 0
-            inside = all(a <= x <= b for a, x, b in zip(lower, point, upper, strict=True)) and away <= radius**2
-            require(inside and network.evaluate([[x / 2**g for x in point]], query["label"])[0][0] <= 0, "no counterexample")
+            point = [*map(rational, query["witness"])]
+            require(inside([x * 2**g for x in point]), "the witness is outside")
+            require(network.evaluate([point], query["label"])[0][0] <= -lost, "no counterexample")
         else:
-            require(0 < rational(query["bound"]) <= least_margin(network, query), "the proof does not give the bound")
+            require(lost < rational(query["bound"]) <= least_margin(network, query), "the proof does not give the bound")
     except Exception as error:  # whatever goes wrong, nothing is proved
         return plain(error)
     return ""
@@ -224,24 +209,39 @@ def words(network, query):  # what a query states that was checked and accepted
     box, wide = " x ".join(f"[{show(a)}, {show(b)}]" for a, b in zip(lower, upper)), show(max(map(operator.sub, upper, lower)))
     region = f"the box {box}" if len(lower) < 5 else f"a box of dimension {len(lower)}, widest side {wide}"
     region = f"the l_2 ball around {spot(ball[:-1])} of radius {show(ball[-1])} in {region}" if ball else region
-    if query["verdict"] == "proved":
-        return f"proved: margin >= {show(rational(query['bound']), decimal.ROUND_FLOOR)} > 0 for label {label} on {region}"
-    point = [*map(rational, query["witness"])]
-    margin = show(network.evaluate([point], label)[0][0], decimal.ROUND_CEILING)
-    return f"refuted: margin {margin} <= 0 for label {label} at {spot(point)} in {region}"
+    point, lost = [*map(rational, query.get("witness", []))], rational(query.get("difference", "0"))
+    value = network.evaluate([point], label)[0][0] if point else rational(query["bound"])
+    way, far = (decimal.ROUND_CEILING, value + lost) if point else (decimal.ROUND_FLOOR, value - lost)
+    source = f" (its source: {show(far, way)}, if the difference is no more than the file says)" if lost else ""
+    text = f"refuted: margin {show(value, way)} <= 0" if point else f"proved: margin >= {show(value, way)} > 0"
+    return f"{text}{source} for label {label} {f'at {spot(point)} in' if point else 'on'} {region}"
 def digest(network):  # SHA-256 of a network's description
     return hashlib.sha256(json.dumps(network, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def origin(source):  # what the network was read from, as the certificate says: its kind and SHA-256
+    entries(source, "kind digest", "parameters merged carried rounded difference")
+    name = f"{source['kind']} {source['digest']}"
+    return require(re.fullmatch("[ .A-Za-z]{1,20} [0-9a-f]{64}", name), "a source is not named by kind and SHA-256") or name
 def judge(data):  # (why it is rejected or "", what it states) for each query of a certificate
-    entries(data, "format network digest queries")
+    if data["format"] == PROPERTY:  # parts are certificates; that they are about this property is not checked here
+        parts = entries(data, "format source parts") or data["parts"]
+        return [v for part in parts for v in judge({k: part[k] for k in part if k not in ("conjuncts", "constraints")})]
+    entries(data, "format network digest queries", "source")
     require(data["format"] == FORMAT, f"the format is not {FORMAT}")
     require(data["digest"] == digest(data["network"]), "the network does not have this digest")
     network, name = Network(data["network"]), data["digest"][:16]
-    reasons = [check(network, query) for query in data["queries"]]
-    return [(r, "" if r else f"{words(network, q)}; network {name}") for r, q in zip(reasons, data["queries"])]
-def main(path):  # check a file; 0 if it holds queries and all are accepted
-    found = judge(read(path))
+    return [(r, "" if r else f"{words(network, q)}; network {name}") for q in data["queries"] for r in [check(network, q)]]
+def main(path, option="", file=""):  # check a certificate; 0 if it holds queries and all are accepted
+    data = read(path)
+    found, source = judge(data), data.get("source") and origin(data["source"])
+    if option:
+        seen = pathlib.Path(file).read_bytes()
+        seen = hashlib.sha256(gzip.decompress(seen) if file.endswith(".gz") else seen).hexdigest()
+        require(option == "--network" and source and seen == source[-64:], f"{file} is not {source or 'a file that is named'}")
     for i, (reason, statement) in enumerate(found):
         print(f"query {i}: {'rejected: ' + reason if reason else 'accepted as ' + statement}")
+    if source:
+        seen = "compared, layers not" if option else "and layers not compared"
+        print(f"source: {source[:-48]}; SHA-256 {seen} (cgro check-certificate CERT --network FILE does)")
     return int(any(reason for reason, _ in found) or not found)
 if __name__ == "__main__":
     try:

@@ -30,11 +30,13 @@ STANDARD = {
     "copy",
     "decimal",
     "fractions",
+    "gzip",
     "hashlib",
     "itertools",
     "json",
     "math",
     "operator",
+    "pathlib",
     "re",
     "sys",
 }
