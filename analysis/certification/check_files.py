@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ from ..checkers import check_balls, check_certificate, check_memorization
 from ..checkers.check_certificate import plain
 from ..proofs.memorization import BALLS, FORMAT, certify_memorization, network_digest
 from .branching import prepare
-from .check_property import Finding, check_property
+from .check_property import Finding, check_property, other_source, understated
 from .deciding import FORMAT as PROPERTY
+from .decision import query_loss
 from .queries import read_labelled_points
 
 
@@ -56,9 +59,7 @@ def check_file(
         raise ValueError(f"{path} is not about this network: its digest differs")
     if decisions:
         try:
-            return [
-                Finding(reason, statement) for reason, statement in check_certificate.judge(content)
-            ]
+            return _check_margins(content, network)
         except Exception as error:
             raise ValueError(f"{path} is no certificate: {plain(error)}") from error
     if library:
@@ -79,6 +80,46 @@ def check_file(
         return [Finding("", _check_balls(content, network, *read_labelled_points(points)))]
     except Exception as error:
         return [Finding(plain(error))]
+
+
+def _check_margins(content: dict[str, Any], network: ReLUNetwork | None) -> list[Finding]:
+    """What the checker says about each query; with a network of the same layers, also of what that
+    was read from.
+    """
+    found = [Finding(reason, statement) for reason, statement in check_certificate.judge(content)]
+    if network is None:
+        if content.get("source") is not None:
+            check_certificate.origin(content["source"])
+        return found
+    if reason := other_source(content, network):
+        return [Finding(reason) for _ in found]
+    pairs = zip(content["queries"], found, strict=True)
+    return [f if f.reason else _of_source(content, network, query, f) for query, f in pairs]
+
+
+def _of_source(
+    content: dict[str, Any], network: ReLUNetwork, query: dict[str, Any], found: Finding
+) -> Finding:
+    """What an accepted query says of what the network was read from, whose difference is computed
+    again.
+    """
+    loss = query_loss(network, query)
+    if "source" in content and (wrong := understated(query.get("difference", "0"), loss)):
+        return Finding(wrong)
+    if not loss:
+        return found
+    show, proved = check_certificate.show, query["verdict"] == "proved"
+    if proved:
+        bound = Fraction(query["bound"]) - loss
+        text = f"margin >= {show(bound, ROUND_FLOOR)} > 0"
+    else:
+        exact = prepare(network).exact
+        point = [Fraction(v) for v in query["witness"]]
+        bound = exact.evaluate([point], query["label"])[0][0] + loss
+        text = f"margin <= {show(bound, ROUND_CEILING)} <= 0"
+    if (bound > 0) != proved:
+        return Finding("it does not hold of what the network was read from, but of its layers only")
+    return Finding("", f"{found.statement}; what was read, computed again: {text}")
 
 
 def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, x: Any, y: Any) -> str:

@@ -17,7 +17,11 @@ from constructions import Property, ReLUNetwork
 
 from ..checkers import check_certificate as checker
 from .branching import prepare
-from .deciding import Group, check_fit
+from .deciding import Group, check_fit, greatest_loss
+from .decision import source_of
+
+ROUNDING = Fraction(1, 2**30)
+"""By how much, relatively, bounds may differ that were computed on other machines."""
 
 Box = tuple[Sequence[Fraction], Sequence[Fraction]]
 
@@ -38,29 +42,58 @@ def check_property(
     """What the checker says about each query of a certificate of a property.
 
     With network and property, first of all whether the parts prove that the network fulfils the
-    property.
+    property; that is looked at where all queries are accepted.
     """
-    found = []
-    if network is not None and asked is not None:
-        reason = _missing(content, network, asked)
-        found.append(
-            Finding(reason, "" if reason else "about this network and this property, all of it")
-        )
-    for part in content["parts"]:
-        plain = {name: part[name] for name in ("format", "network", "digest", "queries")}
-        found += [Finding(reason, statement) for reason, statement in checker.judge(plain)]
-    return found
+    found = [Finding(reason, statement) for reason, statement in checker.judge(content)]
+    if network is None or asked is None:
+        return found
+    reason = "a query is rejected"
+    if not any(finding.reason for finding in found):
+        reason = other_source(content, network) or _missing(content, network, asked)
+    about = "" if reason else "about this network and this property, all of it"
+    return [Finding(reason, about), *found]
+
+
+def other_source(content: dict[str, Any], network: ReLUNetwork) -> str:
+    """Why a certificate's source is not what the network was read from, or "".
+
+    Where the certificate names no source, or a module, there is no file to compare: layers are all
+    that it is about. How far network and source differ is not compared here.
+    """
+    stated, own = content.get("source"), source_of(network) or {}
+    if stated is None:
+        return ""
+    named = checker.origin(stated)
+    if stated["kind"] == own.get("kind"):
+        names = (name for name in stated if name != "difference")
+        wrong = next((name for name in names if stated[name] != own[name]), None)
+        text = f"{wrong} {own.get(wrong or '')!r}, not {stated.get(wrong)!r}"
+        return f"what the network was read from has {text}" if wrong else ""
+    if stated["kind"] == "module":
+        return ""
+    return f"this network was not read from {named[:-48]}, which the certificate names"
+
+
+def understated(stated: Any, loss: Fraction) -> str:
+    """Why a stated bound of the difference from the source does not hold, or ""; sums in another
+    order may give other last digits.
+    """
+    if checker.rational(stated) * (1 + ROUNDING) >= loss:
+        return ""
+    return f"the difference from the source is bounded by {float(loss):.3g}, not by what is stated"
 
 
 def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> str:
     """Why a certificate is not about a network and a property, or ""."""
     check_fit(network, asked)
     boxes: list[list[Box]] = [[] for _ in asked.conjuncts]
+    loss = Fraction(0)
     for part in content["parts"]:
         numbers, choice = part["conjuncts"], tuple(part["constraints"] or ())
         if not _names(asked, numbers, choice):
             return "a part names no conjuncts, or others' constraints"
         group = Group(network, asked, numbers, math.inf)
+        loss = max(loss, greatest_loss([group]))
         if prepare(group.chosen(choice)).digest != part["digest"]:
             return "a part's network is not the margin of this network and property"
         for query in part["queries"]:
@@ -77,7 +110,10 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
         for i, part in enumerate(asked.conjuncts)
         if not covered((part.lower, part.upper), boxes[i])
     ]
-    return f"the boxes do not cover conjunct {gaps[0]}" if gaps else ""
+    if gaps:
+        return f"the boxes do not cover conjunct {gaps[0]}"
+    stated = (content["source"] or {}).get("difference")
+    return "" if stated is None else understated(stated, loss)
 
 
 def _names(asked: Property, numbers: Any, choice: tuple[Any, ...]) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import functools
 import gzip
 import itertools
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from constructions import (
     Affine,
@@ -27,14 +25,13 @@ from constructions import (
     ReLUNetwork,
     margin_network,
     read_property,
-    source_difference,
 )
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network
 from .bounding import lower_bounds
 from .branching import ExactSet, Search, Undecided, prepare
-from .decision import MAX_SECONDS, decide_margin, read_positive
+from .decision import MAX_SECONDS, decide_margin, output_loss, read_positive, source_of
 
 FORMAT = "cgro property certificate 1"
 
@@ -168,13 +165,19 @@ def _decided(network: ReLUNetwork, asked: Property, end: float) -> Point | dict[
     for group in groups:
         if witness := group.decide():
             return witness
-    origin = network.origin
-    source = {"kind": origin.kind, "digest": origin.digest} if origin else None
+    source = source_of(network)
+    if source is not None:
+        source["difference"] = str(greatest_loss(groups))
     return {
         "format": FORMAT,
         "source": source,
         "parts": [part for group in groups for part in group.parts.values()],
     }
+
+
+def greatest_loss(groups: list[Group]) -> Fraction:
+    """The most that an output may differ on a group's box from that of the source."""
+    return max((loss for group in groups for loss in group.loss), default=Fraction(0))
 
 
 class Group:
@@ -378,20 +381,6 @@ class Group:
             slope, choice = np.ones(len(lower)), ()
         width = search.inputs.upper - search.inputs.lower
         return int((np.nan_to_num(np.abs(slope)) * width + 1e-6 * width).argmax()), choice
-
-
-def output_loss(
-    network: ReLUNetwork, lower: Sequence[Fraction], upper: Sequence[Fraction]
-) -> list[Fraction]:
-    """By how much each output may differ on a box from that of what the network was read from; 0 if
-    nothing was rounded.
-    """
-    ends = (
-        (math.nextafter(float(v), side) for v in values)
-        for values, side in ((lower, -math.inf), (upper, math.inf))
-    )
-    low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
-    return [Fraction(v) for v in source_difference(network, low, high).tolist()]
 
 
 # -- other programs --------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import index
@@ -63,20 +64,33 @@ def certificate_of(results: list[Certification]) -> dict[str, Any]:
     none to write.
     """
     found = [r for r in results if r.query is not None]
-    networks = {prepare(r.network).digest: r.network for r in found if r.network is not None}
+    networks = {
+        (prepare(r.network).digest, r.network.origin and r.network.origin.digest): r.network
+        for r in found
+        if r.network is not None
+    }
     if len(networks) != 1 or len(found) != len(results):
         reasons = [r.reason for r in results if r.query is None]
         raise ValueError(
             f"a certificate needs resolved queries about one network, got "
             f"{reasons or f'{len(networks)} networks'}"
         )
-    known = prepare(networks.popitem()[1])
-    return {
-        "format": checker.FORMAT,
-        "network": known.data,
-        "digest": known.digest,
-        "queries": [r.query for r in found],
-    }
+    network = networks.popitem()[1]
+    known = prepare(network)
+    head = {"format": checker.FORMAT, "network": known.data, "digest": known.digest}
+    source = {} if network.origin is None else {"source": source_of(network)}
+    return {**head, **source, "queries": [r.query for r in found]}
+
+
+def source_of(network: ReLUNetwork) -> dict[str, Any] | None:
+    """What certificates say of the file or module that a network was read from; None if there is
+    none.
+    """
+    if network.origin is None:
+        return None
+    names = ("kind", "digest", "parameters", "merged", "carried")
+    facts = {name: getattr(network.origin, name) for name in names}
+    return facts | {"rounded": list(network.origin.rounded)}
 
 
 def certify(
@@ -189,6 +203,7 @@ def decide_margin(
                 str(bound),
                 "" if bound > 0 else f"it gives {float(bound):.6g}",
             )
+        loss = query_loss(network, query)
     except Undecided as reason:
         return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
     # from floats that overflow, a solver that fails, a proof that is none: it stays open
@@ -200,11 +215,12 @@ def decide_margin(
             leaves=len(search.leaves),
             reason=f"the checker rejects the proof: {rejected}",
         )
-    loss = margin_loss(network, exact_set.lower, exact_set.upper, label)
     within = (
         f"the margin is within {float(loss):.3g} of 0, by which the network may differ from what "
         "it was read from"
     )
+    if loss:
+        query["difference"] = str(loss)
     if query["verdict"] == "refuted":
         witness = tuple(Fraction(v) for v in query["witness"])
         found = search.margin(witness)
@@ -217,23 +233,39 @@ def decide_margin(
     return Certification("proved", bound - loss, leaves=leaves, query=query, network=network)
 
 
+def query_loss(network: ReLUNetwork, query: dict[str, Any]) -> Fraction:
+    """`margin_loss` on the box of a query of a certificate."""
+    unit = Fraction(1, 2 ** query["scale"])
+    lower, upper = ([v * unit for v in query[side]] for side in ("lower", "upper"))
+    return margin_loss(network, lower, upper, query["label"])
+
+
 def margin_loss(
-    network: ReLUNetwork, lower: list[Fraction], upper: list[Fraction], label: int
+    network: ReLUNetwork, lower: Sequence[Fraction], upper: Sequence[Fraction], label: int
 ) -> Fraction:
     """By how much margins on a box may differ from those of what the network was read from; 0 if
     nothing was rounded.
     """
     if network.origin is None or network.origin.is_exact:
         return Fraction(0)
+    lost = output_loss(network, lower, upper)
+    if len(lost) == 1:
+        return lost[0]
+    return lost[label] + max(v for k, v in enumerate(lost) if k != label)
+
+
+def output_loss(
+    network: ReLUNetwork, lower: Sequence[Fraction], upper: Sequence[Fraction]
+) -> list[Fraction]:
+    """By how much each output may differ on a box from that of what the network was read from; 0 if
+    nothing was rounded.
+    """
     ends = (
         (math.nextafter(float(v), side) for v in values)
         for values, side in ((lower, -math.inf), (upper, math.inf))
     )
     low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
-    lost = [Fraction(v) for v in source_difference(network, low, high).tolist()]
-    if len(lost) == 1:
-        return lost[0]
-    return lost[label] + max(v for k, v in enumerate(lost) if k != label)
+    return [Fraction(v) for v in source_difference(network, low, high).tolist()]
 
 
 def read_positive(name: str, value: Any) -> float:

@@ -16,7 +16,7 @@ from training import check_labels
 
 from ..checkers import check_certificate as checker
 from .branching import ExactSet, prepare
-from .decision import Certification, certificate_of, decide_margin
+from .decision import Certification, certificate_of, decide_margin, query_loss
 
 NAMES = {
     "lower": ("lo", "lower"),
@@ -121,25 +121,28 @@ def _read_certificate(path: Path, network: ReLUNetwork) -> dict[str, Certificati
         ) from error
     if digest != known.digest:
         raise ValueError(f"{path} exists and is about another network: choose another file")
-    return {
-        _key(query): _result(network, known.exact, query)
-        for query in queries
-        if not checker.check(known.exact, query)
-    }
+    sound = (query for query in queries if not checker.check(known.exact, query))
+    results = ((_key(query), _result(network, known.exact, query)) for query in sound)
+    return {key: result for key, result in results if result is not None}
 
 
-def _result(network: ReLUNetwork, exact: checker.Network, query: dict[str, Any]) -> Certification:
+def _result(
+    network: ReLUNetwork, exact: checker.Network, query: dict[str, Any]
+) -> Certification | None:
+    """What an accepted query says of what the network was read from, by how much it may differ
+    there; None if nothing.
+    """
+    loss = query_loss(network, query)
+    query = {name: value for name, value in query.items() if name != "difference"}
+    query |= {"difference": str(loss)} if loss else {}
     if query["verdict"] == "proved":
-        return Certification("proved", Fraction(query["bound"]), query=query, network=network)
+        bound = Fraction(query["bound"]) - loss
+        return Certification("proved", bound, query=query, network=network) if bound > 0 else None
     witness = tuple(Fraction(v) for v in query["witness"])
-    return Certification(
-        "refuted",
-        None,
-        witness,
-        exact.evaluate([list(witness)], query["label"])[0][0],
-        query=query,
-        network=network,
-    )
+    margin = exact.evaluate([list(witness)], query["label"])[0][0] + loss
+    if margin > 0:
+        return None
+    return Certification("refuted", None, witness, margin, query=query, network=network)
 
 
 def _key(query: dict[str, Any]) -> str:

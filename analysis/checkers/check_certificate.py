@@ -4,6 +4,7 @@ It rests on one inequality: for bounds l <= z <= u of a unit, h = max(0, z), and
     R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  and D z is linear in the layer below.
 For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Scales: weights of a
 layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, or it says not."""
+
 # fmt: off
 import copy, decimal, gzip, hashlib, itertools, json, math, operator, pathlib, re, sys
 from decimal import Decimal
@@ -231,8 +232,7 @@ def judge(data):  # (why it is rejected or "", what it states) for each query of
     network, name = Network(data["network"]), data["digest"][:16]
     return [(r, "" if r else f"{words(network, q)}; network {name}") for q in data["queries"] for r in [check(network, q)]]
 def main(path, option="", file=""):  # check a certificate; 0 if it holds queries and all are accepted
-    data = read(path)
-    found, source = judge(data), data.get("source") and origin(data["source"])
+    found, source = judge(data := read(path)), data.get("source") and origin(data["source"])
     if option:
         seen = pathlib.Path(file).read_bytes()
         seen = hashlib.sha256(gzip.decompress(seen) if file.endswith(".gz") else seen).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import struct
@@ -18,6 +19,7 @@ from ..classifiers.screening import MemorizerScreen
 from ..gadgets.indicators import Thresholds
 from ..linear.matrix import Dense, same
 from ..networks.network import ReLUNetwork
+from ..networks.origin import Origin
 from ..networks.storage import MemorizerParts, read_parts
 from .nnet_import import read_nnet
 from .onnx_import import read_onnx
@@ -138,9 +140,14 @@ def _load_npz(path: Path) -> ReLUNetwork:
             )
         layers.append((weight, arrays.get(f"b{i}", np.zeros(len(weight)))))
     try:
-        return ReLUNetwork.from_layers(layers)
+        network = ReLUNetwork.from_layers(layers)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} does not describe a network: {error}") from error
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    numbers = sum(weight.size + np.size(bias) for weight, bias in layers)
+    errors = (None,) * len(network.layers)
+    origin = Origin(".npz file", digest, numbers, errors=errors, layers=network.layers)
+    return replace(network, origin=origin)
 
 
 def _screened(network: ReLUNetwork, parts: MemorizerParts) -> ReLUNetwork:
