@@ -13,7 +13,7 @@ from ..checkers import check_balls, check_certificate, check_memorization
 from ..checkers.check_certificate import plain
 from ..proofs.memorization import BALLS, FORMAT, certify_memorization, network_digest
 from .branching import prepare
-from .check_property import Finding, check_property, other_source, understated
+from .check_property import Finding, check_property, not_compared, other_source, understated
 from .deciding import FORMAT as PROPERTY
 from .decision import query_loss
 from .queries import read_labelled_points
@@ -93,6 +93,8 @@ def _check_margins(content: dict[str, Any], network: ReLUNetwork | None) -> list
         return found
     if reason := other_source(content, network):
         return [Finding(reason) for _ in found]
+    more = not_compared(content, network)
+    found = [Finding(f.reason, f.statement and f.statement + more) for f in found]
     pairs = zip(content["queries"], found, strict=True)
     return [f if f.reason else _of_source(content, network, query, f) for query, f in pairs]
 

@@ -51,6 +51,7 @@ def check_property(
     if not any(finding.reason for finding in found):
         reason = other_source(content, network) or _missing(content, network, asked)
     about = "" if reason else "about this network and this property, all of it"
+    about += "" if reason else not_compared(content, network)
     return [Finding(reason, about), *found]
 
 
@@ -72,6 +73,14 @@ def other_source(content: dict[str, Any], network: ReLUNetwork) -> str:
     if stated["kind"] == "module":
         return ""
     return f"this network was not read from {named[:-48]}, which the certificate names"
+
+
+def not_compared(content: dict[str, Any], network: ReLUNetwork) -> str:
+    """That a certificate's source is a module, which is no file to compare, in words; else ""."""
+    stated, own = content.get("source"), source_of(network) or {}
+    if stated is None or stated["kind"] == own.get("kind"):
+        return ""
+    return f"; not compared: that its layers are those of {checker.origin(stated)[:-48]}"
 
 
 def understated(stated: Any, loss: Fraction) -> str:
