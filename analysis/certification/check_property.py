@@ -98,6 +98,7 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
     boxes: list[list[Box]] = [[] for _ in asked.conjuncts]
     loss = Fraction(0)
     for part in content["parts"]:
+        checker.entries(part, "conjuncts constraints format network digest queries")
         numbers, choice = part["conjuncts"], tuple(part["constraints"] or ())
         if not _names(asked, numbers, choice):
             return "a part names no conjuncts, or others' constraints"

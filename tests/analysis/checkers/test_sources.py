@@ -284,7 +284,7 @@ def forgeries(count, seed, folder):
             found = check_file(path, network, asked=asked)
         except ValueError:
             continue
-        if any(finding.reason for finding in found):
+        if not found or any(finding.reason for finding in found):
             continue
         kept += 1
         right, content = json.loads(text), json.loads(path.read_text())
