@@ -23,10 +23,13 @@ from .certification.boundary import Interval, margin
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
 from .certification.margins import certified_margins
-from .comparison.comparison import CompareSettings, Comparison, compare
+from .comparison.comparison import compare
 from .comparison.report import write_report
+from .comparison.result import Comparison
+from .comparison.settings import CompareSettings
 from .pages.inspection import Inspection
-from .proofs.memorization import MemorizationProof, certify_memorization, save_points
+from .proofs.certificates import save_points
+from .proofs.memorization import MemorizationProof, certify_memorization
 from .proofs.sup_error import SupError, distance_error, sup_error
 from .quantities.measured import Measured
 from .statements.claims import Check, Claim, Outcome, ledger, verify

@@ -45,8 +45,11 @@ from ..certification.deciding import decide
 from ..certification.decision import MAX_SECONDS, Certification
 from ..certification.instances import decide_instances, read_instances
 from ..certification.queries import certify_all, read_labelled_points, read_queries
-from ..comparison.comparison import CompareSettings, Comparison, check_settings, compare, stages
+from ..comparison.comparison import compare
 from ..comparison.report import TASK_NAMES, bounds, summary, write_report
+from ..comparison.result import Comparison
+from ..comparison.settings import CompareSettings, check_settings
+from ..comparison.stages import stages
 from ..pages.inspection import Inspection
 from ..pages.page import percent
 from ..pages.region_report import region_bounds, regions_json
@@ -391,11 +394,11 @@ def print_comparison(result: Comparison, page: Path) -> None:
             errors = model.errors
             table.add_row(
                 name,
-                f"{model.size['parameters']:,}",
-                percent(errors["clean train"]),
-                percent(errors["clean test"]),
-                bounds(errors, "robust train"),
-                bounds(errors, "robust test"),
+                f"{model.size.parameters:,}",
+                percent(errors.train.clean),
+                percent(errors.test.clean),
+                bounds(errors.train),
+                bounds(errors.test),
             )
         table.caption = "errors; robust: what is proved, at least - at most"
         console.print(table)

@@ -11,8 +11,11 @@ from constructions import write_file
 
 from ..pages.page import embedded, percent, render
 from ..pages.plots import agreement_figure, error_figure, flatness_figure
-from ..quantities.measured import Measured
-from .comparison import Comparison, TaskResult, write_networks
+from .result import Comparison, SplitErrors, TaskResult
+
+SAVED = 2**24
+"""Most numbers of a network that a comparison writes; f_S is built again from f_clean and the data.
+"""
 
 TASK_NAMES = {"parity": "Odd (+1) against even (-1)", "classes": "Ten classes"}
 
@@ -29,7 +32,7 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     for task in comparison.tasks:
         drawn = {
             "errors": partial(
-                error_figure, {name: model.errors for name, model in task.models.items()}
+                error_figure, {name: model.errors.named() for name, model in task.models.items()}
             ),
             "flatness": partial(
                 flatness_figure, task.flatness, comparison.settings.ball.radius, task.outer
@@ -65,8 +68,8 @@ def page_of(comparison: Comparison, figures: dict[str, dict[str, dict[str, str]]
 def summary(task: TaskResult) -> str:
     """The answer in three sentences, with numbers; what it concludes depends on them."""
     built, learned, clean = (task.models[name].errors for name in ("f_S", "learned", "f_clean"))
-    gap = built["robust test"].value - built["clean test"].value
-    learned_gap = learned["robust test"].value - learned["robust train"].value
+    gap = built.test.robust.value - built.test.clean.value
+    learned_gap = learned.test.robust.value - learned.train.robust.value
     overfits = gap >= 0.05
     conclusion = (
         "clean generalization and robust overfitting, by construction"
@@ -75,19 +78,19 @@ def summary(task: TaskResult) -> str:
     )
     pattern = (
         "the same pattern, as far as the attack sees"
-        if overfits and learned_gap >= 0.05 and learned["clean test"].value <= 0.05
+        if overfits and learned_gap >= 0.05 and learned.test.clean.value <= 0.05
         else "robust overfitting does not show"
     )
     return (
         f"f_S has robust training error 0 (certified), clean test error "
-        f"{percent(built['clean test'])} (f_clean: "
-        f"{percent(clean['clean test'])}) and robust test error at least "
-        f"{percent(built['robust test'])}: {conclusion}. "
+        f"{percent(built.test.clean)} (f_clean: "
+        f"{percent(clean.test.clean)}) and robust test error at least "
+        f"{percent(built.test.robust)}: {conclusion}. "
         f"On the adversarially trained network the attack succeeds in "
-        f"{percent(learned['robust train'])} of the training balls "
-        f"and {percent(learned['robust test'])} of the test balls (lower bounds, "
+        f"{percent(learned.train.robust)} of the training balls "
+        f"and {percent(learned.test.robust)} of the test balls (lower bounds, "
         f"{100 * learned_gap:.1f} points apart), with "
-        f"clean test error {percent(learned['clean test'])}: {pattern}. Learned and constructed "
+        f"clean test error {percent(learned.test.clean)}: {pattern}. Learned and constructed "
         f"give the same label on "
         f"{percent(task.agreement['clean test points'])} of the clean test points and, estimated, "
         f"on "
@@ -95,11 +98,11 @@ def summary(task: TaskResult) -> str:
     )
 
 
-def bounds(errors: dict[str, Measured], name: str) -> str:
+def bounds(errors: SplitErrors) -> str:
     """A robust error as its proved range: "at least to at most", one number where both are equal or
     it is exact.
     """
-    lower, upper = errors[name], errors.get(f"{name} upper")
+    lower, upper = errors.robust, errors.robust_upper
     if lower.kind == "exact":
         return percent(lower)
     if upper is None:
@@ -107,3 +110,12 @@ def bounds(errors: dict[str, Measured], name: str) -> str:
     if percent(lower) == percent(upper):
         return percent(lower)
     return f"{percent(lower)} to {percent(upper)}"
+
+
+def write_networks(comparison: Comparison, folder: Path) -> None:
+    """Save every network of up to `SAVED` numbers as networks/TASK-MODEL.safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for task in comparison.tasks:
+        for name, network in task.networks.items():
+            if network.size.stored <= SAVED:
+                network.save(folder / f"{task.task}-{name}.safetensors")

@@ -17,7 +17,7 @@ import analysis
 from analysis import certify_memorization, save_points
 from analysis.checkers.check_balls import check
 from analysis.commands.cli import main
-from analysis.proofs import memorization as memorization_proof
+from analysis.proofs import certificates
 from constructions import Ball, f_S, separation
 
 FORMS = [
@@ -42,7 +42,7 @@ def problem(norm, variant="lean", outputs=1, count=40, dimension=30, seed=0):
 @pytest.fixture(autouse=True)
 def _large(monkeypatch):
     """Small networks are certified as large ones are; f_clean has fewer parameters than this."""
-    monkeypatch.setattr(memorization_proof, "EMBEDDED", 1000)
+    monkeypatch.setattr(certificates, "EMBEDDED", 1000)
 
 
 def certificate_of(*problem):

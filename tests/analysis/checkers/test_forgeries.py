@@ -23,7 +23,7 @@ from analysis import certify, certify_box, certify_memorization, save_points
 from analysis.checkers import check_balls, check_memorization
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
-from analysis.proofs import memorization as memorization_proof
+from analysis.proofs import certificates
 from constructions import Ball, ReLUNetwork, affine, f_S, load, load_arrays, memorizer
 
 FOLDER = Path(checker.__file__).resolve().parent
@@ -80,7 +80,7 @@ def many():
     """(certificate, points, labels) of the kind for many points."""
     out = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memorization_proof, "EMBEDDED", 100)
+        patch.setattr(certificates, "EMBEDDED", 100)
         for p, variant in itertools.product(("inf", 2), ("lean", "gate")):
             rng = np.random.default_rng(0)
             x, y = (
@@ -643,7 +643,7 @@ def test_a_network_is_compared_with_a_certificate_of_many_points(tmp_path, monke
     """The network's digest, and what else is said of it, may be written by anybody: f_S is built
     and compared again.
     """
-    monkeypatch.setattr(memorization_proof, "EMBEDDED", 100)
+    monkeypatch.setattr(certificates, "EMBEDDED", 100)
     text, x, y = many()[0]
     network = f_S(
         affine([[1.0, 0.25, 0.5, 0, 0]], [-0.5]), x, y, Ball("inf", 0.125), variant="lean"
@@ -659,11 +659,7 @@ def test_a_network_is_compared_with_a_certificate_of_many_points(tmp_path, monke
         net.save(tmp_path / "n.safetensors")
         content = (
             json.loads(text)
-            | {
-                "network_digest": memorization_proof.network_digest(
-                    load(tmp_path / "n.safetensors")
-                )
-            }
+            | {"network_digest": certificates.network_digest(load(tmp_path / "n.safetensors"))}
             | dict(more)
         )
         (tmp_path / "c.json").write_text(json.dumps(content))

@@ -15,12 +15,13 @@ import pytest
 import torch
 from accessibility import check_accessible
 
-import analysis.comparison.comparison
+import analysis.comparison.task
 from analysis import CompareSettings, compare, write_report
 from analysis.commands.cli import main
-from analysis.comparison.comparison import DEFAULT_RADIUS, stages
 from analysis.comparison.report import summary
-from constructions import load, squaring
+from analysis.comparison.settings import DEFAULT_RADIUS
+from analysis.comparison.stages import stages
+from constructions import load, separation, squaring
 from training import TASKS
 
 QUICK = CompareSettings(
@@ -59,27 +60,57 @@ def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
     errors = {name: model.errors for name, model in task.models.items()}
     assert list(errors) == ["f_clean", "f_adv", "f_S", "learned"]
     for name in ("f_S", "f_adv"):
-        assert errors[name]["robust train"].value == 0
-        assert errors[name]["robust train"].kind == "exact"
-        assert errors[name]["clean train"].value == 0
-        assert errors[name]["robust test"].kind == "certified lower bound"
-        assert errors[name]["robust test"].value >= 0.2
-    shells = task.test_zones["inside"] + task.test_zones["shell"]
+        assert errors[name].train.robust.value == 0
+        assert errors[name].train.robust.kind == "exact"
+        assert errors[name].train.clean.value == 0
+        assert errors[name].test.robust.kind == "certified lower bound"
+        assert errors[name].test.robust.value >= 0.2
+    shells = task.test_zones.inside + task.test_zones.shell
     assert (
-        abs(errors["f_S"]["clean test"].count - errors["f_clean"]["clean test"].count)
+        abs(errors["f_S"].test.clean.count - errors["f_clean"].test.clean.count)
         <= task.changed_test_labels
         <= shells
     )
     assert task.separation_all == 0.4375
-    assert task.guarantee["separation_exact"]
-    assert task.models["f_clean"].size["parameters"] < task.models["f_adv"].size["parameters"]
-    assert task.models["f_adv"].size["parameters"] < task.models["f_S"].size["parameters"]
+    assert task.guarantee.separation_exact
+    assert task.models["f_clean"].size.parameters < task.models["f_adv"].size.parameters
+    assert task.models["f_adv"].size.parameters < task.models["f_S"].size.parameters
     counted = task.small_margin
-    assert counted["proved robust"] + counted["refuted"] <= 1437
-    assert counted["proved robust"] + counted["memorized (not proved)"] == 1437
-    for errors_of in errors.values():
-        for split in ("train", "test"):
-            assert errors_of[f"clean {split}"].value <= errors_of[f"robust {split}"].value
+    assert counted.proved + counted.refuted <= 1437
+    assert counted.proved + counted.memorized == 1437
+    for found in errors.values():
+        for split in (found.train, found.test):
+            assert split.clean.value <= split.robust.value
+            assert split.robust_upper is None or split.robust.value <= split.robust_upper.value
+
+
+def test_separations_are_measured_once(monkeypatch):
+    """Of the training points, and of all: f_S and its proof are handed what was measured."""
+    sizes = []
+
+    def count(points, *given, **named):
+        sizes.append(len(points))
+        return separation(points, *given, **named)
+
+    for module in ("analysis.proofs.separations", "analysis.proofs.inequalities"):
+        monkeypatch.setattr(f"{module}.separation", count)
+    monkeypatch.setattr("constructions.classifiers.memorization.find_separation", count)
+    few = replace(QUICK, tasks=("parity",), clean_epochs=1, adversarial_epochs=1)
+    few = replace(few, attack_steps=1, constructed_attack_steps=1, flat_points=1)
+    compare(replace(few, attacked_points=16, sampled_points=16))
+    assert sizes == [1437, 1797]
+
+
+def test_errors_by_their_former_names(quick):
+    """As in earlier versions, with a warning that names the attribute's class."""
+    (task,) = quick[0].tasks
+    errors = task.models["learned"].errors
+    with pytest.warns(DeprecationWarning, match=r"ModelErrors\['robust test'\] is an attribute"):
+        assert errors["robust test"] is errors.test.robust
+    with pytest.warns(DeprecationWarning, match="ZoneCounts"):
+        assert task.test_zones["shell"] == task.test_zones.shell
+    with pytest.warns(DeprecationWarning, match="ModelErrors"), pytest.raises(KeyError):
+        errors["robust"]
 
 
 def test_report_is_complete_and_self_contained(quick, tmp_path):
@@ -142,11 +173,10 @@ def test_page_in_a_browser_has_all_figures_and_no_error(quick, tmp_path):
 def test_the_summary_says_only_what_the_numbers_show(quick):
     (task,) = quick[0].tasks
     assert "by construction" in summary(task)
-    models = {
-        name: replace(model, errors=dict(model.errors)) for name, model in task.models.items()
-    }
-    models["f_S"].errors["robust test"] = models["f_S"].errors["clean test"]
-    tame = summary(replace(task, models=models))
+    built = task.models["f_S"]
+    test = replace(built.errors.test, robust=built.errors.test.clean)
+    built = replace(built, errors=replace(built.errors, test=test))
+    tame = summary(replace(task, models={**task.models, "f_S": built}))
     assert "by construction" not in tame
     assert "the same pattern" not in tame
 
@@ -165,7 +195,7 @@ def test_l2_and_ten_classes(tmp_path):
     settings = replace(QUICK, tasks=("classes",), norm=2.0, clean_epochs=15)
     result = compare(settings)
     (task,) = result.tasks
-    assert task.models["f_S"].errors["robust train"].value == 0
+    assert task.models["f_S"].errors.train.robust.value == 0
     assert task.outputs == 10
     assert 0.3 < task.outer <= task.separation_train / 2
     assert "l_2 ball of radius 0.3" in write_report(result, tmp_path).read_text()
@@ -175,7 +205,7 @@ def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(
     monkeypatch, capsys, tmp_path
 ):
     monkeypatch.setattr(
-        analysis.comparison.comparison, "train", lambda *_: pytest.fail("training started")
+        analysis.comparison.task, "train", lambda *_: pytest.fail("training started")
     )
     assert main(["compare", "--radius", "0.22", "--out", str(tmp_path)]) == 2
     assert "half the separation 0.4375" in capsys.readouterr().err
@@ -301,12 +331,12 @@ def test_defaults_are_those_of_the_documentation():
 def test_digits_show_clean_generalization_and_robust_overfitting(seed):
     (task,) = compare(CompareSettings(tasks=("parity",), seed=seed)).tasks
     built, clean, learned = (task.models[name].errors for name in ("f_S", "f_clean", "learned"))
-    assert built["robust train"].value == 0
+    assert built.train.robust.value == 0
     assert (
-        built["clean test"].value == clean["clean test"].value
-        or task.test_zones["shell"] + task.test_zones["inside"] > 0
+        built.test.clean.value == clean.test.clean.value
+        or task.test_zones.shell + task.test_zones.inside > 0
     )
-    assert built["robust test"].value >= 0.20
-    assert learned["clean test"].value <= 0.03
-    assert learned["robust train"].value <= 0.02
-    assert learned["robust test"].value - learned["robust train"].value >= 0.05
+    assert built.test.robust.value >= 0.20
+    assert learned.test.clean.value <= 0.03
+    assert learned.train.robust.value <= 0.02
+    assert learned.test.robust.value - learned.train.robust.value >= 0.05

@@ -543,9 +543,9 @@ def test_certificates_say_who_checks_them(monkeypatch):
         certify_memorization(network, points, labels, ball).certificate["checker"]
         == "check_memorization.py"
     )
-    from analysis.proofs import memorization as memorization_proof
+    from analysis.proofs import certificates
 
-    monkeypatch.setattr(memorization_proof, "EMBEDDED", 10)
+    monkeypatch.setattr(certificates, "EMBEDDED", 10)
     large = certify_memorization(network, points, labels, ball).certificate
     assert large["checker"] == "library only"
     assert "network" not in large
