@@ -30,7 +30,8 @@ from .comparison.settings import CompareSettings
 from .pages.inspection import Inspection
 from .proofs.certificates import save_points
 from .proofs.memorization import MemorizationProof, certify_memorization
-from .proofs.sup_error import SupError, distance_error, sup_error
+from .proofs.range import SupError
+from .proofs.sup_error import distance_error, sup_error
 from .quantities.measured import Measured
 from .statements.claims import Check, Claim, Outcome, ledger, verify
 from .statements.report import write_ledger

@@ -65,6 +65,7 @@ from .networks.sharded import sharded_values
 from .networks.statements import explain, implements, parts, statements
 from .regions.counting import count_regions, linear_regions
 from .regions.level_set import LevelSet, level_set
+from .regions.limits import Stop
 from .regions.restriction import on_plane, on_segment
 from .regions.result import LinearRegions, Region, RegionCount
 
@@ -103,6 +104,7 @@ __all__ = [
     "Separation",
     "ShatteredSet",
     "Size",
+    "Stop",
     "Sparse",
     "Unknown",
     "absolute",

@@ -106,6 +106,33 @@ class LinearRegions(RegionCount):
             )
         return lattice.points.view.copy()
 
+    def exact_vertices(self) -> np.ndarray:
+        """All vertices (V, d), exactly: floats if these hold them all, else Fractions.
+
+        >>> from constructions import ReLUNetwork, linear_regions
+        >>> net = ReLUNetwork.from_layers([([[3.0]], [-1.0]), ([[1.0]], [0.0])])
+        >>> found = linear_regions(net, (0, 1))
+        >>> [str(v) for v in found.exact_vertices()[:, 0]], found.edges.shape
+        (['0', '1', '1/3'], (2, 2))
+        """
+        lattice = self._with_faces("vertices")
+        points, known = lattice.points.view.copy(), lattice.known.view
+        if known.all():
+            return points
+        rest = np.flatnonzero(~known)
+        rows = lattice.exact_points.find(rest.tolist(), lattice.parents.view, lattice.signs.view)
+        exact = np.empty(points.shape, dtype=object)
+        exact[known] = np.array(
+            [Fraction(v) for v in points[known].reshape(-1).tolist()], dtype=object
+        ).reshape(-1, lattice.d)
+        exact[rest] = as_fractions(rows)
+        return exact
+
+    @property
+    def edges(self) -> np.ndarray:
+        """The numbers of the vertices at the two ends of each edge, (2, E)."""
+        return self._with_faces("edges").edges.view
+
     @cached_property
     def corners(self) -> tuple[np.ndarray, np.ndarray]:
         """Pairs (cell, vertex) of all cells' vertices, ordered by cell."""

@@ -5,8 +5,8 @@ and what is refused.
 import copy
 import itertools
 import math
+import numbers
 import pickle
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +15,10 @@ import pytest
 import sympy
 import torch
 
-from analysis.proofs.sup_error import SupError, distance_error, read_quadratic, sup_error
+from analysis.proofs import extremes
+from analysis.proofs.quadratic import read_quadratic
+from analysis.proofs.range import SupError
+from analysis.proofs.sup_error import distance_error, sup_error
 from constructions import (
     ReLUNetwork,
     absolute,
@@ -406,7 +409,10 @@ def test_maximum_up_to_eight_inputs():
 
 def test_the_result_is_a_fraction():
     found = sup_error(squaring(1), "x**2", (0, 1))
-    assert isinstance(found, Fraction)
+    assert isinstance(found, numbers.Rational)
+    assert Fraction(found) == found == Fraction(found.numerator, found.denominator)
+    assert float(found) == 0.0625 < found + found < 1 - found <= abs(-found - 1)
+    assert max(found, Fraction(1, 32), sup_error(squaring(2), "x**2", (0, 1))) is found
     assert found == found.value == Fraction(1, 16) == 0.0625
     assert type(found.value) is Fraction
     assert type(found * 2) is Fraction
@@ -523,10 +529,8 @@ def test_an_interrupt_is_one(monkeypatch):
     def interrupt(done, total):
         raise KeyboardInterrupt
 
-    # the package's attribute of this name is the function
-    module = sys.modules[SupError.__module__]
     monkeypatch.setattr(
-        module, "linear_regions", lambda *a, **k: linear_regions(*a, **k, progress=interrupt)
+        extremes, "linear_regions", lambda *a, **k: linear_regions(*a, **k, progress=interrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         sup_error(squaring(3), "x**2", (0, 1))
