@@ -22,10 +22,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from analysis import Certification, certify, certify_box, certify_memorization, margin, sup_error
-from analysis.certification.branching import ExactSet
 from analysis.certification.cross_check import decide_with_z3
 from analysis.certification.queries import Query
 from analysis.checkers import check_certificate as checker
+from analysis.search.search import ExactSet
 from constructions import (
     VARIANTS,
     Ball,

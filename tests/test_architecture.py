@@ -35,7 +35,7 @@ FLOORS = {
     "training": ("datasets", "attacks", "trainer", "theory"),
     "analysis": (
         "quantities checkers",
-        "proofs",
+        "proofs search",
         "certification",
         "behaviour",
         "pages theory",

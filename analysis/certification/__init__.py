@@ -1,4 +1,4 @@
-"""Search for proofs and counterexamples: bounds, branch and bound, decision boundaries.
+"""Verdicts on margins, properties and boundaries, each with a certificate.
 
 The checkers have the last word.
 """

@@ -12,7 +12,7 @@ import numpy as np
 from constructions import Ball, ReLUNetwork
 
 from ..quantities.reading import read_network
-from .branching import ExactSet, Search, prepare
+from ..search.search import ExactSet, Search, prepare
 from .decision import MAX_SECONDS, certify, margin_loss, read_domain, read_numbers, read_positive
 
 

@@ -29,8 +29,8 @@ from constructions import (
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network
-from .bounding import lower_bounds
-from .branching import ExactSet, Search, Undecided, prepare
+from ..search.bounding import lower_bounds
+from ..search.search import ExactSet, Search, Undecided, prepare
 from .decision import MAX_SECONDS, decide_margin, output_loss, read_positive, source_of
 
 FORMAT = "cgro property certificate 1"

@@ -20,7 +20,7 @@ from training import check_labels
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network
-from .branching import ExactSet, Search, Undecided, prepare
+from ..search.search import ExactSet, Search, Undecided, prepare
 
 MAX_SECONDS = 60.0
 """How long one query may take by default."""

@@ -15,7 +15,7 @@ from constructions import ReLUNetwork, load_arrays, write_file
 from training import check_labels
 
 from ..checkers import check_certificate as checker
-from .branching import ExactSet, prepare
+from ..search.search import ExactSet, prepare
 from .decision import Certification, certificate_of, decide_margin, query_loss
 
 NAMES = {

@@ -1,4 +1,4 @@
-"""Comparing a network's layers with those of a memorizer of given points, and cutting f_clean out."""
+"""Comparing a network's layers with a memorizer's of given points; f_clean is cut out."""
 
 from __future__ import annotations
 

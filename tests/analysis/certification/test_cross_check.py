@@ -10,7 +10,6 @@ import torch
 from oracles import TOLERANCE, cells_of, evaluate, random_network
 
 from analysis.certification import cross_check
-from analysis.certification.branching import ExactSet
 from analysis.certification.cross_check import (
     CrossCheck,
     decide_with_z3,
@@ -18,6 +17,7 @@ from analysis.certification.cross_check import (
     run_verifier,
 )
 from analysis.certification.queries import Query
+from analysis.search.search import ExactSet
 from constructions import affine, compose, parallel, squaring, write_onnx
 
 UNIT = ((Fraction(0),), (Fraction(1),))

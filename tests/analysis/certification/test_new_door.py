@@ -10,8 +10,8 @@ import torch
 from plain_networks import cgro, ladder
 
 from analysis import certify_box
-from analysis.certification.branching import prepare
 from analysis.certification.check_files import check_file
+from analysis.search.search import prepare
 from constructions import (
     Ball,
     ReLUNetwork,

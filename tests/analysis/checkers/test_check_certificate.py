@@ -21,8 +21,8 @@ import pytest
 from oracles import cells_of
 
 from analysis.certification.decision import certify, certify_box
-from analysis.certification.relaxation import Relaxation
 from analysis.checkers import check_certificate as checker
+from analysis.search.relaxation import Relaxation
 from constructions import Ball, ReLUNetwork
 
 SCRIPT = Path(checker.__file__).resolve()

@@ -11,10 +11,10 @@ import pytest
 import torch
 from plain_networks import cgro
 
-from analysis.certification.pairs import find_pairs
 from analysis.certification.queries import certify_all, read_queries
 from analysis.checkers import check_certificate, check_memorization
 from analysis.commands.cli import main
+from analysis.search.pairs import find_pairs
 from constructions import Ball, ReLUNetwork, affine, f_S, load, read_property
 
 
