@@ -25,7 +25,7 @@ from analysis import Certification, certify, certify_box, certify_memorization, 
 from analysis.certification.cross_check import decide_with_z3
 from analysis.certification.queries import Query
 from analysis.checkers import check_certificate as checker
-from analysis.search.search import ExactSet
+from analysis.search.sets import ExactSet
 from constructions import (
     VARIANTS,
     Ball,

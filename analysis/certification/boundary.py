@@ -12,7 +12,9 @@ import numpy as np
 from constructions import Ball, ReLUNetwork
 
 from ..quantities.reading import read_network
-from ..search.search import ExactSet, Search, prepare
+from ..search.prepared import prepare
+from ..search.question import Question
+from ..search.sets import ExactSet
 from .decision import MAX_SECONDS, certify, margin_loss, read_domain, read_numbers, read_positive
 
 
@@ -79,7 +81,7 @@ def margin(
         [Fraction(max(v - farthest, low)) for v in point],
         [Fraction(min(v + farthest, high)) for v in point],
     )
-    search = Search(prepare(network), everywhere, label, max_seconds)
+    question = Question(prepare(network), everywhere, label)
     loss = margin_loss(network, everywhere.lower, everywhere.upper, label)
     radius, steps = (farthest if domain is not None else 1.0), -1
     stuck, patience = math.inf, 6
@@ -95,7 +97,7 @@ def margin(
             lower, steps = Fraction(radius), max(steps - 2, 0)
         else:
             distance = _nearer(network, point, result.witness, label, norm, loss)
-            for nearby in _descend(search, point, result.witness, float(distance), norm):
+            for nearby in _descend(question, point, result.witness, float(distance), norm):
                 distance = min(distance, _nearer(network, point, nearby, label, norm, loss))
             upper, steps = min(upper, distance), steps + 1
         if upper - lower <= gap or (math.isinf(upper) and radius >= farthest):
@@ -119,7 +121,7 @@ def _predicted(network: ReLUNetwork, point: np.ndarray) -> int | None:
 
 
 def _descend(
-    search: Search, point: np.ndarray, start: Any, distance: float, norm: float
+    question: Question, point: np.ndarray, start: Any, distance: float, norm: float
 ) -> Iterator[tuple[Fraction, ...]]:
     """Nearer points with margin <= 0: nearest zeros of linear functions that touch the margin at
     one point after the other.
@@ -128,7 +130,7 @@ def _descend(
     """
     x = np.array([float(v) for v in start])
     for _ in range(30):
-        value, gradient = search.margins(x[None])
+        value, gradient = question.margins(x[None])
         slope = gradient[0]
         step = (
             np.sign(slope)
@@ -138,10 +140,10 @@ def _descend(
         low, high = 0.0, distance
         for _ in range(60):
             middle = (low + high) / 2
-            there = search.inputs.project((point - middle * step)[None])[0]
+            there = question.inputs.project((point - middle * step)[None])[0]
             low, high = (low, middle) if value[0] + slope @ (there - x) <= 0 else (middle, high)
-        x = search.inputs.project((point - high * (1 + 1e-12) * step)[None])[0]
-        if high < distance and (witness := search.replay(x)):
+        x = question.inputs.project((point - high * (1 + 1e-12) * step)[None])[0]
+        if high < distance and (witness := question.replay(x)):
             distance = high
             yield witness
         elif high >= distance:

@@ -13,7 +13,7 @@ from ..checkers import check_balls, check_certificate, check_memorization
 from ..checkers.check_certificate import plain
 from ..proofs.certificates import BALLS, FORMAT, network_digest
 from ..proofs.memorization import certify_memorization
-from ..search.search import prepare
+from ..search.prepared import prepare
 from .check_property import Finding, check_property, not_compared, other_source, understated
 from .deciding import FORMAT as PROPERTY
 from .decision import query_loss

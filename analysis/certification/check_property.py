@@ -16,7 +16,7 @@ from typing import Any
 from constructions import Property, ReLUNetwork
 
 from ..checkers import check_certificate as checker
-from ..search.search import prepare
+from ..search.prepared import prepare
 from .deciding import Group, check_fit, greatest_loss
 from .decision import source_of
 

@@ -29,8 +29,14 @@ from constructions import (
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network
-from ..search.bounding import lower_bounds
-from ..search.search import ExactSet, Search, Undecided, prepare
+from ..search.attack import attack
+from ..search.bounding import BROKEN, lower_bounds
+from ..search.facts import facts
+from ..search.layers import bound_layers
+from ..search.leaves import leaf_of
+from ..search.prepared import prepare
+from ..search.question import Question, Undecided
+from ..search.sets import ExactSet
 from .decision import MAX_SECONDS, decide_margin, output_loss, read_positive, source_of
 
 FORMAT = "cgro property certificate 1"
@@ -254,9 +260,8 @@ class Group:
             starts = (
                 512 if whole and sum(weight.size for weight, _ in known.arrays) < 100_000 else 4
             )
-            found = Search(known, ExactSet(lower, upper), 0, 0.0).attack(
-                32 if whole else 16, starts
-            )
+            question = Question(known, ExactSet(lower, upper), 0)
+            found = attack(question, 32 if whole else 16, starts)
         return self.unsafe(found) if found else None
 
     def unsafe(self, point: Sequence[Fraction]) -> Point | None:
@@ -334,36 +339,27 @@ class Group:
         the best constraints.
         """
         start = time.monotonic()
-        search = Search(
-            prepare(self.single), ExactSet(lower, upper), 0, max(0.0, self.end - time.monotonic())
-        )
+        question = Question(prepare(self.single), ExactSet(lower, upper), 0)
+        inputs = question.inputs
         try:
             with np.errstate(all="ignore"):
-                search.bound_layers()
-                bounds, factors = lower_bounds(
-                    search.reduced, search.constants, search.layers, search.inputs
-                )
+                bounded = bound_layers(question, max(self.end, start))
+                layers, forms, constants = bounded.layers, bounded.forms, question.constants
+                bounds, factors = lower_bounds(forms, constants, layers, inputs)
             starts = np.cumsum([0, *(len(each) for each in self.rows)])
             best = [int(a + bounds[a:b].argmax()) for a, b in itertools.pairwise(starts)]
             choice = tuple(int(i - a) for i, a in zip(best, starts[:-1], strict=True))
             if bounds[best].min() > 0:
-                trees = []
+                leaves = []
                 for i in best:
-                    tree: dict[str, Any] = {}
-                    goal = search.reduced[i], float(search.constants[i])
-                    if not search.close(tree, *goal, [d[i] for d in factors], search.layers, {}):
+                    goal = forms[i], float(constants[i])
+                    leaf = leaf_of(*goal, [d[i] for d in factors], layers, {}, inputs)
+                    if leaf is None:
                         break
-                    trees.append(tree)
+                    leaves.append(leaf)
                 else:
-                    pairs = [list(pair) for pair in search.network.pairs]
-                    query = search.query(
-                        {
-                            "verdict": "proved",
-                            "pairs": pairs,
-                            "facts": search.facts(),
-                            "trees": trees,
-                        }
-                    )
+                    trees = [leaf.to_json(layers) for leaf in leaves]
+                    query = question.proved(facts(bounded, leaves), trees)
                     network = self.chosen(choice)
                     bound = Fraction(checker.least_margin(prepare(network).exact, query))
                     if bound > 0:
@@ -371,15 +367,11 @@ class Group:
                         self.cost = (self.cost + time.monotonic() - start) / 2
                         return None, choice
             worst = min(best, key=lambda i: bounds[i])
-            slope = (
-                factors[0][worst] @ search.layers[0].weight
-                if search.layers
-                else search.reduced[worst]
-            )
+            slope = factors[0][worst] @ layers[0].weight if layers else forms[worst]
         # floats that overflow, or a proof that is none
-        except (ValueError, ArithmeticError, IndexError):
+        except BROKEN:
             slope, choice = np.ones(len(lower)), ()
-        width = search.inputs.upper - search.inputs.lower
+        width = inputs.upper - inputs.lower
         return int((np.nan_to_num(np.abs(slope)) * width + 1e-6 * width).argmax()), choice
 
 

@@ -20,7 +20,11 @@ from training import check_labels
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network
-from ..search.search import ExactSet, Search, Undecided, prepare
+from ..search.bounding import BROKEN
+from ..search.prepared import prepare
+from ..search.question import Question, Undecided
+from ..search.search import Search
+from ..search.sets import ExactSet
 
 MAX_SECONDS = 60.0
 """How long one query may take by default."""
@@ -191,7 +195,8 @@ def decide_margin(
     check_labels(torch.tensor([label]), 1, network.outputs)
     max_seconds = read_positive("max_seconds", max_seconds)
     known = prepare(network)
-    search = Search(known, exact_set, int(label), max_seconds)
+    question = Question(known, exact_set, label)
+    search = Search(question, max_seconds)
     try:
         with np.errstate(all="ignore"):  # what overflows is not finite, and proves nothing
             query = search.run()
@@ -207,7 +212,7 @@ def decide_margin(
     except Undecided as reason:
         return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
     # from floats that overflow, a solver that fails, a proof that is none: it stays open
-    except Exception as error:
+    except BROKEN as error:  # other exceptions are mistakes of the program, and no verdicts
         return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
     if rejected:
         return Certification(
@@ -223,7 +228,7 @@ def decide_margin(
         query["difference"] = str(loss)
     if query["verdict"] == "refuted":
         witness = tuple(Fraction(v) for v in query["witness"])
-        found = search.margin(witness)
+        found = question.margin(witness)
         if found + loss > 0:
             return Certification("unresolved", leaves=len(search.leaves), reason=within)
         return Certification("refuted", None, witness, found + loss, query=query, network=network)

@@ -15,7 +15,8 @@ from constructions import ReLUNetwork, load_arrays, write_file
 from training import check_labels
 
 from ..checkers import check_certificate as checker
-from ..search.search import ExactSet, prepare
+from ..search.prepared import prepare
+from ..search.sets import ExactSet
 from .decision import Certification, certificate_of, decide_margin, query_loss
 
 NAMES = {

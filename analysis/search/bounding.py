@@ -15,6 +15,11 @@ from ..checkers.check_certificate import Part
 
 Array = np.ndarray
 
+BROKEN = (ValueError, ArithmeticError, IndexError, RuntimeError, MemoryError)
+"""What is raised where floats overflow or are NaN, a proof is none, the solver fails, and where one
+is too large: then nothing is proved. Other exceptions are mistakes of the program.
+"""
+
 GRID = 2**60
 """Corners of pairs are computed in integers over 2 GRID."""
 

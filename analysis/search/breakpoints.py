@@ -7,11 +7,13 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 from operator import mul
+from typing import Any
 
 import numpy as np
 
-from ..checkers.check_certificate import Network
+from ..checkers import check_certificate as checker
 from .bounding import Array
+from .question import Question, Undecided
 
 
 def breakpoints(layers: list[tuple[Array, Array]], lower: float, upper: float) -> Array:
@@ -32,7 +34,7 @@ def breakpoints(layers: list[tuple[Array, Array]], lower: float, upper: float) -
 
 
 def settled(
-    network: Network, points: list[Fraction], label: int
+    network: checker.Network, points: list[Fraction], label: int
 ) -> tuple[list[Fraction], list[Fraction]]:
     """The points with all sign changes between them added, in rationals, and the margins there."""
     while True:
@@ -51,3 +53,33 @@ def settled(
         if not added:
             return points, margins
         points = sorted({*points, *added.values()})
+
+
+def sweep(question: Question) -> dict[str, Any]:
+    """A query about a network with one input: the margin is least at a sign change of a unit, or at
+    an end.
+    """
+    exact = question.network.exact
+    held, top = question.set.to_json(), 1 << question.set.scale
+    start, end = (Fraction(held[side][0], top) for side in ("lower", "upper"))
+    points = breakpoints(question.network.arrays[:-1], float(start), float(end))
+    values, _ = question.margins(points[:, None])
+    if witness := question.replay(points[values.argmin()][None]):
+        return question.refuted(witness)
+    chosen = [start, *(x for x in map(Fraction, points.tolist()) if start < x < end), end]
+    query = question.query({"verdict": "proved", "points": [str(x) for x in chosen]})
+    try:
+        bound = checker.least_margin(exact, query)
+        if bound > 0:
+            return query | {"bound": str(bound)}
+    except ValueError:
+        pass  # float64 has missed a sign change
+    chosen, margins = settled(exact, chosen, question.label)
+    lowest = min(range(len(margins)), key=margins.__getitem__)
+    if margins[lowest] <= 0:
+        if not question.set.lower[0] <= chosen[lowest] <= question.set.upper[0]:
+            raise Undecided("the margin vanishes within rounding of an end of the interval")
+        return question.refuted((chosen[lowest],))
+    return question.query(
+        {"verdict": "proved", "bound": str(margins[lowest]), "points": [str(x) for x in chosen]}
+    )

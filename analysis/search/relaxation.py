@@ -4,16 +4,41 @@ node, by HiGHS.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 
 import highspy
 import numpy as np
 from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
-from .bounding import Array, Inputs, Layer
+from .bounding import BROKEN, Array, Inputs, Layer
 
-TANGENTS = 4
-"""Tangents of an l_2 ball that are added for one program, unless more are asked for."""
+
+class Status(Enum):
+    """How a linear program ended."""
+
+    OPTIMAL = "optimal"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """How a linear program ended; the values of inputs and units, and the multipliers of each
+    layer, where it has them; reason: why it failed.
+    """
+
+    status: Status
+    point: Array | None = None
+    duals: list[Array] | None = None
+    reason: str = ""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no number of it is infinite or NaN."""
+        found = [*([] if self.point is None else [self.point]), *(self.duals or [])]
+        return all(np.isfinite(v).all() for v in found)
 
 
 class Relaxation:
@@ -114,41 +139,36 @@ class Relaxation:
             )
         self.splits = dict(splits)
 
-    def solve(
-        self, seconds: float, tangents: int = TANGENTS
-    ) -> tuple[str, Array | None, list[Array] | None]:
-        """'optimal', 'infeasible' or 'failed'; the inputs and units (or None), and the multipliers
-        of each layer (or None).
-
-        An l_2 ball is approached by tangents, which stay for later programs.
+    def solve(self, seconds: float, tangents: int) -> Solution:
+        """Minimise. An l_2 ball is approached by so many tangents, which stay for later programs.
+        What the solver raises is a failure, except for mistakes in calling it.
         """
         try:
             for _ in range(tangents):
-                status, point, duals = self._solve(seconds)
-                if point is None or not self._cut(point[: len(self.inputs.lower)]):
+                found = self._solve(seconds)
+                if found.point is None or not self._cut(found.point[: len(self.inputs.lower)]):
                     break
-        except Exception as error:  # a solver may do anything; without an answer nothing is proved
-            return f"failed: {error}", None, None
-        finite = all(
-            np.isfinite(v).all() for v in [*([] if point is None else [point]), *(duals or [])]
-        )
-        return (status, point, duals) if finite else ("failed: NaN", None, None)
+        except BROKEN as error:
+            return Solution(Status.FAILED, reason=str(error))
+        return found if found.is_finite else Solution(Status.FAILED, reason="NaN")
 
-    def _solve(self, seconds: float) -> tuple[str, Array | None, list[Array] | None]:
+    def _solve(self, seconds: float) -> Solution:
         self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01))
         self.solver.run()
         status = self.solver.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
             solution = self.solver.getSolution()
-            return (
-                "optimal",
-                np.array(solution.col_value),
-                self._multipliers(np.array(solution.row_dual)),
-            )
+            if solution is None:
+                return Solution(Status.FAILED, reason="no solution")
+            duals = self._multipliers(np.array(solution.row_dual))
+            return Solution(Status.OPTIMAL, np.array(solution.col_value), duals)
         if status == highspy.HighsModelStatus.kInfeasible:
             _, known, ray = self.solver.getDualRay()  # type: ignore[attr-defined] # missing in the stubs
-            return "infeasible", None, self._multipliers(np.array(ray)) if known else None
-        return f"failed: {self.solver.modelStatusToString(status)}", None, None
+            duals = self._multipliers(np.array(ray)) if known else None
+            return Solution(Status.INFEASIBLE, duals=duals)
+        if not isinstance(status, highspy.HighsModelStatus):
+            return Solution(Status.FAILED, reason=f"the status {status!r}")
+        return Solution(Status.FAILED, reason=self.solver.modelStatusToString(status))
 
     def _cut(self, x: Array) -> bool:
         """Cut off an input outside the ball by the tangent nearest to it; whether there was need

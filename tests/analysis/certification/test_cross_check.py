@@ -17,7 +17,7 @@ from analysis.certification.cross_check import (
     run_verifier,
 )
 from analysis.certification.queries import Query
-from analysis.search.search import ExactSet
+from analysis.search.sets import ExactSet
 from constructions import affine, compose, parallel, squaring, write_onnx
 
 UNIT = ((Fraction(0),), (Fraction(1),))

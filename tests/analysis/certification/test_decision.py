@@ -481,3 +481,29 @@ def test_balls_that_the_domain_cuts_are_decided_close_to_the_true_minimum(seed):
         assert result.verdict == ("proved" if sign > 0 else "refuted")
         if sign > 0:
             assert 0.9e-3 < result.bound < 1.1e-3
+
+
+def test_mistakes_of_the_program_are_no_verdicts(monkeypatch):
+    """What floats and the solver raise leaves a query open; a TypeError is seen."""
+
+    def raising(error):
+        def broken(question):
+            raise error
+
+        return broken
+
+    net = affine([[1.0, -1.0]])
+    query = net, [0.75, 0.25], Ball("inf", 0.125), 1
+    for error in (
+        ValueError("NaN"),
+        OverflowError("inf"),
+        RuntimeError("HiGHS"),
+        MemoryError("big"),
+    ):
+        monkeypatch.setattr("analysis.search.search.attack", raising(error))
+        result = certify(*query)
+        assert (result.verdict, result.reason) == ("unresolved", f"no proof: {error}")
+    for error in (TypeError("mistake"), AttributeError("mistake"), KeyError("mistake")):
+        monkeypatch.setattr("analysis.search.search.attack", raising(error))
+        with pytest.raises(type(error), match="mistake"):
+            certify(*query)

@@ -11,7 +11,7 @@ from plain_networks import cgro, ladder
 
 from analysis import certify_box
 from analysis.certification.check_files import check_file
-from analysis.search.search import prepare
+from analysis.search.prepared import prepare
 from constructions import (
     Ball,
     ReLUNetwork,

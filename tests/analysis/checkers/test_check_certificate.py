@@ -22,7 +22,7 @@ from oracles import cells_of
 
 from analysis.certification.decision import certify, certify_box
 from analysis.checkers import check_certificate as checker
-from analysis.search.relaxation import Relaxation
+from analysis.search.relaxation import Relaxation, Solution, Status
 from constructions import Ball, ReLUNetwork
 
 SCRIPT = Path(checker.__file__).resolve()
@@ -1042,38 +1042,39 @@ def answers(kind):
     true, rng = Relaxation.solve, np.random.default_rng(0)
 
     def solve(self, *rest, **named):
-        status, point, duals = true(self, *rest, **named)
+        found = true(self, *rest, **named)
+        status, point, duals = found.status, found.point, found.duals
         zeros = [np.zeros(len(a.bias)) for a in self.layers]
         some = duals or zeros
         size = int(self.offsets[-1])
         if kind == "always infeasible":
-            return "infeasible", None, some
+            return Solution(Status.INFEASIBLE, None, some)
         if kind == "infeasible without a ray":
-            return "infeasible", None, None
+            return Solution(Status.INFEASIBLE, None, None)
         if kind == "always optimal":
-            return "optimal", np.zeros(size), zeros
+            return Solution(Status.OPTIMAL, np.zeros(size), zeros)
         if kind == "optimal without a point":
-            return "optimal", None, some
+            return Solution(Status.OPTIMAL, None, some)
         if kind == "optimal without multipliers":
-            return "optimal", np.zeros(size) if point is None else point, None
+            return Solution(Status.OPTIMAL, np.zeros(size) if point is None else point, None)
         if kind == "NaN multipliers":
-            return status, point, [d * np.nan for d in some]
+            return Solution(status, point, [d * np.nan for d in some])
         if kind == "NaN points":
-            return status, np.full(size, np.nan), duals
+            return Solution(status, np.full(size, np.nan), duals)
         if kind == "infinite multipliers":
-            return status, point, [d + np.inf for d in some]
+            return Solution(status, point, [d + np.inf for d in some])
         if kind == "negative multipliers":
-            return status, point, [-d for d in some]
+            return Solution(status, point, [-d for d in some])
         if kind == "swapped multipliers":
-            return status, point, [d[::-1].copy() for d in some]
+            return Solution(status, point, [d[::-1].copy() for d in some])
         if kind == "random multipliers":
-            return "optimal", point, [rng.standard_normal(len(d)) for d in some]
+            return Solution(Status.OPTIMAL, point, [rng.standard_normal(len(d)) for d in some])
         if kind == "huge multipliers":
-            return status, point, [d * 1e300 for d in some]
+            return Solution(status, point, [d * 1e300 for d in some])
         if kind == "points far outside":
-            return status, np.full(size, 1e30), duals
+            return Solution(status, np.full(size, 1e30), duals)
         if kind == "another status":
-            return "unbounded", point, duals
+            return Solution(Status.FAILED, point, duals, "unbounded")
         raise RuntimeError("no memory in the solver")
 
     return solve

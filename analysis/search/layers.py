@@ -1,0 +1,122 @@
+"""The hidden units that matter on a set, bounded by intervals and by linear functions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..checkers import check_certificate as checker
+from .bounding import Array, Inputs, Layer, lower_bounds
+from .question import Question
+
+Splits = dict[tuple[int, int], bool]
+"""{(layer, position in it): on}."""
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """Which lower (above) and upper bounds (under) of a layer are by multipliers.
+
+    factors: for each layer below, the multipliers of all lower bounds and then of all upper ones.
+    """
+
+    above: Array
+    under: Array
+    factors: list[Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded:
+    """Layers with bounds of their units, and what proves those that are not by intervals; `forms`
+    of the question on the units that matter.
+    """
+
+    layers: list[Layer]
+    linear: list[Linear]
+    forms: Array
+
+    def restricted(self, splits: Splits) -> list[Layer]:
+        """The layers with bounds clipped by splits."""
+        layers = list(self.layers)
+        for i in {i for i, _ in splits}:
+            layers[i] = layers[i].restricted({j: on for (k, j), on in splits.items() if k == i})
+        return layers
+
+
+def bound_layers(question: Question, end: float) -> Bounded:
+    """The units that matter, bounded by intervals and by linear functions, with the multipliers
+    that prove the latter.
+
+    end: the time (`time.monotonic`) from which on intervals must do. With pairs the checker's
+    bounds by intervals serve, and units that are surely off are left out; else all units are in.
+    """
+    layers: list[Layer] = []
+    linear: list[Linear] = []
+
+    def add(layer: Layer) -> Layer:
+        found, proof = tighten(layers, layer, question.inputs, end)
+        layers.append(found)
+        linear.append(proof)
+        return found
+
+    if question.network.pairs:
+        surveyed, forms = survey(question)
+        for layer in surveyed:
+            add(layer)
+        return Bounded(layers, linear, forms)
+    low, high = question.inputs.lower, question.inputs.upper
+    for i, (weight, bias) in enumerate(question.network.arrays[:-1]):
+        plus, minus = np.maximum(weight, 0), np.minimum(weight, 0)
+        low, high = plus @ low + minus @ high + bias, plus @ high + minus @ low + bias
+        units = question.network.exact.starts[i] + np.arange(len(bias))
+        layer = add(Layer.of(weight, bias, low, high, units))
+        low, high = np.maximum(layer.low, 0), np.maximum(layer.high, 0)
+    return Bounded(layers, linear, question.forms)
+
+
+def survey(question: Question) -> tuple[list[Layer], Array]:
+    """Layers of the units that are not surely off and reach the outputs, with the checker's bounds
+    by intervals; the question's forms on those of the last layer.
+    """
+    network = question.network
+    exact, arrays = network.exact, network.arrays
+    part = checker.Part(exact, question.query({"pairs": network.pairs, "facts": []}))
+    top = 1 << question.set.scale
+    low, high = (np.array([v / top for v in side]) for side in (part.low, part.high))
+    kept: list[Array] = []
+    reached = (question.forms != 0).any(axis=0)
+    for i in range(len(arrays) - 2, -1, -1):
+        start, stop = exact.starts[i : i + 2]
+        kept.insert(0, np.flatnonzero(reached & (high[start:stop] > 0)))
+        reached = (arrays[i][0][kept[0]] != 0).any(axis=0)
+    layers: list[Layer] = []
+    columns = np.arange(len(question.inputs.lower))
+    for i, ((weight, bias), local) in enumerate(zip(arrays[:-1], kept, strict=True)):
+        units = exact.starts[i] + local
+        place = {int(k): at for at, k in enumerate(units)}
+        pairs = [pair for pair in part.octagons if pair[0] in place and pair[1] in place]
+        octagons = [[v / top for v in part.octagons[pair]] for pair in pairs]
+        positions = [(place[p], place[q]) for p, q in pairs]
+        rows = weight[local][:, columns], bias[local]
+        layers.append(Layer.of(*rows, low[units], high[units], units, positions, octagons))
+        columns = local
+    return layers, question.forms[:, columns]
+
+
+def tighten(below: list[Layer], layer: Layer, inputs: Inputs, end: float) -> tuple[Layer, Linear]:
+    """The layer with bounds by linear functions where they are better than by intervals."""
+    n, low, high = len(layer.bias), layer.low, layer.high
+    if n == 0 or (not below and inputs.centre is None) or time.monotonic() > end:
+        return layer, Linear(np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), [])
+    forms, constants = (
+        np.concatenate([layer.weight, -layer.weight]),
+        np.concatenate([layer.bias, -layer.bias]),
+    )
+    bounds, factors = lower_bounds(forms, constants, below, inputs)
+    slack = 1e-9 * (high - low)
+    above, under = bounds[:n] > low + slack, -bounds[n:] < high - slack
+    low, high = np.where(above, bounds[:n], low), np.where(under, -bounds[n:], high)
+    better = Layer.of(layer.weight, layer.bias, low, high, layer.units, layer.pairs, layer.octagons)
+    return better, Linear(above, under, factors)

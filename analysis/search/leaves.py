@@ -1,0 +1,64 @@
+"""Leaves: parts of a set on which multipliers prove a bound, or that nothing is there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .bounding import Array, Inputs, Layer, value
+from .layers import Splits
+
+BITS = 40
+"""Multipliers are rounded to this many bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """The part where some units are on or off, and multipliers, a layer each, that prove a form
+    positive there; for the form 0, that it is empty.
+    """
+
+    form: Array
+    factors: list[Array]
+    splits: Splits
+    is_empty: bool
+
+    def to_json(self, layers: list[Layer]) -> dict[str, Any]:
+        """As certificates hold it; layers: those of the whole set."""
+        return {"leaf": multipliers(layers, self.factors), "goal": not self.is_empty}
+
+
+def leaf_of(
+    form: Array,
+    constant: float,
+    factors: list[Array],
+    layers: list[Layer],
+    splits: Splits,
+    inputs: Inputs,
+    empty: bool = False,
+) -> Leaf | None:
+    """The leaf, if multipliers prove that form + constant is positive, or that the part is empty.
+
+    layers: with the bounds of the part.
+    """
+    if empty:
+        form, constant = np.zeros_like(form), 0.0
+    for sign in (1.0, -1.0) if empty else (1.0,):  # solvers disagree about the sign of rays
+        tried = [sign * d for d in factors]
+        size = max([float(np.abs(d).max(initial=0.0)) for d in (form, *tried)], default=0.0)
+        if value(form, constant, layers, tried, inputs) > 1e-12 * size:
+            return Leaf(form, tried, splits, empty)
+    return None
+
+
+def multipliers(layers: list[Layer], factors: list[Array]) -> list[Any]:
+    """Nonzero multipliers as certificates hold them: [s, [units], [integers over 2^s]]."""
+    units = np.concatenate([np.zeros(0, dtype=np.int64), *(a.units for a in layers)])
+    numbers = np.concatenate([np.zeros(0), *factors])
+    scale = max(0, BITS - math.frexp(float(np.abs(numbers).max(initial=0.0)))[1])
+    whole = np.rint(np.ldexp(numbers, scale))
+    keep = np.flatnonzero(whole)
+    return [scale if len(keep) else 0, units[keep].tolist(), [int(v) for v in whole[keep].tolist()]]

@@ -1,0 +1,86 @@
+"""Sets in rational numbers: boxes, and boxes that an l_2 ball cuts."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .bounding import Inputs
+
+GRID = 64
+"""Bounds of units are integers over 2^GRID, or finer where the set needs it."""
+
+Point = tuple[Fraction, ...]
+
+
+@dataclass(frozen=True)
+class ExactSet:
+    """A box, and optionally an l_2 ball that cuts it: centre and radius, dyadic then.
+
+    Certificates hold integers over 2^scale: where sides of a box are not dyadic, the least such box
+    around it. Witnesses lie in the box itself.
+    """
+
+    lower: list[Fraction]
+    upper: list[Fraction]
+    ball: tuple[list[Fraction], Fraction] | None = None
+
+    @functools.cached_property
+    def scale(self) -> int:
+        """The least g >= GRID for which all dyadic numbers are integers over 2^g, and all others
+        have GRID bits or more.
+        """
+        numbers = [*self.lower, *self.upper, *((*self.ball[0], self.ball[1]) if self.ball else ())]
+        return max(GRID, *(_bits(v) for v in numbers))
+
+    def to_json(self) -> dict[str, Any]:
+        """As certificates hold it."""
+        top = 1 << self.scale
+        out: dict[str, Any] = {"scale": self.scale}
+        out |= {
+            "lower": [math.floor(v * top) for v in self.lower],
+            "upper": [math.ceil(v * top) for v in self.upper],
+        }
+        if self.ball:
+            out["ball"] = {
+                "centre": [int(v * top) for v in self.ball[0]],
+                "radius": int(self.ball[1] * top),
+            }
+        return out
+
+    def to_floats(self) -> Inputs:
+        """The nearest set in float64."""
+        lower, upper = (np.array([float(v) for v in side]) for side in (self.lower, self.upper))
+        if self.ball is None:
+            return Inputs(lower, upper)
+        return Inputs(lower, upper, np.array([float(v) for v in self.ball[0]]), float(self.ball[1]))
+
+    def nearest(self, point: Sequence[float | Fraction]) -> list[Fraction]:
+        """A rational point of the set that is near."""
+        inside = [
+            min(max(Fraction(v), a), b)
+            for v, a, b in zip(point, self.lower, self.upper, strict=True)
+        ]
+        if self.ball is None:
+            return inside
+        centre, radius = self.ball
+        away = sum((v - c) ** 2 for v, c in zip(inside, centre, strict=True))
+        if away <= radius**2:
+            return inside
+        factor = Fraction(float(radius) / math.sqrt(away) * (1 - 2.0**-40))
+        return [c + factor * (v - c) for v, c in zip(inside, centre, strict=True)]
+
+
+def _bits(value: Fraction) -> int:
+    """Binary digits after the point: all of a dyadic number, GRID of another one, counted from its
+    first that is not 0.
+    """
+    length = value.denominator.bit_length()
+    dyadic = value.denominator == 1 << length - 1
+    return length - 1 if dyadic else GRID + max(0, length - value.numerator.bit_length())
