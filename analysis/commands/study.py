@@ -14,7 +14,8 @@ from training import PatchConfig, Run, train_patches
 
 from ..pages.capacity_figure import lower_bound
 from ..pages.figure import Drawing
-from ..studies.figures import FIGURES, MEASURED_IN_TRAINING, drawings, feature_learning
+from ..studies.feature_figure import feature_learning
+from ..studies.figures import FIGURES, MEASURED_IN_TRAINING, drawings
 from ..studies.measure import study
 from ..studies.report import summaries, write_drawing, write_figures, write_study
 from ..studies.study import Study, StudySettings

@@ -164,8 +164,8 @@ class Relaxation:
             return Solution(Status.OPTIMAL, np.array(solution.col_value), duals)
         if status == highspy.HighsModelStatus.kInfeasible:
             _, known, ray = self.solver.getDualRay()  # type: ignore[attr-defined] # missing in the stubs
-            duals = self._multipliers(np.array(ray)) if known else None
-            return Solution(Status.INFEASIBLE, duals=duals)
+            proof = self._multipliers(np.array(ray)) if known else None
+            return Solution(Status.INFEASIBLE, duals=proof)
         if not isinstance(status, highspy.HighsModelStatus):
             return Solution(Status.FAILED, reason=f"the status {status!r}")
         return Solution(Status.FAILED, reason=self.solver.modelStatusToString(status))

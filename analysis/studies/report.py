@@ -15,8 +15,10 @@ from ..pages.drawing import write_csv
 from ..pages.figure import Drawing
 from ..pages.page import embedded, percent, render, versions
 from ..quantities.measured import Measured
-from .figures import FIGURES, PAPERS, PARTS, at_radius, drawings, error_of, interval
-from .study import OUTSIDE, Constructed, RunStudy, Study
+from .answers import OUTSIDE, PARTS
+from .curves import at_radius, interval
+from .figures import FIGURES, PAPERS, drawings
+from .study import Constructed, RunStudy, Study
 
 EXPLAINED = 0.01
 """Least part of a learned output that memorization must explain for a verdict on its share."""
@@ -56,7 +58,7 @@ def page_of(study: Study, drawn: list[Drawing], files: dict[str, dict[str, str]]
         summaries=summaries(study),
         rows=[row_of(run) for run in study.runs],
         sources=list(
-            dict.fromkeys(f"{run.data}: {run.run.about['data']['source']}" for run in study.runs)
+            dict.fromkeys(f"{run.data}: {run.recorded.data.source}" for run in study.runs)
         ),
         explained=EXPLAINED,
         outside=OUTSIDE,
@@ -77,16 +79,16 @@ def study_json(study: Study) -> dict[str, Any]:
             "config": run.config.to_json(),
             "parameters": run.parameters,
             "profiles": {
-                epoch: {part: plain(asdict(p)) for part, p in parts.items()}
+                epoch: plain({part: p.to_json() for part, p in parts.items()})
                 for epoch, parts in run.profiles.items()
             },
             "gaps": {epoch: gap.to_json() for epoch, gap in run.gaps.items()},
-            "distances": run.distances,
+            "distances": run.distances.to_json() if run.distances else {},
             "final": run.run.final,
         }
         for run in study.runs
     ]
-    built = [plain(asdict(one)) for one in study.constructed]
+    built = [plain(one.to_json()) for one in study.constructed]
     problems = [{"folder": folder, "problem": text} for folder, text in study.problems]
     return {
         "settings": asdict(study.settings),
@@ -108,18 +110,17 @@ def plain(value: Any) -> Any:
 
 def row_of(run: RunStudy) -> list[str]:
     """One row of the table of runs."""
-    config, final = run.config, run.run.final or {}
-    facts = run.run.about["data"]
+    config, data, rates = run.config, run.recorded.data, run.recorded.final.rates
     robust = [
-        f"≥ {percent(error_of(final[part], 'robust_accuracy'))}"
-        if run.robust and final[part]["robust_accuracy"] is not None
+        f"≥ {percent(error)}"
+        if run.robust and (error := rates[part].robust_error) is not None
         else ""
         for part in ("train_sample", "test")
     ]
-    clean = [percent(error_of(final[part], "accuracy")) for part in ("train", "test")]
+    clean = [percent(rates[part].clean_error) for part in ("train", "test")]
     return [
         run.name,
-        f"{run.data}, {config.task}, {facts['train']:,} / {facts['test']:,}",
+        f"{run.data}, {config.task}, {data.train:,} / {data.test:,}",
         config.model,
         f"{run.parameters:,}",
         config.attack if run.robust else "none",
@@ -127,7 +128,7 @@ def row_of(run: RunStudy) -> list[str]:
         str(run.run.epoch),
         *clean,
         *robust,
-        final["test"]["attack"] if run.robust else "",
+        rates["test"].attack if run.robust else "",
         run.run.status,
     ]
 
@@ -145,11 +146,9 @@ def summary_of(study: Study, run: RunStudy) -> str:
 
 def overfitting(run: RunStudy) -> str:
     """Clean and robust errors, and whether they are further apart on test points."""
-    train, test = (Measured.from_json(run.distances[part]["wrong"]) for part in PARTS)
-    gap, clean = (
-        Measured.from_json(run.distances["gap"]),
-        run.profiles[run.run.epoch]["test"].clean_error,
-    )
+    assert run.distances is not None  # as it has profiles
+    train, test = (run.distances.parts[part].wrong for part in PARTS)
+    gap, clean = run.distances.gap, run.profiles[run.run.epoch]["test"].clean_error
     low, high = gap.interval or (0.0, 0.0)
     verdict = (
         "a robust generalization gap"
@@ -192,11 +191,11 @@ def flatness_told(run: RunStudy, built: Constructed | None) -> str:
     inside = profiles["f_S"].radii.index(run.config.radius)
     outside = profiles["f_S"].radii.index(OUTSIDE * run.config.radius)
     zero = profiles["f_S"].gradient[inside].value
-    exact = ", by proof exactly" if built.facts["proof"] == "proved" and zero == 0 else ""
+    exact = ", by proof exactly" if built.facts.proof == "proved" and zero == 0 else ""
     clean = profiles["f_clean"].contrast
     ratio = "not defined" if clean is None else f"{interval(clean)} times"
     return (
-        f"{text}; for f_clean the ratio is {ratio}, and f_S, built on {built.facts['memorized']:,} "
+        f"{text}; for f_clean the ratio is {ratio}, and f_S, built on {built.facts.memorized:,} "
         f"training points, goes from "
         f"{zero:.3g}{exact} to {profiles['f_S'].gradient[outside].value:.3g}."
     )
@@ -213,9 +212,9 @@ def likeness(study: Study, run: RunStudy, built: Constructed | None) -> str:
         f"It gives f_S's label at {percent(zones['clean test points'])} of the test points and "
         f"{parts} (estimates)"
     )
-    if shares["share"] is None:
+    if shares.share is None or shares.a is None:
         return f"{text}; how much it memorizes is not identified."
-    found, a, gain = (Measured.from_json(shares[key]) for key in ("share", "a", "by_memorization"))
+    found, a, gain = shares.share, shares.a, shares.by_memorization
     low, high = found.interval or (found.value, found.value)
     if a.value <= 0 or (gain.interval or (0.0, 0.0))[0] < EXPLAINED:
         verdict = "memorization explains too little of it to say more"
@@ -230,7 +229,7 @@ def likeness(study: Study, run: RunStudy, built: Constructed | None) -> str:
     return (
         f"{text}; fitted by f_clean and f_S along rays from training points, f_S has the weight "
         f"{interval(found)} (R² "
-        f"{told(shares['explained'])}, of which by memorization alone {interval(gain)}): {verdict}."
+        f"{told(shares.explained)}, of which by memorization alone {interval(gain)}): {verdict}."
     )
 
 
@@ -252,6 +251,6 @@ def points_interval(value: Measured) -> str:
     )
 
 
-def told(found: dict[str, Any] | None) -> str:
-    """A kept number with its interval."""
-    return "not identified" if found is None else interval(Measured.from_json(found))
+def told(found: Measured | None) -> str:
+    """A number with its interval."""
+    return "not identified" if found is None else interval(found)

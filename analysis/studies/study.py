@@ -4,21 +4,16 @@ be used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from training import Run, TrainingConfig
 
 from ..quantities.measured import Measured
+from .answers import Distances, Facts, Json, Profile, Radial, Share
+from .recorded import RunRecord
 
 RADII = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 """Radii of the profiles, in training radii."""
-
-OUTSIDE = 2.0
-"""Training radii at which a profile counts as outside."""
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,34 +41,18 @@ class StudySettings:
 
 
 @dataclass
-class Profile:
-    """Means over points at each radius: see `FlatnessProfile`. clean_error: at the points
-    themselves.
-
-    contrast: mean gradient at twice the training radius over that at the training radius (None:
-    that is 0).
-    """
-
-    radii: list[float]
-    gradient: list[Measured]
-    change: list[Measured]
-    wrong: list[Measured]
-    clean_error: Measured
-    contrast: Measured | None
-
-
-@dataclass
 class RunStudy:
     """One run with its profiles by epoch and part ("train", "test"), and the gap between robust
     test and training error.
     """
 
     run: Run
+    recorded: RunRecord
     name: str
     parameters: int
     profiles: dict[int, dict[str, Profile]] = field(default_factory=dict)
     gaps: dict[int, Measured] = field(default_factory=dict)
-    distances: dict[str, Json] = field(default_factory=dict)
+    distances: Distances | None = None
 
     @property
     def config(self) -> TrainingConfig:
@@ -83,7 +62,7 @@ class RunStudy:
     @property
     def data(self) -> str:
         """The data's name, without the folder that a file of images lies in."""
-        return Path(self.run.about["data"]["name"]).name
+        return self.recorded.data.name
 
     @property
     def robust(self) -> bool:
@@ -101,12 +80,33 @@ class Constructed:
 
     learned: str
     clean: str
-    facts: Json
+    facts: Facts
     profiles: dict[str, dict[str, Profile]]
-    distances: dict[str, dict[str, Json]]
+    distances: dict[str, Distances]
     agreement: dict[str, dict[str, Measured]]
-    radial: Json
-    shares: dict[str, Json]
+    radial: Radial
+    shares: dict[str, Share]
+
+    def to_json(self) -> Json:
+        """Plain JSON values."""
+        profiles = {
+            name: {part: profile.to_json() for part, profile in parts.items()}
+            for name, parts in self.profiles.items()
+        }
+        agreement = {
+            name: {row: m.to_json() for row, m in table.items()}
+            for name, table in self.agreement.items()
+        }
+        return {
+            "learned": self.learned,
+            "clean": self.clean,
+            "facts": asdict(self.facts),
+            "profiles": profiles,
+            "distances": {name: found.to_json() for name, found in self.distances.items()},
+            "agreement": agreement,
+            "radial": self.radial.to_json(),
+            "shares": {part: share.to_json() for part, share in self.shares.items()},
+        }
 
 
 @dataclass

@@ -16,9 +16,14 @@ from accessibility import check_accessible
 from analysis.commands.cli import main
 from analysis.quantities.measured import Measured
 from analysis.quantities.statistics import correlation, difference, mean, median, ratio, share
-from analysis.studies.figures import FIGURES, drawings, error_of, feature_learning, numbers
-from analysis.studies.measure import FORMAT, Store, epochs_of, study
+from analysis.studies.curves import numbers
+from analysis.studies.feature_figure import feature_learning
+from analysis.studies.figures import FIGURES, drawings
+from analysis.studies.measure import study
+from analysis.studies.profiles import epochs_of
+from analysis.studies.recorded import Rates
 from analysis.studies.report import row_of, summaries, write_study
+from analysis.studies.store import FORMAT, Store
 from analysis.studies.study import RADII, StudySettings
 from training import PatchConfig, Run, TrainingConfig, train, train_patches
 
@@ -132,15 +137,15 @@ def test_profiles_are_monotone_and_of_the_epochs_asked_for(found):
 
 def test_f_s_is_flat_and_right_on_the_points_that_it_memorizes(found):
     (built, _) = found.constructed
-    assert built.facts["proof"] == "proved"
+    assert built.facts.proof == "proved"
     profile = built.profiles["f_S"]["train"]
     inside = profile.radii.index(0.08)
     assert profile.gradient[inside].value == 0 == profile.wrong[inside].value
     assert profile.gradient[-1].value > 1
     assert profile.contrast is None  # nothing to divide by
-    indicators = built.radial["train"]["indicators"]
-    assert indicators[0]["value"] == 1
-    assert indicators[-1]["value"] == 0
+    indicators = built.radial.curves["train"]["indicators"]
+    assert indicators[0].value == 1
+    assert indicators[-1].value == 0
     zones = built.agreement["by zone"]
     assert zones["clean test points"].kind == "exact"
     assert zones["inside the balls"].kind == "estimate"
@@ -166,8 +171,9 @@ def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("analysis.studies.measure.flatness_profile", never)
-    monkeypatch.setattr("analysis.studies.measure.boundary_distances", never)
+    monkeypatch.setattr("analysis.studies.profiles.flatness_profile", never)
+    for module in ("profiles", "beside"):
+        monkeypatch.setattr(f"analysis.studies.{module}.boundary_distances", never)
     again = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
     assert again.run("robust").profiles == first.run("robust").profiles
     assert again.constructed == first.constructed
@@ -229,7 +235,7 @@ def test_numbers_of_a_figure_are_those_measured(found):
     (capacity,) = drawings(found, ["capacity"])
     assert [row[:2] for row in capacity.rows] == [[1.0, 24 * 65 + 250], [2.0, 48 * 65 + 490]]
     assert numbers([Measured(0.5, "estimate")]) == [0.5, None, None, "estimate"]
-    assert error_of({"points": 200, "accuracy": 0.99}, "accuracy").count == 2
+    assert Rates(200, 0.99, None, "clean").clean_error.count == 2
 
 
 def test_the_page_is_accessible_and_self_contained(page, some):

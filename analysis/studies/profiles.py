@@ -1,0 +1,124 @@
+"""What is measured of one run's networks: profiles over epochs, distances of the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from constructions import ReLUNetwork
+from training import Dataset, Run
+
+from ..behaviour.boundary_distances import boundary_distances
+from ..behaviour.flatness import flatness_profile
+from ..quantities import statistics
+from .answers import PARTS, Distances, Json, PartDistances, Profile, Profiles
+from .store import Store
+from .study import RADII, RunStudy, StudySettings
+
+Report = Callable[[str], None]
+
+
+def measure_run(
+    entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, report: Report
+) -> None:
+    """Profiles of the chosen epochs, and distances to the boundary of the last."""
+    if not entry.robust:
+        return
+    part, run = sampled(data, settings), entry.run
+    for epoch in epochs_of(run, settings.epochs):
+        report(f"{entry.name}: flatness, epoch {epoch}")
+        question = {**about(entry, epoch, settings), "what": "profile", "steps": settings.steps}
+
+        def profiles(epoch: int = epoch) -> Json:
+            return profiles_of(run.model(epoch), part, run, settings).to_json()
+
+        found = Profiles.from_json(store.answer(question, profiles))
+        entry.profiles[epoch], entry.gaps[epoch] = found.parts, found.gap
+    report(f"{entry.name}: distances to the boundary")
+    question = {**about(entry, run.epoch, settings), "what": "distances"}
+    entry.distances = Distances.from_json(
+        store.answer(question, lambda: distances_of(run.model(), part, run, settings).to_json())
+    )
+
+
+def sampled(data: Dataset, settings: StudySettings, memorized: bool = False) -> Dataset:
+    """The random points that are measured; they are the first of those that f_S memorizes."""
+    train, test = len(data.train_points), len(data.test_points)
+    wanted = (settings.memorized or train) if memorized else settings.points
+    return data.subset(min(wanted, train), min(settings.points, test), settings.seed)
+
+
+def epochs_of(run: Run, count: int) -> list[int]:
+    """So many of the kept epochs, first and last among them, up to the one whose network counts."""
+    kept = [epoch for epoch in run.checkpoints() if epoch <= run.epoch]
+    chosen = (
+        {round(k * (len(kept) - 1) / max(1, count - 1)) for k in range(count)}
+        if count > 1
+        else {len(kept) - 1}
+    )
+    return sorted({kept[k] for k in chosen} | {run.epoch})
+
+
+def about(entry: RunStudy, epoch: int, settings: StudySettings) -> Json:
+    """What tells one measurement of a network from another."""
+    ball = {"norm": str(entry.config.norm), "radius": entry.config.radius}
+    return {
+        "weights": entry.recorded.weights[epoch - 1],
+        "data": digest_of(entry),
+        **ball,
+        "points": settings.points,
+        "seed": settings.seed,
+    }
+
+
+def digest_of(entry: RunStudy) -> str:
+    """What tells data sets apart: the digest of the points and the task."""
+    return f"{entry.recorded.data.sha256} {entry.config.task}"
+
+
+def as_network(entry: RunStudy) -> ReLUNetwork | None:
+    """The run's network of affine layers and ReLU, if it is one."""
+    try:
+        return ReLUNetwork.from_module(entry.run.model(), entry.recorded.data.shape)
+    except (TypeError, ValueError):
+        return None
+
+
+def profiles_of(model: Any, part: Dataset, run: Run, settings: StudySettings) -> Profiles:
+    """Profiles around training and test points, and the gap between the errors that their searches
+    found.
+    """
+    ball = run.config.ball
+    radii = [0.0, *(factor * ball.radius for factor in RADII)]
+    inside = RADII.index(1.0) + 1
+    profiles, wrong = {}, {}
+    for split in PARTS:
+        points, labels = getattr(part, f"{split}_points"), getattr(part, f"{split}_labels")
+        found = flatness_profile(
+            model, points, labels, ball, radii, steps=settings.steps, seed=settings.seed
+        )
+        wrong[split] = found.wrong[:, inside].double()
+        profiles[split] = Profile.of(found, inside)
+    return Profiles(profiles, statistics.difference(wrong["test"], wrong["train"]))
+
+
+def distances_of(
+    model: Any, part: Dataset, run: Run, settings: StudySettings, certified: bool = True
+) -> Distances:
+    """Distances to the boundary by part, up to four training radii, and mu."""
+    ball = run.config.ball
+    distances, wrong = {}, {}
+    for split in PARTS:
+        points, labels = getattr(part, f"{split}_points"), getattr(part, f"{split}_labels")
+        found = boundary_distances(
+            model,
+            points,
+            labels,
+            ball.p,
+            radius=4 * ball.radius,
+            seed=settings.seed,
+            certified=certified,
+        )
+        distances[split] = PartDistances.of(found, ball.radius)
+        wrong[split] = (found.upper <= ball.radius).double()
+    return Distances(distances, statistics.difference(wrong["test"], wrong["train"]))

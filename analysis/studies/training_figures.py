@@ -1,0 +1,158 @@
+"""Figures of what runs measured themselves: errors over epochs, and over the width of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..pages.drawing import BLUE, RED, new_figure
+from ..pages.figure import Drawing
+from ..quantities.measured import Measured
+from .answers import PARTS
+from .curves import band, headed, numbers, spoken
+from .recorded import Rates
+from .study import RunStudy, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def learning_curves(run: RunStudy) -> Drawing:
+    """Errors over epochs, as the run measured them."""
+    records = run.recorded.epochs
+    epochs, first = [record.epoch for record in records], records[0].rates
+    found = {
+        (part, kind): errors_of([record.rates[part] for record in records], kind)
+        for part in PARTS
+        for kind in (("clean", "robust") if run.robust else ("clean",))
+    }
+    curves = {key: values for key, values in found.items() if values}
+    attack = run.config.eval_attack
+    where = f"{first['train'].points:,} training and {first['test'].points:,} test points"
+
+    def draw() -> Figure:
+        figure, (axes,) = new_figure(7.2, 3.5)
+        for (part, kind), values in curves.items():
+            style: dict[str, Any] = {
+                "color": BLUE if part == "train" else RED,
+                "linestyle": "-" if kind == "robust" else "--",
+            }
+            marker = "o" if part == "train" else "s"
+            band(axes, epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, **style)
+        axes.set_xlabel("epoch")
+        axes.locator_params(axis="x", integer=True)
+        axes.set_ylabel("error (%)")
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=9)
+        return figure
+
+    rows = [[e, *numbers([c[k] for c in curves.values()])] for k, e in enumerate(epochs)]
+    by = (
+        f"; robust: at least, by {attack} in the {run.config.ball} (empirical lower bounds)"
+        if run.robust
+        else " (exact)"
+    )
+    caption = f"Errors after each epoch on {where}{by}. Bands: 95% intervals."
+    ends = spoken({f"{kind} {PARTS[part]}": values[-1] for (part, kind), values in curves.items()})
+    alt = f"Training and test errors over the epochs; the last: {ends}."
+    return Drawing(
+        "learning-curves",
+        run.name,
+        f"Learning curves of {run.name} ({run.data})",
+        caption,
+        alt,
+        draw,
+        ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])],
+        rows,
+        run.robust,
+    )
+
+
+def capacity(study: Study) -> Iterator[Drawing]:
+    """Errors at the end over the width, for runs that differ in nothing else."""
+    groups: dict[str, list[RunStudy]] = {}
+    for run in study.runs:
+        same = {
+            **run.config.to_json(),
+            "width": None,
+            "root": None,
+            "device": None,
+            "data": run.recorded.data.sha256,
+        }
+        groups.setdefault(repr(sorted(same.items())), []).append(run)
+    for runs in groups.values():
+        runs = sorted(runs, key=lambda run: run.config.width)
+        if len({run.config.width for run in runs}) > 1:
+            yield capacity_of(runs)
+
+
+def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
+    """The figure of one sweep over width."""
+    attacked = {"train": "train_sample", "test": "test"}
+    found = {
+        (kind, part): errors_of(
+            [run.recorded.final.rates[part if kind == "clean" else attacked[part]] for run in runs],
+            kind,
+        )
+        for kind in (("clean", "robust") if runs[0].robust else ("clean",))
+        for part in PARTS
+    }
+    shown = {key: values for key, values in found.items() if values}
+    curves = {f"{kind}, {PARTS[part]}": values for (kind, part), values in shown.items()}
+    sizes = [run.parameters for run in runs]
+
+    def draw() -> Figure:
+        figure, (axes,) = new_figure(7.2, 3.6)
+        for (kind, part), (name, values) in zip(shown, curves.items(), strict=True):
+            style: dict[str, Any] = {
+                "color": BLUE if part == "train" else RED,
+                "linestyle": "-" if kind == "robust" else "--",
+            }
+            marker = "o" if part == "train" else "s"
+            band(axes, sizes, values, name, marker=marker, scale=100, **style)
+        axes.set_xscale("log")
+        axes.set_xlabel("parameters")
+        axes.set_ylabel("error (%)")
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=9)
+        return figure
+
+    config = runs[0].config
+    data = runs[0].data.split(".")[0]
+    caption = (
+        f"{config.model} of widths {', '.join(f'{run.config.width:g}' for run in runs)}, otherwise "
+        f"trained alike "
+        f"({config.epochs} epochs, {config.ball}): errors at the end; robust: at least, by "
+        f"{config.final_attack} (empirical "
+        "lower bounds). 95% intervals over points."
+    )
+    alt = (
+        "Errors over the number of parameters: "
+        + "; ".join(
+            f"{name} from {100 * c[0].value:.1f}% to {100 * c[-1].value:.1f}%"
+            for name, c in curves.items()
+        )
+        + "."
+    )
+    rows = [
+        [run.config.width, run.parameters, *numbers([c[k] for c in curves.values()])]
+        for k, run in enumerate(runs)
+    ]
+    about = f"{data}-{config.model}-radius{config.radius:g}"
+    return Drawing(
+        "capacity",
+        about,
+        f"Capacity: {config.model} on {data}",
+        caption,
+        alt,
+        draw,
+        ["width", "parameters", *headed([f"{name} error" for name in curves])],
+        rows,
+    )
+
+
+def errors_of(rates: Sequence[Rates], kind: str) -> list[Measured]:
+    """Clean or robust errors, with their intervals; none where one was not measured."""
+    found = [rate.clean_error if kind == "clean" else rate.robust_error for rate in rates]
+    errors = [error for error in found if error is not None]
+    return errors if len(errors) == len(found) else []
