@@ -131,7 +131,7 @@ def run_figure(options: argparse.Namespace) -> None:
     found, _ = measured(
         options,
         folders,
-        lambda done: write_figures(done, options.out / "figures", names),
+        lambda done: write_figures(drawings(done, names), options.out / "figures"),
         not MEASURED_IN_TRAINING.issuperset(names),
     )
     files = [options.out / "figures" / f"{drawing.file}.svg" for drawing in drawings(found, names)]

@@ -5,6 +5,7 @@ CSV and JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,16 @@ from ..pages.page import embedded, percent, render, versions
 from ..quantities.measured import Measured
 from .answers import OUTSIDE, PARTS
 from .curves import at_radius, interval
-from .figures import FIGURES, PAPERS, drawings
+from .figures import PAPERS, drawings
 from .study import Constructed, RunStudy, Study
 
 EXPLAINED = 0.01
 """Least part of a learned output that memorization must explain for a verdict on its share."""
 
 
-def write_figures(
-    study: Study, folder: Path, names: tuple[str, ...] = FIGURES
-) -> dict[str, dict[str, str]]:
-    """Write all figures of these names and their numbers; gives data URIs by file and theme."""
-    return {drawing.file: write_drawing(drawing, folder) for drawing in drawings(study, names)}
+def write_figures(drawn: Iterable[Drawing], folder: Path) -> dict[str, dict[str, str]]:
+    """Write figures and their numbers; gives data URIs by file and theme."""
+    return {drawing.file: write_drawing(drawing, folder) for drawing in drawn}
 
 
 def write_drawing(drawing: Drawing, folder: Path) -> dict[str, str]:
@@ -42,10 +41,11 @@ def write_study(study: Study, folder: Path) -> Path:
     """Write report.html, study.json and figures/ into the folder; returns the page. Each file is
     complete or absent.
     """
-    files = write_figures(study, folder / "figures")
+    drawn = drawings(study)
+    files = write_figures(drawn, folder / "figures")
     write_file(folder / "study.json", json.dumps(study_json(study), indent=1, allow_nan=False))
     page = folder / "report.html"
-    write_file(page, page_of(study, drawings(study), files))
+    write_file(page, page_of(study, drawn, files))
     return page
 
 

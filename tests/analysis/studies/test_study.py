@@ -388,3 +388,29 @@ def test_feature_learning_is_drawn_from_a_run_of_its_own():
 def test_settings_are_checked(settings):
     with pytest.raises(ValueError, match="at least"):
         StudySettings(**settings)
+
+
+def test_missing_entries_are_named_and_mistakes_are_not_hidden(runs, tmp_path, monkeypatch):
+    for name, change in (
+        ("missing", lambda line: line["test"].pop("accuracy")),
+        ("other", lambda line: line.update(train=None)),
+    ):
+        shutil.copytree(runs / "robust", tmp_path / name)
+        path = tmp_path / name / "metrics.jsonl"
+        first, *rest = path.read_text().splitlines()
+        line = json.loads(first)
+        change(line)
+        path.write_text("\n".join([json.dumps(line), *rest]) + "\n")
+    folders = [tmp_path / "missing", tmp_path / "other", runs / "clean"]
+    found = study(folders, FEW, kept=tmp_path / "kept", measure=False)
+    (_, missing), (_, other) = found.problems
+    assert missing == "damaged: no entry 'accuracy'"
+    assert other.startswith("damaged: 'NoneType'")
+    assert [run.name for run in found.runs] == ["clean"]
+
+    def mistaken(*given):
+        raise TypeError("a mistake of the program")
+
+    monkeypatch.setattr("analysis.studies.measure.measure_run", mistaken)
+    with pytest.raises(TypeError, match="a mistake of the program"):
+        study([runs / "clean"], FEW, kept=tmp_path / "kept")

@@ -1,0 +1,96 @@
+"""Branch and bound by its parts: what is cut, what a leaf proves, and what ends a search."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from analysis.checkers import check_certificate as checker
+from analysis.search.bounding import Layer
+from analysis.search.layers import bound_layers
+from analysis.search.leaves import leaf_of
+from analysis.search.prepared import prepare
+from analysis.search.question import Question, Undecided
+from analysis.search.relaxation import Relaxation, Solution, Status
+from analysis.search.search import Search
+from analysis.search.sets import ExactSet
+from analysis.search.tree import Prover, loosest, widest
+from constructions import ReLUNetwork
+
+UNIT = ExactSet([Fraction(-1)] * 2, [Fraction(1)] * 2)
+
+
+def bent(shift):
+    """relu(x + y) + relu(-x - y) + relu(x - y) + relu(y - x) + shift, where signs matter."""
+    first = np.array([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
+    return ReLUNetwork.from_layers([(first, np.zeros(4)), (np.ones((1, 4)), np.array([shift]))])
+
+
+def layer(low, high):
+    n = len(low)
+    units = np.arange(n)
+    return Layer.of(np.eye(n), np.zeros(n), np.array(low), np.array(high), units)
+
+
+def test_the_widest_open_unit_is_cut():
+    layers = [layer([-1.0, 0.0, -4.0], [1.0, 9.0, 0.5]), layer([-2.0], [3.0])]
+    assert widest(layers) == (1, 0)
+    assert widest([layer([0.0, -3.0], [1.0, 0.0])]) is None
+    assert widest([]) is None
+
+
+def test_the_loosest_unit_is_that_of_the_largest_weighted_gap():
+    layers = [layer([-1.0, -1.0], [1.0, 1.0])]
+    point = np.array([0.0, 0.0, 0.25, 0.5])  # the inputs, then what the program has for units
+    assert loosest(layers, point, [np.zeros(2)], 2) == (0, 1)
+    assert loosest(layers, point, [np.array([-4.0, 0.0])], 2) == (0, 0)
+
+
+def test_a_leaf_is_what_multipliers_prove():
+    question = Question(prepare(bent(0.5)), UNIT, 1)
+    bounded = bound_layers(question, np.inf)
+    (form,), (constant,) = bounded.forms, question.constants
+    zero = [np.zeros(len(a.bias)) for a in bounded.layers]
+    leaf = leaf_of(form, constant, zero, bounded.layers, {}, question.inputs)
+    assert not leaf.is_empty
+    assert leaf.to_json(bounded.layers) == {"leaf": [0, [], []], "goal": True}
+    assert leaf_of(form, -1.0, zero, bounded.layers, {}, question.inputs) is None
+
+
+def test_what_is_found_is_accepted_by_the_checker():
+    rng = np.random.default_rng(3)
+    first, last = (rng.normal(size=(8, 2)), rng.normal(size=8)), rng.normal(size=(1, 8))
+    known = prepare(ReLUNetwork.from_layers([first, (last, np.array([12.0]))]))
+    question = Question(known, UNIT, 1)
+    search = Search(question, 60.0)
+    query = search.run()
+    assert query["verdict"] == "proved"
+    bound = checker.least_margin(known.exact, query)
+    assert bound > 0
+    assert checker.check(known.exact, query | {"bound": str(bound)}) == ""
+    assert len(search.leaves) == str(query["trees"]).count("leaf")
+
+
+def test_a_solver_that_fails_is_named(monkeypatch):
+    question = Question(prepare(bent(-0.5)), UNIT, 1)
+    prover = Prover(question, bound_layers(question, np.inf), [], np.inf)
+    failed = Solution(Status.FAILED, reason="out of luck")
+    monkeypatch.setattr(Relaxation, "solve", lambda *given: failed)
+    with pytest.raises(Undecided, match="the solver of linear programs failed: out of luck"):
+        prover.prove(prover.bounded.forms[0], -0.5)
+
+
+def test_answers_of_the_solver_that_are_none_are_failures(monkeypatch):
+    question = Question(prepare(bent(-0.5)), UNIT, 1)
+    relaxation = Relaxation(bound_layers(question, np.inf).layers, question.inputs)
+    relaxation.minimise(np.ones(4))
+    infinite = Solution(Status.OPTIMAL, np.array([np.inf]), [])
+    monkeypatch.setattr(Relaxation, "_solve", lambda *given: infinite)
+    assert relaxation.solve(1.0, 1).status is Status.FAILED
+
+    def mistaken(*given):
+        raise TypeError("a mistake")
+
+    monkeypatch.setattr(Relaxation, "_solve", mistaken)
+    with pytest.raises(TypeError, match="a mistake"):
+        relaxation.solve(1.0, 1)
