@@ -128,17 +128,18 @@ def run_figure(options: argparse.Namespace) -> None:
     if options.runs and options.data is not None:
         raise ValueError("--data must be left out where runs are named")
     folders = options.runs or runs_in(options.folder, options.data)
-    found, _ = measured(
-        options,
-        folders,
-        lambda done: write_figures(drawings(done, names), options.out / "figures"),
-        not MEASURED_IN_TRAINING.issuperset(names),
-    )
-    files = [options.out / "figures" / f"{drawing.file}.svg" for drawing in drawings(found, names)]
+
+    def write(done: Study) -> list[Drawing]:
+        drawn = drawings(done, names)
+        write_figures(drawn, options.out / "figures")
+        return drawn
+
+    found, drawn = measured(options, folders, write, not MEASURED_IN_TRAINING.issuperset(names))
+    files = [options.out / "figures" / f"{drawing.file}.svg" for drawing in drawn]
     for file in files:
         print(f"{file} (.png, -dark.svg, -dark.png, .csv)")
     for name in names if options.name == "all" else ():
-        if name not in {drawing.name for drawing in drawings(found, names)}:
+        if name not in {drawing.name for drawing in drawn}:
             print(f"no {name}: {needs(name)}")
     if not files:
         raise ValueError(f"these runs give no figure {options.name!r}: {needs(options.name)}")
