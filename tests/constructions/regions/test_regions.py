@@ -877,3 +877,20 @@ def test_the_third_call_of_progress_interrupts(method):
     found = count_regions(network, (-1, 1), method=method, progress=interrupt)
     assert (found.complete, found.certified, len(calls)) == (False, True, 3)
     assert 1 < found.cells < count_regions(network, (-1, 1)).cells
+
+
+@pytest.mark.parametrize("network", [squaring(4), generic(1, 2, 8, 6), generic(2, 3, 6)])
+def test_exact_vertices_and_the_edges_between_them(network):
+    """The same vertices as in exact arithmetic; edges join two of them, where nothing bends."""
+    box = (0, 1)
+    found, exact = (linear_regions(network, box, exact=flag) for flag in (False, True))
+    vertices = found.exact_vertices()
+    wanted = {tuple(v) for v in exact.vertices.tolist()}
+    assert {tuple(map(Fraction, v)) for v in vertices.tolist()} == wanted
+    assert (exact.exact_vertices() == exact.vertices).all()
+    assert found.edges.shape == (2, found.faces[1])
+    for a, b in found.edges.T.tolist():  # affine in between: the middle's value is the mean
+        ends = [[Fraction(v) for v in vertices[i].tolist()] for i in (a, b)]
+        middle = [(x + y) / 2 for x, y in zip(*ends, strict=True)]
+        low, high, mean = (found.network.exact(x) for x in (*ends, middle))
+        assert (low + high == 2 * mean).all()
