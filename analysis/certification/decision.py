@@ -211,8 +211,7 @@ def decide_margin(
         loss = query_loss(network, query)
     except Undecided as reason:
         return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
-    # from floats that overflow, a solver that fails, a proof that is none: it stays open
-    except BROKEN as error:  # other exceptions are mistakes of the program, and no verdicts
+    except BROKEN as error:  # floats, solver or proof; mistakes of the program are no verdicts
         return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
     if rejected:
         return Certification(

@@ -18,11 +18,11 @@ from forging import contradicted, forge, renew
 from torch import nn
 
 from analysis import certify, certify_box, decide
-from analysis.certification.branching import ExactSet
 from analysis.certification.check_files import check_file
 from analysis.certification.queries import Query, certify_all
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
+from analysis.search.sets import ExactSet
 from constructions import (
     Ball,
     Dense,
