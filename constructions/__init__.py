@@ -4,6 +4,7 @@ from .basics.ball import Ball, read_norm
 from .basics.engine import HERE, Engine, ProcessLostError, run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
+from .basics.result import Result, Said, Unpacked, brief, said
 from .capacity.interpolation import interpolation
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
 from .capacity.region_bounds import (
@@ -98,6 +99,11 @@ __all__ = [
     "RangeSearch",
     "ReLUNetwork",
     "Region",
+    "Result",
+    "Said",
+    "Unpacked",
+    "brief",
+    "said",
     "RegionCount",
     "Separation",
     "ShatteredSet",

@@ -19,6 +19,7 @@ from scipy.spatial.distance import cdist
 from ..basics.ball import read_norm
 from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
+from ..basics.result import Result, Said, said
 from .range_search import RangeSearch
 
 DIRECT = 2**27
@@ -34,8 +35,8 @@ PROBES = 4, 256
 """Points whose nearest others bound the separation, before all points are looked at."""
 
 
-@dataclass(frozen=True)
-class Separation:
+@dataclass(frozen=True, repr=False)
+class Separation(Result):
     """The least distance between points of different labels, and where it is attained.
 
     Attributes:
@@ -50,6 +51,13 @@ class Separation:
     pair: tuple[int, int] | None
     exact: bool
     lower: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        where = "" if self.pair is None else f", between points {self.pair[0]} and {self.pair[1]}"
+        return f"the least distance{where}", {
+            "distance": said(self.distance, "exact" if self.exact else "exact up to rounding"),
+            "lower": said(self.lower, "certified lower bound"),
+        }
 
 
 def separation(

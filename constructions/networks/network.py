@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from os import PathLike
@@ -27,6 +27,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ..basics.ball import Ball
+from ..basics.result import Result, Said, brief, said
 from ..linear.affine import Affine
 from ..linear.digits import ExactLayers
 from ..linear.matrix import ENTRY_LIMIT, Array, Count, Dense, column
@@ -44,8 +45,8 @@ GRAPH_LIMIT = 10**6
 """Most edges of `ReLUNetwork.graph`."""
 
 
-@dataclass(frozen=True)
-class Size:
+@dataclass(frozen=True, repr=False)
+class Size(Result):
     """What a network costs. All entries are exact counts (SymPy expressions where the network is
     symbolic).
 
@@ -62,6 +63,10 @@ class Size:
     parameters: Count
     dense_parameters: Count
     stored: Count
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        counts = {field.name: said(getattr(self, field.name), "exact") for field in fields(self)}
+        return "what the network costs", counts
 
 
 class Screen(Protocol):
@@ -400,7 +405,12 @@ class ReLUNetwork:
         return replace(self, domain=domain)
 
     def __repr__(self) -> str:  # weights may be millions
-        return str(self)
+        what = self.provenance.title if self.provenance else "ReLU network"
+        if len(what) > 40:
+            what = f"{what.partition('(')[0]}(...)"
+        s, parameters = self.size, said(self.size.parameters, "").text
+        counts = f"depth {s.depth}, width {s.width}, {parameters} parameters"
+        return brief(f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}")
 
     def __str__(self) -> str:
         s = self.size

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..basics.result import Result, Said, said
 from ..linear.affine import Affine
 from ..linear.matrix import Matrix
 
@@ -23,8 +24,8 @@ class Errors:
     bias: Matrix
 
 
-@dataclass(frozen=True, eq=False)
-class Origin:
+@dataclass(frozen=True, eq=False, repr=False)
+class Origin(Result):
     """What a network was read from.
 
     kind: "module", "ONNX file" or another kind of file. digest: SHA-256 of the file, or of the
@@ -43,6 +44,15 @@ class Origin:
     rounded: tuple[str, ...] = ()
     errors: tuple[Errors | None, ...] = field(default=(), repr=False)
     layers: tuple[Affine, ...] = field(default=(), repr=False)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        rounded = ", ".join(self.rounded)
+        how = "exactly" if self.is_exact else f"up to rounding of {rounded}"
+        return f"read from {self.kind} {self.digest[:8]}, {how}", {
+            "parameters": said(self.parameters, "exact"),
+            "affine maps merged": said(self.merged, "exact"),
+            "units that carry": said(self.carried, "exact"),
+        }
 
     @property
     def is_exact(self) -> bool:

@@ -18,12 +18,13 @@ import numpy as np
 import torch
 
 from ..basics.floats import FAR
+from ..basics.result import Result, Said, said
 from ..linear.grid import RANGE, align, walk
 from .network import ReLUNetwork, check_network
 
 
-@dataclass(frozen=True)
-class BitBudget:
+@dataclass(frozen=True, repr=False)
+class BitBudget(Result):
     """How many bits the sums of a network need on a grid; see `bit_budget`.
 
     Attributes:
@@ -44,6 +45,16 @@ class BitBudget:
     bits: int
     layer: int
     unit: int
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        words = (
+            f"{'nothing' if fits else 'perhaps something'} in {name}{' (proved)' if fits else ''}"
+            for name, fits in (("float64", self.float64), ("float32", self.float32))
+        )
+        return f"rounds {', '.join(words)}", {
+            "bits of sums": said(self.bits, "certified upper bound"),
+            "most in": Said(f"unit {self.unit} of layer {self.layer}", ""),
+        }
 
 
 def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any = 1.0) -> BitBudget:
