@@ -101,9 +101,9 @@ def _shown(value: Any, digits: int, rounding: str) -> str:
 
 
 def brief(text: str, limit: int = BRIEF) -> str:
-    """One line of at most so many characters.
+    r"""One line of at most so many characters.
 
-    >>> brief("a long\\n  story", 8)
+    >>> brief("a long\n  story", 8)
     'a lon...'
     """
     text = " ".join(text.split())
@@ -210,7 +210,7 @@ def _line(numbers: Mapping[str, Said]) -> str:
     """As many numbers as fit in a line."""
     items = list(numbers.items())
     for count in range(len(items), 0, -1):
-        line = "  " + _joined(items[:count]) + (", ..." if count < len(items) else "")
+        line = "  " + _joined(items[:count]) + ("; ..." if count < len(items) else "")
         if len(line) <= WIDTH:
             break
     return "  " + brief(line, WIDTH - 2)

@@ -55,7 +55,7 @@ class Separation(Result):
     def _says(self) -> tuple[str, dict[str, Said]]:
         where = "" if self.pair is None else f", between points {self.pair[0]} and {self.pair[1]}"
         return f"the least distance{where}", {
-            "distance": said(self.distance, "exact" if self.exact else "exact up to rounding"),
+            "distance": said(self.distance, "exact" if self.exact else "rounded"),
             "lower": said(self.lower, "certified lower bound"),
         }
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from constructions import brief
+
 from .images import FOLDERS, Images, Part, read_images, read_published
 from .labels import check_labels
 
@@ -22,7 +24,7 @@ TASKS = ("parity", "classes")
 Task = str | Mapping[str | int, int]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Points of shape (N, *shape), in [0,1] if floating-point, k meaning k/255 if uint8, and int64
     labels of shape (N,).
@@ -40,6 +42,10 @@ class Dataset:
     outputs: int
     source: str
     classes: tuple[str, ...]
+
+    def __repr__(self) -> str:  # images have millions of numbers
+        counts = f"{len(self.train_points):,} + {len(self.test_points):,} points {self.shape}"
+        return brief(f"Dataset({self.name}, {self.task}: {counts}, outputs {self.outputs})")
 
     @classmethod
     def from_tensors(
