@@ -4,7 +4,7 @@ from .basics.ball import Ball, read_norm
 from .basics.engine import HERE, Engine, ProcessLostError, run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
-from .basics.result import Result, Said, Unpacked, brief, said
+from .basics.result import Result, Said, Unpacked, brief, plain, said
 from .capacity.interpolation import interpolation
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
 from .capacity.region_bounds import (
@@ -103,6 +103,7 @@ __all__ = [
     "Said",
     "Unpacked",
     "brief",
+    "plain",
     "said",
     "RegionCount",
     "Separation",

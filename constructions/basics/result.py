@@ -157,7 +157,9 @@ class Result:
 
 
 class Unpacked(Result):
-    """A result that is also the tuple of its fields: it unpacks, and has entries by number."""
+    """A result that is also the tuple of its fields: it unpacks, has entries by number, and equals
+    that tuple. Subclasses are dataclasses with eq=False.
+    """
 
     __slots__ = ()
 
@@ -169,6 +171,14 @@ class Unpacked(Result):
 
     def __getitem__(self, index: Any) -> Any:
         return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (tuple, Unpacked)):
+            return NotImplemented
+        return tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
 
 def plain(value: Any) -> Any:
