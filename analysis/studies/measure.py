@@ -224,7 +224,9 @@ def measure_run(
         entry.gaps[epoch] = Measured.from_json(found["gap"])
     report(f"{entry.name}: distances to the boundary")
     question = {**about(run, run.epoch, settings), "what": "distances"}
-    entry.distances = store.answer(question, lambda: distances_of(run.model(), part, run, settings))
+    entry.distances.update(
+        store.answer(question, lambda: distances_of(run.model(), part, run, settings))
+    )
 
 
 def about(run: Run, epoch: int, settings: StudySettings) -> Json:

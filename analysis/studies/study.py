@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from constructions import Result, Said, said
 from training import Run, TrainingConfig
 
 from ..quantities.measured import Measured
@@ -45,8 +46,8 @@ class StudySettings:
             )
 
 
-@dataclass
-class Profile:
+@dataclass(frozen=True, eq=False, repr=False)
+class Profile(Result):
     """Means over points at each radius: see `FlatnessProfile`. clean_error: at the points
     themselves.
 
@@ -61,9 +62,19 @@ class Profile:
     clean_error: Measured
     contrast: Measured | None
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        numbers = {"clean error": self.clean_error, "gradient": self.gradient[-1]}
+        numbers["wrong"] = self.wrong[-1]
+        contrast = Said("none", "") if self.contrast is None else self.contrast.said
+        what = f"means in balls of {len(self.radii)} radii, the largest {self.radii[-1]:g}"
+        return what, {
+            **{name: said(number.value, number.kind) for name, number in numbers.items()},
+            "contrast": contrast,
+        }
 
-@dataclass
-class RunStudy:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RunStudy(Result):
     """One run with its profiles by epoch and part ("train", "test"), and the gap between robust
     test and training error.
     """
@@ -74,6 +85,12 @@ class RunStudy:
     profiles: dict[int, dict[str, Profile]] = field(default_factory=dict)
     gaps: dict[int, Measured] = field(default_factory=dict)
     distances: dict[str, Json] = field(default_factory=dict)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        radius = f"radius {self.config.radius:g}"
+        what = f"{self.name}: {self.config.model} on {self.data}, {radius}, {self.run.status}"
+        gaps = {f"robust gap at epoch {epoch}": gap.said for epoch, gap in self.gaps.items()}
+        return what, {"parameters": said(self.parameters, "exact"), **dict(list(gaps.items())[-1:])}
 
     @property
     def config(self) -> TrainingConfig:
@@ -93,8 +110,8 @@ class RunStudy:
         )
 
 
-@dataclass
-class Constructed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Constructed(Result):
     """f_S, built from the clean run's network on the training points of a robust run, and that run
     beside both.
     """
@@ -108,9 +125,14 @@ class Constructed:
     radial: Json
     shares: dict[str, Json]
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        found = (number for group in self.agreement.values() for number in group.items())
+        what = f"f_S built from {self.clean}, beside {self.learned}; agreement"
+        return what, {name: number.said for name, number in found}
 
-@dataclass
-class Study:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Study(Result):
     """What was found. problems: folders that could not be used, and why. without: runs that f_S is
     not beside, and why.
     """
@@ -120,6 +142,15 @@ class Study:
     constructed: list[Constructed] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     without: dict[str, str] = field(default_factory=dict)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        counts = {"runs": len(self.runs), "with f_S beside": len(self.constructed)}
+        counts["not usable"] = len(self.problems)
+        last = {run.name: list(run.gaps.values())[-1] for run in self.runs if run.gaps}
+        what = f"{self.settings.points} points of each run; robust gap at its last epoch"
+        return what, {name: said(found, "exact") for name, found in counts.items()} | {
+            name: gap.said for name, gap in last.items()
+        }
 
     def run(self, name: str) -> RunStudy:
         """The run of a name. Raises KeyError if there is none."""

@@ -65,7 +65,8 @@ class PatchData:
 
     def __repr__(self) -> str:
         count, P, d = self.points.shape
-        return f"PatchData({count} points of {P} patches in R^{d}, alpha {self.alpha:g}, sigma {self.sigma:g})"
+        scales = f"alpha {self.alpha:g}, sigma {self.sigma:g}"
+        return f"PatchData({count} points of {P} patches in R^{d}, {scales})"
 
     @classmethod
     def sample(
