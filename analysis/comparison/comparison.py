@@ -15,7 +15,18 @@ from typing import Any
 
 import torch
 
-from constructions import Ball, ReLUNetwork, Separation, f_adv, f_S, read_norm, separation
+from constructions import (
+    Ball,
+    ReLUNetwork,
+    Result,
+    Said,
+    Separation,
+    f_adv,
+    f_S,
+    read_norm,
+    said,
+    separation,
+)
 from training import TASKS, Dataset, Progress, Run, TrainingConfig, is_error, load_data, mlp, train
 
 from ..behaviour.agreement import agreement_table, outer_radius, zones
@@ -87,8 +98,8 @@ class CompareSettings:
         return Ball(self.norm, DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius)
 
 
-@dataclass
-class ModelResult:
+@dataclass(frozen=True, repr=False)
+class ModelResult(Result):
     """One model's row: sizes and errors; `errors` maps "clean train", "robust test upper", ... to
     numbers.
     """
@@ -97,9 +108,12 @@ class ModelResult:
     size: dict[str, Any]
     errors: dict[str, Measured] = field(default_factory=dict)
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return self.description, {name: found.said for name, found in self.errors.items()}
 
-@dataclass
-class TaskResult:
+
+@dataclass(frozen=True, repr=False)
+class TaskResult(Result):
     """Everything measured for one task. `networks` holds the models themselves and is not part of
     the JSON.
     """
@@ -124,14 +138,32 @@ class TaskResult:
     seconds: float
     networks: dict[str, ReLUNetwork] = field(default_factory=dict, repr=False)
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        what = f"{self.task}, {self.train_count:,} training and {self.test_count:,} test points"
+        return f"{what}; errors", {
+            f"{model} {name}": said(found.value, found.kind)
+            for name in ("clean test", "robust test")
+            for model, result in self.models.items()
+            if (found := result.errors.get(name)) is not None
+        }
 
-@dataclass
-class Comparison:
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
     """All tasks, with the settings and versions they were run with."""
 
     settings: CompareSettings
     tasks: list[TaskResult]
     versions: dict[str, str]
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        tasks = ", ".join(task.task for task in self.tasks)
+        numbers = {
+            f"{task.task}: {name}": number
+            for task in self.tasks
+            for name, number in task._says()[1].items()
+        }
+        return f"{tasks} on {self.settings.data}, {self.settings.ball}; errors", numbers
 
     def to_json(self) -> dict[str, Any]:
         """Every number of the comparison as plain JSON values."""

@@ -37,6 +37,8 @@ from constructions import (
     Matrix,
     RangeSearch,
     ReLUNetwork,
+    Result,
+    Said,
     Separation,
     Sparse,
     affine,
@@ -44,6 +46,7 @@ from constructions import (
     magnitude_bound,
     memorizer,
     replacing,
+    said,
     same,
     separation,
     structure_digest,
@@ -64,8 +67,8 @@ points.
 FORMAT, BALLS = "cgro memorization certificate 1", "cgro balls certificate 1"
 
 
-@dataclass(frozen=True, eq=False)
-class MemorizationProof:
+@dataclass(frozen=True, eq=False, repr=False)
+class MemorizationProof(Result):
     """The verdict on: margin > 0 on B_p(points[i], radius) intersected with [0,1]^D for every i, in
     real arithmetic.
 
@@ -93,6 +96,18 @@ class MemorizationProof:
     reason: str = ""
     witness: tuple[int, tuple[Fraction, ...]] | None = None
     _subject: tuple[Any, ...] = field(default=(), repr=False)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        if self.verdict == "unresolved":
+            return f"unresolved for {self.points:,} balls: {self.reason}", {}
+        proved = self.verdict == "proved"
+        where = "on all" if proved else f"in ball {(self.witness or (0,))[0]} of"
+        kind = "certified lower bound" if proved else "exact"
+        return f"{self.verdict}: margin {where} {self.points:,} balls", {
+            "margin": said(self.bound, kind),
+            "separation": said(self.separation, "exact" if self.separation_exact else "rounded"),
+            "thresholds": Said(f"{self.inner:.6g}, {self.outer:.6g}", "to six digits"),
+        }
 
     @cached_property
     def certificate(self) -> dict[str, Any]:

@@ -29,12 +29,16 @@ from constructions import (
     Ball,
     LinearRegions,
     ReLUNetwork,
+    Result,
+    Said,
     Sparse,
     affine,
     check_network,
     compose,
     linear_regions,
     parallel,
+    plain,
+    said,
 )
 
 INPUTS = 8
@@ -55,7 +59,7 @@ UNIT_ROUNDOFF = 2.0**-53
 Point = tuple[Fraction, ...]
 
 
-class SupError(Fraction):
+class SupError(Result, Fraction):
     """sup |f - g| over a box: a Fraction, with the exact range of f - g and the points at which its
     ends are attained.
 
@@ -110,9 +114,18 @@ class SupError(Fraction):
     def __deepcopy__(self, memo: Any) -> SupError:
         return self
 
-    def __repr__(self) -> str:
-        at = ", ".join(map(str, self.point[:4])) + (", ..." if len(self.point) > 4 else "")
-        return f"SupError({self} at ({at}), range [{self.minimum}, {self.maximum}])"
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The supremum, the ends of the range, and where they are, as text."""
+        names = ("value", "minimum", "minimizer", "maximum", "maximizer")
+        return {name: plain(getattr(self, name)) for name in names}
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        at = ", ".join(map(str, self.point[:4])) + ", ..." * (len(self.point) > 4)
+        numbers = {"sup |f - g|": self.value, "minimum": self.minimum, "maximum": self.maximum}
+        return f"at ({at})", {name: said(value, "exact") for name, value in numbers.items()}
 
 
 @dataclass(frozen=True)
@@ -171,7 +184,8 @@ def sup_error(network: ReLUNetwork, reference: Any, box: tuple[Any, Any]) -> Sup
 
     >>> from constructions import multiplication, squaring
     >>> sup_error(squaring(3), "x**2", (0, 1))
-    SupError(1/256 at (11/16), range [0, 1/256])
+    SupError: at (11/16)
+      sup |f - g| 1/256, minimum 0, maximum 1/256 (all exact)
     >>> sup_error(multiplication(3, 1), "x1*x2", (0, 1)) == Fraction(1, 256)
     True
     """

@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal
@@ -24,6 +24,7 @@ import networkx
 import numpy as np
 from torch import nn
 
+from ..basics.result import Result, Said, plain, said
 from ..exchange.reading import read_network
 from ..networks.network import ReLUNetwork
 from .arrangement import Arrangement, Progress
@@ -47,8 +48,8 @@ MEMORY_LIMIT = 8 * 2**30
 """
 
 
-@dataclass(frozen=True)
-class RegionCount:
+@dataclass(frozen=True, repr=False)
+class RegionCount(Result):
     """Numbers of linear regions.
 
     cells: activation cells. pieces: linear pieces, and affine_maps: different affine maps (None
@@ -66,6 +67,14 @@ class RegionCount:
     certified: bool
     method: str
     faces: tuple[int, ...] | None = None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        sure = "" if self.certified else "not certified "
+        kind = (sure.strip() or "exact") if self.complete else f"{sure or 'certified '}lower bound"
+        counts = {"activation cells": self.cells}
+        if self.pieces is not None and self.affine_maps is not None:
+            counts |= {"linear pieces": self.pieces, "affine maps": self.affine_maps}
+        return self.method, {name: said(count, kind) for name, count in counts.items()}
 
     def __str__(self) -> str:
         kind = (
@@ -143,8 +152,8 @@ def linear_regions(
     return job.run().regions(pieces)
 
 
-@dataclass(frozen=True)
-class Region:
+@dataclass(frozen=True, repr=False)
+class Region(Result):
     """One activation cell: on or off for each hidden unit, layer after layer; x -> weight x + bias
     (outputs, d) on it.
 
@@ -159,8 +168,18 @@ class Region:
     volume: Any
     vertices: np.ndarray | None
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        outputs, d = self.weight.shape
+        at = ", ".join(said(x, "").text for x in self.point[:4]) + ", ..." * (d > 4)
+        units = f"{int(self.pattern.sum())} of {len(self.pattern)} units on"
+        kind = "exact" if isinstance(self.volume, Fraction) else "rounded"
+        return f"R^{d} -> R^{outputs}, {units}, around ({at})", {
+            "volume": said(self.volume, kind),
+            "vertices": said(None if self.vertices is None else len(self.vertices), "exact"),
+        }
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class LinearRegions(RegionCount):
     """Linear regions with their geometry; arrays are made when they are asked for.
 
@@ -176,6 +195,11 @@ class LinearRegions(RegionCount):
     witnesses: np.ndarray | None = field(kw_only=True, repr=False)
     units_done: int = field(kw_only=True)
     exact: bool = field(kw_only=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts and patterns for JSON; geometry is what the other attributes give."""
+        names = {entry.name for entry in fields(RegionCount)} | {"patterns", "units_done"}
+        return {name: plain(getattr(self, name)) for name in sorted(names)}
 
     @property
     def regions(self) -> Sequence[Region]:
