@@ -64,9 +64,9 @@ class Certification(Result):
         if self.verdict == "refuted":
             origin = None if self.network is None else self.network.origin
             kind = "exact" if origin is None or origin.is_exact else "certified upper bound"
-            at = ", ".join(map(str, (self.witness or ())[:4]))
-            at += ", ..." * (len(self.witness or ()) > 4)
-            numbers = {"margin": said(self.margin, kind), "at": Said(f"({at})", kind)}
+            witness = self.witness or ()
+            at = ", ".join(said(x, "").text for x in witness[:4]) + ", ..." * (len(witness) > 4)
+            numbers = {"margin": said(self.margin, kind), "at": Said(f"({at})", "to six digits")}
         return f"{self.verdict}: {what[self.verdict]}", numbers | {
             "parts of the set": said(self.leaves, "exact")
         }

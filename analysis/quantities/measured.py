@@ -109,7 +109,7 @@ class Measured(Result):
 
         Example:
             >>> Measured.share(3, 12)
-            Measured(value=0.25, kind='exact', count=3, total=12, interval=None)
+            25% (exact, 3 of 12)
         """
         if total < 1 or not 0 <= count <= total:
             raise ValueError(

@@ -80,6 +80,7 @@ class Check(Result):
             "claimed": Said(self.relation, ""),
         }
 
+
 @dataclass(frozen=True, repr=False)
 class Claim(Result):
     """One numbered statement of a paper, with a verdict.

@@ -46,7 +46,7 @@ class StudySettings:
             )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Profile(Result):
     """Means over points at each radius: see `FlatnessProfile`. clean_error: at the points
     themselves.
@@ -73,7 +73,7 @@ class Profile(Result):
         }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class RunStudy(Result):
     """One run with its profiles by epoch and part ("train", "test"), and the gap between robust
     test and training error.
@@ -110,7 +110,7 @@ class RunStudy(Result):
         )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Constructed(Result):
     """f_S, built from the clean run's network on the training points of a robust run, and that run
     beside both.
@@ -131,7 +131,7 @@ class Constructed(Result):
         return what, {name: number.said for name, number in found}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Study(Result):
     """What was found. problems: folders that could not be used, and why. without: runs that f_S is
     not beside, and why.

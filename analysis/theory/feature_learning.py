@@ -47,9 +47,9 @@ class Phases(Result):
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         found = (self.signal_learned, self.noise_begins, self.noise_memorized)
-        names = ("signal learned at", "noise begins at", "noise memorized at")
+        names = ("signal learned", "noise begins", "noise memorized")
         steps = {
-            name: Said("no recorded step" if step is None else f"step {step:,}", "recorded")
+            name: Said("never" if step is None else f"step {step:,}", "recorded")
             for name, step in zip(names, found, strict=True)
         }
         first, last = (f"{step:.3g}" for step in self.predicted)

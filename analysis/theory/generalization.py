@@ -46,8 +46,11 @@ class GeneralizationBound(Result):
         return "informative" if self.value.value < self.largest else "vacuous"
 
     def _says(self) -> tuple[str, dict[str, Said]]:
-        terms = {name: said(term, "term of it") for name, term in self.terms.items()}
-        what = f"{self.verdict}: at most {self.largest:g} in any case"
+        terms = {name: said(term, "summed") for name, term in self.terms.items()}
+        chance = ""
+        if "failure" in self.constants and self.value.kind.startswith("certified"):
+            chance = f"with probability {1 - self.constants['failure']:g} over the sample, "
+        what = f"{chance}{self.verdict}: at most {self.largest:g} in any case"
         return what, {"bounded quantity": self.value.said, **terms}
 
 

@@ -56,7 +56,7 @@ def robust_loss(
     Example:
         >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
         >>> robust_loss(lambda x: x[:, 0] - x[:, 1], x, y, 0.0)
-        Measured(value=0.0, kind='empirical lower bound', count=None, total=2, interval=None)
+        >= 0 (empirical bound, 2 points)
     """
     found = _worst(f, x, y, delta, steps, restarts, seed)
     return Measured(float(huber(found, y).mean()), "empirical lower bound", total=len(x))

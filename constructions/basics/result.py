@@ -231,6 +231,6 @@ def _joined(items: list[tuple[str, Said]]) -> str:
     parts = []
     for kind, group in groupby(items, key=lambda item: item[1].kind):
         texts = [f"{name} {number.text}" for name, number in group]
-        word = kind if len(texts) == 1 else f"all {kind}"
+        word = kind if len(texts) == 1 else f"all {kind}{'s' * kind.endswith('bound')}"
         parts.append(", ".join(texts) + (f" ({word})" if kind else ""))
     return "; ".join(parts)

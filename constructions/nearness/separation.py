@@ -95,7 +95,8 @@ def separation(
 
     Example:
         >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
-        Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
+        Separation: the least distance, between points 1 and 2
+          distance 0.75 (exact); lower >= 0.75 (certified bound)
     """
     return _nearest(_read_pairs(points, labels, other_points, other_labels, norm, False), engine)
 

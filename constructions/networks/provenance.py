@@ -12,6 +12,7 @@ import sympy
 
 from ..basics.result import Result, Said
 
+
 @dataclass(frozen=True, repr=False)
 class Lemma(Result):
     """A published statement and what it claims of the networks that a construction builds.

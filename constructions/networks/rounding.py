@@ -37,7 +37,8 @@ class BitBudget(Result):
     Example:
         >>> from constructions.gadgets.approximation import absolute
         >>> bit_budget(absolute(), 24, -1.0, 1.0)
-        BitBudget(float64=True, float32=True, bits=24, layer=0, unit=0)
+        BitBudget: rounds nothing in float64 (proved), nothing in float32 (proved)
+          bits of sums <= 24 (certified bound); most in unit 0 of layer 0
     """
 
     float64: bool
@@ -96,7 +97,8 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     Example:
         >>> from constructions.gadgets.approximation import squaring
         >>> bit_budget(squaring(28), 24)
-        BitBudget(float64=True, float32=False, bits=49, layer=25, unit=2)
+        BitBudget: rounds nothing in float64 (proved), perhaps something in float32
+          bits of sums <= 49 (certified bound); most in unit 2 of layer 25
         >>> bit_budget(squaring(28), 8).float32, bit_budget(squaring(28), 30).float64
         (True, False)
     """

@@ -487,7 +487,7 @@ class LazyRun(Result):
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         kind = "rounded"
-        return f"{len(self.loss) - 1} steps of {self.network!r}", {
+        return f"{self.network!r}, step {len(self.loss) - 1:,}", {
             "loss at the start": said(float(self.loss[0]), kind),
             "least loss": said(self.least, kind),
             "radius R reached": said(float(self.distance.max()), kind),

@@ -21,7 +21,8 @@ from .patches import recorded_steps
 EPS, OVERFLOW = 2.0**-52, 2.0**400
 
 
-class MaxMargin(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class MaxMargin(Unpacked):
     """The unit vector that separates points with the largest margin, with certified bounds of it.
 
     lower <= min_i y_i x_i.w <= gamma <= upper, rounding accounted for; gamma is the largest margin
