@@ -28,7 +28,12 @@ BRIEF = 100
 
 
 class Said(NamedTuple):
-    """A number as it is printed, and what it is ("" for what is no number)."""
+    """A number as it is printed, and what it is ("" for what is no number).
+
+    Example:
+        >>> print(Said("12", "exact"))
+        12 (exact)
+    """
 
     text: str
     kind: str
@@ -159,6 +164,15 @@ class Result:
 class Unpacked(Result):
     """A result that is also the tuple of its fields: it unpacks, has entries by number, and equals
     that tuple. Subclasses are dataclasses with eq=False.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True, eq=False, repr=False)
+        ... class Bounds(Unpacked):
+        ...     lower: int
+        ...     upper: int
+        >>> lower, upper = Bounds(1, 2)
+        >>> Bounds(lower, upper) == (1, 2)
+        True
     """
 
     __slots__ = ()
