@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from ..linear.affine import Affine
 from ..linear.matrix import ENTRY_LIMIT, Sparse, zeros
@@ -210,10 +211,14 @@ class _Reader:
             attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute
         }
         try:
+            _check_inference(node, arguments, options, self.opset)
             if node.op_type == "Slice":
                 _check_slice(arguments)
             if not symbolic:
-                return self.evaluate(node, arguments)
+                found = self.evaluate(node, arguments)
+                if node.op_type in WINDOWS:
+                    _check_constant(node, arguments, options, found[0])
+                return found
             if node.op_type == "Shape":
                 sizes = np.array(arguments[0].shape, dtype=np.int64)
                 return [sizes[options.get("start", 0) : options.get("end", len(sizes))]]
@@ -238,7 +243,6 @@ class _Reader:
     def evaluate(self, node: Any, arguments: list[Any]) -> Sequence[Any]:
         """A node of constants, by onnx's reference evaluator."""
         from onnx import helper
-        from onnx.reference import ReferenceEvaluator
 
         if node.op_type.startswith("Random") or node.op_type in ("Bernoulli", "Multinomial"):
             raise ValueError("draws random numbers")
@@ -248,10 +252,8 @@ class _Reader:
         outputs = [helper.make_tensor_value_info(name, 0, None) for name in node.output if name]
         graph = helper.make_graph([node], "node", ends, outputs)
         try:
-            evaluator = ReferenceEvaluator(
-                helper.make_model(graph, opset_imports=self.model.opset_import)
-            )
-            results: Any = evaluator.run(None, feed)
+            model = helper.make_model(graph, opset_imports=self.model.opset_import)
+            results: Any = _evaluator(model).run(None, feed)
         except Exception as error:  # the evaluator raises many kinds
             raise ValueError(f"cannot be evaluated: {type(error).__name__}: {error}") from error
         for result in results:
@@ -292,7 +294,6 @@ class _Reader:
             fill = 0.0 if given is None else float(np.asarray(given).reshape(-1)[0])
         if node.op_type == "Pad" and len(arguments) > 2:
             node = _without(node, 2)
-            joined = [part for i, part in enumerate(joined) if i != 2]
         if node.op_type == "Pad" and "value" in options:
             node = _without_option(node, "value")
         if node.op_type == "Reshape" and options.get("allowzero", 0) == 0:
@@ -345,6 +346,21 @@ class _Reader:
                         raise ValueError(f"{_label(node)} does not compute what was read of it")
 
 
+def _check_constant(
+    node: Any, arguments: list[Any], options: dict[str, Any], result: np.ndarray
+) -> None:
+    """Refuse a window over a constant that the evaluator understands otherwise than we do."""
+    constant = np.asarray(arguments[0])
+    point = torch.from_numpy(constant.astype(np.float64).reshape(1, -1))
+    graph = Graph(constant.size)
+    value = Value(0, constant.shape)
+    read = HANDLERS[node.op_type](Operations(graph), [value, *arguments[1:]], options)
+    expected, slip = graph.enclosures(point, torch.from_numpy(np.zeros(0, constant.dtype)).dtype)[read.node]
+    actual = torch.from_numpy(result.astype(np.float64).reshape(1, -1))
+    if read.shape != result.shape or not bool(((actual - expected).abs() <= slip).all()):
+        raise ValueError("does not compute what was read of it")
+
+
 def _attribute(node: Any, name: str, otherwise: Any) -> Any:
     from onnx import helper
 
@@ -354,30 +370,75 @@ def _attribute(node: Any, name: str, otherwise: Any) -> Any:
 
 
 def _evaluator(model: Any) -> Any:
-    """onnx's reference evaluator, with PyTorch's maxima: its own are wrong for signals and for some
-    paddings.
+    """onnx's reference evaluator, with pooling by PyTorch, as its own is wrong for signals and for
+    some paddings, and with normalization by the statistics given, where its own takes those of the
+    input before operator set 14.
     """
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
 
+    def window(x: Any, given: dict[str, Any]) -> tuple[Any, ...]:
+        """Kernel, strides, pads, those that ceil_mode adds, and dilations."""
+        options = {name: value for name, value in given.items() if value is not None}
+        options["auto_pad"] = options.get("auto_pad", "NOTSET").encode()
+        kernel, sizes = list(options["kernel_shape"]), x.shape[2:]
+        strides, pads, dilations = _pads(options, sizes, kernel)
+        wide = _ceiling(options, sizes, kernel, strides, pads, dilations)
+        return kernel, strides, pads, [a - b for a, b in zip(wide, pads, strict=True)], dilations
+
+    def padded(image: torch.Tensor, pads: list[int], value: float) -> torch.Tensor:
+        spatial = len(pads) // 2
+        sides = [pads[i + side] for i in reversed(range(spatial)) for side in (0, spatial)]
+        return functional.pad(image, sides, value=value)
+
     class MaxPool(OpRun):
         def _run(self, x: Any, **given: Any) -> tuple[Any]:
-            options = {name: value for name, value in given.items() if value is not None}
-            options["auto_pad"] = options.get("auto_pad", "NOTSET").encode()
-            kernel, sizes = list(options["kernel_shape"]), x.shape[2:]
-            strides, pads, dilations = _pads(options, sizes, kernel)
-            pads = _ceiling(options, sizes, kernel, strides, pads, dilations)
-            spatial = len(kernel)
-            sides = [pads[i + side] for i in reversed(range(spatial)) for side in (0, spatial)]
-            padded = torch.nn.functional.pad(torch.from_numpy(x), sides, value=-math.inf)
-            run = getattr(torch.nn.functional, f"max_pool{spatial}d")
-            return (run(padded.double(), kernel, strides, 0, dilations).numpy().astype(x.dtype),)
+            kernel, strides, pads, more, dilations = window(x, given)
+            image = padded(torch.from_numpy(x.astype(np.float64)), pads, -math.inf)
+            run = getattr(functional, f"max_pool{len(kernel)}d")
+            found = run(padded(image, more, -math.inf), kernel, strides, 0, dilations)
+            return (found.numpy().astype(x.dtype),)
+
+    class AveragePool(OpRun):
+        def _run(self, x: Any, **given: Any) -> tuple[Any]:
+            kernel, strides, pads, more, dilations = window(x, given)
+            image = torch.from_numpy(x.astype(np.float64)).reshape(-1, 1, *x.shape[2:])
+            inside = padded(torch.ones_like(image), pads, float(given["count_include_pad"] or 0))
+            run, ones = getattr(functional, f"conv{len(kernel)}d"), torch.ones(1, 1, *kernel)
+            total, count = (
+                run(padded(part, more, 0.0), ones.double(), None, strides, 0, dilations)
+                for part in (padded(image, pads, 0.0), inside)
+            )
+            mean = (total / count).numpy()
+            return (mean.reshape(*x.shape[:2], *mean.shape[2:]).astype(x.dtype),)
 
     class GlobalMaxPool(OpRun):
         def _run(self, x: Any) -> tuple[Any]:
             return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
 
-    return ReferenceEvaluator(model, new_ops=[MaxPool, GlobalMaxPool])
+    class BatchNormalization(OpRun):
+        def _run(self, x: Any, *rest: Any, epsilon: float, **_: Any) -> tuple[Any]:
+            view = (-1, *[1] * (x.ndim - 2))
+            scale, bias, mean, variance = (v.reshape(view) for v in rest)
+            y = scale * (x - mean) / np.sqrt(variance + np.float32(epsilon)) + bias
+            return (y.astype(x.dtype),)
+
+    ours: list[Any] = [MaxPool, AveragePool, GlobalMaxPool, BatchNormalization]
+    return ReferenceEvaluator(model, new_ops=ours)
+
+
+def _check_inference(node: Any, arguments: list[Any], options: dict[str, Any], opset: int) -> None:
+    """Refuse nodes in training mode: what they compute depends on the batch, or on chance."""
+    training = False
+    if node.op_type == "BatchNormalization":  # several outputs meant training before 14
+        several = opset < 14 and sum(map(bool, node.output)) > 1
+        training = several or bool(options.get("training_mode", 0))
+        if not options.get("spatial", 1):
+            raise ValueError("must have one mean for each channel: spatial=1")
+    if node.op_type == "Dropout" and len(arguments) > 2 and arguments[2] is not None:
+        training = isinstance(arguments[2], Value) or bool(np.any(arguments[2]))
+    if training:
+        raise ValueError("must be in inference mode: export the model in eval mode")
 
 
 def _check_slice(arguments: list[Any]) -> None:
@@ -404,16 +465,12 @@ def _check_slice(arguments: list[Any]) -> None:
 
 
 def _without(node: Any, place: int) -> Any:
-    """The node without one of its last inputs."""
+    """The node with one of its inputs left out."""
     import onnx
 
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
-    names = [name for i, name in enumerate(node.input) if i != place]
-    if place < len(names):
-        names.insert(place, "")
-    del copy.input[:]
-    copy.input.extend(names)
+    copy.input[place] = ""
     return copy
 
 
@@ -631,9 +688,7 @@ def _conv_transpose(o: Operations, arguments: list[Any], options: dict[str, Any]
         raise ValueError("must take constants as its kernel and bias")
     kernel, offset = _numbers(weight, "weight"), None if bias is None else _numbers(bias, "bias")
     spatial, sizes = kernel.ndim - 2, x.shape[2:]
-    run = {1: torch.nn.functional.conv_transpose1d, 2: torch.nn.functional.conv_transpose2d}.get(
-        spatial
-    )
+    run = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d}.get(spatial)
     if run is None:
         raise ValueError(
             f"must have one or two dimensions, got weights of shape {tuple(kernel.shape)}"
@@ -666,7 +721,7 @@ def _conv_transpose(o: Operations, arguments: list[Any], options: dict[str, Any]
             for i in reversed(range(spatial))
             for size in (-pads[i], extra[i] - pads[i + spatial])
         ]
-        return torch.nn.functional.pad(out, tail)
+        return functional.pad(out, tail)
 
     return o.by_units(x, whole, offset)
 
@@ -726,8 +781,6 @@ def _max_pool(o: Operations, arguments: list[Any], options: dict[str, Any]) -> V
 
 def _normalization(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
     x, *rest = arguments
-    if options.get("training_mode", 0) or not options.get("spatial", 1):
-        raise ValueError("must be in inference mode, one mean for each channel")
     scale, offset, mean, variance = (
         _numbers(v, n) for v, n in zip(rest, ("weight", "bias", "mean", "variance"), strict=True)
     )
@@ -837,12 +890,6 @@ def _global(kind: str) -> Handler:
     return handler
 
 
-def _dropout(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
-    if len(arguments) > 2 and arguments[2] is not None and bool(arguments[2]):
-        raise ValueError("must be in inference mode")
-    return arguments[0]
-
-
 def _slope(o: Operations, arguments: list[Any], options: dict[str, Any]) -> Value:
     x, slope = arguments
     if not isinstance(x, Value) or isinstance(slope, Value):
@@ -870,6 +917,8 @@ MOVES = (
     "Unsqueeze",
 )
 
+WINDOWS = ("AveragePool", "Conv", "ConvTranspose", "MaxPool")
+
 HANDLERS: dict[str, Handler] = {
     **{name: _two(name) for name in ("Add", "Sub", "Mul", "Div")},
     "Sum": _sum,
@@ -894,6 +943,6 @@ HANDLERS: dict[str, Handler] = {
     "ReduceMean": _reduce("mean"),
     "ReduceMax": _reduce("max"),
     "ReduceMin": _reduce("min"),
-    "Dropout": _dropout,
+    "Dropout": lambda o, a, _: a[0],
 }
 """What is known of each operation on values: (operations, arguments, options) -> its value."""
