@@ -355,7 +355,9 @@ def _check_constant(
     graph = Graph(constant.size)
     value = Value(0, constant.shape)
     read = HANDLERS[node.op_type](Operations(graph), [value, *arguments[1:]], options)
-    expected, slip = graph.enclosures(point, torch.from_numpy(np.zeros(0, constant.dtype)).dtype)[read.node]
+    expected, slip = graph.enclosures(point, torch.from_numpy(np.zeros(0, constant.dtype)).dtype)[
+        read.node
+    ]
     actual = torch.from_numpy(result.astype(np.float64).reshape(1, -1))
     if read.shape != result.shape or not bool(((actual - expected).abs() <= slip).all()):
         raise ValueError("does not compute what was read of it")

@@ -23,6 +23,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 from torch.nn.modules import module as hooks
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -265,6 +266,26 @@ class _Branches(TorchDispatchMode):
         return [value for value in tree_flatten(values)[0] if isinstance(value, torch.Tensor)]
 
 
+class _CircularPadding(TorchFunctionMode):
+    """Circular padding by selection: PyTorch's own writes into a tensor in a way that is not
+    traced.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = dict(zip(("x", "pad", "mode"), args, strict=False)) | (kwargs or {})
+        if getattr(func, "__name__", "") not in ("pad", "pad.default") or (
+            named.get("mode") != "circular"
+        ):
+            return func(*args, **(kwargs or {}))
+        x, pads = named.get("x", named.get("input")), named["pad"]
+        for i in range(len(pads) // 2):
+            before, after = pads[2 * i], pads[2 * i + 1]  # negative ones cut first
+            kept = torch.arange(max(0, -before), x.shape[-1 - i] - max(0, -after), device=x.device)
+            around = torch.arange(-max(0, before), len(kept) + max(0, after), device=x.device)
+            x = x.index_select(x.ndim - 1 - i, kept[around % len(kept)])
+        return x
+
+
 def _check_branches(module: nn.Module, example: torch.Tensor) -> None:
     """Raise ValueError if what the module computes is chosen by values of its input: a trace would
     show one choice only.
@@ -313,7 +334,8 @@ def _trace(
         hooks.register_module_forward_hook(leave),
     ]
     try:
-        traced = make_fx(torch.func.functionalize(module), tracing_mode="real")(example)
+        with _CircularPadding():
+            traced = make_fx(torch.func.functionalize(module), tracing_mode="real")(example)
     except Exception as error:  # anything that a user's forward may raise
         place, wants = (
             (stack[-1][0], _wants(*stack[-1][1:]))
@@ -696,6 +718,10 @@ def _max_pool(
     return o.max_pool(x, kernel, stride, [*padding, *after], dilation)
 
 
+def _adaptive_max_pool(o: Operations, node: fx.Node, x: Any, image: Any) -> Value:
+    return o.adaptive_max_pool(x, tuple(_each(image, _axes(node))))
+
+
 def _each(value: Any, count: int) -> list[int]:
     values = [value] if isinstance(value, int) else [*value]
     return values * count if len(values) == 1 else values
@@ -902,6 +928,10 @@ HANDLERS: dict[str, Handler] = {
         for d in (2, 3)
     },
     "max_pool1d": _with_channels(_max_pool),
+    **{
+        f"adaptive_max_pool{d}d": lambda *a: [_with_channels(_adaptive_max_pool)(*a), None]
+        for d in (2, 3)
+    },
     "relu": lambda o, _, x: o.relu(x),
     "add": _add,
     "sub": lambda o, n, x, y, **k: _add(o, n, x, y, sign=-1.0, **k),

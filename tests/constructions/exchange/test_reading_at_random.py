@@ -114,9 +114,12 @@ def layer_of(r, shape):
     half = [min(a, b // 2) for a, b in zip(p, k, strict=True)]
     ceil = bool(r.integers(2))
     dim = f"{spatial}d"
-    norm, average, most, adaptive, dropout = (
+    norm, average, most, adaptive, highest, dropout = (
         getattr(nn, f"{name}{dim}")
-        for name in ("BatchNorm", "AvgPool", "MaxPool", "AdaptiveAvgPool", "Dropout")
+        for name in (
+            *("BatchNorm", "AvgPool", "MaxPool", "AdaptiveAvgPool", "AdaptiveMaxPool"),
+            "Dropout",
+        )
     )
     general += 2 * [
         lambda: conv(
@@ -128,7 +131,7 @@ def layer_of(r, shape):
             d,
             groups,
             bool(r.integers(2)),
-            pick("zeros", "zeros", "reflect", "replicate"),
+            pick("zeros", "zeros", "reflect", "replicate", "circular"),
         ),
         lambda: conv(n, out, k, 1, pick("same", "valid"), d, groups),
         lambda: turned(n, out, k, s, p, [v - 1 for v in s], groups, True, d),
@@ -138,7 +141,7 @@ def layer_of(r, shape):
         ),
         *(
             lambda: most(k, s, half, pick(1, d), ceil_mode=ceil),
-            lambda: adaptive(int(r.integers(1, 4))),
+            lambda: pick(adaptive, highest)(int(r.integers(1, 4))),
             dropout,
         ),
     ]
