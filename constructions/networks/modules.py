@@ -272,12 +272,14 @@ class _CircularPadding(TorchFunctionMode):
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        named = dict(zip(("x", "pad", "mode"), args, strict=False)) | (kwargs or {})
+        names = ("input", "pad", "mode")
+        named: dict[str, Any] = dict(zip(names, args, strict=False)) | (kwargs or {})
         if getattr(func, "__name__", "") not in ("pad", "pad.default") or (
             named.get("mode") != "circular"
         ):
             return func(*args, **(kwargs or {}))
-        x, pads = named.get("x", named.get("input")), named["pad"]
+        x, pads = named.get("input", named.get("self")), named["pad"]
+        assert isinstance(x, torch.Tensor)
         for i in range(len(pads) // 2):
             before, after = pads[2 * i], pads[2 * i + 1]  # negative ones cut first
             kept = torch.arange(max(0, -before), x.shape[-1 - i] - max(0, -after), device=x.device)

@@ -9,7 +9,18 @@ import torch
 
 from ..basics.result import Result, Said, said
 from ..linear.affine import Affine
-from ..linear.matrix import Matrix
+from ..linear.matrix import (
+    Dense,
+    Matrix,
+    column,
+    is_zero,
+    kron,
+    nearest,
+    product,
+    sparse,
+    total,
+    zeros,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,3 +89,51 @@ def difference(
         moved = passed * (1 + (layer.weight.shape[1] + 8) * 2.0**-50)
         moved = torch.where(moved > 0, moved + 2.0**-1000 * (1 + size.sum(-1, keepdim=True)), moved)
     return moved
+
+
+def no_errors(layer: Affine) -> Errors:
+    """Those of a layer that is exact."""
+    return Errors(zeros(*layer.weight.shape), zeros(*layer.bias.shape))
+
+
+def passed(outer: Affine, own: Errors | None, inner: Affine, below: Errors, exact: bool) -> Errors:
+    """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products
+    round by unless they are exact.
+    """
+    sizes = [
+        outer.weight.absolute(),
+        inner.weight.absolute(),
+        inner.bias.absolute(),
+        outer.bias.absolute(),
+    ]
+    d_weight, d_bias = below.weight, below.bias
+    weight = _up(_times(sizes[0], d_weight))
+    bias = _up(_times(sizes[0], d_bias))
+    if own is not None:
+        weight = _up(total(weight, _times(own.weight, _up(total(sizes[1], d_weight)))))
+        moved = _times(own.weight, _up(total(sizes[2], d_bias)))
+        bias = _up(total(total(bias, moved), own.bias))
+    if not exact:
+        gamma = (int(outer.weight.shape[1]) + 8) * 2.0**-52
+        weight = _up(total(weight, _scaled(_times(sizes[0], sizes[1]), gamma)))
+        bias = _up(total(bias, _scaled(total(_times(sizes[0], sizes[2]), sizes[3]), gamma)))
+    return Errors(
+        sparse(weight) if not isinstance(weight, Dense) else weight, column(bias.to_dense())
+    )
+
+
+def _times(a: Matrix, b: Matrix) -> Matrix:
+    return nearest(product(a, b))
+
+
+def _scaled(matrix: Matrix, factor: float) -> Matrix:
+    return nearest(kron(matrix, Dense(torch.tensor([[factor]], dtype=torch.float64))))
+
+
+def _up(matrix: Matrix) -> Matrix:
+    """A little more: products and sums of nonnegative numbers lose at most this share."""
+    return (
+        matrix
+        if is_zero(matrix)
+        else _scaled(matrix, 1 + (int(matrix.shape[1]) + 2**20) * 2.0**-51)
+    )
