@@ -494,6 +494,8 @@ def run_regions(options: argparse.Namespace) -> None:
         )
     else:
         out = output()
+        if network.source:
+            out.print(f"network {network.source}", highlight=False, soft_wrap=True)
         out.print(str(found), highlight=False, soft_wrap=True)
         for name, value in bounds.items():
             text = f"{value:,}" if value < 10**15 else f"about {Decimal(value):.3e}"
@@ -567,6 +569,8 @@ def run_certify(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([result_json(result) for result in results], allow_nan=False))
     else:
+        if network.source:
+            output().print(f"network {network.source}", highlight=False, soft_wrap=True)
         print_certifications(results, len(queries))
     if len(results) < len(queries):
         raise KeyboardInterrupt(

@@ -71,6 +71,7 @@ class Inspection(Result):
         return {
             "size": asdict(self.network.size),
             "layers": self.layers(),
+            "source": self.network.source or None,
             "explanation": explain(self.network),
         }
 

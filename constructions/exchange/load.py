@@ -24,6 +24,9 @@ from ..networks.storage import MemorizerParts, read_parts
 from .nnet_import import read_nnet
 from .onnx_import import read_onnx
 
+PICKLED = (".pt2", ".pt", ".pth", ".ckpt", ".pkl")
+"""Files of PyTorch. torch.export.load, too, unpickles whatever entries of the file ask for it."""
+
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i
@@ -52,6 +55,12 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     if path.suffix == ".nnet":
         found, file = read_nnet(path)
         return ReLUNetwork(found, origin=file)
+    if path.suffix in PICKLED:
+        raise ValueError(
+            f"{path} holds pickled Python objects, and loading those may execute code: load it "
+            f"yourself if you trust it and pass the module or program, e.g. "
+            f"read_network(torch.export.load(path)), or export it to ONNX"
+        )
     if path.suffix != ".safetensors":
         raise ValueError(
             f"path must end in .safetensors, .npz, .nnet, .onnx or .onnx.gz, got {path}"

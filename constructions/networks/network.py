@@ -404,6 +404,21 @@ class ReLUNetwork:
         """The same network, stated on another domain."""
         return replace(self, domain=domain)
 
+    @property
+    def source(self) -> str:
+        """What it was read from, with the sizes of both; empty where it was not read.
+
+        >>> read = ReLUNetwork.from_module(nn.Conv1d(1, 1, 2, bias=False), (1, 4))
+        >>> read.source.split(": ")[1]
+        '2 trained parameters, 6 nonzero entries unrolled'
+        """
+        if self.origin is None:
+            return ""
+        trained = f"{self.origin.parameters:,} trained parameters"
+        unrolled = f"{self.size.parameters:,} nonzero entries unrolled"
+        rounding = "" if self.origin.is_exact else ", up to rounding"
+        return f"from {self.origin.kind} {self.origin.digest[:8]}: {trained}, {unrolled}{rounding}"
+
     def __repr__(self) -> str:  # weights may be millions
         what = self.provenance.title if self.provenance else "ReLU network"
         if len(what) > 40:
@@ -419,13 +434,7 @@ class ReLUNetwork:
             f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters "
             f"({s.dense_parameters} dense)"
         )
-        source = ""
-        if self.origin is not None:
-            kind = "" if self.origin.is_exact else ", up to rounding"
-            source = (
-                f"; from {self.origin.kind} {self.origin.digest[:8]} "
-                f"of {self.origin.parameters:,} parameters{kind}"
-            )
+        source = f"; {self.source}" if self.source else ""
         return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}{source}"
 
 
