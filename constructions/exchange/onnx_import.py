@@ -22,7 +22,7 @@ from ..linear.affine import Affine
 from ..linear.matrix import ENTRY_LIMIT, Sparse, zeros
 from ..networks.graph import Graph
 from ..networks.modules import check_layers
-from ..networks.operations import Operations, Value, exact_numbers
+from ..networks.operations import MONOTONE_HINT, Operations, Value, exact_numbers
 from ..networks.origin import Origin
 
 SIZE_LIMIT = 2**31
@@ -101,7 +101,10 @@ def _check_model(model: Any) -> None:
         raise ValueError(f"the graph must have one output, got {len(graph.output)}")
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     if max(versions, default=0) < 7:
-        raise ValueError(f"needs operator set 7 or newer, got {max(versions, default=0)}")
+        raise ValueError(
+            f"needs operator set 7 or newer, got {max(versions, default=0)}: "
+            f"onnx.version_converter makes a newer one"
+        )
     onnx.checker.check_model(model)
 
 
@@ -206,7 +209,10 @@ class _Reader:
         symbolic = any(isinstance(argument, Value) for argument in arguments)
         if symbolic and node.op_type not in (*HANDLERS, *MOVES, "Cast", "Shape", "Size"):
             known = ", ".join(sorted((*HANDLERS, *MOVES, "Cast", "Constant", "Shape", "Size")))
-            raise ValueError(f"{_label(node)} is none of {known}, and its input is no constant")
+            hint = f"; {MONOTONE_HINT}" if node.op_type in MONOTONE else ""
+            raise ValueError(
+                f"{_label(node)} is none of {known}, and its input is no constant{hint}"
+            )
         options = {
             attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute
         }
@@ -502,7 +508,7 @@ def _input(value: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if len(shape) != len(sizes) or not kind.HasField("shape"):
         raise ValueError(
             f"input {value.name!r} must have a positive size on every axis but the first, got "
-            f"shape {sizes}"
+            f"shape {sizes}: export the model for inputs of one size"
         )
     if math.prod(shape) > ENTRY_LIMIT:
         raise ValueError(
@@ -862,7 +868,10 @@ def _reduce(kind: str) -> Handler:
         keep = bool(options.get("keepdims", 1))
         if not given and options.get("noop_with_empty_axes", 0):
             return x
-        axes = [axis % len(x.shape) for axis in given] if given else list(range(len(x.shape)))
+        rank = len(x.shape)
+        if any(not -rank <= axis < rank for axis in given or ()):
+            raise ValueError(f"has axes {list(given)}, but its input has shape {x.shape}")
+        axes = [axis % rank for axis in given] if given else list(range(rank))
         if kind == "sum":
             return o.sum(x, axes, keep)
         if kind == "mean":
@@ -919,6 +928,7 @@ MOVES = (
     "Unsqueeze",
 )
 
+MONOTONE = ("LogSoftmax", "Sigmoid", "Softmax")
 WINDOWS = ("AveragePool", "Conv", "ConvTranspose", "MaxPool")
 
 HANDLERS: dict[str, Handler] = {

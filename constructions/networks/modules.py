@@ -31,7 +31,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ..linear.affine import Affine
 from ..linear.matrix import ENTRY_LIMIT
 from .graph import Graph
-from .operations import Operations, Shape, Value, exact_numbers
+from .operations import MONOTONE_HINT, Operations, Shape, Value, exact_numbers
 from .origin import Origin
 
 PROBES = 4
@@ -446,11 +446,11 @@ class _Reader:
                 return arguments[0][arguments[1]]
             handler = HANDLERS.get(name.split(".")[0])
             if handler is None:
+                hint = f"; {MONOTONE_HINT}" if name.split(".")[0] in MONOTONE else ""
                 raise TypeError(
                     f"cannot be read: the operation {name} is not piecewise linear, or not known; "
-                    f"known are affine maps, "
-                    "ReLU, LeakyReLU, PReLU, clipping, |x|, maxima, minima, pooling, and what "
-                    "moves numbers"
+                    f"known are affine maps, ReLU, LeakyReLU, PReLU, clipping, |x|, maxima, "
+                    f"minima, pooling, and what moves numbers{hint}"
                 )
             return handler(self.operations, node, *arguments, **options)
         except TypeError as error:
@@ -858,6 +858,7 @@ def _extreme(o: Operations, _: Any, x: Any, y: Any, *, sign: float = 1.0) -> Val
     return o.shift(o.negative(o.relu(o.shift(o.negative(x), fixed))), fixed)
 
 
+MONOTONE = ("_log_softmax", "_softmax", "sigmoid")
 MOVES = (
     "view",
     "_unsafe_view",

@@ -38,6 +38,8 @@ SMALLEST = 2.0**-900
 """Rounded factors are 0 or at least so large: what underflows on the way is far below their error.
 """
 
+MONOTONE_HINT = "where it comes last, the network without it has outputs in the same order"
+
 
 @dataclass(frozen=True)
 class Value:
