@@ -51,6 +51,7 @@ from .gadgets.approximation import (
 from .gadgets.contracts import CONTRACTS, Contract, contract, contracts
 from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
+from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
 from .nearness.range_search import RangeSearch
@@ -59,7 +60,6 @@ from .networks.calculus import add, affine, compose, copies, delay, parallel
 from .networks.exact import exact_signs, exact_values
 from .networks.intervals import interval_bounds, magnitude_bound, source_difference
 from .networks.network import ReLUNetwork, Size, check_network, structure_digest
-from .networks.origin import Origin
 from .networks.provenance import LEMMAS, Lemma, Provenance
 from .networks.rounding import BitBudget, bit_budget, rounding_error
 from .networks.sharded import sharded_values

@@ -26,6 +26,7 @@ FLOORS = {
     "constructions": (
         "basics",
         "linear nearness",
+        "graphs",
         "networks",
         "gadgets",
         "classifiers",
@@ -357,7 +358,7 @@ UNFORMED = (
     "constructions/classifiers",
     "constructions/exchange",
     "constructions/networks/network.py",
-    "constructions/networks/origin.py",
+    "constructions/graphs/origin.py",
     "constructions/regions",
     "training/attacks",
     "training/datasets",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..graphs.graph import Graph
+from ..graphs.operations import MONOTONE_HINT, Operations, Value
 from ..linear.matrix import ENTRY_LIMIT
-from ..networks.graph import Graph
-from ..networks.operations import MONOTONE_HINT, Operations, Value
 from .onnx_evaluator import evaluator_of
 from .onnx_operations import HANDLERS, MONOTONE, MOVES, WINDOWS
 from .onnx_windows import DISPUTED

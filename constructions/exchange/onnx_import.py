@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..graphs.modules import check_layers
+from ..graphs.origin import Origin
 from ..linear.affine import Affine
-from ..networks.modules import check_layers
-from ..networks.origin import Origin
 from .onnx_graph import Reader
 
 SIZE_LIMIT = 2**31

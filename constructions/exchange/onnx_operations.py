@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..networks.operations import Operations, Value
+from ..graphs.operations import Operations, Value
 from .onnx_windows import (
     Handler,
     average_pool,

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ..graphs.operations import Operations, Value, exact_numbers
 from ..linear.matrix import Sparse, zeros
-from ..networks.operations import Operations, Value, exact_numbers
 
 
 def numbers_of(value: Any, name: str = "constant") -> torch.Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import sympy
 import torch
 
+from ..graphs.origin import Errors, no_errors
 from ..linear.affine import Affine
 from ..linear.matrix import (
     Block,
@@ -28,7 +29,6 @@ from ..linear.matrix import (
 from ..linear.merging import merged, rounded
 from .inheritance import inherited, layer_errors, met, repeated
 from .network import ReLUNetwork
-from .origin import Errors, no_errors
 from .provenance import Provenance, parts_of
 
 

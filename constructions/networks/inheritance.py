@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import torch
 
+from ..graphs.origin import Errors, Origin, no_errors, passed
 from ..linear.affine import Affine
 from ..linear.matrix import Constant, Count, Dense, Identity, kron
 from .network import ReLUNetwork, structure_digest
-from .origin import Errors, Origin, no_errors, passed
 
 Layers = Sequence[Affine]
 

@@ -28,11 +28,11 @@ from torch.utils.checkpoint import checkpoint
 
 from ..basics.ball import Ball
 from ..basics.result import Result, Said, brief, said
+from ..graphs.modules import read_module
+from ..graphs.origin import Origin
 from ..linear.affine import Affine
 from ..linear.digits import ExactLayers
 from ..linear.matrix import ENTRY_LIMIT, Array, Count, Dense, column
-from .modules import read_module
-from .origin import Origin
 from .provenance import Provenance
 from .storage import MemorizerParts, Parts, layers_digest, write_parts
 

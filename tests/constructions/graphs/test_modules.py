@@ -761,6 +761,6 @@ def test_negative_variances_are_refused():
     "layer", [nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(1), nn.MaxPool2d(2), nn.Linear(8, 8)]
 )
 def test_large_matrices_are_refused(monkeypatch, layer):
-    monkeypatch.setattr("constructions.networks.operations.ENTRY_LIMIT", 60)
+    monkeypatch.setattr("constructions.graphs.operations.ENTRY_LIMIT", 60)
     with pytest.raises(ValueError, match=re.escape("the limit is 60")):
         ReLUNetwork.from_module(layer.eval(), (1, 8, 8))
