@@ -17,9 +17,9 @@ from ..basics.ball import read_norm
 from ..classifiers.memorizer import Memorizer
 from ..classifiers.screening import MemorizerScreen
 from ..gadgets.indicators import Thresholds
+from ..graphs.origin import Origin
 from ..linear.matrix import Dense, same
 from ..networks.network import ReLUNetwork
-from ..networks.origin import Origin
 from ..networks.storage import MemorizerParts, read_parts
 from .nnet_import import read_nnet
 from .onnx_import import read_onnx
