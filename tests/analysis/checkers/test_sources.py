@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from constructions.networks.origin import Errors
+from constructions.graphs.origin import Errors
 from forging import contradicted, forge, renew
 from torch import nn
 
