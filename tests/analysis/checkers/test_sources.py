@@ -14,7 +14,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from constructions.graphs.origin import Errors
 from forging import contradicted, forge, renew
 from torch import nn
 
@@ -36,6 +35,7 @@ from constructions import (
     write_onnx,
     write_vnnlib,
 )
+from constructions.graphs.origin import Errors
 from constructions.linear.matrix import column
 
 BOX = [0.5, 0.25], [1.0, 1.0]
