@@ -23,8 +23,9 @@ from .certification.boundary import Interval, margin
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
 from .certification.margins import certified_margins
-from .comparison.comparison import CompareSettings, Comparison, compare
+from .comparison.comparison import Comparison, compare
 from .comparison.report import write_report
+from .comparison.settings import CompareSettings
 from .pages.inspection import Inspection
 from .proofs.memorization import MemorizationProof, certify_memorization, save_points
 from .proofs.sup_error import SupError, distance_error, sup_error
@@ -33,7 +34,8 @@ from .statements.claims import Check, Claim, Outcome, ledger, verify
 from .statements.report import write_ledger
 from .studies.measure import study
 from .studies.report import write_study
-from .studies.study import Study, StudySettings
+from .studies.settings import StudySettings
+from .studies.study import Study
 from .theory.constrained import errors_by_margin, proved_balls
 from .theory.feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .theory.generalization import (

@@ -1,10 +1,12 @@
 """The public names of `constructions`, and where each is from; loaded when it is used."""
 
-from .basics.ball import Ball, read_norm
+from .basics.ball import Ball
 from .basics.engine import HERE, Engine, ProcessLostError, run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
+from .basics.norms import read_norm
 from .basics.result import Result, Said, Unpacked, brief, plain, said
+from .basics.settings import Settings, setting
 from .capacity.interpolation import interpolation
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
 from .capacity.region_bounds import (
@@ -31,8 +33,9 @@ from .capacity.vc import (
 )
 from .classifiers.counting import CountRow, closed_form, count_table, fitted_exponent
 from .classifiers.memorization import f_adv, f_S, fingerprint, predictions
-from .classifiers.memorizer import VARIANTS, memorizer
+from .classifiers.memorizer import memorizer
 from .classifiers.screening import localize
+from .classifiers.variants import VARIANTS
 from .exchange.load import load, load_arrays
 from .exchange.margin_networks import margin_network
 from .exchange.onnx_export import write_onnx, write_vnnlib
@@ -107,6 +110,7 @@ __all__ = [
     "said",
     "RegionCount",
     "Separation",
+    "Settings",
     "ShatteredSet",
     "Size",
     "Sparse",
@@ -181,6 +185,7 @@ __all__ = [
     "sauer_shelah",
     "separated_set",
     "separation",
+    "setting",
     "serra_upper",
     "sharded_values",
     "shattered_set",

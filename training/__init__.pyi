@@ -11,7 +11,7 @@ from .attacks.objectives import (
     mixed,
 )
 from .datasets.augmentation import augment
-from .datasets.dataset import TASKS, Dataset, as_float, load_data, read_task
+from .datasets.dataset import Dataset, as_float, load_data
 from .datasets.distributions import PatchData, SeparableData
 from .datasets.labels import check_labels
 from .datasets.reading import (
@@ -24,6 +24,7 @@ from .datasets.reading import (
     read_outputs,
     unchanged,
 )
+from .datasets.tasks import TASKS, read_task
 from .theory.constrained import ConstrainedTraining, MemorizingModel, a_delta
 from .theory.lazy import (
     TWO_LAYER_ACTIVATIONS,
