@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from .certifying import add_certify_commands
 from .comparing import add_compare_command
 from .counting import add_count_command
-from .networks import add_network_commands
+from .networks import add_export_command, add_network_commands
 from .study import add_study_commands
 from .training import add_training_commands
 from .verify import add_verify_command
@@ -48,4 +48,5 @@ def build_parser() -> argparse.ArgumentParser:
     add_count_command(commands)
     add_network_commands(commands)
     add_certify_commands(commands)
+    add_export_command(commands)
     return parser

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_network_commands(commands: Any) -> None:
-    """Add the three commands to a parser's subparsers."""
+    """Add `cgro inspect` and `cgro regions` to a parser's subparsers."""
     command = commands.add_parser(
         "inspect", help="provenance, layers, sizes and pictures of a network"
     )
@@ -70,6 +70,9 @@ def add_network_commands(commands: Any) -> None:
     command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command.set_defaults(run=run_regions)
 
+
+def add_export_command(commands: Any) -> None:
+    """Add `cgro export` to a parser's subparsers."""
     command = commands.add_parser(
         "export", help="write a network as ONNX and a query as VNN-LIB, for any verifier"
     )
