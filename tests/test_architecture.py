@@ -3,6 +3,7 @@ examples, the wheel.
 """
 
 import ast
+import importlib
 import tomllib
 from pathlib import Path
 
@@ -19,13 +20,18 @@ ALLOWED = {
     "analysis": {"constructions", "training"},
 }
 TREES = {
-    package: {path: ast.parse(path.read_text()) for path in sorted((ROOT / package).rglob("*.py"))}
+    package: {
+        path: ast.parse(path.read_text())
+        for path in sorted((ROOT / package).rglob("*.py*"))
+        if path.suffix in (".py", ".pyi")
+    }
     for package in PACKAGES
 }
 FLOORS = {
     "constructions": (
         "basics",
         "linear nearness",
+        "graphs",
         "networks",
         "gadgets",
         "classifiers",
@@ -63,8 +69,8 @@ RESULTS = {
 
 
 def public_names(package):
-    """The strings of `__all__` in the package's __init__.py."""
-    for node in TREES[package][ROOT / package / "__init__.py"].body:
+    """The strings of `__all__` in the package's __init__.pyi, which __init__.py loads from."""
+    for node in TREES[package][ROOT / package / "__init__.pyi"].body:
         if isinstance(node, ast.Assign) and [getattr(t, "id", None) for t in node.targets] == [
             "__all__"
         ]:
@@ -167,7 +173,7 @@ def arrows(package):
     known = {module_of(path) for path in TREES[package]}
     for path, tree in TREES[package].items():
         own = module_of(path)
-        folder = own if path.name == "__init__.py" else own[:-1]
+        folder = own if path.stem == "__init__" else own[:-1]
         for _, module, names, level in imports(tree):
             if level:
                 base = (*folder[: len(folder) - level + 1], *filter(None, module.split(".")))
@@ -317,12 +323,12 @@ def test_public_names_have_docstrings(package):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_names_what_is_there(package):
-    """`__all__` names what __init__.py imports or defines, nothing else."""
-    tree = TREES[package][ROOT / package / "__init__.py"]
-    bound = {name for _, _, names, _ in imports(tree) for name in names} | {
-        n.name for n in tree.body if isinstance(n, DEFINITIONS)
-    }
-    assert public_names(package) <= bound
+    """A root loads nothing but names when they are used: those that its stub imports, and lists."""
+    root, stub = (TREES[package][ROOT / package / f"__init__.{end}"] for end in ("py", "pyi"))
+    assert [module for _, module, _, _ in imports(root)] == ["lazy_loader"]
+    found = [name for _, _, names, level in imports(stub) for name in names if level == 1]
+    assert sorted(found) == sorted(public_names(package))
+    assert set(found) == set(importlib.import_module(package).__all__)
 
 
 def test_public_constructions_have_examples():
@@ -357,7 +363,7 @@ UNFORMED = (
     "constructions/classifiers",
     "constructions/exchange",
     "constructions/networks/network.py",
-    "constructions/networks/origin.py",
+    "constructions/graphs/origin.py",
     "constructions/regions",
     "training/attacks",
     "training/datasets",

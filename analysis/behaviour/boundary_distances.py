@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from constructions import Ball, ReLUNetwork, localize
+from constructions import Ball, ReLUNetwork, Result, Said, localize, said
 from training import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 from training import margin as margin_of
 
@@ -43,8 +43,8 @@ LEAST, GAP = 1e-6, 1e-3
 Wrong = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-@dataclass(frozen=True)
-class BoundaryDistances:
+@dataclass(frozen=True, repr=False)
+class BoundaryDistances(Result):
     """lower <= distance <= upper for each point, float64 (N,); the distance is that to the nearest
     error within [0,1]^D.
 
@@ -58,6 +58,13 @@ class BoundaryDistances:
     upper_kind: Kind
     nearest: torch.Tensor
     lower: torch.Tensor | None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        upper = {"and": said(float(self.upper.median()), self.upper_kind)}
+        if self.lower is None:
+            return f"{len(self.upper):,} points", {"median distance": upper["and"]}
+        lower = said(float(self.lower.median()), "certified lower bound")
+        return f"{len(self.upper):,} points", {"median distance": lower} | upper
 
 
 @measuring(evaluating=True)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import torch
 
-from constructions import Ball, ReLUNetwork, interval_bounds, localize
+from constructions import Ball, ReLUNetwork, Result, Said, interval_bounds, localize
 from training import is_error, margin, pgd, project
 
 from ..quantities.measured import Measured
 from ..quantities.reading import read_labelled, read_network
 
 
-@dataclass(frozen=True)
-class RobustError:
+@dataclass(frozen=True, repr=False)
+class RobustError(Result):
     """Bounds of the share of points whose ball holds a wrongly classified point of [0,1]^D.
 
     lower: re-checked counterexamples. upper: points not proved robust; None where nothing tried to
@@ -27,6 +27,10 @@ class RobustError:
     upper: Measured | None
     adversarial: torch.Tensor
     refuted: torch.Tensor
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        upper = {} if self.upper is None else {"and": self.upper.said}
+        return "share of balls that hold an error", {"robust error": self.lower.said} | upper
 
 
 def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> Measured:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from constructions import Ball
+from constructions import Ball, Result, Said, said
 from training import (
     as_float,
     as_tensor,
@@ -34,8 +34,8 @@ from ..quantities.reading import Model, read_model
 CURVES = ("gradient", "change", "wrong")
 
 
-@dataclass(frozen=True, eq=False)
-class FlatnessProfile:
+@dataclass(frozen=True, eq=False, repr=False)
+class FlatnessProfile(Result):
     """What was found at each point (rows) within each radius (columns), shape (N, R); rows never
     decrease.
 
@@ -49,6 +49,16 @@ class FlatnessProfile:
     change: torch.Tensor
     wrong: torch.Tensor
     kind: Kind = "empirical lower bound"
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        count, radius = len(self.wrong), self.radii[-1]
+        wrong = int(self.wrong[:, -1].sum())
+        what = f"{count:,} points, {len(self.radii)} radii to {radius:g}; means there"
+        return what, {
+            "gradient": said(float(self.gradient[:, -1].mean()), self.kind),
+            "change of the loss": said(float(self.change[:, -1].mean()), self.kind),
+            "wrong": said(wrong / count, self.kind, wrong, count),
+        }
 
     def mean(self, curve: str) -> list[Measured]:
         """The mean over points at each radius, with a 95% interval: bootstrap, or of a share for

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork, affine
+from constructions import Ball, ReLUNetwork, Result, Said, affine
 from training import as_tensor, check_labels, margin, measuring, project
 
 from ..quantities.measured import Measured
@@ -119,8 +119,8 @@ def memorization_part(network: ReLUNetwork) -> ReLUNetwork:
     return replace(part, screen=replace(screen, memorizer=memorizer, layers=part.layers))
 
 
-@dataclass(frozen=True, eq=False)
-class MemorizationShare:
+@dataclass(frozen=True, eq=False, repr=False)
+class MemorizationShare(Result):
     """The fit f ~ a f_clean + b (f_S - f_clean), pooled and of each point; see
     `memorization_share`.
 
@@ -137,6 +137,12 @@ class MemorizationShare:
     by_memorization: Measured
     shares: torch.Tensor
     identified: torch.Tensor
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        names = ("share", "explained", "by_memorization", "a", "b")
+        found = {name.replace("_", " "): getattr(self, name) for name in names}
+        what = f"f_S in a fit of f, of {len(self.identified)} points"
+        return what, {name: Said("none", "") if m is None else m.said for name, m in found.items()}
 
     @property
     def count(self) -> int:

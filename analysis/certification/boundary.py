@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from constructions import Ball, ReLUNetwork
+from constructions import Ball, ReLUNetwork, Said, Unpacked, said
 
 from ..quantities.reading import read_network
 from ..search.prepared import prepare
@@ -18,11 +19,18 @@ from ..search.sets import ExactSet
 from .decision import MAX_SECONDS, certify, margin_loss, read_domain, read_numbers, read_positive
 
 
-class Interval(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Interval(Unpacked):
     """Certified bounds, lower <= value <= upper; upper is infinite where nothing was found."""
 
     lower: Fraction
     upper: Fraction | float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return "distance to the nearest error", {
+            "distance": said(self.lower, "certified lower bound"),
+            "and": said(self.upper, "certified upper bound"),
+        }
 
 
 def margin(

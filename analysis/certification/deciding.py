@@ -23,8 +23,11 @@ from constructions import (
     Dense,
     Property,
     ReLUNetwork,
+    Result,
+    Said,
     margin_network,
     read_property,
+    said,
 )
 
 from ..checkers import check_certificate as checker
@@ -55,8 +58,8 @@ STRICT = Fraction(1, 2**20)
 Point = tuple[Fraction, ...]
 
 
-@dataclass(frozen=True)
-class Decision:
+@dataclass(frozen=True, repr=False)
+class Decision(Result):
     """Whether some input is unsafe.
 
     result: "sat" (`witness` is an unsafe input, exactly), "unsat" (none is: `certificate` proves
@@ -71,6 +74,10 @@ class Decision:
     seconds: float = 0.0
     reason: str = ""
     confirmed: bool | None = None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        first, _, second = str(self).partition("\n")
+        return f"{first.partition(' ')[0]}: {second}", {"seconds": said(self.seconds, "measured")}
 
     def __str__(self) -> str:
         if self.result == "sat" and self.witness is not None:

@@ -15,7 +15,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork, rationals, source_difference, write_file
+from constructions import (
+    Ball,
+    ReLUNetwork,
+    Result,
+    Said,
+    rationals,
+    said,
+    source_difference,
+    write_file,
+)
 from training import check_labels
 
 from ..checkers import check_certificate as checker
@@ -30,8 +39,8 @@ MAX_SECONDS = 60.0
 """How long one query may take by default."""
 
 
-@dataclass(frozen=True)
-class Certification:
+@dataclass(frozen=True, repr=False)
+class Certification(Result):
     """What is known about a margin on a set, and the certificate of it.
 
     verdict: "proved" (margin >= bound > 0 on all of the set), "refuted" (margin <= 0 at `witness`,
@@ -50,6 +59,21 @@ class Certification:
     reason: str = ""
     query: dict[str, Any] | None = field(default=None, repr=False)
     network: ReLUNetwork | None = field(default=None, repr=False)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        what = {"proved": "the margin is positive on the whole set", "refuted": "a point is wrong"}
+        if self.verdict == "unresolved":
+            return f"unresolved: {self.reason}", {}
+        numbers = {"margin": said(self.bound, "certified lower bound")}
+        if self.verdict == "refuted":
+            origin = None if self.network is None else self.network.origin
+            kind = "exact" if origin is None or origin.is_exact else "certified upper bound"
+            witness = self.witness or ()
+            at = ", ".join(said(x, "").text for x in witness[:4]) + ", ..." * (len(witness) > 4)
+            numbers = {"margin": said(self.margin, kind), "at": Said(f"({at})", "to six digits")}
+        return f"{self.verdict}: {what[self.verdict]}", numbers | {
+            "parts of the set": said(self.leaves, "exact")
+        }
 
     @functools.cached_property
     def certificate(self) -> dict[str, Any]:

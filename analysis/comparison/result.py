@@ -9,7 +9,7 @@ import warnings
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from constructions import ReLUNetwork, Size
+from constructions import ReLUNetwork, Result, Said, Size, said
 
 from ..behaviour.flatness import FlatnessProfile
 from ..proofs.memorization import MemorizationProof
@@ -81,13 +81,16 @@ class ModelErrors(_Named):
         return self.named()
 
 
-@dataclass(frozen=True)
-class ModelResult:
+@dataclass(frozen=True, repr=False)
+class ModelResult(Result):
     """One model's row: what it is, its size, its errors."""
 
     description: str
     size: Size
     errors: ModelErrors
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return self.description, {name: found.said for name, found in self.errors.named().items()}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -127,8 +130,8 @@ class ZoneCounts(_Named):
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class TaskResult:
+@dataclass(frozen=True, repr=False)
+class TaskResult(Result):
     """Everything measured for one task. `networks` holds the models themselves and is not part of
     the JSON.
 
@@ -158,6 +161,15 @@ class TaskResult:
     seconds: float
     networks: dict[str, ReLUNetwork] = field(default_factory=dict, repr=False)
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        what = f"{self.task}, {self.train_count:,} training and {self.test_count:,} test points"
+        return f"{what}; errors", {
+            f"{model} {name}": said(found.value, found.kind)
+            for name in ("clean test", "robust test")
+            for model, result in self.models.items()
+            if (found := result.errors.named().get(name)) is not None
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Every number as plain JSON values."""
         return {
@@ -186,13 +198,22 @@ class TaskResult:
         }
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
     """All tasks, with the settings and versions they were run with."""
 
     settings: CompareSettings
     tasks: list[TaskResult]
     versions: dict[str, str]
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        tasks = ", ".join(task.task for task in self.tasks)
+        numbers = {
+            f"{task.task}: {name}": number
+            for task in self.tasks
+            for name, number in task._says()[1].items()
+        }
+        return f"{tasks} on {self.settings.data}, {self.settings.ball}; errors", numbers
 
     def to_json(self) -> dict[str, Any]:
         """Every number of the comparison as plain JSON values."""

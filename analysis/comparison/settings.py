@@ -1,19 +1,23 @@
-"""What is compared, and how much is measured."""
+"""What is compared, and how much of it is measured."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from constructions import Ball, read_norm
+import constructions
+from constructions import Settings, read_norm, setting
 from training import TASKS
+
+if TYPE_CHECKING:
+    from constructions import Ball
 
 DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
 
 
 @dataclass(frozen=True)
-class CompareSettings:
+class CompareSettings(Settings):
     """What to compare. data: what `training.load_data` reads; `large` has settings for thousands of
     points.
 
@@ -21,13 +25,19 @@ class CompareSettings:
     are attacked (None: all), and those of f_clean alone certified beyond these. flat_points: points
     behind each flatness curve. sampled_points: random points of each kind behind the agreement by
     zones (None: one a training point).
+
+    Raises ValueError or TypeError that names the entry, the rule and the value.
     """
 
-    data: str = "digits"
+    data: str = setting(
+        "digits", "digits (embedded), mnist, cifar10, or a folder or .tar.gz of images"
+    )
     tasks: tuple[str, ...] = TASKS
-    norm: float = math.inf
-    radius: float | None = None
-    seed: int = 0
+    norm: float = setting(math.inf, "norm of the perturbations, inf or 2", read_norm)
+    radius: float | None = setting(
+        None, "radius of the perturbations (default: 0.1 for inf, 0.3 for 2)"
+    )
+    seed: int = setting(0, "seed of the data split, initialisation and noise")
     clean_epochs: int = 60
     adversarial_epochs: int = 150
     clean_widths: tuple[int, ...] = (64, 64)
@@ -38,9 +48,6 @@ class CompareSettings:
     flat_points: int = 64
     attacked_points: int | None = None
     sampled_points: int | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "norm", read_norm(self.norm, "norm"))
 
     @classmethod
     def large(cls, **given: Any) -> CompareSettings:
@@ -62,7 +69,8 @@ class CompareSettings:
     @property
     def ball(self) -> Ball:
         """The ball of perturbations."""
-        return Ball(self.norm, DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius)
+        radius = DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius
+        return constructions.Ball(self.norm, radius)
 
     def steps_of(self, built: bool) -> int:
         """Steps of the attacks: on networks that are built, not trained, they are a check only."""

@@ -6,12 +6,13 @@ import html
 import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from constructions import Block, Constant, Kron, Matrix, ReLUNetwork, explain
+from constructions import Block, Constant, Kron, Matrix, ReLUNetwork, Result, Said, explain
 
 from .drawing import save_figure
 from .plots import network_figure
@@ -38,8 +39,8 @@ def form_of(matrix: Matrix, depth: int = 2) -> str:
     return f"{type(matrix).__name__}({rows}x{columns})"
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Result):
     """A network to look at; prints as text, and as HTML in a notebook.
 
     >>> from constructions import squaring
@@ -70,8 +71,16 @@ class Inspection:
         return {
             "size": asdict(self.network.size),
             "layers": self.layers(),
+            "source": self.network.source or None,
             "explanation": explain(self.network),
         }
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `to_json`."""
+        return self.to_json()
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return repr(self.network), self.network.size._says()[1]
 
     def renderable(self) -> Group:
         """What the terminal shows."""

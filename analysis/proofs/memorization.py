@@ -16,7 +16,7 @@ from functools import cached_property
 from os import PathLike
 from typing import Any, Literal
 
-from constructions import HERE, Ball, Engine, write_file
+from constructions import HERE, Ball, Engine, Result, Said, said, write_file
 from training import differentiating
 
 from ..quantities.reading import check_cube, read_labelled, read_network
@@ -28,8 +28,8 @@ from .refutation import refute
 from .separations import KnownSeparation
 
 
-@dataclass(frozen=True, eq=False)
-class MemorizationProof:
+@dataclass(frozen=True, eq=False, repr=False)
+class MemorizationProof(Result):
     """The verdict on: margin > 0 on B_p(points[i], radius) intersected with [0,1]^D for every i, in
     real arithmetic.
 
@@ -57,6 +57,18 @@ class MemorizationProof:
     reason: str = ""
     witness: tuple[int, tuple[Fraction, ...]] | None = None
     _about: tuple[Subject, Outcome] | None = field(default=None, repr=False)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        if self.verdict == "unresolved":
+            return f"unresolved for {self.points:,} balls: {self.reason}", {}
+        proved = self.verdict == "proved"
+        where = "on all" if proved else f"in ball {(self.witness or (0,))[0]} of"
+        kind = "certified lower bound" if proved else "exact"
+        return f"{self.verdict}: margin {where} {self.points:,} balls", {
+            "margin": said(self.bound, kind),
+            "separation": said(self.separation, "exact" if self.separation_exact else "rounded"),
+            "thresholds": Said(f"{self.inner:.6g}, {self.outer:.6g}", "to six digits"),
+        }
 
     @cached_property
     def certificate(self) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from constructions import Result, Said, plain, said
+
 Point = tuple[Fraction, ...]
 
 
@@ -23,7 +25,7 @@ def _by_value(name: str) -> Any:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SupError(numbers.Rational):
+class SupError(Result, numbers.Rational):
     """sup |f - g| over a box, with the exact range of f - g and the points at which its ends are
     attained.
 
@@ -54,9 +56,15 @@ class SupError(numbers.Rational):
     def __str__(self) -> str:
         return str(self.value)
 
-    def __repr__(self) -> str:
-        at = ", ".join(map(str, self.point[:4])) + (", ..." if len(self.point) > 4 else "")
-        return f"SupError({self} at ({at}), range [{self.minimum}, {self.maximum}])"
+    def to_dict(self) -> dict[str, Any]:
+        """The supremum, the ends of the range, and where they are, as text."""
+        names = ("value", "minimum", "minimizer", "maximum", "maximizer")
+        return {name: plain(getattr(self, name)) for name in names}
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        at = ", ".join(map(str, self.point[:4])) + ", ..." * (len(self.point) > 4)
+        ends = {"sup |f - g|": self.value, "minimum": self.minimum, "maximum": self.maximum}
+        return f"at ({at})", {name: said(value, "exact") for name, value in ends.items()}
 
     # -- as a number -------------------------------------------------------------------------------
 

@@ -49,7 +49,8 @@ def sup_error(network: ReLUNetwork, reference: Any, box: tuple[Any, Any]) -> Sup
 
     >>> from constructions import multiplication, squaring
     >>> sup_error(squaring(3), "x**2", (0, 1))
-    SupError(1/256 at (11/16), range [0, 1/256])
+    SupError: at (11/16)
+      sup |f - g| 1/256, minimum 0, maximum 1/256 (all exact)
     >>> sup_error(multiplication(3, 1), "x1*x2", (0, 1)) == Fraction(1, 256)
     True
     """

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from constructions import Result, Said, plain, said
+
 Kind = Literal[
     "exact",
     "certified lower bound",
@@ -16,8 +18,8 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Measured:
+@dataclass(frozen=True, repr=False)
+class Measured(Result):
     """A number that says what kind of number it is.
 
     Attributes:
@@ -37,6 +39,21 @@ class Measured:
     count: int | None = None
     total: int | None = None
     interval: tuple[float, float] | None = None
+
+    @property
+    def said(self) -> Said:
+        """The number as it is printed, with its kind in words."""
+        return said(self.value, self.kind, self.count, self.total, self.interval)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return "a number", {"value": self.said}
+
+    def __repr__(self) -> str:
+        return str(self.said)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `to_json`; a value that JSON does not have is "nan", "inf" or "-inf"."""
+        return {**self.to_json(), "value": plain(self.value)}
 
     def to_json(self) -> dict[str, Any]:
         """Write it as plain JSON values; an end of the interval that is not finite is None.
@@ -92,7 +109,7 @@ class Measured:
 
         Example:
             >>> Measured.share(3, 12)
-            Measured(value=0.25, kind='exact', count=3, total=12, interval=None)
+            25% (exact, 3 of 12)
         """
         if total < 1 or not 0 <= count <= total:
             raise ValueError(

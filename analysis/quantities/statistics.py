@@ -40,7 +40,7 @@ def mean(values: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
     NaN and infinity.
 
     >>> mean([1.0, 1.0, 1.0])
-    Measured(value=1.0, kind='estimate', count=None, total=3, interval=(1.0, 1.0))
+    1 [1, 1] (estimate, 95% interval, 3 points)
     """
     x = _numbers(values)
     return Measured(float(x.mean()), kind, None, len(x), _bootstrap((x,), np.mean, seed))

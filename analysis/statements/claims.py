@@ -16,32 +16,14 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from constructions import run_tasks
+from constructions import Result, Said, run_tasks, said
 
 from ..quantities.measured import Kind, Measured
+from .papers import PAPERS
 
 Verdict = Literal[
     "holds", "holds with correction", "fails as printed", "empirical only", "not testable"
 ]
-
-PAPERS = {
-    "cgrm": (
-        "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training "
-        "(anonymous 2023)"
-    ),
-    "cgro": (
-        "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training "
-        "(anonymous 2023)"
-    ),
-    "gao": (
-        "Gao et al. 2019, Convergence of Adversarial Training in Overparametrized Neural Networks"
-    ),
-    "li": (
-        "Li and Li, On the Clean Generalization and Robust Overfitting in Adversarial Training "
-        "from Two Theoretical Views"
-    ),
-}
-"""The papers whose statements are in the ledger, by the first part of their statements' names."""
 
 KINDS = (
     "assumption",
@@ -57,8 +39,8 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, repr=False)
+class Check(Result):
     """One number beside what a statement says of it.
 
     Attributes:
@@ -73,9 +55,16 @@ class Check:
     relation: str
     holds: bool
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        holds = "holds" if self.holds else "does not hold"
+        return f"{self.what}: {holds}", {
+            "measured": self.measured.said,
+            "claimed": Said(self.relation, ""),
+        }
 
-@dataclass(frozen=True)
-class Claim:
+
+@dataclass(frozen=True, repr=False)
+class Claim(Result):
     """One numbered statement of a paper, with a verdict.
 
     Attributes:
@@ -96,6 +85,9 @@ class Claim:
     restates: str = ""
     measure: Callable[[], Iterable[Check]] | None = None
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return f"{self.name}, {self.verdict}: {self.text}", {}
+
     @property
     def paper(self) -> str:
         """The key of its paper in `PAPERS`."""
@@ -113,8 +105,8 @@ class Claim:
         return f"{kind.capitalize()} {number.upper()}"
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(Result):
     """What running a claim's measurement gave.
 
     Attributes:
@@ -128,6 +120,14 @@ class Outcome:
     checks: tuple[Check, ...]
     error: str
     seconds: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        said_so = {True: "reproduced", False: "not reproduced", None: "nothing to run"}
+        error = f" ({self.error})" if self.error else ""
+        what = f"{self.claim.name}, {self.claim.verdict}: {said_so[self.reproduced]}{error}"
+        held, total = sum(check.holds for check in self.checks), len(self.checks)
+        share = {"checks that hold": said(held / total, "exact", held, total)} if total else {}
+        return what, share | {"seconds": said(self.seconds, "measured")}
 
     @property
     def reproduced(self) -> bool | None:

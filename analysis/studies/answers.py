@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from constructions import Result, Said, said
+
 from ..behaviour.boundary_distances import BoundaryDistances, small_margin
 from ..behaviour.flatness import FlatnessProfile
 from ..behaviour.memorization_share import MemorizationShare
@@ -34,8 +36,8 @@ def kept_optional(found: Measured | None) -> Json | None:
     return None if found is None else found.to_json()
 
 
-@dataclass(frozen=True)
-class Profile:
+@dataclass(frozen=True, repr=False)
+class Profile(Result):
     """Means over points at each radius: see `FlatnessProfile`. clean_error: at the points
     themselves.
 
@@ -49,6 +51,16 @@ class Profile:
     wrong: list[Measured]
     clean_error: Measured
     contrast: Measured | None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        numbers = {"clean error": self.clean_error, "gradient": self.gradient[-1]}
+        numbers["wrong"] = self.wrong[-1]
+        contrast = Said("none", "") if self.contrast is None else self.contrast.said
+        what = f"means in balls of {len(self.radii)} radii, the largest {self.radii[-1]:g}"
+        return what, {
+            **{name: said(number.value, number.kind) for name, number in numbers.items()},
+            "contrast": contrast,
+        }
 
     @classmethod
     def of(cls, found: FlatnessProfile, inside: int) -> Profile:

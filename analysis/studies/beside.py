@@ -26,7 +26,8 @@ from ..quantities.measured import Measured
 from .answers import PARTS, Distances, Facts, Json, Profiles, Radial, Share
 from .profiles import Report, about, as_network, distances_of, profiles_of, sampled
 from .store import Store
-from .study import Constructed, RunStudy, StudySettings
+from .settings import StudySettings
+from .study import Constructed, RunStudy
 
 
 def measure_constructed(

@@ -17,7 +17,8 @@ from .beside import measure_constructed
 from .profiles import Report, as_network, digest_of, measure_run
 from .recorded import RunRecord
 from .store import Store
-from .study import RunStudy, Study, StudySettings
+from .settings import StudySettings
+from .study import RunStudy, Study
 
 WRONG = (ValueError, OSError, RuntimeError, ArithmeticError)
 """What a run that is not as it should be can raise; it must not keep others from being measured.
@@ -61,7 +62,7 @@ def study(
             data = parts.get(digest_of(entry)) or run.dataset()
             parts[digest_of(entry)] = data
             if measure:
-                measure_run(entry, data, settings, store, report)
+                entry = measure_run(entry, data, settings, store, report)
             found.runs.append(entry)
         except WRONG as error:
             found.problems.append((str(folder), str(error)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from constructions import ReLUNetwork
@@ -13,17 +14,18 @@ from ..behaviour.flatness import flatness_profile
 from ..quantities import statistics
 from .answers import PARTS, Distances, Json, PartDistances, Profile, Profiles
 from .store import Store
-from .study import RADII, RunStudy, StudySettings
+from .settings import StudySettings
+from .study import RADII, RunStudy
 
 Report = Callable[[str], None]
 
 
 def measure_run(
     entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, report: Report
-) -> None:
-    """Profiles of the chosen epochs, and distances to the boundary of the last."""
+) -> RunStudy:
+    """The run with profiles of the chosen epochs, and distances to the boundary of the last."""
     if not entry.robust:
-        return
+        return entry
     part, run = sampled(data, settings), entry.run
     for epoch in epochs_of(run, settings.epochs):
         report(f"{entry.name}: flatness, epoch {epoch}")
@@ -36,9 +38,10 @@ def measure_run(
         entry.profiles[epoch], entry.gaps[epoch] = found.parts, found.gap
     report(f"{entry.name}: distances to the boundary")
     question = {**about(entry, run.epoch, settings), "what": "distances"}
-    entry.distances = Distances.from_json(
-        store.answer(question, lambda: distances_of(run.model(), part, run, settings).to_json())
+    kept = store.answer(
+        question, lambda: distances_of(run.model(), part, run, settings).to_json()
     )
+    return replace(entry, distances=Distances.from_json(kept))
 
 
 def sampled(data: Dataset, settings: StudySettings, memorized: bool = False) -> Dataset:

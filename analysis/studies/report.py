@@ -18,7 +18,8 @@ from ..pages.page import embedded, percent, render, versions
 from ..quantities.measured import Measured
 from .answers import OUTSIDE, PARTS
 from .curves import at_radius, interval
-from .figures import PAPERS, drawings
+from .figures import drawings
+from .papers import PAPERS
 from .study import Constructed, RunStudy, Study
 
 EXPLAINED = 0.01

@@ -6,42 +6,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from constructions import Result, Said, said
 from training import Run, TrainingConfig
 
 from ..quantities.measured import Measured
 from .answers import Distances, Facts, Json, Profile, Radial, Share
 from .recorded import RunRecord
+from .settings import StudySettings
 
 RADII = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 """Radii of the profiles, in training radii."""
 
 
-@dataclass(frozen=True)
-class StudySettings:
-    """How much is measured. points: random training and test points, the same for all models.
-    steps: of ascent. epochs: most checkpoints of a run that are profiled, first and last among
-    them. memorized: training points of f_S (None: all of them).
-    """
-
-    points: int = 256
-    steps: int = 20
-    epochs: int = 8
-    memorized: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("points", 1), ("steps", 1), ("epochs", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} must be an integer and at least {least}, got {value!r}")
-        if self.memorized is not None and self.memorized < self.points:
-            raise ValueError(
-                f"memorized must be at least points = {self.points}, got {self.memorized}"
-            )
-
-
-@dataclass
-class RunStudy:
+@dataclass(frozen=True, repr=False)
+class RunStudy(Result):
     """One run with its profiles by epoch and part ("train", "test"), and the gap between robust
     test and training error.
     """
@@ -53,6 +31,12 @@ class RunStudy:
     profiles: dict[int, dict[str, Profile]] = field(default_factory=dict)
     gaps: dict[int, Measured] = field(default_factory=dict)
     distances: Distances | None = None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        radius = f"radius {self.config.radius:g}"
+        what = f"{self.name}: {self.config.model} on {self.data}, {radius}, {self.run.status}"
+        gaps = {f"robust gap at epoch {epoch}": gap.said for epoch, gap in self.gaps.items()}
+        return what, {"parameters": said(self.parameters, "exact"), **dict(list(gaps.items())[-1:])}
 
     @property
     def config(self) -> TrainingConfig:
@@ -72,8 +56,8 @@ class RunStudy:
         )
 
 
-@dataclass
-class Constructed:
+@dataclass(frozen=True, repr=False)
+class Constructed(Result):
     """f_S, built from the clean run's network on the training points of a robust run, and that run
     beside both.
     """
@@ -86,6 +70,11 @@ class Constructed:
     agreement: dict[str, dict[str, Measured]]
     radial: Radial
     shares: dict[str, Share]
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        found = (number for group in self.agreement.values() for number in group.items())
+        what = f"f_S built from {self.clean}, beside {self.learned}; agreement"
+        return what, {name: number.said for name, number in found}
 
     def to_json(self) -> Json:
         """Plain JSON values."""
@@ -109,8 +98,8 @@ class Constructed:
         }
 
 
-@dataclass
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Result):
     """What was found. problems: folders that could not be used, and why. without: runs that f_S is
     not beside, and why.
     """
@@ -120,6 +109,15 @@ class Study:
     constructed: list[Constructed] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     without: dict[str, str] = field(default_factory=dict)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        counts = {"runs": len(self.runs), "with f_S beside": len(self.constructed)}
+        counts["not usable"] = len(self.problems)
+        last = {run.name: list(run.gaps.values())[-1] for run in self.runs if run.gaps}
+        what = f"{self.settings.points} points of each run; robust gap at its last epoch"
+        return what, {name: said(found, "exact") for name, found in counts.items()} | {
+            name: gap.said for name, gap in last.items()
+        }
 
     def run(self, name: str) -> RunStudy:
         """The run of a name. Raises KeyError if there is none."""

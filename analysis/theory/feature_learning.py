@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from constructions import Ball
+from constructions import Ball, Result, Said, said
 from training import PatchData, PatchRun, gta, is_error, margin, patch_network, pgd
 
 from ..quantities.measured import Measured
@@ -22,8 +22,8 @@ FALL = 10.0
 """How many times slower the signal must grow after phase I."""
 
 
-@dataclass(frozen=True)
-class Phases:
+@dataclass(frozen=True, repr=False)
+class Phases(Result):
     """When a run learned the signal and when it memorized the noise; see `phases`.
 
     Steps are recorded steps, None for never.
@@ -44,6 +44,17 @@ class Phases:
     predicted: tuple[float, float]
     growth: tuple[float, float, float] | None
     in_order: bool
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        found = (self.signal_learned, self.noise_begins, self.noise_memorized)
+        names = ("signal learned", "noise begins", "noise memorized")
+        steps = {
+            name: Said("never" if step is None else f"step {step:,}", "recorded")
+            for name, step in zip(names, found, strict=True)
+        }
+        first, last = (f"{step:.3g}" for step in self.predicted)
+        order = "as the theory says" if self.in_order else "not as the theory says"
+        return f"three phases, {order}", steps | {"predicted": Said(f"{first}, {last}", "theory")}
 
 
 def phases(run: PatchRun) -> Phases:
@@ -100,8 +111,8 @@ def phases(run: PatchRun) -> Phases:
     return Phases(steps[0], steps[1], steps[2], predicted, growth, in_order)
 
 
-@dataclass(frozen=True)
-class Inequality:
+@dataclass(frozen=True, repr=False)
+class Inequality(Result):
     """An inequality of the theory with the constant c that the recorded steps need.
 
     Attributes:
@@ -119,6 +130,11 @@ class Inequality:
     constant: float | None
     holds: bool
     below: bool
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        holds = "holds" if self.holds else "does not hold"
+        constant = said(self.constant, "exact at the recorded steps")
+        return f"{self.statement}, {self.claim}: {holds}", {"c": constant}
 
 
 def lemmas(run: PatchRun) -> list[Inequality]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from scipy.optimize import brentq
 
-from constructions import Ball, log_growth_bound, vc_upper
+from constructions import Ball, Result, Said, log_growth_bound, said, vc_upper
 
 from ..behaviour.errors import clean_error
 from ..behaviour.flatness import flatness_profile, read_radii
@@ -21,8 +21,8 @@ from ..quantities.measured import Kind, Measured
 from ..quantities.reading import read_network
 
 
-@dataclass(frozen=True)
-class GeneralizationBound:
+@dataclass(frozen=True, repr=False)
+class GeneralizationBound(Result):
     """An upper bound of a generalization gap or error, and the terms that it is the sum of.
 
     Attributes:
@@ -45,12 +45,13 @@ class GeneralizationBound:
         """
         return "informative" if self.value.value < self.largest else "vacuous"
 
-    def __str__(self) -> str:
-        terms = " + ".join(f"{value:.4g} ({name})" for name, value in self.terms.items())
-        return (
-            f"{self.value.value:.4g}, {self.value.kind}, {self.verdict} "
-            f"(at most {self.largest:g} in any case) = {terms}"
-        )
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        terms = {name: said(term, "summed") for name, term in self.terms.items()}
+        chance = ""
+        if "failure" in self.constants and self.value.kind.startswith("certified"):
+            chance = f"with probability {1 - self.constants['failure']:g} over the sample, "
+        what = f"{chance}{self.verdict}: at most {self.largest:g} in any case"
+        return what, {"bounded quantity": self.value.said, **terms}
 
 
 def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:

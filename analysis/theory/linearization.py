@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from constructions import Result, Said, said
 from training import LazyRun, WideNetwork, cap_attack, differentiating, huber, measuring
 
 from ..quantities.measured import Measured
@@ -55,7 +56,7 @@ def robust_loss(
     Example:
         >>> x, y = torch.eye(2).double(), torch.tensor([1.0, -1.0]).double()
         >>> robust_loss(lambda x: x[:, 0] - x[:, 1], x, y, 0.0)
-        Measured(value=0.0, kind='empirical lower bound', count=None, total=2, interval=None)
+        >= 0 (empirical bound, 2 points)
     """
     found = _worst(f, x, y, delta, steps, restarts, seed)
     return Measured(float(huber(found, y).mean()), "empirical lower bound", total=len(x))
@@ -197,8 +198,8 @@ def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> 
     return Measured(max(changes), "exact", total=len(x))
 
 
-@dataclass(frozen=True)
-class Regret:
+@dataclass(frozen=True, repr=False)
+class Regret(Result):
     """How much a run lost against fixed weights U, over its steps t = 0..T-1; see `regret`.
 
     Attributes:
@@ -211,6 +212,14 @@ class Regret:
     average: Measured
     bound: Measured
     comparator: Measured
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        numbers = {"average regret": self.average, "its bound if f were linear": self.bound}
+        numbers["loss of the comparator"] = self.comparator
+        steps = self.average.total
+        return f"against fixed weights, over {steps} steps", {
+            name: said(number.value, number.kind) for name, number in numbers.items()
+        }
 
 
 def regret(run: LazyRun, comparator: Weights) -> Regret:

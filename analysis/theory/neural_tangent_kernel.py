@@ -13,6 +13,7 @@ import scipy.linalg
 import torch
 from torch.nn import functional
 
+from constructions import Result, Said, said
 from training import (
     TWO_LAYER_ACTIVATIONS,
     WideNetwork,
@@ -160,8 +161,8 @@ def finite_kernel(network: WideNetwork, x: Any) -> torch.Tensor:
     return jacobian @ jacobian.T
 
 
-@dataclass(frozen=True, eq=False)
-class KernelInterpolant:
+@dataclass(frozen=True, eq=False, repr=False)
+class KernelInterpolant(Result):
     """The function of least norm that takes given labels at given points; see `robust_interpolant`.
 
     f = sum_j c_j K(., x_j), of least RKHS norm with f(x_j) = y_j at all `points`.
@@ -183,6 +184,12 @@ class KernelInterpolant:
     norm: float
     condition: float
     residual: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        count, d = self.points.shape
+        return f"least-norm function through {count} points of R^{d}, {self.activation}", {
+            name: said(getattr(self, name), "rounded") for name in ("norm", "residual", "condition")
+        }
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Evaluate f, differentiably.

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import optimize, stats
 
-from constructions import Ball, fitted_exponent
+from constructions import Ball, Result, Said, fitted_exponent
 from training import (
     MixedLearner,
     SeparableData,
@@ -173,8 +173,8 @@ def recovery_probability(N: int, d: int) -> float:
     return float(stats.binom.sf(d - 2, N - 1, 0.5))
 
 
-@dataclass(frozen=True, eq=False)
-class DirectionRate:
+@dataclass(frozen=True, eq=False, repr=False)
+class DirectionRate(Result):
     """How fast the direction's error falls with the number of points; see `direction_rate`.
 
     Attributes:
@@ -184,6 +184,11 @@ class DirectionRate:
 
     errors: np.ndarray
     rate: Measured
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        seeds, sizes = self.errors.shape
+        what = f"error ~ N^rate, fitted to {sizes} numbers of points, {seeds} seeds"
+        return what, {"rate": self.rate.said}
 
 
 def direction_rate(

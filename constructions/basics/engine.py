@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import joblib
 import torch
 
+from .result import brief
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -29,7 +31,7 @@ def check_jobs(jobs: int) -> None:
         raise ValueError(f"jobs must be an integer >= 1, got {jobs!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Engine:
     """Where a long computation runs, shard by shard; its result does not depend on it.
 
@@ -64,6 +66,12 @@ class Engine:
             ) from error
         if kind == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device {self.device} is not there: PyTorch finds no GPU")
+
+    def __repr__(self) -> str:
+        shown = [f"jobs={self.jobs}", f"device={self.device!r}"]
+        given = {"address": self.address, "journal": self.journal and str(self.journal)}
+        shown += [f"{name}={value!r}" for name, value in given.items() if value is not None]
+        return brief(f"Engine({', '.join(shown)})")
 
 
 HERE = Engine()

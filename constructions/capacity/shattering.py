@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.result import Result, Said, said
 from .packing import read_count, read_delta
 
 
-@dataclass(frozen=True)
-class ShatteredSet:
+@dataclass(frozen=True, repr=False)
+class ShatteredSet(Result):
     """n d / 2 points, and for each labelling n ball centres that force it: see `shattered_set`.
 
     groups: o_g, float64 (n / 2, d). arm: t. delta: the radius of robustness. All numbers are
@@ -28,6 +29,14 @@ class ShatteredSet:
     groups: np.ndarray
     arm: float
     delta: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        groups, d = self.groups.shape
+        return f"points of which {2 * groups:,} balls of radius {self.delta:g} force any labels", {
+            "points": said(groups * d, "exact"),
+            "dimension": said(d, "exact"),
+            "arm": said(self.arm, "exact"),
+        }
 
     @property
     def points(self) -> np.ndarray:

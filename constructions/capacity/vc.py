@@ -20,6 +20,7 @@ import torch
 
 from ..basics.ball import Ball
 from ..basics.floats import power_of_two
+from ..basics.result import Result, Said, said
 from ..classifiers.counting import fitted_exponent
 from ..classifiers.memorization import f_S, least_depth
 from ..classifiers.memorizer import assemble
@@ -241,8 +242,8 @@ def minimal_parameters(
 # -- what is built beside what is needed -----------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class CapacityRow:
+@dataclass(frozen=True, repr=False)
+class CapacityRow(Result):
     """One D of `capacity_table`; all numbers are exact counts of nonzero parameters, `lower` a
     certified lower bound.
 
@@ -262,6 +263,15 @@ class CapacityRow:
     robust: int
     lower: int
     built: bool
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        counts = {
+            name: said(getattr(self, name), "exact")
+            for name in ("clean", "cgro", "robust", "points", "packing")
+        }
+        lower = {"any robust network": said(self.lower, "certified lower bound")}
+        how = "counted on networks" if self.built else "from the building code on sizes"
+        return f"parameters for dimension {self.dimension}, {how}", lower | counts
 
 
 def capacity_table(
@@ -369,8 +379,8 @@ def _parameters(dimension: int, ball: Ball, step: float) -> sympy.Expr:
     return sympy.expand(network.size.parameters)
 
 
-@dataclass(frozen=True)
-class InterpolationRow:
+@dataclass(frozen=True, repr=False)
+class InterpolationRow(Result):
     """One (n, d) of `interpolation_table`. plain, robust: nonzero parameters, counted on built
     networks.
 
@@ -389,6 +399,14 @@ class InterpolationRow:
     robust: int
     plain_vc: int
     needed: int
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return f"interpolation of {self.n} points in dimension {self.d}", {
+            "parameters plain": said(self.plain, "exact"),
+            "robust": said(self.robust, "exact"),
+            "VC dimension plain": said(self.plain_vc, "certified upper bound"),
+            "needed": said(self.needed, "certified lower bound"),
+        }
 
 
 def interpolation_table(

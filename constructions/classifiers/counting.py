@@ -15,13 +15,16 @@ import numpy as np
 import sympy
 import torch
 
-from ..basics.ball import Ball, read_norm
+from ..basics.ball import Ball
+from ..basics.norms import read_norm
+from ..basics.result import Result, Said, said
 from ..gadgets.indicators import Thresholds
 from ..linear.affine import Affine
 from ..linear.matrix import Count, Unknown
 from ..networks.network import ReLUNetwork
 from .memorization import f_adv, f_S
-from .memorizer import VARIANTS, Variant, assemble
+from .memorizer import assemble
+from .variants import VARIANTS, Variant
 
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)
 
@@ -31,8 +34,8 @@ runs on sizes.
 """
 
 
-@dataclass(frozen=True)
-class CountRow:
+@dataclass(frozen=True, repr=False)
+class CountRow(Result):
     """One line of a parameter report. `measured` counts nonzero entries; `closed_form` evaluates
     the derived formula.
 
@@ -51,6 +54,16 @@ class CountRow:
     closed_form: int
     dense_parameters: int
     built: bool
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        form = f", {self.variant}, m = {self.m}" if self.variant else ""
+        of = f"{self.points:,} points in dimension {self.dimension:,}"
+        how = "counted on the network" if self.built else "from the building code on sizes"
+        names = ("parameters", "closed form", "dense", "depth")
+        values = (self.measured, self.closed_form, self.dense_parameters, self.depth)
+        return f"{self.network} of {of}, l_{self.norm}{form}, {how}", {
+            name: said(value, "exact") for name, value in zip(names, values, strict=True)
+        }
 
 
 def symbolic_f_S(  # noqa: N802

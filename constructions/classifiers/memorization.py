@@ -30,8 +30,9 @@ from ..nearness.separation import separation as find_separation
 from ..networks.intervals import magnitude_bound
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
-from .memorizer import VARIANTS, Memorizer, Variant
+from .memorizer import Memorizer
 from .screening import MemorizerScreen
+from .variants import VARIANTS, Variant
 
 
 @implements(

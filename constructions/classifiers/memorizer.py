@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from ..basics.ball import read_norm
 from ..basics.floats import from_shared
+from ..basics.norms import read_norm
 from ..gadgets.approximation import UNIT, gate, yarotsky_multiplication
 from ..gadgets.distances import linf_distances, shared_squared_distances, squared_distances
 from ..gadgets.indicators import Thresholds, lean_indicators, soft_indicator
@@ -22,13 +22,7 @@ from ..linear.affine import Affine
 from ..linear.matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from ..networks.calculus import affine, compose, copies, delay, parallel
 from ..networks.network import ReLUNetwork, check_network
-
-Variant = Literal["paper", "gate", "lean"]
-
-VARIANTS: tuple[Variant, ...] = ("paper", "gate", "lean")
-"""paper: distances, soft indicators and multiplications, as the papers print it. gate: the same
-indicators, capped per class, and an exact gate in place of multiplications. lean: the gate with the
-smallest indicators (l_inf: no maxima; l_2: squares shared by all centres)."""
+from .variants import VARIANTS, Variant
 
 _E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
 _SIGNS = Dense(torch.tensor([[1.0], [-1.0]]))

@@ -13,16 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ..basics.ball import read_norm
+from ..basics.norms import read_norm
 from ..classifiers.memorizer import Memorizer
 from ..classifiers.screening import MemorizerScreen
 from ..gadgets.indicators import Thresholds
+from ..graphs.origin import Origin
 from ..linear.matrix import Dense, same
 from ..networks.network import ReLUNetwork
-from ..networks.origin import Origin
 from ..networks.storage import MemorizerParts, read_parts
 from .nnet_import import read_nnet
 from .onnx_import import read_onnx
+
+PICKLED = (".pt2", ".pt", ".pth", ".ckpt", ".pkl")
+"""Files of PyTorch. torch.export.load, too, unpickles whatever entries of the file ask for it."""
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
@@ -52,6 +55,12 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     if path.suffix == ".nnet":
         found, file = read_nnet(path)
         return ReLUNetwork(found, origin=file)
+    if path.suffix in PICKLED:
+        raise ValueError(
+            f"{path} holds pickled Python objects, and loading those may execute code: load it "
+            f"yourself if you trust it and pass the module or program, e.g. "
+            f"read_network(torch.export.load(path)), or export it to ONNX"
+        )
     if path.suffix != ".safetensors":
         raise ValueError(
             f"path must end in .safetensors, .npz, .nnet, .onnx or .onnx.gz, got {path}"

@@ -10,11 +10,11 @@ from fractions import Fraction
 
 import torch
 
+from ..graphs.graph import Graph
+from ..graphs.operations import Operations, Value
 from ..linear.matrix import Dense, Matrix, column
 from ..linear.merging import merged_weights
-from ..networks.graph import Graph
 from ..networks.network import ReLUNetwork
-from ..networks.operations import Operations, Value
 from .properties import Constraint
 
 Rows = Sequence[Sequence[Constraint]]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
+from ..graphs.graph import Graph
+from ..graphs.modules import check_layers
+from ..graphs.operations import UNIT, Operations, Value
+from ..graphs.origin import Origin
 from ..linear.affine import Affine
 from ..linear.matrix import ENTRY_LIMIT, Dense, Identity, Matrix, column, zeros
-from ..networks.graph import Graph
-from ..networks.modules import check_layers
-from ..networks.operations import UNIT, Operations, Value
-from ..networks.origin import Origin
 
 
 def read_nnet(path: Path) -> tuple[tuple[Affine, ...], Origin]:

@@ -70,7 +70,7 @@ class Conjunct:
         return all(a <= v <= b for a, v, b in zip(self.lower, x, self.upper, strict=True))
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Property:
     """What is unsafe: a union of conjuncts, each a box of inputs and linear constraints that hold
     together.
@@ -146,6 +146,10 @@ class Property:
             ("conjuncts", tuple(conjuncts)),
         ):
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:  # images have thousands of numbers
+        sizes = f"{self.inputs} inputs, {self.outputs} outputs"
+        return f"Property({sizes}, unsafe: a union of {len(self.conjuncts)})"
 
     @classmethod
     def of(cls, inputs: int, outputs: int, conjuncts: Sequence[Conjunct]) -> Property:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..basics.ball import read_norm
 from ..basics.floats import power_of_two
+from ..basics.norms import read_norm
+from ..basics.result import Result, Said, said
 from ..networks.network import ReLUNetwork, check_network
 from ..networks.provenance import Provenance
 from .distances import shared_rounding
@@ -23,8 +24,8 @@ HALF_ULP = Fraction(1, 2**54)
 """The most by which a float64 sum in [-1, 1] is rounded (twice that in [-2, 2])."""
 
 
-@dataclass(frozen=True)
-class Contract:
+@dataclass(frozen=True, repr=False)
+class Contract(Result):
     """How far a gadget's value may be from what it stands for: proved, in exact real arithmetic.
 
     lower <= value - reference <= upper on the domain, with the weights as built. The numbers are
@@ -52,6 +53,20 @@ class Contract:
     exact: str = ""
     range: tuple[Fraction, Fraction] | None = None
     monotone: int = 0
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        words = {1: ", nondecreasing", -1: ", nonincreasing", 0: ""}[self.monotone]
+        exact = f", equal where {self.exact}" if self.exact else ""
+        bounds = {"value - reference": (self.lower, self.upper)}
+        if self.range is not None:
+            bounds["value"] = self.range
+        numbers = {name: _between(*pair) for name, pair in bounds.items()}
+        return f"reference {self.reference} on {self.domain}{exact}{words}", numbers
+
+
+def _between(lower: Fraction, upper: Fraction) -> Said:
+    ends = said(lower, "certified lower bound").text, said(upper, "certified upper bound").text
+    return Said(", ".join(ends), "certified bounds")
 
 
 def contract(network: ReLUNetwork | Provenance) -> Contract:

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
-from ..basics.ball import read_norm
 from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
+from ..basics.norms import read_norm
+from ..basics.result import Result, Said, said
 from .range_search import RangeSearch
 
 DIRECT = 2**27
@@ -34,8 +35,8 @@ PROBES = 4, 256
 """Points whose nearest others bound the separation, before all points are looked at."""
 
 
-@dataclass(frozen=True)
-class Separation:
+@dataclass(frozen=True, repr=False)
+class Separation(Result):
     """The least distance between points of different labels, and where it is attained.
 
     Attributes:
@@ -50,6 +51,13 @@ class Separation:
     pair: tuple[int, int] | None
     exact: bool
     lower: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        where = "" if self.pair is None else f", between points {self.pair[0]} and {self.pair[1]}"
+        return f"the least distance{where}", {
+            "distance": said(self.distance, "exact" if self.exact else "rounded"),
+            "lower": said(self.lower, "certified lower bound"),
+        }
 
 
 def separation(
@@ -87,7 +95,8 @@ def separation(
 
     Example:
         >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
-        Separation(distance=0.75, pair=(1, 2), exact=True, lower=0.75)
+        Separation: the least distance, between points 1 and 2
+          distance 0.75 (exact); lower >= 0.75 (certified bound)
     """
     return _nearest(_read_pairs(points, labels, other_points, other_labels, norm, False), engine)
 

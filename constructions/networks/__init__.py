@@ -1,4 +1,4 @@
-"""`ReLUNetwork`: calculus, provenance, files, bounds, exact values; modules read as networks.
+"""`ReLUNetwork`: calculus, provenance, files, bounds, and exact values.
 
 What holds for any network.
 """

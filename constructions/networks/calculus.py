@@ -6,11 +6,13 @@ form.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
 import torch
 
+from ..graphs.origin import Errors, no_errors
 from ..linear.affine import Affine
 from ..linear.matrix import (
     Block,
@@ -25,6 +27,7 @@ from ..linear.matrix import (
     zeros,
 )
 from ..linear.merging import merged, rounded
+from .inheritance import inherited, layer_errors, met, repeated
 from .network import ReLUNetwork
 from .provenance import Provenance, parts_of
 
@@ -60,9 +63,9 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
 
     Depths add where float64 holds the product of the facing affine maps, as for weights that are
     powers of two. Elsewhere the values between are carried by one more layer, two units each, so
-    that the result is the composition exactly. The result is about the networks as they are: it has
-    no `origin`, so where one was rounded when it was read, that is not taken off what is proved of
-    the result.
+    that the result is the composition exactly. Where a network was rounded when it was read, the
+    result has an `origin` with bounds of what that does to each layer, so that it is taken off what
+    is proved; so have results of `parallel`, `copies`, `delay` and `add`.
 
     Args:
         *networks: f_1, ..., f_n.
@@ -87,7 +90,7 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
     """
     if not networks:
         raise ValueError("compose needs at least one network")
-    result = networks[-1]
+    result, errors = networks[-1], layer_errors(networks[-1])
     for outer in reversed(networks[:-1]):  # from the inside: the other association loses structure
         if outer.inputs != result.outputs:
             raise ValueError(
@@ -97,8 +100,10 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
         facing, last = outer.layers[0], result.layers[-1]
         between = merged(facing, last) if exact else rounded(facing, last)
         middle = (between,) if between is not None else _carried(facing, last)
+        own, *later = layer_errors(outer)
+        errors = (*errors[:-1], *met(facing, own, last, errors[-1], len(middle), exact), *later)
         result = ReLUNetwork((*result.layers[:-1], *middle, *outer.layers[1:]), result.domain)
-    return _composed(result, *networks)
+    return _composed(result, errors, *networks)
 
 
 def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
@@ -133,15 +138,16 @@ def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
         return networks[0]
     depth = max(len(network.layers) for network in networks)
     aligned = [delay(network, depth - len(network.layers)) for network in networks]
-    layers = []
+    layers, errors = [], []
     for level in range(depth):
-        weights = [network.layers[level].weight for network in aligned]
-        bias = Block(tuple((network.layers[level].bias,) for network in aligned))
-        weight = diagonal(weights) if level else Block(tuple((w,) for w in weights))
-        layers.append(Affine(weight, bias))
+        maps = [network.layers[level] for network in aligned]
+        layers.append(Affine(*_beside(maps, level)))
+        off = [layer_errors(network)[level] for network in aligned]
+        whole = [e or no_errors(layer) for e, layer in zip(off, maps, strict=True)]
+        errors.append(Errors(*_beside(whole, level)) if any(off) else None)
     domains = [network.domain for network in networks if network.domain]
     domain = (max(d[0] for d in domains), min(d[1] for d in domains)) if domains else None
-    return _composed(ReLUNetwork(tuple(layers), domain), *networks)
+    return _composed(ReLUNetwork(tuple(layers), domain), errors, *networks)
 
 
 def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
@@ -165,14 +171,14 @@ def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
     """
     if not isinstance(count, sympy.Basic) and (not isinstance(count, int) or count < 1):
         raise ValueError(f"count must be an integer >= 1, got {count!r}")
-    layers = (
+    layers = tuple(
         Affine(kron(Identity(count), a.weight), kron(Constant(count, 1), a.bias))
         for a in network.layers
     )
-    result = ReLUNetwork(tuple(layers), network.domain)
-    return ReLUNetwork(
-        result.layers, result.domain, Provenance(None, {}, parts_of(network, count=count))
-    )
+    errors = [repeated(error, count) for error in layer_errors(network)]
+    made_of = Provenance(None, {}, parts_of(network, count=count))
+    origin = inherited(layers, errors, [network])
+    return ReLUNetwork(layers, network.domain, made_of, origin=origin)
 
 
 def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> ReLUNetwork:
@@ -254,6 +260,17 @@ def _carried(outer: Affine, inner: Affine) -> tuple[Affine, Affine]:
     return rounded(split, inner), Affine(outer.weight @ join, outer.bias)
 
 
-def _composed(result: ReLUNetwork, *networks: ReLUNetwork) -> ReLUNetwork:
+def _beside(maps: Sequence[Affine | Errors], level: int) -> tuple[Matrix, Matrix]:
+    """Weight and bias of maps of one input (level 0), or of one input each."""
+    weights = [map.weight for map in maps]
+    bias = Block(tuple((map.bias,) for map in maps))
+    return diagonal(weights) if level else Block(tuple((w,) for w in weights)), bias
+
+
+def _composed(
+    result: ReLUNetwork, errors: Sequence[Errors | None], *networks: ReLUNetwork
+) -> ReLUNetwork:
     found = parts_of(*networks)
-    return ReLUNetwork(result.layers, result.domain, Provenance(None, {}, found) if found else None)
+    made_of = Provenance(None, {}, found) if found else None
+    origin = inherited(result.layers, errors, networks)
+    return ReLUNetwork(result.layers, result.domain, made_of, origin=origin)

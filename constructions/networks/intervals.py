@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from ..basics.floats import from_shared
+from ..graphs.origin import difference
 from ..linear.matrix import Matrix
 from ..linear.table import underflow
 from .network import ReLUNetwork
-from .origin import difference
 
 
 def interval_bounds(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from os import PathLike
@@ -27,11 +27,12 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ..basics.ball import Ball
+from ..basics.result import Result, Said, brief, said
+from ..graphs.modules import read_module
+from ..graphs.origin import Origin
 from ..linear.affine import Affine
 from ..linear.digits import ExactLayers
 from ..linear.matrix import ENTRY_LIMIT, Array, Count, Dense, column
-from .modules import read_module
-from .origin import Origin
 from .provenance import Provenance
 from .storage import MemorizerParts, Parts, layers_digest, write_parts
 
@@ -44,8 +45,8 @@ GRAPH_LIMIT = 10**6
 """Most edges of `ReLUNetwork.graph`."""
 
 
-@dataclass(frozen=True)
-class Size:
+@dataclass(frozen=True, repr=False)
+class Size(Result):
     """What a network costs. All entries are exact counts (SymPy expressions where the network is
     symbolic).
 
@@ -62,6 +63,10 @@ class Size:
     parameters: Count
     dense_parameters: Count
     stored: Count
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        counts = {field.name: said(getattr(self, field.name), "exact") for field in fields(self)}
+        return "what the network costs", counts
 
 
 class Screen(Protocol):
@@ -399,8 +404,28 @@ class ReLUNetwork:
         """The same network, stated on another domain."""
         return replace(self, domain=domain)
 
+    @property
+    def source(self) -> str:
+        """What it was read from, with the sizes of both; empty where it was not read.
+
+        >>> read = ReLUNetwork.from_module(nn.Conv1d(1, 1, 2, bias=False), (1, 4))
+        >>> read.source.split(": ")[1]
+        '2 trained parameters, 6 nonzero entries unrolled'
+        """
+        if self.origin is None:
+            return ""
+        trained = f"{self.origin.parameters:,} trained parameters"
+        unrolled = f"{self.size.parameters:,} nonzero entries unrolled"
+        rounding = "" if self.origin.is_exact else ", up to rounding"
+        return f"from {self.origin.kind} {self.origin.digest[:8]}: {trained}, {unrolled}{rounding}"
+
     def __repr__(self) -> str:  # weights may be millions
-        return str(self)
+        what = self.provenance.title if self.provenance else "ReLU network"
+        if len(what) > 40:
+            what = f"{what.partition('(')[0]}(...)"
+        s, parameters = self.size, said(self.size.parameters, "").text
+        counts = f"depth {s.depth}, width {s.width}, {parameters} parameters"
+        return brief(f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}")
 
     def __str__(self) -> str:
         s = self.size
@@ -409,13 +434,7 @@ class ReLUNetwork:
             f"depth {s.depth}, width {s.width}, {s.units} units, {s.parameters} parameters "
             f"({s.dense_parameters} dense)"
         )
-        source = ""
-        if self.origin is not None:
-            kind = "" if self.origin.is_exact else ", up to rounding"
-            source = (
-                f"; from {self.origin.kind} {self.origin.digest[:8]} "
-                f"of {self.origin.parameters:,} parameters{kind}"
-            )
+        source = f"; {self.source}" if self.source else ""
         return f"{what}: R^{self.inputs} -> R^{self.outputs}, {counts}{source}"
 
 

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 import sympy
 
+from ..basics.result import Result, Said
 
-@dataclass(frozen=True)
-class Lemma:
+
+@dataclass(frozen=True, repr=False)
+class Lemma(Result):
     """A published statement and what it claims of the networks that a construction builds.
 
     Attributes:
@@ -28,6 +30,10 @@ class Lemma:
     source: str
     statement: str
     claims: Mapping[str, sympy.Expr] = field(default_factory=dict)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        claims = {name: Said(str(claim), "claimed") for name, claim in self.claims.items()}
+        return f"{self.name} ({self.source}): {self.statement}", claims
 
     def evaluate(self, arguments: Mapping[str, Any]) -> dict[str, sympy.Expr]:
         """Put arguments into the claims.
@@ -55,8 +61,8 @@ class Lemma:
         }
 
 
-@dataclass(frozen=True)
-class Provenance:
+@dataclass(frozen=True, repr=False)
+class Provenance(Result):
     """Where a network comes from: the construction that built it and the parts it was built from.
 
     Attributes:
@@ -68,6 +74,13 @@ class Provenance:
     lemma: Lemma | None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[tuple[Any, Provenance], ...] = ()
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        parts = ", ".join(f"{count} {part.title}" for count, part in self.parts)
+        claims = self.lemma.evaluate(self.arguments) if self.lemma else {}
+        return f"{self.title}{' of ' if parts else ''}{parts}", {
+            name: Said(str(claim), "claimed") for name, claim in claims.items()
+        }
 
     @property
     def title(self) -> str:

@@ -18,12 +18,13 @@ import numpy as np
 import torch
 
 from ..basics.floats import FAR
+from ..basics.result import Result, Said, said
 from ..linear.grid import RANGE, align, walk
 from .network import ReLUNetwork, check_network
 
 
-@dataclass(frozen=True)
-class BitBudget:
+@dataclass(frozen=True, repr=False)
+class BitBudget(Result):
     """How many bits the sums of a network need on a grid; see `bit_budget`.
 
     Attributes:
@@ -36,7 +37,8 @@ class BitBudget:
     Example:
         >>> from constructions.gadgets.approximation import absolute
         >>> bit_budget(absolute(), 24, -1.0, 1.0)
-        BitBudget(float64=True, float32=True, bits=24, layer=0, unit=0)
+        BitBudget: rounds nothing in float64 (proved), nothing in float32 (proved)
+          bits of sums <= 24 (certified bound); most in unit 0 of layer 0
     """
 
     float64: bool
@@ -44,6 +46,16 @@ class BitBudget:
     bits: int
     layer: int
     unit: int
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        words = (
+            f"{'nothing' if fits else 'perhaps something'} in {name}{' (proved)' if fits else ''}"
+            for name, fits in (("float64", self.float64), ("float32", self.float32))
+        )
+        return f"rounds {', '.join(words)}", {
+            "bits of sums": said(self.bits, "certified upper bound"),
+            "most in": Said(f"unit {self.unit} of layer {self.layer}", ""),
+        }
 
 
 def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any = 1.0) -> BitBudget:
@@ -85,7 +97,8 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     Example:
         >>> from constructions.gadgets.approximation import squaring
         >>> bit_budget(squaring(28), 24)
-        BitBudget(float64=True, float32=False, bits=49, layer=25, unit=2)
+        BitBudget: rounds nothing in float64 (proved), perhaps something in float32
+          bits of sums <= 49 (certified bound); most in unit 2 of layer 25
         >>> bit_budget(squaring(28), 8).float32, bit_budget(squaring(28), 30).float64
         (True, False)
     """

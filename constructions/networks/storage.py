@@ -17,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..basics.files import replacing
+from ..graphs.origin import Errors, Origin
 from ..linear.affine import Affine
 from ..linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
-from .origin import Errors, Origin
 from .provenance import LEMMAS, Lemma, Provenance
 
 FORMAT = 1

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..basics.result import Result, Said, said
 from ..networks.network import ReLUNetwork
 from .arrangement import Progress
 from .counting import linear_regions, network_on
 
 
-@dataclass(frozen=True)
-class LevelSet:
+@dataclass(frozen=True, repr=False)
+class LevelSet(Result):
     """The set {f = level} in a box: points (d = 1), segments (d = 2), polygons (d = 3), as numbers
     of `vertices` (V, d).
 
@@ -33,6 +34,13 @@ class LevelSet:
     complete: bool
     certified: bool
     method: str
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        kind = "exact" if self.certified and self.complete else "not certified"
+        return f"points, segments or polygons; {self.method}", {
+            "faces": said(len(self.faces), kind),
+            "flat cells": said(self.flat, kind),
+        }
 
 
 def level_set(

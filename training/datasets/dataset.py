@@ -5,24 +5,21 @@ classes of images.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import torch
 
+from constructions import brief
+
 from .images import FOLDERS, Images, Part, read_images, read_published
 from .labels import check_labels
-
-TASKS = ("parity", "classes")
-"""parity: odd classes are +1, even ones -1. classes: labels 0..K-1."""
-
-Task = str | Mapping[str | int, int]
+from .tasks import Task, read_task
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Points of shape (N, *shape), in [0,1] if floating-point, k meaning k/255 if uint8, and int64
     labels of shape (N,).
@@ -40,6 +37,10 @@ class Dataset:
     outputs: int
     source: str
     classes: tuple[str, ...]
+
+    def __repr__(self) -> str:  # images have millions of numbers
+        counts = f"{len(self.train_points):,} + {len(self.test_points):,} points {self.shape}"
+        return brief(f"Dataset({self.name}, {self.task}: {counts}, outputs {self.outputs})")
 
     @classmethod
     def from_tensors(
@@ -291,57 +292,6 @@ def _stratified(labels: torch.Tensor, seed: int) -> torch.Tensor:
 
 
 # -- tasks -----------------------------------------------------------------------------------------
-
-
-def read_task(task: Task) -> dict[str | int, int] | None:
-    """The labels that a task gives to classes; None for the names in `TASKS`, which give one to
-    every class.
-
-    A mapping of classes, by name or number (0 is the first), or a text such as "3=-1,5=+1",
-    "cat=-1,dog=+1", "0-4=-1,5-9=+1"; a number in a text is that of a class unless a class has that
-    name. Classes that are not named are left out. Labels must be -1 and +1, or 0..K-1 with K >= 2.
-    Raises ValueError.
-
-    >>> read_task("0-1=-1,7=+1")
-    {'0': -1, '1': -1, '7': 1}
-    """
-    if isinstance(task, str):
-        if task in TASKS:
-            return None
-        pairs: list[tuple[str | int, int]] = []
-        for entry in task.split(","):
-            match = re.fullmatch(r"\s*([^=]*[^=\s])\s*=\s*([+-]?\d{1,4})\s*", entry)
-            if match is None:
-                rule = (
-                    f"must be {', '.join(TASKS)}, or labels of classes such as 3=-1,5=+1 or "
-                    "0-4=-1,5-9=+1"
-                )
-                raise ValueError(f"task {rule}, got {task!r}")
-            pairs += [(name, int(match[2])) for name in _names(match[1])]
-    else:
-        pairs = list(task.items())
-    labels = dict(pairs)
-    if len(labels) < len(pairs):
-        raise ValueError(f"task must name each class once, got {task!r}")
-    if any(type(label) is not int or not isinstance(key, (str, int)) for key, label in pairs):
-        raise ValueError(f"task must map names or numbers of classes to integers, got {task!r}")
-    values = set(labels.values())
-    if len(values) < 2 or values not in ({-1, 1}, set(range(len(values)))):
-        raise ValueError(
-            f"labels of a task must be -1 and +1, or 0..K-1 with K >= 2, got {sorted(values)} in "
-            f"{task!r}"
-        )
-    return labels
-
-
-def _names(text: str) -> list[str]:
-    """The numbers of a range, or the text itself."""
-    match = re.fullmatch(r"(\d{1,4})-(\d{1,4})", text)
-    return (
-        [str(k) for k in range(int(match[1]), int(match[2]) + 1)]
-        if match and int(match[1]) <= int(match[2])
-        else [text]
-    )
 
 
 def _number(key: str | int, classes: Sequence[str]) -> int:

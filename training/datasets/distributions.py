@@ -46,7 +46,7 @@ def unit_direction(d: int, draw: torch.Generator, given: torch.Tensor | None) ->
     return w
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PatchData:
     """Points X = (X[1], ..., X[P]) of patches in R^d with labels y = -1, +1, in float64; use
     `sample`.
@@ -62,6 +62,11 @@ class PatchData:
     direction: torch.Tensor
     alpha: float
     sigma: float
+
+    def __repr__(self) -> str:
+        count, P, d = self.points.shape
+        scales = f"alpha {self.alpha:g}, sigma {self.sigma:g}"
+        return f"PatchData({count} points of {P} patches in R^{d}, {scales})"
 
     @classmethod
     def sample(
@@ -119,7 +124,7 @@ def default_scales(d: int, alpha: float | None, sigma: float | None) -> tuple[fl
     return float(alpha), float(sigma)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SeparableData:
     """Points x = c y w* + xi of R^d with labels y = -1, +1, in float64; use `sample`.
 
@@ -135,6 +140,10 @@ class SeparableData:
     direction: torch.Tensor
     alpha: float
     beta: float
+
+    def __repr__(self) -> str:
+        count, d = self.points.shape
+        return f"SeparableData({count} points in R^{d}, alpha {self.alpha:g}, beta {self.beta:g})"
 
     def __post_init__(self) -> None:
         (count, d), rows = self.points.shape, (len(self.points),)

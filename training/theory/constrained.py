@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from constructions import Ball, ReLUNetwork, affine, f_S, separation
+from constructions import Ball, ReLUNetwork, Result, Said, affine, f_S, said, separation
 
 from ..attacks.attacks import Attack
 from ..attacks.objectives import is_error
@@ -125,8 +125,8 @@ class MemorizingModel(nn.Module):
         return f_S(f, self.points, self.labels, self.ball, separation=self.separation)
 
 
-@dataclass(frozen=True, eq=False)
-class ConstrainedTraining:
+@dataclass(frozen=True, eq=False, repr=False)
+class ConstrainedTraining(Result):
     """What `a_delta` found.
 
     Attributes:
@@ -144,6 +144,15 @@ class ConstrainedTraining:
     run: Run
     model: MemorizingModel
     data: Dataset
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        small, total = int(self.small.sum()), len(self.small)
+        return f"A_delta on {self.data.name}, radius {self.run.config.radius:g}", {
+            "balls with an error of f_clean": said(
+                small / total, "empirical lower bound", small, total
+            ),
+            "parameters of f_clean": said(self.f_clean.size.parameters, "exact"),
+        }
 
     @cached_property
     def network(self) -> ReLUNetwork:

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from constructions import Result, Said, said
+
 from ..datasets.distributions import check_seed, check_sizes, generator_for
 from ..datasets.reading import differentiating, measuring
 
@@ -265,7 +267,7 @@ def cap_attack(
 # -- networks --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WideNetwork:
     """A wide network with trained weights W; all else is drawn once and fixed.
 
@@ -284,6 +286,10 @@ class WideNetwork:
     initial: Weights
     m: int
     unit: float
+
+    def __repr__(self) -> str:
+        count = sum(w.numel() for w in self.initial)
+        return f"WideNetwork(width {self.m}, layers {len(self.initial)}, {count:,} trained weights)"
 
     def at(self, weights: Weights) -> Function:
         """Fix the weights.
@@ -453,8 +459,8 @@ def _nearest(w: torch.Tensor, w_0: torch.Tensor, radius: float) -> torch.Tensor:
 # -- training --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class LazyRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class LazyRun(Result):
     """What `train_lazily` found, for steps t = 0..T.
 
     Attributes:
@@ -478,6 +484,14 @@ class LazyRun:
     attacked: torch.Tensor
     weights: Weights
     best: Weights
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        kind = "rounded"
+        return f"{self.network!r}, step {len(self.loss) - 1:,}", {
+            "loss at the start": said(float(self.loss[0]), kind),
+            "least loss": said(self.least, kind),
+            "radius R reached": said(float(self.distance.max()), kind),
+        }
 
     @property
     def least(self) -> float:

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from constructions import HERE, Engine, replacing, run_shards
+from constructions import HERE, Engine, Result, Said, replacing, run_shards, said
 
 from ..attacks.objectives import mixed
 from ..datasets.distributions import (
@@ -186,8 +186,8 @@ def patch_network(weights: torch.Tensor, config: PatchConfig) -> Function:
     return lambda points: (activate(points @ weights.T) @ outer).sum(-1, keepdim=True)
 
 
-@dataclass(frozen=True, eq=False)
-class PatchRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class PatchRun(Result):
     """What `train_patches` found.
 
     The first axis of each array in `curves` is that of the recorded steps; all is measured before
@@ -219,6 +219,16 @@ class PatchRun:
     curves: dict[str, np.ndarray]
     weights: torch.Tensor
     data: PatchData
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        kinds = {"clean": "exact", "robust": "empirical lower bound"}
+        errors = {
+            name.replace("_", " "): said(self.errors[name], kind)
+            for part, kind in kinds.items()
+            for name in (f"{part}_train", f"{part}_test")
+        }
+        sizes = f"{self.config.N} training points, {self.config.test_points:,} test points"
+        return f"errors after {self.config.steps:,} steps, d = {self.config.d}, {sizes}", errors
 
     @property
     def errors(self) -> dict[str, float]:

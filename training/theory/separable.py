@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from constructions import ReLUNetwork
+from constructions import ReLUNetwork, Result, Said, Unpacked, said
 
 from ..datasets.distributions import SeparableData, check_sizes
 from ..datasets.labels import check_labels
@@ -22,7 +21,8 @@ from .patches import recorded_steps
 EPS, OVERFLOW = 2.0**-52, 2.0**400
 
 
-class MaxMargin(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class MaxMargin(Unpacked):
     """The unit vector that separates points with the largest margin, with certified bounds of it.
 
     lower <= min_i y_i x_i.w <= gamma <= upper, rounding accounted for; gamma is the largest margin
@@ -37,6 +37,12 @@ class MaxMargin(NamedTuple):
     direction: torch.Tensor
     lower: float
     upper: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return f"a direction in R^{len(self.direction)} that separates the points", {
+            "its margin": said(self.lower, "certified lower bound"),
+            "the largest margin": said(self.upper, "certified upper bound"),
+        }
 
 
 def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
@@ -93,8 +99,8 @@ def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class LinearRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearRun(Result):
     """What `train_linear` recorded along its steps.
 
     Attributes:
@@ -106,6 +112,13 @@ class LinearRun:
     steps: np.ndarray
     weights: torch.Tensor
     log_loss: np.ndarray
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        steps, d = self.weights.shape
+        return f"{steps:,} recorded steps of a linear network on R^{d}", {
+            "last step": said(int(self.steps[-1]), "exact"),
+            "log of the robust loss there": said(float(self.log_loss[-1]), "rounded"),
+        }
 
 
 def train_linear(
@@ -197,7 +210,7 @@ def train_linear(
     return LinearRun(recorded, torch.from_numpy(np.stack(weights)), np.array(losses))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MixedLearner:
     """A linear function plus neurons that each memorize a point.
 
@@ -224,6 +237,10 @@ class MixedLearner:
     neurons: torch.Tensor
     outer: torch.Tensor
     threshold: float
+
+    def __repr__(self) -> str:
+        m, d = self.neurons.shape
+        return f"MixedLearner(R^{d} -> R, {m} neurons, threshold {self.threshold:g})"
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         hidden = (x @ self.neurons.to(x).T - self.threshold).clamp_min(0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from constructions import Ball
+from constructions import Ball, Result, Said, said
 
 from ..attacks.attacks import Attack
 from ..attacks.objectives import LOSSES, is_error
@@ -24,8 +24,8 @@ BATCH = 500
 """Points that are attacked together."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Result):
     """Shares of points classified rightly, and so at all points that an attack tried; mean loss at
     the points themselves.
 
@@ -38,6 +38,17 @@ class Evaluation:
     accuracy: float
     loss: float
     robust_accuracy: float | None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        numbers = {"right": self._share(self.accuracy, "exact")}
+        if self.robust_accuracy is not None:
+            robust = self._share(self.robust_accuracy, "empirical upper bound")
+            numbers["right under attack"] = robust
+        numbers["mean loss"] = said(self.loss, "rounded")
+        return f"{self.points:,} points, attack {self.attack}", numbers
+
+    def _share(self, value: float, kind: str) -> Said:
+        return said(value, kind, round(value * self.points), self.points)
 
 
 def evaluate(

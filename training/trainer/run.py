@@ -27,7 +27,7 @@ from safetensors.torch import load as parse
 from safetensors.torch import save as serialize
 from torch import nn
 
-from constructions import write_file
+from constructions import Result, Said, said, write_file
 
 from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import differentiating
@@ -37,8 +37,8 @@ from .models import build_model
 FORMAT = "cgro run 1"
 
 
-@dataclass
-class Run:
+@dataclass(repr=False)
+class Run(Result):
     """A run: configuration, facts about versions, machine and data, metrics of each epoch, and of
     the end (None before it).
 
@@ -52,6 +52,19 @@ class Run:
     about: dict[str, Any]
     epochs: list[dict[str, Any]] = field(default_factory=list)
     final: dict[str, Any] | None = None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        numbers = {}
+        kinds = {"accuracy": ("", "exact"), "robust_accuracy": (" robust", "empirical upper bound")}
+        for part in ("test", "train") if self.final is not None else ():
+            found = (self.final or {})[part]
+            for name, (word, kind) in kinds.items():
+                if (share := found.get(name)) is not None:
+                    total = found["points"]
+                    numbers[part + word] = said(share, kind, round(share * total), total)
+        data, model = self.about.get("data", {}).get("name", self.config.data), self.config.model
+        told = f"{model} on {data}, radius {self.config.radius:g}"
+        return f"accuracy of {told}, {self.status} ({self.folder})", numbers
 
     @property
     def status(self) -> str:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from constructions import ProcessLostError, run_tasks
+from constructions import ProcessLostError, Result, Said, run_tasks
 
 from .config import TrainingConfig
 from .loop import train
 from .run import Run
 
 
-@dataclass(frozen=True)
-class Trial:
+@dataclass(frozen=True, repr=False)
+class Trial(Result):
     """One run of a sweep: its configuration and folder, and why it failed ("" if it did not)."""
 
     config: TrainingConfig
@@ -27,6 +27,12 @@ class Trial:
     def run(self) -> Run:
         """The run in the folder; see `Run.load`."""
         return Run.load(self.folder)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        told = (
+            f"width {self.config.width:g}, radius {self.config.radius:g}, seed {self.config.seed}"
+        )
+        return f"{self.folder}: {told}, {self.error or 'no error'}", {}
 
 
 def trials(

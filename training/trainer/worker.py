@@ -66,7 +66,7 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         accelerator=config.accelerator,
         devices=config.devices,
         strategy=strategy,
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
     )
 
 

@@ -35,8 +35,8 @@ from constructions import (
     write_onnx,
     write_vnnlib,
 )
+from constructions.graphs.origin import Errors
 from constructions.linear.matrix import column
-from constructions.networks.origin import Errors
 
 BOX = [0.5, 0.25], [1.0, 1.0]
 NNET = "2,2,1,3,\n2,2,1,\n0,\n-4,-4,\n4,4,\n0,0,0,\n1,1,1,\n1,0,\n{0},1,\n0,\n0,\n1,1,\n-0.5,\n"

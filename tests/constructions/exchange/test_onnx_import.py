@@ -372,6 +372,95 @@ def test_axes_as_attributes_of_older_graphs(tmp_path):
     )
 
 
+@pytest.mark.parametrize("opset", [7, 9, 13, 14, 15, 18])
+@pytest.mark.parametrize("constant", [False, True])
+def test_normalization_takes_the_statistics_given(tmp_path, opset, constant):
+    scale, bias, mean, variance = STATISTICS
+    x, held = numbers(3, 4), numbers(1, 4)
+    nodes = [("BatchNormalization", [held if constant else "x", *STATISTICS], "z")]
+    network = read(tmp_path, model_of([*nodes, ("Add", ["x", "z"], "y")], (4,), opset=opset))
+    given = held if constant else x
+    normal = (given - mean) / np.sqrt(variance + np.float32(1e-5)) * scale + bias
+    np.testing.assert_allclose(network(x), x + normal, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("opset", "outputs", "options"),
+    [(9, 5, {}), (13, 5, {}), (15, 3, {"training_mode": 1}), (8, 1, {"spatial": 0})],
+)
+@pytest.mark.parametrize("given", ["x", "k"])
+def test_normalization_by_other_statistics_is_refused(tmp_path, opset, outputs, options, given):
+    plain = [("BatchNormalization", ["x", *STATISTICS], "z"), ("Add", ["x", "z"], "y")]
+    model = model_of(plain, (4,), opset=opset)
+    model.graph.initializer.append(numpy_helper.from_array(numbers(1, 4), "k"))
+    node = model.graph.node[0]
+    node.input[0] = given
+    node.output.extend(f"more{i}" for i in range(1, outputs))
+    node.attribute.extend(helper.make_attribute(*option) for option in options.items())
+    with pytest.raises(ValueError, match=r"'node0' \(BatchNormalization\): must .* (mode|channel)"):
+        read(tmp_path, model)
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (("Pad", ["x", np.array([1, 2]), "", np.array([1])], "y"), [0, 1, -2, 0, 0]),
+        (("Pad", ["x", np.array([1, 0]), np.array(3.0), np.array([-1])], "y"), [3, 1, -2]),
+        (("Pad", ["x", np.array([0, 1, 0, 0]), ""], "y"), [0, 1, -2]),
+        (
+            ("Pad", ["x", np.array([1, 0]), "", np.array([1])], "y", {"mode": "edge"}),
+            [1, 1, -2],
+        ),
+        (("Clip", ["x", "", np.array(0.5)], "y"), [0.5, -2]),
+        (("Clip", ["x", "", ""], "y"), [1, -2]),
+        (("Gemm", ["x", np.array([[1.0, 2.0], [3.0, 4.0]]), ""], "y"), [-5, -6]),
+        (
+            ("Slice", ["x", np.array([0, 1]), np.array([9, -9]), "", np.array([1, -1])], "y"),
+            [-2, 1],
+        ),
+        (("Slice", ["x", np.array([1]), np.array([9]), np.array([1]), ""], "y"), [-2]),
+        (("ReduceSum", ["x", ""], "y"), [-1]),
+        (("ReduceMean", ["x", ""], "y"), [-0.5]),
+        (("ReduceMax", ["x", ""], "y"), [1]),
+        (("Squeeze", ["x", ""], "y"), [1, -2]),
+        (("Dropout", ["x", "", ""], "y"), [1, -2]),
+        (("Dropout", ["x", np.array(0.5), ""], "y"), [1, -2]),
+    ],
+    ids=lambda value: f"{value[0]} {value[1][1:]}" if isinstance(value, tuple) else "",
+)
+def test_inputs_that_are_left_out(tmp_path, node, expected):
+    model = model_of([node], (2,), dims=[1, 2])
+    assert read(tmp_path, model)([1.0, -2.0]).tolist() == expected
+
+
+def test_kernels_without_a_bias_input(tmp_path):
+    weight = np.array([[[1.0, -2.0]]])
+    for operation, expected in (("Conv", [5.0, -8.0]), ("ConvTranspose", [1, -4, 7, -6])):
+        network = read(tmp_path, model_of([(operation, ["x", weight, ""], "y")], (1, 3)))
+        assert network([1.0, -2.0, 3.0]).tolist() == expected
+
+
+def test_windows_over_constants_are_read_twice(tmp_path):
+    held, weight = np.arange(6.0).reshape(1, 1, 6), np.array([[[2.0, 3.0, 1.0]]])
+    windows = {
+        "MaxPool": ([held], {"kernel_shape": [3], "pads": [1, 1]}, [1, 2, 3, 4, 5, 5]),
+        "AveragePool": (
+            [held],
+            {"kernel_shape": [2], "strides": [4], "ceil_mode": 1},
+            [0.5, 4.5],
+        ),
+        "Conv": ([held, weight], {"pads": [1, 1]}, [1, 5, 11, 17, 23, 23]),
+        "ConvTranspose": ([held, weight], {"pads": [1, 1]}, [2, 7, 13, 19, 25, 19]),
+    }
+    for operation, (inputs, options, expected) in windows.items():
+        model = model_of([(operation, inputs, "z", options), ("Add", ["x", "z"], "y")], (1, 1))
+        assert read(tmp_path, model)([0.0]).tolist() == expected, operation
+    disputed = {"kernel_shape": [2], "strides": [3], "dilations": [2], "auto_pad": "SAME_UPPER"}
+    nodes = [("MaxPool", [held], "z", disputed), ("Add", ["x", "z"], "y")]
+    with pytest.raises(ValueError, match=r"'node0' \(MaxPool\): .* give it pads"):
+        read(tmp_path, model_of(nodes, (1, 1)))
+
+
 def test_constants_of_every_kind(tmp_path):
     """Constant nodes, initializers that are inputs too or unused, float32 weights; all are taken
     exactly.
@@ -558,7 +647,30 @@ BAD[1, 1] = np.nan
             {"dtype": np.int64},
             "input 'x' must hold floating-point numbers",
         ),
-        ([GEMM, RELU], (5,), {"opset": 6}, "operator set 7 or newer, got 6"),
+        (
+            [GEMM, RELU],
+            (5,),
+            {"opset": 6},
+            "operator set 7 or newer, got 6: onnx.version_converter",
+        ),
+        (
+            [GEMM, ("Softmax", ["a"], "y")],
+            (5,),
+            {},
+            r"'node1' \(Softmax\) .* the network without it has outputs in the same order",
+        ),
+        (
+            [("ReduceMax", ["x", np.array([2])], "y")],
+            (5,),
+            {},
+            r"'node0' \(ReduceMax\): has axes \[2\], but its input has shape \(1, 5\)",
+        ),
+        (
+            [("MaxPool", ["x"], "y", {"kernel_shape": [1], "pads": [1, 1]})],
+            (1, 3),
+            {},
+            r"'node0' \(MaxPool\): has a window that sees padding alone, whose maximum",
+        ),
         ([GEMM, ("Gemm", ["missing", W2], "y")], (5,), {}, "missing"),
         ([("Gemm", ["x"], "y")], (5,), {}, "Gemm"),
         ([], (5,), {}, "the graph holds no node"),

@@ -1,6 +1,8 @@
 """One door for networks: modules, exported programs, files and arrays; .nnet files."""
 
+import pickle
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -107,11 +109,29 @@ def test_one_door(tmp_path):
         read_network({})
 
 
+def test_exported_programs_in_files_are_refused_and_never_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "executed",)
+
+    path = tmp_path / "a.pt2"
+    program = torch.export.export(nn.Linear(2, 1), (torch.zeros(1, 2),))
+    torch.export.save(program, path)
+    with pytest.raises(ValueError, match=r"a\.pt2 .* execute code: .*torch\.export\.load"):
+        read_network(path)
+    (tmp_path / "b.pt").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ValueError, match=r"b\.pt .* execute code: .* export it to ONNX"):
+        read_network(tmp_path / "b.pt")
+    assert not (tmp_path / "executed").exists()
+    assert read_network(torch.export.load(path)).exact([1, 2]).shape == (1,)
+
+
 def test_a_network_says_what_it_was_read_from():
     module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)).eval()
     network = ReLUNetwork.from_module(module)
     assert str(network).endswith(
-        f"; from module {network.origin.digest[:8]} of 34 parameters, up to rounding"
+        f"; from module {network.origin.digest[:8]}: 34 trained parameters, "
+        f"{network.size.parameters} nonzero entries unrolled, up to rounding"
     )
     assert network.origin.rounded == ("module.1 (BatchNorm1d)",)
     other = ReLUNetwork(network.layers[:1])

@@ -10,20 +10,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import evaluate, layers_of, random_network
+from torch import nn
 
 from constructions import (
     Constant,
     Identity,
     Kron,
+    ReLUNetwork,
     add,
     affine,
     compose,
     copies,
     delay,
     distance,
+    load,
     maximum,
     parallel,
     parts,
+    source_difference,
     squaring,
 )
 
@@ -235,3 +239,110 @@ def test_numbers_of_copies_and_layers_are_checked():
 def test_a_delayed_distance_is_still_a_distance():
     network = delay(distance([[0.25, 0.5], [1.0, 0.0]], "inf"), 2, nonnegative=True)
     assert network([[0.5, 0.5]]).tolist() == [[0.25, 0.5]]
+
+
+# -- what was rounded when the parts were read -----------------------------------------------------
+
+
+def normalized(inputs, outputs, seed):
+    """(module, network): rounded by less than is said."""
+    torch.manual_seed(seed)
+    norms = nn.BatchNorm1d(4), nn.BatchNorm1d(outputs)
+    parts = nn.Linear(inputs, 4), norms[0], nn.ReLU(), nn.Linear(4, outputs), norms[1]
+    module = nn.Sequential(*parts).double().eval()
+    for norm in norms:
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.3, 2)
+    return ReLUNetwork.from_module(module)
+
+
+def moved(network, seed):
+    """One of the networks that it may stand for: each entry off by its bound, up or down."""
+    r = np.random.default_rng(seed)
+    layers = []
+    for layer, error in zip(network.layers, network.origin.errors, strict=True):
+        parts = []
+        for name in ("weight", "bias"):
+            values = getattr(layer, name).to_dense().numpy()
+            off = getattr(error, name).to_dense().numpy() if error else np.zeros(values.shape)
+            signs = r.choice([-1, 1], values.shape)
+            parts.append(
+                [
+                    [Fraction(v) + int(s) * Fraction(o) for v, s, o in zip(*row, strict=True)]
+                    for row in zip(values.tolist(), signs.tolist(), off.tolist(), strict=True)
+                ]
+            )
+        layers.append(parts)
+    return layers
+
+
+def exact_values(layers, x):
+    for i, (weight, bias) in enumerate(layers):
+        x = [max(v, Fraction(0)) for v in x] if i else x
+        x = [
+            sum((w * v for w, v in zip(row, x, strict=True)), b[0])
+            for row, b in zip(weight, bias, strict=True)
+        ]
+    return x
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_results_keep_what_their_parts_were_rounded_by(seed, tmp_path):
+    a, b = normalized(2, 3, seed), normalized(3, 3, seed + 10)
+    first, second = moved(a, seed), moved(b, seed + 1)
+    f, g = (lambda x: exact_values(first, x)), (lambda x: exact_values(second, x))
+    grid = affine([[0.5, -1.0, 2.0]], [0.25])
+    thirds = affine([[0.1, 0.7, 1 / 3]], [0.3])  # no product with it is a float64
+    inner = affine([[3.0, 1.0], [0.1, 0.2]])
+    row = lambda net, x: net.exact([x])[0].tolist()  # noqa: E731
+    cases = {
+        "two": (compose(b, a), lambda x: g(f(x))),
+        "merged": (compose(grid, a), lambda x: row(grid, f(x))),
+        "carried": (compose(thirds, a), lambda x: row(thirds, f(x))),
+        "rounded": (compose(affine([[1.0, 1.0, 0.0]]), a, exact=False), lambda x: [sum(f(x)[:2])]),
+        "first": (compose(a, inner), lambda x: f(row(inner, x))),
+        "beside": (
+            parallel(a, compose(grid, a), affine([[1.0, 2.0]])),
+            lambda x: [*f(x), *row(grid, f(x)), x[0] + 2 * x[1]],
+        ),
+        "sum": (
+            add(a, compose(b, a)),
+            lambda x: [v + w for v, w in zip(f(x), g(f(x)), strict=True)],
+        ),
+        "copies": (copies(2, a), lambda x: f(x[:2]) + f(x[2:])),
+        "later": (delay(a, 2), f),
+    }
+    for name, (network, source) in cases.items():
+        assert network.origin is not None, name
+        assert not network.origin.is_exact, name
+        bound = source_difference(network, -1.0, 1.0)
+        assert bool((bound < 1e-11).all()), name
+        for _ in range(3):
+            x = [
+                Fraction(int(v), 8)
+                for v in np.random.default_rng(seed).integers(-8, 9, network.inputs)
+            ]
+            off = [abs(v - w) for v, w in zip(row(network, x), source(x), strict=True)]
+            assert all(v <= Fraction(e) for v, e in zip(off, bound.tolist(), strict=True)), name
+            assert any(off), name
+        network.save(tmp_path / "a.safetensors")
+        again = load(tmp_path / "a.safetensors")
+        assert again.origin.digest == network.origin.digest
+        assert source_difference(again, -1.0, 1.0).tolist() == bound.tolist()
+
+
+def test_results_of_exact_parts_have_no_origin():
+    read = ReLUNetwork.from_module(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
+    assert read.origin.is_exact
+    assert compose(read, read).origin is parallel(read, read).origin is copies(2, read).origin
+    assert compose(read, read).origin is None
+
+
+def test_compositions_of_rounded_networks_are_not_proved_at_a_tie():
+    """1 - x / 3 is 0 at 3, where the network that is read says 2^-54."""
+    third = nn.BatchNorm1d(1, eps=0.0, affine=False).double().eval()
+    third.running_var.fill_(9.0)
+    network = compose(affine([[-1.0]], [1.0]), ReLUNetwork.from_module(third))
+    assert network.exact([3])[0] > 0
+    assert network.exact([3])[0] <= Fraction(source_difference(network, 0.0, 3.0).item())
+    assert "from composition (module) " in str(network)

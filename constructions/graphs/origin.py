@@ -7,8 +7,20 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..basics.result import Result, Said, said
 from ..linear.affine import Affine
-from ..linear.matrix import Matrix
+from ..linear.matrix import (
+    Dense,
+    Matrix,
+    column,
+    is_zero,
+    kron,
+    nearest,
+    product,
+    sparse,
+    total,
+    zeros,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +35,8 @@ class Errors:
     bias: Matrix
 
 
-@dataclass(frozen=True, eq=False)
-class Origin:
+@dataclass(frozen=True, eq=False, repr=False)
+class Origin(Result):
     """What a network was read from.
 
     kind: "module", "ONNX file" or another kind of file. digest: SHA-256 of the file, or of the
@@ -43,6 +55,15 @@ class Origin:
     rounded: tuple[str, ...] = ()
     errors: tuple[Errors | None, ...] = field(default=(), repr=False)
     layers: tuple[Affine, ...] = field(default=(), repr=False)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        rounded = ", ".join(self.rounded)
+        how = "exactly" if self.is_exact else f"up to rounding of {rounded}"
+        return f"read from {self.kind} {self.digest[:8]}, {how}", {
+            "parameters": said(self.parameters, "exact"),
+            "affine maps merged": said(self.merged, "exact"),
+            "units that carry": said(self.carried, "exact"),
+        }
 
     @property
     def is_exact(self) -> bool:
@@ -68,3 +89,51 @@ def difference(
         moved = passed * (1 + (layer.weight.shape[1] + 8) * 2.0**-50)
         moved = torch.where(moved > 0, moved + 2.0**-1000 * (1 + size.sum(-1, keepdim=True)), moved)
     return moved
+
+
+def no_errors(layer: Affine) -> Errors:
+    """Those of a layer that is exact."""
+    return Errors(zeros(*layer.weight.shape), zeros(*layer.bias.shape))
+
+
+def passed(outer: Affine, own: Errors | None, inner: Affine, below: Errors, exact: bool) -> Errors:
+    """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products
+    round by unless they are exact.
+    """
+    sizes = [
+        outer.weight.absolute(),
+        inner.weight.absolute(),
+        inner.bias.absolute(),
+        outer.bias.absolute(),
+    ]
+    d_weight, d_bias = below.weight, below.bias
+    weight = _up(_times(sizes[0], d_weight))
+    bias = _up(_times(sizes[0], d_bias))
+    if own is not None:
+        weight = _up(total(weight, _times(own.weight, _up(total(sizes[1], d_weight)))))
+        moved = _times(own.weight, _up(total(sizes[2], d_bias)))
+        bias = _up(total(total(bias, moved), own.bias))
+    if not exact:
+        gamma = (int(outer.weight.shape[1]) + 8) * 2.0**-52
+        weight = _up(total(weight, _scaled(_times(sizes[0], sizes[1]), gamma)))
+        bias = _up(total(bias, _scaled(total(_times(sizes[0], sizes[2]), sizes[3]), gamma)))
+    return Errors(
+        sparse(weight) if not isinstance(weight, Dense) else weight, column(bias.to_dense())
+    )
+
+
+def _times(a: Matrix, b: Matrix) -> Matrix:
+    return nearest(product(a, b))
+
+
+def _scaled(matrix: Matrix, factor: float) -> Matrix:
+    return nearest(kron(matrix, Dense(torch.tensor([[factor]], dtype=torch.float64))))
+
+
+def _up(matrix: Matrix) -> Matrix:
+    """A little more: products and sums of nonnegative numbers lose at most this share."""
+    return (
+        matrix
+        if is_zero(matrix)
+        else _scaled(matrix, 1 + (int(matrix.shape[1]) + 2**20) * 2.0**-51)
+    )

@@ -142,6 +142,18 @@ MODULES = {
     "padded": (nn.Sequential(nn.ConstantPad2d((1, 2, 0, -1), 0.5), nn.ZeroPad2d(1)), (1, 3, 3), 0),
     "pooled edges": (nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False), (2, 6, 6), 0),
     "divided pool": (nn.AvgPool2d((2, 3), divisor_override=4), (2, 5, 6), 0),
+    "around": (nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"), (1, 4, 3), 0),
+    "around unevenly": (
+        nn.Sequential(
+            nn.CircularPad1d((3, 1)), nn.CircularPad1d((-2, 1)), nn.CircularPad1d((1, -1))
+        ),
+        (2, 4),
+        0,
+    ),
+    "adaptive maxima of signals": (nn.AdaptiveMaxPool1d(3), (2, 7), 2),
+    "adaptive maxima of images": (nn.AdaptiveMaxPool2d((2, None)), (2, 5, 3), 2),
+    "adaptive maxima of one image": (nn.AdaptiveMaxPool2d((3, 4)), (2, 4, 2), 1),
+    "adaptive maxima in space": (nn.AdaptiveMaxPool3d(2), (1, 3, 2, 3), 2),
     "pooled signals": (nn.Sequential(nn.AvgPool1d(3, 2, 1), nn.AdaptiveAvgPool1d(2)), (2, 7), 0),
     "global pool": (
         nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
@@ -556,7 +568,7 @@ def test_extreme_weights_are_carried(size):
 # -- what is refused -------------------------------------------------------------------------------
 
 LAYERS = (
-    nn.AdaptiveMaxPool1d(2),
+    nn.Hardswish(),
     nn.Sigmoid(),
     nn.Tanh(),
     nn.Softmax(1),
@@ -607,9 +619,9 @@ STEPS = iter(range(100))
         ),
         (lambda m, x: x.long(), TypeError, "rounds values from torch.float32 to torch.int64"),
         (
-            lambda m, x: functional.pad(x[:, None], (1, 1), mode="circular"),
+            lambda m, x: torch.cumprod(x, 1),
             TypeError,
-            "operation copy_",
+            "operation cumprod",
         ),
         (lambda m, x: x / 0, ValueError, "divides by zero"),
         (lambda m, x: x * float("nan"), ValueError, "must be finite, got nan"),
@@ -749,6 +761,6 @@ def test_negative_variances_are_refused():
     "layer", [nn.Conv2d(1, 2, 3, padding=1), nn.AvgPool2d(1), nn.MaxPool2d(2), nn.Linear(8, 8)]
 )
 def test_large_matrices_are_refused(monkeypatch, layer):
-    monkeypatch.setattr("constructions.networks.operations.ENTRY_LIMIT", 60)
+    monkeypatch.setattr("constructions.graphs.operations.ENTRY_LIMIT", 60)
     with pytest.raises(ValueError, match=re.escape("the limit is 60")):
         ReLUNetwork.from_module(layer.eval(), (1, 8, 8))

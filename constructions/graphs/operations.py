@@ -38,6 +38,8 @@ SMALLEST = 2.0**-900
 """Rounded factors are 0 or at least so large: what underflows on the way is far below their error.
 """
 
+MONOTONE_HINT = "where it comes last, the network without it has outputs in the same order"
+
 
 @dataclass(frozen=True)
 class Value:
@@ -320,26 +322,12 @@ class Operations:
             raise ValueError(
                 f"has a kernel of extent {reach} beyond the padded image of size {padded}"
             )
-        _affordable(
-            max(channels * math.prod(padded), channels * math.prod(kernel) * math.prod(image))
-        )
-        inside = torch.ones((), dtype=torch.bool)
-        index = torch.zeros((), dtype=torch.int64)
-        for axis, size in enumerate(sizes):  # (k_1, ..., k_d, o_1, ..., o_d)
-            steps = (
-                torch.arange(kernel[axis])[:, None] * dilation[axis]
-                + torch.arange(image[axis]) * stride[axis]
-                - pads[axis]
-            )
-            view = [1] * (2 * spatial)
-            view[axis], view[spatial + axis] = steps.shape
-            steps = steps.reshape(view)
-            inside = inside & (steps >= 0) & (steps < size)
-            index = index * size + steps
-        index = torch.where(inside, index, -1).reshape(1, math.prod(kernel), math.prod(image))
-        size = math.prod(sizes)
-        whole = torch.where(index >= 0, index + size * torch.arange(channels)[:, None, None], -1)
-        return whole.reshape(channels * math.prod(kernel), math.prod(image)), image
+        _affordable(channels * math.prod(padded))
+        steps = [
+            torch.arange(k)[:, None] * d + torch.arange(n) * s - pad
+            for k, d, n, s, pad in zip(kernel, dilation, image, stride, pads, strict=False)
+        ]
+        return _patches(shape, steps), image
 
     def by_units(
         self,
@@ -409,18 +397,29 @@ class Operations:
         """Maxima in sliding windows, by pairs; what is outside does not count. x: (1, C, n_1, ...,
         n_d).
         """
-        channels = x.shape[1]
         patches, image = self.patches(x.shape, kernel, stride, pads, dilation)
-        places = math.prod(image)
-        windows = patches.reshape(channels, math.prod(kernel), places)
+        return self._window_maxima(x, patches, image)
+
+    def adaptive_max_pool(self, x: Value, image: Shape) -> Value:
+        """Maxima in windows that cover each axis: from floor(i n / m) to ceil((i + 1) n / m)."""
+        steps = []
+        for n, m in zip(x.shape[2:], image, strict=True):
+            places = torch.arange(m)
+            first, end = places * n // m, -(-(places + 1) * n // m)
+            step = first + torch.arange(int((end - first).max()))[:, None]
+            steps.append(torch.where(step < end, step, -1))
+        return self._window_maxima(x, _patches(x.shape, steps), image)
+
+    def _window_maxima(self, x: Value, patches: torch.Tensor, image: Shape) -> Value:
+        channels, places = x.shape[1], math.prod(image)
+        windows = patches.reshape(channels, -1, places)
         inside = windows >= 0
         if not bool(inside.any(dim=1).all()):
-            raise ValueError("has a window that sees padding alone")
+            raise ValueError("has a window that sees padding alone, whose maximum is no number")
         first = windows.gather(1, inside.to(torch.int8).argmax(dim=1, keepdim=True))
         windows = torch.where(inside, windows, first)  # a maximum may take one number twice
-        return self.maxima(
-            x, windows.permute(1, 0, 2).reshape(math.prod(kernel), -1), (1, channels, *image)
-        )
+        rows = windows.permute(1, 0, 2).reshape(windows.shape[1], -1)
+        return self.maxima(x, rows, (1, channels, *image))
 
     def maxima(self, x: Value, windows: torch.Tensor, shape: Shape) -> Value:
         """The maximum of the numbers that each column of windows (k, n) names, in a balanced tree
@@ -464,6 +463,28 @@ def _number(value: float) -> torch.Tensor:
 def _is_exact(factor: float, values: torch.Tensor, products: torch.Tensor) -> bool:
     pairs = zip(values.reshape(-1).tolist(), products.reshape(-1).tolist(), strict=True)
     return all(math.isfinite(b) and Fraction(factor) * Fraction(a) == Fraction(b) for a, b in pairs)
+
+
+def _patches(shape: Shape, steps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(C * prod(kernel), places): what each place of windows sees, -1 outside; steps: of each axis,
+    (kernel, places).
+    """
+    _, channels, *sizes = shape
+    spatial = len(sizes)
+    kernel, image = zip(*(step.shape for step in steps), strict=True)
+    _affordable(channels * math.prod(kernel) * math.prod(image))
+    inside = torch.ones((), dtype=torch.bool)
+    index = torch.zeros((), dtype=torch.int64)
+    for axis, size in enumerate(sizes):  # (k_1, ..., k_d, o_1, ..., o_d)
+        view = [1] * (2 * spatial)
+        view[axis], view[spatial + axis] = steps[axis].shape
+        step = steps[axis].reshape(view)
+        inside = inside & (step >= 0) & (step < size)
+        index = index * size + step
+    index = torch.where(inside, index, -1).reshape(1, math.prod(kernel), math.prod(image))
+    size = math.prod(sizes)
+    whole = torch.where(index >= 0, index + size * torch.arange(channels)[:, None, None], -1)
+    return whole.reshape(channels * math.prod(kernel), math.prod(image))
 
 
 def _diagonal(values: torch.Tensor) -> Matrix:

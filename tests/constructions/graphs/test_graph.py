@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import Dense, Identity, ReLUNetwork, Sparse, interval_bounds, source_difference
+from constructions.graphs.graph import Graph
+from constructions.graphs.origin import Errors, Origin
 from constructions.linear.matrix import column, sparse, zeros
-from constructions.networks.graph import Graph
-from constructions.networks.origin import Errors, Origin
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -26,9 +26,7 @@ from ..linear.matrix import (
     Kron,
     Matrix,
     Sparse,
-    column,
     is_zero,
-    kron,
     nearest,
     product,
     sparse,
@@ -36,7 +34,7 @@ from ..linear.matrix import (
     zeros,
 )
 from ..linear.merging import merged
-from .origin import Errors
+from .origin import Errors, no_errors, passed
 
 DOUBLE = 2.0**-53
 """Unit roundoff of float64."""
@@ -259,10 +257,11 @@ class Graph:
         if node.errors is not None and node.place:
             result.rounded.append(node.place)
         map = exact or _float64(outer, below)
-        errors = [_errors(f) for f in inner]
+        errors = [f.error or no_errors(f.map) for f in inner]
         error = Errors(_stack([e.weight for e in errors]), _stack([e.bias for e in errors]))
         map = _compact(map) if len(inner) > 1 else map
-        return Form(map, _passed(outer, node.errors, below, error, exact is not None))
+        own = None if node.errors is None else Errors(_row(list(node.errors[0])), node.errors[1])
+        return Form(map, passed(outer, own, below, error, exact is not None))
 
     def _layer(
         self,
@@ -416,64 +415,11 @@ def _is_nonnegative(form: Form) -> bool:
 def _stacked_errors(rows: list[Form]) -> Errors | None:
     if all(f.error is None for f in rows):
         return None
-    errors = [_errors(f) for f in rows]
+    errors = [f.error or no_errors(f.map) for f in rows]
     return Errors(_stack([e.weight for e in errors]), _stack([e.bias for e in errors]))
 
 
 def _float64(outer: Affine, inner: Affine) -> Affine:
     """The map outer o inner, every entry a float64."""
-    weight, bias = _times(outer.weight, inner.weight), _times(outer.weight, inner.bias)
+    weight, bias = (nearest(product(outer.weight, m)) for m in (inner.weight, inner.bias))
     return _compact(Affine(weight, nearest(total(bias, outer.bias))))
-
-
-def _errors(form: Form) -> Errors:
-    return form.error or Errors(zeros(*form.map.weight.shape), zeros(*form.map.bias.shape))
-
-
-def _passed(
-    outer: Affine,
-    own: tuple[tuple[Matrix, ...], Matrix] | None,
-    inner: Affine,
-    below: Errors,
-    exact: bool,
-) -> Errors:
-    """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products
-    round by.
-    """
-    sizes = [
-        outer.weight.absolute(),
-        inner.weight.absolute(),
-        inner.bias.absolute(),
-        outer.bias.absolute(),
-    ]
-    d_weight, d_bias = below.weight, below.bias
-    weight = _up(_times(sizes[0], d_weight))
-    bias = _up(_times(sizes[0], d_bias))
-    if own is not None:
-        moved = _row(list(own[0]))
-        weight = _up(total(weight, _times(moved, _up(total(sizes[1], d_weight)))))
-        bias = _up(total(total(bias, _times(moved, _up(total(sizes[2], d_bias)))), own[1]))
-    if not exact:
-        gamma = (int(outer.weight.shape[1]) + 8) * 2.0**-52
-        weight = _up(total(weight, _scaled(_times(sizes[0], sizes[1]), gamma)))
-        bias = _up(total(bias, _scaled(total(_times(sizes[0], sizes[2]), sizes[3]), gamma)))
-    return Errors(
-        sparse(weight) if not isinstance(weight, Dense) else weight, column(bias.to_dense())
-    )
-
-
-def _times(a: Matrix, b: Matrix) -> Matrix:
-    return nearest(product(a, b))
-
-
-def _scaled(matrix: Matrix, factor: float) -> Matrix:
-    return nearest(kron(matrix, Dense(torch.tensor([[factor]], dtype=torch.float64))))
-
-
-def _up(matrix: Matrix) -> Matrix:
-    """A little more: products and sums of nonnegative numbers lose at most this share."""
-    return (
-        matrix
-        if is_zero(matrix)
-        else _scaled(matrix, 1 + (int(matrix.shape[1]) + 2**20) * 2.0**-51)
-    )
