@@ -64,9 +64,10 @@ from .networks.provenance import LEMMAS, Lemma, Provenance
 from .networks.rounding import BitBudget, bit_budget, rounding_error
 from .networks.sharded import sharded_values
 from .networks.statements import explain, implements, parts, statements
-from .regions.counting import LinearRegions, Region, RegionCount, count_regions, linear_regions
+from .regions.counting import count_regions, linear_regions
 from .regions.level_set import LevelSet, level_set
 from .regions.restriction import on_plane, on_segment
+from .regions.result import LinearRegions, Region, RegionCount
 
 __all__ = [
     "rationals",

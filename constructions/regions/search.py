@@ -13,6 +13,8 @@ from typing import Any
 import highspy
 import numpy as np
 
+from .limits import Stop
+
 POOL = 24  # known points kept per cell; each may show a later cut without a linear program
 PROOFS = 64  # proofs of absence kept per unit and sign
 # witnesses closer than this to a hyperplane, relative to its unit's range, are moved away first
@@ -26,16 +28,33 @@ class Search:
     point a cell.
 
     complete: the whole box was searched; certified: each cell's existence and each absence is
-    proved, rounding included; reason: why one of the two fails, or ''; lps: linear programs solved.
-    Every listed cell exists, complete or not.
+    proved, rounding included; stopped, doubt: why one of the two fails (None, '' where neither
+    does), and `reason` says it in words; lps: linear programs solved. Every listed cell exists,
+    complete or not.
     """
 
     patterns: np.ndarray
     points: np.ndarray
-    complete: bool
-    certified: bool
-    reason: str
+    stopped: Stop | None
+    doubt: str
     lps: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole box was searched."""
+        return self.stopped is None
+
+    @property
+    def certified(self) -> bool:
+        """Whether each cell's existence and each absence is proved."""
+        return not self.doubt
+
+    @property
+    def reason(self) -> str:
+        """Why it is not complete, or else not certified; '' if it is both."""
+        if self.stopped is Stop.INTERRUPT:
+            return "interrupted"
+        return self.stopped.value if self.stopped else self.doubt
 
 
 def search_cells(
@@ -107,9 +126,8 @@ def search_cells(
     return Search(
         patterns.reshape(shape),
         points.reshape(shape[0], tree.d),
-        not stopped,
-        not tree.doubt,
-        stopped or tree.doubt,
+        stopped,
+        tree.doubt,
         tree.program.solved,
     )
 
@@ -227,8 +245,8 @@ class _Tree:
         max_cells: int | None,
         max_seconds: float | None,
         progress: Callable[[int], None] | None,
-    ) -> str:
-        """Search; '' or why the search stopped early."""
+    ) -> Stop | None:
+        """Search; what ended it early."""
         end = time.monotonic() + max_seconds if max_seconds is not None else np.inf
         start = (
             self.program.mid
@@ -245,18 +263,18 @@ class _Tree:
                 m = max(m, self.base)
                 for unit in range(k + 1, self.units):
                     if time.monotonic() > end:
-                        return "time limit"
+                        return Stop.TIME
                     on, m, w, pool = self._decide(unit, on, m, w, pool, stack)
                 if max_cells is not None and len(self.cells) >= max_cells:
-                    return "cell limit"
+                    return Stop.CELLS
                 if self.doubt and not self._verified(on, w):
                     continue
                 self.cells.append((on, w))
                 if progress is not None and len(self.cells) % 256 == 0:
                     progress(len(self.cells))
         except KeyboardInterrupt:
-            return "interrupted"
-        return ""
+            return Stop.INTERRUPT
+        return None
 
     # -- one unit ----------------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ from constructions import (
     yarotsky_multiplication,
 )
 from constructions.regions import counting as module
+from constructions.regions import limits
+from constructions.regions.limits import Stop
 
 VALUES = [-1, 0, 1, 0.5]
 
@@ -564,7 +566,8 @@ def test_limits_give_lower_bounds(method, limit):
     assert not found.complete
     assert found.certified
     assert found.cells <= full.cells
-    assert "limit" in found.method
+    assert found.stopped is (Stop.CELLS if "max_cells" in limit else Stop.TIME)
+    assert found.stopped.value in found.method
     assert str(found).startswith("at least")
     if "max_cells" in limit and method != "search":
         assert found.cells > 20
@@ -581,6 +584,7 @@ def test_interruption_keeps_what_was_found(method):
 
     found = count_regions(generic(0, 2, 16, 16), (-1, 1), method=method, progress=interrupt)
     assert not found.complete
+    assert found.stopped is Stop.INTERRUPT
     assert "an interrupt after 10 of 32 units" in found.method
     assert 1 < found.cells < count_regions(generic(0, 2, 16, 16), (-1, 1)).cells
     assert calls == list(range(11))
@@ -605,6 +609,7 @@ def test_an_interrupt_while_merging_keeps_the_cells(monkeypatch):
     monkeypatch.setattr(module, "merge", interrupt)
     found = count_regions(squaring(3), (0, 1), pieces=True)
     assert (found.cells, found.pieces, found.complete) == (8, None, True)
+    assert found.stopped is Stop.INTERRUPT
     assert "merging into pieces ended early by an interrupt" in found.method
 
 
@@ -631,10 +636,11 @@ def test_counts_in_another_thread():
 
 
 def test_memory_limit(monkeypatch):
-    monkeypatch.setattr(module, "MEMORY_LIMIT", 1)
+    monkeypatch.setattr(limits, "MEMORY_LIMIT", 1)
     found = count_regions(squaring(3), (0, 1))
     assert not found.complete
-    assert "memory limit" in found.method
+    assert found.stopped is Stop.MEMORY
+    assert "the memory limit of 9.31323e-10 GiB" in found.method
 
 
 NAN = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
