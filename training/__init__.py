@@ -2,7 +2,9 @@
 compared.
 """
 
-from .attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
+from .attacks.batch_norm import batch_norm
+from .attacks.gta import gta
+from .attacks.named import Attack
 from .attacks.objectives import (
     LOSSES,
     classification_loss,
@@ -12,6 +14,8 @@ from .attacks.objectives import (
     margin,
     mixed,
 )
+from .attacks.pgd import fgsm, pgd
+from .attacks.projection import project
 from .datasets.augmentation import augment
 from .datasets.dataset import TASKS, Dataset, as_float, load_data, read_task
 from .datasets.distributions import PatchData, SeparableData

@@ -14,7 +14,7 @@ from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, Said, affine, f_S, said, separation
 
-from ..attacks.attacks import Attack
+from ..attacks.named import Attack
 from ..attacks.objectives import is_error
 from ..datasets.dataset import Dataset, as_float, load_data
 from ..datasets.labels import check_labels

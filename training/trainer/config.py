@@ -20,7 +20,7 @@ import torch
 
 from constructions import Ball, read_norm
 
-from ..attacks.attacks import Attack
+from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES
 from ..datasets.dataset import read_task
 from .models import MODELS

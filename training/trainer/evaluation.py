@@ -14,7 +14,7 @@ from torch import nn
 
 from constructions import Ball, Result, Said, said
 
-from ..attacks.attacks import Attack
+from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, is_error
 from ..datasets.dataset import as_float
 from ..datasets.labels import check_labels

@@ -19,7 +19,8 @@ import torch
 from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from ..attacks.attacks import BATCH_NORM, import_autoattack
+from ..attacks.autoattack import import_autoattack
+from ..attacks.batch_norm import BATCH_NORM
 from ..datasets.dataset import Dataset, as_float, load_data
 from ..datasets.labels import check_labels
 from ..datasets.reading import check_differentiable, differentiating, read_outputs, unchanged

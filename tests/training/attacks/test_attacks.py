@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import Ball
-from training.attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
+from training import Attack, batch_norm, fgsm, gta, pgd, project
 from training.attacks.objectives import (
     LOSSES,
     classification_loss,
