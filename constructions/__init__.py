@@ -30,8 +30,8 @@ from .capacity.vc import (
     vc_upper,
 )
 from .classifiers.counting import CountRow, closed_form, count_table, fitted_exponent
-from .classifiers.memorization import f_adv, f_S, fingerprint, predictions
-from .classifiers.memorizer import VARIANTS, memorizer
+from .classifiers.memorization import f_adv, f_S, predictions
+from .classifiers.memorizer import VARIANTS, fingerprint, memorizer
 from .classifiers.screening import localize
 from .exchange.load import load, load_arrays
 from .exchange.margin_networks import margin_network

@@ -2,6 +2,8 @@
 compared.
 """
 
+from constructions.internal import as_float, as_tensor, check_labels
+
 from .attacks.batch_norm import batch_norm
 from .attacks.gta import gta
 from .attacks.named import Attack
@@ -17,11 +19,9 @@ from .attacks.objectives import (
 from .attacks.pgd import fgsm, pgd
 from .attacks.projection import project
 from .datasets.augmentation import augment
-from .datasets.dataset import TASKS, Dataset, as_float, load_data, read_task
+from .datasets.dataset import Dataset, load_data
 from .datasets.distributions import PatchData, SeparableData
-from .datasets.labels import check_labels
 from .datasets.reading import (
-    as_tensor,
     check_differentiable,
     copied,
     differentiating,
@@ -30,6 +30,7 @@ from .datasets.reading import (
     read_outputs,
     unchanged,
 )
+from .datasets.tasks import TASKS, read_task
 from .theory.constrained import ConstrainedTraining, MemorizingModel, a_delta
 from .theory.lazy import (
     TWO_LAYER_ACTIVATIONS,

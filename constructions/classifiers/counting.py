@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 import torch
 
-from ..basics.ball import Ball, read_norm
+from ..basics.ball import Ball, norm_name, read_norm
 from ..basics.result import Result, Said, said
 from ..gadgets.indicators import Thresholds
 from ..linear.affine import Affine
@@ -215,7 +215,7 @@ def count_table(
     if not 0 < mu <= 1:
         raise ValueError(f"mu must lie in (0, 1], got {mu}")
     p = read_norm(norm)
-    name = "inf" if p == math.inf else "2"
+    name = norm_name(p)
     rows = []
     for n, d in grid:
         clean_size = _random_clean(d, hidden, seed).size

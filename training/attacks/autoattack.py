@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from constructions import Ball
+from constructions.internal import check_labels
 
-from ..datasets.labels import check_labels
 from ..datasets.reading import check_differentiable, measuring, read_outputs
 from .objectives import Model, is_error
 from .projection import project

@@ -7,8 +7,9 @@ import math
 import torch
 
 from constructions import Ball
+from constructions.internal import as_float
 
-from ..datasets.reading import as_tensor, measuring, read_outputs
+from ..datasets.reading import measuring, read_outputs
 from .objectives import Model
 
 
@@ -31,7 +32,7 @@ def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
     """
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma must be positive and finite, got {gamma}")
-    x = as_tensor(x, "x")
+    x = as_float(x, None, "x")
     with torch.enable_grad():
         point = x.clone().requires_grad_(True)
         value = read_outputs(g(point), name="g")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Ball
+from constructions.internal import as_float, check_labels
 
-from ..datasets.labels import check_labels
-from ..datasets.reading import as_tensor, read_outputs
+from ..datasets.reading import read_outputs
 from .autoattack import autoattack
 from .batch_norm import mixes_rows
 from .objectives import Model, Objective, is_error, margin
@@ -103,9 +103,9 @@ class Attack:
         labels that do not fit the outputs.
         """
         if self.kind == "clean":
-            return as_tensor(x, "x").clone()
+            return as_float(x, None, "x").clone()
         if self.kind == "autoattack":
-            return autoattack(model, as_tensor(x, "x"), labels, ball, generator)
+            return autoattack(model, as_float(x, None, "x"), labels, ball, generator)
         minus_margin, read = (
             (lambda outputs, target: -inspect.unwrap(margin)(outputs, target)),
             False,

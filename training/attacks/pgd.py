@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Ball
+from constructions.internal import as_float, as_tensor, check_interval
 
-from ..datasets.reading import as_tensor, check_differentiable, measuring, read_outputs
+from ..datasets.reading import check_differentiable, measuring, read_outputs
 from .objectives import Model, Objective
 from .projection import limits, within
 
@@ -41,9 +42,10 @@ def pgd(
     first from `start`, if given; else, and then, from a uniformly random point of the ball, or with
     random_start=False from x.
 
-    x: shape (batch, ...), floating-point, in [0,1]; returned is such a tensor, in the same memory
-    format, exactly in ball and cube. objective: one value for each row; what rows get does not
-    depend on other rows unless the model mixes them. step_size defaults to 2.5 radius / steps.
+    x: shape (batch, ...), floating-point, in [0,1], or uint8 (k means k/255, in float32); returned
+    is such a tensor, floating-point, in the same memory format, exactly in ball and cube.
+    objective: one value for each row; what rows get does not depend on other rows unless the model
+    mixes them. step_size defaults to 2.5 radius / steps.
     keep="best": each row's best iterate, x included, after 1 + restarts (steps + 1) forward and
     restarts steps backward passes; a maximum found this way is a lower bound of the true one.
     keep="last": the last iterate after exactly `steps` forward and backward passes (for training).
@@ -79,7 +81,8 @@ def pgd(
     tensor([[0.2500, 0.7500]])
     """
     check_differentiable(model)
-    x, labels = as_tensor(x, "x"), as_tensor(labels, "labels")
+    x, labels = as_float(x, None, "x"), as_tensor(labels, "labels")
+    start = None if start is None else as_float(start, x.dtype, "start")
     step = 2.5 * ball.radius / max(steps, 1) if step_size is None else step_size
     _check(x, labels, steps, step, restarts, start, random_start, keep)
     result = x.clone()  # what rows that left the batch keep
@@ -92,7 +95,7 @@ def pgd(
         if not len(batch.rows):
             break
         length = steps if run else 0
-        given = start.detach()[batch.rows] if start is not None and run == 1 else None
+        given = start[batch.rows] if start is not None and run == 1 else None
         if given is None and (run == 0 or not random_start):
             point = batch.centre.clone()
         else:
@@ -255,18 +258,13 @@ def _check(
         )
     if restarts > 1 and not random_start:
         raise ValueError(f"restarts must be 1 without a random start, got {restarts}")
-    if not x.is_floating_point():
-        raise ValueError(f"x must be floating-point, got {x.dtype}")
     if len(labels) != len(x):
         raise ValueError(f"x and labels must have the same length, got {len(x)} and {len(labels)}")
     if start is not None and start.shape != x.shape:
         raise ValueError(
             f"start must have the shape of x, {tuple(x.shape)}, got {tuple(start.shape)}"
         )
-    if x.numel() and not bool(((low := x.amin()) >= 0) & ((high := x.amax()) <= 1)):
-        raise ValueError(
-            f"x must lie in [0,1], got values in [{float(low):.6g}, {float(high):.6g}]"
-        )
+    check_interval(x, "x")
 
 
 def _check_finite(checks: list[tuple[int, int, torch.Tensor]]) -> None:

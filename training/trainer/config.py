@@ -22,7 +22,7 @@ from constructions import Ball, read_norm
 
 from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES
-from ..datasets.dataset import read_task
+from ..datasets.tasks import read_task
 from .models import MODELS
 
 PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float64": "64-true"}

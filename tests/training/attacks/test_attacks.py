@@ -517,9 +517,15 @@ def test_what_is_not_finite_is_an_error_that_names_the_step(p, keep):
             {"random_start": False, "restarts": 2},
             "restarts must be 1 without a random start, got 2",
         ),
-        ({"x": torch.zeros(2, 3, dtype=torch.int64)}, "x must be floating-point, got torch.int64"),
-        ({"x": torch.full((2, 3), 1.5)}, r"x must lie in \[0,1\], got values in \[1.5, 1.5\]"),
-        ({"x": torch.full((2, 3), math.nan)}, r"x must lie in \[0,1\], got values in \[nan, nan\]"),
+        (
+            {"x": torch.zeros(2, 3, dtype=torch.int64)},
+            r"x must be uint8 \(k means k/255\) or floating-point, got torch.int64",
+        ),
+        ({"x": torch.full((2, 3), 1.5)}, r"x must lie in \[0, 1\], got values in \[1.5, 1.5\]"),
+        (
+            {"x": torch.full((2, 3), math.nan)},
+            r"x must lie in \[0, 1\], got values in \[nan, nan\]",
+        ),
         (
             {"labels": torch.zeros(3, dtype=torch.int64)},
             "x and labels must have the same length, got 2 and 3",
