@@ -45,14 +45,14 @@ def as_float(
     points: Any, dtype: torch.dtype | None = torch.float32, name: str = "points"
 ) -> torch.Tensor:
     """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as
-    they are, in `dtype` (None: floating-point ones in their own, uint8 in float32).
+    they are, in `dtype` (None: floating-point ones in their own, uint8 in float32). Gradients pass.
 
-    Raises ValueError for other types.
+    Raises ValueError for other types, TypeError for what are no numbers.
 
     >>> as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist()
     [0.0, 0.20000000298023224, 1.0]
     """
-    x = as_tensor(points, name)
+    x = points if isinstance(points, torch.Tensor) else as_tensor(points, name)
     if x.is_floating_point():
         return x.to(dtype or x.dtype)
     if x.dtype != torch.uint8:

@@ -32,7 +32,7 @@ def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
     """
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma must be positive and finite, got {gamma}")
-    x = as_float(x, None, "x")
+    x = as_float(x, None, "x").detach()
     with torch.enable_grad():
         point = x.clone().requires_grad_(True)
         value = read_outputs(g(point), name="g")

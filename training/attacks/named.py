@@ -103,9 +103,9 @@ class Attack:
         labels that do not fit the outputs.
         """
         if self.kind == "clean":
-            return as_float(x, None, "x").clone()
+            return as_float(x, None, "x").detach().clone()
         if self.kind == "autoattack":
-            return autoattack(model, as_float(x, None, "x"), labels, ball, generator)
+            return autoattack(model, as_float(x, None, "x").detach(), labels, ball, generator)
         minus_margin, read = (
             (lambda outputs, target: -inspect.unwrap(margin)(outputs, target)),
             False,

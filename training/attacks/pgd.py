@@ -81,8 +81,8 @@ def pgd(
     tensor([[0.2500, 0.7500]])
     """
     check_differentiable(model)
-    x, labels = as_float(x, None, "x"), as_tensor(labels, "labels")
-    start = None if start is None else as_float(start, x.dtype, "start")
+    x, labels = as_float(x, None, "x").detach(), as_tensor(labels, "labels")
+    start = None if start is None else as_float(start, x.dtype, "start").detach()
     step = 2.5 * ball.radius / max(steps, 1) if step_size is None else step_size
     _check(x, labels, steps, step, restarts, start, random_start, keep)
     result = x.clone()  # what rows that left the batch keep

@@ -79,7 +79,7 @@ class MemorizingModel(nn.Module):
         separation: float,
     ) -> None:
         super().__init__()
-        points = as_float(points, torch.float64)
+        points = as_float(points, torch.float64).detach()
         self.f, self.shape = f, tuple(points.shape[1:])
         dtype, _ = placement(f) or (torch.float32, None)
         with unchanged(f, evaluating=True), torch.no_grad():
