@@ -15,13 +15,15 @@ from .capacity.region_bounds import (
     zaslavsky,
 )
 from .capacity.shattering import ShatteredSet, shattered_set
-from .capacity.vc import (
+from .capacity.tables import (
     CapacityRow,
     InterpolationRow,
     capacity_growth,
     capacity_table,
-    envelope_vc,
     interpolation_table,
+)
+from .capacity.vc import (
+    envelope_vc,
     least_vc,
     log_growth_bound,
     minimal_parameters,
@@ -66,6 +68,7 @@ from .networks.sharded import sharded_values
 from .networks.statements import explain, implements, parts, statements
 from .regions.counting import count_regions, linear_regions
 from .regions.level_set import LevelSet, level_set
+from .regions.limits import Stop
 from .regions.restriction import on_plane, on_segment
 from .regions.result import LinearRegions, Region, RegionCount
 
@@ -110,6 +113,7 @@ __all__ = [
     "Separation",
     "ShatteredSet",
     "Size",
+    "Stop",
     "Sparse",
     "Unknown",
     "absolute",

@@ -19,10 +19,8 @@ from .basics.reading import (
 )
 from .linear.matrix import same
 from .networks.network import check_network, structure_digest
-from .regions.limits import Stop
 
 __all__ = [
-    "Stop",
     "as_coordinates",
     "as_float",
     "as_tensor",

@@ -2,8 +2,6 @@
 compared.
 """
 
-from constructions.internal import as_float, as_tensor, check_labels
-
 from .attacks.batch_norm import batch_norm
 from .attacks.gta import gta
 from .attacks.named import Attack
@@ -31,6 +29,7 @@ from .datasets.reading import (
     unchanged,
 )
 from .datasets.tasks import TASKS, read_task
+from .internal import as_float, as_tensor, check_labels
 from .theory.constrained import ConstrainedTraining, MemorizingModel, a_delta
 from .theory.lazy import (
     TWO_LAYER_ACTIVATIONS,
