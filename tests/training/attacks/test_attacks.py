@@ -389,6 +389,21 @@ def test_radius_zero_and_empty_batches(p, keep, name):
     assert attack(model, x[:0], labels[:0], Ball(p, 0.1), keep=keep).shape == (0, 3, 8, 8)
 
 
+@pytest.mark.parametrize("name", ["clean", "fgsm", "pgd3x2"])
+def test_bytes_are_attacked_as_k_over_255(name):
+    model, labels = dense(), torch.tensor([0, 1, 2])
+    points = torch.randint(256, (3, 6), generator=seeded(0), dtype=torch.uint8)
+    attack, ball = Attack.parse(name), Ball("inf", 0.1)
+    found = attack(model, points, labels, ball)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, attack(model, points.float() / 255, labels, ball))
+    assert torch.equal(attack(model, points.numpy(), labels, ball), found)
+    assert torch.equal(
+        gta(points, lambda x: model(x)[:, 0], 0.5),
+        gta(points.float() / 255, lambda x: model(x)[:, 0], 0.5),
+    )
+
+
 # -- what is left alone ----------------------------------------------------------------------------
 
 
