@@ -28,7 +28,7 @@ from ..networks.statements import implements
 from .approximation import UNIT, absolute, maximum, squaring
 from .points import read_points
 
-_N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
+_N, _m = Symbol("N"), Symbol("m")
 
 
 @implements(
