@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from .lattice import Lattice
@@ -19,7 +19,7 @@ MEMORY_LIMIT = 8 * 2**30
 """
 
 
-class Stop(Enum):
+class Stop(StrEnum):
     """Why work on linear regions ended early.
 
     >>> from constructions import count_regions, squaring
