@@ -2,10 +2,10 @@
 written whole, shards, digests.
 """
 
-from .basics.ball import norm_name, read_norm
 from .basics.engine import run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
+from .basics.norms import norm_name, read_norm
 from .basics.reading import (
     as_coordinates,
     as_float,

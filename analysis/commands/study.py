@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+import training
 
-from training import PatchConfig, Run, train_patches
+from ..studies.papers import FIGURES, MEASURED_IN_TRAINING
+from ..studies.settings import StudySettings
+from .options import add_options, given
 
-from ..pages.capacity_figure import lower_bound
-from ..pages.figure import Drawing
-from ..studies.figures import FIGURES, MEASURED_IN_TRAINING, drawings, feature_learning
-from ..studies.measure import study
-from ..studies.report import summaries, write_drawing, write_figures, write_study
-from ..studies.study import Study, StudySettings
+if TYPE_CHECKING:
+    from ..pages.figure import Drawing
+    from ..studies.study import Study
 
 
 def add_study_commands(commands: Any) -> None:
@@ -62,33 +61,7 @@ def add_study_commands(commands: Any) -> None:
 
 def add_settings(command: argparse.ArgumentParser) -> None:
     """What both commands are told."""
-    default = StudySettings()
-    command.add_argument(
-        "--points",
-        type=int,
-        default=default.points,
-        metavar="N",
-        help="training and test points measured (256)",
-    )
-    command.add_argument(
-        "--steps", type=int, default=default.steps, metavar="K", help="steps of the searches (20)"
-    )
-    command.add_argument(
-        "--epochs",
-        type=int,
-        default=default.epochs,
-        metavar="E",
-        help="checkpoints that are profiled (8)",
-    )
-    command.add_argument(
-        "--memorized",
-        type=int,
-        metavar="N",
-        help="training points that f_S is built on (default: all)",
-    )
-    command.add_argument(
-        "--seed", type=int, default=default.seed, metavar="S", help="of the points and searches"
-    )
+    add_options(command, StudySettings)
     command.add_argument(
         "--out",
         type=Path,
@@ -98,8 +71,15 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     )
 
 
+def read_settings(options: argparse.Namespace) -> StudySettings:
+    """The settings that options say."""
+    return StudySettings(**given(options, StudySettings))
+
+
 def run_report(options: argparse.Namespace) -> None:
     """`cgro report`."""
+    from ..studies.report import summaries, write_study
+
     found, page = measured(options, options.runs, lambda done: write_study(done, options.out))
     for name, text in summaries(found).items():
         print(f"{name}: {text}\n")
@@ -109,18 +89,17 @@ def run_report(options: argparse.Namespace) -> None:
 
 def run_figure(options: argparse.Namespace) -> None:
     """`cgro figure`."""
+    from ..studies.figures import drawings
+    from ..studies.report import write_figures
+
     if options.name in RUNLESS:
         if options.runs:
             raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
-        default = StudySettings()
-        given = ["--data"] * (options.data is not None)
-        given += [
-            f"--{k}"
-            for k in ("points", "steps", "epochs", "memorized")
-            if getattr(options, k) != getattr(default, k)
-        ]
-        if given:
-            raise ValueError(f"{options.name} measures no run: leave out {', '.join(given)}")
+        typed = given(options, StudySettings)
+        unused = ["--data"] * (options.data is not None)
+        unused += [f"--{name}" for name in typed if name != "seed"]
+        if unused:
+            raise ValueError(f"{options.name} measures no run: leave out {', '.join(unused)}")
         RUNLESS[options.name](options)
         return
     names = FIGURES if options.name == "all" else (options.name,)
@@ -145,14 +124,17 @@ def run_figure(options: argparse.Namespace) -> None:
 
 
 def run_feature_learning(options: argparse.Namespace) -> None:
-    """`cgro figure feature-learning`: the papers' experiment on synthetic data, without a run."""
-    config = PatchConfig(seed=options.seed)
+    """`cgro figure feature-learning`: the papers' experiment on synthetic data; takes no run."""
+    from ..studies.figures import feature_learning
+    from .console import progress_bar
+
+    config = training.PatchConfig(seed=read_settings(options).seed)
     folder = options.out / "measured"
     folder.mkdir(parents=True, exist_ok=True)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         task = bar.add_task(f"gradient descent, {config.steps:,} steps", total=config.steps)
         try:
-            run = train_patches(
+            run = training.train_patches(
                 config,
                 checkpoint=folder / f"patches-{config.seed}.safetensors",
                 progress=lambda step, total: bar.update(task, completed=step, total=total),
@@ -165,12 +147,16 @@ def run_feature_learning(options: argparse.Namespace) -> None:
 
 
 def run_lower_bound(options: argparse.Namespace) -> None:
-    """`cgro figure lower-bound`: sizes of constructed networks and what robust ones need."""
+    """`cgro figure lower-bound`: sizes of constructed networks, and what robust ones need."""
+    from ..pages.capacity_figure import lower_bound
+
     put(lower_bound(), options.out / "figures")
 
 
 def put(drawing: Drawing, folder: Path) -> None:
     """Write a figure, and say where and what it is."""
+    from ..studies.report import write_drawing
+
     write_drawing(drawing, folder)
     print(f"{folder / drawing.file}.svg (.png, -dark.svg, -dark.png, .csv)\n{drawing.caption}")
 
@@ -180,14 +166,17 @@ RUNLESS = {"feature-learning": run_feature_learning, "lower-bound": run_lower_bo
 
 
 def measured(
-    options: argparse.Namespace, folders: list[Path], write: Any, measure: bool = True
+    options: argparse.Namespace,
+    folders: list[Path],
+    write: Callable[[Study], Any],
+    measure: bool = True,
 ) -> tuple[Study, Any]:
     """The study of runs, and what writing it gives."""
-    settings = StudySettings(
-        options.points, options.steps, options.epochs, options.memorized, options.seed
-    )
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    from ..studies.measure import study
+    from .console import progress_bar
+
+    settings = read_settings(options)
+    with progress_bar(counted=False) as bar:
         task = bar.add_task("reading the runs", total=None)
         try:
             found = study(
@@ -206,7 +195,7 @@ def measured(
 
 
 def runs_in(folder: Path, data: str | None) -> list[Path]:
-    """Folders below one that hold a run, on the data asked for; ValueError if there is none."""
+    """Folders below one that hold a run, on the data asked for. Raises ValueError if none does."""
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}: name runs, or their folder with --folder")
     found = [path.parent for path in sorted(folder.rglob("config.json"))]
@@ -224,7 +213,7 @@ def runs_in(folder: Path, data: str | None) -> list[Path]:
 def trained_on(folder: Path, data: str) -> bool:
     """Whether a run is on the data of a name, or of a path."""
     try:
-        found = Run.load(folder).config.data
+        found = training.Run.load(folder).config.data
     except (ValueError, OSError):
         return True  # `study` says what is wrong with it
     return found == data or (

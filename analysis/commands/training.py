@@ -6,23 +6,18 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
+import constructions
+import training
+from training import TrainingConfig, read_toml
 
-from constructions import Ball, write_file
-from training import Progress as Step
-from training import Run, TrainingConfig, Trial, evaluate, read_toml, sweep, train, trials
+from .options import add_options, given
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from training import Run, Trial
 
 
 def add_training_commands(commands: Any) -> None:
@@ -94,68 +89,31 @@ def add_configuration(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TOML file with such entries, or mnist-lenet5, cifar10-resnet9; options win",
     )
-    for field in dataclasses.fields(TrainingConfig):
-        name, kind = f"--{field.name.replace('_', '-')}", str(field.type)
-        text = field.metadata["help"]
-        if field.default is not None and kind != "bool":
-            shown = (
-                " ".join(map(str, field.default))
-                if isinstance(field.default, tuple)
-                else field.default
-            )
-            text += f" (default: {shown})"
-        if kind == "bool":
-            text += f" (default: {'yes' if field.default else 'no'})"
-            command.add_argument(
-                name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
-            )
-        elif kind.startswith("tuple"):
-            command.add_argument(
-                name, type=int, nargs="*", default=argparse.SUPPRESS, metavar="N", help=text
-            )
-        else:
-            read = {"int": int, "float": float}.get(kind.split(" ")[0], str)
-            read = str if field.name == "norm" else read
-            command.add_argument(
-                name,
-                type=read,
-                default=argparse.SUPPRESS,
-                metavar=field.name.upper()[:1],
-                help=text,
-            )
+    add_options(command, TrainingConfig)
 
 
 def read_configuration(options: argparse.Namespace) -> TrainingConfig:
     """The configuration that a file and options, which go before it, say."""
-    known = {field.name for field in dataclasses.fields(TrainingConfig)}
-    given = {name: value for name, value in vars(options).items() if name in known}
-    return TrainingConfig.from_mapping(
-        {**(read_toml(options.config) if options.config else {}), **given}
-    )
+    written = read_toml(options.config) if options.config else {}
+    return TrainingConfig.from_mapping({**written, **given(options, TrainingConfig)})
 
 
 def run_train(options: argparse.Namespace) -> None:
     """`cgro train`."""
-    given = sorted(
-        {field.name for field in dataclasses.fields(TrainingConfig)} & set(vars(options))
-    )
-    if options.resume and (given or options.config or options.out):
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in given) or "--config and --out"
+    from .console import progress_bar
+
+    words = sorted(given(options, TrainingConfig))
+    if options.resume and (words or options.config or options.out):
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in words) or "--config and --out"
         raise ValueError(f"--resume goes on with a run as it was configured: leave out {named}")
-    config = Run.load(options.resume).config if options.resume else read_configuration(options)
+    config = (
+        training.Run.load(options.resume).config if options.resume else read_configuration(options)
+    )
     folder = options.resume or options.out or default_folder(config)
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
+    with progress_bar(counted=False) as bar:
         task = bar.add_task("reading the data", total=None)
         try:
-            run = train(
+            run = training.train(
                 config,
                 folder,
                 resume=bool(options.resume),
@@ -178,7 +136,7 @@ def run_train(options: argparse.Namespace) -> None:
     print_run(run)
 
 
-def show(bar: Progress, task: TaskID, step: Step) -> None:
+def show(bar: Progress, task: TaskID, step: training.Progress) -> None:
     """Show how far a run is."""
     measured = {"loss": step.loss, "test accuracy": step.accuracy, "robust": step.robust_accuracy}
     parts = [f"{name} {value:.3f}" for name, value in measured.items() if value is not None]
@@ -196,6 +154,10 @@ def default_folder(config: TrainingConfig) -> Path:
 
 def print_run(run: Run) -> None:
     """A table of epochs, and the measurement at the end."""
+    from rich.table import Table
+
+    from .console import output, percent
+
     table = Table(title=f"{run.folder}: {run.status}", title_justify="left")
     for name in (
         "epoch",
@@ -216,7 +178,7 @@ def print_run(run: Run) -> None:
         table.add_row(
             str(line["epoch"]), f"{line['training']['loss']:.4f}", *parts, f"{line['seconds']:.1f}"
         )
-    Console().print(table)
+    output().print(table)
     if run.final is None:
         return
     config, final = run.config, run.final
@@ -241,6 +203,8 @@ def print_run(run: Run) -> None:
 
 def robustly(found: dict[str, Any]) -> str:
     """What an attack says of robust accuracy."""
+    from .console import percent
+
     if found["robust_accuracy"] is None:
         return ""
     return f", at most {percent(found['robust_accuracy'])} robustly ({found['attack']}, empirical)"
@@ -248,18 +212,20 @@ def robustly(found: dict[str, Any]) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
-    run = Run.load(options.folder)
+    from .console import percent, progress_bar
+
+    run = training.Run.load(options.folder)
     norm = run.config.norm if options.norm is None else options.norm
-    ball = Ball(norm, run.config.radius if options.radius is None else options.radius)
+    ball = constructions.Ball(norm, run.config.radius if options.radius is None else options.radius)
     model, data = run.model(options.epoch), run.dataset()
     points, labels = (getattr(data, f"{options.part}_{kind}") for kind in ("points", "labels"))
     if options.points is not None:
         if not 1 <= options.points <= len(points):
             raise ValueError(f"--points must be in 1..{len(points)}, got {options.points}")
         points, labels = points[: options.points], labels[: options.points]
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         task = bar.add_task(f"{options.attack} on {len(points)} points", total=len(points))
-        found = evaluate(
+        found = training.evaluate(
             model,
             points,
             labels,
@@ -278,7 +244,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     }
     record = {**facts, **dataclasses.asdict(found)}
     path = run.folder / "evaluations.jsonl"
-    write_file(
+    constructions.write_file(
         path,
         (path.read_text(encoding="utf-8") if path.is_file() else "") + json.dumps(record) + "\n",
     )
@@ -293,26 +259,30 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 def run_sweep(options: argparse.Namespace) -> None:
     """`cgro sweep`."""
-    planned = trials(
+    from .console import output, percent, progress_bar
+
+    planned = training.trials(
         read_configuration(options), options.out, options.widths, options.radii, options.seeds
     )
     options.out.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("runs", total=len(planned))
 
         def report(trial: Trial) -> None:
-            console.print(
+            bar.console.print(
                 f"{trial.folder}: {trial.error or trial.run.status}", highlight=False, markup=False
             )
             bar.advance(task)
 
-        done = sweep(planned, jobs=options.jobs, address=options.address, report=report)
+        done = training.sweep(planned, jobs=options.jobs, address=options.address, report=report)
     rows = [summary(trial) for trial in done]
-    write_file(options.out / "sweep.json", json.dumps(rows, indent=1))
+    constructions.write_file(options.out / "sweep.json", json.dumps(rows, indent=1))
     if options.json:
         print(json.dumps(rows))
     else:
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table()
         for name in rows[0]:
             table.add_column(name.replace("_", " "), justify="right")
@@ -321,7 +291,7 @@ def run_sweep(options: argparse.Namespace) -> None:
                 percent(value) if "accuracy" in name else str(value) for name, value in row.items()
             )
             table.add_row(*map(Text, cells))
-        Console().print(table)
+        output().print(table)
     failed = sum(bool(trial.error) for trial in done)
     if failed:
         raise ValueError(
@@ -341,8 +311,3 @@ def summary(trial: Trial) -> dict[str, Any]:
     for part in ("train_sample", "test"):
         row[f"{part}_robust_accuracy"] = final[part]["robust_accuracy"] if final else None
     return row
-
-
-def percent(share: float | None) -> str:
-    """A share in percent, if there is one."""
-    return "" if share is None else f"{100 * share:.2f}%"

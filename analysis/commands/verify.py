@@ -6,15 +6,14 @@ import argparse
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+import constructions
 
-from constructions import Engine
+from ..statements.papers import PAPERS
 
-from ..statements.claims import PAPERS, Outcome, ledger, verify
-from ..statements.report import as_table, counts, save_json, told, verdict_of, write_ledger
+if TYPE_CHECKING:
+    from ..statements.claims import Outcome
 
 
 def add_verify_command(commands: Any) -> None:
@@ -26,8 +25,8 @@ def add_verify_command(commands: Any) -> None:
         epilog="papers:\n" + "\n".join(f"  {key}: {title}" for key, title in PAPERS.items()),
     )
     text = (
-        "statements, or beginnings of their names: cgrm-theorem-3.3, gao-definition, cgro; "
-        "prints their checks"
+        "statements, or beginnings of their names: cgrm-theorem-3.3, gao-definition, cgro; prints "
+        "their checks"
     )
     command.add_argument("--only", nargs="+", action="extend", default=[], metavar="ID", help=text)
     command.add_argument(
@@ -49,7 +48,11 @@ def run_verify(options: argparse.Namespace) -> None:
     """`cgro verify`; raises ValueError, after all is printed and written, if a verdict was not
     reproduced.
     """
-    Engine(jobs=options.jobs)  # refuses what is no number of processes
+    from ..statements import claims as statements
+    from ..statements.report import as_table, counts, save_json, verdict_of, write_ledger
+    from .console import output, progress_bar
+
+    constructions.Engine(jobs=options.jobs)  # refuses what is no number of processes
     if options.list and (options.json or options.report):
         raise ValueError("--list runs nothing: leave out --json and --report")
     if options.report and (
@@ -58,20 +61,14 @@ def run_verify(options: argparse.Namespace) -> None:
         raise ValueError(
             f"--report must be a file .html or .md in a folder that exists, got {options.report}"
         )
-    claims = ledger(options.only)
+    claims = statements.ledger(options.only)
     if options.list:
         for paper, group in itertools.groupby(claims, key=lambda entry: entry.paper):
             print(f"{paper}: {PAPERS[paper]}")
             for entry in group:
                 print(f"  {entry.name}: {entry.text} [{entry.verdict}]")
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("measuring", total=len(claims))
 
         def progress(outcome: Outcome, done: int, total: int) -> None:
@@ -84,7 +81,7 @@ def run_verify(options: argparse.Namespace) -> None:
             )
 
         try:
-            outcomes = verify(options.only, jobs=options.jobs, progress=progress)
+            outcomes = statements.verify(options.only, jobs=options.jobs, progress=progress)
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
                 "of what was measured, nothing is kept: --only runs a part"
@@ -94,8 +91,7 @@ def run_verify(options: argparse.Namespace) -> None:
     if options.json:
         print(save_json(outcomes))
     else:
-        out = Console() if Console().is_terminal else Console(width=160)
-        out.print(as_table(outcomes))
+        output(width=160).print(as_table(outcomes))
         for line in (
             details(outcomes)
             if options.only
@@ -112,6 +108,8 @@ def run_verify(options: argparse.Namespace) -> None:
 
 def details(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Every check and note; of statements that restate one another, once."""
+    from ..statements.report import told, verdict_of
+
     names = {outcome.claim.name for outcome in outcomes}
     for outcome in outcomes:
         entry = outcome.claim

@@ -23,11 +23,10 @@ from constructions import (
     Separation,
     f_adv,
     f_S,
-    read_norm,
     said,
     separation,
 )
-from training import TASKS, Dataset, Progress, Run, TrainingConfig, is_error, load_data, mlp, train
+from training import Dataset, Progress, Run, TrainingConfig, is_error, load_data, mlp, train
 
 from ..behaviour.agreement import agreement_table, outer_radius, zones
 from ..behaviour.errors import RobustError, clean_error, robust_error
@@ -36,66 +35,12 @@ from ..certification.margins import certified_margins
 from ..pages.page import versions
 from ..proofs.memorization import certify_memorization
 from ..quantities.measured import Measured
+from .settings import CompareSettings, check_settings
 
 MODELS = ("f_clean", "f_adv", "f_S", "learned")
 SAVED = 2**24
 """Most numbers of a network that a comparison writes; f_S is built again from f_clean and the data.
 """
-
-DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
-
-
-@dataclass(frozen=True)
-class CompareSettings:
-    """What to compare. data: what `training.load_data` reads; `large` has settings for thousands of
-    points.
-
-    radius None takes 0.1 (l_inf) or 0.3 (l_2). attacked_points: the first so many training points
-    are attacked (None: all), and those of f_clean alone certified beyond these. flat_points: points
-    behind each flatness curve. sampled_points: random points of each kind behind the agreement by
-    zones (None: one a training point).
-    """
-
-    data: str = "digits"
-    tasks: tuple[str, ...] = TASKS
-    norm: float = math.inf
-    radius: float | None = None
-    seed: int = 0
-    clean_epochs: int = 60
-    adversarial_epochs: int = 150
-    clean_widths: tuple[int, ...] = (64, 64)
-    learned_widths: tuple[int, ...] = (256, 256)
-    training_attack_steps: int = 7
-    attack_steps: int = 40
-    constructed_attack_steps: int = 10
-    flat_points: int = 64
-    attacked_points: int | None = None
-    sampled_points: int | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "norm", read_norm(self.norm, "norm"))
-
-    @classmethod
-    def large(cls, **given: Any) -> CompareSettings:
-        """Settings for tens of thousands of points: fewer epochs, and 2,000 training points
-        attacked.
-
-        >>> CompareSettings.large(data="mnist", radius=0.1).adversarial_epochs
-        5
-        """
-        few = {
-            "clean_epochs": 10,
-            "adversarial_epochs": 5,
-            "attack_steps": 20,
-            "attacked_points": 2000,
-            "sampled_points": 5000,
-        }
-        return cls(**{**few, **given})
-
-    @property
-    def ball(self) -> Ball:
-        """The ball of perturbations."""
-        return Ball(self.norm, DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius)
 
 
 @dataclass(frozen=True, repr=False)
@@ -201,14 +146,6 @@ def stages(settings: CompareSettings) -> dict[str, int]:
 def flat_radii(ball: Ball) -> list[float]:
     """The radii of the flatness curves: from 0 to three times the ball's."""
     return [round(ball.radius * k / 4, 12) for k in range(13)]
-
-
-def check_settings(settings: CompareSettings) -> None:
-    """Raise ValueError for settings that fit no data."""
-    if settings.seed < 0:
-        raise ValueError(f"seed must be >= 0, got {settings.seed}")
-    if not settings.ball.radius > 0:
-        raise ValueError(f"radius must be positive, got {settings.ball.radius:g}")
 
 
 def measured_separation(data: Dataset, settings: CompareSettings) -> Separation:

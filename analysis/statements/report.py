@@ -18,7 +18,8 @@ from rich.text import Text
 from constructions import write_file
 
 from ..pages.page import render, versions
-from .claims import PAPERS, Check, Outcome, Verdict, shown
+from .claims import Check, Outcome, Verdict, shown
+from .papers import PAPERS
 
 BEGIN, END = "<!-- generated: cgro verify -->", "<!-- end of cgro verify -->"
 SHOWN = 3

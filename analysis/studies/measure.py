@@ -40,7 +40,8 @@ from ..behaviour.memorization_share import memorization_part, memorization_share
 from ..proofs.memorization import certify_memorization
 from ..quantities import statistics
 from ..quantities.measured import Measured
-from .study import OUTSIDE, RADII, Constructed, Json, Profile, RunStudy, Study, StudySettings
+from .settings import StudySettings
+from .study import OUTSIDE, RADII, Constructed, Json, Profile, RunStudy, Study
 
 FORMAT = 2
 """Part of every question whose answer is kept: raised when measurements change."""

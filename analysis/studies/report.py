@@ -15,7 +15,8 @@ from ..pages.drawing import write_csv
 from ..pages.figure import Drawing
 from ..pages.page import embedded, percent, render, versions
 from ..quantities.measured import Measured
-from .figures import FIGURES, PAPERS, PARTS, at_radius, drawings, error_of, interval
+from .figures import PARTS, at_radius, drawings, error_of, interval
+from .papers import FIGURES, PAPERS
 from .study import OUTSIDE, Constructed, RunStudy, Study
 
 EXPLAINED = 0.01

@@ -12,6 +12,7 @@ from constructions import Result, Said, said
 from training import Run, TrainingConfig
 
 from ..quantities.measured import Measured
+from .settings import StudySettings
 
 RADII = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 """Radii of the profiles, in training radii."""
@@ -20,30 +21,6 @@ OUTSIDE = 2.0
 """Training radii at which a profile counts as outside."""
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class StudySettings:
-    """How much is measured. points: random training and test points, the same for all models.
-    steps: of ascent. epochs: most checkpoints of a run that are profiled, first and last among
-    them. memorized: training points of f_S (None: all of them).
-    """
-
-    points: int = 256
-    steps: int = 20
-    epochs: int = 8
-    memorized: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("points", 1), ("steps", 1), ("epochs", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} must be an integer and at least {least}, got {value!r}")
-        if self.memorized is not None and self.memorized < self.points:
-            raise ValueError(
-                f"memorized must be at least points = {self.points}, got {self.memorized}"
-            )
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .norms import norm_name, read_norm
+
 
 @dataclass(frozen=True)
 class Ball:
@@ -110,24 +112,3 @@ class Ball:
 
     def __str__(self) -> str:
         return f"l_{norm_name(self.p)} ball of radius {self.radius:g}"
-
-
-def read_norm(p: Any, name: str = "p") -> float:
-    """2.0 or math.inf from 2, "2", "inf" or math.inf; anything else raises ValueError.
-
-    >>> read_norm("inf"), read_norm(2)
-    (inf, 2.0)
-    """
-    known = {"2": 2.0, "2.0": 2.0, "inf": math.inf}
-    if str(p) not in known:
-        raise ValueError(f"{name} must be 2 or 'inf', got {p!r}")
-    return known[str(p)]
-
-
-def norm_name(p: float) -> str:
-    """The name, "inf" or "2", which `read_norm` reads.
-
-    >>> norm_name(read_norm(2)), norm_name(math.inf)
-    ('2', 'inf')
-    """
-    return "inf" if p == math.inf else "2"

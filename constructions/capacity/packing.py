@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.ball import read_norm
+from ..basics.norms import read_norm
 
 ENTRIES = 2**27
 """Most coordinates of a packing that is listed."""

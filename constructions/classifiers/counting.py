@@ -15,14 +15,16 @@ import numpy as np
 import sympy
 import torch
 
-from ..basics.ball import Ball, norm_name, read_norm
+from ..basics.ball import Ball
+from ..basics.norms import norm_name, read_norm
 from ..basics.result import Result, Said, said
 from ..gadgets.indicators import Thresholds
 from ..linear.affine import Affine
 from ..linear.matrix import Count, Unknown
 from ..networks.network import ReLUNetwork
 from .memorization import f_adv, f_S
-from .memorizer import VARIANTS, Variant, assemble
+from .memorizer import assemble
+from .variants import VARIANTS, Variant
 
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)
 

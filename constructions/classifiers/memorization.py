@@ -29,8 +29,9 @@ from ..nearness.separation import separation as find_separation
 from ..networks.intervals import magnitude_bound
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
-from .memorizer import VARIANTS, Memorizer, Variant, distance_error
+from .memorizer import Memorizer, distance_error
 from .screening import MemorizerScreen
+from .variants import VARIANTS, Variant
 
 
 @implements(

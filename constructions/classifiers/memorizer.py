@@ -8,12 +8,12 @@ import hashlib
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
-from ..basics.ball import norm_name, read_norm
+from ..basics.norms import norm_name, read_norm
 from ..basics.reading import check_labels, read_rows
 from ..gadgets.approximation import UNIT, gate, yarotsky_multiplication
 from ..gadgets.distances import (
@@ -28,13 +28,7 @@ from ..linear.affine import Affine
 from ..linear.matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from ..networks.calculus import affine, compose, copies, delay, parallel
 from ..networks.network import ReLUNetwork, check_network
-
-Variant = Literal["paper", "gate", "lean"]
-
-VARIANTS: tuple[Variant, ...] = ("paper", "gate", "lean")
-"""paper: distances, soft indicators and multiplications, as the papers print it. gate: the same
-indicators, capped per class, and an exact gate in place of multiplications. lean: the gate with the
-smallest indicators (l_inf: no maxima; l_2: squares shared by all centres)."""
+from .variants import VARIANTS, Variant
 
 _E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
 _SIGNS = Dense(torch.tensor([[1.0], [-1.0]]))

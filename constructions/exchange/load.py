@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..basics.ball import read_norm
+from ..basics.norms import read_norm
 from ..classifiers.memorizer import Memorizer
 from ..classifiers.screening import MemorizerScreen
 from ..gadgets.indicators import Thresholds

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..basics.ball import read_norm
 from ..basics.floats import power_of_two
+from ..basics.norms import read_norm
 from ..basics.result import Result, Said, said
 from ..networks.network import ReLUNetwork, check_network
 from ..networks.provenance import Provenance

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from sympy import Symbol
 
-from ..basics.ball import read_norm
+from ..basics.norms import read_norm
 from ..linear.affine import Affine
 from ..linear.matrix import (
     Block,

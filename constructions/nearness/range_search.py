@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..basics.ball import read_norm
 from ..basics.floats import from_shared
+from ..basics.norms import read_norm
 
 COMPONENTS, LEFT = 32, 0.02
 """Principal components that l_2 distances are bounded by, at least, and the share of pairs up to

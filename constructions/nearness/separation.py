@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
-from ..basics.ball import read_norm
 from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
+from ..basics.norms import read_norm
 from ..basics.reading import as_tensor, check_finite, check_labels
 from ..basics.result import Result, Said, said
 from .range_search import RangeSearch

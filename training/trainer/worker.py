@@ -70,7 +70,7 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         accelerator=config.accelerator,
         devices=config.devices,
         strategy=strategy,
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
     )
 
 

@@ -212,7 +212,7 @@ def test_labels_of_classes_are_checked(tmp_path):
 def test_balls_and_missing_folders_are_refused_before_any_work(files, monkeypatch, capsys):
     folder, _ = files
     monkeypatch.setattr(
-        "analysis.commands.cli.certify_all", lambda *_: pytest.fail("the search started")
+        "analysis.certification.queries.certify_all", lambda *_: pytest.fail("the search started")
     )
     arguments = ("certify", folder / "net.safetensors", "--queries", folder / "queries.npz")
     assert run(*arguments, "--norm", "2", "--radius", "0.1") == 2
@@ -222,16 +222,6 @@ def test_balls_and_missing_folders_are_refused_before_any_work(files, monkeypatc
     )
     assert run(*arguments, "--out", folder / "missing" / "c.json") == 2
     assert f"got no folder {folder / 'missing'}" in capsys.readouterr().err
-
-
-def test_commands_that_draw_nothing_start_without_matplotlib():
-    code = "import sys, analysis.commands.cli; sys.exit('matplotlib' in sys.modules)"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False
-        ).returncode
-        == 0
-    )
 
 
 def test_wrong_files_are_refused(files, capsys):

@@ -149,7 +149,7 @@ def test_images_in_folders_are_trained_on(tmp_path, capsys):
         ),
         (["--resume", "nothing"], "holds no run"),
         (["--norm", "1"], "norm must be 2 or 'inf', got '1'"),
-        (["--model", "resnet9", "--width", "0"], "width must be positive"),
+        (["--model", "resnet9", "--width", "0"], "width must be greater than 0, got '0'"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, complaint, tmp_path, monkeypatch, capsys):

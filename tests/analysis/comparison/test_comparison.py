@@ -18,8 +18,9 @@ from accessibility import check_accessible
 import analysis.comparison.comparison
 from analysis import CompareSettings, compare, write_report
 from analysis.commands.cli import main
-from analysis.comparison.comparison import DEFAULT_RADIUS, stages
+from analysis.comparison.comparison import stages
 from analysis.comparison.report import summary
+from analysis.comparison.settings import DEFAULT_RADIUS
 from constructions import load, squaring
 from training import TASKS
 
@@ -197,19 +198,19 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
         name: getattr(QUICK, name)
         for name in ("attack_steps", "constructed_attack_steps", "flat_points")
     }
-    monkeypatch.setattr(
-        "analysis.commands.cli.CompareSettings", lambda **given: CompareSettings(**given, **quick)
-    )
     found = []
-    monkeypatch.setattr(
-        "analysis.commands.cli.compare", lambda *given: found.append(compare(*given)) or found[0]
-    )
+
+    def compare_few(settings, *rest):
+        found.append(compare(replace(settings, **quick), *rest))
+        return found[0]
+
+    monkeypatch.setattr("analysis.comparison.comparison.compare", compare_few)
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b"), "--json"]) == 0
     out = json.loads(capsys.readouterr().out)
     assert [task["task"] for task in out["tasks"]] == ["parity"]
     assert (tmp_path / "a b" / "report.html").exists()
     # the same, as tables
-    monkeypatch.setattr("analysis.commands.cli.compare", lambda *given: found[0])
+    monkeypatch.setattr("analysis.comparison.comparison.compare", lambda *given: found[0])
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
     shown = capsys.readouterr().out
     assert "robust training error 0 (certified)" in shown.replace("\n", " ")

@@ -7,7 +7,6 @@ import re
 
 import pytest
 
-import analysis.commands.study
 from analysis.commands.cli import main
 from analysis.pages.capacity_figure import lower_bound
 from constructions import capacity_table
@@ -47,7 +46,7 @@ def test_curves_are_logarithms_of_exact_integers(drawing):
 
 
 def test_the_command_takes_no_run(tmp_path, capsys, monkeypatch, drawing):
-    monkeypatch.setattr(analysis.commands.study, "lower_bound", lambda: drawing)
+    monkeypatch.setattr("analysis.pages.capacity_figure.lower_bound", lambda: drawing)
     assert main(["figure", "lower-bound", "--out", str(tmp_path)]) == 0
     assert drawing.caption in capsys.readouterr().out
     files = {path.name for path in (tmp_path / "figures").iterdir()}

@@ -337,7 +337,7 @@ def test_bad_options_end_at_once(options, capsys):
 
 
 def test_list_runs_nothing(capsys, monkeypatch):
-    monkeypatch.setattr("analysis.commands.verify.verify", None)
+    monkeypatch.setattr("analysis.statements.claims.verify", None)
     assert main(["verify", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {line.strip().split(": ")[0] for line in lines} == PRINTED | {

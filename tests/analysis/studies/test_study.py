@@ -19,7 +19,8 @@ from analysis.quantities.statistics import correlation, difference, mean, median
 from analysis.studies.figures import FIGURES, drawings, error_of, feature_learning, numbers
 from analysis.studies.measure import FORMAT, Store, epochs_of, study
 from analysis.studies.report import row_of, summaries, write_study
-from analysis.studies.study import RADII, StudySettings
+from analysis.studies.settings import StudySettings
+from analysis.studies.study import RADII
 from training import PatchConfig, Run, TrainingConfig, train, train_patches
 
 SMALL = {
@@ -369,16 +370,21 @@ def test_feature_learning_is_drawn_from_a_run_of_its_own():
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "error", "message"),
     [
-        {"points": 0},
-        {"steps": 0},
-        {"epochs": 0},
-        {"seed": -1},
-        {"points": 2.5},
-        {"points": 10, "memorized": 5},
+        ({"points": 0}, ValueError, "points must be greater than or equal to 1, got 0"),
+        ({"steps": 0}, ValueError, "steps must be greater than or equal to 1, got 0"),
+        ({"epochs": 0}, ValueError, "epochs must be greater than or equal to 1, got 0"),
+        ({"seed": -1}, ValueError, "seed must be greater than or equal to 0, got -1"),
+        ({"points": 2.5}, TypeError, r"points must be a valid integer, got 2\.5"),
+        ({"points": True}, TypeError, "points must be a valid integer, got True"),
+        (
+            {"points": 10, "memorized": 5},
+            ValueError,
+            "memorized must be at least points = 10, got 5",
+        ),
     ],
 )
-def test_settings_are_checked(settings):
-    with pytest.raises(ValueError, match="at least"):
+def test_settings_are_checked(settings, error, message):
+    with pytest.raises(error, match=message):
         StudySettings(**settings)

@@ -1,0 +1,334 @@
+"""The commands `cgro certify` and `cgro check-certificate`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import constructions
+
+from .options import NETWORK_HELP
+
+if TYPE_CHECKING:
+    from ..certification.decision import Certification
+
+
+def add_certify_commands(commands: Any) -> None:
+    """Add the two commands to a parser's subparsers."""
+    command = commands.add_parser(
+        "certify",
+        help="prove or refute margins and VNN-LIB properties, with certificates",
+        epilog=(
+            "Exit status: 0 if all was tried (whatever the result: it is printed), 2 for bad "
+            "input, 130 if interrupted."
+        ),
+    )
+    command.add_argument(
+        "network",
+        type=Path,
+        nargs="?",
+        metavar="NET",
+        help=f"{NETWORK_HELP}; none with --instances",
+    )
+    task = command.add_mutually_exclusive_group(required=True)
+    task.add_argument(
+        "--vnnlib",
+        type=Path,
+        metavar="FILE",
+        help="a property, VNN-LIB 1.0 or 2.x: sat, unsat or unknown",
+    )
+    task.add_argument(
+        "--instances", type=Path, metavar="FILE", help=".csv with onnx,vnnlib,timeout in each row"
+    )
+    task.add_argument(
+        "--queries",
+        type=Path,
+        metavar="FILE",
+        help=".npz with lo, hi (boxes, (N, D)) and y (labels, (N,))",
+    )
+    task.add_argument(
+        "--memorized",
+        type=Path,
+        metavar="FILE",
+        help=".npz with x (N, D) and y (N,): what an f_S memorizes",
+    )
+    command.add_argument(
+        "--norm", choices=["inf", "2"], help="norm of the balls (--memorized; default: inf)"
+    )
+    command.add_argument(
+        "--radius", type=float, metavar="R", help="radius of the balls (--memorized)"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write the certificate; what it holds already is not sought again",
+    )
+    command.add_argument(
+        "--max-seconds",
+        type=float,
+        metavar="S",
+        help="time limit of one query (default: 60, or that of --instances)",
+    )
+    command.add_argument(
+        "--jobs", type=int, metavar="N", help="processes (--instances; default: 1)"
+    )
+    command.add_argument(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help=".csv of results (--instances); rows in it are not decided again",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON instead of text")
+    command.set_defaults(run=run_certify)
+
+    command = commands.add_parser(
+        "check-certificate", help="check a certificate, independently of how it was found"
+    )
+    command.add_argument("certificate", type=Path, metavar="FILE", help="JSON written by certify")
+    command.add_argument(
+        "--network",
+        type=Path,
+        metavar="NET",
+        help="also check that the certificate is about this network",
+    )
+    command.add_argument(
+        "--vnnlib",
+        type=Path,
+        metavar="FILE",
+        help="the property (with --network), for certificates of one",
+    )
+    command.add_argument(
+        "--points",
+        type=Path,
+        metavar="FILE",
+        help=".npz of the points, where the certificate has none",
+    )
+    command.set_defaults(run=run_check)
+
+
+def run_certify(options: argparse.Namespace) -> None:
+    """`cgro certify`."""
+    import torch
+
+    torch.set_num_threads(1)
+    if options.out and not options.out.parent.is_dir():
+        raise FileNotFoundError(
+            f"--out must be in a folder that exists, got no folder {options.out.parent}"
+        )
+    check_certify(options)
+    for name, run in (
+        ("instances", run_instances),
+        ("vnnlib", run_property),
+        ("memorized", run_memorized),
+        ("queries", run_queries),
+    ):
+        if getattr(options, name):
+            run(options)
+
+
+def check_certify(options: argparse.Namespace) -> None:
+    """Raise ValueError for options of `cgro certify` that do not belong together."""
+    if (options.network is None) != (options.instances is not None):
+        raise ValueError("NET must be given, or --instances, whose rows name networks")
+    if options.max_seconds is not None and not options.max_seconds > 0:
+        raise ValueError(f"--max-seconds must be > 0, got {options.max_seconds}")
+    if options.jobs is not None and options.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, got {options.jobs}")
+    if not options.instances and (options.jobs is not None or options.results):
+        raise ValueError("--jobs and --results belong to --instances")
+    if (options.instances or options.vnnlib) and (options.norm or options.radius is not None):
+        raise ValueError("--norm and --radius belong to --memorized")
+    if options.instances and options.out:
+        raise ValueError("--out belongs to one network: use --results with --instances")
+    if options.results and not options.results.parent.is_dir():
+        raise FileNotFoundError(
+            f"--results must be in a folder that exists, got no folder {options.results.parent}"
+        )
+
+
+def run_property(options: argparse.Namespace) -> None:
+    """`cgro certify --vnnlib`."""
+    from ..certification.deciding import decide
+    from ..certification.decision import MAX_SECONDS
+
+    found = decide(options.network, options.vnnlib, max_seconds=options.max_seconds or MAX_SECONDS)
+    if options.out and found.certificate is not None:
+        constructions.write_file(options.out, json.dumps(found.certificate, allow_nan=False))
+    if options.json:
+        witness = None if found.witness is None else [str(v) for v in found.witness]
+        facts = {"result": found.result, "witness": witness, "seconds": found.seconds}
+        print(
+            json.dumps(
+                {**facts, "confirmed": found.confirmed, "reason": found.reason}, allow_nan=False
+            )
+        )
+    else:
+        print(found)
+
+
+def run_instances(options: argparse.Namespace) -> None:
+    """`cgro certify --instances`."""
+    from ..certification.instances import decide_instances, read_instances
+    from .console import progress_bar
+
+    instances = read_instances(options.instances)
+    with progress_bar() as progress:
+        bar = progress.add_task("deciding", total=len(instances))
+        advance = lambda: progress.advance(bar)  # noqa: E731
+        try:
+            rows = decide_instances(
+                instances, options.results, options.jobs or 1, options.max_seconds, advance
+            )
+        except KeyboardInterrupt as interrupt:
+            note = (
+                f"{options.results} holds what was found: run again to go on"
+                if options.results
+                else ""
+            )
+            raise KeyboardInterrupt(note) from interrupt
+    if options.json:
+        names = ("onnx", "vnnlib", "result")
+        print(
+            json.dumps(
+                [
+                    {**dict(zip(names, (*r[:2], r[3]), strict=True)), "seconds": float(r[4])}
+                    for r in rows
+                ]
+            )
+        )
+        return
+    for onnx, vnnlib, _, result, seconds in rows:
+        print(f"{onnx} {vnnlib}: {result} ({seconds} s)")
+    counts = {
+        word: sum(row[3].split(":")[0] == word for row in rows)
+        for word in ("sat", "unsat", "unknown", "error")
+    }
+    print(
+        ", ".join(f"{count} {word}" for word, count in counts.items())
+        + f", of {len(rows)} instances"
+    )
+
+
+def run_memorized(options: argparse.Namespace) -> None:
+    """`cgro certify --memorized`."""
+    from ..certification.queries import read_labelled_points
+    from ..proofs.memorization import certify_memorization
+    from .console import progress_bar
+
+    if options.radius is None:
+        raise ValueError("--radius must be given with --memorized")
+    network = constructions.load(options.network)
+    points, labels = read_labelled_points(options.memorized)
+    norm: Any = options.norm or "inf"
+    with progress_bar() as progress:
+        bar = progress.add_task("measuring separation", total=None)
+        engine = constructions.Engine(
+            report=lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+        proof = certify_memorization(
+            network, points, labels, constructions.Ball(norm, options.radius), engine
+        )
+    if options.out and proof.verdict != "unresolved":
+        proof.save(options.out)
+    facts = proof.to_json()
+    if options.json:
+        print(json.dumps(facts, allow_nan=False))
+        return
+    shown = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None))
+    print(f"{shown} (margin: certified bound on all {proof.points} balls)")
+    return
+
+
+def run_queries(options: argparse.Namespace) -> None:
+    """`cgro certify --queries`."""
+    from ..certification.decision import MAX_SECONDS
+    from ..certification.queries import certify_all, read_queries
+    from .console import output, progress_bar
+
+    if options.norm or options.radius is not None:
+        given = {"--norm": options.norm, "--radius": options.radius}
+        text = " and ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+        raise ValueError(
+            f"--norm and --radius belong to --memorized, got {text} with --queries: its sets are "
+            f"boxes, and no l_2 balls "
+            "(those are decided by analysis.certify)"
+        )
+    network = constructions.load(options.network)
+    queries, seconds = read_queries(options.queries, network), options.max_seconds or MAX_SECONDS
+    with progress_bar() as progress:
+        bar = progress.add_task("certifying", total=len(queries))
+        results = certify_all(network, queries, seconds, options.out, lambda: progress.advance(bar))
+    if options.json:
+        print(json.dumps([result_json(result) for result in results], allow_nan=False))
+    else:
+        if network.source:
+            output().print(f"network {network.source}", highlight=False, soft_wrap=True)
+        print_certifications(results, len(queries))
+    if len(results) < len(queries):
+        raise KeyboardInterrupt(
+            f"{options.out} holds what was found: run again to go on" if options.out else ""
+        )
+
+
+def result_json(result: Certification) -> dict[str, object]:
+    """A verdict as plain JSON values; rationals as text."""
+    witness = None if result.witness is None else [str(v) for v in result.witness]
+    bound, margin = (None if v is None else str(v) for v in (result.bound, result.margin))
+    numbers = {"bound": bound, "witness": witness, "margin": margin}
+    return {"verdict": result.verdict, **numbers, "leaves": result.leaves, "reason": result.reason}
+
+
+def print_certifications(results: list[Certification], total: int) -> None:
+    """A table of verdicts and their counts."""
+    from rich.table import Table
+
+    from .console import output
+
+    table = Table(title="margin on each set")
+    for name, justify in (
+        ("query", "right"),
+        ("verdict", "left"),
+        ("bound or witness", "left"),
+        ("parts", "right"),
+    ):
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    for i, result in enumerate(results):
+        detail = result.reason
+        if result.bound is not None:
+            detail = f">= {float(result.bound):.6g} (certified bound)"
+        elif result.witness is not None and result.margin is not None:
+            at = ", ".join(f"{float(v):.4g}" for v in result.witness[:4])
+            detail = f"{float(result.margin):.6g} (exact) at ({at}"
+            detail += ", ...)" if len(result.witness) > 4 else ")"
+        table.add_row(str(i), result.verdict, detail, str(result.leaves or ""))
+    console = output()
+    console.print(table)
+    counts = {v: sum(r.verdict == v for r in results) for v in ("proved", "refuted", "unresolved")}
+    counts |= {"not tried": total - len(results)} if len(results) < total else {}
+    console.print(
+        ", ".join(f"{n} {v}" for v, n in counts.items()) + f", of {total} queries", highlight=False
+    )
+
+
+def run_check(options: argparse.Namespace) -> None:
+    """`cgro check-certificate`."""
+    from ..certification.check_files import check_file
+
+    asked = constructions.read_property(options.vnnlib) if options.vnnlib else None
+    network = constructions.load(options.network) if options.network else None
+    found = check_file(options.certificate, network, options.points, asked)
+    if asked is not None:
+        whole, *rest = found
+        print(
+            f"network and property: "
+            f"{'rejected: ' + whole.reason if whole.reason else 'those of the certificate'}"
+        )
+    for i, finding in enumerate(found if asked is None else rest):
+        rejected = f"rejected: {finding.reason}" if finding.reason else ""
+        print(f"query {i}: {rejected or f'accepted as {finding.statement}'}")
+    wrong = sum(bool(finding.reason) for finding in found)
+    if wrong or not found:
+        raise ValueError(f"{options.certificate}: {wrong} of {len(found)} queries are rejected")

@@ -1,0 +1,104 @@
+"""The command `cgro compare`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training import TASKS
+
+from ..comparison.settings import CompareSettings, check_settings
+from .options import add_options, given
+
+if TYPE_CHECKING:
+    from ..comparison.comparison import Comparison
+
+
+def add_compare_command(commands: Any) -> None:
+    """Add the command to a parser's subparsers."""
+    command = commands.add_parser(
+        "compare", help="train and construct classifiers on the same data and compare them"
+    )
+    add_options(command, CompareSettings)
+    command.add_argument(
+        "--task",
+        default="both",
+        choices=["both", *TASKS],
+        help="odd against even, ten classes, or both",
+    )
+    command.add_argument(
+        "--out", type=Path, default=Path("results/compare"), help="folder of the report"
+    )
+    command.add_argument(
+        "--json", action="store_true", help="print every number as JSON instead of the tables"
+    )
+    command.set_defaults(run=run_compare)
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """`cgro compare`."""
+    import torch
+
+    from ..comparison.comparison import compare, stages
+    from ..comparison.report import write_report
+    from .console import progress_bar
+
+    torch.set_num_threads(1)  # small matrices: a second thread gains little, and costs others much
+    words = given(options, CompareSettings)
+    if options.task != "both":
+        words["tasks"] = (options.task,)
+    kind = CompareSettings if words.get("data", "digits") == "digits" else CompareSettings.large
+    settings = kind(**words)
+    check_settings(settings)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as progress:
+        total = sum(stages(settings).values()) * len(settings.tasks)
+        bar = progress.add_task("starting", total=total)
+
+        def announce(stage: str) -> Callable[[], None]:
+            progress.update(bar, description=stage)
+            return lambda: progress.advance(bar)
+
+        result = compare(settings, announce, options.out / "runs")
+        progress.update(bar, description="writing the report", completed=total)
+        page = write_report(result, options.out)
+    if options.json:
+        print(json.dumps(result.to_json(), allow_nan=False))
+    else:
+        print_comparison(result, page)
+
+
+def print_comparison(result: Comparison, page: Path) -> None:
+    """The comparison's tables and summaries in the terminal."""
+    from rich.table import Table
+
+    from ..comparison.report import TASK_NAMES, bounds, summary
+    from ..pages.page import percent
+    from .console import output
+
+    console = output()
+    for task in result.tasks:
+        table = Table(
+            title=f"{TASK_NAMES[task.task]}, {result.settings.ball}", title_justify="left"
+        )
+        table.add_column("model")
+        for column in ("parameters", "clean train", "clean test", "robust train", "robust test"):
+            table.add_column(column, justify="right")
+        for name, model in task.models.items():
+            errors = model.errors
+            table.add_row(
+                name,
+                f"{model.size['parameters']:,}",
+                percent(errors["clean train"]),
+                percent(errors["clean test"]),
+                bounds(errors, "robust train"),
+                bounds(errors, "robust test"),
+            )
+        table.caption = "errors; robust: what is proved, at least - at most"
+        console.print(table)
+        console.print(summary(task), highlight=False)
+        console.print()
+    console.print(f"Report: {page}", highlight=False, soft_wrap=True)

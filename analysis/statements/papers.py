@@ -1,0 +1,20 @@
+"""The papers whose statements are in the ledger."""
+
+PAPERS = {
+    "cgrm": (
+        "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training "
+        "(anonymous 2023)"
+    ),
+    "cgro": (
+        "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training "
+        "(anonymous 2023)"
+    ),
+    "gao": (
+        "Gao et al. 2019, Convergence of Adversarial Training in Overparametrized Neural Networks"
+    ),
+    "li": (
+        "Li and Li, On the Clean Generalization and Robust Overfitting in Adversarial Training "
+        "from Two Theoretical Views"
+    ),
+}
+"""The papers whose statements are in the ledger, by the first part of their statements' names."""

@@ -1,0 +1,39 @@
+"""How much a study measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
+
+from constructions import Settings, setting
+
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True)
+class StudySettings(Settings):
+    """How much is measured; the help of `cgro report` says what each entry is.
+
+    The points are the same for all models; of the checkpoints, the first and the last are always
+    profiled. Raises ValueError or TypeError that names the entry, the rule and the value.
+
+    >>> StudySettings(points=0)
+    Traceback (most recent call last):
+    ...
+    ValueError: points must be greater than or equal to 1, got 0
+    """
+
+    points: Count = setting(256, "training and test points measured")
+    steps: Count = setting(20, "steps of the searches")
+    epochs: Count = setting(8, "checkpoints that are profiled")
+    memorized: int | None = setting(None, "training points that f_S is built on (default: all)")
+    seed: Annotated[int, Ge(0)] = setting(0, "of the points and searches")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.memorized is not None and self.memorized < self.points:
+            raise ValueError(
+                f"memorized must be at least points = {self.points}, got {self.memorized}"
+            )

@@ -1,0 +1,209 @@
+"""The public names of `constructions`, and where each is from; loaded when it is used."""
+
+from .basics.ball import Ball
+from .basics.engine import HERE, Engine, ProcessLostError, run_shards, run_tasks
+from .basics.files import replacing, write_file
+from .basics.floats import from_shared
+from .basics.norms import read_norm
+from .basics.result import Result, Said, Unpacked, brief, plain, said
+from .basics.settings import Settings, setting
+from .capacity.interpolation import interpolation
+from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
+from .capacity.region_bounds import (
+    montufar_lower,
+    montufar_upper,
+    pattern_bound,
+    serra_upper,
+    zaslavsky,
+)
+from .capacity.shattering import ShatteredSet, shattered_set
+from .capacity.tables import (
+    CapacityRow,
+    InterpolationRow,
+    capacity_growth,
+    capacity_table,
+    interpolation_table,
+)
+from .capacity.vc import (
+    envelope_vc,
+    least_vc,
+    log_growth_bound,
+    minimal_parameters,
+    sauer_shelah,
+    vc_fraction,
+    vc_upper,
+)
+from .classifiers.counting import CountRow, closed_form, count_table, fitted_exponent
+from .classifiers.memorization import f_adv, f_S, predictions
+from .classifiers.memorizer import fingerprint, memorizer
+from .classifiers.screening import localize
+from .classifiers.variants import VARIANTS
+from .exchange.load import load, load_arrays
+from .exchange.margin_networks import margin_network
+from .exchange.onnx_export import write_onnx, write_vnnlib
+from .exchange.properties import Conjunct, Constraint, Property, rationals
+from .exchange.reading import read_network
+from .exchange.vnnlib_reading import read_property
+from .gadgets.approximation import (
+    absolute,
+    gate,
+    maximum,
+    multiplication,
+    squaring,
+    tooth,
+    yarotsky_multiplication,
+)
+from .gadgets.contracts import CONTRACTS, Contract, contract, contracts
+from .gadgets.distances import distance
+from .gadgets.indicators import lean_indicator, soft_indicator
+from .graphs.origin import Origin
+from .linear.affine import Affine
+from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
+from .nearness.range_search import RangeSearch
+from .nearness.separation import Separation, nearest_within_class, pairs_within, separation
+from .networks.calculus import add, affine, compose, copies, delay, parallel
+from .networks.exact import exact_signs, exact_values
+from .networks.intervals import interval_bounds, magnitude_bound, source_difference
+from .networks.network import ReLUNetwork, Size, check_network, structure_digest
+from .networks.provenance import LEMMAS, Lemma, Provenance
+from .networks.rounding import BitBudget, bit_budget, rounding_error
+from .networks.sharded import sharded_values
+from .networks.statements import explain, implements, parts, statements
+from .regions.counting import count_regions, linear_regions
+from .regions.level_set import LevelSet, level_set
+from .regions.limits import Stop
+from .regions.restriction import on_plane, on_segment
+from .regions.result import LinearRegions, Region, RegionCount
+
+__all__ = [
+    "rationals",
+    "CONTRACTS",
+    "HERE",
+    "LEMMAS",
+    "VARIANTS",
+    "Affine",
+    "Ball",
+    "BitBudget",
+    "Block",
+    "CapacityRow",
+    "Conjunct",
+    "Constant",
+    "Constraint",
+    "Contract",
+    "CountRow",
+    "Dense",
+    "Engine",
+    "Identity",
+    "InterpolationRow",
+    "Kron",
+    "Lemma",
+    "LevelSet",
+    "LinearRegions",
+    "Matrix",
+    "ProcessLostError",
+    "Property",
+    "Provenance",
+    "RangeSearch",
+    "ReLUNetwork",
+    "Region",
+    "Result",
+    "Said",
+    "Unpacked",
+    "brief",
+    "plain",
+    "said",
+    "RegionCount",
+    "Separation",
+    "Settings",
+    "ShatteredSet",
+    "Size",
+    "Stop",
+    "Sparse",
+    "Unknown",
+    "absolute",
+    "add",
+    "affine",
+    "bit_budget",
+    "capacity_growth",
+    "capacity_table",
+    "check_network",
+    "closed_form",
+    "compose",
+    "contract",
+    "contracts",
+    "copies",
+    "count_regions",
+    "count_table",
+    "delay",
+    "distance",
+    "envelope_vc",
+    "exact_signs",
+    "exact_values",
+    "explain",
+    "f_S",
+    "f_adv",
+    "fingerprint",
+    "fitted_exponent",
+    "from_shared",
+    "gate",
+    "implements",
+    "interpolation",
+    "interpolation_table",
+    "interval_bounds",
+    "source_difference",
+    "read_network",
+    "Origin",
+    "lean_indicator",
+    "least_vc",
+    "level_set",
+    "linear_regions",
+    "load",
+    "load_arrays",
+    "localize",
+    "log_growth_bound",
+    "log_volume_bound",
+    "magnitude_bound",
+    "margin_network",
+    "maximum",
+    "memorizer",
+    "minimal_parameters",
+    "montufar_lower",
+    "montufar_upper",
+    "multiplication",
+    "nearest_within_class",
+    "on_plane",
+    "on_segment",
+    "packing",
+    "packing_number",
+    "pairs_within",
+    "parallel",
+    "parts",
+    "pattern_bound",
+    "predictions",
+    "read_norm",
+    "read_property",
+    "replacing",
+    "rounding_error",
+    "run_shards",
+    "run_tasks",
+    "same",
+    "sauer_shelah",
+    "separated_set",
+    "separation",
+    "setting",
+    "serra_upper",
+    "sharded_values",
+    "shattered_set",
+    "soft_indicator",
+    "squaring",
+    "statements",
+    "structure_digest",
+    "tooth",
+    "vc_fraction",
+    "vc_upper",
+    "write_file",
+    "write_onnx",
+    "write_vnnlib",
+    "yarotsky_multiplication",
+    "zaslavsky",
+]

@@ -1,0 +1,27 @@
+"""Norms by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def read_norm(p: Any, name: str = "p") -> float:
+    """2.0 or math.inf from 2, "2", "inf" or math.inf; anything else raises ValueError.
+
+    >>> read_norm("inf"), read_norm(2)
+    (inf, 2.0)
+    """
+    known = {"2": 2.0, "2.0": 2.0, "inf": math.inf}
+    if str(p) not in known:
+        raise ValueError(f"{name} must be 2 or 'inf', got {p!r}")
+    return known[str(p)]
+
+
+def norm_name(p: float) -> str:
+    """The name, "inf" or "2", which `read_norm` reads.
+
+    >>> norm_name(read_norm(2)), norm_name(math.inf)
+    ('2', 'inf')
+    """
+    return "inf" if p == math.inf else "2"
