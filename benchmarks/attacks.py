@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from constructions import Ball
-from training.attacks.attacks import batch_norm, fgsm, pgd
+from training import batch_norm, fgsm, pgd
 from training.attacks.objectives import classification_loss
 from training.trainer.models import build_model
 

@@ -17,13 +17,15 @@ from .capacity.region_bounds import (
     zaslavsky,
 )
 from .capacity.shattering import ShatteredSet, shattered_set
-from .capacity.vc import (
+from .capacity.tables import (
     CapacityRow,
     InterpolationRow,
     capacity_growth,
     capacity_table,
-    envelope_vc,
     interpolation_table,
+)
+from .capacity.vc import (
+    envelope_vc,
     least_vc,
     log_growth_bound,
     minimal_parameters,
@@ -32,8 +34,8 @@ from .capacity.vc import (
     vc_upper,
 )
 from .classifiers.counting import CountRow, closed_form, count_table, fitted_exponent
-from .classifiers.memorization import f_adv, f_S, fingerprint, predictions
-from .classifiers.memorizer import memorizer
+from .classifiers.memorization import f_adv, f_S, predictions
+from .classifiers.memorizer import fingerprint, memorizer
 from .classifiers.screening import localize
 from .classifiers.variants import VARIANTS
 from .exchange.load import load, load_arrays
@@ -67,9 +69,11 @@ from .networks.provenance import LEMMAS, Lemma, Provenance
 from .networks.rounding import BitBudget, bit_budget, rounding_error
 from .networks.sharded import sharded_values
 from .networks.statements import explain, implements, parts, statements
-from .regions.counting import LinearRegions, Region, RegionCount, count_regions, linear_regions
+from .regions.counting import count_regions, linear_regions
 from .regions.level_set import LevelSet, level_set
+from .regions.limits import Stop
 from .regions.restriction import on_plane, on_segment
+from .regions.result import LinearRegions, Region, RegionCount
 
 __all__ = [
     "rationals",
@@ -113,6 +117,7 @@ __all__ = [
     "Settings",
     "ShatteredSet",
     "Size",
+    "Stop",
     "Sparse",
     "Unknown",
     "absolute",

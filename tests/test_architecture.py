@@ -68,9 +68,12 @@ RESULTS = {
 """Plain dataclasses that functions return; their examples are those of the functions."""
 
 
-def public_names(package):
-    """The strings of `__all__` in the package's __init__.pyi, which __init__.py loads from."""
-    for node in TREES[package][ROOT / package / "__init__.pyi"].body:
+def public_names(package, internal=False):
+    """The strings of `__all__` in the package's __init__.pyi, which __init__.py loads from, or in
+    its internal.py.
+    """
+    file = "internal.py" if internal else "__init__.pyi"
+    for node in TREES[package][ROOT / package / file].body:
         if isinstance(node, ast.Assign) and [getattr(t, "id", None) for t in node.targets] == [
             "__all__"
         ]:
@@ -93,6 +96,7 @@ def wrong_imports(package, tree, depth=1):
     """
     for line, module, names, level in imports(tree):
         top = module.split(".")[0]
+        root = f"{top}.internal" if module == f"{top}.internal" else top
         if level > depth:
             yield f"line {line}: relative import beyond the package"
         if level or top not in PACKAGES:
@@ -101,13 +105,12 @@ def wrong_imports(package, tree, depth=1):
             yield f"line {line}: absolute import of {module} inside {package}"
         elif top not in ALLOWED[package]:
             yield f"line {line}: {package} must not import {top}"
-        elif module != top:
-            yield f"line {line}: {module} is not the root of {top}"
+        elif module != root:
+            yield f"line {line}: {module} is not the root of {top}, nor its internal one"
         else:
+            known = public_names(top, module == root != top)
             yield from (
-                f"line {line}: {top}.{name} is not public"
-                for name in names
-                if name not in public_names(top)
+                f"line {line}: {root}.{name} is not public" for name in names if name not in known
             )
 
 
@@ -134,6 +137,7 @@ def test_imports_go_leftwards_and_through_package_roots(package):
         ("training", "from analysis import report", "must not import analysis"),
         ("training", "from constructions.linear.matrix import Dense", "not the root"),
         ("training", "from constructions import product", "constructions.product is not public"),
+        ("training", "from constructions.internal import f_S", "internal.f_S is not public"),
         ("analysis", "import constructions.networks.network", "not the root"),
     ],
 )
@@ -145,6 +149,7 @@ def test_wrong_imports_are_found(package, source, complaint):
 def test_right_imports_are_not():
     for package, source in (
         ("training", "from constructions import Ball"),
+        ("training", "from constructions.internal import as_tensor"),
         ("analysis", "import training"),
         ("analysis", "from .a import b"),
     ):

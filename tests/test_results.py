@@ -22,8 +22,17 @@ import analysis
 import constructions
 import training
 from analysis.behaviour.errors import RobustError
-from analysis.comparison.comparison import ModelResult, TaskResult
-from analysis.studies.study import Constructed, Profile, RunStudy
+from analysis.comparison.result import (
+    ModelErrors,
+    ModelResult,
+    SmallMargin,
+    SplitErrors,
+    TaskResult,
+    ZoneCounts,
+)
+from analysis.studies.answers import Facts, Profile, Radial
+from analysis.studies.recorded import Data, Rates, Recorded, RunRecord
+from analysis.studies.study import Constructed, RunStudy
 from constructions import Ball, Engine, ReLUNetwork, Result, Unpacked, said
 from constructions.basics.result import BRIEF, WIDTH, plain
 
@@ -140,10 +149,13 @@ def of_training():
 
 
 def toy_comparison():
-    errors = {"clean test": SHARE(1, 4), "robust test": SHARE(2, 4, "certified lower bound")}
-    model = ModelResult("a toy", {}, errors)
+    found = SplitErrors(SHARE(1, 4), SHARE(2, 4, "certified lower bound"))
+    model = ModelResult("a toy", CLEAN.size, ModelErrors(found, found))
+    f = constructions.f_S(CLEAN, POINTS, LABELS, BALL)
+    proof = analysis.certify_memorization(f, POINTS, LABELS, BALL)
+    counts = SmallMargin(2, 1, 1), ZoneCounts(1, 2, 1)
     task = TaskResult(
-        *("parity", 1, 2, 8, 4, 4, "nowhere", 0.5, 0.5, 0.25, {}, {}, {}, 0),
+        *("parity", 1, 2, 8, 4, 4, "nowhere", 0.5, 0.5, 0.25, proof, *counts, 0),
         models={"f_clean": model},
         agreement={},
         flatness={},
@@ -158,8 +170,11 @@ def of_analysis():
     claim = analysis.Claim("cgrm-lemma-0.0", "one is one", "holds")
     check = analysis.Check("1 <2> & 3", SHARE(3, 12), "= 0.25", True)
     profile = Profile([0.125, 0.25], *[[ESTIMATE] * 2] * 3, SHARE(1, 4), None)
-    run = RunStudy(toy_run(), "toy", 1234, {1: {"test": profile}}, {1: GAP})
-    built = Constructed("toy", "clean", {}, {}, {}, {"by zone": {"inside": SHARE(4, 4)}}, {}, {})
+    end = Recorded(1, {"test": Rates(4, 0.75, 0.5, "pgd3")})
+    record = RunRecord(Data("digits", "nowhere", "0" * 64, (2,), 8, 4), [end], end, ["0" * 64])
+    run = RunStudy(toy_run(), record, "toy", 1234, {1: {"test": profile}}, {1: GAP})
+    facts, zones = Facts(2, "proved", 0.5, 0.25, {"f_S": 19}), {"by zone": {"inside": SHARE(4, 4)}}
+    built = Constructed("toy", "clean", facts, {}, {}, zones, Radial([], {}), {})
     unsafe = constructions.Property.robust([0.75, 0.25], BALL, 1, 1)
     margins = tensor([[0.25, 0.5], [0.0, 1.0]])
     bound = analysis.Measured(0.75, "certified upper bound")

@@ -1,6 +1,8 @@
 """The public names of `training`, and where each is from; loaded when it is used."""
 
-from .attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
+from .attacks.batch_norm import batch_norm
+from .attacks.gta import gta
+from .attacks.named import Attack
 from .attacks.objectives import (
     LOSSES,
     classification_loss,
@@ -10,12 +12,12 @@ from .attacks.objectives import (
     margin,
     mixed,
 )
+from .attacks.pgd import fgsm, pgd
+from .attacks.projection import project
 from .datasets.augmentation import augment
-from .datasets.dataset import Dataset, as_float, load_data
+from .datasets.dataset import Dataset, load_data
 from .datasets.distributions import PatchData, SeparableData
-from .datasets.labels import check_labels
 from .datasets.reading import (
-    as_tensor,
     check_differentiable,
     copied,
     differentiating,
@@ -25,6 +27,7 @@ from .datasets.reading import (
     unchanged,
 )
 from .datasets.tasks import TASKS, read_task
+from .internal import as_float, as_tensor, check_labels
 from .theory.constrained import ConstrainedTraining, MemorizingModel, a_delta
 from .theory.lazy import (
     TWO_LAYER_ACTIVATIONS,

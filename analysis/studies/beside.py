@@ -23,9 +23,9 @@ from ..behaviour.boundary_distances import boundary_distances, is_small
 from ..behaviour.memorization_share import memorization_part, memorization_share, radial_profile
 from ..proofs.memorization import certify_memorization
 from ..quantities.measured import Measured
+from ..quantities.store import Store
 from .answers import PARTS, Distances, Facts, Json, Profiles, Radial, Share
 from .profiles import Report, about, as_network, distances_of, profiles_of, sampled
-from .store import Store
 from .settings import StudySettings
 from .study import Constructed, RunStudy
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from training import Dataset, Run
 
+from ..quantities.store import Store
 from .beside import measure_constructed
 from .profiles import Report, as_network, digest_of, measure_run
 from .recorded import RunRecord
-from .store import Store
 from .settings import StudySettings
 from .study import RunStudy, Study
 

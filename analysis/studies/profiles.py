@@ -12,8 +12,8 @@ from training import Dataset, Run
 from ..behaviour.boundary_distances import boundary_distances
 from ..behaviour.flatness import flatness_profile
 from ..quantities import statistics
+from ..quantities.store import Store
 from .answers import PARTS, Distances, Json, PartDistances, Profile, Profiles
-from .store import Store
 from .settings import StudySettings
 from .study import RADII, RunStudy
 
@@ -38,9 +38,7 @@ def measure_run(
         entry.profiles[epoch], entry.gaps[epoch] = found.parts, found.gap
     report(f"{entry.name}: distances to the boundary")
     question = {**about(entry, run.epoch, settings), "what": "distances"}
-    kept = store.answer(
-        question, lambda: distances_of(run.model(), part, run, settings).to_json()
-    )
+    kept = store.answer(question, lambda: distances_of(run.model(), part, run, settings).to_json())
     return replace(entry, distances=Distances.from_json(kept))
 
 

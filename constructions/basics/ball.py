@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .norms import read_norm
+from .norms import norm_name, read_norm
 
 
 @dataclass(frozen=True)
@@ -111,4 +111,4 @@ class Ball:
         return self.project(centre + self.radius * offset, centre)
 
     def __str__(self) -> str:
-        return f"l_{'inf' if self.p == math.inf else '2'} ball of radius {self.radius:g}"
+        return f"l_{norm_name(self.p)} ball of radius {self.radius:g}"

@@ -16,3 +16,12 @@ def read_norm(p: Any, name: str = "p") -> float:
     if str(p) not in known:
         raise ValueError(f"{name} must be 2 or 'inf', got {p!r}")
     return known[str(p)]
+
+
+def norm_name(p: float) -> str:
+    """The name, "inf" or "2", which `read_norm` reads.
+
+    >>> norm_name(read_norm(2)), norm_name(math.inf)
+    ('2', 'inf')
+    """
+    return "inf" if p == math.inf else "2"

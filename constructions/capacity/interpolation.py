@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.reading import as_coordinates
 from ..gadgets.points import read_points
 from ..networks.calculus import affine
 from ..networks.exact import exact_values
@@ -69,7 +70,7 @@ def interpolation(points: Any, values: Any) -> ReLUNetwork:
 def _read(points: Any, values: Any) -> tuple[np.ndarray, np.ndarray]:
     """Distinct points and their values."""
     x = read_points(points, "points", None).entries.numpy() + 0.0
-    y = np.asarray(values, dtype=np.float64).reshape(-1)
+    y = as_coordinates(values, "values").double().cpu().numpy().reshape(-1)
     if len(x) != len(y):
         raise ValueError(
             f"values must have one entry for each of the {len(x)} points, got {len(y)}"

@@ -16,7 +16,7 @@ import sympy
 import torch
 
 from ..basics.ball import Ball
-from ..basics.norms import read_norm
+from ..basics.norms import norm_name, read_norm
 from ..basics.result import Result, Said, said
 from ..gadgets.indicators import Thresholds
 from ..linear.affine import Affine
@@ -217,7 +217,7 @@ def count_table(
     if not 0 < mu <= 1:
         raise ValueError(f"mu must lie in (0, 1], got {mu}")
     p = read_norm(norm)
-    name = "inf" if p == math.inf else "2"
+    name = norm_name(p)
     rows = []
     for n, d in grid:
         clean_size = _random_clean(d, hidden, seed).size

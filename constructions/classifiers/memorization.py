@@ -7,7 +7,6 @@ on the whole ball B_p(x_i, radius) around each of them.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -20,8 +19,8 @@ from torch import nn
 from ..basics.ball import Ball
 from ..basics.engine import HERE, Engine
 from ..basics.floats import from_shared, power_of_two
+from ..basics.reading import as_tensor, check_labels
 from ..gadgets.approximation import UNIT, check_depth
-from ..gadgets.distances import shared_rounding
 from ..gadgets.indicators import thresholds
 from ..gadgets.points import read_points
 from ..linear.matrix import Dense
@@ -30,7 +29,7 @@ from ..nearness.separation import separation as find_separation
 from ..networks.intervals import magnitude_bound
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
-from .memorizer import Memorizer
+from .memorizer import Memorizer, distance_error
 from .screening import MemorizerScreen
 from .variants import VARIANTS, Variant
 
@@ -92,7 +91,7 @@ def f_S(  # noqa: N802 - the papers' name
     [1.0, 1.0, -1.0, -1.0]
     """
     problem = _read(clean, centres, labels, ball, variant, m)
-    return _memorize(problem, problem, ball, variant, m, separation, engine)
+    return _memorize(problem, None, ball, variant, m, separation, engine)
 
 
 @implements(
@@ -135,7 +134,7 @@ def f_adv(
     (1, -1.0)
     """
     problem = _read(clean, centres, labels, ball, variant, m)
-    margin = np.asarray(margins, dtype=np.float64).reshape(-1)
+    margin = as_tensor(margins, "margins").double().cpu().numpy().reshape(-1)
     if margin.shape != problem.labels.shape:
         raise ValueError(
             f"margins must have one entry for each of the {len(problem.labels)} centres, got "
@@ -201,29 +200,13 @@ def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any
         raise ValueError(
             f"clean takes {network.inputs} inputs but centres have {points.shape[1]} coordinates"
         )
-    values = np.asarray(
-        labels.detach().cpu() if isinstance(labels, torch.Tensor) else labels
-    ).reshape(-1)
-    if len(values) != points.shape[0]:
-        raise ValueError(
-            f"labels must have one entry for each of the {points.shape[0]} centres, got "
-            f"{len(values)}"
-        )
-    allowed = (-1, 1) if network.outputs == 1 else range(network.outputs)
-    wrong = ~np.isin(values, list(allowed))
-    if wrong.any():
-        i = int(wrong.argmax())
-        names = "-1 or +1" if network.outputs == 1 else f"0..{network.outputs - 1}"
-        raise ValueError(
-            f"labels must be {names} for a clean network with {network.outputs} outputs, got "
-            f"{values[i]} at index {i}"
-        )
-    return _Problem(network, points, values.astype(np.int64))
+    values = check_labels(labels, points.shape[0], network.outputs).cpu().numpy()
+    return _Problem(network, points, values)
 
 
 def _memorize(
     chosen: _Problem,
-    everything: _Problem,
+    everything: _Problem | None,
     ball: Ball,
     variant: Variant,
     m: int | None,
@@ -231,16 +214,14 @@ def _memorize(
     engine: Engine,
 ) -> ReLUNetwork:
     """Memorize the chosen points, whose outer balls must not meet the balls of differently labelled
-    points at all.
+    points at all: of all points, where the chosen ones are some of them, else (None) of each other.
     """
     clean, centres, labels, p = chosen.clean, chosen.centres, chosen.labels, ball.p
-    points, dimension = centres.shape
+    dimension = centres.shape[1]
     assumed = separated is not None
     where = ""
     if separated is None:
-        others = (
-            () if chosen is everything else (everything.centres.entries.numpy(), everything.labels)
-        )
+        others = (everything.centres.entries.numpy(), everything.labels) if everything else ()
         found = find_separation(centres.entries.numpy(), labels, *others, norm=p, engine=engine)
         separated = found.lower
         where = f", between points {found.pair[0]} and {found.pair[1]}" if found.pair else ""
@@ -260,7 +241,7 @@ def _memorize(
         raise ValueError(
             f"m must be at least {math.ceil(math.log2(2 * bound))} for |clean| < {bound:g}, got {m}"
         )
-    error = distance_error(ball, variant, dimension, m)
+    error = distance_error(ball.p, variant, dimension, m)
     cut = thresholds(ball, separated, error)
     if variant == "paper" and not assumed:
         same = nearest_within_class(
@@ -277,38 +258,7 @@ def _memorize(
     memorizer = Memorizer(clean, centres, from_shared(labels), p, cut, variant, m, bound)
     network = memorizer.network()
     network = replace(network, screen=MemorizerScreen(memorizer, network.layers))
-    facts: dict[str, Any] = {"N": points, "inner": cut.inner, "outer": cut.outer, "bound": bound}
-    facts["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
-    facts["norm"], facts["data"] = (
-        "inf" if p == math.inf else "2",
-        fingerprint(centres.entries, labels),
-    )
-    if p == 2 or variant == "paper":
-        facts["m"] = m
-    return record(network, separation=separated, separation_assumed=assumed, **facts)
-
-
-def fingerprint(points: Any, labels: Any) -> str:
-    """A hash of points (N, D), as float64, and integer labels (N,): which data a network memorizes
-    (in its provenance).
-
-    >>> fingerprint([[0.5]], [1]) == fingerprint(torch.tensor([[0.5]]), [1]) != fingerprint(
-    ...     [[0.5]], [-1]
-    ... )
-    True
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update(np.ascontiguousarray(read_points(points, "points", None).entries.numpy()).data)
-    digest.update(np.ascontiguousarray(np.asarray(labels).reshape(-1).astype(np.int64)).data)
-    return digest.hexdigest()
-
-
-def distance_error(ball: Ball, variant: Variant, dimension: int, m: int) -> Fraction:
-    """How far the variant's distance network may exceed the squared l_2 distance; 0 for l_inf."""
-    if ball.p == math.inf:
-        return Fraction(0)
-    shared = 2 * Fraction(shared_rounding(dimension)) if variant == "lean" else Fraction(0)
-    return dimension * Fraction(1, 4 ** (m + 1)) + shared
+    return record(network, separation=separated, separation_assumed=assumed, **memorizer.facts())
 
 
 def least_depth(

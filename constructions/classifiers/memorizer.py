@@ -4,18 +4,24 @@ symbolic sizes.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from ..basics.floats import from_shared
-from ..basics.norms import read_norm
+from ..basics.norms import norm_name, read_norm
+from ..basics.reading import check_labels, read_rows
 from ..gadgets.approximation import UNIT, gate, yarotsky_multiplication
-from ..gadgets.distances import linf_distances, shared_squared_distances, squared_distances
+from ..gadgets.distances import (
+    linf_distances,
+    shared_rounding,
+    shared_squared_distances,
+    squared_distances,
+)
 from ..gadgets.indicators import Thresholds, lean_indicators, soft_indicator
 from ..gadgets.points import read_points
 from ..linear.affine import Affine
@@ -61,6 +67,19 @@ class Memorizer:
         given = (self.p, self.cut, self.variant, self.m, self.bound, Dense(targets), members)
         return assemble(self.clean, centres, *given).restrict(UNIT)
 
+    def facts(self) -> dict[str, Any]:
+        """What provenance says of it: sizes, thresholds, norm, and which data it memorizes."""
+        count, dimension = self.centres.shape
+        error = distance_error(self.p, self.variant, dimension, self.m)
+        found: dict[str, Any] = {"N": count, "inner": self.cut.inner, "outer": self.cut.outer}
+        found["bound"] = self.bound
+        found["distance_error"] = math.nextafter(float(error), math.inf) if error else 0.0
+        found["norm"] = norm_name(self.p)
+        found["data"] = fingerprint(self.centres.entries, self.labels)
+        if self.p == 2 or self.variant == "paper":
+            found["m"] = self.m
+        return found
+
 
 def memorizer(
     clean: ReLUNetwork,
@@ -100,21 +119,11 @@ def memorizer(
     if not inner < outer:
         raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
     centres = read_points(points, "points")
-    outputs = clean.outputs
-    values = from_shared(np.asarray(labels, dtype=np.int64).reshape(-1))
-    index = (1 - values) // 2 if outputs == 1 else values
-    classes = 2 if outputs == 1 else outputs
-    if len(index) != centres.shape[0] or clean.inputs != centres.shape[1]:
+    if clean.inputs != centres.shape[1]:
         raise ValueError(
-            f"points must be ({len(index)}, {clean.inputs}) to fit labels and clean, got "
-            f"{centres.shape}"
+            f"points must have shape (N, {clean.inputs}), as clean has inputs, got {centres.shape}"
         )
-    if (
-        int(index.min()) < 0
-        or int(index.max()) >= classes
-        or (outputs == 1 and not bool((values.abs() == 1).all()))
-    ):
-        raise ValueError(f"labels must be {'-1 or +1' if outputs == 1 else f'0..{outputs - 1}'}")
+    values = check_labels(labels, centres.shape[0], clean.outputs).cpu()
     return Memorizer(
         clean,
         centres,
@@ -125,6 +134,30 @@ def memorizer(
         m,
         bound,
     ).network()
+
+
+def fingerprint(points: Any, labels: Any) -> str:
+    """A hash of points (N, D), as float64, and integer labels (N,): which data a network memorizes
+    (in its provenance).
+
+    >>> fingerprint([[0.5]], [1]) == fingerprint(torch.tensor([[0.5]]), [1]) != fingerprint(
+    ...     [[0.5]], [-1]
+    ... )
+    True
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    rows = read_rows(points, "points")
+    digest.update(rows.contiguous().numpy().data)
+    digest.update(check_labels(labels, len(rows)).cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def distance_error(p: float, variant: Variant, dimension: int, m: int) -> Fraction:
+    """How far the variant's distance network may exceed the squared l_2 distance; 0 for l_inf."""
+    if p == math.inf:
+        return Fraction(0)
+    shared = 2 * Fraction(shared_rounding(dimension)) if variant == "lean" else Fraction(0)
+    return dimension * Fraction(1, 4 ** (m + 1)) + shared
 
 
 # -- building --------------------------------------------------------------------------------------

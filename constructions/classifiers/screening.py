@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..basics.ball import Ball
-from ..basics.floats import from_shared
+from ..basics.reading import as_coordinates
 from ..gadgets.approximation import UNIT
 from ..linear.affine import Affine
 from ..nearness.range_search import RangeSearch
@@ -145,11 +144,7 @@ def localize(
     ([([1], 0), ([0], 21)], 26)
     """
     check_network(network)
-    x = (
-        points
-        if isinstance(points, torch.Tensor)
-        else from_shared(np.asarray(points, dtype=np.float64))
-    )
+    x = as_coordinates(points)
     if ball is not None and not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     network.check_points(x)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import torch
-from sympy import Eq, Integer, Mod, Piecewise, Symbol
+from sympy import Symbol
 
 from ..basics.norms import read_norm
 from ..linear.affine import Affine
@@ -28,7 +28,7 @@ from ..networks.statements import implements
 from .approximation import UNIT, absolute, maximum, squaring
 from .points import read_points
 
-_N, _D, _m = Symbol("N"), Symbol("D"), Symbol("m")
+_N, _m = Symbol("N"), Symbol("m")
 
 
 @implements(
@@ -126,15 +126,6 @@ def linf_distances(centres: Matrix) -> ReLUNetwork:
         (first, Affine(kron(Identity(count), gather), second_bias)), (0.0, math.inf)
     )
     return compose(copies(count, maximum(pairs + odd)), neighbours, exact=False)
-
-
-def linf_distance_parameters(dimension: Any = _D) -> Any:
-    """Parameters of the l_inf distance to one generic point, in closed form: 31/4 D up to a
-    constant for D mod 4.
-    """
-    constant = {0: -4, 1: Integer(-11) / 4, 2: Integer(-9) / 2, 3: Integer(-9) / 4}
-    cases = [(31 * _D / 4 + c, Eq(Mod(_D, 4), r)) for r, c in constant.items()]
-    return Piecewise((6, Eq(_D, 1)), *cases).subs(_D, dimension)
 
 
 def squared_distances(centres: Matrix, m: int) -> ReLUNetwork:

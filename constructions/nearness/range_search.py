@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ..basics.floats import from_shared
+from ..basics.norms import read_norm
 
 COMPONENTS, LEFT = 32, 0.02
 """Principal components that l_2 distances are bounded by, at least, and the share of pairs up to
@@ -83,7 +84,7 @@ class RangeSearch:
             raise ValueError(
                 f"points must have shape (N, D) with N, D >= 1, got {tuple(points.shape)}"
             )
-        self.points, self.p, self.radius = points.detach(), float(norm), float(radius)
+        self.points, self.p, self.radius = points.detach(), read_norm(norm), float(radius)
         generator = torch.Generator().manual_seed(seed)
         self._projects = self.p == 2 or self.points.shape[1] <= FEW
         if self._projects:

@@ -19,6 +19,7 @@ from scipy.spatial.distance import cdist
 from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
 from ..basics.norms import read_norm
+from ..basics.reading import as_tensor, check_finite, check_labels
 from ..basics.result import Result, Said, said
 from .range_search import RangeSearch
 
@@ -280,34 +281,25 @@ def _read_pairs(
 def _labelled(
     points: Any, labels: Any, name: str, labels_name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    array = np.asarray(points)
-    if array.ndim == 0 or array.size == 0 or array.dtype.kind not in "fiub":
+    x = as_tensor(points, name).cpu()
+    if x.ndim == 0 or not x.numel() or x.is_complex():
         raise ValueError(
-            f"{name} must be numbers of shape (N, ...) with N >= 1, got shape {array.shape} of "
-            f"{array.dtype}"
+            f"{name} must be real numbers of shape (N, ...) with N >= 1, got shape "
+            f"{tuple(x.shape)} of {x.dtype}"
         )
     if labels is None:
         raise ValueError(f"{labels_name} must be given with {name}")
-    array, labels = (
-        np.ascontiguousarray(array.reshape(len(array), -1)),
-        np.asarray(labels).reshape(-1),
-    )
-    if len(array) != len(labels):
-        raise ValueError(
-            f"{labels_name} must have one entry for each of the {len(array)} points, got "
-            f"{len(labels)}"
-        )
-    if array.dtype not in (np.uint8, np.float32, np.float64):
-        array = array.astype(np.float64)
-    if not (np.isfinite(array.min()) and np.isfinite(array.max())):
-        row = int((~np.isfinite(array)).any(1).argmax())
-        raise ValueError(f"{name} must be finite, got NaN or infinity in row {row}")
+    groups = check_labels(labels, len(x), name=labels_name).cpu().numpy()
+    check_finite(x, name)
+    if x.dtype not in (torch.uint8, torch.float32, torch.float64):
+        x = x.double()
+    array = x.reshape(len(x), -1).contiguous().numpy()
     if not max(abs(float(array.min())), abs(float(array.max()))) <= LARGEST:
         raise ValueError(
             f"{name} must be at most {LARGEST:g} in size, got values in [{array.min()}, "
             f"{array.max()}]"
         )
-    return array, labels
+    return array, groups
 
 
 def _nearest(pairs: _Pairs, engine: Engine) -> Separation:

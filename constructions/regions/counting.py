@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
+from ..basics.reading import box_of, read_box
 from ..exchange.reading import read_network
 from ..networks.network import ReLUNetwork
 from .arrangement import Arrangement, Progress
@@ -165,8 +166,7 @@ def _job(
 ) -> _Job:
     """The arguments, read and checked. Raises ValueError and TypeError."""
     network = network_on(network, box)
-    lower, upper, _ = read_box(box)
-    lower, upper = fit_box(lower, upper, network.inputs)
+    lower, upper = box_of(box, network.inputs)
     if method is not None and method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, or None, got {method!r}")
     d = len(lower)
@@ -358,37 +358,8 @@ def _search(job: _Job, limits: Limits, progress: Progress | None) -> _Found:
 
 def network_on(network: Any, box: Any) -> ReLUNetwork:
     """What `read_network` reads; a module's image shape is that of the box's corners."""
-    network = read_network(network, read_box(box)[-1])
+    lower, _ = read_box(box)
+    network = read_network(network, lower.shape if lower.ndim > 1 else None)
     if not isinstance(network.inputs, int):
         raise ValueError(f"network must have numbers as weights, got {network}")
     return network
-
-
-def read_box(box: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...] | None]:
-    """Lower and upper corner as arrays of one shape, and that shape where it is an image's; bad
-    ones raise ValueError.
-    """
-    try:
-        lower, upper = (np.asarray(side, dtype=np.float64) for side in box)
-        lower, upper = np.broadcast_arrays(lower, upper)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"box must be a pair (lower, upper) of numbers or arrays of one shape, got {box!r}"
-        ) from error
-    if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
-        raise ValueError("box must be finite, got NaN or infinity")
-    if not (lower < upper).all():
-        raise ValueError(f"box must have lower < upper in every coordinate, got {box!r}")
-    return lower, upper, lower.shape if lower.ndim > 1 else None
-
-
-def fit_box(lower: np.ndarray, upper: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """The corners as vectors of `inputs` numbers."""
-    if lower.ndim == 0:
-        return np.full(inputs, float(lower)), np.full(inputs, float(upper))
-    if lower.size != inputs:
-        raise ValueError(
-            f"box must have one number or {inputs} a corner, as the network has inputs, got "
-            f"{lower.size}"
-        )
-    return lower.ravel().copy(), upper.ravel().copy()

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from .lattice import Lattice
@@ -19,12 +19,12 @@ MEMORY_LIMIT = 8 * 2**30
 """
 
 
-class Stop(Enum):
+class Stop(StrEnum):
     """Why work on linear regions ended early.
 
     >>> from constructions import count_regions, squaring
-    >>> count_regions(squaring(5), (0, 1), max_cells=4).stopped is Stop.CELLS
-    True
+    >>> count_regions(squaring(5), (0, 1), max_cells=4).stopped
+    <Stop.CELLS: 'cell limit'>
     """
 
     CELLS = "cell limit"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
+from ..basics.reading import as_coordinates
 from ..networks.calculus import affine, compose
 from ..networks.network import ReLUNetwork
 
@@ -49,9 +49,7 @@ def _pull_back(network: ReLUNetwork, **points: Any) -> ReLUNetwork:
     """
     read = {}
     for name, point in points.items():
-        read[name] = np.asarray(
-            point.detach().cpu() if isinstance(point, torch.Tensor) else point, dtype=np.float64
-        ).ravel()
+        read[name] = as_coordinates(point, name).double().cpu().numpy().ravel()
         if len(read[name]) != network.inputs:
             raise ValueError(
                 f"{name} must have {network.inputs} numbers, as the network has inputs, got "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import networkx
 import numpy as np
 
+from ..basics.result import Result, Said, plain, said
 from ..networks.network import ReLUNetwork
 from .arrangement import Arrangement
 from .exact_points import as_fractions
@@ -20,8 +21,8 @@ from .limits import Stop
 from .pieces import CellMaps, merge
 
 
-@dataclass(frozen=True)
-class RegionCount:
+@dataclass(frozen=True, repr=False)
+class RegionCount(Result):
     """Numbers of linear regions.
 
     cells: activation cells. pieces: linear pieces, and affine_maps: different affine maps (None
@@ -42,6 +43,14 @@ class RegionCount:
     faces: tuple[int, ...] | None = None
     stopped: Stop | None = None
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        sure = "" if self.certified else "not certified "
+        kind = (sure.strip() or "exact") if self.complete else f"{sure or 'certified '}lower bound"
+        counts = {"activation cells": self.cells}
+        if self.pieces is not None and self.affine_maps is not None:
+            counts |= {"linear pieces": self.pieces, "affine maps": self.affine_maps}
+        return self.method, {name: said(count, kind) for name, count in counts.items()}
+
     def __str__(self) -> str:
         kind = (
             ("exact" if self.complete else "certified lower bound")
@@ -54,8 +63,8 @@ class RegionCount:
         return f"{text} ({kind}; {self.method})"
 
 
-@dataclass(frozen=True)
-class Region:
+@dataclass(frozen=True, repr=False)
+class Region(Result):
     """One activation cell: on or off for each hidden unit, layer after layer; x -> weight x + bias
     (outputs, d) on it.
 
@@ -70,8 +79,18 @@ class Region:
     volume: Any
     vertices: np.ndarray | None
 
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        outputs, d = self.weight.shape
+        at = ", ".join(said(x, "").text for x in self.point[:4]) + ", ..." * (d > 4)
+        units = f"{int(self.pattern.sum())} of {len(self.pattern)} units on"
+        kind = "exact" if isinstance(self.volume, Fraction) else "rounded"
+        return f"R^{d} -> R^{outputs}, {units}, around ({at})", {
+            "volume": said(self.volume, kind),
+            "vertices": said(None if self.vertices is None else len(self.vertices), "exact"),
+        }
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class LinearRegions(RegionCount):
     """Linear regions with their geometry; arrays are made when they are asked for.
 
@@ -89,6 +108,11 @@ class LinearRegions(RegionCount):
     exact: bool = field(kw_only=True)
     cell_maps: CellMaps = field(kw_only=True, repr=False)
     merged: tuple[np.ndarray, int] | None = field(default=None, kw_only=True, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts and patterns for JSON; geometry is what the other attributes give."""
+        names = {entry.name for entry in fields(RegionCount)} | {"patterns", "units_done"}
+        return {name: plain(getattr(self, name)) for name in sorted(names)}
 
     @property
     def regions(self) -> Sequence[Region]:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-from ..datasets.labels import check_labels
+from constructions.internal import check_labels
 
-Labelled = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Model = Callable[[torch.Tensor], torch.Tensor]
+Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def reading(function: Labelled) -> Labelled:
+def reading(function: Objective) -> Objective:
     """The function of outputs and labels, with labels as `check_labels` reads them;
     `inspect.unwrap` gives it without.
     """
@@ -66,7 +67,7 @@ def exponential(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 EXPONENT = 64.0
 """Where `exponential` becomes linear."""
 
-LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+LOSSES: dict[str, Objective] = {
     "cross-entropy": classification_loss,
     "exponential": exponential,
 }

@@ -1,6 +1,4 @@
-"""Labelled points in [0,1], split into training and test points, and the tasks that can be set on
-classes of images.
-"""
+"""Labelled points in [0,1], split into training and test points."""
 
 from __future__ import annotations
 
@@ -9,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from constructions import brief
+from constructions.internal import as_float, as_tensor, check_interval, check_labels
 
 from .images import FOLDERS, Images, Part, read_images, read_published
-from .labels import check_labels
-from .tasks import Task, read_task
+from .tasks import Task, class_labels, label_names, read_task, task_text
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,10 +44,10 @@ class Dataset:
     @classmethod
     def from_tensors(
         cls,
-        train_points: torch.Tensor,
-        train_labels: torch.Tensor,
-        test_points: torch.Tensor,
-        test_labels: torch.Tensor,
+        train_points: Any,
+        train_labels: Any,
+        test_points: Any,
+        test_labels: Any,
         *,
         outputs: int | None = None,
         name: str = "tensors",
@@ -59,9 +58,9 @@ class Dataset:
         """A data set of one's own; outputs defaults to 1 if a label is negative, else to the
         largest label plus 1.
 
-        Raises TypeError for what is no tensor; ValueError for no points, other dtypes, values
-        outside [0,1], NaN, lengths and shapes that differ, and labels that are not -1, +1 or 0..K-1
-        with K >= 2.
+        Tensors, arrays or lists. Raises TypeError for what are no numbers; ValueError for no
+        points, other dtypes, values outside [0,1], NaN, lengths and shapes that differ, and labels
+        that are not -1, +1 or 0..K-1 with K >= 2.
 
         >>> points, labels = torch.tensor([[0.25], [0.5], [1.0]]), torch.tensor([-1, -1, 1])
         >>> data = Dataset.from_tensors(points, labels, points[1:], labels[1:])
@@ -70,9 +69,8 @@ class Dataset:
         """
         tensors = {"train_points": train_points, "train_labels": train_labels}
         tensors |= {"test_points": test_points, "test_labels": test_labels}
-        for key, tensor in tensors.items():
-            if not isinstance(tensor, torch.Tensor):
-                raise TypeError(f"{key} must be a tensor, got {type(tensor).__name__}")
+        tensors = {key: as_tensor(values, key) for key, values in tensors.items()}
+        train_points, train_labels, test_points, test_labels = tensors.values()
         for key in ("train_points", "test_points"):
             _check_points(tensors[key], key)
         shapes = (
@@ -95,12 +93,8 @@ class Dataset:
         if outputs < 1:
             raise ValueError(f"outputs must be at least 1, got {outputs}")
         for part in ("train", "test"):
-            try:
-                tensors[f"{part}_labels"] = check_labels(
-                    tensors[f"{part}_labels"], len(tensors[f"{part}_points"]), outputs
-                )
-            except ValueError as error:
-                raise ValueError(f"{part}_{error}") from error
+            key, count = f"{part}_labels", len(tensors[f"{part}_points"])
+            tensors[key] = check_labels(tensors[key], count, outputs, key)
         names = (
             tuple(classes)
             if classes
@@ -177,35 +171,8 @@ def _check_points(points: torch.Tensor, name: str) -> None:
         raise ValueError(
             f"{name} must have shape (N, ...) with N >= 1 points, got {tuple(points.shape)}"
         )
-    if points.dtype == torch.uint8:
-        return
-    if not points.is_floating_point():
-        raise ValueError(
-            f"{name} must be uint8 (k means k/255) or floating-point in [0,1], got {points.dtype}"
-        )
-    wrong = ~((points >= 0) & (points <= 1))
-    if wrong.any():
-        advice = " (8-bit values are given as uint8)" if bool((points > 1).any()) else ""
-        raise ValueError(f"{name} must lie in [0,1], got {points[wrong][0].item():g}{advice}")
-
-
-def as_float(points: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as
-    they are, in `dtype`.
-
-    Raises ValueError for other types.
-
-    >>> as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist()
-    [0.0, 0.20000000298023224, 1.0]
-    """
-    if points.is_floating_point():
-        return points.to(dtype)
     if points.dtype != torch.uint8:
-        raise ValueError(
-            f"points must be uint8 (k means k/255) or floating-point, got {points.dtype}"
-        )
-    # a tensor: GPUs multiply with the rounded inverse of a number
-    return points.to(dtype) / torch.full((), 255.0, dtype=dtype, device=points.device)
+        check_interval(as_float(points, None, name), name)
 
 
 def load_data(
@@ -236,7 +203,7 @@ def load_data(
     >>> load_data("digits", "3=-1,5-6=+1").classes
     ('3', '5 or 6')
     """
-    labels = read_task(task)
+    read_task(task)  # raises before any file is read
     if seed < 0:
         raise ValueError(f"seed must be >= 0, got {seed}")
     if name == "digits":
@@ -257,7 +224,7 @@ def load_data(
             f"data must hold images of two classes or more, got {', '.join(images.classes)} in "
             f"{name}"
         )
-    return _pose(str(name), task, labels, images, seed)
+    return _pose(str(name), task, images, seed)
 
 
 def _digits(seed: int) -> Images:
@@ -291,41 +258,16 @@ def _stratified(labels: torch.Tensor, seed: int) -> torch.Tensor:
     return shuffled[places.argsort(stable=True)]
 
 
-# -- tasks -----------------------------------------------------------------------------------------
-
-
-def _number(key: str | int, classes: Sequence[str]) -> int:
-    """The number of the class that a task means by `key`."""
-    if key in classes:
-        return classes.index(str(key))
-    number = int(key) if isinstance(key, int) or key.isdecimal() else -1
-    if 0 <= number < len(classes):
-        return number
-    shown = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
-    raise ValueError(f"task must name classes, which are {shown}, got {key!r}")
-
-
-def _pose(
-    name: str, task: Task, wanted: dict[str | int, int] | None, images: Images, seed: int
-) -> Dataset:
+def _pose(name: str, task: Task, images: Images, seed: int) -> Dataset:
     """The data set of a task on images."""
-    classes = images.classes
-    if wanted is None:
-        labels = {k: (1 if k % 2 else -1) if task == "parity" else k for k in range(len(classes))}
-    else:
-        labels = {_number(key, classes): label for key, label in wanted.items()}
-        if len(labels) < len(wanted):
-            raise ValueError(f"task must name each class once, got {task!r}")
-    outputs = 1 if -1 in labels.values() else len(set(labels.values()))
-    order = (-1, 1) if outputs == 1 else range(outputs)
-    names = tuple(
-        " or ".join(classes[k] for k in sorted(labels) if labels[k] == label) for label in order
-    )
-    table = torch.tensor([labels.get(k, -2) for k in range(len(classes))])  # -2: left out
+    labels = class_labels(task, images.classes)
+    names = label_names(labels, images.classes)
+    left_out = -2
+    table = torch.tensor([labels.get(k, left_out) for k in range(len(images.classes))])
 
     def labelled(part: Part) -> Part:
         points, found = part[0], table[part[1]]
-        kept = found != -2
+        kept = found != left_out
         return (points, found) if bool(kept.all()) else (points[kept], found[kept])
 
     train, test = (
@@ -333,17 +275,14 @@ def _pose(
     )
     parts = labelled(train), labelled(test)
     for part, (_, found) in zip(("training", "test"), parts, strict=True):
-        for label, meaning in zip(order, names, strict=True):
+        for label, meaning in names.items():
             if label not in found:
                 raise ValueError(
                     f"data must hold {part} images of each label, got none of {meaning} in {name}"
                 )
-    text = (
-        task
-        if isinstance(task, str)
-        else ",".join(f"{key}={label:+d}" for key, label in task.items())
-    )
-    return Dataset(name, text, *parts[0], *parts[1], outputs, images.source, names)
+    outputs = 1 if -1 in names else len(names)
+    classes = tuple(names.values())
+    return Dataset(name, task_text(task), *parts[0], *parts[1], outputs, images.source, classes)
 
 
 def _split(part: Part, seed: int) -> tuple[Part, Part]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from constructions.internal import check_finite, check_labels
+
 
 def generator_for(seed: int, purpose: int) -> torch.Generator:
     """The generator of a seed's random numbers for one purpose: those of different purposes are
@@ -157,8 +159,8 @@ class SeparableData:
                 f"points, labels, large, noise and direction must fit together, got points "
                 f"{tuple(self.points.shape)}"
             )
-        if not bool((self.labels.abs() == 1).all()) or not bool(torch.isfinite(self.points).all()):
-            raise ValueError("labels must be -1 or +1 and points finite")
+        check_labels(self.labels, count, 1)
+        check_finite(self.points, "points")
 
     @classmethod
     def sample(

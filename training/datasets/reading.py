@@ -1,4 +1,4 @@
-"""What users pass: models, which nothing that measures may change, and numbers of any origin."""
+"""Models of users, which nothing that measures may change."""
 
 from __future__ import annotations
 
@@ -14,13 +14,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from constructions import from_shared
-
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-# -- models ----------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -202,31 +197,3 @@ def read_outputs(outputs: Any, count: int | None = None, name: str = "model") ->
             f"{name} must give outputs (N, K), got {tuple(outputs.shape)} for {count} points"
         )
     return outputs
-
-
-# -- numbers ---------------------------------------------------------------------------------------
-
-
-def as_tensor(values: Any, name: str = "values") -> torch.Tensor:
-    """A tensor without gradients; of a list or array in the dtype that numpy reads (float64),
-    copied only if torch needs it.
-
-    Arrays may have any strides and byte order. Raises TypeError for what are no numbers, ValueError
-    for rows of other lengths.
-
-    >>> as_tensor(np.array([1.0, 2.0], dtype=">f8")[::-1])
-    tensor([2., 1.], dtype=torch.float64)
-    """
-    if isinstance(values, torch.Tensor):
-        return values.detach()
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must be numbers in rows of one length, got {type(values).__name__}: {error}"
-        ) from error
-    if array.dtype.kind not in "fiubc" or array.dtype.itemsize > (
-        16 if array.dtype.kind == "c" else 8
-    ):
-        raise TypeError(f"{name} must be numbers of up to 64 bits, got {array.dtype}")
-    return from_shared(array)

@@ -1,9 +1,9 @@
-"""Tasks that can be set on classes of images: which labels they give."""
+"""Tasks on classes of images: which label each class gets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 TASKS = ("parity", "classes")
 """parity: odd classes are +1, even ones -1. classes: labels 0..K-1."""
@@ -60,3 +60,53 @@ def _names(text: str) -> list[str]:
         if match and int(match[1]) <= int(match[2])
         else [text]
     )
+
+
+def _number(key: str | int, classes: Sequence[str]) -> int:
+    """The number of the class that a task means by `key`."""
+    if key in classes:
+        return classes.index(str(key))
+    number = int(key) if isinstance(key, int) or key.isdecimal() else -1
+    if 0 <= number < len(classes):
+        return number
+    shown = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+    raise ValueError(f"task must name classes, which are {shown}, got {key!r}")
+
+
+def class_labels(task: Task, classes: Sequence[str]) -> dict[int, int]:
+    """The label of each class, by its number; classes that are left out have none. Raises
+    ValueError for classes that there are not.
+
+    >>> class_labels("dog=-1,0=+1", ["cat", "dog", "ant"])
+    {1: -1, 0: 1}
+    """
+    wanted = read_task(task)
+    if wanted is None:
+        return {k: (1 if k % 2 else -1) if task == "parity" else k for k in range(len(classes))}
+    labels = {_number(key, classes): label for key, label in wanted.items()}
+    if len(labels) < len(wanted):
+        raise ValueError(f"task must name each class once, got {task!r}")
+    return labels
+
+
+def label_names(labels: Mapping[int, int], classes: Sequence[str]) -> dict[int, str]:
+    """What each label, -1 and +1 or 0..K-1 in this order, stands for.
+
+    >>> label_names({1: -1, 0: 1, 2: 1}, ["cat", "dog", "ant"])
+    {-1: 'dog', 1: 'cat or ant'}
+    """
+    return {
+        label: " or ".join(classes[k] for k in sorted(labels) if labels[k] == label)
+        for label in sorted(set(labels.values()))
+    }
+
+
+def task_text(task: Task) -> str:
+    """The text that `read_task` reads as this task.
+
+    >>> task_text({"cat": -1, 1: 1})
+    'cat=-1,1=+1'
+    """
+    if isinstance(task, str):
+        return task
+    return ",".join(f"{key}={label:+d}" for key, label in task.items())

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, Said, affine, f_S, said, separation
+from constructions.internal import as_float, check_labels
 
-from ..attacks.attacks import Attack
+from ..attacks.named import Attack
 from ..attacks.objectives import is_error
-from ..datasets.dataset import Dataset, as_float, load_data
-from ..datasets.labels import check_labels
-from ..datasets.reading import as_tensor, differentiating, placement, read_outputs, unchanged
+from ..datasets.dataset import Dataset, load_data
+from ..datasets.reading import differentiating, placement, read_outputs, unchanged
 from ..trainer.config import TrainingConfig
 from ..trainer.evaluation import BATCH, stream
 from ..trainer.loop import Report, train
@@ -79,14 +79,14 @@ class MemorizingModel(nn.Module):
         separation: float,
     ) -> None:
         super().__init__()
-        points = as_tensor(points, "points")
+        points = as_float(points, torch.float64).detach()
         self.f, self.shape = f, tuple(points.shape[1:])
         dtype, _ = placement(f) or (torch.float32, None)
         with unchanged(f, evaluating=True), torch.no_grad():
             outputs = read_outputs(f(points[:1].to(dtype)), 1, "f").shape[1]
         labels = check_labels(labels, len(points), outputs)
         self.points, self.labels, self.ball, self.separation = (
-            points.flatten(1).double(),
+            points.flatten(1),
             labels,
             ball,
             separation,

@@ -12,10 +12,9 @@ import torch
 from scipy.optimize import nnls
 
 from constructions import ReLUNetwork, Result, Said, Unpacked, said
+from constructions.internal import check_labels, read_rows
 
 from ..datasets.distributions import SeparableData, check_sizes
-from ..datasets.labels import check_labels
-from ..datasets.reading import as_tensor
 from .patches import recorded_steps
 
 EPS, OVERFLOW = 2.0**-52, 2.0**400
@@ -364,10 +363,5 @@ def _signed(points: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
     """y_i x_i, shape (N, d), float64. Raises ValueError for shapes and labels that do not fit, NaN
     and infinity.
     """
-    points = as_tensor(points, "points")
-    if points.ndim != 2 or not points.numel():
-        raise ValueError(f"points must have shape (N, d) with N, d >= 1, got {tuple(points.shape)}")
-    rows: np.ndarray = (check_labels(labels, len(points), 1)[:, None] * points.double()).numpy()
-    if not np.isfinite(rows).all():
-        raise ValueError("points must be finite, got NaN or infinity")
-    return rows
+    x = read_rows(points)
+    return (check_labels(labels, len(x), 1).cpu()[:, None] * x).numpy()

@@ -136,7 +136,7 @@ class TrainingConfig(Settings):
     )
 
     def __post_init__(self) -> None:
-        from ..attacks.attacks import Attack  # with torch, which the help of `cgro train` needs not
+        from ..attacks.named import Attack  # with torch, which the help of `cgro train` needs not
 
         super().__post_init__()
         object.__setattr__(self, "radius", self.ball.radius)

@@ -13,12 +13,11 @@ import torch
 from torch import nn
 
 from constructions import Ball, Result, Said, said
+from constructions.internal import as_float, as_tensor, check_labels
 
-from ..attacks.attacks import Attack
+from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, is_error
-from ..datasets.dataset import as_float
-from ..datasets.labels import check_labels
-from ..datasets.reading import as_tensor, measuring, placement, read_outputs
+from ..datasets.reading import measuring, placement, read_outputs
 
 BATCH = 500
 """Points that are attacked together."""

@@ -19,9 +19,11 @@ import torch
 from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from ..attacks.attacks import BATCH_NORM, import_autoattack
-from ..datasets.dataset import Dataset, as_float, load_data
-from ..datasets.labels import check_labels
+from constructions.internal import as_float, check_labels
+
+from ..attacks.autoattack import import_autoattack
+from ..attacks.batch_norm import BATCH_NORM
+from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import check_differentiable, differentiating, read_outputs, unchanged
 from .config import TrainingConfig
 from .run import Run, data_facts, model_for, same_data

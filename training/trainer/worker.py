@@ -14,10 +14,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from ..attacks.attacks import Attack, batch_norm, pgd
+from constructions.internal import as_float
+
+from ..attacks.batch_norm import batch_norm
+from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, divergence, is_error, mixed
+from ..attacks.pgd import pgd
 from ..datasets.augmentation import augment
-from ..datasets.dataset import Dataset, as_float
+from ..datasets.dataset import Dataset
 from ..datasets.reading import copied
 from .config import PRECISIONS, TrainingConfig
 from .evaluation import evaluate_share, stream, summary

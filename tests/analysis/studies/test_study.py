@@ -16,6 +16,7 @@ from accessibility import check_accessible
 from analysis.commands.cli import main
 from analysis.quantities.measured import Measured
 from analysis.quantities.statistics import correlation, difference, mean, median, ratio, share
+from analysis.quantities.store import FORMAT, Store
 from analysis.studies.curves import numbers
 from analysis.studies.feature_figure import feature_learning
 from analysis.studies.figures import FIGURES, drawings
@@ -24,7 +25,6 @@ from analysis.studies.profiles import epochs_of
 from analysis.studies.recorded import Rates
 from analysis.studies.report import row_of, summaries, write_study
 from analysis.studies.settings import StudySettings
-from analysis.studies.store import FORMAT, Store
 from analysis.studies.study import RADII
 from training import PatchConfig, Run, TrainingConfig, train, train_patches
 

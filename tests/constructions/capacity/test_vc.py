@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import constructions.capacity.vc
+import constructions.capacity.tables
 from analysis import certify_memorization
 from constructions import (
     Ball,
@@ -317,7 +317,7 @@ def test_a_constant_in_place_of_the_explicit_bound():
 @pytest.mark.parametrize("norm", ["inf", 2])
 def test_the_table_counts_what_is_built(norm, monkeypatch):
     built = capacity_table([2, 3, 4, 5], 0.1, norm=norm, points=20)
-    monkeypatch.setattr(constructions.capacity.vc, "LARGEST", 0)
+    monkeypatch.setattr(constructions.capacity.tables, "LARGEST", 0)
     counted = capacity_table([2, 3, 4, 5], 0.1, norm=norm, points=20)
     assert all(row.built for row in built)
     assert not any(row.built for row in counted)

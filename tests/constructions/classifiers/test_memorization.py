@@ -471,15 +471,15 @@ THREE = affine([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
         (
             (CLEAN, POINTS, [1.0, math.nan], BALL),
             {},
-            r"labels must be -1 or \+1 .* got nan at index 1",
+            r"labels must be integers, got torch.float64: use labels.long\(\)",
         ),
         ((THREE, POINTS, [0, 3], BALL), {}, r"labels must be 0\.\.2 .* got 3 at index 1"),
         ((THREE, POINTS, [0, -1], BALL), {}, r"labels must be 0\.\.2 .* got -1 at index 1"),
-        ((THREE, POINTS, [0.5, 1], BALL), {}, r"labels must be 0\.\.2 .* got 0\.5 at index 0"),
+        ((THREE, POINTS, [0.5, 1], BALL), {}, "labels must be integers, got torch.float64"),
         (
             (CLEAN, POINTS, [1], BALL),
             {},
-            "labels must have one entry for each of the 2 centres, got 1",
+            r"labels must have shape \(2,\), one for each point, got \(1,\)",
         ),
         (
             (CLEAN, [[0.25, 0.5, 0.0]], [1], BALL),

@@ -257,7 +257,7 @@ def test_errors_name_what_is_wrong():
         memorizer(clean, [[0.5, 0.5]], [1], "inf", 0.2, 0.1)
     with pytest.raises(ValueError, match="labels must be -1 or"):
         memorizer(clean, [[0.5, 0.5]], [0], "inf", 0.1, 0.2)
-    with pytest.raises(ValueError, match="points must be"):
+    with pytest.raises(ValueError, match=r"points must have shape \(N, 2\)"):
         memorizer(clean, [[0.5]], [1], "inf", 0.1, 0.2)
     for wrong in (torch.nn.Sequential(torch.nn.Linear(2, 1)), [1], None):
         with pytest.raises(

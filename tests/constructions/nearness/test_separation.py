@@ -147,7 +147,7 @@ def test_separation_takes_memory_of_order_n():
 
 def test_separation_checks_its_arguments():
     with pytest.raises(
-        ValueError, match="labels must have one entry for each of the 2 points, got 3"
+        ValueError, match="labels must have shape \\(2,\\), one for each point, got \\(3,\\)"
     ):
         separation([[0.0], [1.0]], [0, 1, 1])
     with pytest.raises(ValueError, match="other_points must have 1 coordinates like points, got 2"):
@@ -341,7 +341,7 @@ def test_numbers_that_overflow_or_underflow():
     points[1] = 1.6e-162
     assert len(pairs_within(3.3e-162, points, [1, 1], norm=2)[0]) == 1
     assert len(pairs_within(1e200, points, [1, 1], norm=2)[0]) == 1
-    with pytest.raises(ValueError, match="points must be numbers"):
+    with pytest.raises(ValueError, match="points must be real numbers"):
         separation(np.array([[0.0], [1j]]), [1, -1])
 
 

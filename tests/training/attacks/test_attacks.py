@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import Ball
-from training.attacks.attacks import Attack, batch_norm, fgsm, gta, pgd, project
+from training import Attack, batch_norm, fgsm, gta, pgd, project
 from training.attacks.objectives import (
     LOSSES,
     classification_loss,
@@ -389,6 +389,21 @@ def test_radius_zero_and_empty_batches(p, keep, name):
     assert attack(model, x[:0], labels[:0], Ball(p, 0.1), keep=keep).shape == (0, 3, 8, 8)
 
 
+@pytest.mark.parametrize("name", ["clean", "fgsm", "pgd3x2"])
+def test_bytes_are_attacked_as_k_over_255(name):
+    model, labels = dense(), torch.tensor([0, 1, 2])
+    points = torch.randint(256, (3, 6), generator=seeded(0), dtype=torch.uint8)
+    attack, ball = Attack.parse(name), Ball("inf", 0.1)
+    found = attack(model, points, labels, ball)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, attack(model, points.float() / 255, labels, ball))
+    assert torch.equal(attack(model, points.numpy(), labels, ball), found)
+    assert torch.equal(
+        gta(points, lambda x: model(x)[:, 0], 0.5),
+        gta(points.float() / 255, lambda x: model(x)[:, 0], 0.5),
+    )
+
+
 # -- what is left alone ----------------------------------------------------------------------------
 
 
@@ -517,9 +532,15 @@ def test_what_is_not_finite_is_an_error_that_names_the_step(p, keep):
             {"random_start": False, "restarts": 2},
             "restarts must be 1 without a random start, got 2",
         ),
-        ({"x": torch.zeros(2, 3, dtype=torch.int64)}, "x must be floating-point, got torch.int64"),
-        ({"x": torch.full((2, 3), 1.5)}, r"x must lie in \[0,1\], got values in \[1.5, 1.5\]"),
-        ({"x": torch.full((2, 3), math.nan)}, r"x must lie in \[0,1\], got values in \[nan, nan\]"),
+        (
+            {"x": torch.zeros(2, 3, dtype=torch.int64)},
+            r"x must be uint8 \(k means k/255\) or floating-point, got torch.int64",
+        ),
+        ({"x": torch.full((2, 3), 1.5)}, r"x must lie in \[0, 1\], got values in \[1.5, 1.5\]"),
+        (
+            {"x": torch.full((2, 3), math.nan)},
+            r"x must lie in \[0, 1\], got values in \[nan, nan\]",
+        ),
         (
             {"labels": torch.zeros(3, dtype=torch.int64)},
             "x and labels must have the same length, got 2 and 3",

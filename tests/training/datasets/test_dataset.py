@@ -19,9 +19,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from training import Dataset, as_float, load_data, read_task
 from training.datasets import images as image_files
 from training.datasets.augmentation import augment
-from training.datasets.dataset import Dataset, as_float, load_data, read_task
 
 
 def picture(value, shape=(5, 4, 3)):
@@ -241,7 +241,10 @@ def test_own_tensors():
         ((X, Y - 1, X, Y), "train_labels must be -1 or \\+1 .* got 0 at index 1"),
         ((X, Y * 0, X, Y), "got only 0"),
         ((X, Y.float(), X, Y), "train_labels must be integers, got torch.float32"),
-        ((X * float("nan"), Y, X, Y), "train_points must lie in \\[0,1\\], got nan"),
+        (
+            (X * float("nan"), Y, X, Y),
+            "train_points must lie in \\[0, 1\\], got values in \\[nan, nan",
+        ),
         ((X, Y, X * 255, Y), "test_points must lie in .* given as uint8"),
         ((X - 1, Y, X, Y), "train_points must lie in"),
         ((X.long(), Y, X, Y), "uint8 .* got torch.int64"),
@@ -255,9 +258,15 @@ def test_unfit_tensors_are_errors(arguments, message):
         Dataset.from_tensors(*arguments)
 
 
-def test_lists_and_wrong_names_are_errors():
-    with pytest.raises(TypeError, match="test_labels must be a tensor, got list"):
-        Dataset.from_tensors(X, Y, X, [0, 1, 2, 1])
+def test_lists_and_arrays_are_read_what_is_no_number_is_an_error():
+    data = Dataset.from_tensors(X, Y, X.numpy()[:, ::-1], [0, 1, 2, 1])
+    assert torch.equal(data.test_points, X.flip(1))
+    assert data.test_labels.tolist() == [0, 1, 2, 1]
+    with pytest.raises(TypeError, match="test_labels must be numbers of up to 64 bits, got <U1"):
+        Dataset.from_tensors(X, Y, X, ["0", "1", "2", "1"])
+
+
+def test_wrong_names_are_errors():
     with pytest.raises(ValueError, match="classes must name 3 labels"):
         Dataset.from_tensors(X, Y, X, Y, classes=("a", "b"))
     with pytest.raises(ValueError, match="outputs must be at least 1"):

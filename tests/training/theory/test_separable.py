@@ -354,7 +354,8 @@ def test_bad_questions_are_refused(data, learner):
         (lambda: replace(data, labels=0 * y), "labels must be"),
         (lambda: replace(data, labels=y[:3]), "must fit together"),
         (lambda: train_linear(x, y, steps=0), "steps must be"),
-        (lambda: train_linear(x[0], y), "points must have shape"),
+        (lambda: train_linear(x[0], y), r"labels must have shape \(1,\)"),
+        (lambda: train_linear(x[None], y), "points must have shape"),
         (lambda: direction_error(0 * x, x[0]), "must not be 0"),
         (lambda: predicted_max_margin_error(0, 5, 1.0), "N must be"),
     ):

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from constructions import write_file
 
-from .answers import Json
+Json = dict[str, Any]
 
 FORMAT = 2
 """Part of every question whose answer is kept: raised when measurements change."""

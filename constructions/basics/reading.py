@@ -1,0 +1,228 @@
+"""What users pass, read by one reader each: numbers, points, labels and boxes, of any origin."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+
+from .floats import from_shared
+
+
+def as_tensor(values: Any, name: str = "values") -> torch.Tensor:
+    """A tensor without gradients; of a list or array in the dtype that numpy reads (float64),
+    copied only if torch needs it.
+
+    Arrays may have any strides and byte order; fractions become float64. Raises TypeError for what
+    are no numbers, ValueError for rows of other lengths.
+
+    >>> as_tensor(np.array([1.0, 2.0], dtype=">f8")[::-1])
+    tensor([2., 1.], dtype=torch.float64)
+    """
+    if isinstance(values, torch.Tensor):
+        return values.detach()
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be numbers in rows of one length, got {type(values).__name__}: {error}"
+        ) from error
+    if array.dtype == object and any(isinstance(v, Fraction) for v in array.flat):
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "fiubc" or array.dtype.itemsize > (
+        16 if array.dtype.kind == "c" else 8
+    ):
+        raise TypeError(f"{name} must be numbers of up to 64 bits, got {array.dtype}")
+    return from_shared(array)
+
+
+# -- points ----------------------------------------------------------------------------------------
+
+
+def as_float(
+    points: Any, dtype: torch.dtype | None = torch.float32, name: str = "points"
+) -> torch.Tensor:
+    """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as
+    they are, in `dtype` (None: floating-point ones in their own, uint8 in float32). Gradients pass.
+
+    Raises ValueError for other types, TypeError for what are no numbers.
+
+    >>> as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist()
+    [0.0, 0.20000000298023224, 1.0]
+    """
+    x = points if isinstance(points, torch.Tensor) else as_tensor(points, name)
+    if x.is_floating_point():
+        return x.to(dtype or x.dtype)
+    if x.dtype != torch.uint8:
+        raise ValueError(f"{name} must be uint8 (k means k/255) or floating-point, got {x.dtype}")
+    dtype = dtype or torch.float32
+    # a tensor: GPUs multiply with the rounded inverse of a number
+    return x.to(dtype) / torch.full((), 255.0, dtype=dtype, device=x.device)
+
+
+def as_coordinates(points: Any, name: str = "points") -> torch.Tensor:
+    """Coordinates of any shape: floating-point as they are; uint8 as k/255, and other numbers, in
+    float64.
+
+    Raises TypeError and ValueError for what are no real numbers.
+
+    >>> as_coordinates([0, 1]), as_coordinates(np.array([51], dtype=np.uint8))
+    (tensor([0., 1.], dtype=torch.float64), tensor([0.2000], dtype=torch.float64))
+    """
+    x = as_tensor(points, name)
+    if x.is_complex():
+        raise ValueError(f"{name} must be real numbers, got {x.dtype}")
+    if x.is_floating_point():
+        return x
+    return as_float(x, torch.float64, name) if x.dtype == torch.uint8 else x.double()
+
+
+def check_finite(points: torch.Tensor, name: str) -> None:
+    """Raise ValueError that names the first row with NaN or infinity.
+
+    >>> check_finite(torch.tensor([[0.0], [torch.nan]]), "points")
+    Traceback (most recent call last):
+    ...
+    ValueError: points must be finite, got NaN or infinity in row 1
+    """
+    if points.numel() and not bool(torch.stack(points.aminmax()).isfinite().all()):
+        row = int((~torch.isfinite(points.reshape(len(points), -1))).any(1).nonzero()[0])
+        raise ValueError(f"{name} must be finite, got NaN or infinity in row {row}")
+
+
+def check_interval(
+    points: torch.Tensor, name: str, interval: tuple[float, float] = (0.0, 1.0)
+) -> None:
+    """Raise ValueError unless all coordinates, none NaN, lie in the interval.
+
+    >>> check_interval(torch.tensor([0.5, 128.0]), "points")
+    Traceback (most recent call last):
+    ...
+    ValueError: points must lie in [0, 1], got values in [0.5, 128]
+      (8-bit values are given as uint8)
+    """
+    if not points.numel():
+        return
+    low, high = points.aminmax()
+    if bool((low >= interval[0]) & (high <= interval[1])):
+        return
+    images = interval == (0, 1) and low >= 0 and 1 < high <= 255
+    advice = " (8-bit values are given as uint8)" if images else ""
+    raise ValueError(
+        f"{name} must lie in [{interval[0]:g}, {interval[1]:g}], got values in [{float(low):.6g}, "
+        f"{float(high):.6g}]{advice}"
+    )
+
+
+def read_rows(points: Any, name: str = "points") -> torch.Tensor:
+    """Points of shape (D,) or (N, D) as float64 (N, D) in main memory, finite; uint8 as k/255.
+
+    Raises TypeError and ValueError.
+
+    >>> read_rows([1, 2])
+    tensor([[1., 2.]], dtype=torch.float64)
+    """
+    x = as_coordinates(points, name).double().cpu()
+    x = x[None] if x.ndim == 1 else x
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(
+            f"{name} must have shape (D,) or (N, D) with N, D >= 1, got {tuple(x.shape)}"
+        )
+    check_finite(x, name)
+    return x
+
+
+# -- labels ----------------------------------------------------------------------------------------
+
+
+def check_labels(
+    labels: Any, count: int, outputs: int | None = None, name: str = "labels"
+) -> torch.Tensor:
+    """Labels as int64, shape (count,): -1, +1 (one output) or 0..K-1 (K outputs; None: any
+    integers), of any integer dtype.
+
+    Raises ValueError, and TypeError for what are no numbers.
+
+    >>> check_labels(torch.tensor([0, 1], dtype=torch.int8), 2, 2)
+    tensor([0, 1])
+    >>> check_labels([0, 1], 2, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: labels must be -1 or +1 for a network with 1 outputs, got 0 at index 0:
+      use -1/+1, such as 2 * labels - 1
+    """
+    given = as_tensor(labels, name)
+    if tuple(given.shape) != (count,):
+        raise ValueError(
+            f"{name} must have shape ({count},), one for each point, got {tuple(given.shape)}"
+        )
+    if given.dtype == torch.bool or given.is_floating_point() or given.is_complex():
+        advice = (
+            "use 2 * labels.long() - 1 or labels.long()"
+            if given.dtype == torch.bool
+            else "use labels.long()"
+        )
+        raise ValueError(f"{name} must be integers, got {given.dtype}: {advice}")
+    found = given.long()
+    if outputs is None:
+        return found
+    wrong = found.abs() != 1 if outputs == 1 else (found < 0) | (found >= outputs)
+    if wrong.any():
+        i = int(wrong.nonzero()[0])
+        allowed, advice = (
+            ("-1 or +1", ": use -1/+1, such as 2 * labels - 1")
+            if outputs == 1
+            else (f"0..{outputs - 1}", "")
+        )
+        raise ValueError(
+            f"{name} must be {allowed} for a network with {outputs} outputs, got {given[i].item()} "
+            f"at index {i}{advice}"
+        )
+    return found
+
+
+# -- boxes -----------------------------------------------------------------------------------------
+
+
+def read_box(box: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper corner as float64 arrays of one shape, that of numbers (broadcast) or of one
+    input.
+
+    Raises ValueError and TypeError for what is no pair of numbers with lower < upper, finite.
+
+    >>> read_box((0, [1.0, 2.0]))
+    (array([0., 0.]), array([1., 2.]))
+    """
+    try:
+        lower, upper = box
+        sides = (as_coordinates(side, "box").double().cpu() for side in (lower, upper))
+        lower, upper = np.broadcast_arrays(*(side.numpy() for side in sides))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"box must be a pair (lower, upper) of numbers or arrays of one shape, got {box!r}"
+        ) from error
+    if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+        raise ValueError("box must be finite, got NaN or infinity")
+    if not (lower < upper).all():
+        raise ValueError(f"box must have lower < upper in every coordinate, got {box!r}")
+    return lower, upper
+
+
+def box_of(box: Any, inputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of a box, as `read_box` reads it, as vectors of `inputs` numbers. Raises
+    ValueError for others.
+
+    >>> box_of((-1, 1), 2)
+    (array([-1., -1.]), array([1., 1.]))
+    """
+    lower, upper = read_box(box)
+    if lower.ndim == 0:
+        return np.full(inputs, float(lower)), np.full(inputs, float(upper))
+    if lower.size != inputs:
+        raise ValueError(
+            f"box must have one number or {inputs} a corner, as the network has inputs, got "
+            f"{lower.size}"
+        )
+    return lower.ravel().copy(), upper.ravel().copy()

@@ -1,0 +1,281 @@
+"""Projected gradient ascent in l_p balls intersected with [0,1]^D, step by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from constructions import Ball
+from constructions.internal import as_float, as_tensor, check_interval
+
+from ..datasets.reading import check_differentiable, measuring, read_outputs
+from .objectives import Model, Objective
+from .projection import limits, within
+
+
+@measuring(evaluating=False)
+def pgd(
+    model: Model,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    objective: Objective,
+    *,
+    steps: int = 20,
+    step_size: float | None = None,
+    restarts: int = 1,
+    start: torch.Tensor | None = None,
+    random_start: bool = True,
+    keep: str = "best",
+    early_stop: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    generator: torch.Generator | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> torch.Tensor:
+    """Points of the balls around the rows of x, in [0,1]^D, where `objective(model(x), labels)` is
+    as large as found.
+
+    Projected gradient ascent x' <- project(x' + step_size v), v the steepest direction of the norm
+    (the sign of the gradient for l_inf, the gradient over its l_2 norm for l_2), `restarts` times:
+    first from `start`, if given; else, and then, from a uniformly random point of the ball, or with
+    random_start=False from x.
+
+    x: shape (batch, ...), floating-point, in [0,1], or uint8 (k means k/255, in float32); returned
+    is such a tensor, floating-point, in the same memory format, exactly in ball and cube.
+    objective: one value for each row; what rows get does not depend on other rows unless the model
+    mixes them. step_size defaults to 2.5 radius / steps.
+    keep="best": each row's best iterate, x included, after 1 + restarts (steps + 1) forward and
+    restarts steps backward passes; a maximum found this way is a lower bound of the true one.
+    keep="last": the last iterate after exactly `steps` forward and backward passes (for training).
+
+    early_stop(outputs, labels), such as `is_error`: rows where it is true leave the batch and keep
+    that iterate. Errors are found as without it, faster; the maximal objective is understated, so
+    never use it to measure a loss or flatness.
+
+    Gradients are those of the sum, with respect to the input only. Under `torch.autocast`, put one
+    context around the whole call, so that weights are cast once, and another around the training
+    step; the objective gets float32. Batch normalisation: see `batch_norm`. progress is called
+    after each pass.
+
+    A module computes in the modes that its layers are in, and is afterwards as it was, running
+    statistics and all. generator: None draws what the global one would give next, and leaves it
+    alone, so every call draws the same; in a loop pass your own.
+
+    Raises ValueError for arguments out of range, FloatingPointError naming the step if an objective
+    or gradient is NaN or infinite (all steps are checked together at the end, which costs no
+    synchronisation with a GPU at each). Source: Madry et al. 2018, Section 2.1.
+
+    >>> w = torch.tensor([[1.0, -2.0]])
+    >>> def logit(x):
+    ...     return x @ w.T
+    >>> attacked = pgd(
+    ...     logit,
+    ...     torch.tensor([[0.5, 0.5]]),
+    ...     torch.tensor([1]),
+    ...     Ball("inf", 0.25),
+    ...     lambda f, y: -y * f[:, 0],
+    ... )
+    >>> attacked
+    tensor([[0.2500, 0.7500]])
+    """
+    check_differentiable(model)
+    x, labels = as_float(x, None, "x").detach(), as_tensor(labels, "labels")
+    start = None if start is None else as_float(start, x.dtype, "start").detach()
+    step = 2.5 * ball.radius / max(steps, 1) if step_size is None else step_size
+    _check(x, labels, steps, step, restarts, start, random_start, keep)
+    result = x.clone()  # what rows that left the batch keep
+    if not len(x):
+        return result
+    best = keep == "best"
+    batch = _Batch(torch.arange(len(x), device=x.device), labels, x, *limits(x, ball), x)
+    checks: list[tuple[int, int, torch.Tensor]] = []
+    for run in range(0 if best else 1, restarts + 1):  # run 0 only looks at x
+        if not len(batch.rows):
+            break
+        length = steps if run else 0
+        given = start[batch.rows] if start is not None and run == 1 else None
+        if given is None and (run == 0 or not random_start):
+            point = batch.centre.clone()
+        else:
+            at = ball.sample(batch.centre, generator) if given is None else given
+            point = batch.project(at.to(x.dtype), ball)
+            point = torch.empty_like(batch.centre).copy_(point)  # in the memory format of x
+        for iteration in range(length + best):
+            ascend = iteration < length
+            outputs, value, gradient = _evaluate(model, objective, point, batch.labels, ascend)
+            point = point.detach()
+            with torch.no_grad():
+                check = (0 * value).sum()  # which is finite if all are, as their own sum may not be
+                checks.append((run, iteration, check + (0 * gradient).sum() if ascend else check))
+                if best:
+                    batch.compare(point, value)
+                if early_stop is not None and (stopped := early_stop(outputs, batch.labels)).any():
+                    result[batch.rows[stopped]] = point[stopped]
+                    left = (~stopped).nonzero()[:, 0]
+                    batch, point, gradient = batch[left], _rows(point, left), _rows(gradient, left)
+                if ascend and len(batch.rows):
+                    moved = torch.add(point, ball.ascent(gradient), alpha=step)
+                    point = batch.project(moved, ball)
+            progress()
+            if not len(batch.rows):
+                break
+        if not best:
+            batch.found = point
+    result[batch.rows] = batch.found
+    _check_finite(checks)
+    return result
+
+
+def fgsm(
+    model: Model,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    ball: Ball,
+    objective: Objective,
+    *,
+    step_size: float | None = None,
+    start: torch.Tensor | None = None,
+    random_start: bool = True,
+    keep: str = "last",
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """One step of `pgd` (see there), of 1.25 radius by default, from a uniformly random point of
+    the ball.
+
+    With random_start=False and step_size=radius, the attack of Goodfellow et al. 2015.
+    Source: Wong, Rice and Kolter 2020, Section 4.1, Algorithm 3.
+
+    >>> w = torch.tensor([[1.0, -2.0]])
+    >>> x, y = torch.tensor([[0.5, 0.5]]), torch.tensor([1])
+    >>> fgsm(lambda x: x @ w.T, x, y, Ball("inf", 0.25), lambda f, y: -y * f[:, 0], step_size=0.5)
+    tensor([[0.2500, 0.7500]])
+    """
+    step = 1.25 * ball.radius if step_size is None else step_size
+    return pgd(
+        model,
+        x,
+        labels,
+        ball,
+        objective,
+        steps=1,
+        step_size=step,
+        start=start,
+        random_start=random_start,
+        keep=keep,
+        generator=generator,
+    )
+
+
+# -- how it is done --------------------------------------------------------------------------------
+
+
+@dataclass
+class _Batch:
+    """The rows that are still attacked: their numbers, labels, centres, the limits of their points,
+    the best points found, and the objective there (None before there is any).
+    """
+
+    rows: torch.Tensor
+    labels: torch.Tensor
+    centre: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+    found: torch.Tensor
+    highest: torch.Tensor | None = None
+
+    def __getitem__(self, index: torch.Tensor) -> _Batch:
+        return _Batch(
+            self.rows[index],
+            self.labels[index],
+            _rows(self.centre, index),
+            _rows(self.low, index),
+            _rows(self.high, index),
+            _rows(self.found, index),
+            None if self.highest is None else self.highest[index],
+        )
+
+    def project(self, x: torch.Tensor, ball: Ball) -> torch.Tensor:
+        """The points of ball and cube near x."""
+        return within(x, self.centre, ball, self.low, self.high)
+
+    def compare(self, point: torch.Tensor, value: torch.Tensor) -> None:
+        """Keep points with a larger objective than the best so far."""
+        if self.highest is None:
+            self.found, self.highest = point, value
+            return
+        better = value > self.highest
+        self.highest = torch.where(better, value, self.highest)
+        self.found = torch.where(better.reshape(-1, *[1] * (point.ndim - 1)), point, self.found)
+
+
+def _evaluate(
+    model: Model, objective: Objective, point: torch.Tensor, labels: torch.Tensor, ascend: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Outputs and objective at points, without gradients, and the objective's gradient (if not
+    `ascend`, the points themselves).
+    """
+    with torch.set_grad_enabled(ascend):
+        outputs = read_outputs(model(point.requires_grad_(ascend)))
+        if outputs.dtype in (torch.bfloat16, torch.float16):
+            outputs = outputs.float()
+        value = objective(outputs, labels)
+        if value.shape != labels.shape[:1]:
+            shape, given = tuple(labels.shape[:1]), tuple(value.shape)
+            raise ValueError(
+                f"objective must return one value for each row, shape {shape}, got shape {given}"
+            )
+        (gradient,) = torch.autograd.grad(value.sum(), point) if ascend else (point,)
+    return outputs.detach(), value.detach(), gradient
+
+
+def _rows(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Some rows of x, in its memory format."""
+    return torch.empty_like(x[: len(index)]).copy_(x[index])
+
+
+def _check(
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    steps: int,
+    step: float,
+    restarts: int,
+    start: torch.Tensor | None,
+    random_start: bool,
+    keep: str,
+) -> None:
+    """Raise ValueError for arguments of `pgd` that are out of range."""
+    if steps < 1 or restarts < 1:
+        raise ValueError(f"steps and restarts must be >= 1, got {steps} and {restarts}")
+    if not 0 <= step < math.inf:
+        raise ValueError(f"step_size must be finite and >= 0, got {step}")
+    if keep not in ("best", "last"):
+        raise ValueError(f"keep must be 'best' or 'last', got {keep!r}")
+    if keep == "last" and restarts > 1:
+        raise ValueError(
+            f"restarts must be 1 with keep='last', which compares nothing, got {restarts}"
+        )
+    if restarts > 1 and not random_start:
+        raise ValueError(f"restarts must be 1 without a random start, got {restarts}")
+    if len(labels) != len(x):
+        raise ValueError(f"x and labels must have the same length, got {len(x)} and {len(labels)}")
+    if start is not None and start.shape != x.shape:
+        raise ValueError(
+            f"start must have the shape of x, {tuple(x.shape)}, got {tuple(start.shape)}"
+        )
+    check_interval(x, "x")
+
+
+def _check_finite(checks: list[tuple[int, int, torch.Tensor]]) -> None:
+    """Raise FloatingPointError naming the first step whose check, 0 times objectives and gradients,
+    is not finite.
+    """
+    sums = torch.stack([check for _, _, check in checks])
+    bad = (~torch.isfinite(sums)).nonzero()[:, 0].tolist()
+    if bad:
+        run, iteration, _ = checks[bad[0]]
+        where = f"step {iteration + 1} of restart {run}" if run else "the clean points"
+        raise FloatingPointError(
+            f"the attack's objective or gradient became NaN or infinite at {where}"
+        )
