@@ -126,7 +126,7 @@ def run_figure(options: argparse.Namespace) -> None:
 
 def run_feature_learning(options: argparse.Namespace) -> None:
     """`cgro figure feature-learning`: the papers' experiment on synthetic data; takes no run."""
-    from ..studies.feature_figure import feature_learning
+    from ..studies.training_figures import feature_learning
     from .console import progress_bar
 
     config = training.PatchConfig(seed=read_settings(options).seed)

@@ -18,7 +18,6 @@ from analysis.quantities.measured import Measured
 from analysis.quantities.statistics import correlation, difference, mean, median, ratio, share
 from analysis.quantities.store import FORMAT, Store
 from analysis.studies.curves import numbers
-from analysis.studies.feature_figure import feature_learning
 from analysis.studies.figures import FIGURES, drawings
 from analysis.studies.measure import study
 from analysis.studies.profiles import epochs_of
@@ -26,6 +25,7 @@ from analysis.studies.recorded import Rates
 from analysis.studies.report import row_of, summaries, write_study
 from analysis.studies.settings import StudySettings
 from analysis.studies.study import RADII
+from analysis.studies.training_figures import feature_learning
 from training import PatchConfig, Run, TrainingConfig, train, train_patches
 
 SMALL = {
