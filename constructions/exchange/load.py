@@ -29,20 +29,32 @@ PICKLED = (".pt2", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
-    """Read a network: .safetensors written by `save`, .npz with n_layers, W0, b0, W1, b1, ... (b_i
-    may be missing), .onnx (or .onnx.gz), or .nnet.
+    """Read a network from a file: our own .safetensors, plain .npz weights, ONNX or .nnet.
 
-    An ONNX graph may hold any piecewise-linear operations; its input is flattened, row by row.
     Weights are taken exactly (float32 is a subset of float64); what cannot be is bounded in
-    `ReLUNetwork.origin`. Code in a file is never executed. Raises FileNotFoundError, or ValueError
-    that says what is wrong with the file.
+    `ReLUNetwork.origin`. Code in a file is never executed.
 
-    >>> import tempfile
-    >>> from constructions import squaring
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     squaring(3).save(f"{folder}/square.safetensors")
-    ...     load(f"{folder}/square.safetensors").size == squaring(3).size
-    True
+    Args:
+        path: a .safetensors file written by `save`; an .npz file with n_layers, W0, b0, W1, b1, ...
+            (W_i of shape (m, n), b_i of shape (m,), which may be missing); an .onnx or .onnx.gz
+            file, whose graph may hold any piecewise-linear operations (its input is flattened, row
+            by row); or a .nnet file.
+
+    Returns:
+        A `ReLUNetwork`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: that says what is wrong with the file, also for another suffix and for files of
+            pickled objects (.pt2, .pt, .pth, .ckpt, .pkl).
+
+    Example:
+        >>> import tempfile
+        >>> from constructions import squaring
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     squaring(3).save(f"{folder}/square.safetensors")
+        ...     load(f"{folder}/square.safetensors").size == squaring(3).size
+        True
     """
     path = Path(path)
     if not path.is_file():
@@ -74,15 +86,24 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file. What its headers announce is compared with the file's size before
-    memory is taken for it.
+    """Read all arrays of an .npz file.
 
-    Raises ValueError for what is no .npz file of plain arrays, or cannot hold what it announces;
-    OSError if it cannot be read.
+    What its headers announce is compared with the file's size before memory is taken for it.
 
-    >>> np.savez("arrays.npz", x=np.eye(2))
-    >>> load_arrays("arrays.npz")["x"].tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
+    Args:
+        path: the file.
+
+    Returns:
+        A dict from names to arrays.
+
+    Raises:
+        ValueError: for what is no .npz file of plain arrays, or cannot hold what it announces.
+        OSError: if it cannot be read.
+
+    Example:
+        >>> np.savez("arrays.npz", x=np.eye(2))
+        >>> load_arrays("arrays.npz")["x"].tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     headers = {
         (1, 0): np.lib.format.read_array_header_1_0,

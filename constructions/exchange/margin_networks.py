@@ -21,17 +21,28 @@ Rows = Sequence[Sequence[Constraint]]
 
 
 def margin_network(network: ReLUNetwork, rows: Rows) -> ReLUNetwork:
-    """The network with outputs 0, m_1, ..., m_k: the m_j are the least of each list of constraints,
-    rounded up.
+    """Put linear constraints of inputs and outputs behind a network, as margins.
 
-    Its margin for label 0 is the least of the -m_j: where it is positive, in each list some
-    constraint fails. Constraints are multiplied so that their coefficients are float64; their
-    constants are rounded up. Raises ValueError where float64 does not hold coefficients.
+    The outputs are 0, m_1, ..., m_k, where m_j is the least value of list j, rounded up. The margin
+    for label 0 is the least of the -m_j: where it is positive, in each list some constraint fails.
+    Constraints are multiplied so that their coefficients are float64; their constants are rounded
+    up.
 
-    >>> from constructions import Property, affine
-    >>> (part,) = Property(box=([0.0], [1.0]), unsafe=[([[1.0]], [-0.5])]).conjuncts
-    >>> margin_network(affine([[1.0]]), [part.constraints])([[0.75]]).tolist()
-    [[0.0, 0.25]]
+    Args:
+        network: D -> K.
+        rows: k lists of `Constraint`s.
+
+    Returns:
+        A `ReLUNetwork` D -> 1 + k.
+
+    Raises:
+        ValueError: where float64 does not hold coefficients.
+
+    Example:
+        >>> from constructions import Property, affine
+        >>> (part,) = Property(box=([0.0], [1.0]), unsafe=[([[1.0]], [-0.5])]).conjuncts
+        >>> margin_network(affine([[1.0]]), [part.constraints])([[0.75]]).tolist()
+        [[0.0, 0.25]]
     """
     flat = [row for each in rows for row in each]
     steep, along = (

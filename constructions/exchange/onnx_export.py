@@ -40,27 +40,34 @@ def write_onnx(
     *,
     round: bool = False,
 ) -> ReLUNetwork:
-    """Write h -> W h + b as Gemm and max(0, h) as Relu, layer by layer, to an .onnx file; returns
-    what the file holds.
+    """Write a network to an .onnx file, for other programs to read.
 
-    network: a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads. The graph is the
-    plainest there is: operator set 13, IR version 8; Gemm without attributes, its matrix stored as
-    (inputs, outputs); input "input" of shape [1, D], output "output" of shape [1, K], both of the
-    given dtype. Matrices are written dense; the domain is not.
+    W h + b is written as Gemm and max(0, h) as Relu, layer by layer. The graph is the plainest
+    there is: operator set 13, IR version 8; Gemm without attributes, its matrix stored as (inputs,
+    outputs); input "input" of shape [1, D], output "output" of shape [1, K], both of the given
+    dtype. Matrices are written dense; the domain is not. The file is written atomically.
 
-    dtype: float64 always holds the weights exactly. float32 does if they have 24 bits; where one
-    has more, `round=True` writes the nearest float32, and the network returned, of rounded weights
-    and without provenance, is the one that a verifier of the file speaks of. Otherwise the network
-    returned is the one given. The file is written atomically.
+    Args:
+        network: a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads.
+        path: where to write, with the suffix .onnx.
+        dtype: "float64" always holds the weights exactly; "float32" does if they have 24 bits.
+        round: whether weights of more bits are written as the nearest float32.
 
-    Raises ValueError for another suffix or dtype, a weight that float32 cannot hold (naming layer,
-    entry and value; with `round`, only where it would become infinite or 0), and more than
-    `ENTRY_LIMIT` entries in all; TypeError for another kind of network and for symbolic sizes.
+    Returns:
+        What the file holds, the network that a verifier of the file speaks of: the one given; or,
+        where `round` changed weights, that of the rounded ones, without provenance.
 
-    >>> write_onnx(ReLUNetwork.from_layers([([[0.1]], [0.0])]), "tenth.onnx", round=True)(
-    ...     [[1.0]]
-    ... ).item()
-    0.10000000149011612
+    Raises:
+        ValueError: for another suffix or dtype, a weight that float32 cannot hold (naming layer,
+            entry and value; with `round`, only where it would become infinite or 0), more than
+            `ENTRY_LIMIT` entries in all, and without the package onnx.
+        TypeError: for another kind of network, and for symbolic sizes.
+
+    Example:
+        >>> write_onnx(ReLUNetwork.from_layers([([[0.1]], [0.0])]), "tenth.onnx", round=True)(
+        ...     [[1.0]]
+        ... ).item()
+        0.10000000149011612
     """
     path = _named(path, ".onnx")
     if not isinstance(network, nn.Module):
@@ -149,25 +156,31 @@ def write_vnnlib(
     version: Version = "1.0",
     network: ReLUNetwork | None = None,
 ) -> None:
-    """Write the query "is there an x in the box [lower, upper] that f does not classify as
-    `target`?" to a .vnnlib file.
+    """Write the query "is some x in this box misclassified?" to a .vnnlib file.
 
-    Satisfiable exactly if there is one: y f(x) <= 0 for one output and label y = target in {-1,
-    +1}; f_k(x) >= f_y(x) for some k != y for K outputs and label y = target in 0..K-1. A tie counts
-    as misclassified.
+    Satisfiable exactly if some x in [lower, upper] is not classified as y = `target`: y f(x) <= 0
+    for one output and a label in {-1, +1}; f_k(x) >= f_y(x) for some k != y for K outputs and a
+    label in 0..K-1. A tie counts as misclassified. The file is written atomically.
 
-    lower, upper: (D,) floats, integers or Fractions; written as finite decimals, exactly. version:
-    "1.0" has variables X_i and Y_k; "2.0" has X[0,i] and Y[0,k] of the element type Real, which
-    asks about the network in exact arithmetic. network: if given, says D and K and bounds the box
-    by its domain; without it K is 1. The file is written atomically.
+    Args:
+        path: where to write, with the suffix .vnnlib.
+        lower: (D,) floats, integers or Fractions; written as finite decimals, exactly.
+        upper: likewise.
+        target: the label y.
+        version: "1.0" has variables X_i and Y_k; "2.0" has X[0,i] and Y[0,k] of the element type
+            Real, which asks about the network in exact arithmetic.
+        network: if given, says D and K and bounds the box by its domain; without it K is 1.
 
-    Raises ValueError for another suffix or version, sides that do not fit, are not finite or leave
-    no point between them, a label out of range, and a Fraction without a finite decimal expansion
-    (a denominator other than 2^a 5^b); TypeError for another kind of network or label.
+    Raises:
+        ValueError: for another suffix or version, sides that do not fit, are not finite or leave no
+            point between them, a label out of range, and a Fraction without a finite decimal
+            expansion (a denominator other than 2^a 5^b).
+        TypeError: for another kind of network or label.
 
-    >>> write_vnnlib("query.vnnlib", [0.1], [Fraction(1, 2)], -1)
-    >>> print(Path("query.vnnlib").read_text().splitlines()[4])
-    (assert (>= X_0 0.1000000000000000055511151231257827021181583404541015625))
+    Example:
+        >>> write_vnnlib("query.vnnlib", [0.1], [Fraction(1, 2)], -1)
+        >>> print(Path("query.vnnlib").read_text().splitlines()[4])
+        (assert (>= X_0 0.1000000000000000055511151231257827021181583404541015625))
     """
     path = _named(path, ".vnnlib")
     if version not in ("1.0", "2.0"):

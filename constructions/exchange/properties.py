@@ -29,11 +29,19 @@ Rationals = tuple[Fraction, ...]
 
 @dataclass(frozen=True)
 class Constraint:
-    """a.x + b.y + offset >= 0, or > 0 if strict: inputs and outputs hold the nonzero entries of a
-    and b, as (place, value).
+    """One linear inequality of a network's inputs and outputs, in exact numbers.
 
-    >>> Constraint((), ((0, Fraction(1)),), Fraction(-1, 2)).holds([0], [Fraction(1, 2)])
-    True
+    a.x + b.y + offset >= 0, or > 0 if strict.
+
+    Attributes:
+        inputs: the nonzero entries of a, as (place, value).
+        outputs: those of b.
+        offset: the constant.
+        strict: whether 0 itself is excluded.
+
+    Example:
+        >>> Constraint((), ((0, Fraction(1)),), Fraction(-1, 2)).holds([0], [Fraction(1, 2)])
+        True
     """
 
     inputs: tuple[tuple[int, Fraction], ...]
@@ -42,23 +50,46 @@ class Constraint:
     strict: bool = False
 
     def value(self, x: Sequence[Any], y: Sequence[Any]) -> Fraction:
-        """a.x + b.y + offset."""
+        """Compute a.x + b.y + offset.
+
+        Args:
+            x: D numbers, taken exactly.
+            y: K numbers, likewise.
+
+        Returns:
+            The value, exact.
+        """
         return sum((v * x[j] for j, v in self.inputs), self.offset) + sum(
             v * y[k] for k, v in self.outputs
         )
 
     def holds(self, x: Sequence[Any], y: Sequence[Any], excess: Fraction = Fraction(0)) -> bool:
-        """Whether it holds for these inputs and outputs, by at least `excess`."""
+        """Whether it holds for these inputs and outputs, by at least `excess`.
+
+        Args:
+            x: D numbers, taken exactly.
+            y: K numbers, likewise.
+            excess: what is taken off the left side.
+
+        Returns:
+            The answer, exact.
+        """
         value = self.value(x, y) - excess
         return value > 0 if self.strict else value >= 0
 
 
 @dataclass(frozen=True)
 class Conjunct:
-    """Inputs in the box lower <= x <= upper whose outputs fulfil all constraints.
+    """Inputs in a box whose outputs fulfil all of some constraints.
 
-    >>> Conjunct((Fraction(0),), (Fraction(1),), ()).contains([Fraction(1, 2)])
-    True
+    Attributes:
+        lower: D Fractions, the least value of each input.
+        upper: D Fractions, the largest.
+        constraints: the `Constraint`s that hold together.
+
+    Example:
+        >>> Conjunct((Fraction(0),), (Fraction(1),), ()).contains([Fraction(1, 2)])
+        True
     """
 
     lower: Rationals
@@ -66,31 +97,48 @@ class Conjunct:
     constraints: tuple[Constraint, ...]
 
     def contains(self, x: Sequence[Any]) -> bool:
-        """Whether an input is in the box."""
+        """Whether an input is in the box.
+
+        Args:
+            x: D numbers, taken exactly.
+
+        Returns:
+            The answer, exact; constraints are not asked.
+        """
         return all(a <= v <= b for a, v, b in zip(self.lower, x, self.upper, strict=True))
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class Property:
-    """What is unsafe: a union of conjuncts, each a box of inputs and linear constraints that hold
-    together.
+    """What a network must not do: boxes of inputs with outputs that are unsafe there.
 
-    box: (lower, upper), each D numbers, of any shape, flattened row by row. unsafe: alternatives
-    (B, c) or (B, c, A), each the set where B y + c >= 0 in every row, or A x + B y + c >= 0; B: (m,
-    K), c: (m,), A: (m, D). Numbers are integers, floats or Fractions, and exact. `p | q` is the
-    union of two properties, of other boxes, too. A network is safe if no input is unsafe:
-    `analysis.decide` says so. VNN-LIB files ask the same: `read_property`.
+    A union of conjuncts, each a box of inputs and linear constraints that hold together. A network
+    is safe if no input is unsafe: `analysis.decide` says so. `p | q` is the union of two
+    properties, of other boxes, too. VNN-LIB files ask the same: `read_property`.
 
-    Raises ValueError for shapes that do not fit, numbers that are not finite, lower > upper;
-    TypeError for what is no number.
+    Args:
+        box: (lower, upper), each D numbers, of any shape, flattened row by row. Numbers are
+            integers, floats or Fractions, and exact.
+        unsafe: alternatives (B, c) or (B, c, A), at least one, each the set where B y + c >= 0 in
+            every row, or A x + B y + c >= 0; B: (m, K), c: (m,), A: (m, D).
 
-    >>> rivals = Property(box=([0.0, 0.0], [1.0, 0.5]), unsafe=[([[1.0, -1.0]], [0.0])])
-    >>> both = rivals | Property(
-    ...     box=([0.0, 0.0], [2.0, 2.0]),
-    ...     unsafe=[([[0.0, 1.0], [1.0, 0.0]], [-1.0, Fraction(-1, 3)])],
-    ... )
-    >>> len(both.conjuncts), both.violated([2, 2], [Fraction(1, 3), 1])
-    (2, True)
+    Attributes:
+        inputs: D.
+        outputs: K.
+        conjuncts: one `Conjunct` an alternative.
+
+    Raises:
+        ValueError: for shapes that do not fit, numbers that are not finite, lower > upper.
+        TypeError: for what is no number.
+
+    Example:
+        >>> rivals = Property(box=([0.0, 0.0], [1.0, 0.5]), unsafe=[([[1.0, -1.0]], [0.0])])
+        >>> both = rivals | Property(
+        ...     box=([0.0, 0.0], [2.0, 2.0]),
+        ...     unsafe=[([[0.0, 1.0], [1.0, 0.0]], [-1.0, Fraction(-1, 3)])],
+        ... )
+        >>> len(both.conjuncts), both.violated([2, 2], [Fraction(1, 3), 1])
+        (2, True)
     """
 
     inputs: int
@@ -153,8 +201,15 @@ class Property:
 
     @classmethod
     def of(cls, inputs: int, outputs: int, conjuncts: Sequence[Conjunct]) -> Property:
-        """The union of conjuncts about networks with so many inputs and outputs; of none: nothing
-        is unsafe.
+        """Unite conjuncts about networks with so many inputs and outputs.
+
+        Args:
+            inputs: D.
+            outputs: K.
+            conjuncts: what is unsafe; where there are none, nothing is.
+
+        Returns:
+            A `Property`.
         """
         made = cls.__new__(cls)
         made._set(inputs, outputs, conjuncts)
@@ -170,16 +225,27 @@ class Property:
         *,
         domain: tuple[float, float] | None = (0.0, 1.0),
     ) -> Property:
-        """The property that all of an l_inf ball, within domain^D, has the label; ties are unsafe.
+        """State that all of an l_inf ball, within domain^D, has the label; ties are unsafe.
 
-        centre: D numbers. label: -1 or +1 for one output, else 0..outputs-1. Raises ValueError for
-        another norm or label and where no point is left.
+        Args:
+            centre: D numbers.
+            ball: an l_inf `Ball`.
+            label: -1 or +1 for one output, else 0..outputs-1.
+            outputs: K.
+            domain: (lower, upper) of every input, or None for all of R.
 
-        >>> [
-        ...     len(part.constraints)
-        ...     for part in Property.robust([0.5, 0.5], Ball("inf", 0.25), 2, 3).conjuncts
-        ... ]
-        [1, 1]
+        Returns:
+            A `Property`.
+
+        Raises:
+            ValueError: for another norm or label, and where no point is left.
+
+        Example:
+            >>> [
+            ...     len(part.constraints)
+            ...     for part in Property.robust([0.5, 0.5], Ball("inf", 0.25), 2, 3).conjuncts
+            ... ]
+            [1, 1]
         """
         if not isinstance(ball, Ball) or ball.p != float("inf"):
             raise ValueError(
@@ -211,7 +277,19 @@ class Property:
         return Property.of(self.inputs, self.outputs, self.conjuncts + other.conjuncts)
 
     def violated(self, x: Sequence[Any], y: Sequence[Any]) -> bool:
-        """Whether an input x with outputs y, of numbers taken exactly, is unsafe."""
+        """Whether an input with its outputs is unsafe.
+
+        Args:
+            x: D numbers, taken exactly.
+            y: the K outputs at x, likewise.
+
+        Returns:
+            The answer, exact.
+
+        Raises:
+            ValueError: for other sizes, and numbers that are not finite.
+            TypeError: for what is no number.
+        """
         point, values = rationals(x, "x"), rationals(y, "y")
         if (len(point), len(values)) != (self.inputs, self.outputs):
             sizes = f"{self.inputs} inputs and {self.outputs} outputs"
@@ -223,11 +301,22 @@ class Property:
 
 
 def rationals(values: Any, name: str) -> list[Fraction]:
-    """Integers, floats or Fractions of any shape as a flat list, exactly; raises TypeError or
-    ValueError that names them.
+    """Read numbers exactly, as a flat list of Fractions.
 
-    >>> rationals([0.5, Fraction(1, 3)], "box")
-    [Fraction(1, 2), Fraction(1, 3)]
+    Args:
+        values: integers, floats or Fractions, of any shape.
+        name: what errors call them.
+
+    Returns:
+        The Fractions, row by row.
+
+    Raises:
+        TypeError: for what is no number.
+        ValueError: for NaN and infinity.
+
+    Example:
+        >>> rationals([0.5, Fraction(1, 3)], "box")
+        [Fraction(1, 2), Fraction(1, 3)]
     """
     result = []
     flat = (

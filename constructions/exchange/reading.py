@@ -15,16 +15,25 @@ from .load import load
 
 
 def read_network(source: Any, input_shape: Sequence[int] | None = None) -> ReLUNetwork:
-    """The network of a module, an exported program, a file or arrays; a `ReLUNetwork` comes back as
-    it is.
+    """Read a network from a module, an exported program, a file or arrays.
 
-    source: a `torch.nn.Module` or `torch.export.ExportedProgram` (see `ReLUNetwork.from_module`), a
-    path that `load` reads, or pairs (weight, bias) of arrays, shapes (m, n) and (m,). input_shape:
-    of one input of a module, without the batch. What was read, and by how much it may differ, is in
-    `ReLUNetwork.origin`. Raises TypeError for anything else, and what readers raise.
+    Args:
+        source: a `torch.nn.Module` or `torch.export.ExportedProgram` (see
+            `ReLUNetwork.from_module`), a path that `load` reads, pairs (weight, bias) of arrays,
+            shapes (m, n) and (m,), or a `ReLUNetwork`, which comes back as it is.
+        input_shape: of one input of a module, without the batch.
 
-    >>> read_network([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])([[-2.0]]).item()
-    2.0
+    Returns:
+        A `ReLUNetwork`; what was read, and by how much it may differ, is in `ReLUNetwork.origin`.
+
+    Raises:
+        TypeError: for anything else.
+        FileNotFoundError: if there is no such file.
+        ValueError: what the readers raise.
+
+    Example:
+        >>> read_network([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])([[-2.0]]).item()
+        2.0
     """
     if isinstance(source, ReLUNetwork):
         return source

@@ -51,14 +51,23 @@ def read_property(path: str | os.PathLike[str]) -> Property:
     too, are taken exactly. In 1.0 variables are X_i and Y_k; in 2.0 there is one network with one
     input and one output of reals or floats, flattened row by row.
 
-    Raises FileNotFoundError, or ValueError that names file and line, for anything else: products of
-    variables, !=, several networks, hidden nodes, integers, an input without bounds.
+    Args:
+        path: the file.
 
-    >>> from constructions import write_vnnlib
-    >>> write_vnnlib("query.vnnlib", [0.1], [0.25], -1, version="2.0")
-    >>> (part,) = read_property("query.vnnlib").conjuncts
-    >>> part.lower[0] == Fraction(0.1), part.upper, part.constraints[0].outputs
-    (True, (Fraction(1, 4),), ((0, Fraction(1, 1)),))
+    Returns:
+        A `Property`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: that names file and line, for anything else: products of variables, !=, several
+            networks, hidden nodes, integers, an input without bounds.
+
+    Example:
+        >>> from constructions import write_vnnlib
+        >>> write_vnnlib("query.vnnlib", [0.1], [0.25], -1, version="2.0")
+        >>> (part,) = read_property("query.vnnlib").conjuncts
+        >>> part.lower[0] == Fraction(0.1), part.upper, part.constraints[0].outputs
+        (True, (Fraction(1, 4),), ((0, Fraction(1, 1)),))
     """
     path = Path(path)
     if not path.is_file():

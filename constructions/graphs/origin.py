@@ -37,14 +37,18 @@ class Errors:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Origin(Result):
-    """What a network was read from.
+    """What a network was read from, and by how much it can differ from that.
 
-    kind: "module", "ONNX file" or another kind of file. digest: SHA-256 of the file, or of the
-    module's state (names, shapes and numbers). parameters: trained numbers of the source, each
-    counted once. merged: how many affine maps of the source were multiplied into others, exactly;
-    carried: how many units only carry values to a later layer. rounded: the places of the source
-    whose numbers float64 does not hold. errors: one entry a layer, None where the layer is exactly
-    the source's; `is_exact` says that all are. layers: the layers that this is about.
+    Attributes:
+        kind: "module", "ONNX file" or another kind of file.
+        digest: SHA-256 of the file, or of the module's state (names, shapes and numbers).
+        parameters: trained numbers of the source, each counted once.
+        merged: how many affine maps of the source were multiplied into others, exactly.
+        carried: how many units only carry values to a later layer.
+        rounded: the places of the source whose numbers float64 does not hold.
+        errors: one entry a layer, None where the layer is exactly the source's; `is_exact` says
+            that all are.
+        layers: the layers that this is about.
     """
 
     kind: str

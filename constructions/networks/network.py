@@ -47,12 +47,19 @@ GRAPH_LIMIT = 10**6
 
 @dataclass(frozen=True, repr=False)
 class Size(Result):
-    """What a network costs. All entries are exact counts (SymPy expressions where the network is
-    symbolic).
+    """What a network costs: its layers, units and parameters.
 
-    depth: hidden (ReLU) layers. width: units of the widest hidden layer. units: hidden units in
-    all. weights, biases: nonzero entries. parameters: weights + biases. dense_parameters: all
-    entries of all layers, zeros included. stored: numbers that the structured form keeps.
+    All entries are exact counts (SymPy expressions where the network is symbolic).
+
+    Attributes:
+        depth: hidden (ReLU) layers.
+        width: units of the widest hidden layer.
+        units: hidden units in all.
+        weights: nonzero entries of the matrices.
+        biases: nonzero entries of the biases.
+        parameters: weights + biases.
+        dense_parameters: all entries of all layers, zeros included.
+        stored: numbers that the structured form keeps.
     """
 
     depth: int
@@ -98,13 +105,22 @@ class Screen(Protocol):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReLUNetwork:
-    """The function A_L o relu o A_(L-1) o ... o relu o A_1 given by affine layers A_1, ..., A_L.
+    """A ReLU network: affine layers with max(0, .) between them.
 
-    domain: the closed interval of every input coordinate on which the construction's statement
-    holds (None: all of R). Evaluation outside of it raises ValueError. provenance: which statement
-    built the network, from which parts. screen: what finds the parts of it that matter at a point
-    (f_S has one); it changes what evaluation costs, not its result. origin: what the network was
-    read from, if from a module or a file, and by how much it may differ from that.
+    It is the function A_L o relu o A_(L-1) o ... o relu o A_1 given by affine layers A_1, ..., A_L.
+
+    Attributes:
+        layers: A_1, ..., A_L, at least one; each takes as many numbers as the one before gives.
+        domain: the closed interval of every input coordinate on which the construction's statement
+            holds (None: all of R). Evaluation outside of it raises ValueError.
+        provenance: which statement built the network, from which parts.
+        screen: what finds the parts of it that matter at a point (f_S has one); it changes what
+            evaluation costs, not its result.
+        origin: what the network was read from, if from a module or a file, and by how much it may
+            differ from that.
+
+    Raises:
+        ValueError: for no layers, layers that do not fit, and a domain without lower < upper.
     """
 
     layers: tuple[Affine, ...]
@@ -145,7 +161,18 @@ class ReLUNetwork:
     def from_layers(
         cls, layers: Iterable[tuple[Any, Any]], domain: tuple[float, float] | None = None
     ) -> ReLUNetwork:
-        """A network from (weight, bias) pairs of numbers, shapes (m, n) and (m,)."""
+        """Make a network from weights and biases.
+
+        Args:
+            layers: pairs (weight, bias) of numbers, shapes (m, n) and (m,).
+            domain: the interval of every input on which it is to be used; None: all of R.
+
+        Returns:
+            A `ReLUNetwork` of float64 numbers.
+
+        Raises:
+            ValueError: for shapes that do not fit.
+        """
         built = (Affine(Dense(weight), column(bias)) for weight, bias in layers)
         return cls(tuple(built), domain)
 
@@ -153,28 +180,37 @@ class ReLUNetwork:
     def from_module(
         cls, module: nn.Module | ReLUNetwork, input_shape: Sequence[int] | None = None
     ) -> ReLUNetwork:
-        """The network that computes what a piecewise-linear module computes; weights are taken
-        exactly.
+        """Read what a piecewise-linear PyTorch module computes; weights are taken exactly.
 
         The module is traced by PyTorch on one input, in eval mode, so that hooks, shared layers,
         weights that hooks or parametrizations compute, residual connections and an own `forward`
         count as they run. Known are affine operations (linear, convolution, normalization by fixed
-        statistics, pooling by means, sums), ReLU, LeakyReLU, PReLU, clipping,
-        |x|, maxima and max-pooling, and what moves numbers. Affine maps that follow each other are
-        multiplied where float64 holds the product; else the values between are carried exactly by
-        two units each. Only what is irrational or no float64 in the module (batch normalization,
-        division by other numbers than powers of two) is rounded: `origin` says where, and bounds
-        it. Values at some points are compared with the module's. Inputs and outputs are flattened,
-        row by row; convolutions become `Sparse` matrices. input_shape: one input without the batch,
-        e.g. (1, 28, 28); needed unless the first layer is Linear or BatchNorm1d. Raises TypeError
-        for any other operation and where input_shape is missing; ValueError where it does not fit,
-        for training mode, NaN, infinity, matrices beyond `ENTRY_LIMIT`, and where the module does
-        not compute what was read.
+        statistics, pooling by means, sums), ReLU, LeakyReLU, PReLU, clipping, |x|, maxima and
+        max-pooling, and what moves numbers. Affine maps that follow each other are multiplied where
+        float64 holds the product; else the values between are carried exactly by two units each.
+        Only what is irrational or no float64 in the module (batch normalization, division by other
+        numbers than powers of two) is rounded: `origin` says where, and bounds it. Values at some
+        points are compared with the module's. Inputs and outputs are flattened, row by row;
+        convolutions become `Sparse` matrices.
 
-        >>> ReLUNetwork.from_module(
-        ...     nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
-        ... ).size.dense_parameters
-        32
+        Args:
+            module: the module; a `ReLUNetwork` comes back as it is.
+            input_shape: of one input without the batch, e.g. (1, 28, 28); needed unless the first
+                layer is Linear or BatchNorm1d.
+
+        Returns:
+            A `ReLUNetwork`.
+
+        Raises:
+            TypeError: for any other operation, and where input_shape is missing.
+            ValueError: where input_shape does not fit, for training mode, NaN, infinity, matrices
+                beyond `ENTRY_LIMIT`, and where the module does not compute what was read.
+
+        Example:
+            >>> ReLUNetwork.from_module(
+            ...     nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+            ... ).size.dense_parameters
+            32
         """
         if isinstance(module, ReLUNetwork):
             return module
@@ -184,14 +220,24 @@ class ReLUNetwork:
     # -- evaluation --------------------------------------------------------------------------------
 
     def __call__(self, x: Any, *, screened: bool | None = None) -> torch.Tensor:
-        """Values at x of shape (..., inputs), as (..., outputs); differentiable in x.
+        """Evaluate the network at points; differentiable in them.
 
-        A tensor is evaluated in its own dtype and on its device; other array-likes become float64.
         The batch is split so that memory stays near `MEMORY_LIMIT` (or what one point takes), also
-        while gradients are taken (recomputation). screened: whether an f_S computes only the
-        indicators that are not 0 (see `localize`), which gives the same values and gradients up to
-        rounding; None: from `SCREENED_FROM` coordinates of centres on. Raises ValueError for a
-        wrong last axis, NaN, infinity, or a point outside `domain`, and if there is no screen.
+        while gradients are taken (recomputation).
+
+        Args:
+            x: shape (..., inputs). A tensor is evaluated in its own dtype and on its device; other
+                array-likes become float64.
+            screened: whether an f_S computes only the indicators that are not 0 (see `localize`),
+                which gives the same values and gradients up to rounding; None: from `SCREENED_FROM`
+                coordinates of centres on.
+
+        Returns:
+            Values, shape (..., outputs).
+
+        Raises:
+            ValueError: for a wrong last axis, NaN, infinity, or a point outside `domain`, and for
+                screened=True if there is no screen.
         """
         if not isinstance(x, torch.Tensor):
             x = torch.as_tensor(np.asarray(x, dtype=np.float64))
@@ -219,12 +265,21 @@ class ReLUNetwork:
         return values.reshape(*x.shape[:-1], self.outputs)
 
     def exact(self, x: Any, *, screened: bool | None = None) -> np.ndarray:
-        """Values at rational points, in exact rational arithmetic: no rounding anywhere.
+        """Evaluate the network at rational points in exact arithmetic: no rounding anywhere.
 
-        x: Fractions, integers or floats (taken exactly), shape (..., inputs). Returns an object
-        array of Fractions, shape (..., outputs). Batches of floats cost microseconds a point for
-        hundreds of parameters; see `exact_values`. screened: as for evaluation; the values are the
-        same. Raises ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`.
+        Args:
+            x: Fractions, integers or floats (taken exactly), shape (..., inputs).
+            screened: as for evaluation; the values are the same.
+
+        Returns:
+            Exact values: an object array of Fractions, shape (..., outputs).
+
+        Raises:
+            ValueError: for a wrong last axis, NaN, infinity, or a point outside `domain`, and for
+                screened=True if there is no screen.
+
+        Cost: batches of floats take microseconds a point for hundreds of parameters; see
+        `exact_values`.
         """
         screen = self._chosen_screen(screened)
         if screen is None:
@@ -261,15 +316,27 @@ class ReLUNetwork:
         return self.layers[-1].apply(x)
 
     def chunk(self, itemsize: int) -> int:
-        """How many points of `itemsize` bytes a number are evaluated at once to respect
-        `MEMORY_LIMIT`; at least one.
+        """How many points are evaluated at once to respect `MEMORY_LIMIT`.
+
+        Args:
+            itemsize: bytes a number.
+
+        Returns:
+            The number of points, at least one.
         """
         widths = [self.inputs, *(layer.weight.shape[0] for layer in self.layers)]
         pair = max(a + b for a, b in itertools.pairwise(widths))
         return max(1, MEMORY_LIMIT // (itemsize * pair))
 
     def check_points(self, x: torch.Tensor) -> None:
-        """Raise ValueError for a wrong last axis, NaN, infinity, or a point outside `domain`."""
+        """Refuse points at which the network is not to be evaluated.
+
+        Args:
+            x: shape (..., inputs).
+
+        Raises:
+            ValueError: for a wrong last axis, NaN, infinity, or a point outside `domain`.
+        """
         if x.ndim == 0 or x.shape[-1] != self.inputs:
             raise ValueError(f"x must have shape (..., {self.inputs}), got {tuple(x.shape)}")
         if x.numel() == 0:
@@ -328,12 +395,21 @@ class ReLUNetwork:
         form: Literal["structured", "sparse", "dense"] = "structured",
         dtype: torch.dtype = torch.float64,
     ) -> nn.Module:
-        """An `nn.Module` that computes the same function on inputs of shape (batch, inputs).
+        """Make an `nn.Module` that computes the same function on inputs of shape (batch, inputs).
 
-        structured: this network itself, behind a module's interface; nothing is expanded. sparse:
-        one sparse tensor a layer (buffers). dense: an `nn.Sequential` of `nn.Linear` and `nn.ReLU`
-        (trainable, exportable). The last two do not check `domain`. Raises ValueError for a dense
-        layer beyond `constructions.linear.matrix.ENTRY_LIMIT` entries.
+        Args:
+            form: "structured": this network itself, behind a module's interface; nothing is
+                expanded. "sparse": one sparse tensor a layer (buffers). "dense": an `nn.Sequential`
+                of `nn.Linear` and `nn.ReLU` (trainable, exportable). The last two do not check
+                `domain`.
+            dtype: of the weights of the last two.
+
+        Returns:
+            The module.
+
+        Raises:
+            ValueError: for another form, and for a dense layer beyond
+                `constructions.linear.matrix.ENTRY_LIMIT` entries.
         """
         if form == "structured":
             return _Structured(self)
@@ -346,11 +422,14 @@ class ReLUNetwork:
         raise ValueError(f"form must be 'structured', 'sparse' or 'dense', got {form!r}")
 
     def graph(self) -> networkx.DiGraph:
-        """The units as a directed acyclic graph.
+        """Give the units as a directed acyclic graph.
 
-        Nodes are (layer, index): layer 0 holds the inputs, the last one the outputs; hidden and
-        output nodes carry `bias`, edges carry `weight` (nonzero ones only). Raises ValueError above
-        `GRAPH_LIMIT` edges.
+        Returns:
+            Nodes are (layer, index): layer 0 holds the inputs, the last one the outputs; hidden and
+            output nodes carry `bias`, edges carry `weight` (nonzero ones only).
+
+        Raises:
+            ValueError: above `GRAPH_LIMIT` edges.
         """
         if self.size.weights > GRAPH_LIMIT:
             raise ValueError(
@@ -368,12 +447,18 @@ class ReLUNetwork:
         return graph
 
     def piecewise(self, limit: int = 100) -> list[sympy.Expr]:
-        """Each output as a SymPy expression in x (one input) or x1, x2, ...; weights are exact
-        rationals.
+        """Write each output as a formula in the inputs; weights are exact rationals.
 
-        With one input the result is a `sympy.Piecewise` over the exact breakpoints (in `domain`,
-        else all of R); with more it nests Max(0, .). Raises ValueError for more than `limit` hidden
-        units.
+        Args:
+            limit: the most hidden units.
+
+        Returns:
+            One SymPy expression an output, in x (one input) or x1, x2, .... With one input it is a
+            `sympy.Piecewise` over the exact breakpoints (in `domain`, else all of R); with more it
+            nests Max(0, .).
+
+        Raises:
+            ValueError: for more than `limit` hidden units.
         """
         if self.size.units > limit:
             raise ValueError(
@@ -394,23 +479,36 @@ class ReLUNetwork:
         return values
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network, structure and provenance to a .safetensors file (atomically); `load`
-        reads it back.
+        """Write the network, structure and provenance to a file; `load` reads it back.
+
+        Args:
+            path: where to write, with the suffix .safetensors; written atomically.
         """
         kept = None if self.screen is None else self.screen.parts()
         write_parts(Parts(self.layers, self.domain, self.provenance, self.origin, kept), Path(path))
 
     def restrict(self, domain: tuple[float, float] | None) -> ReLUNetwork:
-        """The same network, stated on another domain."""
+        """State the same network on another domain.
+
+        Args:
+            domain: an interval (lower, upper) of every input, or None for all of R.
+
+        Returns:
+            A `ReLUNetwork` of the same layers.
+
+        Raises:
+            ValueError: unless lower < upper.
+        """
         return replace(self, domain=domain)
 
     @property
     def source(self) -> str:
         """What it was read from, with the sizes of both; empty where it was not read.
 
-        >>> read = ReLUNetwork.from_module(nn.Conv1d(1, 1, 2, bias=False), (1, 4))
-        >>> read.source.split(": ")[1]
-        '2 trained parameters, 6 nonzero entries unrolled'
+        Example:
+            >>> read = ReLUNetwork.from_module(nn.Conv1d(1, 1, 2, bias=False), (1, 4))
+            >>> read.source.split(": ")[1]
+            '2 trained parameters, 6 nonzero entries unrolled'
         """
         if self.origin is None:
             return ""
@@ -441,10 +539,18 @@ class ReLUNetwork:
 def check_network(network: Any, name: str = "network") -> None:
     """Raise TypeError unless it is a `ReLUNetwork`, saying how a module becomes one.
 
-    >>> check_network(nn.Linear(1, 1))
-    Traceback (most recent call last):
-    ...
-    TypeError: network must be a ReLUNetwork (ReLUNetwork.from_module reads modules), got Linear
+    Args:
+        network: anything.
+        name: what the error calls it.
+
+    Raises:
+        TypeError: unless it is a `ReLUNetwork`.
+
+    Example:
+        >>> check_network(nn.Linear(1, 1))
+        Traceback (most recent call last):
+        ...
+        TypeError: network must be a ReLUNetwork (ReLUNetwork.from_module reads modules), got Linear
     """
     if not isinstance(network, ReLUNetwork):
         hint = " (ReLUNetwork.from_module reads modules)"
@@ -452,14 +558,24 @@ def check_network(network: Any, name: str = "network") -> None:
 
 
 def structure_digest(network: ReLUNetwork) -> str:
-    """SHA-256 of the layers in the form that a file keeps: equal networks in other forms have
-    others. Time: what is stored.
+    """Fingerprint a network: SHA-256 of the layers in the form that a file keeps.
 
-    >>> from constructions import squaring
-    >>> structure_digest(squaring(3)) == structure_digest(squaring(3)) != structure_digest(
-    ...     squaring(4)
-    ... )
-    True
+    Equal functions in other forms have others.
+
+    Args:
+        network: the network.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Cost: one pass over what is stored.
+
+    Example:
+        >>> from constructions import squaring
+        >>> structure_digest(squaring(3)) == structure_digest(squaring(3)) != structure_digest(
+        ...     squaring(4)
+        ... )
+        True
     """
     return layers_digest(network.layers)
 
