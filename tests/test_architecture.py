@@ -369,7 +369,6 @@ UNFORMED = (
     "constructions/regions",
     "training/attacks",
     "training/datasets",
-    "training/trainer",
 )
 """Where public docstrings do not have the form yet: what is done leaves the list."""
 

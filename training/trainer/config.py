@@ -44,24 +44,68 @@ NotNegative = Annotated[float, Ge(0), Lt(math.inf)]
 
 @dataclass(frozen=True)
 class TrainingConfig(Settings):
-    """How to train a network, checked when it is made; the help of `cgro train` says what each
-    entry is.
+    """How to train a network: data, model, attack, optimizer and measurements.
 
-    Robust loss: (1 - robust_weight) L(f(x), y) + robust_weight max L(f(x'), y) over the ball
+    The robust loss is (1 - robust_weight) L(f(x), y) + robust_weight max L(f(x'), y) over the ball
     (objective "adversarial"; with robust_weight 1 that of Madry et al. 2018), or L(f(x), y) +
     trades_beta max KL(f(x) || f(x')) ("trades", Zhang et al. 2019). Where clean and attacked points
     are both trained on, they are one batch for batch normalisation. Radius 0 is clean training.
     Batches have sizes as equal as can be, at most batch_size (but see `train` for batch
-    normalisation).
+    normalisation). Entries are checked when it is made.
 
-    Raises ValueError or TypeError that names the entry, the rule and the value.
+    Attributes:
+        data: "digits", "mnist", "cifar10", or a folder or .tar.gz of images, as `load_data` reads
+            them.
+        task: "classes", "parity" (odd +1, even -1), or labels of classes such as "0-4=-1,5-9=+1".
+        root: folder of MNIST and CIFAR-10 in torchvision's layout; None: $CGRO_DATA, or data.
+        download: whether missing data are fetched.
+        train_points: how many training points, random, each class with its share; None: all.
+        test_points: how many test points, likewise.
+        model: a name that `build_model` knows, or "custom" for a model of one's own.
+        hidden: hidden widths of mlp.
+        width: multiplies the number of channels of convolutional networks, or of hidden units.
+        norm: of the perturbations, inf or 2.
+        radius: of the perturbations; 0: clean training.
+        attack: of training: "fgsm" or "pgdK" (K steps).
+        step_size: of the training attack; None: 1.25 radius for fgsm, 2.5 radius / K.
+        batch_norm: statistics that batch normalisation uses in training attacks, "batch" or "eval".
+        objective: "adversarial" or "trades".
+        loss: "cross-entropy" (the logistic loss for labels -1, +1) or "exponential".
+        robust_weight: lambda of the robust loss, in [0,1]; 1 - lambda is that of the clean one.
+        trades_beta: weight of the divergence in objective "trades", >= 0.
+        epochs: passes over the training data.
+        batch_size: points of one step, over all devices.
+        optimizer: "adam" or "sgd" (momentum 0.9).
+        learning_rate: the largest one.
+        schedule: "cyclical" (up to 2/5 of all steps, down to 0), "piecewise" (/10 at 1/2, 3/4) or
+            "constant".
+        weight_decay: of the l_2 norm, >= 0.
+        clip: largest l_2 norm of a step's gradient; None: no limit.
+        augment: whether images are cropped at random and flipped horizontally.
+        seed: of split, initialisation, order, augmentation and noise.
+        precision: "float32", "bfloat16" (mixed) or "float64".
+        device: "auto", "cpu" or "cuda".
+        devices: processes on this machine, one for each GPU.
+        compile: whether `torch.compile` compiles the model (pays on GPUs).
+        eval_points: training and test points measured after every epoch.
+        eval_attack: attack of the measurements after every epoch.
+        final_attack: attack of the measurement at the end, on all test points ("pgd50x10": 10
+            restarts of 50 steps).
+        stop_at_collapse: whether to stop when robust training accuracy falls by 0.2 (catastrophic
+            overfitting).
+        keep: the checkpoints of every so many epochs are kept; the last two always.
 
-    >>> TrainingConfig(data="mnist", model="lenet5", radius=0.1, epochs=20).ball
-    Ball(p=inf, radius=0.1)
-    >>> TrainingConfig(epochs=0)
-    Traceback (most recent call last):
-    ...
-    ValueError: epochs must be greater than or equal to 1, got 0
+    Raises:
+        ValueError: that names the entry, the rule and the value.
+        TypeError: likewise, for a value of another type.
+
+    Example:
+        >>> TrainingConfig(data="mnist", model="lenet5", radius=0.1, epochs=20).ball
+        Ball(p=inf, radius=0.1)
+        >>> TrainingConfig(epochs=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: epochs must be greater than or equal to 1, got 0
     """
 
     data: str = setting(
@@ -162,10 +206,17 @@ class TrainingConfig(Settings):
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     def learning_rate_at(self, share: float) -> float:
-        """The learning rate after this share of all steps.
+        """Give the learning rate after a share of all steps.
 
-        >>> TrainingConfig(learning_rate=1.0).learning_rate_at(0.2)
-        0.5
+        Args:
+            share: in [0,1].
+
+        Returns:
+            The rate, in the units of `learning_rate`.
+
+        Example:
+            >>> TrainingConfig(learning_rate=1.0).learning_rate_at(0.2)
+            0.5
         """
         if self.schedule == "cyclical":
             import numpy as np
@@ -185,20 +236,37 @@ class TrainingConfig(Settings):
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str]) -> TrainingConfig:
-        """A configuration from a TOML file with one entry a line, or a published one by name; see
-        `read_toml`.
+        """Read a configuration from a TOML file, or a published one by name.
+
+        Args:
+            path: a file with one entry a line, or a name; see `read_toml`.
+
+        Returns:
+            A `TrainingConfig`.
+
+        Raises:
+            FileNotFoundError: if there is neither.
+            ValueError: for what is no TOML, and as for the configuration itself.
         """
         return cls.from_mapping(read_toml(path))
 
 
 def read_toml(path: str | PathLike[str]) -> dict[str, Any]:
-    """The entries of a TOML file, or of a configuration that comes with the package, by name (the
-    papers' experiments).
+    """Read the entries of a TOML file, or of a configuration that comes with the package.
 
-    Raises FileNotFoundError, or ValueError that names the file.
+    Args:
+        path: a file, or the name of one of the papers' experiments.
 
-    >>> read_toml("mnist-lenet5")["epochs"]
-    20
+    Returns:
+        A dict of the entries.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        ValueError: that names the file, for what is no TOML.
+
+    Example:
+        >>> read_toml("mnist-lenet5")["epochs"]
+        20
     """
     folder = Path(__file__).parent / "configs"
     known = sorted(file.stem for file in folder.glob("*.toml"))

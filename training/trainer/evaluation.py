@@ -25,11 +25,15 @@ BATCH = 500
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Result):
-    """Shares of points classified rightly, and so at all points that an attack tried; mean loss at
-    the points themselves.
+    """How well a model does at points, and at what an attack finds around them.
 
-    accuracy and loss: of the points given, in floating point. robust_accuracy: an empirical upper
-    bound of the true one (None for attack "clean", which tried nothing).
+    Attributes:
+        points: how many there were.
+        attack: the attack's name.
+        accuracy: the share of points classified rightly, in floating point.
+        loss: the mean loss at the points themselves, in floating point.
+        robust_accuracy: the share classified rightly at all points that the attack tried: an
+            empirical upper bound of the true one (None for attack "clean", which tried nothing).
     """
 
     points: int
@@ -62,24 +66,42 @@ def evaluate(
     batch_size: int = BATCH,
     report: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Evaluate a model on points (N, ...) in [0,1] (uint8: k/255), in eval mode and the dtype of
-    its weights (none: float32).
+    """Measure a model's accuracy, loss and robust accuracy on points.
 
-    attack: "clean", "fgsm", "pgd10", "pgd50x10", "autoattack". report is called with the number of
-    points done. The result depends on the seed, not on how points are shared among processes; the
-    model is afterwards as it was. Raises ValueError for no points and labels that do not fit,
-    TypeError for a model that gives no tensor, FloatingPointError for outputs that are not finite.
+    The model runs in eval mode and the dtype of its weights (none: float32), and is afterwards as
+    it was. The result depends on the seed, not on how points are shared among processes.
+
+    Args:
+        model: a module, or what maps a batch of points to outputs (N, 1) or (N, K).
+        points: shape (N, ...), in [0,1] (uint8: k/255).
+        labels: shape (N,), -1 and +1 or 0..K-1.
+        ball: in which the attack moves.
+        attack: "clean", "fgsm", "pgd10", "pgd50x10", "autoattack" or the like; see `Attack`.
+        loss: a name of `LOSSES`.
+        seed: of the attack's noise.
+        batch_size: points at once.
+        report: called with the number of points done.
+
+    Returns:
+        An `Evaluation`; its robust accuracy is empirical.
+
+    Raises:
+        ValueError: for no points, labels that do not fit, and another loss, attack or batch size.
+        TypeError: for a model that gives no tensor, and for what is no `Ball`.
+        FloatingPointError: for outputs that are not finite.
+
     Cost: steps * restarts forward and backward passes.
 
-    >>> from training import mlp
-    >>> evaluate(
-    ...     mlp([2, 1]),
-    ...     torch.rand(8, 2),
-    ...     torch.ones(8, dtype=torch.int64),
-    ...     Ball("inf", 0.0),
-    ...     "pgd3",
-    ... ).points
-    8
+    Example:
+        >>> from training import mlp
+        >>> evaluate(
+        ...     mlp([2, 1]),
+        ...     torch.rand(8, 2),
+        ...     torch.ones(8, dtype=torch.int64),
+        ...     Ball("inf", 0.0),
+        ...     "pgd3",
+        ... ).points
+        8
     """
     points, labels = as_tensor(points, "points"), as_tensor(labels, "labels")
     if not isinstance(ball, Ball):

@@ -42,40 +42,51 @@ def train(
     resume: bool = False,
     report: Report = lambda _: None,
 ) -> Run:
-    """Train a network as configured and keep everything in a folder; `train(...).model()` is the
-    network.
+    """Train a network as configured and keep everything in a folder.
 
-    data: instead of config.data. model: instead of config.model; its weights are trained in place,
-    too. resume: go on with the run in the folder from its last undamaged checkpoint (start, if
-    there is none); on a CPU, with as many threads, the result is bit for bit that of an
-    uninterrupted run. Without batch normalisation, whose statistics are those of a process's share
-    of a batch, it depends on the number of processes by the order of sums only. report is called
-    after every step.
+    `train(...).model()` is the network. The order of points, augmentation and attack noise depend
+    on seed, epoch and step alone. Attacks start at uniformly random points of the balls, take
+    gradients with respect to the input only, and leave running statistics alone. On a CPU, with as
+    many threads, an interrupted and resumed run gives bit for bit what an uninterrupted one does.
+    Without batch normalisation, whose statistics are those of a process's share of a batch, the
+    result depends on the number of processes by the order of sums only.
 
     If batch normalisation cannot be trained on one point, no process gets a batch of one: batches
     are fewer where this asks for it, and some larger than batch_size. Processes run the calling
     script again, so with devices > 1 the call must stand under `if __name__ == "__main__":` there.
 
     A run that stops because robust training accuracy collapsed ends with the network of the epoch
-    before.
+    before. KeyboardInterrupt leaves the checkpoints of all finished epochs.
 
-    The order of points, augmentation and attack noise depend on seed, epoch and step alone. Attacks
-    start at uniformly random points of the balls, take gradients with respect to the input only,
-    and leave running statistics alone.
+    Args:
+        config: the settings.
+        folder: where the run is kept; it must hold none, unless to resume.
+        data: instead of config.data.
+        model: instead of config.model; its weights are trained in place, too.
+        resume: go on with the run in the folder from its last undamaged checkpoint (start, if there
+            is none).
+        report: called with a `Progress` after every step.
 
-    Raises ValueError (empty data, batch_size > N, labels or shapes that do not fit; to resume,
-    another configuration or other data; a device that is absent), TypeError for a model that gives
-    no tensor, FileExistsError, FloatingPointError for a loss that is not finite, naming the step;
-    the last checkpoint stays. KeyboardInterrupt leaves the checkpoints of all finished epochs.
+    Returns:
+        The `Run`.
 
-    >>> import tempfile
-    >>> config = TrainingConfig(
-    ...     task="parity", hidden=(32,), epochs=3, radius=0.05, final_attack="pgd10"
-    ... )
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     run = train(config, folder)
-    ...     run.status, run.final["test"]["points"], run.final["test"]["robust_accuracy"] > 0.5
-    ('finished', 360, True)
+    Raises:
+        ValueError: for empty data, batch_size > N, labels or shapes that do not fit; to resume, for
+            another configuration or other data; for a device that is absent.
+        TypeError: for a model that gives no tensor.
+        FileExistsError: if the folder holds a run and this is not to resume.
+        FloatingPointError: for a loss that is not finite, naming the step; the last checkpoint
+            stays.
+
+    Example:
+        >>> import tempfile
+        >>> config = TrainingConfig(
+        ...     task="parity", hidden=(32,), epochs=3, radius=0.05, final_attack="pgd10"
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = train(config, folder)
+        ...     run.status, run.final["test"]["points"], run.final["test"]["robust_accuracy"] > 0.5
+        ('finished', 360, True)
     """
     for name, value, kind in (
         ("config", config, TrainingConfig),

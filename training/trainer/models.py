@@ -34,11 +34,21 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @differentiating
 def mlp(widths: Sequence[int], seed: int = 0) -> nn.Sequential:
-    """A fully connected ReLU network widths[0] -> ... -> widths[-1], float32, PyTorch's
-    initialisation from `seed`.
+    """Make a fully connected ReLU network, untrained.
 
-    >>> [tuple(p.shape) for p in mlp([64, 32, 1]).parameters()]
-    [(32, 64), (32,), (1, 32), (1,)]
+    Args:
+        widths: of the input, the hidden layers and the output, widths[0] -> ... -> widths[-1].
+        seed: of PyTorch's initialisation.
+
+    Returns:
+        An `nn.Sequential` of `nn.Linear` and `nn.ReLU`, float32.
+
+    Raises:
+        ValueError: unless widths are at least two positive numbers.
+
+    Example:
+        >>> [tuple(p.shape) for p in mlp([64, 32, 1]).parameters()]
+        [(32, 64), (32,), (1, 32), (1,)]
     """
     if len(widths) < 2 or min(widths) < 1:
         raise ValueError(f"widths must be at least two positive numbers, got {list(widths)}")
@@ -50,15 +60,22 @@ def mlp(widths: Sequence[int], seed: int = 0) -> nn.Sequential:
 
 
 class Normalize(nn.BatchNorm2d):
-    """x -> (x - mean) / std for each channel of images (N, C, H, W); mean and std are fixed
-    numbers, not parameters.
+    """Shift and scale the channels of images by fixed numbers, inside the network.
 
-    A batch normalisation that is always in eval mode, so that what reads those
-    (`ReLUNetwork.from_module`) reads it. Inside the network, it leaves attacks in [0,1]. Raises
-    ValueError unless there is a finite mean and a std > 0 for each channel.
+    It is x -> (x - mean) / std for each channel of images (N, C, H, W); mean and std are no
+    parameters. A batch normalisation that is always in eval mode, so that what reads those
+    (`ReLUNetwork.from_module`) reads it. Inside the network, it leaves attacks in [0,1].
 
-    >>> Normalize([0.5], [0.25]).train()(torch.tensor([[[[0.0, 0.75]]]]))
-    tensor([[[[-2.,  1.]]]])
+    Args:
+        mean: C finite numbers.
+        std: C numbers > 0.
+
+    Raises:
+        ValueError: unless there is a finite mean and a std > 0 for each channel.
+
+    Example:
+        >>> Normalize([0.5], [0.25]).train()(torch.tensor([[[[0.0, 0.75]]]]))
+        tensor([[[[-2.,  1.]]]])
     """
 
     running_mean: torch.Tensor
@@ -244,13 +261,10 @@ def build_model(
     std: Sequence[float] | None = None,
     hidden: Sequence[int] = (256, 256),
 ) -> nn.Sequential:
-    """An untrained network from points of a shape, (C, H, W) or, for mlp, any, to `outputs`
-    numbers; float32.
+    """Make an untrained network by name, for points of a shape; float32.
 
-    Weights are PyTorch's initialisation, drawn from `seed` alone. mean, std: of each channel, for a
-    `Normalize` in front. width multiplies the numbers of channels and hidden units below (rounded,
-    at least 1); mlp has just `hidden`. Parameters and operations (2 for each multiplication and
-    addition in linear layers) are for 10 classes.
+    Weights are PyTorch's initialisation, drawn from `seed` alone. Parameters and operations (2 for
+    each multiplication and addition in linear layers) are for 10 classes:
 
     - mlp: fully connected, hidden widths `hidden`.
     - lenet5: convolutions 5x5 to 6 and 16 channels, each with a mean over 2x2; 120, 84 units. LeCun
@@ -266,12 +280,29 @@ def build_model(
       11,172,170 parameters, 1111 MFLOP.
 
     mlp, lenet5 and strided have no batch normalisation, and `ReLUNetwork.from_module(model, shape)`
-    reads them. Raises ValueError for an unknown name and for arguments out of range or that do not
-    fit.
+    reads them.
 
-    >>> model = build_model("lenet5", (1, 28, 28), 10, mean=[0.5], std=[0.25])
-    >>> sum(p.numel() for p in model.parameters()), model(torch.zeros(2, 1, 28, 28)).shape
-    (61706, torch.Size([2, 10]))
+    Args:
+        name: one of those above.
+        shape: of one point, (C, H, W) or, for mlp, any.
+        outputs: how many numbers come out.
+        width: multiplies the numbers of channels and hidden units above (rounded, at least 1); mlp
+            has just `hidden`.
+        seed: of the weights.
+        mean: of each channel, for a `Normalize` in front.
+        std: likewise; given together.
+        hidden: hidden widths of mlp.
+
+    Returns:
+        An `nn.Sequential` from points (N, *shape) to (N, outputs).
+
+    Raises:
+        ValueError: for an unknown name, and for arguments out of range or that do not fit.
+
+    Example:
+        >>> model = build_model("lenet5", (1, 28, 28), 10, mean=[0.5], std=[0.25])
+        >>> sum(p.numel() for p in model.parameters()), model(torch.zeros(2, 1, 28, 28)).shape
+        (61706, torch.Size([2, 10]))
     """
     if name not in MODELS:
         raise ValueError(f"model must be one of {', '.join(MODELS)}, got {name!r}")

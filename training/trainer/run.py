@@ -39,12 +39,18 @@ FORMAT = "cgro run 1"
 
 @dataclass(repr=False)
 class Run(Result):
-    """A run: configuration, facts about versions, machine and data, metrics of each epoch, and of
-    the end (None before it).
+    """A training run on disk: its settings, what it measured, and its networks.
 
     Rates in metrics are exact shares of the stated points; robust ones are empirical (an attack's),
     so upper bounds of robust accuracy. `seconds` are wall clock. `Run.load(folder)` reads a run,
     `model()` gives its network.
+
+    Attributes:
+        folder: where it is kept.
+        config: its `TrainingConfig`.
+        about: facts about versions, machine and data.
+        epochs: the metrics of each finished epoch.
+        final: the metrics of the end; None before it.
     """
 
     folder: Path
@@ -75,15 +81,25 @@ class Run(Result):
 
     @property
     def epoch(self) -> int:
-        """The epoch whose network `model()` gives: the one measured at the end, or the last; 0 if
-        none has ended.
+        """The epoch whose network `model()` gives: the one measured at the end, or the last.
+
+        0 if none has ended.
         """
         return len(self.epochs) if self.final is None else int(self.final["epoch"])
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Run:
-        """Read a run. Raises FileNotFoundError, or ValueError that says what is wrong with which
-        file.
+        """Read a run.
+
+        Args:
+            folder: that of `train`.
+
+        Returns:
+            The `Run`.
+
+        Raises:
+            FileNotFoundError: if the folder holds none.
+            ValueError: that says what is wrong with which file.
         """
         folder = Path(folder)
         path = folder / "config.json"
@@ -103,12 +119,18 @@ class Run(Result):
 
     @differentiating
     def model(self, epoch: int | None = None, into: nn.Module | None = None) -> nn.Module:
-        """The network after an epoch (default: that of `epoch`), on the CPU, in eval mode.
+        """Give the network after an epoch, on the CPU, in eval mode.
 
-        into: a module to fill, instead of a new one (custom models).
+        Args:
+            epoch: by default that of `epoch`.
+            into: a module to fill, instead of a new one (custom models).
 
-        Raises ValueError for an epoch without a checkpoint, a damaged file, or weights that do not
-        fit.
+        Returns:
+            The module.
+
+        Raises:
+            ValueError: for an epoch without a checkpoint, a damaged file, weights that do not fit,
+                and a model of one's own without `into`.
         """
         if into is None:
             if self.config.model == "custom":
@@ -128,7 +150,17 @@ class Run(Result):
         return into.eval()
 
     def weights(self, epoch: int | None = None) -> dict[str, torch.Tensor]:
-        """The model's tensors by name after an epoch (default: that of `epoch`)."""
+        """Give the model's tensors by name after an epoch.
+
+        Args:
+            epoch: by default that of `epoch`.
+
+        Returns:
+            A dict from names to tensors.
+
+        Raises:
+            ValueError: for an epoch without a checkpoint, and a damaged file.
+        """
         if not self.epochs:
             raise ValueError(f"{self.folder} has no finished epoch")
         epoch, kept = self.epoch if epoch is None else epoch, self.checkpoints()
@@ -150,8 +182,13 @@ class Run(Result):
         ]
 
     def dataset(self) -> Dataset:
-        """The data that the run was trained on, read again. Raises ValueError if they have changed,
-        or were tensors.
+        """Read the data that the run was trained on again.
+
+        Returns:
+            The `Dataset`.
+
+        Raises:
+            ValueError: if they have changed, or were tensors.
         """
         config = self.config
         data = load_data(config.data, config.task, config.seed, root=config.root)
@@ -169,7 +206,16 @@ class Run(Result):
     def create(
         cls, folder: str | PathLike[str], config: TrainingConfig, about: dict[str, Any]
     ) -> Run:
-        """A new run in a folder that holds none."""
+        """Begin a new run in a folder that holds none.
+
+        Args:
+            folder: made if it is not there.
+            config: the settings.
+            about: facts about versions, machine and data.
+
+        Returns:
+            The `Run`, without epochs.
+        """
         folder = Path(folder)
         for name in ("weights", "state"):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -182,7 +228,13 @@ class Run(Result):
     def save(
         self, line: dict[str, Any], weights: dict[str, torch.Tensor], state: dict[str, torch.Tensor]
     ) -> None:
-        """Write the checkpoint of an epoch and then its metrics; drop what is not to be kept."""
+        """Write the checkpoint of an epoch and then its metrics; drop what is not to be kept.
+
+        Args:
+            line: the epoch's metrics.
+            weights: the model's tensors by name.
+            state: the optimizer's, likewise.
+        """
         number = line["epoch"]
         line |= {
             "weights": self._write("weights", number, weights),
@@ -196,13 +248,19 @@ class Run(Result):
                     (self.folder / kind / _name(old)).unlink(missing_ok=True)
 
     def finish(self, final: dict[str, Any]) -> None:
-        """Write the measurement at the end."""
+        """Write the measurement at the end.
+
+        Args:
+            final: its metrics.
+        """
         self.final = final
         self._write_metrics()
 
     def rewind(self) -> dict[str, torch.Tensor] | None:
-        """Go back to the last epoch with an undamaged checkpoint (or to the start) and return its
-        optimizer's state.
+        """Go back to the last epoch with an undamaged checkpoint, or to the start.
+
+        Returns:
+            The optimizer's tensors by name; None at the start.
         """
         for path in (*self.folder.glob("*/.*.safetensors.*"), *self.folder.glob(".*.jsonl.*")):
             shutil.rmtree(path, ignore_errors=True)  # of a write that never ended

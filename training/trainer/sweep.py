@@ -17,7 +17,13 @@ from .run import Run
 
 @dataclass(frozen=True, repr=False)
 class Trial(Result):
-    """One run of a sweep: its configuration and folder, and why it failed ("" if it did not)."""
+    """One run of a sweep, and how it went.
+
+    Attributes:
+        config: its settings.
+        folder: its run's.
+        error: why it failed; "" if it did not.
+    """
 
     config: TrainingConfig
     folder: Path
@@ -42,15 +48,28 @@ def trials(
     radii: Iterable[float] = (),
     seeds: Iterable[int] = (),
 ) -> list[Trial]:
-    """The trials of a sweep, all combinations; an empty list stands for the configuration's own
-    value.
+    """Plan a sweep: all combinations of widths, radii and seeds.
 
-    >>> [
-    ...     trial.folder.name
-    ...     for trial in trials(TrainingConfig(), "runs", radii=[0, 0.1], seeds=[0, 1])
-    ... ]
-    ['width1-radius0-seed0', 'width1-radius0-seed1',
-     'width1-radius0.1-seed0', 'width1-radius0.1-seed1']
+    Args:
+        config: the settings that all have in common.
+        folder: of the sweep; each trial has a folder in it.
+        widths: values of config.width; none stands for the configuration's own.
+        radii: of config.radius, likewise.
+        seeds: of config.seed, likewise.
+
+    Returns:
+        A `Trial` for each combination.
+
+    Raises:
+        ValueError: for repeated values.
+
+    Example:
+        >>> [
+        ...     trial.folder.name
+        ...     for trial in trials(TrainingConfig(), "runs", radii=[0, 0.1], seeds=[0, 1])
+        ... ]
+        ['width1-radius0-seed0', 'width1-radius0-seed1',
+         'width1-radius0.1-seed0', 'width1-radius0.1-seed1']
     """
     grid = itertools.product(
         list(widths) or [config.width], list(radii) or [config.radius], list(seeds) or [config.seed]
@@ -74,23 +93,35 @@ def sweep(
     address: str | None = None,
     report: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
-    """Run trials; `report` is called as each one ends. Those begun before go on, finished ones are
-    kept.
+    """Run the trials of a sweep, side by side where there is room.
 
-    Without an address, in `jobs` processes on this machine, which share its first GPU. address:
-    that of a Ray cluster whose nodes share the folders, as for `constructions.run_tasks`; there a
-    trial takes one processor and, with device "cuda", one GPU. A trial that fails, or whose process
-    is killed, has its error; the others go on. Raises ValueError for jobs < 1, ImportError if Ray
-    is asked for and missing.
+    Those begun before go on, finished ones are kept. A trial that fails, or whose process is
+    killed, has its error; the others go on.
 
-    >>> import tempfile
-    >>> config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     [
-    ...         (trial.error, trial.run.status)
-    ...         for trial in sweep(trials(config, folder, seeds=[0, 1]))
-    ...     ]
-    [('', 'finished'), ('', 'finished')]
+    Args:
+        planned: what `trials` gives.
+        jobs: without an address, processes on this machine, which share its first GPU.
+        address: that of a Ray cluster whose nodes share the folders, as for
+            `constructions.run_tasks`; there a trial takes one processor and, with device "cuda",
+            one GPU.
+        report: called with each trial as it ends.
+
+    Returns:
+        The trials, with errors.
+
+    Raises:
+        ValueError: for jobs < 1.
+        ImportError: if Ray is asked for and missing.
+
+    Example:
+        >>> import tempfile
+        >>> config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [
+        ...         (trial.error, trial.run.status)
+        ...         for trial in sweep(trials(config, folder, seeds=[0, 1]))
+        ...     ]
+        [('', 'finished'), ('', 'finished')]
     """
     gpus = int(any(t.config.device == "cuda" for t in planned))
     done: dict[int, Trial] = {}

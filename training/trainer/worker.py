@@ -36,10 +36,17 @@ CHECK_EVERY = 32
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: steps done of all, the stage, and the latest measurements (None before the
-    first).
+    """How far a training run is, and what it measured last.
 
-    loss: of the last steps. accuracy, robust_accuracy: on test points, after the last epoch.
+    Measurements are None before the first.
+
+    Attributes:
+        done: steps done.
+        total: steps in all.
+        stage: what is being done.
+        loss: of the last steps.
+        accuracy: on test points, after the last epoch.
+        robust_accuracy: likewise, empirical.
     """
 
     done: int
