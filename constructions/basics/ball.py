@@ -14,17 +14,24 @@ from .norms import norm_name, read_norm
 
 @dataclass(frozen=True)
 class Ball:
-    """The closed l_p ball of a radius around a centre named later; p is 2 or infinity ("inf", "2"
-    and floats are read).
+    """A closed l_p ball of some radius around a centre that is named later; p is 2 or infinity.
 
-    Tensors have shape (batch, ...): the norm runs over all axes but the first. Raises ValueError
-    for another norm and a radius that is not finite and >= 0; TypeError for one that is no number.
+    Tensors have shape (batch, ...): the norm runs over all axes but the first.
 
-    >>> ball = Ball("inf", 0.1)
-    >>> ball.p, ball.dual
-    (inf, 1.0)
-    >>> ball.project(torch.tensor([[0.5, 0.9]]), torch.tensor([[0.45, 0.45]]))
-    tensor([[0.5000, 0.5500]])
+    Attributes:
+        p: 2.0 or math.inf; "2" and "inf" are read.
+        radius: finite and >= 0.
+
+    Raises:
+        ValueError: for another norm, and a radius that is not finite and >= 0.
+        TypeError: for a radius that is no number.
+
+    Example:
+        >>> ball = Ball("inf", 0.1)
+        >>> ball.p, ball.dual
+        (inf, 1.0)
+        >>> ball.project(torch.tensor([[0.5, 0.9]]), torch.tensor([[0.45, 0.45]]))
+        tensor([[0.5000, 0.5500]])
     """
 
     p: float
@@ -50,16 +57,36 @@ class Ball:
         return 2.0 if self.p == 2 else 1.0
 
     def norm(self, x: torch.Tensor) -> torch.Tensor:
-        """||x_i||_p for each row, shape (batch,)."""
+        """Measure the length ||x_i||_p of each row.
+
+        Args:
+            x: shape (batch, ...).
+
+        Returns:
+            Shape (batch,).
+        """
         return torch.linalg.vector_norm(x.flatten(1), ord=self.p, dim=1)
 
     def dual_norm(self, gradient: torch.Tensor) -> torch.Tensor:
-        """||g_i||_q for each row, shape (batch,): the steepest change per unit of radius."""
+        """Measure each gradient by the steepest change per unit of radius: ||g_i||_q.
+
+        Args:
+            gradient: shape (batch, ...).
+
+        Returns:
+            Shape (batch,).
+        """
         return torch.linalg.vector_norm(gradient.flatten(1), ord=self.dual, dim=1)
 
     def project(self, x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
-        """The nearest point of the ball around `centre`, shrunk by rounding so that it never lies
-        outside.
+        """Give the nearest point of the ball, shrunk by rounding so that it never lies outside.
+
+        Args:
+            x: shape (batch, ...).
+            centre: the balls' centres, of the same shape.
+
+        Returns:
+            A tensor of that shape.
         """
         eps = torch.finfo(x.dtype).eps
         rounding = eps * (
@@ -79,8 +106,13 @@ class Ball:
         return centre + offset * factor.reshape(-1, *[1] * (x.ndim - 1))
 
     def ascent(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The unit direction (in l_p) along which a linear function with this gradient grows
-        fastest.
+        """Give the unit direction (in l_p) along which a linear function grows fastest.
+
+        Args:
+            gradient: that of the function, shape (batch, ...).
+
+        Returns:
+            A tensor of that shape.
         """
         if self.p == math.inf:
             return gradient.sign()
@@ -95,7 +127,15 @@ class Ball:
     def sample(
         self, centre: torch.Tensor, generator: torch.Generator | None = None
     ) -> torch.Tensor:
-        """A uniformly distributed point of the ball around each row of `centre`."""
+        """Draw a uniformly distributed point of the ball around each row.
+
+        Args:
+            centre: shape (batch, ...).
+            generator: of the random numbers; None: the global one.
+
+        Returns:
+            A tensor of that shape.
+        """
 
         def draw(sampler: Any, *shape: int) -> torch.Tensor:
             return sampler(*shape, generator=generator, dtype=centre.dtype, device=centre.device)

@@ -35,13 +35,22 @@ def check_jobs(jobs: int) -> None:
 class Engine:
     """Where a long computation runs, shard by shard; its result does not depend on it.
 
-    jobs, address: as for `run_tasks`; starting processes takes some seconds. journal: a file that
-    every shard's result is added to as it comes, and from which an interrupted computation goes on.
-    device: of the tensors in each process. report(done, total) is called as shards end. Raises
-    ValueError or TypeError for values that none of these can have.
+    Attributes:
+        jobs: how many processes of this machine, as for `run_tasks`; starting them takes some
+            seconds.
+        address: of a Ray cluster, or "torch", as for `run_tasks`.
+        journal: a file that every shard's result is added to as it comes, and from which an
+            interrupted computation goes on.
+        device: of the tensors in each process: cpu, cuda or cuda:0, cuda:1, ....
+        report: report(done, total) is called as shards end.
 
-    >>> run_shards(abs, 3, "absolute values", Engine(jobs=1))
-    [0, 1, 2]
+    Raises:
+        ValueError: for values that none of these can have.
+        TypeError: likewise, by their type.
+
+    Example:
+        >>> run_shards(abs, 3, "absolute values", Engine(jobs=1))
+        [0, 1, 2]
     """
 
     jobs: int = 1
@@ -81,8 +90,9 @@ HERE = Engine()
 class ProcessLostError(RuntimeError):
     """The process of a task is gone: killed, or out of memory.
 
-    >>> list(run_tasks(os._exit, [1], jobs=2))
-    [(0, ProcessLostError('its process was killed'))]
+    Example:
+        >>> list(run_tasks(os._exit, [1], jobs=2))
+        [(0, ProcessLostError('its process was killed'))]
     """
 
 
@@ -94,19 +104,32 @@ def run_tasks(
     address: str | None = None,
     gpus: int = 0,
 ) -> Iterator[tuple[int, Result | ProcessLostError]]:
-    """Yield (k, work(tasks[k])) as the tasks end; a ProcessLostError instead of the result where
-    its process is gone.
+    """Run tasks in processes or on a cluster, and yield results as they end.
 
-    Without an address, in `jobs` processes of this machine (1: in this one), which share its
-    processors. address: that of a Ray cluster ("auto": the one this machine belongs to, "local": a
-    new one), where a task takes one processor and `gpus` GPUs; or "torch": the ranks of the
-    torch.distributed group that this process is in, which all make this call and all get all
-    results. `work` and the tasks must be picklable. An exception that `work` raises is raised here.
-    Raises ValueError for jobs < 1 and for "torch" outside of a group; ImportError if Ray is asked
-    for and missing.
+    Without an address, they run in `jobs` processes of this machine (1: in this one), which share
+    its processors.
 
-    >>> sorted(run_tasks(abs, [-1, 2, -3]))
-    [(0, 1), (1, 2), (2, 3)]
+    Args:
+        work: what is called with a task; it must be picklable. An exception that it raises is
+            raised here.
+        tasks: likewise picklable.
+        jobs: how many processes, without an address.
+        address: that of a Ray cluster ("auto": the one this machine belongs to, "local": a new
+            one), where a task takes one processor and `gpus` GPUs; or "torch": the ranks of the
+            torch.distributed group that this process is in, which all make this call and all get
+            all results.
+        gpus: how many a task takes on a Ray cluster.
+
+    Yields:
+        (k, work(tasks[k])); a ProcessLostError instead of the result where its process is gone.
+
+    Raises:
+        ValueError: for jobs < 1, and for "torch" outside of a group.
+        ImportError: if Ray is asked for and missing.
+
+    Example:
+        >>> sorted(run_tasks(abs, [-1, 2, -3]))
+        [(0, 1), (1, 2), (2, 3)]
     """
     check_jobs(jobs)
     if address == "torch":
@@ -127,15 +150,24 @@ def check_engine(engine: Engine) -> None:
 def run_shards(
     work: Callable[[int], Result], count: int, question: Any, engine: Engine
 ) -> list[Result]:
-    """[work(0), ..., work(count - 1)], for results that JSON holds; a shard whose process is lost
-    is tried again.
+    """Compute [work(0), ..., work(count - 1)]; a shard whose process is lost is tried again.
 
-    question (JSON) says what is computed: a journal that answers another one raises ValueError.
-    Raises ProcessLostError where processes are lost `ATTEMPTS` times without progress, and what
-    `run_tasks` raises. (Journals give tuples as lists.)
+    Args:
+        work: gives a shard's result, which JSON must hold. (Journals give tuples as lists.)
+        count: how many shards.
+        question: (JSON) says what is computed.
+        engine: where it is computed.
 
-    >>> run_shards(abs, 3, "absolute values", Engine())
-    [0, 1, 2]
+    Returns:
+        The results, in order.
+
+    Raises:
+        ValueError: if the engine's journal answers another question, and what `run_tasks` raises.
+        ProcessLostError: where processes are lost `ATTEMPTS` times without progress.
+
+    Example:
+        >>> run_shards(abs, 3, "absolute values", Engine())
+        [0, 1, 2]
     """
     head = json.dumps({"question": question, "shards": count}, sort_keys=True)
     path = None if engine.journal is None else Path(engine.journal)

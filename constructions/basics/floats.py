@@ -64,13 +64,17 @@ def power_of_two(value: float, name: str) -> float:
 
 
 def from_shared(array: np.ndarray) -> torch.Tensor:
-    """A tensor on an array's memory, which nobody may change: it may be shared with other
-    processes.
+    """Make a tensor on an array's memory, which nobody may change: other processes may share it.
 
-    A copy where torch does not take the strides or the byte order.
+    Args:
+        array: of numbers that torch has.
 
-    >>> from_shared(np.array([1.0, 2.0])[::-1])
-    tensor([2., 1.], dtype=torch.float64)
+    Returns:
+        A tensor; a copy where torch does not take the strides or the byte order.
+
+    Example:
+        >>> from_shared(np.array([1.0, 2.0])[::-1])
+        tensor([2., 1.], dtype=torch.float64)
     """
     if not array.dtype.isnative or any(s < 0 or s % array.itemsize for s in array.strides):
         array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")

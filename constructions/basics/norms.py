@@ -7,10 +7,21 @@ from typing import Any
 
 
 def read_norm(p: Any, name: str = "p") -> float:
-    """2.0 or math.inf from 2, "2", "inf" or math.inf; anything else raises ValueError.
+    """Read a norm: 2.0 or math.inf from 2, "2", "inf" or math.inf.
 
-    >>> read_norm("inf"), read_norm(2)
-    (inf, 2.0)
+    Args:
+        p: the norm.
+        name: what the error calls it.
+
+    Returns:
+        2.0 or math.inf.
+
+    Raises:
+        ValueError: for anything else.
+
+    Example:
+        >>> read_norm("inf"), read_norm(2)
+        (inf, 2.0)
     """
     known = {"2": 2.0, "2.0": 2.0, "inf": math.inf}
     if str(p) not in known:

@@ -28,7 +28,11 @@ BRIEF = 100
 
 
 class Said(NamedTuple):
-    """A number as it is printed, and what it is ("" for what is no number).
+    """A number as it is printed, and what kind of number it is.
+
+    Attributes:
+        text: the number.
+        kind: such as "exact"; "" for what is no number.
 
     Example:
         >>> print(Said("12", "exact"))
@@ -49,17 +53,28 @@ def said(
     total: int | None = None,
     interval: tuple[float, float] | None = None,
 ) -> Said:
-    """A number with its kind, in words.
+    """Put a number and its kind in words.
 
-    kind: such as "exact", "certified lower bound", "estimate". Bounds are rounded to their safe
-    side, so that what is printed is a bound, too; other numbers to six digits, shares to four.
-    count, total: the points behind a share, which is printed in percent; total alone: the points
-    behind the number. interval: of 95% confidence. None, for what there is not, has no kind.
+    Bounds are rounded to their safe side, so that what is printed is a bound, too; other numbers to
+    six digits, shares to four.
 
-    >>> print(said(0.25, "exact", 3, 12), said(Fraction(-2, 3), "certified lower bound"), sep=", ")
-    25% (exact, 3 of 12), >= -2/3 (certified bound)
-    >>> print(said(2 / 3, "empirical upper bound"), said(None, "exact"), said(2**70, "exact"))
-    <= 0.666667 (empirical bound) none 1.18059e+21 (exact)
+    Args:
+        value: the number; None, for what there is not, has no kind.
+        kind: such as "exact", "certified lower bound", "estimate".
+        count: the points behind a share, which is printed in percent.
+        total: of so many; without count: the points behind the number.
+        interval: of 95% confidence.
+
+    Returns:
+        A `Said`.
+
+    Example:
+        >>> print(
+        ...     said(0.25, "exact", 3, 12), said(Fraction(-2, 3), "certified lower bound"), sep=", "
+        ... )
+        25% (exact, 3 of 12), >= -2/3 (certified bound)
+        >>> print(said(2 / 3, "empirical upper bound"), said(None, "exact"), said(2**70, "exact"))
+        <= 0.666667 (empirical bound) none 1.18059e+21 (exact)
     """
     if value is None:
         return Said("none", "")
@@ -106,29 +121,37 @@ def _shown(value: Any, digits: int, rounding: str) -> str:
 
 
 def brief(text: str, limit: int = BRIEF) -> str:
-    r"""One line of at most so many characters.
+    r"""Cut a text to one line of at most so many characters.
 
-    >>> brief("a long\n  story", 8)
-    'a lon...'
+    Args:
+        text: any.
+        limit: the most characters.
+
+    Returns:
+        The line.
+
+    Example:
+        >>> brief("a long\n  story", 8)
+        'a lon...'
     """
     text = " ".join(text.split())
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 class Result:
-    """What functions give back. It prints in two lines: what it is, and its numbers with their
-    kinds.
+    """What functions give back: it prints what it is, and its numbers with their kinds.
 
-    In a notebook it is a small table. `to_dict` gives all of it for JSON. Subclasses are frozen
-    dataclasses (repr=False) with `_says`: what it is, and numbers by name.
+    It prints in two lines; in a notebook it is a small table. `to_dict` gives all of it for JSON.
+    Subclasses are frozen dataclasses (repr=False) with `_says`: what it is, and numbers by name.
 
-    >>> from constructions import separation
-    >>> found = separation([[0.0], [0.25], [1.0]], [1, 1, -1])
-    >>> found
-    Separation: the least distance, between points 1 and 2
-      distance 0.75 (exact); lower >= 0.75 (certified bound)
-    >>> found.to_dict()
-    {'distance': 0.75, 'pair': [1, 2], 'exact': True, 'lower': 0.75}
+    Example:
+        >>> from constructions import separation
+        >>> found = separation([[0.0], [0.25], [1.0]], [1, 1, -1])
+        >>> found
+        Separation: the least distance, between points 1 and 2
+          distance 0.75 (exact); lower >= 0.75 (certified bound)
+        >>> found.to_dict()
+        {'distance': 0.75, 'pair': [1, 2], 'exact': True, 'lower': 0.75}
     """
 
     __slots__ = ()
@@ -155,15 +178,20 @@ class Result:
         return f"<table><caption>{title}</caption>{rows}</table>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Its fields for JSON: fractions and formulas as text, arrays as lists, networks by what
-        they print; numbers that JSON does not have as "nan", "inf" and "-inf".
+        """Give its fields for JSON.
+
+        Returns:
+            A dict: fractions and formulas as text, arrays as lists, networks by what they print;
+            numbers that JSON does not have as "nan", "inf" and "-inf".
         """
         return {name: plain(value) for name, value in _fields(self)}
 
 
 class Unpacked(Result):
-    """A result that is also the tuple of its fields: it unpacks, has entries by number, and equals
-    that tuple. Subclasses are dataclasses with eq=False.
+    """A result that is also the tuple of its fields.
+
+    It unpacks, has entries by number, and equals that tuple. Subclasses are dataclasses with
+    eq=False.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -196,10 +224,17 @@ class Unpacked(Result):
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it; see `Result.to_dict`.
+    """Give a value as JSON has it; see `Result.to_dict`.
 
-    >>> plain({"a": (Fraction(1, 2), torch.tensor([1.0, float("nan")]))})
-    {'a': ['1/2', [1.0, 'nan']]}
+    Args:
+        value: any.
+
+    Returns:
+        Dicts, lists, texts and numbers.
+
+    Example:
+        >>> plain({"a": (Fraction(1, 2), torch.tensor([1.0, float("nan")]))})
+        {'a': ['1/2', [1.0, 'nan']]}
     """
     if isinstance(value, Result):
         return value.to_dict()

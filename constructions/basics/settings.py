@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 
 
 def setting(default: Any, text: str, read: Callable[[Any, str], Any] | None = None) -> Any:
-    """An entry of `Settings`: its default, the help that command lines print, and what reads it
-    from value and name, if its type does not.
+    """Declare an entry of `Settings`.
 
-    >>> setting(3, "how many").default
-    3
+    Args:
+        default: its default.
+        text: the help that command lines print.
+        read: what reads it from value and name, if its type does not.
+
+    Returns:
+        A field of a dataclass.
+
+    Example:
+        >>> setting(3, "how many").default
+        3
     """
     return dataclasses.field(default=default, metadata={"help": text, "read": read})
 
@@ -28,23 +36,27 @@ class Settings:
 
     pydantic reads, strictly: an int where a float is asked for, a list for a tuple and NumPy's
     integers are taken, text for a number is not. `Literal` and `Annotated[int, Ge(1)]`, with the
-    bounds of annotated_types, say which values there are. Costs some 0.2 s once, for pydantic, and
-    microseconds an entry.
+    bounds of annotated_types, say which values there are.
 
-    Raises ValueError, or TypeError for another type, that names entry, rule and value.
+    Raises:
+        ValueError: that names entry, rule and value.
+        TypeError: likewise, for another type.
 
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Walk(Settings):
-    ...     steps: int = setting(8, "how many")
-    ...     sizes: tuple[float, ...] = setting((1.0,), "of the steps")
-    >>> Walk(sizes=[1, 2])
-    Walk(steps=8, sizes=(1.0, 2.0))
-    >>> Walk(steps="9")
-    Traceback (most recent call last):
-    ...
-    TypeError: steps must be a valid integer, got '9'
-    >>> Walk.from_words({"steps": "9"})
-    {'steps': 9}
+    Cost: some 0.2 s once, for pydantic, and microseconds an entry.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Walk(Settings):
+        ...     steps: int = setting(8, "how many")
+        ...     sizes: tuple[float, ...] = setting((1.0,), "of the steps")
+        >>> Walk(sizes=[1, 2])
+        Walk(steps=8, sizes=(1.0, 2.0))
+        >>> Walk(steps="9")
+        Traceback (most recent call last):
+        ...
+        TypeError: steps must be a valid integer, got '9'
+        >>> Walk.from_words({"steps": "9"})
+        {'steps': 9}
     """
 
     def __post_init__(self) -> None:
@@ -53,7 +65,18 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Settings from entries by name, as in files. Raises ValueError for an unknown one."""
+        """Read settings from entries by name, as in files.
+
+        Args:
+            values: the entries; others have their defaults.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ValueError: for an unknown one, and as the settings themselves do.
+            TypeError: as the settings themselves do.
+        """
         known = list(entries(cls))
         for name in values:
             if name not in known:
@@ -64,9 +87,16 @@ class Settings:
 
     @classmethod
     def from_words(cls, words: Mapping[str, Any]) -> dict[str, Any]:
-        """Entries by name from the words of a command line ("3", ["1", "2"]), in their types.
+        """Read entries by name from the words of a command line ("3", ["1", "2"]), in their types.
 
-        Raises ValueError as the settings themselves do.
+        Args:
+            words: the words by name.
+
+        Returns:
+            A dict of the entries.
+
+        Raises:
+            ValueError: as the settings themselves do.
         """
         return {name: _read(cls, name, value, words=True) for name, value in words.items()}
 

@@ -29,23 +29,32 @@ from ..networks.statements import implements, record
     parameters="coordinates + 6*changes + 2",
 )
 def interpolation(points: Any, values: Any) -> ReLUNetwork:
-    """A network with f(points[i]) = values[i], and nothing said of other places: at most min(D, n -
-    1) + 6n parameters.
+    """Build a network that takes given values at given points, and nothing said of other places.
 
-    points: (n, D), real numbers; values: (n,), such as labels -1 and +1. One unit carries <v, x> +
-    c, on which the points are distinct (checked in exact arithmetic; v has small integers on
-    `coordinates` that tell the points apart, at most n - 1). Then f is constant but for ramps of
-    one width 2^-k, two units each, inside the gaps between neighbours of different value (`changes`
-    of them): random labels take about D + 3n parameters. (As one hidden layer, each unit would read
-    all of x: n D parameters.)
+    f(points[i]) = values[i]. One unit carries <v, x> + c, on which the points are distinct (checked
+    in exact arithmetic; v has small integers on `coordinates` that tell the points apart, at most n
+    - 1). Then f is constant but for ramps of one width 2^-k, two units each, inside the gaps
+    between neighbours of different value (`changes` of them). It is exact in rational arithmetic;
+    in float64 too for points of few bits (see `bit_budget`).
 
-    Exact in rational arithmetic; in float64 too for points of few bits (see `bit_budget`). Raises
-    ValueError for shapes that do not fit, NaN, equal points with different values, values that are
-    all equal, and values or gaps whose differences float64 does not hold. Time D n log n.
+    Args:
+        points: (n, D), real numbers.
+        values: (n,), such as labels -1 and +1.
 
-    >>> f = interpolation([[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]], [1, 1, -1])
-    >>> f([[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]]).flatten().tolist(), f.size.parameters
-    ([1.0, 1.0, -1.0], 15)
+    Returns:
+        A `ReLUNetwork` D -> 1.
+
+    Raises:
+        ValueError: for shapes that do not fit, NaN, equal points with different values, values that
+            are all equal, and values or gaps whose differences float64 does not hold.
+
+    Cost: at most min(D, n - 1) + 6n parameters; random labels take about D + 3n. (As one hidden
+    layer, each unit would read all of x: n D parameters.) Time D n log n.
+
+    Example:
+        >>> f = interpolation([[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]], [1, 1, -1])
+        >>> f([[0.0, 0.5], [1.0, 0.5], [0.25, 0.5]]).flatten().tolist(), f.size.parameters
+        ([1.0, 1.0, -1.0], 15)
     """
     x, y = _read(points, values)
     chosen = _telling_coordinates(x)

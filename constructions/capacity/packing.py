@@ -17,18 +17,29 @@ ENTRIES = 2**27
 
 
 def packing_number(dimension: int, delta: float | Fraction, norm: Any = math.inf) -> int:
-    """A number of points of {x in [0,1]^D : x_D = 1/2} that are pairwise more than 2 delta apart;
-    an exact integer.
+    """Count points of the cube's middle slice that are pairwise more than 2 delta apart.
 
-    l_inf: ceil(1 / (2 delta))^(D-1), the most there are (cells of side at most 2 delta hold one
-    point each). The usual floor(1 / (2 delta)) + 1 a side counts points exactly 2 delta apart if 1
-    / (2 delta) is an integer. l_2: a lower bound, the greater of that grid and of the volume bound
-    (see `log_volume_bound`; rounded down by a relative 1e-9). delta is taken exactly: 0.1 is a
-    little more than 1/10. Raises ValueError for D < 2, delta outside (0, 1/2) and another norm;
-    TypeError for numbers of other kinds.
+    The slice is {x in [0,1]^D : x_D = 1/2}. l_inf: ceil(1 / (2 delta))^(D-1), the most there are
+    (cells of side at most 2 delta hold one point each). The usual floor(1 / (2 delta)) + 1 a side
+    counts points exactly 2 delta apart if 1 / (2 delta) is an integer. l_2: a lower bound, the
+    greater of that grid and of the volume bound (see `log_volume_bound`; rounded down by a relative
+    1e-9).
 
-    >>> packing_number(3, 0.25), packing_number(3, 0.2), packing_number(20, 0.2, 2)
-    (4, 9, 1162261467)
+    Args:
+        dimension: D >= 2.
+        delta: in (0, 1/2), taken exactly: 0.1 is a little more than 1/10.
+        norm: inf or 2.
+
+    Returns:
+        An exact integer; for l_2 a lower bound.
+
+    Raises:
+        ValueError: for D < 2, delta outside (0, 1/2) and another norm.
+        TypeError: for numbers of other kinds.
+
+    Example:
+        >>> packing_number(3, 0.25), packing_number(3, 0.2), packing_number(20, 0.2, 2)
+        (4, 9, 1162261467)
     """
     dimension, radius = read_dimension(dimension), read_delta(delta)
     grid = math.ceil(1 / (2 * radius)) ** (dimension - 1)
@@ -38,30 +49,53 @@ def packing_number(dimension: int, delta: float | Fraction, norm: Any = math.inf
 
 
 def log_volume_bound(dimension: int, delta: float | Fraction) -> float:
-    """log of (1 / (2 delta))^(D-1) / V_(D-1), V_d the volume of the l_2 unit ball in R^d: a lower
-    bound of the packing number.
+    """Bound the packing number from below by volumes, as a logarithm.
 
-    The 2 delta-balls around a packing that cannot be extended cover the unit cube. Negative
-    (vacuous) for large delta and few dimensions. float64; raises as `packing_number`.
+    log of (1 / (2 delta))^(D-1) / V_(D-1), V_d the volume of the l_2 unit ball in R^d: the 2
+    delta-balls around a packing that cannot be extended cover the unit cube.
 
-    >>> round(log_volume_bound(3, 0.25), 6) == round(math.log(4 / math.pi), 6)
-    True
+    Args:
+        dimension: D >= 2.
+        delta: in (0, 1/2).
+
+    Returns:
+        The logarithm, in float64; negative (vacuous) for large delta and few dimensions.
+
+    Raises:
+        ValueError: as `packing_number`.
+        TypeError: likewise.
+
+    Example:
+        >>> round(log_volume_bound(3, 0.25), 6) == round(math.log(4 / math.pi), 6)
+        True
     """
     d, radius = read_dimension(dimension) - 1, read_delta(delta)
     return -d * math.log(2 * radius) - (d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1))
 
 
 def packing(dimension: int, delta: float | Fraction) -> np.ndarray:
-    """The grid of ceil(1 / (2 delta))^(D-1) points of [0,1]^(D-1), pairwise more than 2 delta apart
-    in l_inf and in l_2.
+    """Give a grid of points of [0,1]^(D-1) that are pairwise more than 2 delta apart.
 
-    Returns float64 of shape (n, D - 1), dyadic, all coordinates inside (0, 1), rows in
-    lexicographic order. For l_inf no packing is larger. Raises ValueError for D < 2, delta outside
-    (0, 1/2), one so near to 1 / (2 k) that float64 has no room, and more than 2^27 coordinates.
-    Time and memory n D.
+    It has ceil(1 / (2 delta))^(D-1) points, so far apart in l_inf and in l_2. For l_inf no packing
+    is larger.
 
-    >>> packing(3, 0.25).tolist()
-    [[0.125, 0.125], [0.125, 0.875], [0.875, 0.125], [0.875, 0.875]]
+    Args:
+        dimension: D >= 2.
+        delta: in (0, 1/2), exact.
+
+    Returns:
+        float64 of shape (n, D - 1), dyadic, all coordinates inside (0, 1), rows in lexicographic
+        order.
+
+    Raises:
+        ValueError: for D < 2, delta outside (0, 1/2), one so near to 1 / (2 k) that float64 has no
+            room, and more than 2^27 coordinates.
+
+    Cost: time and memory n D.
+
+    Example:
+        >>> packing(3, 0.25).tolist()
+        [[0.125, 0.125], [0.125, 0.875], [0.875, 0.125], [0.875, 0.875]]
     """
     sides, first, step = grid_line(delta)
     d = read_dimension(dimension) - 1
@@ -76,21 +110,33 @@ def packing(dimension: int, delta: float | Fraction) -> np.ndarray:
 def separated_set(
     dimension: int, delta: float | Fraction, signs: Any = 0, offset: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """S_phi = {(x, 1/2 + offset phi(x)) : x in the packing}: points (n, D), float64, and labels phi
-    (n,), int64.
+    """Make the labelled points S_phi that are hard to classify robustly.
 
-    signs: phi, as n numbers +-1 in the order of `packing`, as a function of a packing point (D -
-    1,), or as a seed. offset: the papers' epsilon_0, in (0, 1/2]; None takes the greatest power of
-    two <= delta / 2. The points are more than 2 delta apart, in l_inf and in l_2, and x_D = 1/2
-    separates the labels. Their lower bound needs offset <= the radius of robustness: beyond it, x_D
-    - 1/2 itself is robust, with 2 parameters; the papers' (0, 1) allows this, and points outside
-    the cube. Raises ValueError for bad signs or offset, and as `packing`.
+    S_phi = {(x, 1/2 + offset phi(x)) : x in the packing}. The points are more than 2 delta apart,
+    in l_inf and in l_2, and x_D = 1/2 separates the labels. The papers' lower bound needs offset <=
+    the radius of robustness: beyond it, x_D - 1/2 itself is robust, with 2 parameters; the papers'
+    (0, 1) allows this, and points outside the cube.
 
-    >>> points, labels = separated_set(2, 0.25, [1, -1])
-    >>> points.tolist(), labels.tolist()
-    ([[0.125, 0.625], [0.875, 0.375]], [1, -1])
+    Args:
+        dimension: D >= 2.
+        delta: in (0, 1/2), exact.
+        signs: phi, as n numbers +-1 in the order of `packing`, as a function of a packing point (D
+            - 1,), or as a seed.
+        offset: the papers' epsilon_0, in (0, 1/2]; None takes the greatest power of two <= delta /
+            2.
+
+    Returns:
+        Points (n, D), float64, and labels phi (n,), int64.
+
+    Raises:
+        ValueError: for bad signs or offset, and as `packing`.
 
     Source: CGRM (anonymous 2023), Theorem A.6; CGRO (anonymous 2023), Theorem D.4.
+
+    Example:
+        >>> points, labels = separated_set(2, 0.25, [1, -1])
+        >>> points.tolist(), labels.tolist()
+        ([[0.125, 0.625], [0.875, 0.375]], [1, -1])
     """
     points = packing(dimension, delta)
     if offset is None:

@@ -16,38 +16,66 @@ from numbers import Integral
 
 
 def pattern_bound(widths: Sequence[int]) -> int:
-    """2^(n_1 + ... + n_L): each unit is on or off.
+    """Bound linear regions by on-off patterns: each unit is on or off.
 
-    >>> pattern_bound([3, 2])
-    32
+    The number is 2^(n_1 + ... + n_L).
+
+    Args:
+        widths: units of the hidden layers, n_1, ..., n_L.
+
+    Returns:
+        An exact integer.
+
+    Example:
+        >>> pattern_bound([3, 2])
+        32
     """
     return 2 ** sum(_check(widths, 1))
 
 
 def zaslavsky(units: int, d: int) -> int:
-    """sum_{i <= d} C(n, i): the most cells into which n hyperplanes cut R^d, reached in general
-    position.
+    """Count the most cells into which n hyperplanes cut R^d.
 
-    So it is the maximum for one hidden layer. Source: Zaslavsky 1975, Facing up to arrangements.
+    sum_{i <= d} C(n, i), reached in general position. So it is the maximum for one hidden layer.
 
-    >>> zaslavsky(4, 2)
-    11
+    Args:
+        units: n.
+        d: input dimension.
+
+    Returns:
+        An exact integer.
+
+    Source: Zaslavsky 1975, Facing up to arrangements.
+
+    Example:
+        >>> zaslavsky(4, 2)
+        11
     """
     (n,) = _check([units], d, "units")
     return sum(comb(n, i) for i in range(d + 1))
 
 
 def montufar_lower(widths: Sequence[int], d: int) -> int:
-    """prod_{l < L} floor(n_l / d)^d * sum_{j <= d} C(n_L, j): regions that some network with these
-    widths >= d has.
+    """Count linear regions that some network with these widths has.
+
+    prod_{l < L} floor(n_l / d)^d * sum_{j <= d} C(n_L, j).
+
+    Args:
+        widths: units of the hidden layers, each >= d.
+        d: input dimension.
+
+    Returns:
+        An exact integer.
+
+    Raises:
+        ValueError: for a layer with fewer than d units.
 
     Source: Montufar, Pascanu, Cho and Bengio 2014, On the number of linear regions of deep neural
     networks, Theorem 4.
 
-    >>> montufar_lower([4, 4], 2)
-    44
-
-    Raises ValueError for a layer with fewer than d units.
+    Example:
+        >>> montufar_lower([4, 4], 2)
+        44
     """
     *inner, last = _check(widths, d)
     if min(widths) < d:
@@ -56,13 +84,23 @@ def montufar_lower(widths: Sequence[int], d: int) -> int:
 
 
 def montufar_upper(widths: Sequence[int], d: int) -> int:
-    """prod_l sum_{j <= m_l} C(n_l, j) with m_l = min(d, n_1, ..., n_l).
+    """Bound the linear regions of all networks with these widths, simply.
+
+    prod_l sum_{j <= m_l} C(n_l, j) with m_l = min(d, n_1, ..., n_l).
+
+    Args:
+        widths: units of the hidden layers.
+        d: input dimension.
+
+    Returns:
+        An exact integer.
 
     Source: Montufar 2017, Notes on the number of linear regions of deep neural networks,
     Proposition 3.
 
-    >>> montufar_upper([4, 4], 2)
-    121
+    Example:
+        >>> montufar_upper([4, 4], 2)
+        121
     """
     layers = _check(widths, d)
     least = list(accumulate(layers, min, initial=d))[1:]
@@ -70,17 +108,27 @@ def montufar_upper(widths: Sequence[int], d: int) -> int:
 
 
 def serra_upper(widths: Sequence[int], d: int) -> int:
-    """sum over J of prod_l C(n_l, j_l), J = {j : 0 <= j_l <= min(d, n_1 - j_1, ..., n_(l-1) -
-    j_(l-1), n_l)}.
+    """Bound the linear regions of all networks with these widths, sharply.
 
-    A region of the first layer with n_1 - j_1 units on has an image of at most that dimension.
-    Never above `montufar_upper`. Source: Serra, Tjandraatmadja and Ramalingam 2018, Bounding and
-    counting linear regions, Theorem 1.
+    The sum over J of prod_l C(n_l, j_l), J = {j : 0 <= j_l <= min(d, n_1 - j_1, ..., n_(l-1) -
+    j_(l-1), n_l)}: a region of the first layer with n_1 - j_1 units on has an image of at most that
+    dimension. Never above `montufar_upper`.
 
-    >>> serra_upper([4, 4], 2), serra_upper([2, 4], 2)
-    (121, 22)
+    Args:
+        widths: units of the hidden layers.
+        d: input dimension.
+
+    Returns:
+        An exact integer.
 
     Cost: layers times d times the widest layer.
+
+    Source: Serra, Tjandraatmadja and Ramalingam 2018, Bounding and counting linear regions, Theorem
+    1.
+
+    Example:
+        >>> serra_upper([4, 4], 2), serra_upper([2, 4], 2)
+        (121, 22)
     """
     counts: dict[int, int] = {d: 1}  # by the dimension that is left
     for n in _check(widths, d):

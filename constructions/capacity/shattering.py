@@ -17,13 +17,19 @@ from .packing import read_count, read_delta
 
 @dataclass(frozen=True, repr=False)
 class ShatteredSet(Result):
-    """n d / 2 points, and for each labelling n ball centres that force it: see `shattered_set`.
+    """Points that robust classifiers can label in all ways, and the ball centres that force it.
 
-    groups: o_g, float64 (n / 2, d). arm: t. delta: the radius of robustness. All numbers are
-    multiples of one 2^-q.
+    n d / 2 points, and for each labelling n centres: see `shattered_set`. All numbers are multiples
+    of one 2^-q.
 
-    >>> shattered_set(4, 2, 0.0625).points.tolist()
-    [[0.125, 0.0625], [0.0625, 0.125], [0.125, 0.375], [0.0625, 0.4375]]
+    Attributes:
+        groups: o_g, float64 (n / 2, d).
+        arm: t.
+        delta: the radius of robustness.
+
+    Example:
+        >>> shattered_set(4, 2, 0.0625).points.tolist()
+        [[0.125, 0.0625], [0.0625, 0.125], [0.125, 0.375], [0.0625, 0.4375]]
     """
 
     groups: np.ndarray
@@ -45,16 +51,24 @@ class ShatteredSet(Result):
         return (self.groups[:, None] + self.arm * np.eye(d)).reshape(count * d, d)
 
     def centres(self, signs: Any) -> tuple[np.ndarray, np.ndarray]:
-        """For a labelling of the points, signs +-1 (n d / 2,): the centres o_g +- t eps, float64
-        (n, d), and their labels (n,).
+        """Give the ball centres that force a labelling of the points.
 
-        Point j of a group lies in the ball around the centre of its label: the distance is t sqrt(d
-        - 1) <= delta, whatever the labelling. Raises ValueError for signs of another number or
-        kind.
+        They are o_g +- t eps. Point j of a group lies in the ball around the centre of its label:
+        the distance is t sqrt(d - 1) <= delta, whatever the labelling.
 
-        >>> some = shattered_set(2, 2, 0.0625)
-        >>> some.centres([1, -1])
-        (array([[0.125, 0.   ], [0.   , 0.125]]), array([ 1, -1]))
+        Args:
+            signs: the labelling, +-1, (n d / 2,).
+
+        Returns:
+            The centres, float64 (n, d), and their labels (n,).
+
+        Raises:
+            ValueError: for signs of another number or kind.
+
+        Example:
+            >>> some = shattered_set(2, 2, 0.0625)
+            >>> some.centres([1, -1])
+            (array([[0.125, 0.   ], [0.   , 0.125]]), array([ 1, -1]))
         """
         count, d = self.groups.shape
         values = np.asarray(signs)
@@ -69,27 +83,35 @@ class ShatteredSet(Result):
 
 
 def shattered_set(n: int, d: int, delta: float | Fraction) -> ShatteredSet:
-    """n / 2 groups of d points in [0,1]^d that any n-robust interpolation class shatters: its VC
-    dimension is >= n d / 2.
+    """Make n d / 2 points that any class that interpolates n points robustly shatters.
 
-    Group g has the points o_g + t e_j. A labelling eps of it is forced by two centres o_g +- t eps,
-    labelled +-1: then
-    ||o_g + t e_j - (o_g + eps_j t eps)||_2 = t sqrt(d - 1) <= delta, and the two centres are 2 t
-    sqrt d > 2 delta apart, for t in (delta / sqrt d, delta / sqrt(d - 1)]; t is the dyadic number
-    with the fewest bits there. (With s = t sqrt d and u = eps / sqrt d, the centres are +-s u.)
-    Groups lie on a grid of steps >= 5 delta > 2 delta + 2 t sqrt d, so all n centres are > 2 delta
-    apart. All of it holds in exact arithmetic for the float64 numbers returned.
+    So its VC dimension is >= n d / 2. There are n / 2 groups of d points in [0,1]^d. Group g has
+    the points o_g + t e_j. A labelling eps of it is forced by two centres o_g +- t eps, labelled
+    +-1: then ||o_g + t e_j - (o_g + eps_j t eps)||_2 = t sqrt(d - 1) <= delta, and the two centres
+    are 2 t sqrt d > 2 delta apart, for t in (delta / sqrt d, delta / sqrt(d - 1)]; t is the dyadic
+    number with the fewest bits there. (With s = t sqrt d and u = eps / sqrt d, the centres are +-s
+    u.) Groups lie on a grid of steps >= 5 delta > 2 delta + 2 t sqrt d, so all n centres are > 2
+    delta apart. All of it holds in exact arithmetic for the float64 numbers returned.
 
-    n: even, >= 2. d >= 2. delta: in (0, 1/2), exact. Raises ValueError otherwise, and if the cube
-    has no room for n / 2 groups.
+    Args:
+        n: how many centres, even, >= 2.
+        d: dimension, >= 2.
+        delta: radius of robustness, in (0, 1/2), exact.
 
-    >>> some = shattered_set(4, 3, 0.0625)
-    >>> some.points.shape, some.centres([1, 1, -1, -1, 1, -1])[0].shape
-    ((6, 3), (4, 3))
+    Returns:
+        A `ShatteredSet`.
+
+    Raises:
+        ValueError: for other arguments, and if the cube has no room for n / 2 groups.
 
     Source: Gao et al. 2019 (Convergence of adversarial training in overparametrized neural
     networks), Theorem 6.1; printed for all n, it is false for n = 1: the two constants robustly
     interpolate one point, and shatter one. For odd n, take n - 1.
+
+    Example:
+        >>> some = shattered_set(4, 3, 0.0625)
+        >>> some.points.shape, some.centres([1, 1, -1, -1, 1, -1])[0].shape
+        ((6, 3), (4, 3))
     """
     count, radius = read_count("n", n, 2), read_delta(delta)
     d = read_count("d", d, 2)

@@ -47,15 +47,23 @@ LARGEST = 10**6
 
 @dataclass(frozen=True, repr=False)
 class CapacityRow(Result):
-    """One D of `capacity_table`; all numbers are exact counts of nonzero parameters, `lower` a
-    certified lower bound.
+    """One dimension of `capacity_table`: parameters of clean, CGRO and robust classifiers of S_phi.
 
-    packing: points of the grid packing, and of S_phi. clean: x_D - 1/2. cgro: f_S on `points` of
-    S_phi. robust: f_S on all of it, so robust on every ball. lower: `minimal_parameters`. built:
-    whether `robust` was counted on a network with entries.
+    All numbers are exact counts of nonzero parameters, `lower` a certified lower bound.
 
-    >>> capacity_table([2], 0.25)[0].packing
-    2
+    Attributes:
+        dimension: D.
+        packing: points of the grid packing, and of S_phi.
+        clean: parameters of x_D - 1/2.
+        points: how many points of S_phi f_S memorizes in `cgro`.
+        cgro: parameters of f_S on `points` of S_phi.
+        robust: parameters of f_S on all of it, so robust on every ball.
+        lower: `minimal_parameters`.
+        built: whether `robust` was counted on a network with entries.
+
+    Example:
+        >>> capacity_table([2], 0.25)[0].packing
+        2
     """
 
     dimension: int
@@ -85,22 +93,36 @@ def capacity_table(
     points: int = 1000,
     mu: float = 0.01,
 ) -> list[CapacityRow]:
-    """Parameters over D on S_phi: linear f_clean, f_S on some points, f_S on all of them, and what
-    any robust network needs.
+    """Tabulate, over dimensions, what clean, CGRO and robust classification of S_phi cost.
 
-    delta: radius. points: how many training points f_S memorizes (all, if there are fewer). f_S is
-    of variant lean. S_phi is on the l_inf grid for l_2, too, so `lower` is the bound for it (not
-    for the larger packings that volumes promise). Counts of networks of more than 10^6 points come
-    from the building code on sizes; up to there, building takes a second and a gigabyte. Raises
-    ValueError as `packing` and `minimal_parameters`, and for points below 1.
+    Parameters on S_phi of linear f_clean, of f_S on some points, of f_S on all of them, and what
+    any robust network needs. f_S is of variant lean. S_phi is on the l_inf grid for l_2, too, so
+    `lower` is the bound for it (not for the larger packings that volumes promise).
 
-    >>> for row in capacity_table([2, 8, 32], 0.1):
-    ...     print(row.dimension, row.clean, row.cgro, row.robust, row.lower)
-    2 2 100 100 1
-    8 2 50030 3906280 7
-    32 2 194030 903382897377014160156280 82252
+    Args:
+        dimensions: the D of the rows.
+        delta: radius.
+        norm: inf or 2.
+        points: how many training points f_S memorizes (all, if there are fewer).
+        mu: share of errors, for `minimal_parameters`.
+
+    Returns:
+        A `CapacityRow` for each dimension.
+
+    Raises:
+        ValueError: as `packing` and `minimal_parameters`, and for points below 1.
+
+    Cost: counts of networks of more than 10^6 points come from the building code on sizes; up to
+    there, building takes a second and a gigabyte.
 
     Source: CGRO (anonymous 2023), Section 5: clean <= CGRO << robust.
+
+    Example:
+        >>> for row in capacity_table([2, 8, 32], 0.1):
+        ...     print(row.dimension, row.clean, row.cgro, row.robust, row.lower)
+        2 2 100 100 1
+        8 2 50030 3906280 7
+        32 2 194030 903382897377014160156280 82252
     """
     ball, count = Ball(norm, float(read_delta(delta))), read_count("points", points, 1)
     step = float(grid_line(delta)[2])
@@ -126,15 +148,23 @@ def capacity_table(
 
 
 def capacity_growth(rows: Sequence[CapacityRow]) -> dict[str, float]:
-    """How the columns of `capacity_table` grow over D, by least squares over the rows.
+    """Fit how the columns of `capacity_table` grow over D, by least squares over the rows.
 
-    clean, cgro: exponents k of D^k (log-log), for cgro of rows with the most points only. robust,
-    lower: rates r of exp(r D). For l_inf they tend to log s and (log s) / 4, s = ceil(1 / (2
-    delta)). Raises ValueError for less than two such rows, and if `lower` is 0.
+    Args:
+        rows: two or more.
 
-    >>> growth = capacity_growth(capacity_table([100, 200, 400], 0.1))
-    >>> {name: round(order, 2) for name, order in growth.items()}, round(math.log(5) / 4, 2)
-    ({'clean': 0.0, 'cgro': 1.0, 'robust': 1.61, 'lower': 0.4}, 0.4)
+    Returns:
+        A dict: clean, cgro: exponents k of D^k (log-log), for cgro of rows with the most points
+        only; robust, lower: rates r of exp(r D). For l_inf they tend to log s and (log s) / 4, s =
+        ceil(1 / (2 delta)).
+
+    Raises:
+        ValueError: for less than two rows with the most points, and if `lower` is 0.
+
+    Example:
+        >>> growth = capacity_growth(capacity_table([100, 200, 400], 0.1))
+        >>> {name: round(order, 2) for name, order in growth.items()}, round(math.log(5) / 4, 2)
+        ({'clean': 0.0, 'cgro': 1.0, 'robust': 1.61, 'lower': 0.4}, 0.4)
     """
     full = [row for row in rows if row.points == max(row.points for row in rows)]
     if len(full) < 2 or min(row.lower for row in rows) < 1:
@@ -184,16 +214,23 @@ def _parameters(dimension: int, ball: Ball, step: float) -> sympy.Expr:
 
 @dataclass(frozen=True, repr=False)
 class InterpolationRow(Result):
-    """One (n, d) of `interpolation_table`. plain, robust: nonzero parameters, counted on built
-    networks.
+    """One size of `interpolation_table`: what plain and robust interpolation cost.
 
-    plain_vc: upper bound of the VC dimension of all networks with plain's hidden widths, in the
-    worst case of n points. needed: n d / 2, a lower bound of the VC dimension of what interpolates
-    robustly. So where plain_vc < needed, it is proved that no choice of weights makes plain's
-    architecture robust on all data.
+    Where plain_vc < needed, it is proved that no choice of weights makes plain's architecture
+    robust on all data.
 
-    >>> interpolation_table([(4, 4)])[0].needed
-    8
+    Attributes:
+        n: points.
+        d: dimension.
+        plain: nonzero parameters, counted on a built network.
+        robust: likewise.
+        plain_vc: upper bound of the VC dimension of all networks with plain's hidden widths, in the
+            worst case of n points.
+        needed: n d / 2, a lower bound of the VC dimension of what interpolates robustly.
+
+    Example:
+        >>> interpolation_table([(4, 4)])[0].needed
+        8
     """
 
     n: int
@@ -215,19 +252,31 @@ class InterpolationRow(Result):
 def interpolation_table(
     sizes: Iterable[tuple[int, int]], delta: float | Fraction = Fraction(1, 16), seed: int = 0
 ) -> list[InterpolationRow]:
-    """Plain against robust interpolation of the n centres of a `shattered_set` in [0,1]^d, with l_2
-    balls of radius delta.
+    """Compare plain and robust interpolation of the n centres of a `shattered_set` in [0,1]^d.
 
-    sizes: pairs (n, d), n even. delta: as for `shattered_set`. seed: of the random labelling.
-    Plain: `interpolation`; robust: `f_S`, lean, over the constant 0. Building costs n d. Raises
-    ValueError as `shattered_set`.
+    Balls are l_2 ones of radius delta. Plain: `interpolation`; robust: `f_S`, lean, over the
+    constant 0.
 
-    >>> for row in interpolation_table([(4, 4), (64, 32)]):
-    ...     print(row.n, row.d, row.plain, row.robust, row.needed)
-    4 4 21 269 8
-    64 32 251 4176 1024
+    Args:
+        sizes: pairs (n, d), n even.
+        delta: as for `shattered_set`.
+        seed: of the random labelling.
+
+    Returns:
+        An `InterpolationRow` for each size.
+
+    Raises:
+        ValueError: as `shattered_set`.
+
+    Cost: building takes n d.
 
     Source: Gao et al. 2019, Section 6: equation (7) and Theorem 6.1.
+
+    Example:
+        >>> for row in interpolation_table([(4, 4), (64, 32)]):
+        ...     print(row.n, row.d, row.plain, row.robust, row.needed)
+        4 4 21 269 8
+        64 32 251 4176 1024
     """
     rows = []
     for n, d in sizes:

@@ -19,17 +19,29 @@ from .packing import packing_number, read_count
 
 
 def vc_upper(widths: Sequence[int], d: int) -> int:
-    """An upper bound of the VC dimension of sign(f), f a dense ReLU network with d inputs, these
-    hidden widths and one output.
+    """Bound the VC dimension of all dense ReLU networks with given widths from above.
 
-    L + S log2(4 e R log2(2 e R)), rounded up to an integer, where L counts the layers with weights,
-    S = W_1 + ... + W_L, W_i the parameters of the layers up to i, R = sum_i i k_i with k_i the
-    units of layer i (k_L = 1). That is at most O(W L log W); without hidden layer it is d + 1,
-    exact. All constants are explicit: no O() is left. Raises ValueError for widths and d below 1.
+    It is that of sign(f), f with d inputs, these hidden widths and one output: L + S log2(4 e R
+    log2(2 e R)), rounded up to an integer, where L counts the layers with weights, S = W_1 + ... +
+    W_L, W_i the parameters of the layers up to i, R = sum_i i k_i with k_i the units of layer i
+    (k_L = 1). That is at most O(W L log W); without hidden layer it is d + 1, exact. All constants
+    are explicit: no O() is left.
+
+    Args:
+        widths: units of the hidden layers.
+        d: inputs.
+
+    Returns:
+        An integer, a certified upper bound.
+
+    Raises:
+        ValueError: for widths and d below 1.
+
     Source: Bartlett, Harvey, Liaw and Mehrabian 2019, Theorem 6 and its proof.
 
-    >>> vc_upper([], 5), vc_upper([8], 5)
-    (6, 978)
+    Example:
+        >>> vc_upper([], 5), vc_upper([8], 5)
+        (6, 978)
     """
     sizes = [read_count("d", d, 1), *(read_count("widths", n, 1) for n in widths), 1]
     weights = total = 0
@@ -47,15 +59,27 @@ def _vc(layers: int, total: int, ranked: int, d: int) -> int:
 
 
 def envelope_vc(parameters: int, dimension: int) -> int:
-    """`vc_upper` of the network that holds all networks with at most M parameters and D inputs: M -
-    1 hidden layers of M units.
+    """Bound the VC dimension of all networks with at most M parameters.
 
-    It has M^3 - M^2 + D M + 1 parameters (the papers' "at most M^3" holds for M > D only: for M = D
-    = 10 it is 1001). Exact arithmetic in M. Raises ValueError for M or D below 1. Source: CGRM
-    (anonymous 2023), proof of Theorem A.6.
+    `vc_upper` of the network that holds them all: M - 1 hidden layers of M units. It has M^3 - M^2
+    + D M + 1 parameters (the papers' "at most M^3" holds for M > D only: for M = D = 10 it is
+    1001).
 
-    >>> envelope_vc(7, 3) == vc_upper([7] * 6, 3)
-    True
+    Args:
+        parameters: M.
+        dimension: the inputs D.
+
+    Returns:
+        An integer, a certified upper bound; exact arithmetic in M.
+
+    Raises:
+        ValueError: for M or D below 1.
+
+    Source: CGRM (anonymous 2023), proof of Theorem A.6.
+
+    Example:
+        >>> envelope_vc(7, 3) == vc_upper([7] * 6, 3)
+        True
     """
     m, d = read_count("parameters", parameters, 1), read_count("dimension", dimension, 1)
     total = (m - 1) * m * (d + 1) + m * (m + 1) * (m - 1) * (m - 2) // 2  # W_1, ..., W_(M-1)
@@ -67,28 +91,50 @@ def envelope_vc(parameters: int, dimension: int) -> int:
 
 
 def sauer_shelah(m: int, k: int) -> int:
-    """sum_{i <= k} C(m, i), exactly: the most labellings of m points by a class of VC dimension k
-    (its growth function).
+    """Count the most labellings of m points by a class of VC dimension k (its growth function).
 
-    Raises ValueError for m or k below 0. Cost: k products of integers of m bits.
+    sum_{i <= k} C(m, i), exactly.
 
-    >>> sauer_shelah(5, 2), sauer_shelah(3, 7)
-    (16, 8)
+    Args:
+        m: points.
+        k: VC dimension.
+
+    Returns:
+        An exact integer.
+
+    Raises:
+        ValueError: for m or k below 0.
+
+    Cost: k products of integers of m bits.
 
     Source: Sauer 1972; Shelah 1972; Lemma A.8 of CGRM and CGRO (anonymous 2023).
+
+    Example:
+        >>> sauer_shelah(5, 2), sauer_shelah(3, 7)
+        (16, 8)
     """
     m, k = read_count("m", m, 0), read_count("k", k, 0)
     return sum(_binomials(m, k))
 
 
 def log_growth_bound(m: int, k: int) -> float:
-    """log of (e m / k)^k, the usual upper bound of `sauer_shelah(m, k)` for 1 <= k <= m (the papers
-    ask for k < m - 1).
+    """Give the usual upper bound of `sauer_shelah(m, k)`, as a logarithm.
 
-    Raises ValueError for other m and k.
+    log of (e m / k)^k, for 1 <= k <= m (the papers ask for k < m - 1).
 
-    >>> math.exp(log_growth_bound(5, 2)) > sauer_shelah(5, 2)
-    True
+    Args:
+        m: points.
+        k: VC dimension.
+
+    Returns:
+        The logarithm, in float64.
+
+    Raises:
+        ValueError: for other m and k.
+
+    Example:
+        >>> math.exp(log_growth_bound(5, 2)) > sauer_shelah(5, 2)
+        True
     """
     if read_count("k", k, 1) > read_count("m", m, 1):
         raise ValueError(f"k must be at most m, got k={k}, m={m}")
@@ -96,18 +142,27 @@ def log_growth_bound(m: int, k: int) -> float:
 
 
 def vc_fraction(mu: float) -> float:
-    """C(mu): if a class labels n points in all ways up to mu n errors, its VC dimension is at least
-    C n.
+    """Give C(mu): what labels n points in all ways up to mu n errors has VC dimension >= C n.
 
     The root of h(mu) h(C) = 2, h(t) = (e / t)^t, by Brent's method, rounded down (1e-12); 0 from
     h(mu) = 2 on (mu >= 0.3276). At mu = 0 it is 0.3276 where 1 is true; `least_vc` counts without
-    the two loose bounds. Raises ValueError unless 0 <= mu < 1.
+    the two loose bounds.
 
-    >>> [round(vc_fraction(mu), 4) for mu in (0, 0.01, 0.1, 0.4)]
-    [0.3276, 0.2805, 0.1146, 0.0]
+    Args:
+        mu: share of errors.
+
+    Returns:
+        C(mu), float64, a lower bound.
+
+    Raises:
+        ValueError: unless 0 <= mu < 1.
 
     Source: CGRM (anonymous 2023), proof of Theorem A.6; CGRO (anonymous 2023), proof of Theorem
     D.4.
+
+    Example:
+        >>> [round(vc_fraction(mu), 4) for mu in (0, 0.01, 0.1, 0.4)]
+        [0.3276, 0.2805, 0.1146, 0.0]
     """
     _check_share(mu)
 
@@ -124,13 +179,26 @@ def vc_fraction(mu: float) -> float:
 
 
 def least_vc(n: int, mu: float) -> int:
-    """The least l with 2^n <= S(n, floor(mu n)) S(n, l), S = `sauer_shelah`: what counting itself
+    """Count the least VC dimension of a class that labels n points in all ways up to mu n errors.
+
+    The least l with 2^n <= S(n, floor(mu n)) S(n, l), S = `sauer_shelah`: what counting itself
     gives for l, exactly.
 
-    Raises ValueError unless n >= 1 and 0 <= mu < 1. Cost: n products of integers of n bits.
+    Args:
+        n: points.
+        mu: share of errors.
 
-    >>> least_vc(1000, 0), least_vc(1000, 0.01), 280 < 1000 * vc_fraction(0.01) < 281
-    (1000, 342, True)
+    Returns:
+        An exact integer.
+
+    Raises:
+        ValueError: unless n >= 1 and 0 <= mu < 1.
+
+    Cost: n products of integers of n bits.
+
+    Example:
+        >>> least_vc(1000, 0), least_vc(1000, 0.01), 280 < 1000 * vc_fraction(0.01) < 281
+        (1000, 342, True)
     """
     n = read_count("n", n, 1)
     _check_share(mu)
@@ -164,26 +232,36 @@ def minimal_parameters(
     norm: Any = math.inf,
     constant: float | None = None,
 ) -> int:
-    """M_D: for some phi, no ReLU network with fewer parameters is robust on all but mu n points of
-    S_phi; a certified bound.
+    """Bound from below how many parameters a robust classifier of S_phi needs.
 
-    S_phi as in `separated_set`, with offset at most the radius of robustness: networks that are
-    robust there shatter the n packing points up to mu n errors. So the envelope of all networks
+    M_D: for some phi, no ReLU network with fewer parameters is robust on all but mu n points of
+    S_phi. S_phi as in `separated_set`, with offset at most the radius of robustness: networks that
+    are robust there shatter the n packing points up to mu n errors. So the envelope of all networks
     with M parameters has VC dimension >= C(mu) n, and M_D is the least M for which `envelope_vc`
-    allows it: of order n^(1/4) up to logarithms. constant: None for these explicit constants; c for
-    the papers' O(W L log W) read as c W L log2 W, with W = M^3 and L = M (nothing is certified
-    then).
+    allows it: of order n^(1/4) up to logarithms. Integers throughout.
 
-    norm: as for `packing_number`, which says what n is. Integers throughout. 0 if C(mu) is 0:
-    counting then says nothing. Raises ValueError as `packing_number` and `vc_fraction`, and for a
-    constant that is not > 0.
+    Args:
+        dimension: D >= 2.
+        delta: in (0, 1/2), exact.
+        mu: share of errors.
+        norm: as for `packing_number`, which says what n is.
+        constant: None for these explicit constants; c for the papers' O(W L log W) read as c W L
+            log2 W, with W = M^3 and L = M (nothing is certified then).
 
-    >>> minimal_parameters(20, 0.1), minimal_parameters(200, 0.1) > 10**33
-    (739, True)
+    Returns:
+        An integer, a certified lower bound unless a constant is given. 0 if C(mu) is 0: counting
+        then says nothing.
+
+    Raises:
+        ValueError: as `packing_number` and `vc_fraction`, and for a constant that is not > 0.
 
     Source: CGRM (anonymous 2023), Theorem 3.5 and A.6; CGRO (anonymous 2023), Theorem 5.3 and D.4.
     The latter's Omega(exp(D)) does not follow: the proof gives exp(Omega(D)), with rate log(ceil(1
     / (2 delta))) / 4 for l_inf.
+
+    Example:
+        >>> minimal_parameters(20, 0.1), minimal_parameters(200, 0.1) > 10**33
+        (739, True)
     """
     needed = math.ceil(Fraction(vc_fraction(mu)) * packing_number(dimension, delta, norm))
     if constant is not None and not 0 < constant < math.inf:

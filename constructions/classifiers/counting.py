@@ -36,11 +36,21 @@ runs on sizes.
 
 @dataclass(frozen=True, repr=False)
 class CountRow(Result):
-    """One line of a parameter report. `measured` counts nonzero entries; `closed_form` evaluates
-    the derived formula.
+    """One line of a report of parameters: counted, and by formula.
 
-    m: depth of the squaring networks, 0 where the form has none. built: whether the count was taken
-    from a network with actual entries (else from one with sizes only).
+    Attributes:
+        network: "f_clean", "f_adv" or "f_S".
+        norm: of the balls.
+        variant: of f_S.
+        points: N.
+        dimension: D.
+        m: depth of the squaring networks, 0 where the form has none.
+        depth: hidden layers.
+        measured: nonzero entries.
+        closed_form: the derived formula's value.
+        dense_parameters: all entries, zeros included.
+        built: whether the count was taken from a network with actual entries (else from one with
+            sizes only).
     """
 
     network: str
@@ -109,16 +119,29 @@ def symbolic_f_S(  # noqa: N802
 def closed_form(
     norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outputs: int = 1
 ) -> sympy.Expr:
-    """The number of parameters of f_S for generic centres, in N, D and m.
+    """Derive the number of parameters of f_S as a formula in N, D and m, for generic centres.
 
     Derived, not typed: with symbolic N the building code is run at several (D, m); the coefficients
     of 1, D, m, Dm, ceiling(log2 D) and of the residues of D mod 4 (trees of maxima) are solved for
-    exactly; the formula is then compared with further sizes, and RuntimeError raised if it differs.
-    It holds for D >= `least_dimension(hidden)` and m >= len(hidden). f_adv has the same form with
-    the number of points in S_small as N.
+    exactly; the formula is then compared with further sizes. It holds for D >=
+    `least_dimension(hidden)` and m >= len(hidden). f_adv has the same form with the number of
+    points in S_small as N.
 
-    >>> closed_form("inf", "lean")
-    6*D*N + 2*D + 2*N + 28
+    Args:
+        norm: inf or 2.
+        variant: of f_S.
+        hidden: hidden widths of f_clean.
+        outputs: 1 or K.
+
+    Returns:
+        A SymPy expression, exact.
+
+    Raises:
+        RuntimeError: if the formula differs at a further size.
+
+    Example:
+        >>> closed_form("inf", "lean")
+        6*D*N + 2*D + 2*N + 28
     """
     residues = [sympy.Piecewise((1, sympy.Eq(sympy.Mod(D, 4), r)), (0, True)) for r in (1, 2, 3)]
     basis = [sympy.Integer(1), D, M, D * M, sympy.ceiling(sympy.log(D, 2)), *residues]
@@ -194,17 +217,33 @@ def count_table(
     seed: int = 0,
     progress: Callable[[], None] = lambda: None,
 ) -> list[CountRow]:
-    """Counts of f_clean, f_adv (mu N points) and f_S over a grid, measured on networks built from
-    random centres.
+    """Count parameters of f_clean, f_adv (mu N points) and f_S over a grid of sizes.
 
-    points, dimensions: the grid's N and D. hidden: hidden widths of f_clean. m: depth of the
-    squaring networks. mu: share of training points in S_small. progress: called once a row. Cost:
-    O(N D) a row.
-    >>> row = count_table([100], [64], variants=["lean"])[-1]
-    >>> row.network, row.measured, row.closed_form
-    ('f_S', 42914, 42914)
+    They are measured on networks built from random centres.
 
-    Raises ValueError for N or D below 1, D below `least_dimension(hidden)` or mu outside (0, 1].
+    Args:
+        points: the grid's N.
+        dimensions: the grid's D.
+        norm: inf or 2.
+        variants: of f_S.
+        m: depth of the squaring networks.
+        hidden: hidden widths of f_clean.
+        mu: share of training points in S_small.
+        seed: of the centres.
+        progress: called once a row.
+
+    Returns:
+        A `CountRow` for each network; counts are exact.
+
+    Raises:
+        ValueError: for N or D below 1, D below `least_dimension(hidden)` or mu outside (0, 1].
+
+    Cost: O(N D) a row.
+
+    Example:
+        >>> row = count_table([100], [64], variants=["lean"])[-1]
+        >>> row.network, row.measured, row.closed_form
+        ('f_S', 42914, 42914)
     """
     grid = [(n, d) for d in dimensions for n in points]
     least = least_dimension(hidden)
@@ -266,10 +305,21 @@ def count_table(
 
 
 def fitted_exponent(sizes: Sequence[float], counts: Sequence[float]) -> float:
-    """The slope of log(count) against log(size), by least squares: the measured order of growth.
+    """Fit the slope of log(count) against log(size): the measured order of growth.
 
-    >>> round(fitted_exponent([1, 10, 100], [5, 500, 50_000]), 6)
-    2.0
+    Args:
+        sizes: two or more positive numbers.
+        counts: as many.
+
+    Returns:
+        The slope, by least squares.
+
+    Raises:
+        ValueError: for other numbers.
+
+    Example:
+        >>> round(fitted_exponent([1, 10, 100], [5, 500, 50_000]), 6)
+        2.0
     """
     if len(sizes) < 2 or min(*sizes, *counts) <= 0:
         raise ValueError("sizes and counts must be at least two positive numbers each")

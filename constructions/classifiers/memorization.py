@@ -50,45 +50,57 @@ def f_S(  # noqa: N802 - the papers' name
     separation: float | None = None,
     engine: Engine = HERE,
 ) -> ReLUNetwork:
-    """The CGRO classifier: a ReLU network that equals `clean` away from the centres and `labels[i]`
-    on each whole ball.
+    """The CGRO classifier: it equals `clean` away from the training points, their labels near them.
 
-    clean: an `nn.Linear`, an `nn.Sequential` of Linear and ReLU, or a `ReLUNetwork`, D -> 1 (labels
-    -1, +1) or D -> K (labels 0..K-1). centres: (N, D) in [0,1]. ball: norm and radius delta. m:
-    depth of the squaring networks (used by l_2 distances and by the paper's multiplications only);
-    None takes the least that leaves half the room. separation: least distance between centres of
-    different labels; None computes and checks it (see `separation`; where the engine says), a
-    number is taken as the caller's assumption: nothing pairwise is then checked.
-
-    Guarantees in exact arithmetic, on [0,1]^D, with R the separation: (i) on each ball, variants
-    gate and lean give exactly y_i (binary) or the one-hot row of y_i (K classes); paper gives it up
-    to 1/4. (ii) f = clean where every centre is at least R/2 away (R - delta if R/2 leaves no room;
-    thresholds are in the provenance). (iii) between, for binary gate and lean at threshold R/2: the
-    sign of clean or of y_i, or 0.
+    It is a ReLU network that equals `clean` away from the centres and `labels[i]` on each whole
+    ball. Guarantees in exact arithmetic, on [0,1]^D, with R the separation: (i) on each ball,
+    variants gate and lean give exactly y_i (binary) or the one-hot row of y_i (K classes); paper
+    gives it up to 1/4. (ii) f = clean where every centre is at least R/2 away (R - delta if R/2
+    leaves no room; thresholds are in the provenance). (iii) between, for binary gate and lean at
+    threshold R/2: the sign of clean or of y_i, or 0.
 
     The paper's rewriting f_clean + sum_i (y_i - f_clean) 1{...} counts a point twice where balls
     overlap; it is refused where outer balls of one class do. gate and lean cap the indicators of a
     class at 1 instead. In float32 the paper's form loses about 2^-24 (2 |f_clean|)^2; gate and lean
-    do not depend on the size of f_clean.
+    do not depend on the size of f_clean. Large networks evaluate themselves through a screen: see
+    `localize`.
 
-    Parameters: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) beside those of clean;
-    `closed_form` has them as formulas. Building costs time and memory N D. Large networks evaluate
-    themselves through a screen: see `localize`.
+    Args:
+        clean: an `nn.Linear`, an `nn.Sequential` of Linear and ReLU, or a `ReLUNetwork`, D -> 1
+            (labels -1, +1) or D -> K (labels 0..K-1).
+        centres: (N, D) in [0,1].
+        labels: (N,) integers.
+        ball: norm and radius delta.
+        variant: "lean", "gate" or "paper".
+        m: depth of the squaring networks (used by l_2 distances and by the paper's multiplications
+            only); None takes the least that leaves half the room.
+        separation: least distance between centres of different labels; None computes and checks it
+            (see `separation`), a number is taken as the caller's assumption: nothing pairwise is
+            then checked.
+        engine: where the separation is computed.
 
-    Raises ValueError for shapes that do not fit, NaN, labels outside the allowed set, centres
-    outside [0,1], delta >= R/2 (naming the nearest pair), overlapping balls of one class or |clean|
-    beyond 2^20 (variant paper), an m too small, a clean not defined on [0,1]^D.
+    Returns:
+        A `ReLUNetwork` D -> 1 or D -> K.
+
+    Raises:
+        ValueError: for shapes that do not fit, NaN, labels outside the allowed set, centres outside
+            [0,1], delta >= R/2 (naming the nearest pair), overlapping balls of one class or |clean|
+            beyond 2^20 (variant paper), an m too small, a clean not defined on [0,1]^D.
+
+    Cost: O(N D) (l_inf; l_2 lean) or O(N D m) (l_2 paper and gate) parameters beside those of
+    clean; `closed_form` has them as formulas. Building costs time and memory N D.
 
     Source: "Why Clean Generalization and Robust Overfitting Both Happen in Adversarial Training"
     (anonymous 2023, CGRO), equation (C), Theorem 5.2 and Appendix D.
 
-    >>> from constructions import affine
-    >>> clean = affine([[4.0, 0.0]], [-2.0])
-    >>> f = f_S(
-    ...     clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
-    ... )  # both labels contradict f_clean
-    >>> f([[0.25, 0.5], [0.25, 0.625], [0.25, 1.0], [0.75, 0.4]]).flatten().tolist()
-    [1.0, 1.0, -1.0, -1.0]
+    Example:
+        >>> from constructions import affine
+        >>> clean = affine([[4.0, 0.0]], [-2.0])
+        >>> f = f_S(
+        ...     clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
+        ... )  # both labels contradict f_clean
+        >>> f([[0.25, 0.5], [0.25, 0.625], [0.25, 1.0], [0.75, 0.4]]).flatten().tolist()
+        [1.0, 1.0, -1.0, -1.0]
     """
     problem = _read(clean, centres, labels, ball, variant, m)
     return _memorize(problem, None, ball, variant, m, separation, engine)
@@ -111,27 +123,46 @@ def f_adv(
     separation: float | None = None,
     engine: Engine = HERE,
 ) -> ReLUNetwork:
-    """f_S restricted to S_small, the centres whose margin under `clean` is at most the radius (mu N
-    of them).
+    """f_S restricted to the centres that `clean` does not classify robustly.
 
-    margins: (N,) signed l_p distances from each centre to clean's decision boundary, negative where
-    clean errs; lower bounds are sound (more points are memorized, never fewer): from
-    `analysis.certified_margins`, for example, infinity where it is positive and -1 elsewhere. If
-    they are right, every centre gets its label on its whole ball: those in S_small as by f_S, the
-    others from clean, because the separation is taken between S_small and *all* centres, so that no
-    memorized shell of another class reaches their balls. (The paper's S_small is margin < radius; a
-    ball that touches the boundary holds a tie, which counts as an error.) Raises ValueError if a
-    centre that clean misclassifies has margin > radius, and if S_small is empty; otherwise as `f_S`
-    (a pair that is too near is named as: index in S_small, index in centres). Source: "Why Clean
-    Generalization and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023,
-    CGRM), Section 1 and Theorem 3.3.
+    S_small are the centres whose margin under `clean` is at most the radius (mu N of them). If the
+    margins are right, every centre gets its label on its whole ball: those in S_small as by f_S,
+    the others from clean, because the separation is taken between S_small and *all* centres, so
+    that no memorized shell of another class reaches their balls. (The paper's S_small is margin <
+    radius; a ball that touches the boundary holds a tie, which counts as an error.)
 
-    >>> from constructions import affine
-    >>> clean = affine([[4.0, 0.0]], [-2.0])  # margin |x_1 - 1/2|
-    >>> points, labels = [[0.4375, 0.5], [1.0, 0.5]], [-1, 1]
-    >>> f = f_adv(clean, points, labels, Ball("inf", 0.125), margins=[0.0625, 0.5])
-    >>> f.provenance.arguments["N"], f([[0.5, 0.5]]).item()
-    (1, -1.0)
+    Args:
+        clean: as for `f_S`.
+        centres: as for `f_S`.
+        labels: as for `f_S`.
+        ball: as for `f_S`.
+        margins: (N,) signed l_p distances from each centre to clean's decision boundary, negative
+            where clean errs; lower bounds are sound (more points are memorized, never fewer): from
+            `analysis.certified_margins`, for example, infinity where it is positive and -1
+            elsewhere.
+        variant: as for `f_S`.
+        m: as for `f_S`.
+        separation: as for `f_S`, between S_small and all centres.
+        engine: as for `f_S`.
+
+    Returns:
+        A `ReLUNetwork` D -> 1 or D -> K.
+
+    Raises:
+        ValueError: if a centre that clean misclassifies has margin > radius, and if S_small is
+            empty; otherwise as `f_S` (a pair that is too near is named as: index in S_small, index
+            in centres).
+
+    Source: "Why Clean Generalization and Robust Memorization Both Happen in Adversarial Training"
+    (anonymous 2023, CGRM), Section 1 and Theorem 3.3.
+
+    Example:
+        >>> from constructions import affine
+        >>> clean = affine([[4.0, 0.0]], [-2.0])  # margin |x_1 - 1/2|
+        >>> points, labels = [[0.4375, 0.5], [1.0, 0.5]], [-1, 1]
+        >>> f = f_adv(clean, points, labels, Ball("inf", 0.125), margins=[0.0625, 0.5])
+        >>> f.provenance.arguments["N"], f([[0.5, 0.5]]).item()
+        (1, -1.0)
     """
     problem = _read(clean, centres, labels, ball, variant, m)
     margin = as_tensor(margins, "margins").double().cpu().numpy().reshape(-1)
@@ -163,14 +194,20 @@ def f_adv(
 
 
 def predictions(values: torch.Tensor) -> torch.Tensor:
-    """Predicted labels: for outputs (batch, 1) their sign -1, 0 (no label) or +1, for (batch, K)
-    the first largest.
+    """Predict labels from outputs: the sign of one, or the first largest of K.
 
-    >>> (
-    ...     predictions(torch.tensor([[0.5], [-2.0], [0.0]])).tolist(),
-    ...     predictions(torch.tensor([[0.1, 0.7, 0.2]])).tolist(),
-    ... )
-    ([1, -1, 0], [1])
+    Args:
+        values: outputs (batch, 1) or (batch, K).
+
+    Returns:
+        Labels (batch,): -1, 0 (no label) or +1, or 0..K-1.
+
+    Example:
+        >>> (
+        ...     predictions(torch.tensor([[0.5], [-2.0], [0.0]])).tolist(),
+        ...     predictions(torch.tensor([[0.1, 0.7, 0.2]])).tolist(),
+        ... )
+        ([1, -1, 0], [1])
     """
     return values[..., 0].sign().to(torch.int64) if values.shape[-1] == 1 else values.argmax(-1)
 

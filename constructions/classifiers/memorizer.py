@@ -93,25 +93,45 @@ def memorizer(
     m: int = 1,
     bound: float = 1.0,
 ) -> ReLUNetwork:
-    """The layers that `f_S` has with the given thresholds and bound of |clean|: nothing is
-    measured, nothing certified.
+    """Build the layers of `f_S` from thresholds that the caller gives.
 
-    points: (N, D) in [0,1]; labels: (N,), -1 and +1 (one output) or 0..K-1. inner, outer:
-    thresholds of the distance (l_inf) or of its square (l_2). `f_S` chooses them so that its
-    theorem holds; here they are the caller's, as in `analysis.certify_memorization`, which compares
-    a network with what it should be. Raises ValueError for an unknown variant, points outside
-    [0,1], shapes and labels that do not fit, inner >= outer; TypeError for another kind of clean.
+    Nothing is measured, nothing certified. `f_S` chooses thresholds so that its theorem holds; here
+    they are the caller's, as in `analysis.certify_memorization`, which compares a network with what
+    it should be.
+
+    Args:
+        clean: a `ReLUNetwork`, D -> 1 or D -> K.
+        points: (N, D) in [0,1].
+        labels: (N,), -1 and +1 (one output) or 0..K-1.
+        norm: inf or 2.
+        inner: threshold of the distance (l_inf) or of its square (l_2) up to which indicators are
+            1.
+        outer: likewise, from which they are 0.
+        variant: of f_S.
+        m: depth of the squaring networks.
+        bound: of |clean|.
+
+    Returns:
+        A `ReLUNetwork`.
+
+    Raises:
+        ValueError: for an unknown variant, points outside [0,1], shapes and labels that do not fit,
+            inner >= outer.
+        TypeError: for another kind of clean.
+
     Cost: time and memory N D.
 
-    >>> from constructions import affine, f_S, Ball
-    >>> clean, points, labels = affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1]
-    >>> built = f_S(clean, points, labels, Ball("inf", 0.125))
-    >>> facts = built.provenance.arguments
-    >>> again = memorizer(
-    ...     clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"]
-    ... )
-    >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())
-    True
+    Example:
+        >>> from constructions import affine, f_S, Ball
+        >>> clean = affine([[4.0, 0.0]], [-2.0])
+        >>> points, labels = [[0.25, 0.5], [0.75, 0.5]], [1, -1]
+        >>> built = f_S(clean, points, labels, Ball("inf", 0.125))
+        >>> facts = built.provenance.arguments
+        >>> again = memorizer(
+        ...     clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"]
+        ... )
+        >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())
+        True
     """
     check_network(clean, "clean")
     if variant not in VARIANTS:
@@ -137,13 +157,20 @@ def memorizer(
 
 
 def fingerprint(points: Any, labels: Any) -> str:
-    """A hash of points (N, D), as float64, and integer labels (N,): which data a network memorizes
-    (in its provenance).
+    """Hash data: which points and labels a network memorizes (in its provenance).
 
-    >>> fingerprint([[0.5]], [1]) == fingerprint(torch.tensor([[0.5]]), [1]) != fingerprint(
-    ...     [[0.5]], [-1]
-    ... )
-    True
+    Args:
+        points: (N, D), taken as float64.
+        labels: (N,), integers.
+
+    Returns:
+        Hexadecimal digits.
+
+    Example:
+        >>> fingerprint([[0.5]], [1]) == fingerprint(torch.tensor([[0.5]]), [1]) != fingerprint(
+        ...     [[0.5]], [-1]
+        ... )
+        True
     """
     digest = hashlib.blake2b(digest_size=8)
     rows = read_rows(points, "points")

@@ -121,27 +121,42 @@ class MemorizerScreen:
 def localize(
     network: ReLUNetwork, points: Any, ball: Ball | None = None
 ) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
-    """(rows, small network) for groups of points (M, D): the network equals the small one at them,
-    or on balls around them.
+    """Replace a large f_S by small networks that equal it near given points.
 
     Of f_S and f_adv it is the same construction with the near centres only, or f_clean where there
     are none: equal in exact arithmetic on all of the balls within [0,1]^D, so what is proved of it
-    there is proved of f_S. Any other network comes back as it is, with all points. Every point is
-    in one group. Cost: see `RangeSearch`. Raises TypeError for another kind of network, ValueError
-    for points of another shape, outside of the domain or not finite.
+    there is proved of f_S. Any other network comes back as it is, with all points.
 
-    >>> from constructions import affine, f_S
-    >>> f = f_S(
-    ...     affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
-    ... )
-    >>> (
-    ...     [
-    ...         (rows.tolist(), local.size.units)
-    ...         for rows, local in localize(f, [[0.25, 0.5], [0.5, 0.0]])
-    ...     ],
-    ...     f.size.units,
-    ... )
-    ([([1], 0), ([0], 21)], 26)
+    Args:
+        network: a `ReLUNetwork`.
+        points: (M, D).
+        ball: the balls around points on which they are equal; None: at the points.
+
+    Yields:
+        (rows, small network) for groups of points; every point is in one group.
+
+    Raises:
+        TypeError: for another kind of network.
+        ValueError: for points of another shape, outside of the domain or not finite.
+
+    Cost: see `RangeSearch`.
+
+    Example:
+        >>> from constructions import affine, f_S
+        >>> f = f_S(
+        ...     affine([[4.0, 0.0]], [-2.0]),
+        ...     [[0.25, 0.5], [0.75, 0.5]],
+        ...     [1, -1],
+        ...     Ball("inf", 0.125),
+        ... )
+        >>> (
+        ...     [
+        ...         (rows.tolist(), local.size.units)
+        ...         for rows, local in localize(f, [[0.25, 0.5], [0.5, 0.0]])
+        ...     ],
+        ...     f.size.units,
+        ... )
+        ([([1], 0), ([0], 21)], 26)
     """
     check_network(network)
     x = as_coordinates(points)
