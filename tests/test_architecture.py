@@ -364,8 +364,6 @@ UNFORMED = (
     "analysis/statements/report.py",
     "analysis/studies",
     "constructions/regions",
-    "training/attacks",
-    "training/datasets",
 )
 """Where public docstrings do not have the form yet: what is done leaves the list."""
 

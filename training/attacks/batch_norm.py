@@ -13,19 +13,29 @@ BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 @contextmanager
 def batch_norm(model: nn.Module, mode: str) -> Iterator[None]:
-    """Within, layers of batch normalisation use running statistics ("eval") or those of the batch
-    ("batch").
+    """Choose, within a block, which statistics layers of batch normalisation use.
 
-    Neither updates running statistics; afterwards all layers are as before, also after an
-    exception. Other layers are left alone. Raises ValueError for another mode.
+    They never update running statistics within; afterwards all layers are as before, also after an
+    exception. Other layers are left alone.
 
-    >>> import torch
-    >>> layer = nn.BatchNorm1d(1)
-    >>> with batch_norm(layer, "batch"):
-    ...     layer(torch.tensor([[1.0], [3.0]])).flatten().round().tolist()
-    [-1.0, 1.0]
-    >>> layer.running_mean
-    tensor([0.])
+    Args:
+        model: a module.
+        mode: "eval" for running statistics, "batch" for those of the batch.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ValueError: for another mode.
+
+    Example:
+        >>> import torch
+        >>> layer = nn.BatchNorm1d(1)
+        >>> with batch_norm(layer, "batch"):
+        ...     layer(torch.tensor([[1.0], [3.0]])).flatten().round().tolist()
+        [-1.0, 1.0]
+        >>> layer.running_mean
+        tensor([0.])
     """
     if mode not in ("eval", "batch"):
         raise ValueError(f"mode must be 'eval' or 'batch', got {mode!r}")

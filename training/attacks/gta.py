@@ -15,20 +15,31 @@ from .objectives import Model
 
 @measuring(evaluating=False)
 def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
-    """X - gamma g(X) grad g(X) / ||grad g(X)||_2 for each row X: the geometry-inspired transferable
-    attack against g.
+    """Attack with the geometry-inspired transferable attack against a target classifier g.
 
-    x: shape (batch, ...), floating-point, any range; g: a differentiable target classifier with one
-    value for each row, shape (batch,) or (batch, 1), that does not mix rows. Moves against the sign
-    of g(X) by the l_2 distance gamma |g(X)|: where g is linear with a unit gradient, as in the
-    paper, gamma = 1 reaches g = 0 and 1 - gamma of g remains. Rows where the gradient is zero stay.
-    Neither ball nor cube is enforced.
+    X - gamma g(X) grad g(X) / ||grad g(X)||_2 for each row X: it moves against the sign of g(X) by
+    the l_2 distance gamma |g(X)|. Where g is linear with a unit gradient, as in the paper, gamma =
+    1 reaches g = 0 and 1 - gamma of g remains. Rows where the gradient is zero stay. Neither ball
+    nor cube is enforced.
 
-    Raises ValueError unless gamma > 0 is finite and g gives one value a row, FloatingPointError if
-    g or its gradient is NaN or infinite. Source: CGRO (anonymous 2023), Section 3.3, attack (A).
+    Args:
+        x: shape (batch, ...), floating-point, any range.
+        g: a differentiable target classifier with one value for each row, shape (batch,) or (batch,
+            1), that does not mix rows.
+        gamma: finite and > 0.
 
-    >>> gta(torch.tensor([[3.0, 4.0]]), lambda x: x @ torch.tensor([0.6, 0.8]), 0.5)
-    tensor([[1.5000, 2.0000]])
+    Returns:
+        A tensor like x.
+
+    Raises:
+        ValueError: unless gamma > 0 is finite and g gives one value a row.
+        FloatingPointError: if g or its gradient is NaN or infinite.
+
+    Source: CGRO (anonymous 2023), Section 3.3, attack (A).
+
+    Example:
+        >>> gta(torch.tensor([[3.0, 4.0]]), lambda x: x @ torch.tensor([0.6, 0.8]), 0.5)
+        tensor([[1.5000, 2.0000]])
     """
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma must be positive and finite, got {gamma}")

@@ -27,21 +27,27 @@ class Attack:
 
     Use `parse`; `str` gives the name again. Called, it attacks.
 
-    >>> Attack.parse("pgd50x10")
-    Attack(kind='pgd', steps=50, restarts=10)
-    >>> Attack.parse("pdg7")
-    Traceback (most recent call last):
-    ...
-    ValueError: attack must be clean, fgsm, pgdK (K steps), pgdKxR (R restarts) or autoattack,
-      got 'pdg7'
-    >>> w = torch.tensor([[1.0, -2.0]])
-    >>> def logit(x):
-    ...     return x @ w.T
-    >>> found = Attack.parse("pgd10")(
-    ...     logit, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)
-    ... )
-    >>> is_error(logit(found), torch.tensor([1]))
-    tensor([True])
+    Attributes:
+        kind: "clean", "fgsm", "pgd" or "autoattack".
+        steps: K.
+        restarts: R.
+
+    Example:
+        >>> Attack.parse("pgd50x10")
+        Attack(kind='pgd', steps=50, restarts=10)
+        >>> Attack.parse("pdg7")
+        Traceback (most recent call last):
+        ...
+        ValueError: attack must be clean, fgsm, pgdK (K steps), pgdKxR (R restarts) or autoattack,
+          got 'pdg7'
+        >>> w = torch.tensor([[1.0, -2.0]])
+        >>> def logit(x):
+        ...     return x @ w.T
+        >>> found = Attack.parse("pgd10")(
+        ...     logit, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)
+        ... )
+        >>> is_error(logit(found), torch.tensor([1]))
+        tensor([True])
     """
 
     kind: str
@@ -50,7 +56,17 @@ class Attack:
 
     @classmethod
     def parse(cls, text: str) -> Attack:
-        """The attack of this name. Raises ValueError that lists the forms."""
+        """Read an attack's name.
+
+        Args:
+            text: one of the forms above.
+
+        Returns:
+            The `Attack`.
+
+        Raises:
+            ValueError: that lists the forms, for another text.
+        """
         fixed = {
             "clean": cls("clean", 0),
             "fgsm": cls("fgsm", 1),
@@ -69,8 +85,15 @@ class Attack:
         return f"pgd{self.steps}" + (f"x{self.restarts}" if self.restarts > 1 else "")
 
     def step_size(self, ball: Ball) -> float:
-        """1.25 radius for fgsm (Wong, Rice and Kolter 2020), 2.5 radius / K for pgdK (Madry et al.
-        2018).
+        """Give the step: 1.25 radius for fgsm, 2.5 radius / K for pgdK.
+
+        Args:
+            ball: whose radius it is.
+
+        Returns:
+            The length in the ball's norm.
+
+        Source: Wong, Rice and Kolter 2020 (fgsm); Madry et al. 2018 (pgdK).
         """
         return 1.25 * ball.radius if self.kind == "fgsm" else 2.5 * ball.radius / max(self.steps, 1)
 
@@ -87,20 +110,35 @@ class Attack:
         generator: torch.Generator | None = None,
         progress: Callable[[], None] = lambda: None,
     ) -> torch.Tensor:
-        """The points that the attack finds around the rows of x (see `pgd`); labels -1, +1 or
-        0..K-1, a tie is an error.
+        """Attack: give the points that it finds around the rows of x.
 
-        objective: by default minus the margin, whose gradient does not vanish on confident outputs.
-        early_stop: by default if keep="best", unless batch normalisation in training mode makes
-        rows depend on each other; then a row's result is an error if any iterate of any restart
-        was, whatever the objective (with the default objective also without early_stop). For the
-        maximal loss, pass the loss and early_stop=False. Modules and generators: as for `pgd`.
+        With early_stop, a row's result is an error if any iterate of any restart was, whatever the
+        objective (with the default objective also without). For the maximal loss, pass the loss and
+        early_stop=False. autoattack is the standard version of Croce and Hein 2020 by the package
+        pyautoattack; it takes only generator of the options. With 2 or 3 classes, where its
+        targeted loss is undefined, and with one output f, seen as (-f/2, f/2), it runs APGD-CE, FAB
+        and Square.
 
-        autoattack is the standard version of Croce and Hein 2020 by the package pyautoattack; it
-        needs images (batch, C, H, W) and takes only generator of the options. With 2 or 3 classes,
-        where its targeted loss is undefined, and with one output f, seen as (-f/2, f/2), it runs
-        APGD-CE, FAB and Square. Raises ImportError if the package is missing, and ValueError for
-        labels that do not fit the outputs.
+        Args:
+            model: as for `pgd`.
+            x: as for `pgd`; autoattack needs images (batch, C, H, W).
+            labels: shape (batch,), -1, +1 or 0..K-1; a tie is an error.
+            ball: norm and radius.
+            objective: by default minus the margin, whose gradient does not vanish on confident
+                outputs.
+            keep: as for `pgd`.
+            early_stop: by default if keep="best", unless batch normalisation in training mode makes
+                rows depend on each other.
+            generator: as for `pgd`.
+            progress: as for `pgd`.
+
+        Returns:
+            As `pgd`.
+
+        Raises:
+            ImportError: if the package is missing.
+            ValueError: for labels that do not fit the outputs, and as `pgd`.
+            FloatingPointError: as `pgd`.
         """
         if self.kind == "clean":
             return as_float(x, None, "x").detach().clone()

@@ -29,11 +29,20 @@ def reading(function: Objective) -> Objective:
 
 @reading
 def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Logistic loss log(1 + exp(-y f)) for outputs (batch, 1), cross-entropy for (batch, K); one
-    value a row.
+    """Compute the usual loss of each row: logistic for one output, cross-entropy for K.
 
-    >>> classification_loss(torch.tensor([[0.0]]), torch.tensor([1]))
-    tensor([0.6931])
+    Logistic loss is log(1 + exp(-y f)).
+
+    Args:
+        outputs: (batch, 1) or (batch, K).
+        labels: (batch,), -1 and +1 or 0..K-1.
+
+    Returns:
+        One value a row, (batch,).
+
+    Example:
+        >>> classification_loss(torch.tensor([[0.0]]), torch.tensor([1]))
+        tensor([0.6931])
     """
     if outputs.shape[-1] == 1:
         return functional.softplus(-labels * outputs[:, 0])
@@ -42,18 +51,27 @@ def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Te
 
 @reading
 def exponential(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Exponential loss exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch,
-    K); one value a row.
+    """Compute the exponential loss of each row.
 
-    In both cases exp(classification_loss) - 1. Beyond exponent 64 it is continued by its tangent,
-    so that values and gradients stay finite in float32. Source of the K-class form: Mukherjee and
-    Schapire 2013 (the loss of AdaBoost.MR).
+    exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch, K): in both cases
+    exp(classification_loss) - 1. Beyond exponent 64 it is continued by its tangent, so that values
+    and gradients stay finite in float32.
 
-    >>> (
-    ...     exponential(torch.tensor([[0.0, 0.0, 0.0]]), torch.tensor([1])),
-    ...     exponential(torch.tensor([[1.0]]), torch.tensor([-1])),
-    ... )
-    (tensor([2.]), tensor([2.7183]))
+    Args:
+        outputs: (batch, 1) or (batch, K).
+        labels: (batch,), -1 and +1 or 0..K-1.
+
+    Returns:
+        One value a row, (batch,).
+
+    Source: of the K-class form: Mukherjee and Schapire 2013 (the loss of AdaBoost.MR).
+
+    Example:
+        >>> (
+        ...     exponential(torch.tensor([[0.0, 0.0, 0.0]]), torch.tensor([1])),
+        ...     exponential(torch.tensor([[1.0]]), torch.tensor([-1])),
+        ... )
+        (tensor([2.]), tensor([2.7183]))
     """
     if outputs.shape[-1] == 1:
         exponent = -labels * outputs[:, 0]
@@ -75,12 +93,24 @@ LOSSES: dict[str, Objective] = {
 
 
 def mixed(clean: torch.Tensor, robust: torch.Tensor, weight: float) -> torch.Tensor:
-    """(1 - lambda) clean + lambda robust, for losses of any shape and lambda = weight in [0,1].
+    """Mix a clean and a robust loss: (1 - lambda) clean + lambda robust.
 
-    Raises ValueError for another weight. Source: CGRO (anonymous 2023), Section 3.3, objective (O).
+    Args:
+        clean: losses of any shape.
+        robust: likewise.
+        weight: lambda, in [0,1].
 
-    >>> mixed(torch.tensor([1.0]), torch.tensor([3.0]), 0.25)
-    tensor([1.5000])
+    Returns:
+        Losses of that shape.
+
+    Raises:
+        ValueError: for another weight.
+
+    Source: CGRO (anonymous 2023), Section 3.3, objective (O).
+
+    Example:
+        >>> mixed(torch.tensor([1.0]), torch.tensor([3.0]), 0.25)
+        tensor([1.5000])
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must be between 0 and 1, got {weight}")
@@ -88,21 +118,30 @@ def mixed(clean: torch.Tensor, robust: torch.Tensor, weight: float) -> torch.Ten
 
 
 def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
-    """KL(p || q) >= 0 for each row, p and q the label distributions of two outputs (batch, 1) or
-    (batch, K).
+    """Measure how far apart the label distributions of two outputs are: KL(p || q) >= 0 a row.
 
     p is softmax(reference) for K outputs; for one, P(+1) = 1 / (1 + exp(-f)), which goes with the
-    logistic loss. Finite for finite outputs. Its gradient is zero where both are equal, so its
-    ascent starts away from the clean point. TRADES ascends it with `pgd(model, x, labels, ball,
-    lambda f, _: divergence(clean, f), keep="last")`, `clean` being model(x) without gradient; a
-    random start in the ball serves as the x + 0.001 N(0, I) of the paper's code. Source: Zhang et
-    al. 2019, Section 4.1.
+    logistic loss; q likewise of `outputs`. Finite for finite outputs. Its gradient is zero where
+    both are equal, so its ascent starts away from the clean point. TRADES ascends it with
+    `pgd(model, x, labels, ball, lambda f, _: divergence(clean, f), keep="last")`, `clean` being
+    model(x) without gradient; a random start in the ball serves as the x + 0.001 N(0, I) of the
+    paper's code.
 
-    >>> (
-    ...     divergence(torch.tensor([[0.0]]), torch.tensor([[0.0]])),
-    ...     divergence(torch.tensor([[1e4]]), torch.tensor([[-1e4]])),
-    ... )
-    (tensor([0.]), tensor([10000.]))
+    Args:
+        reference: (batch, 1) or (batch, K).
+        outputs: likewise.
+
+    Returns:
+        One value a row, (batch,).
+
+    Source: Zhang et al. 2019, Section 4.1.
+
+    Example:
+        >>> (
+        ...     divergence(torch.tensor([[0.0]]), torch.tensor([[0.0]])),
+        ...     divergence(torch.tensor([[1e4]]), torch.tensor([[-1e4]])),
+        ... )
+        (tensor([0.]), tensor([10000.]))
     """
     if outputs.shape[-1] == 1:  # two classes with logits f and 0
         reference, outputs = (torch.cat([f, torch.zeros_like(f)], 1) for f in (reference, outputs))
@@ -112,11 +151,20 @@ def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
 
 @reading
 def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K); positive exactly where the
-    label is predicted.
+    """Measure by how much the label wins: positive exactly where it is predicted.
 
-    >>> margin(torch.tensor([[0.5, 2.0, 1.0]]), torch.tensor([1]))
-    tensor([1.])
+    y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K).
+
+    Args:
+        outputs: (batch, 1) or (batch, K).
+        labels: (batch,), -1 and +1 or 0..K-1.
+
+    Returns:
+        One value a row, (batch,).
+
+    Example:
+        >>> margin(torch.tensor([[0.5, 2.0, 1.0]]), torch.tensor([1]))
+        tensor([1.])
     """
     if outputs.shape[-1] == 1:
         return labels * outputs[:, 0]
@@ -127,5 +175,13 @@ def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 @reading
 def is_error(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Whether the margin is <= 0: a tie is an error, as in the papers' 1{y f(x) <= 0}."""
+    """Whether the margin is <= 0: a tie is an error, as in the papers' 1{y f(x) <= 0}.
+
+    Args:
+        outputs: (batch, 1) or (batch, K).
+        labels: (batch,), -1 and +1 or 0..K-1.
+
+    Returns:
+        Booleans, (batch,).
+    """
     return ~(inspect.unwrap(margin)(outputs, labels) > 0)

@@ -34,51 +34,68 @@ def pgd(
     generator: torch.Generator | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
-    """Points of the balls around the rows of x, in [0,1]^D, where `objective(model(x), labels)` is
-    as large as found.
+    """Search the balls around points for inputs that make an objective large.
 
-    Projected gradient ascent x' <- project(x' + step_size v), v the steepest direction of the norm
-    (the sign of the gradient for l_inf, the gradient over its l_2 norm for l_2), `restarts` times:
-    first from `start`, if given; else, and then, from a uniformly random point of the ball, or with
-    random_start=False from x.
+    Gives points of the balls around the rows of x, in [0,1]^D, where `objective(model(x), labels)`
+    is as large as found. Projected gradient ascent x' <- project(x' + step_size v), v the steepest
+    direction of the norm (the sign of the gradient for l_inf, the gradient over its l_2 norm for
+    l_2), `restarts` times: first from `start`, if given; else, and then, from a uniformly random
+    point of the ball, or with random_start=False from x.
 
-    x: shape (batch, ...), floating-point, in [0,1], or uint8 (k means k/255, in float32); returned
-    is such a tensor, floating-point, in the same memory format, exactly in ball and cube.
-    objective: one value for each row; what rows get does not depend on other rows unless the model
-    mixes them. step_size defaults to 2.5 radius / steps.
-    keep="best": each row's best iterate, x included, after 1 + restarts (steps + 1) forward and
-    restarts steps backward passes; a maximum found this way is a lower bound of the true one.
-    keep="last": the last iterate after exactly `steps` forward and backward passes (for training).
+    Gradients are those of the sum, with respect to the input only; what rows get does not depend on
+    other rows unless the model mixes them. Under `torch.autocast`, put one context around the whole
+    call, so that weights are cast once, and another around the training step; the objective gets
+    float32. Batch normalisation: see `batch_norm`. A module computes in the modes that its layers
+    are in, and is afterwards as it was, running statistics and all.
 
-    early_stop(outputs, labels), such as `is_error`: rows where it is true leave the batch and keep
-    that iterate. Errors are found as without it, faster; the maximal objective is understated, so
-    never use it to measure a loss or flatness.
+    Args:
+        model: from points to outputs (batch, 1) or (batch, K), differentiable.
+        x: shape (batch, ...), floating-point, in [0,1], or uint8 (k means k/255, in float32).
+        labels: shape (batch,).
+        ball: norm and radius.
+        objective: objective(outputs, labels) is one value for each row.
+        steps: K.
+        step_size: by default 2.5 radius / steps.
+        restarts: how often to climb.
+        start: points to climb from first, like x.
+        random_start: whether others are random.
+        keep: "best": each row's best iterate, x included; a maximum found this way is a lower bound
+            of the true one. "last": the last iterate (for training).
+        early_stop: early_stop(outputs, labels), such as `is_error`: rows where it is true leave the
+            batch and keep that iterate. Errors are found as without it, faster; the maximal
+            objective is understated, so never use it to measure a loss or flatness.
+        generator: of the noise; None draws what the global one would give next, and leaves it
+            alone, so every call draws the same; in a loop pass your own.
+        progress: called after each pass.
 
-    Gradients are those of the sum, with respect to the input only. Under `torch.autocast`, put one
-    context around the whole call, so that weights are cast once, and another around the training
-    step; the objective gets float32. Batch normalisation: see `batch_norm`. progress is called
-    after each pass.
+    Returns:
+        A floating-point tensor of the shape of x, in the same memory format, exactly in ball and
+        cube.
 
-    A module computes in the modes that its layers are in, and is afterwards as it was, running
-    statistics and all. generator: None draws what the global one would give next, and leaves it
-    alone, so every call draws the same; in a loop pass your own.
+    Raises:
+        ValueError: for arguments out of range.
+        FloatingPointError: naming the step if an objective or gradient is NaN or infinite (all
+            steps are checked together at the end, which costs no synchronisation with a GPU at
+            each).
 
-    Raises ValueError for arguments out of range, FloatingPointError naming the step if an objective
-    or gradient is NaN or infinite (all steps are checked together at the end, which costs no
-    synchronisation with a GPU at each). Source: Madry et al. 2018, Section 2.1.
+    Cost: keep="best": 1 + restarts (steps + 1) forward and restarts steps backward passes;
+    keep="last": exactly `steps` of both.
 
-    >>> w = torch.tensor([[1.0, -2.0]])
-    >>> def logit(x):
-    ...     return x @ w.T
-    >>> attacked = pgd(
-    ...     logit,
-    ...     torch.tensor([[0.5, 0.5]]),
-    ...     torch.tensor([1]),
-    ...     Ball("inf", 0.25),
-    ...     lambda f, y: -y * f[:, 0],
-    ... )
-    >>> attacked
-    tensor([[0.2500, 0.7500]])
+    Source: Madry et al. 2018, Section 2.1.
+
+    Example:
+        >>> w = torch.tensor([[1.0, -2.0]])
+        >>> def logit(x):
+        ...     return x @ w.T
+        >>> attacked = pgd(
+        ...     logit,
+        ...     torch.tensor([[0.5, 0.5]]),
+        ...     torch.tensor([1]),
+        ...     Ball("inf", 0.25),
+        ...     lambda f, y: -y * f[:, 0],
+        ... )
+        >>> attacked
+        tensor([[0.2500, 0.7500]])
     """
     check_differentiable(model)
     x, labels = as_float(x, None, "x").detach(), as_tensor(labels, "labels")
@@ -141,16 +158,38 @@ def fgsm(
     keep: str = "last",
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """One step of `pgd` (see there), of 1.25 radius by default, from a uniformly random point of
-    the ball.
+    """Attack with one step of `pgd`, from a uniformly random point of the ball.
 
     With random_start=False and step_size=radius, the attack of Goodfellow et al. 2015.
+
+    Args:
+        model: as for `pgd`.
+        x: as for `pgd`.
+        labels: as for `pgd`.
+        ball: as for `pgd`.
+        objective: as for `pgd`.
+        step_size: by default 1.25 radius.
+        start: as for `pgd`.
+        random_start: as for `pgd`.
+        keep: as for `pgd`.
+        generator: as for `pgd`.
+
+    Returns:
+        As `pgd`.
+
+    Raises:
+        ValueError: as `pgd`.
+        FloatingPointError: as `pgd`.
+
     Source: Wong, Rice and Kolter 2020, Section 4.1, Algorithm 3.
 
-    >>> w = torch.tensor([[1.0, -2.0]])
-    >>> x, y = torch.tensor([[0.5, 0.5]]), torch.tensor([1])
-    >>> fgsm(lambda x: x @ w.T, x, y, Ball("inf", 0.25), lambda f, y: -y * f[:, 0], step_size=0.5)
-    tensor([[0.2500, 0.7500]])
+    Example:
+        >>> w = torch.tensor([[1.0, -2.0]])
+        >>> x, y = torch.tensor([[0.5, 0.5]]), torch.tensor([1])
+        >>> fgsm(
+        ...     lambda x: x @ w.T, x, y, Ball("inf", 0.25), lambda f, y: -y * f[:, 0], step_size=0.5
+        ... )
+        tensor([[0.2500, 0.7500]])
     """
     step = 1.25 * ball.radius if step_size is None else step_size
     return pgd(

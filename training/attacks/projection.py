@@ -10,14 +10,22 @@ TINY = torch.finfo(torch.float64).tiny
 
 
 def project(x: torch.Tensor, centre: torch.Tensor, ball: Ball) -> torch.Tensor:
-    """A point of the ball around `centre` and of [0,1]^D near x: the nearest for l_inf, else
-    nearest in one and then the other.
+    """Move points into the balls around `centre` and into [0,1]^D, not far.
 
-    Lies in both sets exactly, whatever the dtype: rounding only moves it towards the centre.
-    Tensors have shape (batch, ...) and one dtype; centre in [0,1]^D.
+    The result is the nearest point of both for l_inf, else nearest in one and then the other. It
+    lies in both sets exactly, whatever the dtype: rounding only moves it towards the centre.
 
-    >>> project(torch.tensor([[0.75, 2.0]]), torch.tensor([[0.5, 0.875]]), Ball("inf", 0.125))
-    tensor([[0.6250, 1.0000]])
+    Args:
+        x: shape (batch, ...).
+        centre: likewise, in the same dtype and in [0,1]^D.
+        ball: norm and radius.
+
+    Returns:
+        A tensor like x.
+
+    Example:
+        >>> project(torch.tensor([[0.75, 2.0]]), torch.tensor([[0.5, 0.875]]), Ball("inf", 0.125))
+        tensor([[0.6250, 1.0000]])
     """
     return within(x, centre, ball, *limits(centre, ball))
 

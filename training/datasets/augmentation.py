@@ -9,17 +9,31 @@ from torch.nn import functional
 def augment(
     points: torch.Tensor, generator: torch.Generator | None, *, pad: int = 4, flip: bool = True
 ) -> torch.Tensor:
-    """Each image shifted by up to `pad` pixels along both axes, zeros coming in, and mirrored left
-    to right in half the cases.
+    """Shift images at random, and mirror half of them.
 
-    points: (N, C, H, W), uint8 or floating-point, on any device; returned is a new tensor like it.
-    Shifts are uniform in -pad..pad, independent for each image and axis: a crop after padding with
-    zeros (He et al. 2016, Section 4.2). Drawn on the generator's device, so that a generator of the
-    CPU gives the same images everywhere. Raises ValueError.
+    Each image is shifted by up to `pad` pixels along both axes, zeros coming in, and mirrored left
+    to right in half the cases. Shifts are uniform in -pad..pad, independent for each image and
+    axis: a crop after padding with zeros. Drawn on the generator's device, so that a generator of
+    the CPU gives the same images everywhere.
 
-    >>> image = torch.tensor([[[[1, 2, 3]]]], dtype=torch.uint8)
-    >>> augment(image, torch.Generator().manual_seed(0), pad=1).flatten().tolist()
-    [0, 0, 0]
+    Args:
+        points: (N, C, H, W), uint8 or floating-point, on any device.
+        generator: of the random numbers; None: the global one.
+        pad: largest shift, >= 0.
+        flip: whether to mirror.
+
+    Returns:
+        A new tensor like points.
+
+    Raises:
+        ValueError: for points of another shape, and pad < 0.
+
+    Source: He et al. 2016, Section 4.2.
+
+    Example:
+        >>> image = torch.tensor([[[[1, 2, 3]]]], dtype=torch.uint8)
+        >>> augment(image, torch.Generator().manual_seed(0), pad=1).flatten().tolist()
+        [0, 0, 0]
     """
     if points.ndim != 4:
         raise ValueError(

@@ -20,11 +20,22 @@ from .tasks import Task, class_labels, label_names, read_task, task_text
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Points of shape (N, *shape), in [0,1] if floating-point, k meaning k/255 if uint8, and int64
-    labels of shape (N,).
+    """Training and test points with labels, and where they are from.
 
-    Labels are -1, +1 (outputs 1) or 0..K-1 (outputs K). source: where the data are from.
-    classes[k]: what label k stands for (for labels -1, +1: what -1 stands for, and +1).
+    Points are in [0,1] if floating-point; uint8 k means k/255. Labels are -1, +1 (outputs 1) or
+    0..K-1 (outputs K).
+
+    Attributes:
+        name: of the data.
+        task: which labels they have.
+        train_points: shape (N, *shape).
+        train_labels: int64, (N,).
+        test_points: likewise.
+        test_labels: likewise.
+        outputs: how many a network for them has.
+        source: where the data are from.
+        classes: classes[k] is what label k stands for (for labels -1, +1: what -1 stands for, and
+            +1).
     """
 
     name: str
@@ -55,17 +66,32 @@ class Dataset:
         source: str = "given tensors",
         classes: Sequence[str] | None = None,
     ) -> Dataset:
-        """A data set of one's own; outputs defaults to 1 if a label is negative, else to the
-        largest label plus 1.
+        """Make a data set of one's own from tensors, arrays or lists.
 
-        Tensors, arrays or lists. Raises TypeError for what are no numbers; ValueError for no
-        points, other dtypes, values outside [0,1], NaN, lengths and shapes that differ, and labels
-        that are not -1, +1 or 0..K-1 with K >= 2.
+        Args:
+            train_points: shape (N, *shape), floating-point in [0,1], or uint8 (k means k/255).
+            train_labels: (N,) integers, -1 and +1 or 0..K-1.
+            test_points: likewise, of the same shape and dtype.
+            test_labels: likewise.
+            outputs: by default 1 if a label is negative, else the largest label plus 1.
+            name: of the data.
+            task: which labels they have.
+            source: where the data are from.
+            classes: what the labels stand for; by default their numbers.
 
-        >>> points, labels = torch.tensor([[0.25], [0.5], [1.0]]), torch.tensor([-1, -1, 1])
-        >>> data = Dataset.from_tensors(points, labels, points[1:], labels[1:])
-        >>> data.shape, data.outputs, data.classes
-        ((1,), 1, ('-1', '+1'))
+        Returns:
+            A `Dataset`.
+
+        Raises:
+            TypeError: for what are no numbers.
+            ValueError: for no points, other dtypes, values outside [0,1], NaN, lengths and shapes
+                that differ, and labels that are not -1, +1 or 0..K-1 with K >= 2.
+
+        Example:
+            >>> points, labels = torch.tensor([[0.25], [0.5], [1.0]]), torch.tensor([-1, -1, 1])
+            >>> data = Dataset.from_tensors(points, labels, points[1:], labels[1:])
+            >>> data.shape, data.outputs, data.classes
+            ((1,), 1, ('-1', '+1'))
         """
         tensors = {"train_points": train_points, "train_labels": train_labels}
         tensors |= {"test_points": test_points, "test_labels": test_labels}
@@ -112,10 +138,17 @@ class Dataset:
         return tuple(self.train_points.shape[1:])
 
     def flat(self, dtype: torch.dtype = torch.float64) -> Dataset:
-        """The same data with floating-point points of shape (N, D).
+        """Give the same data with floating-point points of shape (N, D).
 
-        >>> load_data("digits").flat().train_points.shape
-        torch.Size([1437, 64])
+        Args:
+            dtype: of the points.
+
+        Returns:
+            A `Dataset`.
+
+        Example:
+            >>> load_data("digits").flat().train_points.shape
+            torch.Size([1437, 64])
         """
         train, test = (
             as_float(points, dtype).flatten(1).to(dtype)
@@ -126,15 +159,25 @@ class Dataset:
     def subset(
         self, train_points: int | None = None, test_points: int | None = None, seed: int = 0
     ) -> Dataset:
-        """So many random training and test points (None: all), each label with its share, up to
-        rounding.
+        """Take so many random training and test points, each label with its share, up to rounding.
 
-        Those for a smaller number are the first of those for a larger one. Raises ValueError for a
-        number not in 1..N.
+        Those for a smaller number are the first of those for a larger one.
 
-        >>> data = load_data("digits", "classes").subset(200, 50)
-        >>> len(data.train_points), data.test_labels.bincount().tolist()
-        (200, [5, 5, 5, 5, 5, 5, 5, 5, 5, 5])
+        Args:
+            train_points: how many; None: all.
+            test_points: likewise.
+            seed: of the choice.
+
+        Returns:
+            A `Dataset`.
+
+        Raises:
+            ValueError: for a number not in 1..N.
+
+        Example:
+            >>> data = load_data("digits", "classes").subset(200, 50)
+            >>> len(data.train_points), data.test_labels.bincount().tolist()
+            (200, [5, 5, 5, 5, 5, 5, 5, 5, 5, 5])
         """
         parts = []
         for name, count in (("train", train_points), ("test", test_points)):
@@ -161,7 +204,14 @@ class Dataset:
         )
 
     def to(self, device: torch.device | str) -> Dataset:
-        """The same data on a device."""
+        """Give the same data on a device.
+
+        Args:
+            device: such as "cuda".
+
+        Returns:
+            A `Dataset`.
+        """
         names = ("train_points", "train_labels", "test_points", "test_labels")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
@@ -183,25 +233,36 @@ def load_data(
     root: str | PathLike[str] | None = None,
     download: bool = False,
 ) -> Dataset:
-    """The named images (N, C, H, W) with the labels of a task.
+    """Load images by name, with the labels of a task.
 
-    name: "digits": 1797 real 8x8 images of handwritten digits that come with scikit-learn, float64,
-    multiples of 1/16. "mnist", "cifar10": as torchvision keeps them in the folder root (default:
-    environment variable CGRO_DATA, or "data"), uint8; missing files are fetched only if download is
-    true. Otherwise the path of a folder or .tar, .tar.gz, .tgz file with images train/CLASS/FILE
-    and test/CLASS/FILE, or CLASS/FILE (PNG or JPEG of one size), uint8.
+    Digits, and images without a division in train and test, are split 80/20, stratified by class,
+    with `seed`.
 
-    Digits, and images without that division, are split 80/20, stratified by class, with `seed`.
-    task: see `read_task`.
+    Args:
+        name: "digits": 1797 real 8x8 images of handwritten digits that come with scikit-learn,
+            float64, multiples of 1/16. "mnist", "cifar10": as torchvision keeps them in the folder
+            root, uint8. Otherwise the path of a folder or .tar, .tar.gz, .tgz file with images
+            train/CLASS/FILE and test/CLASS/FILE, or CLASS/FILE (PNG or JPEG of one size), uint8.
+        task: see `read_task`.
+        seed: of the split.
+        root: folder of MNIST and CIFAR-10; by default the environment variable CGRO_DATA, or
+            "data".
+        download: whether missing files are fetched; they never are otherwise.
 
-    Raises ValueError for an unknown name or task, and for missing, damaged or unfit files, naming
-    them; OSError where a download fails.
+    Returns:
+        A `Dataset` of images (N, C, H, W).
 
-    >>> data = load_data("digits", "parity")
-    >>> data.train_points.shape, data.test_points.shape, sorted(set(data.train_labels.tolist()))
-    (torch.Size([1437, 1, 8, 8]), torch.Size([360, 1, 8, 8]), [-1, 1])
-    >>> load_data("digits", "3=-1,5-6=+1").classes
-    ('3', '5 or 6')
+    Raises:
+        ValueError: for an unknown name or task, and for missing, damaged or unfit files, naming
+            them.
+        OSError: where a download fails.
+
+    Example:
+        >>> data = load_data("digits", "parity")
+        >>> data.train_points.shape, data.test_points.shape, sorted(set(data.train_labels.tolist()))
+        (torch.Size([1437, 1, 8, 8]), torch.Size([360, 1, 8, 8]), [-1, 1])
+        >>> load_data("digits", "3=-1,5-6=+1").classes
+        ('3', '5 or 6')
     """
     read_task(task)  # raises before any file is read
     if seed < 0:

@@ -50,12 +50,19 @@ def unit_direction(d: int, draw: torch.Generator, given: torch.Tensor | None) ->
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PatchData:
-    """Points X = (X[1], ..., X[P]) of patches in R^d with labels y = -1, +1, in float64; use
-    `sample`.
+    """Labelled points of patches: one patch carries the signal, the others noise.
 
-    points: shape (N, P, d). labels: (N,), int64. signal_patch: (N,), the one j with X[j] = alpha y
-    w*. direction: w*, (d,), of length 1. alpha: the length of the signal; sigma: the standard
-    deviation of the noise in all directions but w*. Source: CGRO (anonymous 2023), Section 3.1.
+    Points X = (X[1], ..., X[P]) of patches in R^d with labels y = -1, +1, in float64; use `sample`.
+
+    Attributes:
+        points: shape (N, P, d).
+        labels: (N,), int64.
+        signal_patch: (N,), the one j with X[j] = alpha y w*.
+        direction: w*, (d,), of length 1.
+        alpha: the length of the signal.
+        sigma: the standard deviation of the noise in all directions but w*.
+
+    Source: CGRO (anonymous 2023), Section 3.1.
     """
 
     points: torch.Tensor
@@ -81,18 +88,33 @@ class PatchData:
         sigma: float | None = None,
         direction: torch.Tensor | None = None,
     ) -> PatchData:
-        """N independent points: y uniform, its patch uniform, all other patches from N(0, sigma^2
-        (I - w* w*^T)).
+        """Draw N independent points.
 
-        alpha and sigma are by default d^0.249 and d^-0.509. direction is w*, by default uniform on
-        the sphere and given by the seed; pass that of training data to draw test data. Cost: N P d
-        numbers. Raises ValueError for N, d, P < 1, d < 2, and alpha or sigma that is not positive
-        and finite.
+        y is uniform, its patch uniform, all other patches from N(0, sigma^2 (I - w* w*^T)).
 
-        >>> data = PatchData.sample(N=4, d=100, P=3, seed=0)
-        >>> at = torch.arange(4), data.signal_patch
-        >>> torch.equal(data.points[at] @ data.direction > 0, data.labels > 0)
-        True
+        Args:
+            N: points.
+            d: dimension of a patch.
+            P: patches.
+            seed: of everything that is drawn.
+            alpha: by default d^0.249.
+            sigma: by default d^-0.509.
+            direction: w*, by default uniform on the sphere and given by the seed; pass that of
+                training data to draw test data.
+
+        Returns:
+            A `PatchData`.
+
+        Raises:
+            ValueError: for N, d, P < 1, d < 2, and alpha or sigma that is not positive and finite.
+
+        Cost: N P d numbers.
+
+        Example:
+            >>> data = PatchData.sample(N=4, d=100, P=3, seed=0)
+            >>> at = torch.arange(4), data.signal_patch
+            >>> torch.equal(data.points[at] @ data.direction > 0, data.labels > 0)
+            True
         """
         check_sizes(N=N, d=d, P=P)
         check_seed(seed)
@@ -128,11 +150,24 @@ def default_scales(d: int, alpha: float | None, sigma: float | None) -> tuple[fl
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SeparableData:
-    """Points x = c y w* + xi of R^d with labels y = -1, +1, in float64; use `sample`.
+    """Labelled points of a linear signal, large or small, and noise orthogonal to it.
 
-    points: shape (N, d). labels: (N,), int64. large: (N,), bool: c is alpha there and beta
-    elsewhere. noise: xi, (N, d), orthogonal to direction, w*, (d,), of length 1. Source: CGRM
-    (anonymous 2023), Section 4.
+    Points x = c y w* + xi of R^d with labels y = -1, +1, in float64; use `sample`.
+
+    Attributes:
+        points: shape (N, d).
+        labels: (N,), int64.
+        large: (N,), bool: c is alpha there and beta elsewhere.
+        noise: xi, (N, d), orthogonal to direction.
+        direction: w*, (d,), of length 1.
+        alpha: the large signal.
+        beta: the small one.
+
+    Raises:
+        ValueError: for parts that do not fit together, labels other than -1 and +1, and points that
+            are not finite.
+
+    Source: CGRM (anonymous 2023), Section 4.
     """
 
     points: torch.Tensor
@@ -173,19 +208,35 @@ class SeparableData:
         small: int = 0,
         direction: torch.Tensor | None = None,
     ) -> SeparableData:
-        """N independent points, the last `small` of which have margin beta: y uniform, xi from N(0,
-        I - w* w*^T).
+        """Draw N independent points, the last `small` of which have margin beta.
 
-        beta is by default alpha / 16. direction is w*, by default uniform on the sphere and given
-        by the seed; pass that of training data to draw test data. Cost: N d numbers. Raises
-        ValueError for N < 1, d < 2, small not in 0..N, and unless 0 < beta < alpha are finite.
+        y is uniform, xi from N(0, I - w* w*^T).
 
-        >>> data = SeparableData.sample(N=4, d=100, seed=0, alpha=8.0, small=1)
-        >>> (
-        ...     data.large.tolist(),
-        ...     (data.points @ data.direction * data.labels).numpy().round(9).tolist(),
-        ... )
-        ([True, True, True, False], [8.0, 8.0, 8.0, 0.5])
+        Args:
+            N: points.
+            d: dimension.
+            seed: of everything that is drawn.
+            alpha: the large signal.
+            beta: the small one, by default alpha / 16.
+            small: how many points have it.
+            direction: w*, by default uniform on the sphere and given by the seed; pass that of
+                training data to draw test data.
+
+        Returns:
+            A `SeparableData`.
+
+        Raises:
+            ValueError: for N < 1, d < 2, small not in 0..N, and unless 0 < beta < alpha are finite.
+
+        Cost: N d numbers.
+
+        Example:
+            >>> data = SeparableData.sample(N=4, d=100, seed=0, alpha=8.0, small=1)
+            >>> (
+            ...     data.large.tolist(),
+            ...     (data.points @ data.direction * data.labels).numpy().round(9).tolist(),
+            ... )
+            ([True, True, True, False], [8.0, 8.0, 8.0, 0.5])
         """
         check_sizes(N=N, d=d)
         check_seed(seed)

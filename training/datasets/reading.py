@@ -20,19 +20,28 @@ R = TypeVar("R")
 
 @contextmanager
 def unchanged(*models: Any, evaluating: bool = False) -> Iterator[None]:
-    """Within, modules are in eval mode, if `evaluating`; afterwards, also after an exception, all
-    is as it was before.
+    """Leave models and random generators as they were, whatever happens within a block.
 
-    All: the mode of every submodule, buffers, `.grad` and `requires_grad` of parameters (`.grad` is
-    None within), and the global generators of torch (CPU and GPUs), numpy and random. Models that
-    are no modules are left alone. Raises ValueError for lazy modules, which their first call
-    changes.
+    Afterwards, also after an exception, all is as before: the mode of every submodule, buffers,
+    `.grad` and `requires_grad` of parameters (`.grad` is None within), and the global generators of
+    torch (CPU and GPUs), numpy and random.
 
-    >>> layer = nn.BatchNorm1d(1)
-    >>> with unchanged(layer):
-    ...     _ = layer(torch.tensor([[1.0], [3.0]])), torch.rand(1)
-    >>> layer.running_mean, layer.training
-    (tensor([0.]), True)
+    Args:
+        *models: modules; models that are none are left alone.
+        evaluating: whether modules are in eval mode within.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ValueError: for lazy modules, which their first call changes.
+
+    Example:
+        >>> layer = nn.BatchNorm1d(1)
+        >>> with unchanged(layer):
+        ...     _ = layer(torch.tensor([[1.0], [3.0]])), torch.rand(1)
+        >>> layer.running_mean, layer.training
+        (tensor([0.]), True)
     """
     modules = list(
         dict.fromkeys(
@@ -93,12 +102,20 @@ def _copy(buffer: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def differentiating(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as it works outside of `torch.no_grad` and `torch.inference_mode`, also where it
-    is called within.
+    """Make a function work as outside of `torch.no_grad` and `torch.inference_mode`.
 
-    >>> with torch.inference_mode():
-    ...     differentiating(lambda x: (x * x.requires_grad_(True)).requires_grad)(torch.ones(1))
-    True
+    Also where it is called within.
+
+    Args:
+        function: any.
+
+    Returns:
+        The function so made.
+
+    Example:
+        >>> with torch.inference_mode():
+        ...     differentiating(lambda x: (x * x.requires_grad_(True)).requires_grad)(torch.ones(1))
+        True
     """
 
     def plain(value: Any) -> Any:
@@ -115,10 +132,16 @@ def differentiating(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def measuring(*, evaluating: bool) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """For functions that measure models: `unchanged` for all modules among the arguments, and
-    `differentiating`.
+    """Decorate functions that measure models and change nothing.
 
-    `inspect.unwrap` gives the function itself.
+    `unchanged` for all modules among the arguments, and `differentiating`. `inspect.unwrap` gives
+    the function itself.
+
+    Args:
+        evaluating: whether modules are in eval mode within.
+
+    Returns:
+        The decorator.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -137,8 +160,13 @@ def measuring(*, evaluating: bool) -> Callable[[Callable[P, R]], Callable[P, R]]
 
 
 def check_differentiable(model: Any) -> None:
-    """Raise ValueError for a module whose weights were made under `torch.inference_mode`: no
-    gradient passes through them.
+    """Refuse modules through whose weights no gradient passes.
+
+    Args:
+        model: a module, or anything else.
+
+    Raises:
+        ValueError: for a module whose weights were made under `torch.inference_mode`.
     """
     if isinstance(model, nn.Module) and any(
         t.is_inference() for t in (*model.parameters(), *model.buffers())
@@ -150,13 +178,19 @@ def check_differentiable(model: Any) -> None:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A copy that shares nothing with the module and keeps what it shares within, also of weights
-    that hooks compute.
+    """Copy a module; also weights that hooks compute.
 
-    >>> layer = nn.Linear(2, 2)
-    >>> model = copied(nn.Sequential(layer, nn.ReLU(), layer))
-    >>> model[0] is model[2], model[0] is layer
-    (True, False)
+    Args:
+        model: the module.
+
+    Returns:
+        A copy that shares nothing with the module and keeps what it shares within.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> model = copied(nn.Sequential(layer, nn.ReLU(), layer))
+        >>> model[0] is model[2], model[0] is layer
+        (True, False)
     """
     computed = (
         t
@@ -168,8 +202,13 @@ def copied(model: nn.Module) -> nn.Module:
 
 
 def placement(model: Any) -> tuple[torch.dtype, torch.device] | None:
-    """Dtype and device of a module's first floating-point parameter or buffer; None where there is
-    none.
+    """Find dtype and device of a module's first floating-point parameter or buffer.
+
+    Args:
+        model: a module, or anything else.
+
+    Returns:
+        (dtype, device); None where there is none.
     """
     if not isinstance(model, nn.Module):
         return None
@@ -184,8 +223,19 @@ def placement(model: Any) -> tuple[torch.dtype, torch.device] | None:
 
 
 def read_outputs(outputs: Any, count: int | None = None, name: str = "model") -> torch.Tensor:
-    """What a model gave: a tensor, and for a count of points one of shape (count, K). Raises
-    TypeError or ValueError.
+    """Check what a model gave.
+
+    Args:
+        outputs: what it gave.
+        count: of points; then outputs must have shape (count, K).
+        name: what the error calls the model.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        TypeError: for what is no tensor.
+        ValueError: for another shape.
     """
     if not isinstance(outputs, torch.Tensor):
         raise TypeError(

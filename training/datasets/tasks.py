@@ -12,16 +12,24 @@ Task = str | Mapping[str | int, int]
 
 
 def read_task(task: Task) -> dict[str | int, int] | None:
-    """The labels that a task gives to classes; None for the names in `TASKS`, which give one to
-    every class.
+    """Read the labels that a task gives to classes.
 
-    A mapping of classes, by name or number (0 is the first), or a text such as "3=-1,5=+1",
-    "cat=-1,dog=+1", "0-4=-1,5-9=+1"; a number in a text is that of a class unless a class has that
-    name. Classes that are not named are left out. Labels must be -1 and +1, or 0..K-1 with K >= 2.
-    Raises ValueError.
+    A task is a mapping of classes, by name or number (0 is the first), or a text such as
+    "3=-1,5=+1", "cat=-1,dog=+1", "0-4=-1,5-9=+1"; a number in a text is that of a class unless a
+    class has that name. Classes that are not named are left out.
 
-    >>> read_task("0-1=-1,7=+1")
-    {'0': -1, '1': -1, '7': 1}
+    Args:
+        task: the mapping or text, or a name in `TASKS`, which gives one label to every class.
+
+    Returns:
+        A dict from classes to labels; None for the names in `TASKS`.
+
+    Raises:
+        ValueError: unless each class is named once and labels are -1 and +1, or 0..K-1 with K >= 2.
+
+    Example:
+        >>> read_task("0-1=-1,7=+1")
+        {'0': -1, '1': -1, '7': 1}
     """
     if isinstance(task, str):
         if task in TASKS:
