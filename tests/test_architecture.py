@@ -363,7 +363,6 @@ UNFORMED = (
     "analysis/proofs",
     "analysis/statements/report.py",
     "analysis/studies",
-    "constructions/regions",
 )
 """Where public docstrings do not have the form yet: what is done leaves the list."""
 

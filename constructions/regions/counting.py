@@ -52,24 +52,36 @@ def count_regions(
 ) -> RegionCount:
     """Count the linear regions of a network over the box [lower, upper].
 
-    network: a `ReLUNetwork`, a module that `ReLUNetwork.from_module` reads, or a file that `load`
-    reads; weights are taken exactly. box: (lower, upper), numbers or arrays of the input's shape.
-    pieces: also count linear pieces and affine maps. exact: keep all vertices in integers (slow;
-    the count is certified without it, too). max_cells, max_seconds, Ctrl-C and `MEMORY_LIMIT` end
-    the count early, with what has been found. method: None chooses. Up to d = 8, vertices and edges
-    alone ("skeleton") if the network is in general position, else the face lattice ("lattice");
-    beyond, a depth-first search with linear programs ("search"). progress(done, total) is called
-    between units (search: every 256 cells, with their number and 0).
+    Args:
+        network: a `ReLUNetwork`, a module that `ReLUNetwork.from_module` reads, or a file that
+            `load` reads; weights are taken exactly.
+        box: (lower, upper), numbers or arrays of the input's shape.
+        pieces: also count linear pieces and affine maps.
+        exact: keep all vertices in integers (slow; the count is certified without it, too).
+        max_cells: ends the count early, as do Ctrl-C and `MEMORY_LIMIT`, with what has been found.
+        max_seconds: likewise.
+        method: None chooses. Up to d = 8, vertices and edges alone ("skeleton") if the network is
+            in general position, else the face lattice ("lattice"); beyond, a depth-first search
+            with linear programs ("search").
+        progress: progress(done, total) is called between units (search: every 256 cells, with their
+            number and 0).
+
+    Returns:
+        A `RegionCount`, which says whether it is complete and certified.
+
+    Raises:
+        ValueError: for a wrong box, method, or weights.
+        TypeError: for a network that cannot be read.
 
     Cost: the skeleton takes 4 to 10 microseconds a cell in d = 2..4, the lattice 8 to 25, times
     about (units / 100); from d = 5 on some 3 times more with each d. Merging into pieces takes up
     to 0.2 ms a cell where integers must decide. Memory, for up to 256 units a layer: 1 to 2 kB a
-    cell (skeleton), 1 to 5 kB (lattice) in d <= 4. Raises ValueError for a wrong box, method, or
-    weights; TypeError for a network that cannot be read.
+    cell (skeleton), 1 to 5 kB (lattice) in d <= 4.
 
-    >>> from constructions import squaring
-    >>> count_regions(squaring(3), (0, 1), pieces=True).pieces
-    8
+    Example:
+        >>> from constructions import squaring
+        >>> count_regions(squaring(3), (0, 1), pieces=True).pieces
+        8
     """
     limits = Limits(max_cells, max_seconds)
     job = _job(network, box, method, pieces=pieces, exact=exact, faces=pieces or exact)
@@ -88,16 +100,31 @@ def linear_regions(
     method: Method | None = None,
     progress: Progress | None = None,
 ) -> LinearRegions:
-    """The linear regions of a network over a box, with their geometry; arguments as for
-    `count_regions`.
+    """Give the linear regions of a network over a box, with their geometry.
 
-    With exact=True vertices, affine maps, points and volumes are Fractions.
+    Args:
+        network: as for `count_regions`.
+        box: as for `count_regions`.
+        pieces: as for `count_regions`.
+        exact: give vertices, affine maps, points and volumes as Fractions.
+        max_cells: as for `count_regions`.
+        max_seconds: as for `count_regions`.
+        method: as for `count_regions`.
+        progress: as for `count_regions`.
 
-    >>> from constructions import absolute
-    >>> found = linear_regions(absolute(), (-1, 2), exact=True)
-    >>> [(region.weight.item(), region.bias.item(), region.volume) for region in found.regions]
-    [(Fraction(1, 1), Fraction(0, 1), Fraction(2, 1)),
-     (Fraction(-1, 1), Fraction(0, 1), Fraction(1, 1))]
+    Returns:
+        `LinearRegions`.
+
+    Raises:
+        ValueError: as `count_regions`.
+        TypeError: as `count_regions`.
+
+    Example:
+        >>> from constructions import absolute
+        >>> found = linear_regions(absolute(), (-1, 2), exact=True)
+        >>> [(region.weight.item(), region.bias.item(), region.volume) for region in found.regions]
+        [(Fraction(1, 1), Fraction(0, 1), Fraction(2, 1)),
+         (Fraction(-1, 1), Fraction(0, 1), Fraction(1, 1))]
     """
     limits = Limits(max_cells, max_seconds)
     job = _job(network, box, method, pieces=pieces, exact=exact, faces=True)

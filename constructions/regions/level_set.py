@@ -21,11 +21,15 @@ from .counting import linear_regions, network_on
 
 @dataclass(frozen=True, repr=False)
 class LevelSet(Result):
-    """The set {f = level} in a box: points (d = 1), segments (d = 2), polygons (d = 3), as numbers
-    of `vertices` (V, d).
+    """The set {f = level} in a box, as points (d = 1), segments (d = 2) or polygons (d = 3).
 
-    A polygon's vertices are in cyclic order. flat: cells on which f = level throughout; only their
-    borders are listed. complete, certified, method: as for `RegionCount`.
+    Attributes:
+        vertices: (V, d).
+        faces: each as numbers of vertices; those of a polygon are in cyclic order.
+        flat: cells on which f = level throughout; only their borders are listed.
+        complete: as for `RegionCount`.
+        certified: as for `RegionCount`.
+        method: as for `RegionCount`.
     """
 
     vertices: np.ndarray
@@ -54,23 +58,36 @@ def level_set(
     max_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> LevelSet:
-    """Where a network's output equals a level; with the default level 0 its decision boundary. For
-    d <= 3 inputs.
+    """Find where a network's output equals a level: by default its decision boundary.
 
-    output: one output's number, or two (i, j) for f_i - f_j, the boundary between two classes. The
-    other arguments are those of `linear_regions`: the output counts as one more unit, with exact
-    weights, whose zeros are the faces.
+    For d <= 3 inputs. The output counts as one more unit, with exact weights, whose zeros are the
+    faces.
 
-    >>> from constructions import distance
-    >>> found = level_set(distance([0.5, 0.5], "inf"), (0, 1), level=0.25)
-    >>> (
-    ...     len(found.faces),
-    ...     sorted({float(x) for x in found.vertices[np.concatenate(found.faces)].ravel()}),
-    ... )
-    (4, [0.25, 0.75])
+    Args:
+        network: as for `linear_regions`.
+        box: as for `linear_regions`.
+        level: the level.
+        output: one output's number, or two (i, j) for f_i - f_j, the boundary between two classes.
+        exact: as for `linear_regions`.
+        max_cells: as for `linear_regions`.
+        max_seconds: as for `linear_regions`.
+        progress: as for `linear_regions`.
 
-    Raises ValueError for more than three inputs, an output that there is not, or a level that is
-    not finite.
+    Returns:
+        A `LevelSet`.
+
+    Raises:
+        ValueError: for more than three inputs, an output that there is not, or a level that is not
+            finite.
+
+    Example:
+        >>> from constructions import distance
+        >>> found = level_set(distance([0.5, 0.5], "inf"), (0, 1), level=0.25)
+        >>> (
+        ...     len(found.faces),
+        ...     sorted({float(x) for x in found.vertices[np.concatenate(found.faces)].ravel()}),
+        ... )
+        (4, [0.25, 0.75])
     """
     net = network_on(network, box)
     try:

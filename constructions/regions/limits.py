@@ -22,9 +22,10 @@ MEMORY_LIMIT = 8 * 2**30
 class Stop(StrEnum):
     """Why work on linear regions ended early.
 
-    >>> from constructions import count_regions, squaring
-    >>> count_regions(squaring(5), (0, 1), max_cells=4).stopped
-    <Stop.CELLS: 'cell limit'>
+    Example:
+        >>> from constructions import count_regions, squaring
+        >>> count_regions(squaring(5), (0, 1), max_cells=4).stopped
+        <Stop.CELLS: 'cell limit'>
     """
 
     CELLS = "cell limit"

@@ -12,33 +12,56 @@ from ..networks.network import ReLUNetwork
 
 
 def on_segment(network: ReLUNetwork, start: Any, end: Any) -> ReLUNetwork:
-    """The network t -> f(start + t (end - start)) of one input; t in [0, 1] runs from start to end.
+    """Restrict a network to the segment between two points.
 
-    start, end: points of `inputs` numbers (any shape, flattened). The first layer's new weights are
-    rounded to float64. Raises ValueError for points of another size, NaN or infinity, or start ==
-    end.
+    The network t -> f(start + t (end - start)) of one input; t in [0, 1] runs from start to end.
+    The first layer's new weights are rounded to float64.
 
-    >>> from constructions import count_regions, distance
-    >>> count_regions(
-    ...     on_segment(distance([0.5, 0.5], "inf"), [0, 0], [1, 0.5]), (0, 1), pieces=True
-    ... ).pieces
-    2
+    Args:
+        network: the network.
+        start: a point of `inputs` numbers (any shape, flattened).
+        end: likewise.
+
+    Returns:
+        A `ReLUNetwork` of one input.
+
+    Raises:
+        ValueError: for points of another size, NaN or infinity, or start == end.
+
+    Example:
+        >>> from constructions import count_regions, distance
+        >>> count_regions(
+        ...     on_segment(distance([0.5, 0.5], "inf"), [0, 0], [1, 0.5]), (0, 1), pieces=True
+        ... ).pieces
+        2
     """
     return _pull_back(network, start=start, end=end)
 
 
 def on_plane(network: ReLUNetwork, origin: Any, first: Any, second: Any) -> ReLUNetwork:
-    """The network (s, t) -> f(origin + s (first - origin) + t (second - origin)) on the plane
-    through three points.
+    """Restrict a network to the plane through three points.
 
-    The points are at (0, 0), (1, 0) and (0, 1). Sizes, rounding and errors as for `on_segment`;
-    ValueError also for points on one line.
+    The network (s, t) -> f(origin + s (first - origin) + t (second - origin)); the points are at
+    (0, 0), (1, 0) and (0, 1). Weights are rounded as for `on_segment`.
 
-    >>> from constructions import linear_regions
-    >>> from constructions.regions.restriction import on_plane
-    >>> net = ReLUNetwork.from_layers([([[1.0, 1.0, 1.0]], [-1.0]), ([[1.0]], [0.0])])
-    >>> linear_regions(on_plane(net, [0, 0, 0], [1, 0, 0], [0, 1, 0]), (0, 1)).volumes.tolist()
-    [0.5, 0.5]
+    Args:
+        network: the network.
+        origin: a point of `inputs` numbers (any shape, flattened).
+        first: likewise.
+        second: likewise.
+
+    Returns:
+        A `ReLUNetwork` of two inputs.
+
+    Raises:
+        ValueError: as `on_segment`, and for points on one line.
+
+    Example:
+        >>> from constructions import linear_regions
+        >>> from constructions.regions.restriction import on_plane
+        >>> net = ReLUNetwork.from_layers([([[1.0, 1.0, 1.0]], [-1.0]), ([[1.0]], [0.0])])
+        >>> linear_regions(on_plane(net, [0, 0, 0], [1, 0, 0], [0, 1, 0]), (0, 1)).volumes.tolist()
+        [0.5, 0.5]
     """
     return _pull_back(network, origin=origin, first=first, second=second)
 

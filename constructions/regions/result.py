@@ -23,15 +23,19 @@ from .pieces import CellMaps, merge
 
 @dataclass(frozen=True, repr=False)
 class RegionCount(Result):
-    """Numbers of linear regions.
+    """How many linear regions a network has over a box.
 
-    cells: activation cells. pieces: linear pieces, and affine_maps: different affine maps (None
-    where not asked for, or incomplete). complete: all units are in; else cells is a lower bound.
-    certified: every sign that was used is proved, by rounding bounds or exact integers, and the
-    faces fit together (Euler characteristic 1, each facet between two cells or on the box). method:
-    how it was counted, and why so, in words. faces: numbers of faces of dimension 0..d (None for
-    linear programs). stopped: what ended the work early, the cells or (if complete) their merging
-    into pieces; None where nothing did.
+    Attributes:
+        cells: activation cells.
+        pieces: linear pieces (None where not asked for, or incomplete).
+        affine_maps: different affine maps (likewise).
+        complete: all units are in; else cells is a lower bound.
+        certified: every sign that was used is proved, by rounding bounds or exact integers, and the
+            faces fit together (Euler characteristic 1, each facet between two cells or on the box).
+        method: how it was counted, and why so, in words.
+        faces: numbers of faces of dimension 0..d (None for linear programs).
+        stopped: what ended the work early, the cells or (if complete) their merging into pieces;
+            None where nothing did.
     """
 
     cells: int
@@ -65,11 +69,15 @@ class RegionCount(Result):
 
 @dataclass(frozen=True, repr=False)
 class Region(Result):
-    """One activation cell: on or off for each hidden unit, layer after layer; x -> weight x + bias
-    (outputs, d) on it.
+    """One activation cell: a part of the box on which the network is one affine map.
 
-    point (d,): inside, the mean of its vertices. volume: its d-dimensional measure. vertices (n,
-    d): None for a cell found by linear programs, as is its volume.
+    Attributes:
+        pattern: on or off for each hidden unit, layer after layer.
+        weight: x -> weight x + bias on the cell; (outputs, d).
+        bias: (outputs,).
+        point: (d,), inside, the mean of its vertices.
+        volume: its d-dimensional measure; None for a cell found by linear programs.
+        vertices: (n, d); None for a cell found by linear programs.
     """
 
     pattern: np.ndarray
@@ -97,6 +105,17 @@ class LinearRegions(RegionCount):
     patterns (cells, units), points (cells, d), volumes (cells,), maps (cells, outputs, d+1): A and
     b; piece (cells,): the linear piece of each cell. After an early end, cells are those of the
     units so far (`units_done`), and have no maps.
+
+    Attributes:
+        network: whose regions they are.
+        arrangement: the units' hyperplanes as they were counted.
+        lattice: vertices and faces; None for linear programs.
+        patterns: on or off for each hidden unit, (cells, units).
+        witnesses: a point inside each cell, (cells, d), for linear programs; else None.
+        units_done: how many units are in.
+        exact: whether geometry is given in Fractions.
+        cell_maps: the affine map of each cell.
+        merged: the linear piece of each cell and how many there are, where they are known already.
     """
 
     network: ReLUNetwork = field(kw_only=True)
@@ -133,11 +152,12 @@ class LinearRegions(RegionCount):
     def exact_vertices(self) -> np.ndarray:
         """All vertices (V, d), exactly: floats if these hold them all, else Fractions.
 
-        >>> from constructions import ReLUNetwork, linear_regions
-        >>> net = ReLUNetwork.from_layers([([[3.0]], [-1.0]), ([[1.0]], [0.0])])
-        >>> found = linear_regions(net, (0, 1))
-        >>> [str(v) for v in found.exact_vertices()[:, 0]], found.edges.shape
-        (['0', '1', '1/3'], (2, 2))
+        Example:
+            >>> from constructions import ReLUNetwork, linear_regions
+            >>> net = ReLUNetwork.from_layers([([[3.0]], [-1.0]), ([[1.0]], [0.0])])
+            >>> found = linear_regions(net, (0, 1))
+            >>> [str(v) for v in found.exact_vertices()[:, 0]], found.edges.shape
+            (['0', '1', '1/3'], (2, 2))
         """
         lattice = self._with_faces("vertices")
         points, known = lattice.points.view.copy(), lattice.known.view
@@ -163,13 +183,25 @@ class LinearRegions(RegionCount):
         return self._with_faces("vertices").corners_of_cells()
 
     def cell_vertices(self, cell: int) -> np.ndarray:
-        """The numbers of one cell's vertices."""
+        """Give the numbers of one cell's vertices.
+
+        Args:
+            cell: its number.
+
+        Returns:
+            Rows of `vertices`.
+        """
         owner, vertex = self.corners
         return vertex[np.searchsorted(owner, cell) : np.searchsorted(owner, cell, side="right")]
 
     def polygons(self) -> list[np.ndarray]:
-        """The cells of a network with two inputs, each as the numbers of its vertices in cyclic
-        order.
+        """Give the cells of a network with two inputs as polygons.
+
+        Returns:
+            For each cell the numbers of its vertices in cyclic order.
+
+        Raises:
+            ValueError: for another number of inputs.
         """
         lattice = self._with_faces("polygons")
         if lattice.d != 2:
@@ -180,8 +212,9 @@ class LinearRegions(RegionCount):
 
     @cached_property
     def points(self) -> np.ndarray:
-        """A point inside each cell (cells, d): the mean of its vertices (linear programs: the
-        witness).
+        """A point inside each cell (cells, d): the mean of its vertices.
+
+        For linear programs, the witness.
         """
         if self.witnesses is not None:
             return self.witnesses
@@ -198,8 +231,9 @@ class LinearRegions(RegionCount):
 
     @cached_property
     def volumes(self) -> np.ndarray:
-        """The cells' volumes (cells,), by pulling triangulations. Cost: about d! 2^d / d simplices
-        a cell.
+        """The cells' volumes (cells,), by pulling triangulations.
+
+        Cost: about d! 2^d / d simplices a cell.
         """
         lattice = self._with_faces("volumes")
         owner, simplex = lattice.simplices()
