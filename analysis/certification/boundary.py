@@ -21,7 +21,12 @@ from .decision import MAX_SECONDS, certify, margin_loss, read_domain, read_numbe
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interval(Unpacked):
-    """Certified bounds, lower <= value <= upper; upper is infinite where nothing was found."""
+    """Certified bounds, lower <= value <= upper.
+
+    Attributes:
+        lower: exact.
+        upper: exact; infinite where nothing was found.
+    """
 
     lower: Fraction
     upper: Fraction | float
@@ -43,24 +48,40 @@ def margin(
     domain: tuple[float, float] | None = (0.0, 1.0),
     max_seconds: float = MAX_SECONDS,
 ) -> Interval:
-    """The l_p distance from x, shape (D,), to the nearest point of domain^D with margin <= 0: exact
-    rationals around it.
+    """Enclose the distance from a point to the nearest error, in exact rationals.
 
-    The lower bound is a radius for which `certify` proves the ball; the upper one is the distance
-    of a point that is evaluated exactly. A point itself misclassified, or tied, has distance 0.
-    label: that of x (default: the network's, in exact arithmetic). Stops when upper - lower <= gap,
-    or with wider bounds when a query is unresolved within max_seconds. With domain None, upper is
-    infinite if no such point is nearer than 2^20. Where the points with margin <= 0 are the closure
-    of those with margin < 0 (no touching zeros), this is the distance to the decision boundary of
-    Section 3 of "Why Clean Generalization and Robust Memorization Both Happen in Adversarial
-    Training" (anonymous 2023). Cost: some ten calls of `certify`, the last ones on balls that
-    almost touch the boundary. Raises ValueError for shapes, labels, NaN, gap <= 0, or x outside
-    domain.
+    The l_p distance from x to the nearest point of domain^D with margin <= 0. The lower bound is a
+    radius for which `certify` proves the ball; the upper one is the distance of a point that is
+    evaluated exactly. A point itself misclassified, or tied, has distance 0. Where the points with
+    margin <= 0 are the closure of those with margin < 0 (no touching zeros), this is the distance
+    to the decision boundary.
 
-    >>> from constructions import affine
-    >>> lower, upper = margin(affine([[3.0, -1.0]], [-0.5]), [0.5, 0.5], "inf")
-    >>> lower <= Fraction(1, 8) <= upper, float(upper - lower) <= 1e-6
-    (True, True)
+    Args:
+        network: as for `certify`.
+        x: shape (D,), in domain.
+        p: inf or 2.
+        label: that of x (default: the network's, in exact arithmetic).
+        gap: stops when upper - lower <= gap.
+        domain: (lower, upper) of every input; with None, upper is infinite if no such point is
+            nearer than 2^20.
+        max_seconds: of a query; where one is unresolved within it, bounds are wider.
+
+    Returns:
+        A certified `Interval`.
+
+    Raises:
+        ValueError: for shapes, labels, NaN, gap <= 0, or x outside domain.
+
+    Cost: some ten calls of `certify`, the last ones on balls that almost touch the boundary.
+
+    Source: Section 3 of "Why Clean Generalization and Robust Memorization Both Happen in
+    Adversarial Training" (anonymous 2023).
+
+    Example:
+        >>> from constructions import affine
+        >>> lower, upper = margin(affine([[3.0, -1.0]], [-0.5]), [0.5, 0.5], "inf")
+        >>> lower <= Fraction(1, 8) <= upper, float(upper - lower) <= 1e-6
+        (True, True)
     """
     network, norm = read_network(network), Ball(p, 0.0).p
     gap = read_positive("gap", gap)

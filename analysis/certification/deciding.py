@@ -60,12 +60,17 @@ Point = tuple[Fraction, ...]
 
 @dataclass(frozen=True, repr=False)
 class Decision(Result):
-    """Whether some input is unsafe.
+    """Whether some input is unsafe, and what shows it.
 
-    result: "sat" (`witness` is an unsafe input, exactly), "unsat" (none is: `certificate` proves
-    it), or "unknown" (`reason` says why). confirmed: whether ONNX Runtime, in the file's float32,
-    finds the input next to the witness unsafe, too; None where that was not tried (no .onnx file,
-    no witness, no ONNX Runtime). seconds: wall time.
+    Attributes:
+        result: "sat" (`witness` is an unsafe input, exactly), "unsat" (none is: `certificate`
+            proves it), or "unknown" (`reason` says why).
+        witness: an unsafe input, of Fractions, or None.
+        certificate: the proof, or None.
+        seconds: wall time.
+        reason: why nothing is known.
+        confirmed: whether ONNX Runtime, in the file's float32, finds the input next to the witness
+            unsafe, too; None where that was not tried (no .onnx file, no witness, no ONNX Runtime).
     """
 
     result: Literal["sat", "unsat", "unknown"]
@@ -102,33 +107,42 @@ def decide(
 ) -> Decision:
     """Decide whether a network has an unsafe input, in exact arithmetic.
 
-    network: a ReLUNetwork, a module, or the path of a file. property: a `Property`, or the path of
-    a VNN-LIB file. Each box with its conjuncts becomes one network whose margin is positive where
-    the box is safe: the least of the constraints of a conjunct, negated, by maxima of ReLUs behind
-    the network's own layers. `certify`'s search decides it; with up to `SPLIT_INPUTS` inputs, boxes
-    that stay open are cut in two. Every proof is one that `check_certificate` accepts; a witness is
-    evaluated in rationals. Of a network that was rounded on reading, "unsat" and "sat" hold for its
-    source: what was rounded is added to the constraints. Boxes with sides that are no dyadic
-    numbers are proved on the least dyadic box around them; constants are rounded, to the safe side,
-    to float64. Strict constraints are proved without equality; a witness fulfils them strictly.
-    max_seconds: wall time, looked at between steps.
+    Each box with its conjuncts becomes one network whose margin is positive where the box is safe:
+    the least of the constraints of a conjunct, negated, by maxima of ReLUs behind the network's own
+    layers. `certify`'s search decides it; with up to `SPLIT_INPUTS` inputs, boxes that stay open
+    are cut in two. Every proof is one that `check_certificate` accepts; a witness is evaluated in
+    rationals. Of a network that was rounded on reading, "unsat" and "sat" hold for its source: what
+    was rounded is added to the constraints. Boxes with sides that are no dyadic numbers are proved
+    on the least dyadic box around them; constants are rounded, to the safe side, to float64. Strict
+    constraints are proved without equality; a witness fulfils them strictly.
 
-    Raises ValueError for sizes that do not fit, a box beyond the network's domain, layers too large
-    to be dense and coefficients that float64 does not hold (no multiple of them, either), and what
-    reading raises. Sources: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (cutting
-    inputs).
+    Args:
+        network: a ReLUNetwork, a module, or the path of a file.
+        property: a `Property`, or the path of a VNN-LIB file.
+        max_seconds: wall time, looked at between steps.
 
-    >>> from constructions import Ball, affine
-    >>> net = affine([[1.0, 0.0], [0.0, 1.0]])
-    >>> decide(net, Property.robust([0.75, 0.25], Ball("inf", 0.125), 0, 2)).result
-    'unsat'
-    >>> decide(
-    ...     net,
-    ...     Property(
-    ...         box=([0.0, 0.0], [1.0, 1.0]), unsafe=[([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0])]
-    ...     ),
-    ... ).witness
-    (Fraction(1, 1), Fraction(1, 1))
+    Returns:
+        A `Decision`.
+
+    Raises:
+        ValueError: for sizes that do not fit, a box beyond the network's domain, layers too large
+            to be dense and coefficients that float64 does not hold (no multiple of them, either),
+            and what reading raises.
+
+    Source: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (cutting inputs).
+
+    Example:
+        >>> from constructions import Ball, affine
+        >>> net = affine([[1.0, 0.0], [0.0, 1.0]])
+        >>> decide(net, Property.robust([0.75, 0.25], Ball("inf", 0.125), 0, 2)).result
+        'unsat'
+        >>> decide(
+        ...     net,
+        ...     Property(
+        ...         box=([0.0, 0.0], [1.0, 1.0]), unsafe=[([[1.0, 0.0], [0.0, 1.0]], [-1.0, -1.0])]
+        ...     ),
+        ... ).witness
+        (Fraction(1, 1), Fraction(1, 1))
     """
     start = time.monotonic()
     file = Path(network) if isinstance(network, (str, os.PathLike)) else None

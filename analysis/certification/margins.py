@@ -44,24 +44,39 @@ def certified_margins(
     ball: Ball,
     engine: Engine = HERE,
 ) -> torch.Tensor:
-    """Certified lower bounds of the margin over B_p(x_i, radius) and [0,1]^D, for each point:
-    float64, shape (N,).
+    """Bound from below how safely each point's whole ball gets its label.
 
-    The margin is y f(x) (one output, labels -1, +1) or f_y(x) - max_(k != y) f_k(x). A positive
-    bound proves that every point of the ball gets the label; a bound <= 0 proves nothing: f_adv's
-    S_small is safely { bound <= 0 }. Every hidden unit's pre-activation is bounded by linear
-    functions of the input, substituted back layer by layer, with an a-priori bound of the rounding
-    errors subtracted. Cost: O(N w^3 depth) for width w, so it is meant for small dense networks;
-    the engine computes shards of `SHARD` points, and its journal makes an interrupted call go on.
-    Source: Zhang et al. 2018 (CROWN), Theorem 3.2. Raises ValueError if a layer is too large to be
-    dense, for points outside [0,1], and for labels or shapes that do not fit.
+    Certified lower bounds of the margin over B_p(x_i, radius) and [0,1]^D. The margin is y f(x)
+    (one output, labels -1, +1) or f_y(x) - max_(k != y) f_k(x). A positive bound proves that every
+    point of the ball gets the label; a bound <= 0 proves nothing: f_adv's S_small is safely { bound
+    <= 0 }. Every hidden unit's pre-activation is bounded by linear functions of the input,
+    substituted back layer by layer, with an a-priori bound of the rounding errors subtracted.
 
-    >>> from constructions import affine
-    >>> net = affine([[1.0, -1.0]])
-    >>> certified_margins(
-    ...     net, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)
-    ... ).numpy().round(9)
-    array([0.25])
+    Args:
+        network: a `ReLUNetwork`; it is meant for small dense ones.
+        points: (N, D) in [0,1].
+        labels: (N,), -1 and +1 or 0..K-1.
+        ball: norm and radius.
+        engine: computes shards of `SHARD` points; its journal makes an interrupted call go on.
+
+    Returns:
+        Certified lower bounds, float64, shape (N,).
+
+    Raises:
+        ValueError: if a layer is too large to be dense, for points outside [0,1], and for labels or
+            shapes that do not fit.
+
+    Cost: O(N w^3 depth) for width w.
+
+    Source: Zhang et al. 2018 (CROWN), Theorem 3.2.
+
+    Example:
+        >>> from constructions import affine
+        >>> net = affine([[1.0, -1.0]])
+        >>> certified_margins(
+        ...     net, torch.tensor([[0.75, 0.25]]), torch.tensor([1]), Ball("inf", 0.125)
+        ... ).numpy().round(9)
+        array([0.25])
     """
     network = read_network(network)
     points, labels = read_labelled(network, points, labels)
