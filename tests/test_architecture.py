@@ -357,7 +357,6 @@ SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Cost", "Source
 
 UNFORMED = (
     "analysis/behaviour",
-    "analysis/certification",
     "analysis/comparison",
     "analysis/pages",
     "analysis/proofs",

@@ -43,12 +43,19 @@ MAX_SECONDS = 60.0
 class Certification(Result):
     """What is known about a margin on a set, and the certificate of it.
 
-    verdict: "proved" (margin >= bound > 0 on all of the set), "refuted" (margin <= 0 at `witness`,
-    a point of the set), or "unresolved" (`reason` says why). bound: a certified lower bound of the
-    margin, if proved. witness, margin: the exact point and the exact margin there, if refuted. Of a
-    network that was rounded when it was read (see `ReLUNetwork.origin`), bound and margin are
-    bounds for its source, while the certificate is about the rounded one. query: set, label and
-    proof as a certificate holds them. leaves: how many parts of the set were proved one by one.
+    Of a network that was rounded when it was read (see `ReLUNetwork.origin`), bound and margin are
+    bounds for its source, while the certificate is about the rounded one.
+
+    Attributes:
+        verdict: "proved" (margin >= bound > 0 on all of the set), "refuted" (margin <= 0 at
+            `witness`, a point of the set), or "unresolved" (`reason` says why).
+        bound: a certified lower bound of the margin, if proved.
+        witness: the exact point, if refuted.
+        margin: the exact margin there, if refuted.
+        leaves: how many parts of the set were proved one by one.
+        reason: why it is unresolved.
+        query: set, label and proof as a certificate holds them.
+        network: whose margin it is.
     """
 
     verdict: Literal["proved", "refuted", "unresolved"]
@@ -77,19 +84,39 @@ class Certification(Result):
 
     @functools.cached_property
     def certificate(self) -> dict[str, Any]:
-        """The certificate of this one query; docs/certificates.md has the format. Raises ValueError
-        if unresolved.
+        """Give the certificate of this one query; docs/certificates.md has the format.
+
+        Returns:
+            A dict for JSON.
+
+        Raises:
+            ValueError: if unresolved.
         """
         return certificate_of([self])
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the certificate as JSON (atomically). Raises ValueError if unresolved."""
+        """Write the certificate as JSON (atomically).
+
+        Args:
+            path: where.
+
+        Raises:
+            ValueError: if unresolved.
+        """
         write_file(path, json.dumps(self.certificate, allow_nan=False))
 
 
 def certificate_of(results: list[Certification]) -> dict[str, Any]:
-    """One certificate of several resolved queries about one network. Raises ValueError if there is
-    none to write.
+    """Make one certificate of several resolved queries about one network.
+
+    Args:
+        results: what `certify` and `certify_box` gave.
+
+    Returns:
+        A dict for JSON.
+
+    Raises:
+        ValueError: if there is none to write.
     """
     found = [r for r in results if r.query is not None]
     networks = {
@@ -133,10 +160,8 @@ def certify(
     """Decide whether the margin is positive on the whole ball B_p(centre, radius) within domain^D.
 
     The margin is y f(x) (one output, label y = -1, +1) or f_y(x) - max_(k != y) f_k(x); a tie
-    (margin 0) counts as an error. network: a ReLUNetwork or a module that `ReLUNetwork.from_module`
-    reads; centre: (D,), taken as float64; radius, domain and weights are taken exactly, too, so the
-    set is {x real: ||x - centre||_p <= radius, domain[0] <= x_j <= domain[1]}; domain None: the
-    whole ball.
+    (margin 0) counts as an error. Radius, domain and weights are taken exactly, so the set is {x
+    real: ||x - centre||_p <= radius, domain[0] <= x_j <= domain[1]}.
 
     Search: projected gradient descent; bounds of all units by intervals and linear functions; then
     branch and bound over the signs of units, with warm-started linear programs; l_2 balls by
@@ -146,22 +171,39 @@ def certify(
     integers only and imports nothing of the search (that calls it, to read networks and to see what
     proofs give). So rounding and errors of the solver lead to "unresolved", never to a wrong
     verdict. Complete but for margins within rounding of 0 (about 1e-12 of the weights' size); for
-    l_2, the closer to 0 the more parts. Cost: milliseconds to seconds for some dozens of units that
-    change sign on the set, exponential in their number in the worst case. Layers must be small
-    enough to be dense. max_seconds is looked at between layers and parts, and does not count what
-    is computed once for a network. Sources: Zhang et al. 2018 (bounds), Ehlers 2017 (linear
-    programs), Bunel et al. 2018 (branch and bound), Dvijotham et al. 2018 (duals that certify).
+    l_2, the closer to 0 the more parts.
 
-    Raises ValueError for shapes, labels, NaN, a set without points; TypeError for a network of
-    other layers.
+    Args:
+        network: a ReLUNetwork or a module that `ReLUNetwork.from_module` reads; layers must be
+            small enough to be dense.
+        centre: (D,), taken as float64.
+        ball: norm and radius.
+        label: y.
+        domain: (lower, upper) of every input; None: the whole ball.
+        max_seconds: looked at between layers and parts; does not count what is computed once for a
+            network.
 
-    >>> from constructions import affine
-    >>> net = affine([[1.0, -1.0]])
-    >>> result = certify(net, [0.75, 0.25], Ball("inf", 0.125), 1)
-    >>> result.verdict, result.bound
-    ('proved', Fraction(1, 4))
-    >>> certify(net, [0.75, 0.25], Ball("inf", 0.25), 1).witness
-    (Fraction(1, 2), Fraction(1, 2))
+    Returns:
+        A `Certification`.
+
+    Raises:
+        ValueError: for shapes, labels, NaN, a set without points.
+        TypeError: for a network of other layers.
+
+    Cost: milliseconds to seconds for some dozens of units that change sign on the set, exponential
+    in their number in the worst case.
+
+    Source: Zhang et al. 2018 (bounds), Ehlers 2017 (linear programs), Bunel et al. 2018 (branch and
+    bound), Dvijotham et al. 2018 (duals that certify).
+
+    Example:
+        >>> from constructions import affine
+        >>> net = affine([[1.0, -1.0]])
+        >>> result = certify(net, [0.75, 0.25], Ball("inf", 0.125), 1)
+        >>> result.verdict, result.bound
+        ('proved', Fraction(1, 4))
+        >>> certify(net, [0.75, 0.25], Ball("inf", 0.25), 1).witness
+        (Fraction(1, 2), Fraction(1, 2))
     """
     network = read_network(network)
     if not isinstance(ball, Ball):
@@ -188,12 +230,26 @@ def certify(
 def certify_box(
     network: Any, lower: Any, upper: Any, label: int, *, max_seconds: float = MAX_SECONDS
 ) -> Certification:
-    """Decide whether the margin is positive on the whole box lower <= x <= upper, both (D,) and
-    exact; see `certify`.
+    """Decide whether the margin is positive on the whole box lower <= x <= upper; see `certify`.
 
-    >>> from constructions import squaring
-    >>> certify_box(squaring(4), [0.25], [1.0], 1).bound
-    Fraction(1, 16)
+    Args:
+        network: as for `certify`.
+        lower: (D,), exact.
+        upper: likewise.
+        label: as for `certify`.
+        max_seconds: as for `certify`.
+
+    Returns:
+        A `Certification`.
+
+    Raises:
+        ValueError: as `certify`, and where lower > upper.
+        TypeError: as `certify`.
+
+    Example:
+        >>> from constructions import squaring
+        >>> certify_box(squaring(4), [0.25], [1.0], 1).bound
+        Fraction(1, 16)
     """
     network = read_network(network)
     ends = [
