@@ -1,5 +1,16 @@
 """What learned and constructed networks have in common: errors, agreement, flatness and reports."""
 
+import warnings
+
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """A public name, loaded when it is used; for one release also one that is renamed."""
+    if name == "margin":
+        text = "analysis.margin is analysis.boundary_distance now"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        name = "boundary_distance"
+    return _load(name)

@@ -19,7 +19,7 @@ from .behaviour.memorization_share import (
     memorization_share,
     radial_profile,
 )
-from .certification.boundary import Interval, margin
+from .certification.boundary import Interval, boundary_distance
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
 from .certification.margins import certified_margins
@@ -132,7 +132,7 @@ __all__ = [
     "gradient_change",
     "lemmas",
     "linear_error",
-    "margin",
+    "boundary_distance",
     "max_margin_error",
     "max_margin_error_bound",
     "memorization_part",

@@ -19,8 +19,9 @@ import torch
 from torch import nn
 
 from constructions import Ball
-from training import batch_norm, fgsm, pgd
+from training import fgsm, pgd
 from training.attacks.objectives import classification_loss
+from training.internal import batch_norm
 from training.trainer.models import build_model
 
 NETS = {"lenet5": ((1, 28, 28), 0.1), "resnet9": ((3, 32, 32), 8 / 255)}

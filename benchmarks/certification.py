@@ -21,7 +21,14 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from analysis import Certification, certify, certify_box, certify_memorization, margin, sup_error
+from analysis import (
+    Certification,
+    boundary_distance,
+    certify,
+    certify_box,
+    certify_memorization,
+    sup_error,
+)
 from analysis.certification.cross_check import decide_with_z3
 from analysis.certification.queries import Query
 from analysis.checkers import check_certificate as checker
@@ -198,7 +205,7 @@ def decisions() -> None:
         name, cases = f"trained {'-'.join(map(str, sizes))}, l_{p:g}", []
         for i in range(20):
             radius = (
-                float(margin(network, x[i], p, gap=1e-2, max_seconds=1).upper)
+                float(boundary_distance(network, x[i], p, gap=1e-2, max_seconds=1).upper)
                 * FACTORS[i % len(FACTORS)]
             )
             cases.append((x[i], Ball(p, radius), 1 if network(x[i]).item() > 0 else -1))
@@ -219,7 +226,7 @@ def decisions() -> None:
         )
     print("\nmargin of one point, gap 1e-3")
     for name, network, point, p in distances:
-        (lower, upper), taken = measure(margin, network, point, p, gap=1e-3)
+        (lower, upper), taken = measure(boundary_distance, network, point, p, gap=1e-3)
         print(f"{name:34}{taken:8.3f} s  [{float(lower):.6f}, {float(upper):.6f}]", flush=True)
 
 
@@ -278,7 +285,7 @@ def peer() -> None:
     print()
     for i, factor in itertools.product(range(2), (0.98, 1.02)):
         label = 1 if network(x[i]).item() > 0 else -1
-        radius = factor * float(margin(network, x[i], "inf", gap=1e-3).upper)
+        radius = factor * float(boundary_distance(network, x[i], "inf", gap=1e-3).upper)
         lower, upper = ((x[i] + step).clamp(0, 1).tolist() for step in (-radius, radius))
         query = Query(ExactSet([*map(Fraction, lower)], [*map(Fraction, upper)]), label)
         ours, seconds = measure(certify_box, network, lower, upper, label)

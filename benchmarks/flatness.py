@@ -20,16 +20,8 @@ from torch import nn
 
 from analysis import exact_flatness, flatness_profile
 from constructions import Ball, ReLUNetwork, affine, f_S
-from training import (
-    Run,
-    TrainingConfig,
-    as_float,
-    classification_loss,
-    load_data,
-    mlp,
-    project,
-    train,
-)
+from training import Run, TrainingConfig, classification_loss, load_data, mlp, project, train
+from training.internal import as_float
 
 STEPS = 20
 

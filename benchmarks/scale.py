@@ -21,7 +21,7 @@ from rich.progress import track
 
 from analysis.pages.drawing import new_figure
 from constructions import Ball, Engine, ReLUNetwork, f_S, fitted_exponent, separation
-from training import Dataset, is_error, load_data, margin, mlp, pgd
+from training import Dataset, is_error, load_data, mlp, output_margin, pgd
 
 BALLS = (Ball("inf", 0.1), Ball(2, 1.0))
 APART = {
@@ -146,10 +146,10 @@ def run_attack(device: str) -> None:
         with torch.no_grad():
             once = seconds(partial(network, x), 3, device)
         start = time.perf_counter()
-        found = pgd(network, x, y, ball, lambda f, labels: -margin(f, labels), steps=20)
+        found = pgd(network, x, y, ball, lambda f, labels: -output_margin(f, labels), steps=20)
         taken = time.perf_counter() - start
         wrong = is_error(network(found.double()), y)
-        first = pgd(clean, x, y, ball, lambda f, labels: -margin(f, labels), steps=20)
+        first = pgd(clean, x, y, ball, lambda f, labels: -output_margin(f, labels), steps=20)
         base = is_error(clean(first.float()), y)
         print(
             f"PGD-20 on f_S, 1,000 test images, {ball}: {taken:.1f} s = {taken / once:.1f} "

@@ -1,5 +1,29 @@
 """What theory builds: ReLU networks with explicit weights, sizes, provenance and guarantees."""
 
+import warnings
+
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+_INTERNAL = [
+    "check_network",
+    "from_shared",
+    "replacing",
+    "run_shards",
+    "run_tasks",
+    "same",
+    "structure_digest",
+    "write_file",
+]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, loaded when it is used; for one release also those that moved."""
+    if name in _INTERNAL:
+        text = f"constructions.{name} is constructions.internal.{name} now"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        from . import internal
+
+        return getattr(internal, name)
+    return _load(name)

@@ -1,9 +1,7 @@
 """The public names of `constructions`, and where each is from; loaded when it is used."""
 
 from .basics.ball import Ball
-from .basics.engine import HERE, Engine, ProcessLostError, run_shards, run_tasks
-from .basics.files import replacing, write_file
-from .basics.floats import from_shared
+from .basics.engine import HERE, Engine, ProcessLostError
 from .basics.norms import read_norm
 from .basics.result import Result, Said, Unpacked, brief, plain, said
 from .basics.settings import Settings, setting
@@ -58,13 +56,13 @@ from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
 from .graphs.origin import Origin
 from .linear.affine import Affine
-from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown, same
+from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
 from .nearness.range_search import RangeSearch
 from .nearness.separation import Separation, nearest_within_class, pairs_within, separation
 from .networks.calculus import add, affine, compose, copies, delay, parallel
 from .networks.exact import exact_signs, exact_values
 from .networks.intervals import interval_bounds, magnitude_bound, source_difference
-from .networks.network import ReLUNetwork, Size, check_network, structure_digest
+from .networks.network import ReLUNetwork, Size
 from .networks.provenance import LEMMAS, Lemma, Provenance
 from .networks.rounding import BitBudget, bit_budget, rounding_error
 from .networks.sharded import sharded_values
@@ -126,7 +124,6 @@ __all__ = [
     "bit_budget",
     "capacity_growth",
     "capacity_table",
-    "check_network",
     "closed_form",
     "compose",
     "contract",
@@ -144,7 +141,6 @@ __all__ = [
     "f_adv",
     "fingerprint",
     "fitted_exponent",
-    "from_shared",
     "gate",
     "implements",
     "interpolation",
@@ -182,11 +178,7 @@ __all__ = [
     "predictions",
     "read_norm",
     "read_property",
-    "replacing",
     "rounding_error",
-    "run_shards",
-    "run_tasks",
-    "same",
     "sauer_shelah",
     "separated_set",
     "separation",
@@ -197,11 +189,9 @@ __all__ = [
     "soft_indicator",
     "squaring",
     "statements",
-    "structure_digest",
     "tooth",
     "vc_fraction",
     "vc_upper",
-    "write_file",
     "write_onnx",
     "write_vnnlib",
     "yarotsky_multiplication",

@@ -31,18 +31,8 @@ from constructions import (
     read_norm,
     separation,
 )
-from training import (
-    Attack,
-    Dataset,
-    MemorizingModel,
-    Run,
-    TrainingConfig,
-    evaluate,
-    measuring,
-    pgd,
-    train,
-    unchanged,
-)
+from training import Attack, Dataset, MemorizingModel, Run, TrainingConfig, evaluate, pgd, train
+from training.internal import measuring, unchanged
 
 ROOT = Path(__file__).parent.parent
 BALL = Ball("inf", 0.125)
@@ -169,7 +159,7 @@ CALLS = {  # every public function that takes a model
         "exact_flatness": lambda f: analysis.exact_flatness(f, X, Y, BALL, [0.1]),
         "first_order_ratios": lambda f: analysis.first_order_ratios(f, X, Y, BALL, [0.1]),
         "flatness_profile": lambda f: analysis.flatness_profile(f, X, Y, BALL, [0.0, 0.1], steps=2),
-        "margin": lambda f: analysis.margin(f, X[0], "inf", label=1),
+        "margin": lambda f: analysis.boundary_distance(f, X[0], "inf", label=1),
         "memorization_share": lambda f: analysis.memorization_share(
             f, first, second, X, BALL, radii=[0.0, 0.1]
         ),
@@ -320,7 +310,7 @@ def test_weights_that_hooks_compute_are_measured_and_copied():
     assert torch.equal(
         found.upper == 0, analysis.boundary_distances(plain, X, Y, "inf", radius=0.125).upper == 0
     )
-    again = training.copied(model)
+    again = training.internal.copied(model)
     assert torch.equal(again(X), model(X))
     with torch.no_grad():
         again[0].weight_g.mul_(2)
@@ -433,7 +423,7 @@ def test_labels_of_all_integer_types_give_the_same(dtype):
         Attack.parse("pgd3")(model, X, labels, BALL), Attack.parse("pgd3")(model, X, wide, BALL)
     )
     for function in (
-        training.margin,
+        training.output_margin,
         training.is_error,
         training.classification_loss,
         training.exponential,
@@ -455,7 +445,7 @@ READERS = {
     "evaluate": lambda f, y: evaluate(f, X, y, BALL, "clean"),
     "attack": lambda f, y: Attack.parse("pgd3")(f, X, y, BALL),
     "fgsm": lambda f, y: Attack.parse("fgsm")(f, X, y, BALL),
-    "margin": lambda f, y: training.margin(f(X), y),
+    "margin": lambda f, y: training.output_margin(f(X), y),
     "is_error": lambda f, y: training.is_error(f(X), y),
     "classification_loss": lambda f, y: training.classification_loss(f(X), y),
     "exponential": lambda f, y: training.exponential(f(X), y),
@@ -527,7 +517,7 @@ def test_arrays_of_all_layouts_are_read(change):
         lambda x, y: torch.tensor(separation(x, y).lower),
         lambda x, y: interval_bounds(network, x, x)[0],
         lambda x, y: analysis.neural_tangent_kernel(x, x),
-        lambda x, y: pgd(model, x, y, BALL, lambda f, y: -training.margin(f, y), steps=2),
+        lambda x, y: pgd(model, x, y, BALL, lambda f, y: -training.output_margin(f, y), steps=2),
         lambda x, y: Attack.parse("pgd2")(model, x, y, BALL),
         lambda x, y: training.gta(x, model, 0.5),
         lambda x, y: (
@@ -548,7 +538,7 @@ def test_what_are_no_numbers_is_refused():
         (np.array([None]), TypeError),
     ):
         with pytest.raises(error, match="points must be numbers"):
-            training.as_tensor(values, "points")
+            training.internal.as_tensor(values, "points")
 
 
 @pytest.mark.parametrize(
@@ -854,7 +844,7 @@ def test_shared_modules_are_measured_and_copied_as_one():
     model = Shared().train()
     before = snapshot(model)
     for mode in ("batch", "eval"):
-        with training.batch_norm(model, mode):
+        with training.internal.batch_norm(model, mode):
             assert model.body[1].training == (mode == "batch")
             model(X)
     assert_same(before, model)

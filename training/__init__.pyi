@@ -1,6 +1,5 @@
 """The public names of `training`, and where each is from; loaded when it is used."""
 
-from .attacks.batch_norm import batch_norm
 from .attacks.gta import gta
 from .attacks.named import Attack
 from .attacks.objectives import (
@@ -9,32 +8,21 @@ from .attacks.objectives import (
     divergence,
     exponential,
     is_error,
-    margin,
     mixed,
+    output_margin,
 )
 from .attacks.pgd import fgsm, pgd
 from .attacks.projection import project
 from .datasets.augmentation import augment
 from .datasets.dataset import Dataset, load_data
 from .datasets.distributions import PatchData, SeparableData
-from .datasets.reading import (
-    check_differentiable,
-    copied,
-    differentiating,
-    measuring,
-    placement,
-    read_outputs,
-    unchanged,
-)
 from .datasets.tasks import TASKS, read_task
-from .internal import as_float, as_tensor, check_labels
 from .theory.constrained import ConstrainedTraining, MemorizingModel, a_delta
 from .theory.lazy import (
     TWO_LAYER_ACTIVATIONS,
     LazyRun,
     WideNetwork,
     cap_attack,
-    check_sphere,
     compatible,
     deep_network,
     huber,
@@ -87,20 +75,12 @@ __all__ = [
     "Trial",
     "WideNetwork",
     "a_delta",
-    "as_float",
-    "as_tensor",
     "augment",
-    "batch_norm",
     "build_model",
     "cap_attack",
-    "check_differentiable",
-    "check_labels",
-    "check_sphere",
     "classification_loss",
     "compatible",
-    "copied",
     "deep_network",
-    "differentiating",
     "divergence",
     "evaluate",
     "exponential",
@@ -109,19 +89,16 @@ __all__ = [
     "huber",
     "is_error",
     "load_data",
-    "margin",
+    "output_margin",
     "max_margin",
-    "measuring",
     "memorize",
     "mixed",
     "mlp",
     "patch_network",
     "pgd",
-    "placement",
     "project",
     "project_cap",
     "project_weights",
-    "read_outputs",
     "read_task",
     "read_toml",
     "regime_map",
@@ -134,5 +111,4 @@ __all__ = [
     "train_patches",
     "trials",
     "two_layer_network",
-    "unchanged",
 ]

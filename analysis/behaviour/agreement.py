@@ -12,16 +12,8 @@ from typing import Any
 import torch
 
 from constructions import Ball, RangeSearch, ReLUNetwork, predictions
-from training import (
-    as_float,
-    as_tensor,
-    check_labels,
-    margin,
-    measuring,
-    placement,
-    project,
-    read_outputs,
-)
+from training import output_margin, project
+from training.internal import as_float, as_tensor, check_labels, measuring, placement, read_outputs
 
 from ..quantities.measured import Kind, Measured
 from ..quantities.reading import read_model
@@ -144,7 +136,7 @@ def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
     tensor([ 0.5000, -1.5000], dtype=torch.float64)
     """
     outputs = outputs_of(model, read_batch(points))
-    margins = margin(outputs, as_tensor(labels, "labels").cpu())
+    margins = output_margin(outputs, as_tensor(labels, "labels").cpu())
     scale = margins.abs().mean()
     if not scale > 0:
         raise ValueError("model must have a margin other than 0 at one of the points")

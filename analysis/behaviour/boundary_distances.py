@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, Said, localize, said
-from training import as_float, as_tensor, check_labels, copied, measuring, read_outputs
-from training import margin as margin_of
+from training import output_margin
+from training.internal import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 
-from ..certification.boundary import margin
+from ..certification.boundary import boundary_distance
 from ..certification.decision import read_positive
 from ..certification.margins import certified_margins
 from ..quantities.measured import Kind, Measured
@@ -38,7 +38,7 @@ LEVELS, OCTAVE = 64, 8
 """Radii that are tried for proofs, and how many of them lie between one radius and its double."""
 
 LEAST, GAP = 1e-6, 1e-3
-"""The smallest ball of the attack, of the largest one; the gap of `margin`, of the distance."""
+"""The smallest ball of the attack, of the largest; the gap of exact distances, of the distance."""
 
 Wrong = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -101,7 +101,7 @@ def boundary_distances(
     f_S: where it is local). certified: whether to prove anything; then models are bounded if they
     are a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads and whose layers have at
     most `DENSE` entries. Not so for LeNet-5 on MNIST, whose lower is None, and whose upper is
-    empirical. exact_seconds: then `margin` encloses every distance, for small networks, with this
+    empirical. exact_seconds: then `boundary_distance` encloses every distance, for small networks, with this
     limit for each of its some ten queries a point.
 
     Cost: for each restart steps + 1 forward and backward passes (progress is called after each, of
@@ -153,7 +153,7 @@ def boundary_distances(
         if seconds is not None:
             for i in (~errors).nonzero()[:, 0].tolist():
                 gap = GAP * min(float(upper[i]), radius)
-                ends = margin(
+                ends = boundary_distance(
                     network, flat[i], unit.p, label=int(y[i]), gap=gap, max_seconds=seconds
                 )
                 lower[i] = max(float(lower[i]), _rounded(ends.lower, -math.inf))
@@ -268,7 +268,7 @@ def _certain_errors(
 @torch.no_grad()
 def _float64_errors(model: Model, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     batches = zip(points.split(BATCH), labels.split(BATCH), strict=True)
-    margins = torch.cat([margin_of(model(x), y) for x, y in batches])
+    margins = torch.cat([output_margin(model(x), y) for x, y in batches])
     if not torch.isfinite(margins).all():
         raise FloatingPointError("a margin is NaN or infinite")
     return margins <= 0
@@ -311,7 +311,7 @@ def _attack(
         factor = 0.02 + 0.28 * left
         point = point.detach().requires_grad_(True)
         with torch.enable_grad():
-            value = margin_of(model(point), labels)
+            value = output_margin(model(point), labels)
             (gradient,) = torch.autograd.grad(value.sum(), point)
         if not (torch.isfinite(value).all() and torch.isfinite(gradient).all()):
             raise FloatingPointError(

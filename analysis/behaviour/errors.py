@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, Said, interval_bounds, localize
-from training import is_error, margin, pgd, project
+from training import is_error, output_margin, pgd, project
 
 from ..quantities.measured import Measured
 from ..quantities.reading import read_labelled, read_network
@@ -72,7 +72,7 @@ def robust_error(
     fast = exact_points.float()
 
     def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return -margin(outputs, target)
+        return -output_margin(outputs, target)
 
     found = pgd(
         network,
@@ -86,10 +86,10 @@ def robust_error(
         progress=progress,
     )
     adversarial = project(found.double(), exact_points, ball)
-    value = margin(network(adversarial), labels)
+    value = output_margin(network(adversarial), labels)
     for start in (exact_points, *starts):
         candidate = project(start.double(), exact_points, ball)
-        candidate_value = margin(network(candidate), labels)
+        candidate_value = output_margin(network(candidate), labels)
         better = candidate_value < value
         adversarial = torch.where(better[:, None], candidate, adversarial)
         value = torch.where(better, candidate_value, value)

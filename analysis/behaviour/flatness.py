@@ -15,15 +15,14 @@ import torch
 from torch.nn import functional
 
 from constructions import Ball, Result, Said, said
-from training import (
+from training import is_error, project
+from training.internal import (
     as_float,
     as_tensor,
     check_differentiable,
     check_labels,
-    is_error,
     measuring,
     placement,
-    project,
     read_outputs,
 )
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, Said, affine
-from training import as_tensor, check_labels, margin, measuring, project
+from training import output_margin, project
+from training.internal import as_tensor, check_labels, measuring
 
 from ..quantities.measured import Measured
 from ..quantities.statistics import LEVEL, RESAMPLES, mean
@@ -71,7 +72,7 @@ def radial_profile(
     y = check_labels(as_tensor(labels, "labels").cpu(), len(rays.points), outputs)
     parts = []
     for rows, samples in rays:
-        found = margin(
+        found = output_margin(
             outputs_of(model, samples), y[rows].repeat_interleave(rays.count * len(rays.radii))
         )
         parts.append(found.reshape(-1, rays.count, len(rays.radii)).mean(1))

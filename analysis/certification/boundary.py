@@ -38,7 +38,7 @@ class Interval(Unpacked):
         }
 
 
-def margin(
+def boundary_distance(
     network: Any,
     x: Any,
     p: Any,
@@ -79,7 +79,7 @@ def margin(
 
     Example:
         >>> from constructions import affine
-        >>> lower, upper = margin(affine([[3.0, -1.0]], [-0.5]), [0.5, 0.5], "inf")
+        >>> lower, upper = boundary_distance(affine([[3.0, -1.0]], [-0.5]), [0.5, 0.5], "inf")
         >>> lower <= Fraction(1, 8) <= upper, float(upper - lower) <= 1e-6
         (True, True)
     """

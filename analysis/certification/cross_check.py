@@ -58,7 +58,7 @@ def onnx_deviation(
     """
     import torch
 
-    from training import as_tensor
+    from training.internal import as_tensor
 
     x = as_tensor(points, "points").double().reshape(-1, network.inputs)
     found = _child(

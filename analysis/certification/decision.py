@@ -15,17 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from constructions import (
-    Ball,
-    ReLUNetwork,
-    Result,
-    Said,
-    rationals,
-    said,
-    source_difference,
-    write_file,
-)
-from training import check_labels
+from constructions import Ball, ReLUNetwork, Result, Said, rationals, said, source_difference
+from constructions.internal import write_file
+from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network

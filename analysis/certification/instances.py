@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from constructions import write_file
+from constructions.internal import write_file
 
 from .deciding import decide
 

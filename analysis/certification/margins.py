@@ -10,15 +10,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from constructions import (
-    HERE,
-    Ball,
-    Engine,
-    ReLUNetwork,
-    from_shared,
-    run_shards,
-    source_difference,
-)
+from constructions import HERE, Ball, Engine, ReLUNetwork, source_difference
+from constructions.internal import from_shared, run_shards
 
 from ..quantities.reading import check_cube, read_labelled, read_network
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from constructions import ReLUNetwork, load_arrays, write_file
-from training import check_labels
+from constructions import ReLUNetwork, load_arrays
+from constructions.internal import write_file
+from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare

@@ -151,12 +151,14 @@ def check_certify(options: argparse.Namespace) -> None:
 
 def run_property(options: argparse.Namespace) -> None:
     """`cgro certify --vnnlib`."""
+    from constructions.internal import write_file
+
     from ..certification.deciding import decide
     from ..certification.decision import MAX_SECONDS
 
     found = decide(options.network, options.vnnlib, max_seconds=options.max_seconds or MAX_SECONDS)
     if options.out and found.certificate is not None:
-        constructions.write_file(options.out, json.dumps(found.certificate, allow_nan=False))
+        write_file(options.out, json.dumps(found.certificate, allow_nan=False))
     if options.json:
         witness = None if found.witness is None else [str(v) for v in found.witness]
         facts = {"result": found.result, "witness": witness, "seconds": found.seconds}

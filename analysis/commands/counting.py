@@ -60,6 +60,7 @@ def add_count_command(commands: Any) -> None:
 def run_count(options: argparse.Namespace) -> None:
     """`cgro count`."""
     import constructions
+    from constructions.internal import write_file
 
     from ..pages import counts
     from .console import output, progress_bar
@@ -85,7 +86,7 @@ def run_count(options: argparse.Namespace) -> None:
         (options.latex, lambda r: counts.as_latex(r, norm, hidden, options.mu)),
     ):
         if path:
-            constructions.write_file(path, text(rows))
+            write_file(path, text(rows))
     if options.plot:
         from ..pages.drawing import save_figure
 

@@ -212,6 +212,8 @@ def robustly(found: dict[str, Any]) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
+    from constructions.internal import write_file
+
     from .console import percent, progress_bar
 
     run = training.Run.load(options.folder)
@@ -244,7 +246,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     }
     record = {**facts, **dataclasses.asdict(found)}
     path = run.folder / "evaluations.jsonl"
-    constructions.write_file(
+    write_file(
         path,
         (path.read_text(encoding="utf-8") if path.is_file() else "") + json.dumps(record) + "\n",
     )
@@ -259,6 +261,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 def run_sweep(options: argparse.Namespace) -> None:
     """`cgro sweep`."""
+    from constructions.internal import write_file
+
     from .console import output, percent, progress_bar
 
     planned = training.trials(
@@ -276,7 +280,7 @@ def run_sweep(options: argparse.Namespace) -> None:
 
         done = training.sweep(planned, jobs=options.jobs, address=options.address, report=report)
     rows = [summary(trial) for trial in done]
-    constructions.write_file(options.out / "sweep.json", json.dumps(rows, indent=1))
+    write_file(options.out / "sweep.json", json.dumps(rows, indent=1))
     if options.json:
         print(json.dumps(rows))
     else:

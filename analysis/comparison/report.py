@@ -7,7 +7,7 @@ import math
 from functools import partial
 from pathlib import Path
 
-from constructions import write_file
+from constructions.internal import write_file
 
 from ..pages.page import embedded, percent, render
 from ..pages.plots import agreement_figure, error_figure, flatness_figure

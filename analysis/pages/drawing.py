@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from constructions import replacing, write_file
+from constructions.internal import replacing, write_file
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes

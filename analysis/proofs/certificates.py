@@ -14,13 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from constructions import (
-    Affine,
-    RangeSearch,
-    ReLUNetwork,
-    replacing,
-    structure_digest,
-)
+from constructions import Affine, RangeSearch, ReLUNetwork
+from constructions.internal import replacing, structure_digest
 
 from .hints import Subject
 from .matching import rows_of

@@ -19,8 +19,8 @@ from constructions import (
     affine,
     delay,
     memorizer,
-    same,
 )
+from constructions.internal import same
 
 from .hints import Subject
 

@@ -16,8 +16,9 @@ from functools import cached_property
 from os import PathLike
 from typing import Any, Literal
 
-from constructions import HERE, Ball, Engine, Result, Said, said, write_file
-from training import differentiating
+from constructions import HERE, Ball, Engine, Result, Said, said
+from constructions.internal import write_file
+from training.internal import differentiating
 
 from ..quantities.reading import check_cube, read_labelled, read_network
 from .certificates import Outcome, certificate_of

@@ -9,7 +9,7 @@ from fractions import Fraction
 import torch
 
 from constructions import Ball, Separation
-from training import margin
+from training import output_margin
 
 from .hints import Subject
 
@@ -32,7 +32,7 @@ def refute(subject: Subject, found: Separation) -> Refutation | None:
     """
     network, x, y, ball = subject.network, subject.x, subject.y, subject.ball
     generator = torch.Generator().manual_seed(0)
-    values = margin(network(x), y)
+    values = output_margin(network(x), y)
     chosen = torch.argsort(values)[: 64 if network.size.parameters < 10**6 else 8]
     candidates: list[tuple[torch.Tensor, torch.Tensor]] = [(chosen, x[chosen])]
     if found.pair:
@@ -56,14 +56,14 @@ def refute(subject: Subject, found: Separation) -> Refutation | None:
         else:
             point = candidates[-1][1].clone().requires_grad_(True)
             (slope,) = torch.autograd.grad(
-                margin(network(point), y[candidates[-1][0]]).sum(), point
+                output_margin(network(point), y[candidates[-1][0]]).sum(), point
             )
             direction = -slope + candidates[-1][1] - x[candidates[-1][0]]
         owners = chosen if len(direction) == len(chosen) else candidates[-1][0]
         moved = x[owners] + ball.radius * ball.ascent(direction)
         candidates.append((owners, moved.clamp(0, 1)))
     owners, moved = (torch.cat(part) for part in zip(*candidates, strict=True))
-    values = margin(network(moved), y[owners])
+    values = output_margin(network(moved), y[owners])
     for k in torch.argsort(values)[:6].tolist():
         if values[k] > 0.5:
             break

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import sympy
 
-from constructions import Affine, Ball, ReLUNetwork, affine, check_network, compose, parallel
+from constructions import Affine, Ball, ReLUNetwork, affine, compose, parallel
+from constructions.internal import check_network
 
 from .extremes import extremes
 from .maxima import is_maximum, maximum_network

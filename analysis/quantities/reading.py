@@ -13,7 +13,7 @@ from torch import nn
 
 from constructions import ReLUNetwork
 from constructions import read_network as read
-from training import as_tensor, check_labels, unchanged
+from training.internal import as_tensor, check_labels, unchanged
 
 
 def read_network(network: Any) -> ReLUNetwork:
@@ -32,7 +32,7 @@ def read_model(model: Any) -> Model:
     """What evaluates points of any shape (batch, ...): a module or function itself, or a
     `ReLUNetwork` of their flat rows.
 
-    A module computes in the modes that it is in: `training.measuring` puts it in eval mode and
+    A module computes in the modes that it is in: `training.internal.measuring` puts it in eval mode and
     back. Raises TypeError for anything that cannot be called.
 
     >>> from constructions import affine

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from constructions import write_file
+from constructions.internal import write_file
 
 Json = dict[str, Any]
 

@@ -16,7 +16,8 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from constructions import Result, Said, run_tasks, said
+from constructions import Result, Said, said
+from constructions.internal import run_tasks
 
 from ..quantities.measured import Kind, Measured
 from .papers import PAPERS

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from rich.table import Table
 from rich.text import Text
 
-from constructions import write_file
+from constructions.internal import write_file
 
 from ..pages.page import render, versions
 from .claims import Check, Outcome, Verdict, shown

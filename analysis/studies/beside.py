@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 import torch
 
 from constructions import ReLUNetwork, affine, compose, f_S, separation
-from training import Dataset, Run, as_float
+from training import Dataset, Run
+from training.internal import as_float
 
 from ..behaviour.agreement import (
     agreement,

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from constructions import write_file
+from constructions.internal import write_file
 
 from ..pages.drawing import write_csv
 from ..pages.figure import Drawing

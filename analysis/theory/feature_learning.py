@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from constructions import Ball, Result, Said, said
-from training import PatchData, PatchRun, gta, is_error, margin, patch_network, pgd
+from training import PatchData, PatchRun, gta, is_error, output_margin, patch_network, pgd
 
 from ..quantities.measured import Measured
 from ..quantities.statistics import share
@@ -306,7 +306,7 @@ def attacked_errors(
             to_cube(x),
             y,
             inside,
-            lambda outputs, labels: -margin(outputs, labels),
+            lambda outputs, labels: -output_margin(outputs, labels),
             steps=count,
             step_size=step,
             random_start=random_start,

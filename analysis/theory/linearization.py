@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Result, Said, said
-from training import LazyRun, WideNetwork, cap_attack, differentiating, huber, measuring
+from training import LazyRun, WideNetwork, cap_attack, huber
+from training.internal import differentiating, measuring
 
 from ..quantities.measured import Measured
 

@@ -14,16 +14,8 @@ import torch
 from torch.nn import functional
 
 from constructions import Result, Said, said
-from training import (
-    TWO_LAYER_ACTIVATIONS,
-    WideNetwork,
-    as_tensor,
-    cap_attack,
-    check_sphere,
-    compatible,
-    differentiating,
-    project_cap,
-)
+from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, compatible, project_cap
+from training.internal import as_tensor, check_sphere, differentiating
 
 CHUNK = 2**14
 """Weight vectors drawn at once by `sampled_kernel`."""

@@ -13,14 +13,8 @@ import torch
 from scipy import optimize, stats
 
 from constructions import Ball, Result, Said, fitted_exponent
-from training import (
-    MixedLearner,
-    SeparableData,
-    as_tensor,
-    check_labels,
-    differentiating,
-    max_margin,
-)
+from training import MixedLearner, SeparableData, max_margin
+from training.internal import as_tensor, check_labels, differentiating
 
 from ..behaviour.errors import certainly_wrong
 from ..quantities.measured import Measured

@@ -15,7 +15,7 @@ from constructions.internal import as_float, check_labels
 from ..datasets.reading import read_outputs
 from .autoattack import autoattack
 from .batch_norm import mixes_rows
-from .objectives import Model, Objective, is_error, margin
+from .objectives import Model, Objective, is_error, output_margin
 from .pgd import pgd
 
 FORMS = "clean, fgsm, pgdK (K steps), pgdKxR (R restarts) or autoattack"
@@ -145,7 +145,7 @@ class Attack:
         if self.kind == "autoattack":
             return autoattack(model, as_float(x, None, "x").detach(), labels, ball, generator)
         minus_margin, read = (
-            (lambda outputs, target: -inspect.unwrap(margin)(outputs, target)),
+            (lambda outputs, target: -inspect.unwrap(output_margin)(outputs, target)),
             False,
         )
 

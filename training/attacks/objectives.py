@@ -150,7 +150,7 @@ def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
 
 
 @reading
-def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def output_margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Measure by how much the label wins: positive exactly where it is predicted.
 
     y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K).
@@ -163,7 +163,7 @@ def margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         One value a row, (batch,).
 
     Example:
-        >>> margin(torch.tensor([[0.5, 2.0, 1.0]]), torch.tensor([1]))
+        >>> output_margin(torch.tensor([[0.5, 2.0, 1.0]]), torch.tensor([1]))
         tensor([1.])
     """
     if outputs.shape[-1] == 1:

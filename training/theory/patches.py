@@ -24,7 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from constructions import HERE, Engine, Result, Said, replacing, run_shards, said
+from constructions import HERE, Engine, Result, Said, said
+from constructions.internal import replacing, run_shards
 
 from ..attacks.objectives import mixed
 from ..datasets.distributions import (

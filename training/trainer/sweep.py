@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from constructions import ProcessLostError, Result, Said, run_tasks
+from constructions import ProcessLostError, Result, Said
+from constructions.internal import run_tasks
 
 from .config import TrainingConfig
 from .loop import train
@@ -102,7 +103,7 @@ def sweep(
         planned: what `trials` gives.
         jobs: without an address, processes on this machine, which share its first GPU.
         address: that of a Ray cluster whose nodes share the folders, as for
-            `constructions.run_tasks`; there a trial takes one processor and, with device "cuda",
+            `constructions.internal.run_tasks`; there a trial takes one processor and, with device "cuda",
             one GPU.
         report: called with each trial as it ends.
 

@@ -29,7 +29,7 @@ from analysis import (
 )
 from analysis.behaviour.agreement import MODEL_BATCH, zones
 from constructions import Ball, ReLUNetwork, affine, compose, f_adv, f_S, predictions, squaring
-from training import margin, mlp
+from training import mlp, output_margin
 
 NORMS = ["inf", 2]
 BUILT = [("inf", "lean"), ("inf", "gate"), (2, "lean"), (2, "gate")]
@@ -68,7 +68,7 @@ def test_independent_models_agree_by_chance():
     p, q = (0.25, 0.375, 0.375), (0.5, 0.125, 0.375)
     low, high = agreement(affine(*ramp), affine(*other), points, "estimate").interval
     assert low < sum(a * b for a, b in zip(p, q, strict=True)) < high
-    coins = torch.randint(0, 2, (2, 400), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
+    coins = torch.randint(0, 2, (2, 400), generator=torch.Generator().manual_seed(0)) * 2 - 1
     centres = torch.arange(400)[:, None] / 400
     lookup = [f_S(affine(torch.zeros(1, 1)), centres, c, Ball("inf", 0.0005)) for c in coins]
     found = agreement(*lookup, centres)
@@ -156,7 +156,7 @@ def test_quantile_groups_keep_order_ties_and_names_apart():
 def test_normalized_margins_ignore_scale():
     _, network, _, _, _ = built(classes=3)
     sample, labels = torch.rand(50, 3, dtype=torch.float64), torch.arange(50) % 3
-    expected = margin(network(sample), labels)
+    expected = output_margin(network(sample), labels)
     found = normalized_margins(network, sample, labels)
     assert torch.allclose(found * expected.abs().mean(), expected)
     assert torch.allclose(normalized_margins(lambda x: 8 * network(x), sample, labels), found)

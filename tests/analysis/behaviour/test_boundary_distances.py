@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from analysis import BoundaryDistances, boundary_distances, certify, robust_error, small_margin
-from analysis import margin as exact_margin
+from analysis import boundary_distance as exact_margin
 from constructions import Ball, ReLUNetwork, affine, f_S
 from training import build_model, is_error, load_data, mlp
 

@@ -27,7 +27,7 @@ from constructions import (
     soft_indicator,
     squaring,
 )
-from training import margin, mlp
+from training import mlp, output_margin
 
 NORMS = ["inf", 2]
 
@@ -43,10 +43,10 @@ def test_certified_margins_are_below_every_sampled_margin(p, outputs, widths):
         bound = certified_margins(network, points, labels, ball)
         for seed in range(20):
             sample = ball.sample(points, torch.Generator().manual_seed(seed)).clamp(0, 1)
-            assert (bound <= margin(network(sample), labels)).all()
+            assert (bound <= output_margin(network(sample), labels)).all()
     tight = certified_margins(network, points, labels, Ball(p, 0.0))
-    assert torch.allclose(tight, margin(network(points), labels), atol=1e-9)
-    assert (tight < margin(network(points), labels)).all()  # the rounding is subtracted
+    assert torch.allclose(tight, output_margin(network(points), labels), atol=1e-9)
+    assert (tight < output_margin(network(points), labels)).all()  # the rounding is subtracted
 
 
 @pytest.mark.parametrize(("p", "dual"), [("inf", 1), (2, 2)])

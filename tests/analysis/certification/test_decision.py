@@ -12,7 +12,14 @@ from oracles import evaluate
 from plain_networks import cgro, ladder
 
 import analysis.certification.boundary
-from analysis import certificate_of, certified_margins, certify, certify_box, margin, sup_error
+from analysis import (
+    boundary_distance,
+    certificate_of,
+    certified_margins,
+    certify,
+    certify_box,
+    sup_error,
+)
 from analysis.checkers import check_certificate as checker
 from constructions import (
     Ball,
@@ -397,7 +404,7 @@ def test_distance_to_the_boundary_of_a_linear_network(p):
     network = affine(weight, [-0.5])
     x = np.array([0.5, 0.5, 0.25])
     exact = abs(weight @ x - 0.5)[0] / np.linalg.norm(weight[0], ord=1 if p == "inf" else 2)
-    lower, upper = margin(network, x, p, gap=1e-7)
+    lower, upper = boundary_distance(network, x, p, gap=1e-7)
     assert float(lower) - 1e-15 <= exact <= float(upper) + 1e-15
     assert upper - lower <= 1e-7
 
@@ -407,7 +414,7 @@ def test_distance_to_the_boundary_of_random_networks(seed):
     rng = np.random.default_rng(seed)
     network = random_network(rng, [2, 6, 6, 1 if seed % 2 else 3])
     x = np.round(rng.random(2) * 64) / 64
-    lower, upper = margin(network, x, "inf", gap=1e-5)
+    lower, upper = boundary_distance(network, x, "inf", gap=1e-5)
     label = analysis.certification.boundary._predicted(network, x)
     assert lower == 0 or certify(network, x, Ball("inf", float(lower)), label).verdict == "proved"
     assert (
@@ -419,15 +426,15 @@ def test_distance_to_the_boundary_of_random_networks(seed):
 
 def test_points_on_the_wrong_side_have_distance_zero_and_constants_none():
     network = affine([[1.0, 0.0]], [-0.5])
-    assert margin(network, [0.75, 0.5], "inf", label=-1) == (0, 0)
-    assert margin(network, [0.5, 0.5], "inf") == (0, 0)
-    lower, upper = margin(affine([[0.0, 0.0]], [1.0]), [0.5, 0.5], "inf")
+    assert boundary_distance(network, [0.75, 0.5], "inf", label=-1) == (0, 0)
+    assert boundary_distance(network, [0.5, 0.5], "inf") == (0, 0)
+    lower, upper = boundary_distance(affine([[0.0, 0.0]], [1.0]), [0.5, 0.5], "inf")
     assert lower >= Fraction(1, 2)
     assert upper == math.inf
     with pytest.raises(ValueError, match="gap"):
-        margin(network, [0.5, 0.5], "inf", gap=0)
+        boundary_distance(network, [0.5, 0.5], "inf", gap=0)
     with pytest.raises(ValueError, match="x must lie in domain"):
-        margin(network, [1.5, 0.5], "inf")
+        boundary_distance(network, [1.5, 0.5], "inf")
 
 
 @pytest.mark.parametrize("x", [0.25, 0.375, 0.5, 0.8125])
@@ -455,7 +462,7 @@ def test_least_margin_is_nonnegative_exactly_where_the_boundary_is_not_nearer(x,
     assert (least >= 0) == (distance >= radius)
     result = certify(saw, [x], Ball("inf", radius), label)
     assert result.verdict == ("proved" if least > 0 else "refuted")
-    lower, upper = margin(saw, [x], "inf", gap=1e-9)
+    lower, upper = boundary_distance(saw, [x], "inf", gap=1e-9)
     assert lower <= distance <= upper
 
 

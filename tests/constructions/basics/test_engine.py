@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 import torch
 
-from constructions import Engine, ProcessLostError, run_shards, run_tasks
+from constructions import Engine, ProcessLostError
+from constructions.internal import run_shards, run_tasks
 
 
 def square(k):

@@ -363,9 +363,12 @@ def test_missing_files_and_other_suffixes(tmp_path):
         load(tmp_path / "missing.safetensors")
     with pytest.raises(FileNotFoundError, match="no file"):
         load(tmp_path)
-    (tmp_path / "a.pt").write_bytes(b"")
+    (tmp_path / "a.txt").write_bytes(b"")
     with pytest.raises(
         ValueError,
         match=r"path must end in \.safetensors, \.npz, \.nnet, \.onnx or \.onnx\.gz, got",
     ):
+        load(tmp_path / "a.txt")
+    (tmp_path / "a.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match="holds pickled Python objects"):
         load(tmp_path / "a.pt")

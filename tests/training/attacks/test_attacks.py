@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import Ball
-from training import Attack, batch_norm, fgsm, gta, pgd, project
+from training import Attack, fgsm, gta, pgd, project
 from training.attacks.objectives import (
     LOSSES,
     classification_loss,
     divergence,
     exponential,
     is_error,
-    margin,
     mixed,
+    output_margin,
 )
+from training.internal import batch_norm
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 NORMS = st.sampled_from(["inf", 2])
@@ -34,7 +35,7 @@ def seeded(seed):
 
 
 def adverse(outputs, labels):
-    return -margin(outputs, labels)
+    return -output_margin(outputs, labels)
 
 
 def convolutional(seed=0, outputs=10):
@@ -157,7 +158,7 @@ def test_linear_models_are_attacked_to_the_optimum(p, keep, dtype):
     ball = Ball(p, 0.1)
     options = {"steps": 100, "step_size": 0.1, "keep": keep, "generator": seeded(1)}
     found = pgd(lambda z: z @ w.T, x, labels, ball, adverse, **options)
-    fall = margin(x @ w.T, labels) - margin(found @ w.T, labels)
+    fall = output_margin(x @ w.T, labels) - output_margin(found @ w.T, labels)
     best = ball.radius * float(ball.dual_norm(w))
     assert fall.tolist() == pytest.approx([best] * 4, rel=1e-4)
     assert (fall <= best * (1 + 1e-5)).all()

@@ -19,9 +19,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from training import Dataset, as_float, load_data, read_task
+from training import Dataset, load_data, read_task
 from training.datasets import images as image_files
 from training.datasets.augmentation import augment
+from training.internal import as_float
 
 
 def picture(value, shape=(5, 4, 3)):

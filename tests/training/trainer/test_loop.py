@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructions import Ball
-from training import TASKS, classification_loss, is_error, load_data, margin, mlp, pgd
+from training import TASKS, classification_loss, is_error, load_data, mlp, output_margin, pgd
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -43,7 +43,7 @@ def test_losses_and_margins_against_their_formulas():
     outputs, labels = torch.randn(50, 1, dtype=torch.float64), torch.randint(0, 2, (50,)) * 2 - 1
     signed = labels * outputs[:, 0]
     assert torch.allclose(classification_loss(outputs, labels), torch.log1p(torch.exp(-signed)))
-    assert torch.equal(margin(outputs, labels), signed)
+    assert torch.equal(output_margin(outputs, labels), signed)
     scores, classes = torch.randn(50, 4, dtype=torch.float64), torch.randint(0, 4, (50,))
     expected = -torch.log_softmax(scores, 1)[torch.arange(50), classes]
     assert torch.allclose(classification_loss(scores, classes), expected)
@@ -69,7 +69,13 @@ def test_pgd_never_leaves_ball_or_cube(p, radius, shape, seed):
     labels = torch.ones(shape[0], dtype=torch.int64)
     ball = Ball(p, radius)
     found = pgd(
-        lambda z: z @ w.T, x, labels, ball, lambda f, y: -margin(f, y), steps=3, generator=generator
+        lambda z: z @ w.T,
+        x,
+        labels,
+        ball,
+        lambda f, y: -output_margin(f, y),
+        steps=3,
+        generator=generator,
     )
     assert float(found.min()) >= 0
     assert float(found.max()) <= 1
@@ -85,7 +91,7 @@ def test_pgd_finds_the_maximum_of_a_linear_function(p):
         x,
         torch.tensor([1]),
         ball,
-        lambda f, y: -margin(f, y),
+        lambda f, y: -output_margin(f, y),
         steps=60,
         step_size=0.1,
     )
@@ -107,7 +113,7 @@ def test_pgd_keeps_the_clean_point_if_nothing_is_worse():
 
 def test_pgd_refuses_nonsense():
     with pytest.raises(ValueError, match="steps and restarts"):
-        pgd(lambda z: z, torch.zeros(1, 1), torch.tensor([1]), Ball(2, 0.1), margin, steps=0)
+        pgd(lambda z: z, torch.zeros(1, 1), torch.tensor([1]), Ball(2, 0.1), output_margin, steps=0)
 
 
 def test_mlp_is_seeded_without_touching_the_global_state():
