@@ -6,16 +6,10 @@ import lazy_loader
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-_INTERNAL = [
-    "check_network",
-    "from_shared",
-    "replacing",
-    "run_shards",
-    "run_tasks",
-    "same",
-    "structure_digest",
-    "write_file",
-]
+_INTERNAL = {
+    *("check_network", "from_shared", "replacing", "run_shards", "run_tasks", "same"),
+    *("structure_digest", "write_file"),
+}
 
 
 def __getattr__(name: str) -> object:

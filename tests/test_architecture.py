@@ -330,10 +330,31 @@ def test_public_names_have_docstrings(package):
 def test_all_names_what_is_there(package):
     """A root loads nothing but names when they are used: those that its stub imports, and lists."""
     root, stub = (TREES[package][ROOT / package / f"__init__.{end}"] for end in ("py", "pyi"))
-    assert [module for _, module, _, _ in imports(root)] == ["lazy_loader"]
+    assert {module for _, module, _, level in imports(root) if not level} == {
+        "lazy_loader",
+        "warnings",
+    }
     found = [name for _, _, names, level in imports(stub) for name in names if level == 1]
     assert sorted(found) == sorted(public_names(package))
     assert set(found) == set(importlib.import_module(package).__all__)
+
+
+@pytest.mark.parametrize(
+    ("package", "old", "new"),
+    [
+        ("constructions", "write_file", "constructions.internal.write_file"),
+        ("training", "measuring", "training.internal.measuring"),
+        ("training", "margin", "training.output_margin"),
+        ("analysis", "margin", "analysis.boundary_distance"),
+    ],
+)
+def test_old_names_work_for_one_release_and_name_the_new_one(package, old, new):
+    root = importlib.import_module(package)
+    with pytest.warns(DeprecationWarning, match=f"{package}.{old} is {new} now"):
+        found = getattr(root, old)
+    module, name = new.rsplit(".", 1)
+    assert found is getattr(importlib.import_module(module), name)
+    assert old not in dir(root)
 
 
 def test_public_constructions_have_examples():

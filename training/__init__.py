@@ -8,24 +8,15 @@ import lazy_loader
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-_INTERNAL = [
-    "as_float",
-    "as_tensor",
-    "batch_norm",
-    "check_differentiable",
-    "check_labels",
-    "check_sphere",
-    "copied",
-    "differentiating",
-    "measuring",
-    "placement",
-    "read_outputs",
+_INTERNAL = {
+    *("as_float", "as_tensor", "batch_norm", "check_differentiable", "check_labels"),
+    *("check_sphere", "copied", "differentiating", "measuring", "placement", "read_outputs"),
     "unchanged",
-]
+}
 
 
 def __getattr__(name: str) -> object:
-    """A public name, loaded when it is used; for one release also those that moved or are renamed."""
+    """A public name, loaded when it is used; for one release also old ones."""
     if name in _INTERNAL:
         text = f"training.{name} is training.internal.{name} now"
         warnings.warn(text, DeprecationWarning, stacklevel=2)

@@ -101,8 +101,8 @@ def boundary_distances(
     f_S: where it is local). certified: whether to prove anything; then models are bounded if they
     are a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads and whose layers have at
     most `DENSE` entries. Not so for LeNet-5 on MNIST, whose lower is None, and whose upper is
-    empirical. exact_seconds: then `boundary_distance` encloses every distance, for small networks, with this
-    limit for each of its some ten queries a point.
+    empirical. exact_seconds: then `boundary_distance` encloses every distance, for small networks,
+    with this limit for each of its some ten queries a point.
 
     Cost: for each restart steps + 1 forward and backward passes (progress is called after each, of
     `BATCH` points) and some 25 evaluations in float64; 6 or 7 times `certified_margins` of all

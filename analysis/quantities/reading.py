@@ -32,8 +32,8 @@ def read_model(model: Any) -> Model:
     """What evaluates points of any shape (batch, ...): a module or function itself, or a
     `ReLUNetwork` of their flat rows.
 
-    A module computes in the modes that it is in: `training.internal.measuring` puts it in eval mode and
-    back. Raises TypeError for anything that cannot be called.
+    A module computes in the modes that it is in: `measuring` puts it in eval mode and back.
+    Raises TypeError for anything that cannot be called.
 
     >>> from constructions import affine
     >>> read_model(affine([[1.0, 2.0, 3.0, 4.0]]))(torch.ones(1, 1, 2, 2))

@@ -184,4 +184,4 @@ def is_error(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     Returns:
         Booleans, (batch,).
     """
-    return ~(inspect.unwrap(margin)(outputs, labels) > 0)
+    return ~(inspect.unwrap(output_margin)(outputs, labels) > 0)

@@ -103,8 +103,7 @@ def sweep(
         planned: what `trials` gives.
         jobs: without an address, processes on this machine, which share its first GPU.
         address: that of a Ray cluster whose nodes share the folders, as for
-            `constructions.internal.run_tasks`; there a trial takes one processor and, with device "cuda",
-            one GPU.
+            `run_tasks`; there a trial takes one processor and, with device "cuda", one GPU.
         report: called with each trial as it ends.
 
     Returns:
