@@ -38,20 +38,22 @@ def check_file(
     """
     try:
         content = check_certificate.read(path)
-        kind = content["format"]
+        kind, missing = content["format"], ""
         if kind == PROPERTY:
-            if (network is None) != (asked is None):
-                raise ValueError("of a property needs both --network and --vnnlib, or neither")
-            return check_property(content, network, asked)
-        if asked is not None:
+            if (network is None) == (asked is None):
+                return check_property(content, network, asked)
+            missing = "--vnnlib" if asked is None else "--network"
+        elif asked is not None:
             raise ValueError("of a property, so --vnnlib would not be looked at")
-        digest = content["network_digest" if kind == BALLS else "digest"]
+        digest = content.get("network_digest" if kind == BALLS else "digest")
         decisions, balls = kind == check_certificate.FORMAT, kind == BALLS
         library = content.get("checker") == "library only"
     except OSError:
         raise
     except Exception as error:  # of any kind: nested too deeply, no text, no JSON
         raise ValueError(f"{path} is no certificate: {plain(error)}") from error
+    if missing:
+        raise ValueError(f"{path} is about a network and a property: give {missing}, too")
     if kind not in (check_certificate.FORMAT, FORMAT, BALLS):
         raise ValueError(f"{path} is no certificate: its format is unknown")
     if network is not None and digest != (
@@ -81,6 +83,20 @@ def check_file(
         return [Finding("", _check_balls(content, network, *read_labelled_points(points)))]
     except Exception as error:
         return [Finding(plain(error))]
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise ValueError for a file that is there and is no certificate of a property."""
+    try:
+        kind = check_certificate.read(path)["format"]
+    except FileNotFoundError:
+        return
+    except Exception as error:  # of any kind: nested too deeply, no text, no JSON
+        raise ValueError(
+            f"{path} exists and is no certificate that could be replaced: {plain(error)}"
+        ) from error
+    if kind != PROPERTY:
+        raise ValueError(f"{path} exists and is no certificate of a property: choose another file")
 
 
 def _check_margins(content: dict[str, Any], network: ReLUNetwork | None) -> list[Finding]:

@@ -103,9 +103,9 @@ def certify_all(
             progress()
     except KeyboardInterrupt:
         pass
-    resolved = [r for r in results if r.query is not None]
-    if out and resolved:
-        write_file(out, json.dumps(certificate_of(resolved), allow_nan=False))
+    held = kept | {_key(r.query): r for r in results if r.query is not None}
+    if out and held:
+        write_file(out, json.dumps(certificate_of(list(held.values())), allow_nan=False))
     return results
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def add_certify_commands(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="write the certificate; what it holds already is not sought again",
+        help="write the certificate; queries that it holds already are not sought again",
     )
     command.add_argument(
         "--max-seconds",
@@ -153,12 +154,18 @@ def run_property(options: argparse.Namespace) -> None:
     """`cgro certify --vnnlib`."""
     from constructions.internal import write_file
 
+    from ..certification.check_files import check_replaceable
     from ..certification.deciding import decide
     from ..certification.decision import MAX_SECONDS
 
+    if options.out:
+        check_replaceable(options.out)
     found = decide(options.network, options.vnnlib, max_seconds=options.max_seconds or MAX_SECONDS)
     if options.out and found.certificate is not None:
         write_file(options.out, json.dumps(found.certificate, allow_nan=False))
+    elif options.out:
+        why = "a witness is its own proof" if found.result == "sat" else "nothing is proved"
+        print(f"{options.out} is not written: {why}", file=sys.stderr)
     if options.json:
         witness = None if found.witness is None else [str(v) for v in found.witness]
         facts = {"result": found.result, "witness": witness, "seconds": found.seconds}

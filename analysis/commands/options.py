@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 
 from constructions import Settings
 
-NETWORK_HELP = ".safetensors of cgro, .onnx, or .npz (W0, b0, W1, b1, ...)"
+NETWORK_HELP = ".safetensors of cgro, .onnx, .onnx.gz, .nnet, or .npz (W0, b0, W1, b1, ...)"
 
 
 def add_network(command: argparse.ArgumentParser) -> None:

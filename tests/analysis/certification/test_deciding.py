@@ -221,6 +221,15 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert accepted(json.loads((tmp_path / "c.json").read_text()))
     check = ["check-certificate", str(tmp_path / "c.json")]
+    assert main(["check-certificate", str(tmp_path / "c.json"), "--network", str(net)]) == 2
+    assert "is about a network and a property: give --vnnlib, too" in capsys.readouterr().err
+    (tmp_path / "model.pt").write_bytes(b"precious")
+    asked = ["certify", str(net), "--vnnlib", str(file), "--out"]
+    assert main([*asked, str(tmp_path / "model.pt")]) == 2
+    assert "exists and is no certificate" in capsys.readouterr().err
+    assert (tmp_path / "model.pt").read_bytes() == b"precious"
+    assert main([*asked, str(tmp_path / "c.json")]) == 0
+    capsys.readouterr()
     both = ["--network", str(net), "--vnnlib", str(file)]
     assert main(check) == 0
     assert main([*check, *both]) == 0

@@ -59,6 +59,10 @@ def test_certify_prints_verdicts_and_writes_a_certificate_that_is_accepted(files
     assert [r["verdict"] for r in results] == ["proved", "refuted", "refuted"]
     assert results[0]["bound"] == "1/2"
     assert results[2]["margin"] == "0"
+    np.savez(folder / "queries.npz", lo=[[0.625, 0.0]], hi=[[0.75, 0.125]], y=np.array([1]))
+    assert run(*arguments) == 0  # another query: what was proved stays
+    assert run("check-certificate", folder / "c.json", "--network", folder / "net.safetensors") == 0
+    assert capsys.readouterr().out.count("accepted") == 4
 
 
 def test_the_checker_runs_alone(files):
