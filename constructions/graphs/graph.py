@@ -420,6 +420,7 @@ def _stacked_errors(rows: list[Form]) -> Errors | None:
 
 
 def _float64(outer: Affine, inner: Affine) -> Affine:
-    """The map outer o inner, every entry a float64."""
-    weight, bias = (nearest(product(outer.weight, m)) for m in (inner.weight, inner.bias))
-    return _compact(Affine(weight, nearest(total(bias, outer.bias))))
+    """The map outer o inner, every entry a float64; `passed` bounds what that rounds."""
+    steep = nearest(outer.weight)
+    weight, bias = (nearest(product(steep, nearest(m))) for m in (inner.weight, inner.bias))
+    return _compact(Affine(weight, total(bias, nearest(outer.bias))))

@@ -10,8 +10,12 @@ import torch
 from ..basics.result import Result, Said, said
 from ..linear.affine import Affine
 from ..linear.matrix import (
+    Block,
+    Constant,
     Dense,
+    Kron,
     Matrix,
+    Sparse,
     column,
     is_zero,
     kron,
@@ -21,6 +25,11 @@ from ..linear.matrix import (
     total,
     zeros,
 )
+
+LEAST = 2.0**-500
+"""Bounds are 0 or raised to at least so much before they are multiplied, so no product underflows:
+a bound stays one, and is never 0 where the error is not.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +91,17 @@ def difference(
 
     reach: for each layer, bounds (..., n) of the absolute values of its inputs (of the network's
     own). The error that a layer passes on is (|W| + dW) e + dW |h| + db; ReLU does not increase it.
-    Rounded up.
+    Rounded up; infinite where it overflows. Factors are raised to `LEAST`, so nothing underflows.
     """
     moved = torch.zeros_like(reach[0])
     one = torch.ones(1, dtype=torch.float64)
     for layer, error, size in zip(layers, errors, reach, strict=True):
-        passed = layer.weight.absolute().apply(moved)
+        passed = _raised(layer.weight.absolute()).apply(_at_least(moved, LEAST))
         if error is not None:
-            passed = passed + error.weight.apply(moved + size) + error.bias.apply(one)
+            both = _at_least(moved + size, LEAST)
+            passed = passed + _raised(error.weight).apply(both) + error.bias.apply(one)
         moved = passed * (1 + (layer.weight.shape[1] + 8) * 2.0**-50)
-        moved = torch.where(moved > 0, moved + 2.0**-1000 * (1 + size.sum(-1, keepdim=True)), moved)
+        moved = torch.nan_to_num(moved, nan=torch.inf, posinf=torch.inf)  # 0 times infinity
     return moved
 
 
@@ -103,16 +113,16 @@ def no_errors(layer: Affine) -> Errors:
 def passed(outer: Affine, own: Errors | None, inner: Affine, below: Errors, exact: bool) -> Errors:
     """Errors of outer o inner: |W| dF + dW (|F| + dF), likewise of the bias, and what the products
     round by unless they are exact.
+
+    A rounded entry is a sum of n products of Kronecker products' entries: it is off by gamma_(n+8)
+    |W| |F| at most, and by 2^-1074 for each product that underflows, which is less than gamma
+    LEAST^2, as |W| and |F| are raised to `LEAST`.
     """
-    sizes = [
-        outer.weight.absolute(),
-        inner.weight.absolute(),
-        inner.bias.absolute(),
-        outer.bias.absolute(),
-    ]
+    parts = (outer.weight, inner.weight, inner.bias, outer.bias)
+    sizes = [nearest(_raised(matrix.absolute())) for matrix in parts]
     d_weight, d_bias = below.weight, below.bias
-    weight = _up(_times(sizes[0], d_weight))
-    bias = _up(_times(sizes[0], d_bias))
+    weight = _times(sizes[0], d_weight)
+    bias = _times(sizes[0], d_bias)
     if own is not None:
         weight = _up(total(weight, _times(own.weight, _up(total(sizes[1], d_weight)))))
         moved = _times(own.weight, _up(total(sizes[2], d_bias)))
@@ -127,17 +137,46 @@ def passed(outer: Affine, own: Errors | None, inner: Affine, below: Errors, exac
 
 
 def _times(a: Matrix, b: Matrix) -> Matrix:
-    return nearest(product(a, b))
+    """An upper bound of the product of two matrices with entries >= 0."""
+    found = product(nearest(_raised(a)), nearest(_raised(b)))
+    return _up(nearest(found), int(a.shape[1]))
 
 
 def _scaled(matrix: Matrix, factor: float) -> Matrix:
-    return nearest(kron(matrix, Dense(torch.tensor([[factor]], dtype=torch.float64))))
+    return nearest(kron(_raised(matrix), Dense(torch.tensor([[factor]], dtype=torch.float64))))
 
 
-def _up(matrix: Matrix) -> Matrix:
-    """A little more: products and sums of nonnegative numbers lose at most this share."""
+def _up(matrix: Matrix, terms: int = 0) -> Matrix:
+    """A little more: products and sums of so many nonnegative numbers lose at most this share."""
     return (
         matrix
         if is_zero(matrix)
-        else _scaled(matrix, 1 + (int(matrix.shape[1]) + 2**20) * 2.0**-51)
+        else _scaled(matrix, 1 + (max(terms, int(matrix.shape[1])) + 2**20) * 2.0**-51)
     )
+
+
+def _raised(matrix: Matrix, least: float = LEAST) -> Matrix:
+    """The matrix with entries >= 0, those that are not 0 raised to at least `least`; of Kronecker
+    products, to their factors' shares of it.
+    """
+    match matrix:
+        case Block():
+            return Block(tuple(tuple(_raised(part, least) for part in row) for row in matrix.grid))
+        case Kron():
+            return Kron(_raised(matrix.left, least**0.5), _raised(matrix.right, least**0.5))
+        case Constant() if 0 < matrix.value < least:
+            return Constant(matrix.rows, matrix.columns, least)
+        case Dense() if _is_below(matrix.entries, least):
+            return Dense(_at_least(matrix.entries, least), copy=False)
+        case Sparse() if _is_below(matrix.values, least):
+            return Sparse(matrix.size, matrix.rows, matrix.columns, matrix.values.clamp_min(least))
+    return matrix
+
+
+def _is_below(values: torch.Tensor, least: float) -> bool:
+    return bool(((values > 0) & (values < least)).any())
+
+
+def _at_least(values: torch.Tensor, least: float) -> torch.Tensor:
+    """Numbers >= 0, those that are not 0 raised to at least `least`."""
+    return torch.where(values > 0, values.clamp_min(least), values)

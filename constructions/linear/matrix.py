@@ -619,14 +619,13 @@ def kron(left: Matrix, right: Matrix) -> Matrix:
             return left
         case Identity(), Identity():
             return Identity(left.size * right.size)
-        case Constant(), Constant():
-            if _holds(left.value, right.value):
-                return Constant(
-                    left.rows * right.rows, left.columns * right.columns, left.value * right.value
-                )
-        case ((Identity() | Constant()), Kron(left=Identity() | Constant())) if type(left) is type(
-            right.left
-        ):
+        case Constant(), Constant() if _holds(left.value, right.value):
+            return Constant(
+                left.rows * right.rows, left.columns * right.columns, left.value * right.value
+            )
+        case (Identity(), Kron(left=Identity())):
+            return kron(kron(left, right.left), right.right)
+        case (Constant(), Kron(left=Constant())) if _holds(left.value, right.left.value):
             return kron(kron(left, right.left), right.right)
     if is_zero(left) or is_zero(right):
         return zeros(left.shape[0] * right.shape[0], left.shape[1] * right.shape[1])
@@ -711,7 +710,8 @@ def nearest(matrix: Matrix) -> Matrix:
 
 
 def product(a: Matrix, b: Matrix) -> Matrix:
-    """The matrix product a b, in structured form where a rule applies.
+    """The matrix product a b, in structured form where a rule applies; elsewhere entries and sums
+    are rounded, as float64 does.
 
     Raises ValueError for shapes that do not match, and for a product without structured form above
     `ENTRY_LIMIT`.
@@ -754,6 +754,7 @@ def product(a: Matrix, b: Matrix) -> Matrix:
         return kron(a.left @ b, a.right)
     if _uncertain(a) or _uncertain(b):
         return Unknown(rows, columns)
+    a, b = nearest(a), nearest(b)
     if isinstance(a, Sparse) or isinstance(b, Sparse):
         return _from_scipy(_to_scipy(a) @ _to_scipy(b))
     problem = f"the product of {a} and {b}, which has no structured form,"
@@ -781,6 +782,7 @@ def total(a: Matrix, b: Matrix) -> Matrix:
             return kron(a.left + b.left, a.right)
     if _uncertain(a) or _uncertain(b):
         return Unknown(*a.shape)
+    a, b = nearest(a), nearest(b)
     if isinstance(a, Sparse) and isinstance(b, Sparse):
         return _from_scipy(_to_scipy(a) + _to_scipy(b))
     _check_affordable(a.shape, f"the sum of {a} and {b}, which has no structured form,")

@@ -25,6 +25,7 @@ from .matrix import (
     Sparse,
     is_float64,
     is_zero,
+    numbers,
     product,
     total,
     zeros,
@@ -88,11 +89,15 @@ def rounded(outer: Affine, inner: Affine) -> Affine:
 def _exact_product(a: Matrix, b: Matrix) -> bool:
     if is_zero(a) or is_zero(b):
         return True
-    if isinstance(a, Identity) or isinstance(b, Identity) or _chooses(a, 0) or _chooses(b, 1):
+    if isinstance(a, Identity) or isinstance(b, Identity):
         return True
+    if _chooses(a, 0) or _chooses(b, 1):
+        return is_float64(a) and is_float64(b)
     facts = _facts(a), _facts(b)
     if any(fact is None for fact in facts):
         return True  # sizes without entries: nothing is computed but a count
+    if not _moderate(a, b):
+        return False
     (low_a, _, rows_a), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_a * most_b, low_a + low_b):
         return True
@@ -116,6 +121,8 @@ def _exact_image(outer: Affine, inner: Matrix) -> bool:
     facts = [_facts(m) for m in (outer.weight, inner, outer.bias)]
     if any(fact is None for fact in facts):
         return True
+    if not _moderate(outer.weight, inner):
+        return False
     (low_w, _, rows_w), (low_i, most_i, _), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_w * most_i + most_b, min(low_w + low_i, low_b)):
         return True
@@ -154,6 +161,28 @@ def _chooses(matrix: Matrix, axis: int) -> bool:
         return False
     index = matrix.columns if axis else matrix.rows
     return len(torch.unique(index)) == len(index)
+
+
+def _moderate(a: Matrix, b: Matrix) -> bool:
+    """Whether products with Kronecker products, which are taken factor by factor, stay away from
+    underflow and overflow, which another factor may hide: all numbers are 0 or 2^-440 to 2^440.
+    """
+    leaves = [*_leaves(a), *_leaves(b)]
+    if leaves == [a, b]:
+        return True
+    found = (numbers(leaf) for leaf in leaves)
+    sizes = [size[size > 0] for size in found if size is not None]
+    return all(not len(v) or (v.min() >= 2.0**-440 and v.max() <= 2.0**440) for v in sizes)
+
+
+def _leaves(matrix: Matrix) -> list[Matrix]:
+    """What Kronecker products and blocks are made of."""
+    match matrix:
+        case Block():
+            return [leaf for row in matrix.grid for entry in row for leaf in _leaves(entry)]
+        case Kron():
+            return [*_leaves(matrix.left), *_leaves(matrix.right)]
+    return [matrix]
 
 
 def _fits(size: float, low: int) -> bool:

@@ -12,10 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from constructions import Dense, Identity, ReLUNetwork, Sparse, interval_bounds, source_difference
+from constructions import (
+    Affine,
+    Dense,
+    Identity,
+    Kron,
+    ReLUNetwork,
+    Sparse,
+    interval_bounds,
+    source_difference,
+)
 from constructions.graphs.graph import Graph
-from constructions.graphs.origin import Errors, Origin
-from constructions.linear.matrix import column, sparse, zeros
+from constructions.graphs.origin import Errors, Origin, passed
+from constructions.linear.matrix import column, nearest, product, sparse, zeros
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -250,6 +259,43 @@ def test_what_is_rounded_is_bounded(seed):
 def test_what_is_rounded_is_bounded_many_times():
     for seed in range(2000):
         check_rounding(seed)
+
+
+@pytest.mark.parametrize("scales", [(-500, -530, 1000), (-600, -600, 1000)])
+def test_errors_do_not_underflow(scales):
+    """The error of the first factor, 2^-53 of it, vanished in the product with the second one."""
+    first, second, third = (2.0**k for k in scales)
+    graph = Graph(1)
+    off = ((Dense([[first * 2.0**-53]]),), zeros(1, 1))
+    node = graph.linear([(0, Dense([[first]]))], zeros(1, 1), errors=off)
+    node = graph.linear([(node, Dense([[second]]))], zeros(1, 1))
+    compiled = graph.compile(graph.linear([(node, Dense([[third]]))], zeros(1, 1)))
+    (layer,), (error,) = compiled.layers, compiled.errors
+    source = Fraction(first) * (1 + Fraction(1, 2**53)) * Fraction(second) * Fraction(third)
+    away = abs(source - Fraction(layer.weight.to_dense().item()))
+    assert away <= Fraction(error.weight.to_dense().item())
+
+
+def test_differences_do_not_underflow():
+    weights = [2.0**-600, 2.0**-600, 2.0**1000]
+    layers = tuple(Affine(Dense([[w]]), zeros(1, 1)) for w in weights)
+    errors = (Errors(Dense([[weights[0]]]), zeros(1, 1)), None, None)
+    origin = Origin("module", "0" * 64, 1, errors=errors, layers=layers)
+    bound = source_difference(ReLUNetwork(layers, origin=origin), 0.0, 1.0).item()
+    assert bound >= 2.0**-200  # a source with twice the first weight
+
+
+def test_errors_of_kronecker_products_that_float64_does_not_hold():
+    """Bounds of products, whose entries are rounded on the way."""
+    tenths = Kron(Dense([[0.1, 0.7]]), Dense([[0.3], [1 / 3]]))
+    outer, inner = Affine(tenths, zeros(2, 1)), Affine(Dense([[0.1], [3.0]]), column([0.3, 0.1]))
+    small = Errors(Dense([[1e-9], [0.0]]), zeros(2, 1))
+    error = passed(outer, None, inner, small, False)
+    rows = [[Fraction(v) * Fraction(w) for v in (0.1, 0.7)] for w in (0.3, 1 / 3)]
+    found = nearest(product(nearest(tenths), inner.weight)).to_dense()[:, 0].tolist()
+    for row, value, bound in zip(rows, found, error.weight.to_dense()[:, 0].tolist(), strict=True):
+        source = row[0] * (Fraction(0.1) + Fraction(1e-9)) + row[1] * 3
+        assert abs(source - Fraction(value)) <= Fraction(bound) < 1e-9
 
 
 def test_errors_have_the_layers_shapes():

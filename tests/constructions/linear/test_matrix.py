@@ -295,6 +295,18 @@ def test_normal_forms_have_the_entries_they_should():
         assert same(a @ b, dense(a) @ dense(b))
 
 
+def test_constants_whose_product_is_no_float64_stay_apart():
+    """Kept as factors, whatever stands to their right: this recursed without end."""
+    made = kron(Constant(2, 1, 0.1), kron(Constant(1, 1, 0.3), Dense([[5.0]])))
+    exact = made.apply(np.array([Fraction(1)], dtype=object)).tolist()
+    assert exact == [Fraction(0.1) * Fraction(0.3) * 5] * 2
+
+
+def test_products_and_sums_without_structure_round_kronecker_products():
+    tenths = Kron(Dense([[0.1]]), Dense([[0.3, 0.1]]))
+    assert (tenths + Dense([[1.0, 1.0]])).to_dense().tolist() == [[1 + 0.1 * 0.3, 1 + 0.1 * 0.1]]
+
+
 def test_column_says_when_it_is_zero():
     assert is_zero(column([0.0, 0.0]))
     assert same(column([0.0, 2.0]), np.array([[0.0], [2.0]]))

@@ -115,3 +115,20 @@ def test_structure_is_kept():
     copies = Affine(kron(Identity(10**5), Dense(torch.tensor([[0.5, 3.0]]))), zeros(10**5, 1))
     found = merged(Affine(Constant(1, 10**5), zeros(1, 1)), copies)
     assert found.weight.stored <= 4
+
+
+def test_kronecker_products_are_not_merged_where_a_factor_underflows():
+    """Entries are 2^-598, but the product of the left factors, 2^-1199, is no float64."""
+    tiny = 2.0**-600
+    outer = Affine(Kron(Dense([[tiny, tiny]]), Dense([[2.0**600, 2.0**600]])), zeros(1, 1))
+    inner = Affine(Kron(Dense([[tiny], [tiny]]), Dense([[2.0**300], [2.0**300]])), zeros(4, 1))
+    assert merged(outer, inner) is None
+    shifted = Affine(Identity(4), inner.weight)
+    assert merged(Affine(outer.weight, column([2.0**-598])), shifted) is None
+
+
+def test_selections_of_kronecker_products_that_float64_does_not_hold_are_not_merged():
+    third = Dense([[1 / 3, 1.0]])
+    inner = Affine(Kron(third, third), zeros(1, 1))
+    chosen = Sparse((1, 1), torch.tensor([0]), torch.tensor([0]), torch.tensor([-1.0]))
+    assert merged(Affine(chosen, zeros(1, 1)), inner) is None
