@@ -43,7 +43,8 @@ def exact_flatness(
     "certified upper bound", and equal but for the gradient. Where f has a kink, the supremum is
     over limits of gradients from within full-dimensional cells; a search that lands on a kink sees
     what autograd takes there. Vertices and slopes are rational: rounded are the box's corners x - r
-    and x + r, once, and the last step from a vertex's outputs to loss and norm.
+    and x + r, once, and the last step from a vertex's outputs to loss and norm. All is
+    about the layers: of a network that was rounded on reading, `change_bound` speaks of its source.
 
     Cost: `linear_regions` in exact arithmetic for each point and radius, milliseconds a cell.
     Raises ValueError for p = 2, radii that are not positive and increasing, points outside [0,1],

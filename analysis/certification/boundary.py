@@ -99,6 +99,8 @@ def boundary_distance(
     if label is None:
         label = _predicted(network, point)
     lower, upper = Fraction(0), math.inf  # type: Fraction, Fraction | float
+    if label is None and network.origin is not None and not network.origin.is_exact:
+        return Interval(lower, upper)  # a tie of the layers need not be one of what was read
     if (
         label is None
         or certify(network, point, Ball(norm, 0.0), label, domain=domain).verdict == "refuted"
@@ -127,7 +129,9 @@ def boundary_distance(
         else:
             distance = _nearer(network, point, result.witness, label, norm, loss)
             for nearby in _descend(question, point, result.witness, float(distance), norm):
-                distance = min(distance, _nearer(network, point, nearby, label, norm, loss))
+                # right for what was read, too: the margin there may be above -loss
+                if prepare(network).exact.evaluate([nearby], label)[0][0] <= -loss:
+                    distance = min(distance, _nearer(network, point, nearby, label, norm, loss))
             upper, steps = min(upper, distance), steps + 1
         if upper - lower <= gap or (math.isinf(upper) and radius >= farthest):
             return Interval(lower, upper)
@@ -193,8 +197,8 @@ def _nearer(
     norm: float,
     loss: Fraction,
 ) -> Fraction:
-    """The distance, rounded up, of a point with margin <= -loss towards the witness: bisected,
-    evaluated exactly.
+    """The distance, rounded up, of a point with margin <= -loss towards the witness, or of the
+    witness, which is known to be wrong: bisected, evaluated exactly.
     """
     exact, start = prepare(network).exact, [Fraction(v) for v in point.tolist()]
     low, high = Fraction(0), Fraction(1)

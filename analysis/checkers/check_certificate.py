@@ -220,8 +220,8 @@ def digest(network):  # SHA-256 of a network's description
     return hashlib.sha256(json.dumps(network, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 def origin(source):  # what the network was read from, as the certificate says: its kind and SHA-256
     entries(source, "kind digest", "parameters merged carried rounded difference")
-    name = f"{source['kind']} {source['digest']}"
-    return require(re.fullmatch("[ .A-Za-z]{1,20} [0-9a-f]{64}", name), "a source is not named by kind and SHA-256") or name
+    name, rule = f"{source['kind']} {source['digest']}", "[ .A-Za-z]{1,20}( [(][ .,A-Za-z]{1,60}[)])? [0-9a-f]{64}"
+    return require(re.fullmatch(rule, name), "a source is not named by kind and SHA-256") or name
 def judge(data):  # (why it is rejected or "", what it states) for each query of a certificate
     if data["format"] == PROPERTY:  # parts are certificates; that they are about this property is not checked here
         parts = entries(data, "format source parts") or data["parts"]

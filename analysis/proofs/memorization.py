@@ -134,7 +134,8 @@ def certify_memorization(
     `CONTRACTS["yarotsky_multiplication"]`.
 
     Statement and bound hold in exact real arithmetic for the float64 weights of the network, not of
-    an ideal one. Rounded biases (sums of coordinates, squared norms) may differ from what they
+    an ideal one, nor of what an f_clean was read from that was rounded on reading (`certify` speaks
+    of that). Rounded biases (sums of coordinates, squared norms) may differ from what they
     should be, by an ulp or more, as long as the thresholds' slack covers the sum of the effects;
     any other changed weight leaves the claim unproved.
 

@@ -31,10 +31,11 @@ def sup_error(network: ReLUNetwork, reference: Any, box: tuple[Any, Any]) -> Sup
     """sup |f(x) - g(x)| over the box [lower, upper]: an exact Fraction, with the range of f - g and
     where it is attained.
 
-    network: one output; weights are taken exactly. reference: a polynomial g of degree <= 2 with
-    rational coefficients, as a SymPy expression or text, in x (one input) or x1, x2, ... ("0.1" in
-    a text is 1/10); another `ReLUNetwork`; or a number. box: (lower, upper), numbers or one for
-    each input, exact in float64, in the domains of the networks.
+    network: one output; the layers' weights are taken exactly (`source_difference` bounds how far a
+    network that was rounded on reading is from its source). reference: a polynomial g of degree <=
+    2 with rational coefficients, as a SymPy expression or text, in x (one input) or x1, x2, ...
+    ("0.1" in a text is 1/10); another `ReLUNetwork`; or a number. box: (lower, upper), numbers or
+    one for each input, exact in float64, in the domains of the networks.
 
     What is covered: one or two inputs with any such reference; up to `INPUTS` inputs where f - g is
     piecewise linear; and any number of inputs where f - g separates, as its weights show: f - g =

@@ -92,9 +92,8 @@ class MemorizerScreen:
         facts = {"p": str(given.p), "variant": given.variant, "m": given.m, "bound": given.bound}
         cut = {"inner": given.cut.inner, "outer": given.cut.outer}
         clean = given.clean
-        return MemorizerParts(
-            clean.layers, clean.domain, given.centres.entries, given.labels, {**facts, **cut}
-        )
+        parts = clean.layers, clean.domain, given.centres.entries, given.labels
+        return MemorizerParts(*parts, {**facts, **cut}, clean.origin)
 
     def _reach(self, ball: Ball | None) -> float:
         """The distance in the memorizer's norm from which centres do not matter to points of a

@@ -182,9 +182,12 @@ def _load_npz(path: Path) -> ReLUNetwork:
 
 def _screened(network: ReLUNetwork, parts: MemorizerParts) -> ReLUNetwork:
     """The network with a screen, if what it is said to be made of gives exactly its layers; else an
-    error.
+    error. Without a screen where f_clean was rounded and the file (an older one) does not say by
+    how much: what is proved of its parts would not hold of what was read.
     """
-    clean, facts = ReLUNetwork(parts.layers, parts.domain), parts.facts
+    if parts.origin is None and network.origin is not None and not network.origin.is_exact:
+        return network
+    clean, facts = ReLUNetwork(parts.layers, parts.domain, origin=parts.origin), parts.facts
     cut = Thresholds(float(facts["inner"]), float(facts["outer"]))
     given = (read_norm(facts["p"]), cut, facts["variant"], int(facts["m"]), float(facts["bound"]))
     memorizer = Memorizer(clean, Dense(parts.centres, copy=False), parts.labels, *given)

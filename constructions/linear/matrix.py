@@ -625,8 +625,8 @@ def kron(left: Matrix, right: Matrix) -> Matrix:
             )
         case (Identity(), Kron(left=Identity())):
             return kron(kron(left, right.left), right.right)
-        case (Constant(), Kron(left=Constant())) if _holds(left.value, right.left.value):
-            return kron(kron(left, right.left), right.right)
+        case (Constant(), Kron(left=Constant() as inner)) if _holds(left.value, inner.value):
+            return kron(kron(left, inner), right.right)
     if is_zero(left) or is_zero(right):
         return zeros(left.shape[0] * right.shape[0], left.shape[1] * right.shape[1])
     return Kron(left, right)

@@ -54,7 +54,8 @@ def inherited(
         return None
     known = [part.origin for part in parts if part.origin is not None]
     digests = (p.origin.digest if p.origin else structure_digest(p) for p in parts)
-    kinds = sorted({o.kind.removeprefix("composition (").removesuffix(")") for o in known})
+    named = (o.kind.removeprefix("composition (").removesuffix(")").split(", ") for o in known)
+    kinds = sorted({kind for each in named for kind in each})
     return Origin(
         f"composition ({', '.join(kinds)})",
         hashlib.sha256("\n".join(digests).encode()).hexdigest(),

@@ -14,6 +14,8 @@ from ..linear.matrix import Matrix
 from ..linear.table import underflow
 from .network import ReLUNetwork
 
+OVERFLOW = "bounds overflow float64: the network's weights are too large for interval arithmetic"
+
 
 def interval_bounds(
     network: ReLUNetwork, lower: Any, upper: Any
@@ -107,7 +109,10 @@ def source_difference(network: ReLUNetwork, lower: Any, upper: Any) -> torch.Ten
         torch.maximum(-below, above).clamp_min(0)
         for below, above in _propagate(network, sizes, low, high)
     ]
-    return difference(network.layers, network.origin.errors, reach[:-1])[0]
+    found = difference(network.layers, network.origin.errors, reach[:-1])[0]
+    if not torch.isfinite(found).all():
+        raise ValueError(OVERFLOW)
+    return found
 
 
 def _propagate(
@@ -137,10 +142,7 @@ def _propagate(
             ) * (1 + gamma)
         low, high = middle - spread, middle + spread
         if not (torch.isfinite(low).all() and torch.isfinite(high).all()):
-            raise ValueError(
-                "bounds overflow float64: the network's weights are too large for interval "
-                "arithmetic"
-            )
+            raise ValueError(OVERFLOW)
         yield low, high
 
 

@@ -36,6 +36,7 @@ class MemorizerParts:
     centres: torch.Tensor
     labels: torch.Tensor
     facts: Mapping[str, Any]
+    origin: Origin | None = None  # of f_clean
 
 
 @dataclass(frozen=True)
@@ -124,20 +125,22 @@ def _describe_memorizer(
     memorizer: MemorizerParts, tensors: dict[str, torch.Tensor]
 ) -> dict[str, Any]:
     tensors |= {"centres": memorizer.centres, "labels": memorizer.labels}
-    return {
-        **memorizer.facts,
-        "clean": {
-            "layers": _describe_layers(memorizer.layers, tensors),
-            "domain": memorizer.domain,
-        },
+    clean: dict[str, Any] = {
+        "layers": _describe_layers(memorizer.layers, tensors),
+        "domain": memorizer.domain,
     }
+    if memorizer.origin is not None:
+        clean["origin"] = _describe_origin(memorizer.origin, tensors)
+    return {**memorizer.facts, "clean": clean}
 
 
 def _build_memorizer(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> MemorizerParts:
     facts = {name: value for name, value in tree.items() if name != "clean"}
-    layers = _build_layers(tree["clean"]["layers"], tensors)
+    clean = tree["clean"]
+    layers = _build_layers(clean["layers"], tensors)
+    origin = _build_origin(clean["origin"], layers, tensors) if "origin" in clean else None
     return MemorizerParts(
-        layers, tree["clean"]["domain"], tensors["centres"], tensors["labels"], facts
+        layers, clean["domain"], tensors["centres"], tensors["labels"], facts, origin
     )
 
 
@@ -170,6 +173,9 @@ def _build_origin(
             layer.bias.shape,
         ):
             raise ValueError("its origin's errors do not have its layers' shapes")
+        parts = () if error is None else (error.weight, error.bias)
+        if any(bool((part.coordinates()[2] < 0).any()) for part in parts):
+            raise ValueError("its origin's errors must be >= 0")
     return Origin(
         str(tree["kind"]), str(tree["digest"]), parameters, merged, carried, rounded, errors, layers
     )

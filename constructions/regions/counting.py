@@ -54,7 +54,8 @@ def count_regions(
 
     Args:
         network: a `ReLUNetwork`, a module that `ReLUNetwork.from_module` reads, or a file that
-            `load` reads; weights are taken exactly.
+            `load` reads; the layers' weights are taken exactly: of a network that was rounded on
+            reading (see `ReLUNetwork.origin`) its own regions are counted.
         box: (lower, upper), numbers or arrays of the input's shape.
         pieces: also count linear pieces and affine maps.
         exact: keep all vertices in integers (slow; the count is certified without it, too).

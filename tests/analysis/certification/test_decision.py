@@ -23,6 +23,7 @@ from analysis import (
 from analysis.checkers import check_certificate as checker
 from constructions import (
     Ball,
+    Origin,
     ReLUNetwork,
     affine,
     f_S,
@@ -31,6 +32,8 @@ from constructions import (
     multiplication,
     squaring,
 )
+from constructions.graphs.origin import Errors
+from constructions.linear.matrix import column, zeros
 
 UNIT = (0.0, 1.0)
 
@@ -514,3 +517,21 @@ def test_mistakes_of_the_program_are_no_verdicts(monkeypatch):
         monkeypatch.setattr("analysis.search.search.attack", raising(error))
         with pytest.raises(type(error), match="mistake"):
             certify(*query)
+
+
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_distances_to_the_boundary_hold_for_what_was_read(shift):
+    """|x - 1/4| - 3/16, whose last bias may be 2^-10 off: the nearest error is 2^-10 away from that
+    of the layers, on either side.
+    """
+    off = 2.0**-10
+    network = ReLUNetwork.from_layers([([[1.0], [-1.0]], [-0.25, 0.25]), ([[1.0, 1.0]], [-0.1875])])
+    errors = (None, Errors(zeros(1, 2), column([off])))
+    origin = Origin("module", "0" * 64, 1, errors=errors, layers=network.layers)
+    network = ReLUNetwork(network.layers, origin=origin)
+    lower, upper = boundary_distance(network, [0.9], "inf", label=1, gap=1e-7, max_seconds=2.0)
+    nearest = Fraction(0.9) - Fraction(7, 16) + shift * Fraction(off)
+    assert lower <= nearest <= upper
+    tied = boundary_distance(network, [0.4375], "inf")  # the layers say 0 there
+    assert tied.lower == 0
+    assert tied.upper >= off

@@ -30,6 +30,7 @@ from constructions import (
     Property,
     ReLUNetwork,
     affine,
+    compose,
     load,
     read_network,
     write_onnx,
@@ -342,3 +343,26 @@ def test_scales_that_would_fill_memory_are_rejected_first(tmp_path):
         (tmp_path / "c.json").write_text(json.dumps(wrong))
         with pytest.raises(ValueError, match="entries are not"):
             check_file(tmp_path / "c.json", network, asked=asked)
+
+
+def test_certificates_of_compositions_are_accepted(tmp_path, capsys):
+    """Their source is named by what they are made of; nested, each kind once."""
+    third = nn.BatchNorm1d(1, eps=0.0, affine=False).double().eval()
+    third.running_var.fill_(9.0)
+    read = ReLUNetwork.from_module(third)
+    network = compose(affine([[2.0]]), compose(affine([[1.0]], [1.0]), read), read)
+    assert network.origin.kind == "composition (module)"
+    file, path = tmp_path / "f.safetensors", tmp_path / "cert.json"
+    network.save(file)
+    certify_box(network, [0.0], [1.0], 1).save(path)
+    assert checker.main(path) == 0
+    assert "source: composition (module) " in capsys.readouterr().out
+    (found,) = check_file(path, load(file))
+    assert not found.reason
+    assert "what was read, computed again" in found.statement
+    (found,) = check_file(path, network.restrict((0.0, 1.0)))
+    assert not found.reason
+    assert checker.origin({"kind": "composition (.npz file, ONNX file)", "digest": "0" * 64})
+    for kind in ("composition (module", "composition (module)\nquery 1: accepted", "f (a) (b)"):
+        with pytest.raises(ValueError, match="not named"):
+            checker.origin({"kind": kind, "digest": "0" * 64})

@@ -3,12 +3,14 @@
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from oracles import layers_of, random_network
 from safetensors.torch import save_file
+from torch import nn
 
 from constructions import (
     Affine,
@@ -27,12 +29,16 @@ from constructions import (
     f_adv,
     f_S,
     load,
+    localize,
     maximum,
     multiplication,
     parallel,
+    source_difference,
     squaring,
 )
+from constructions.graphs.origin import Errors
 from constructions.linear.matrix import zeros
+from constructions.networks.storage import Parts, write_parts
 
 SQUARE = Dense(torch.tensor([[1.0, -2.0], [0.5, 0.1]]))
 SPARSE = Sparse((2, 2), torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([0.1, 3.0]))
@@ -372,3 +378,46 @@ def test_missing_files_and_other_suffixes(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"")
     with pytest.raises(ValueError, match="holds pickled Python objects"):
         load(tmp_path / "a.pt")
+
+
+def rounded_clean() -> ReLUNetwork:
+    norm = nn.BatchNorm1d(2, affine=False).double().eval()
+    norm.running_var.copy_(torch.tensor([0.3, 0.7]))
+    line = nn.Linear(2, 1).double()
+    return ReLUNetwork.from_module(nn.Sequential(norm, nn.ReLU(), line))
+
+
+def test_what_localizes_a_saved_network_says_what_was_rounded(tmp_path):
+    """f_S of an f_clean with batch normalization, saved and loaded, near and far from its balls."""
+    points = [[0.25, 0.5], [0.75, 0.5]]
+    network = f_S(rounded_clean(), points, [1, -1], Ball("inf", 0.125))
+    network.save(tmp_path / "f.safetensors")
+    again = load(tmp_path / "f.safetensors")
+    for place in (points[0], [0.5, 0.0]):
+        ((_, local),) = localize(again, [place])
+        ((_, known),) = localize(network, [place])
+        assert local.origin is not None
+        bound = source_difference(local, 0.0, 1.0)
+        assert bool((bound > 0).all())
+        assert torch.equal(bound, source_difference(known, 0.0, 1.0))
+
+
+def test_files_that_do_not_say_what_was_rounded_of_f_clean_have_no_screen(tmp_path):
+    points = [[0.25, 0.5], [0.75, 0.5]]
+    network = f_S(rounded_clean(), points, [1, -1], Ball("inf", 0.125))
+    kept = replace(network.screen.parts(), origin=None)
+    parts = Parts(network.layers, network.domain, network.provenance, network.origin, kept)
+    write_parts(parts, tmp_path / "f.safetensors")
+    again = load(tmp_path / "f.safetensors")
+    assert again.screen is None
+    ((_, whole),) = localize(again, points)
+    assert bool((source_difference(whole, 0.0, 1.0) > 0).all())
+
+
+def test_negative_errors_are_refused(tmp_path):
+    clean = rounded_clean()
+    errors = [e and Errors(-e.weight, e.bias) for e in clean.origin.errors]
+    origin = replace(clean.origin, errors=tuple(errors))
+    write_parts(Parts(clean.layers, None, None, origin), tmp_path / "f.safetensors")
+    with pytest.raises(ValueError, match=">= 0"):
+        load(tmp_path / "f.safetensors")
