@@ -19,6 +19,7 @@ from torch import nn
 
 import analysis
 import training
+import training.internal
 from analysis import CompareSettings
 from constructions import (
     Ball,
@@ -159,7 +160,7 @@ CALLS = {  # every public function that takes a model
         "exact_flatness": lambda f: analysis.exact_flatness(f, X, Y, BALL, [0.1]),
         "first_order_ratios": lambda f: analysis.first_order_ratios(f, X, Y, BALL, [0.1]),
         "flatness_profile": lambda f: analysis.flatness_profile(f, X, Y, BALL, [0.0, 0.1], steps=2),
-        "margin": lambda f: analysis.boundary_distance(f, X[0], "inf", label=1),
+        "boundary_distance": lambda f: analysis.boundary_distance(f, X[0], "inf", label=1),
         "memorization_share": lambda f: analysis.memorization_share(
             f, first, second, X, BALL, radii=[0.0, 0.1]
         ),
@@ -185,7 +186,14 @@ PIECEWISE = {
         "clean_bound",
         "clean_error",
     ),
-    *("decide", "errors_by_margin", "exact_flatness", "margin", "proved_balls", "robust_error"),
+    *(
+        "decide",
+        "errors_by_margin",
+        "exact_flatness",
+        "boundary_distance",
+        "proved_balls",
+        "robust_error",
+    ),
 }
 """Those that read a module as a `ReLUNetwork`, or refuse it; its forward is not what they compute
 with.
@@ -218,7 +226,7 @@ def test_every_public_function_of_a_model_is_listed():
         "models",
     }
     found = set()
-    for package in (training, analysis):
+    for package in (training, training.internal, analysis):
         for name in package.__all__:
             value = getattr(package, name)
             if inspect.isfunction(value) and names & set(inspect.signature(value).parameters):

@@ -668,6 +668,16 @@ def test_what_is_no_module():
         ReLUNetwork.from_module(branch)
 
 
+def spectral():
+    """A layer whose power iteration, in training mode, goes on with every call."""
+    layer = nn.utils.spectral_norm(nn.Linear(3, 3))
+    with torch.no_grad():
+        weight = [[1.0, 0.5, 0.0], [0.0, 0.75, 0.25], [0.25, 0.0, 0.5]]
+        layer.weight_orig.copy_(torch.tensor(weight))
+        layer.weight_u.copy_(torch.tensor([0.0, 0.6, 0.8]))
+    return layer
+
+
 @pytest.mark.parametrize(
     ("module", "shape", "message"),
     [
@@ -720,7 +730,7 @@ def test_what_is_no_module():
         ),
         (nn.Linear(4, 4, dtype=torch.complex64), None, "weight must be real"),
         (
-            nn.utils.spectral_norm(nn.Linear(3, 3)),
+            spectral(),
             None,
             r"module \(Linear\): .*module\.eval\(\) first",
         ),
