@@ -128,6 +128,7 @@ def decide(
         ValueError: for sizes that do not fit, a box beyond the network's domain, layers too large
             to be dense and coefficients that float64 does not hold (no multiple of them, either),
             and what reading raises.
+        TypeError: for what is no property, and as reading.
 
     Source: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (cutting inputs).
 
@@ -146,6 +147,11 @@ def decide(
     """
     start = time.monotonic()
     file = Path(network) if isinstance(network, (str, os.PathLike)) else None
+    if not isinstance(property, (Property, str, os.PathLike)):
+        raise TypeError(
+            f"property must be a Property or the path of a VNN-LIB file, got "
+            f"{type(property).__name__}"
+        )
     known = read_network(network)
     asked = property if isinstance(property, Property) else read_property(property)
     check_fit(known, asked)
@@ -154,6 +160,9 @@ def decide(
         found = _decided(known, asked, start + seconds)
     except Undecided as error:
         return Decision("unknown", seconds=time.monotonic() - start, reason=str(error))
+    except OverflowError as error:
+        reason = f"float64 does not hold the ends of a box: {error}"
+        return Decision("unknown", seconds=time.monotonic() - start, reason=reason)
     if isinstance(found, tuple):
         confirmed = confirm(file, asked, found) if file and ".onnx" in file.name else None
         return Decision("sat", found, None, time.monotonic() - start, confirmed=confirmed)
@@ -218,7 +227,10 @@ class Group:
             list(side)
             for side in (asked.conjuncts[numbers[0]].lower, asked.conjuncts[numbers[0]].upper)
         )
-        self.loss = output_loss(network, self.lower, self.upper)
+        try:
+            self.loss = output_loss(network, self.lower, self.upper)
+        except ValueError as error:
+            raise Undecided(f"what was rounded on reading has no bound on a box: {error}") from error
         self.rows = [
             [self.moved(row, 1) for row in asked.conjuncts[i].constraints] for i in numbers
         ]
@@ -392,8 +404,9 @@ class Group:
         # floats that overflow, or a proof that is none
         except BROKEN:
             slope, choice = np.ones(len(lower)), ()
-        width = inputs.upper - inputs.lower
-        return int((np.nan_to_num(np.abs(slope)) * width + 1e-6 * width).argmax()), choice
+        with np.errstate(all="ignore"):
+            width = inputs.upper - inputs.lower
+            return int((np.nan_to_num(np.abs(slope)) * width + 1e-6 * width).argmax()), choice
 
 
 # -- other programs --------------------------------------------------------------------------------

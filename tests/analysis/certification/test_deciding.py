@@ -194,6 +194,25 @@ def test_what_was_rounded_on_reading_is_allowed_for():
         assert decide(module, asked, max_seconds=2).result == result
 
 
+def test_what_has_no_bound_in_float64_is_unknown_and_says_why():
+    norm = torch.nn.BatchNorm1d(1)
+    norm.running_var.fill_(3.0)
+    layers = torch.nn.Linear(1, 1), norm, torch.nn.ReLU(), torch.nn.Linear(1, 1)
+    module = torch.nn.Sequential(*layers).double().eval()
+    with torch.no_grad():
+        module[3].weight.fill_(1e200)
+    far = Property(([0.0], [1e200]), [([[1.0]], [-1.0])])
+    found = decide(module, far)
+    assert (found.result, found.certificate, found.witness) == ("unknown", None, None)
+    assert "what was rounded on reading has no bound on a box: bounds overflow" in found.reason
+    beyond = Property(([0], [10**400]), [([[1.0]], [-1.0])])
+    for network in (module, affine([[1.0]])):
+        found = decide(network, beyond)
+        assert found.result == "unknown"
+        assert "float64 does not hold the ends of a box" in found.reason
+    assert decide(affine([[1e200]], [1e200]), far).result == "sat"
+
+
 def test_files_are_decided_and_confirmed(tmp_path, capsys):
     net, file = tmp_path / "net.onnx", tmp_path / "p.vnnlib"
     write_onnx(affine([[1.0, 1.0]], [-0.5]), net)
@@ -323,6 +342,9 @@ def test_wrong_arguments_are_named():
         decide(affine([[1.0]]), box, max_seconds=0)
     with pytest.raises(TypeError, match=r"network must be a ReLUNetwork, .* a path"):
         decide(None, box)
+    for wrong in (None, 1, [([[1]], [0])]):
+        with pytest.raises(TypeError, match=r"property must be a Property or the path of"):
+            decide(affine([[1.0]]), wrong)
 
 
 # -- the public benchmarks -------------------------------------------------------------------------
