@@ -103,7 +103,7 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
         own, *later = layer_errors(outer)
         errors = (*errors[:-1], *met(facing, own, last, errors[-1], len(middle), exact), *later)
         result = ReLUNetwork((*result.layers[:-1], *middle, *outer.layers[1:]), result.domain)
-    return _composed(result, errors, *networks)
+    return _composed("compose", result, errors, *networks)
 
 
 def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
@@ -147,7 +147,7 @@ def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
         errors.append(Errors(*_beside(whole, level)) if any(off) else None)
     domains = [network.domain for network in networks if network.domain]
     domain = (max(d[0] for d in domains), min(d[1] for d in domains)) if domains else None
-    return _composed(ReLUNetwork(tuple(layers), domain), errors, *networks)
+    return _composed("parallel", ReLUNetwork(tuple(layers), domain), errors, *networks)
 
 
 def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
@@ -177,7 +177,7 @@ def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
     )
     errors = [repeated(error, count) for error in layer_errors(network)]
     made_of = Provenance(None, {}, parts_of(network, count=count))
-    origin = inherited(layers, errors, [network])
+    origin = inherited(f"copies {count}", layers, errors, [network])
     return ReLUNetwork(layers, network.domain, made_of, origin=origin)
 
 
@@ -268,9 +268,9 @@ def _beside(maps: Sequence[Affine | Errors], level: int) -> tuple[Matrix, Matrix
 
 
 def _composed(
-    result: ReLUNetwork, errors: Sequence[Errors | None], *networks: ReLUNetwork
+    how: str, result: ReLUNetwork, errors: Sequence[Errors | None], *networks: ReLUNetwork
 ) -> ReLUNetwork:
     found = parts_of(*networks)
     made_of = Provenance(None, {}, found) if found else None
-    origin = inherited(result.layers, errors, networks)
+    origin = inherited(how, result.layers, errors, networks)
     return ReLUNetwork(result.layers, result.domain, made_of, origin=origin)

@@ -44,11 +44,15 @@ def repeated(errors: Errors | None, count: Count) -> Errors | None:
 
 
 def inherited(
-    layers: tuple[Affine, ...], errors: Sequence[Errors | None], parts: Sequence[ReLUNetwork]
+    how: str,
+    layers: tuple[Affine, ...],
+    errors: Sequence[Errors | None],
+    parts: Sequence[ReLUNetwork],
 ) -> Origin | None:
     """The origin of a network made of parts, if some layer differs from what it stands for.
 
-    Its digest is that of the digests of the parts: of what they were read from, or of their layers.
+    Its digest is that of `how` it is made of them and of the digests of the parts: of what they
+    were read from, or of their layers.
     """
     if all(error is None for error in errors):
         return None
@@ -58,7 +62,7 @@ def inherited(
     kinds = sorted({kind for each in named for kind in each})
     return Origin(
         f"composition ({', '.join(kinds)})",
-        hashlib.sha256("\n".join(digests).encode()).hexdigest(),
+        hashlib.sha256("\n".join([how, *digests]).encode()).hexdigest(),
         sum(origin.parameters for origin in known),
         sum(origin.merged for origin in known),
         sum(origin.carried for origin in known),

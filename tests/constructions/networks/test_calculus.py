@@ -331,6 +331,23 @@ def test_results_keep_what_their_parts_were_rounded_by(seed, tmp_path):
         assert source_difference(again, -1.0, 1.0).tolist() == bound.tolist()
 
 
+def test_other_compositions_of_the_same_networks_have_other_digests():
+    def third(variance):
+        norm = nn.BatchNorm1d(1).double().eval()
+        norm.running_var.fill_(variance)
+        return ReLUNetwork.from_module(norm)
+
+    f, g = third(3.0), third(5.0)
+
+    def made():
+        both = (how(*pair) for how in (compose, parallel, add) for pair in ((f, g), (g, f)))
+        return [*both, copies(2, f), copies(3, f), compose(f), delay(f, 1), delay(f, 2)]
+
+    digests = [network.origin.digest for network in made()]
+    assert len(set(digests)) == len(digests)
+    assert digests == [network.origin.digest for network in made()]
+
+
 def test_results_of_exact_parts_have_no_origin():
     read = ReLUNetwork.from_module(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)))
     assert read.origin.is_exact
