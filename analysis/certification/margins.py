@@ -93,7 +93,7 @@ def certified_margins(
     work = partial(_shard, layers, points.numpy(), labels.numpy(), ball)
     parts = run_shards(work, -(-len(points) // SHARD), question, engine)
     found = torch.tensor([value for part in parts for value in part], dtype=torch.float64)
-    return found - _lost(network, labels)
+    return _less(found, _lost(network, labels))
 
 
 def _lost(network: ReLUNetwork, labels: torch.Tensor) -> torch.Tensor:
@@ -103,6 +103,12 @@ def _lost(network: ReLUNetwork, labels: torch.Tensor) -> torch.Tensor:
         return lost
     others = torch.stack([torch.cat([lost[:k], lost[k + 1 :]]).max() for k in range(len(lost))])
     return (lost + others)[labels] * (1 + 2.0**-50)
+
+
+def _less(bounds: torch.Tensor, lost: torch.Tensor) -> torch.Tensor:
+    """Lower bounds less what was lost, rounded down."""
+    below = torch.full_like(bounds, -math.inf)
+    return torch.where(lost > 0, torch.nextafter(bounds - lost, below), bounds)
 
 
 def _shard(

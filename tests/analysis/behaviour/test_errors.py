@@ -25,6 +25,7 @@ from constructions import (
     f_S,
     parallel,
     soft_indicator,
+    source_difference,
     squaring,
 )
 from training import mlp, output_margin
@@ -47,6 +48,24 @@ def test_certified_margins_are_below_every_sampled_margin(p, outputs, widths):
     tight = certified_margins(network, points, labels, Ball(p, 0.0))
     assert torch.allclose(tight, output_margin(network(points), labels), atol=1e-9)
     assert (tight < output_margin(network(points), labels)).all()  # the rounding is subtracted
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_what_was_rounded_on_reading_is_taken_off_and_rounded_down(outputs):
+    norm = torch.nn.BatchNorm1d(outputs)
+    norm.running_var.fill_(3.0)
+    read = ReLUNetwork.from_module(torch.nn.Sequential(mlp([2, 6, outputs]), norm).double().eval())
+    points = torch.rand(200, 2, dtype=torch.float64)
+    labels = torch.ones(200, dtype=torch.int64)
+    ball = Ball("inf", 0.01)
+    found = certified_margins(read, points, labels, ball).tolist()
+    layers_alone = certified_margins(ReLUNetwork(read.layers), points, labels, ball).tolist()
+    lost = [Fraction(v) for v in source_difference(read, 0.0, 1.0).tolist()]
+    less = lost[0] if outputs == 1 else lost[1] + max(lost[0], lost[2])
+    pairs = [(Fraction(a), Fraction(b) - less) for a, b in zip(found, layers_alone, strict=True)]
+    assert less > 0
+    assert all(a <= b for a, b in pairs)
+    assert all(b - a < Fraction(1, 2**48) * (1 + abs(b)) for a, b in pairs)
 
 
 @pytest.mark.parametrize(("p", "dual"), [("inf", 1), (2, 2)])
