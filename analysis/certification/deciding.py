@@ -230,7 +230,8 @@ class Group:
         try:
             self.loss = output_loss(network, self.lower, self.upper)
         except ValueError as error:
-            raise Undecided(f"what was rounded on reading has no bound on a box: {error}") from error
+            reason = f"what was rounded on reading has no bound on a box: {error}"
+            raise Undecided(reason) from error
         self.rows = [
             [self.moved(row, 1) for row in asked.conjuncts[i].constraints] for i in numbers
         ]

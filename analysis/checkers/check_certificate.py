@@ -1,6 +1,7 @@
 """Checks certificates (format: docs/certificates.md), in integers: `python check_certificate.py CERT.json [--network FILE]`.
 
-It rests on one inequality: for bounds l <= z <= u of a unit, h = max(0, z), and any multiplier D,
+Checked: each query, for the layers in CERT; with --network, that FILE has the SHA-256 CERT names. Not checked: that they are
+FILE's layers, or margins of a property (see `cgro check-certificate`). For bounds l <= z <= u, h = max(0, z), any multiplier D,
     R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  and D z is linear in the layer below.
 For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Scales: weights of a
 layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, or it says not."""
@@ -204,7 +205,7 @@ def show(value, way=None):  # a rational in nine digits, rounded in a way, or wi
     return "~" * (way is None and value != float(text)) + text
 def spot(point):  # a point, in words
     return f"({', '.join(map(show, point))})" if len(point) < 5 else f"a point of dimension {len(point)}"
-def words(network, query):  # what a query states that was checked and accepted
+def words(network, query, of):  # what a query states that was checked and accepted
     ball, label = [*query["ball"]["centre"], query["ball"]["radius"]] if "ball" in query else [], query["label"]
     lower, upper, ball = [[Fraction(v, 2 ** query["scale"]) for v in side] for side in (query["lower"], query["upper"], ball)]
     box, wide = " x ".join(f"[{show(a)}, {show(b)}]" for a, b in zip(lower, upper)), show(max(map(operator.sub, upper, lower)))
@@ -215,36 +216,35 @@ def words(network, query):  # what a query states that was checked and accepted
     way, far = (decimal.ROUND_CEILING, value + lost) if point else (decimal.ROUND_FLOOR, value - lost)
     source = f" (its source: {show(far, way)}, if the difference is no more than the file says)" if lost else ""
     text = f"refuted: margin {show(value, way)} <= 0" if point else f"proved: margin >= {show(value, way)} > 0"
-    return f"{text}{source} for label {label} {f'at {spot(point)} in' if point else 'on'} {region}"
+    return f"{text}{source} for label {label}{of} {f'at {spot(point)} in' if point else 'on'} {region}"
 def digest(network):  # SHA-256 of a network's description
     return hashlib.sha256(json.dumps(network, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 def origin(source):  # what the network was read from, as the certificate says: its kind and SHA-256
     entries(source, "kind digest", "parameters merged carried rounded difference")
     name, rule = f"{source['kind']} {source['digest']}", "[ .A-Za-z]{1,20}( [(][ .,A-Za-z]{1,60}[)])? [0-9a-f]{64}"
     return require(re.fullmatch(rule, name), "a source is not named by kind and SHA-256") or name
-def judge(data):  # (why it is rejected or "", what it states) for each query of a certificate
-    if data["format"] == PROPERTY:  # parts are certificates; that they are about this property is not checked here
-        parts = entries(data, "format source parts") or data["parts"]
-        return [v for part in parts for v in judge({k: part[k] for k in part if k not in ("conjuncts", "constraints")})]
-    entries(data, "format network digest queries", "source")
+def judge(data, of=""):  # (why it is rejected or "", what it states) for each query of a certificate
+    if data["format"] == PROPERTY and not of:  # parts are certificates; that they are about this property is not checked here
+        return [v for p in entries(data, "format source parts") or data["parts"] for v in judge(p, " of a margin network")]
+    entries(data, "format network digest queries", "conjuncts constraints" if of else "source")
     require(data["format"] == FORMAT, f"the format is not {FORMAT}")
     require(data["digest"] == digest(data["network"]), "the network does not have this digest")
     network, name = Network(data["network"]), data["digest"][:16]
-    return [(r, "" if r else f"{words(network, q)}; network {name}") for q in data["queries"] for r in [check(network, q)]]
-def main(path, option="", file=""):  # check a certificate; 0 if it holds queries and all are accepted
-    found, source = judge(data := read(path)), data.get("source") and origin(data["source"])
-    if option:
-        seen = pathlib.Path(file).read_bytes()
-        seen = hashlib.sha256(gzip.decompress(seen) if file.endswith(".gz") else seen).hexdigest()
-        require(option == "--network" and source and seen == source[-64:], f"{file} is not {source or 'a file that is named'}")
-    for i, (reason, statement) in enumerate(found):
-        print(f"query {i}: {'rejected: ' + reason if reason else 'accepted as ' + statement}")
-    if source:
-        seen = "compared, layers not" if option else "and layers not compared"
-        print(f"source: {source[:-48]}; SHA-256 {seen} (cgro check-certificate CERT --network FILE does)")
+    return [(r, "" if r else f"{words(network, q, of)}; network {name}") for q in data["queries"] for r in [check(network, q)]]
+def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
+    require(path and len(more) in (0, 2) and {*more[:1]} <= {"--network"}, f"usage: {__doc__.split('`')[1]}; see --help")
+    found, whole, source = judge(data := read(path)), data["format"] == PROPERTY, data.get("source") and origin(data["source"])
+    for file in map(str, more[1:]):
+        seen = hashlib.sha256((gzip.decompress if file.endswith(".gz") else bytes)(pathlib.Path(file).read_bytes())).hexdigest()
+        require(source and seen == source[-64:], f"{file} is not {source or 'a file that is named'}")
+    _ = [print(f"query {i}: {f'rejected: {why}' if why else f'accepted as {what}'}") for i, (why, what) in enumerate(found)]
+    hint = f"(cgro check-certificate CERT --network FILE{' --vnnlib FILE' * whole} does)"
+    _ = whole and print(f"property: not compared, nor that these are margins of it and their boxes leave no gap {hint}")
+    seen = "compared, layers not" if more else "and layers not compared"
+    _ = source and print(f"source: {source[:-48]}; SHA-256 {seen} {hint}")
     return int(any(reason for reason, _ in found) or not found)
 if __name__ == "__main__":
     try:
-        sys.exit(main(*sys.argv[1:]))
+        sys.exit(print(__doc__) if sys.argv[1:] in (["--help"], ["-h"]) else main(*sys.argv[1:]))
     except Exception as error:
         sys.exit(f"rejected: {plain(error)}")

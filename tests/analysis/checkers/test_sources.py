@@ -140,6 +140,57 @@ def test_what_is_no_such_file_is_rejected(tmp_path):
     assert run(cert)[0] == 0
 
 
+def test_certificates_of_properties_say_what_was_not_compared(tmp_path, capsys):
+    path, cert = written(tmp_path, ".onnx"), tmp_path / "c.json"
+    asked = Property(BOX, [([[-1.0]], [0.0])])
+    content = decide(path, asked).certificate
+    cert.write_text(json.dumps(content))
+    status, text = run(cert, "--network", path)
+    query, asked_for, source = text.splitlines()
+    assert status == 0
+    assert " > 0 for label 0 of a margin network on the box [0.5, 1] x [0.25, 1]; " in query
+    assert asked_for.startswith("property: not compared, nor that these are margins of it and ")
+    assert all(line.endswith("--network FILE --vnnlib FILE does)") for line in (asked_for, source))
+    certify_box(path, *BOX, 1).save(cert)
+    text = run(cert)[1]
+    assert "property" not in text
+    assert "margin network" not in text
+
+
+def test_a_part_of_a_property_has_no_source_and_no_parts_of_its_own(tmp_path):
+    path, cert = written(tmp_path, ".onnx"), tmp_path / "c.json"
+    content = decide(path, Property(BOX, [([[-1.0]], [0.0])])).certificate
+    (part,) = content["parts"]
+    inner = ({"conjuncts": [0], "constraints": None}, {})
+    forged = [part | {"source": content["source"]}, part | {"source": None}]
+    for wrong in (*forged, *(content | more for more in inner)):
+        cert.write_text(json.dumps(content | {"parts": [wrong]}))
+        assert rejected(run(cert))
+        with pytest.raises(ValueError, match="entries are not"):
+            check_file(cert)
+    cert.write_text(json.dumps(content))
+    assert run(cert)[0] == 0
+
+
+def test_the_checker_says_how_it_is_used(tmp_path):
+    path, cert = written(tmp_path, ".onnx"), tmp_path / "c.json"
+    certify_box(path, *BOX, 1).save(cert)
+    usage = "usage: python check_certificate.py CERT.json [--network FILE]; see --help"
+    wrong = ([], [cert, path], [cert, "--network"], [cert, "--network", path, "more"])
+    for options in (*wrong, [cert, "--property", path], [cert, "--network", path, "--help"]):
+        said = run(*options) if options else run("")
+        assert rejected(said)
+        assert usage in said[1]
+    done = subprocess.run([sys.executable, checker.__file__], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert usage in done.stderr
+    for option in ("--help", "-h"):
+        status, text = run(option)
+        assert status == 0
+        assert text == checker.__doc__ + "\n"
+        assert "python check_certificate.py CERT.json [--network FILE]" in text
+
+
 def test_certificates_without_a_source_are_accepted_as_before(tmp_path):
     path, cert = written(tmp_path, ".onnx"), tmp_path / "c.json"
     content = certify_box(path, *BOX, 1).certificate
