@@ -14,6 +14,7 @@ from .basics.reading import (
     check_finite,
     check_interval,
     check_labels,
+    flattening,
     read_box,
     read_rows,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "check_interval",
     "check_labels",
     "check_network",
+    "flattening",
     "from_shared",
     "norm_name",
     "read_box",

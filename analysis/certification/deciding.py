@@ -89,10 +89,9 @@ class Decision(Result):
             shown = ", ".join(f"{float(v):.6g}" for v in self.witness[:4]) + (
                 ", ..." if len(self.witness) > 4 else ""
             )
-            said = {None: "not run in float32", True: "confirmed", False: "not confirmed"}[
-                self.confirmed
-            ]
-            what = f"unsafe, exactly, at ({shown}); ONNX Runtime: {said}"
+            what = f"unsafe, exactly, at ({shown})"
+            if self.confirmed is not None:
+                what += f"; ONNX Runtime: {'' if self.confirmed else 'not '}confirmed in float32"
         elif self.result == "unsat" and self.certificate is not None:
             queries = sum(len(part["queries"]) for part in self.certificate["parts"])
             boxes = "box" if queries == 1 else "boxes"

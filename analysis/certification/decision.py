@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, Said, rationals, said, source_difference
-from constructions.internal import write_file
+from constructions.internal import flattening, write_file
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
@@ -44,7 +44,7 @@ class Certification(Result):
         bound: a certified lower bound of the margin, if proved.
         witness: the exact point, if refuted.
         margin: the exact margin there, if refuted.
-        leaves: how many parts of the set were proved one by one.
+        leaves: into how many pieces the set was cut, each proved by itself.
         reason: why it is unresolved.
         query: set, label and proof as a certificate holds them.
         network: whose margin it is.
@@ -70,9 +70,9 @@ class Certification(Result):
             witness = self.witness or ()
             at = ", ".join(said(x, "").text for x in witness[:4]) + ", ..." * (len(witness) > 4)
             numbers = {"margin": said(self.margin, kind), "at": Said(f"({at})", "to six digits")}
-        return f"{self.verdict}: {what[self.verdict]}", numbers | {
-            "parts of the set": said(self.leaves, "exact")
-        }
+        else:
+            numbers |= {"pieces proved one by one": said(self.leaves, "exact")}
+        return f"{self.verdict}: {what[self.verdict]}", numbers
 
     @functools.cached_property
     def certificate(self) -> dict[str, Any]:
@@ -369,9 +369,10 @@ def read_numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]
             f"{name} must hold {network.inputs} real numbers, got {type(values).__name__}"
         ) from error
     if not numbers:
+        one = math.prod(shape) == network.inputs
         raise ValueError(
             f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape "
-            f"{shape}"
+            f"{shape}{flattening(shape, network.inputs, name) if one else ''}"
         )
     return numbers
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from constructions import ReLUNetwork
 from constructions import read_network as read
+from constructions.internal import flattening
 from training.internal import as_tensor, check_labels, unchanged
 
 
@@ -64,6 +65,7 @@ def read_labelled(
     if x.ndim != 2 or x.shape[1] != network.inputs or len(x) == 0:
         raise ValueError(
             f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}"
+            f"{flattening(x.shape, network.inputs, 'points')}"
         )
     return x, check_labels(labels, len(x), network.outputs)
 

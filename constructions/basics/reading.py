@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -39,6 +41,16 @@ def as_tensor(values: Any, name: str = "values") -> torch.Tensor:
 
 
 # -- points ----------------------------------------------------------------------------------------
+
+
+def flattening(shape: Sequence[int], size: int, name: str = "x") -> str:
+    """What an error adds about a wrong shape if flattening, row by row, makes it right; else "".
+
+    >>> flattening((2, 1, 28, 28), 784), flattening((3, 5), 4)
+    (': flatten it, by x.reshape(-1, 784)', '')
+    """
+    fits = any(math.prod(shape[k:]) == size for k in range(len(shape) - 1))
+    return f": flatten it, by {name}.reshape(-1, {size})" if fits else ""
 
 
 def as_float(

@@ -108,8 +108,8 @@ def _input_shape(module: nn.Module, given: Sequence[int] | None) -> Shape:
                 place = f"{name} ({type(layer).__name__})"
                 break
         raise TypeError(
-            f"{place}: module can be read only with input_shape, one input without the batch, e.g. "
-            f"(1, 28, 28)"
+            f"{place}: module can be read only with input_shape, one input without the batch: pass "
+            f"read_network(module, input_shape), e.g. read_network(module, (1, 28, 28))"
         )
     if not isinstance(given, Sequence):
         raise TypeError(f"input_shape must be a sequence of sizes, e.g. (1, 28, 28), got {given!r}")

@@ -51,7 +51,8 @@ class Origin(Result):
     Attributes:
         kind: "module", "ONNX file" or another kind of file.
         digest: SHA-256 of the file, or of the module's state (names, shapes and numbers).
-        parameters: trained numbers of the source, each counted once.
+        parameters: numbers of the source, each counted once: a module's trained parameters, a
+            file's weights and constants.
         merged: how many affine maps of the source were multiplied into others, exactly.
         carried: how many units only carry values to a later layer.
         rounded: the places of the source whose numbers float64 does not hold.
@@ -73,10 +74,16 @@ class Origin(Result):
         rounded = ", ".join(self.rounded)
         how = "exactly" if self.is_exact else f"up to rounding of {rounded}"
         return f"read from {self.kind} {self.digest[:8]}, {how}", {
-            "parameters": said(self.parameters, "exact"),
+            self.counted: said(self.parameters, "exact"),
             "affine maps merged": said(self.merged, "exact"),
-            "units that carry": said(self.carried, "exact"),
+            "units that only pass values on": said(self.carried, "exact"),
         }
+
+    @property
+    def counted(self) -> str:
+        """What `parameters` counts: files do not say which of their numbers were trained."""
+        modules = self.kind in ("module", "composition (module)")
+        return "trained parameters" if modules else "weights and constants"
 
     @property
     def is_exact(self) -> bool:

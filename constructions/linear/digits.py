@@ -18,6 +18,7 @@ import scipy.sparse
 import torch
 
 from ..basics.floats import FAR, lowest_bit
+from ..basics.reading import flattening
 from .affine import Affine
 from .grid import walk
 from .table import REACH, Table, table_of
@@ -124,7 +125,10 @@ class ExactLayers:
             values = values[None]
         shape = values.shape
         if shape[-1:] != (self.inputs,):
-            raise ValueError(f"x must have shape (..., {self.inputs}), got {shape}")
+            raise ValueError(
+                f"x must have shape (..., {self.inputs}), got {shape}"
+                f"{flattening(shape, self.inputs)}"
+            )
         count = math.prod(shape[:-1])
         values = values.reshape(count, self.inputs)
         if (

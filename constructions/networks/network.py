@@ -27,6 +27,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ..basics.ball import Ball
+from ..basics.reading import flattening
 from ..basics.result import Result, Said, brief, said
 from ..graphs.modules import read_module
 from ..graphs.origin import Origin
@@ -338,7 +339,10 @@ class ReLUNetwork:
             ValueError: for a wrong last axis, NaN, infinity, or a point outside `domain`.
         """
         if x.ndim == 0 or x.shape[-1] != self.inputs:
-            raise ValueError(f"x must have shape (..., {self.inputs}), got {tuple(x.shape)}")
+            raise ValueError(
+                f"x must have shape (..., {self.inputs}), got {tuple(x.shape)}"
+                f"{flattening(x.shape, self.inputs)}"
+            )
         if x.numel() == 0:
             return
         low, high = (float(v) for v in torch.aminmax(x.detach()))
@@ -512,10 +516,10 @@ class ReLUNetwork:
         """
         if self.origin is None:
             return ""
-        trained = f"{self.origin.parameters:,} trained parameters"
+        held = f"{self.origin.parameters:,} {self.origin.counted}"
         unrolled = f"{self.size.parameters:,} nonzero entries unrolled"
         rounding = "" if self.origin.is_exact else ", up to rounding"
-        return f"from {self.origin.kind} {self.origin.digest[:8]}: {trained}, {unrolled}{rounding}"
+        return f"from {self.origin.kind} {self.origin.digest[:8]}: {held}, {unrolled}{rounding}"
 
     def __repr__(self) -> str:  # weights may be millions
         what = self.provenance.title if self.provenance else "ReLU network"

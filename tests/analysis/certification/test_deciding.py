@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,16 +13,18 @@ import pytest
 import torch
 from oracles import cells_of, evaluate, random_network
 
-from analysis import certify_box, decide
+from analysis import certified_margins, certify, certify_box, decide
 from analysis.certification.check_property import check_property
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
 from constructions import (
+    Ball,
     Conjunct,
     Constraint,
     Property,
     ReLUNetwork,
     affine,
+    read_network,
     squaring,
     write_onnx,
     write_vnnlib,
@@ -345,6 +348,36 @@ def test_wrong_arguments_are_named():
     for wrong in (None, 1, [([[1]], [0])]):
         with pytest.raises(TypeError, match=r"property must be a Property or the path of"):
             decide(affine([[1.0]]), wrong)
+
+
+def test_messages_name_the_remedy(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 2), torch.nn.Flatten())
+    box = Property(([0.0] * 9, [1.0] * 9), [([[1, 0, 0, 0]], [0])])
+    for call in (
+        lambda: decide(module, box),
+        lambda: certify_box(module, [0.0] * 9, [1.0] * 9, 0),
+        lambda: certify(module, [0.5] * 9, Ball("inf", 0.1), 0),
+    ):
+        with pytest.raises(TypeError, match=r"pass read_network\(module, input_shape\), e.g."):
+            call()
+    network = read_network(module, (1, 3, 3))
+    assert decide(network, box).result in ("sat", "unsat")
+    image = torch.zeros(1, 3, 3)
+    with pytest.raises(ValueError, match=r"flatten it, by centre.reshape\(-1, 9\)$"):
+        certify(network, image, Ball("inf", 0.1), 0)
+    with pytest.raises(ValueError, match=r"got shape \(2, 9\)$"):
+        certify(network, torch.zeros(2, 9), Ball("inf", 0.1), 0)
+    with pytest.raises(ValueError, match=r"flatten it, by points.reshape\(-1, 9\)$"):
+        certified_margins(network, image, [0], Ball("inf", 0.1))
+
+
+def test_a_file_that_was_not_run_in_float32_says_nothing_of_it():
+    """As .nnet files: ONNX Runtime reads no others than .onnx."""
+    found = decide(affine([[1.0]]), Property(([0.0], [1.0]), [([[1]], [-0.5])]))
+    assert (found.result, found.confirmed) == ("sat", None)
+    assert "ONNX" not in str(found)
+    assert str(replace(found, confirmed=True)).endswith("; ONNX Runtime: confirmed in float32")
+    assert str(replace(found, confirmed=False)).endswith("; ONNX Runtime: not confirmed in float32")
 
 
 # -- the public benchmarks -------------------------------------------------------------------------

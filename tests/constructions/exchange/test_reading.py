@@ -4,8 +4,10 @@ import pickle
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from onnx import helper, numpy_helper
 from torch import nn
 
 from constructions import ReLUNetwork, read_network, source_difference
@@ -124,6 +126,29 @@ def test_exported_programs_in_files_are_refused_and_never_run(tmp_path):
         read_network(tmp_path / "b.pt")
     assert not (tmp_path / "executed").exists()
     assert read_network(torch.export.load(path)).exact([1, 2]).shape == (1,)
+
+
+def test_files_do_not_say_which_of_their_numbers_were_trained(tmp_path):
+    """A constant that is taken off the input counts, and is not called a trained parameter."""
+    tensors = [
+        numpy_helper.from_array(np.ones(shape, np.float32), name)
+        for name, shape in (("mean", (1, 2)), ("w", (2, 1)), ("b", (1,)))
+    ]
+    nodes = [
+        helper.make_node("Sub", ["x", "mean"], ["moved"]),
+        helper.make_node("Gemm", ["moved", "w", "b"], ["y"]),
+    ]
+    x, y = (helper.make_tensor_value_info(n, 1, [1, size]) for n, size in (("x", 2), ("y", 1)))
+    opset = [helper.make_opsetid("", 17)]
+    graph = helper.make_graph(nodes, "graph", [x], [y], tensors)
+    path = tmp_path / "a.onnx"
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    )
+    network = read_network(path)
+    assert network.source.endswith(": 5 weights and constants, 3 nonzero entries unrolled")
+    assert "weights and constants 5" in repr(network.origin)
+    assert "trained" not in network.source + repr(network.origin)
 
 
 def test_a_network_says_what_it_was_read_from():

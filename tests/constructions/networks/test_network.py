@@ -480,6 +480,17 @@ def test_wrong_shapes_are_named(x):
         network.exact(x.numpy())
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 3), (5, 2, 3), (2, 3)])
+def test_images_are_refused_with_the_remedy(shape):
+    network, image = random_network(np.random.default_rng(0), (6, 2, 1)), torch.ones(shape)
+    for call in (network, lambda x: network.exact(x.numpy())):
+        with pytest.raises(ValueError, match=r": flatten it, by x\.reshape\(-1, 6\)$"):
+            call(image)
+    assert network(image.reshape(-1, 6)).shape[-1] == 1
+    with pytest.raises(ValueError, match=r"got \(6, 2\)$"):
+        network(torch.ones(6, 2))
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_points_must_be_finite(bad):
     network = random_network(np.random.default_rng(0), (2, 2, 1))
