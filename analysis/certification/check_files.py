@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..proofs.memorization import certify_memorization
 from ..search.prepared import prepare
 from .check_property import Finding, check_property, not_compared, other_source, understated
 from .deciding import FORMAT as PROPERTY
+from .deciding import Decision
 from .decision import query_loss
 from .queries import read_labelled_points
 
@@ -85,18 +87,31 @@ def check_file(
         return [Finding(plain(error))]
 
 
-def check_replaceable(path: Path) -> None:
-    """Raise ValueError for a file that is there and is no certificate of a property."""
+def read_decision(path: Path, network: ReLUNetwork, asked: Property) -> Decision | None:
+    """What a certificate of a property proves of this network and property, checked again; None if
+    there is no such file, or it proves something else.
+
+    Raises ValueError for a file that is there and is no certificate of a property.
+    """
+    start = time.monotonic()
     try:
-        kind = check_certificate.read(path)["format"]
+        content = check_certificate.read(path)
+        kind = content["format"]
     except FileNotFoundError:
-        return
+        return None
     except Exception as error:  # of any kind: nested too deeply, no text, no JSON
         raise ValueError(
             f"{path} exists and is no certificate that could be replaced: {plain(error)}"
         ) from error
     if kind != PROPERTY:
         raise ValueError(f"{path} exists and is no certificate of a property: choose another file")
+    try:
+        found = check_property(content, network, asked)
+    except Exception:  # of any kind: a broken certificate proves nothing
+        return None
+    if any(finding.reason for finding in found):
+        return None
+    return Decision("unsat", None, content, time.monotonic() - start)
 
 
 def _check_margins(content: dict[str, Any], network: ReLUNetwork | None) -> list[Finding]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import gzip
 import itertools
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from constructions import (
     read_property,
     said,
 )
+from constructions.internal import write_file
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network
@@ -79,6 +81,20 @@ class Decision(Result):
     seconds: float = 0.0
     reason: str = ""
     confirmed: bool | None = None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the certificate as JSON (atomically).
+
+        Args:
+            path: where.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if self.certificate is None:
+            why = {"sat": "a witness is its own proof"}.get(self.result, "nothing is proved")
+            raise ValueError(f"there is no certificate to save: {why}")
+        write_file(path, json.dumps(self.certificate, allow_nan=False))
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         first, _, second = str(self).partition("\n")

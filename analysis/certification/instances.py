@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -22,6 +23,25 @@ from constructions.internal import write_file
 from .deciding import decide
 
 HEADER = ["onnx", "vnnlib", "timeout", "result", "seconds"]
+
+
+class Row(NamedTuple):
+    """One row of results, as files hold it, and whether it is kept from an earlier run.
+
+    `timeout` is the seconds that it was given.
+    """
+
+    onnx: str
+    vnnlib: str
+    timeout: str
+    result: str
+    seconds: str
+    kept: bool = False
+
+    def is_final(self, seconds: float) -> bool:
+        """Whether no better result is to be expected in so many seconds."""
+        word = self.result.partition(":")[0]
+        return word in ("sat", "unsat") or (word == "unknown" and seconds <= float(self.timeout))
 
 
 @dataclass(frozen=True)
@@ -48,18 +68,22 @@ def read_instances(path: Path) -> list[Instance]:
     found = []
     with path.open(newline="", encoding="utf-8") as file:
         for line, row in enumerate(csv.reader(file), start=1):
-            if not row or row[:2] == HEADER[:2]:
+            row = [text.strip() for text in row]
+            if not any(row) or row[:2] == HEADER[:2]:
                 continue
-            try:
-                onnx, vnnlib, timeout = (text.strip() for text in row)
-                seconds = float(timeout)
-            except ValueError as error:
+            if len(row) != 3:
                 raise ValueError(
                     f"{path}, line {line}: must be onnx,vnnlib,timeout, got {','.join(row)!r}"
-                ) from error
+                )
+            onnx, vnnlib, timeout = row
+            try:
+                seconds = float(timeout)
+            except ValueError:
+                seconds = 0.0
             if not 0 < seconds < float("inf"):
+                header = " (a header must be onnx,vnnlib,timeout)" if line == 1 else ""
                 raise ValueError(
-                    f"{path}, line {line}: timeout must be a number > 0, got {timeout}"
+                    f"{path}, line {line}: timeout must be a number > 0, got {timeout!r}{header}"
                 )
             found.append(Instance(onnx, vnnlib, seconds, path.parent))
     if not found:
@@ -73,43 +97,49 @@ def decide_instances(
     jobs: int = 1,
     max_seconds: float | None = None,
     progress: Callable[[], None] = lambda: None,
-) -> list[list[str]]:
-    """Rows onnx, vnnlib, timeout, result, seconds, in the order of the list; those that `results`
-    holds are not decided again.
+) -> list[Row]:
+    """Rows in the order of the list; those that `results` holds are not decided again, but for
+    errors, and for what was unknown and has more time now.
 
     result: sat, unsat, unknown, or "error: ..." for files that cannot be read. `results` is written
     after each instance, atomically. max_seconds: at most so long each, whatever the list says.
     Interrupted, it keeps what was found.
     """
-    done = _read_results(results) if results else {}
-    wanted = {one.key: one for one in instances if one.key not in done}
-
-    def keep(one: Instance, result: str, seconds: float) -> None:
-        done[one.key] = [*one.key, f"{one.timeout:g}", result, f"{seconds:.3f}"]
-        if results:
-            write_file(results, _text(list(done.values())))
-        progress()
 
     def seconds(one: Instance) -> float:
         return min(one.timeout, max_seconds or one.timeout)
+
+    done = _read_results(results) if results else {}
+    wanted = {
+        one.key: one
+        for one in instances
+        if one.key not in done or not done[one.key].is_final(seconds(one))
+    }
+
+    def keep(one: Instance, result: str, took: float) -> None:
+        done[one.key] = Row(*one.key, f"{seconds(one):g}", result, f"{took:.3f}")
+        if results:
+            write_file(results, _text(list(done.values())))
+        progress()
 
     if jobs == 1:
         for one in wanted.values():
             keep(one, *decide_instance(one, seconds(one)))
     elif wanted:
         before = set(active_children())
-        with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet) as pool:
-            try:
-                running = {
-                    pool.submit(decide_instance, one, seconds(one)): one for one in wanted.values()
-                }
-                for future in as_completed(running):
-                    keep(running[future], *future.result())
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for child in set(active_children()) - before:
-                    child.terminate()
-                raise
+        pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet)
+        try:
+            running = {
+                pool.submit(decide_instance, one, seconds(one)): one for one in wanted.values()
+            }
+            for future in as_completed(running):
+                keep(running[future], *future.result())
+        except BaseException:
+            for child in set(active_children()) - before:
+                child.terminate()
+            pool.shutdown(cancel_futures=True)
+            raise
+        pool.shutdown()
     return [done[one.key] for one in instances]
 
 
@@ -132,19 +162,23 @@ def _quiet() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def _read_results(path: Path) -> dict[tuple[str, str], list[str]]:
+def _read_results(path: Path) -> dict[tuple[str, str], Row]:
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    if not rows or rows[0] != HEADER or any(len(row) != len(HEADER) for row in rows):
+    try:
+        if rows[0] != HEADER or any(len(row) != len(HEADER) for row in rows):
+            raise ValueError
+        kept = [Row(row[0], row[1], f"{float(row[2]):g}", row[3], row[4], True) for row in rows[1:]]
+    except (IndexError, ValueError) as error:
         raise ValueError(
             f"{path} exists and is no list of results that could be continued: choose another file"
-        )
-    return {(row[0], row[1]): row for row in rows[1:]}
+        ) from error
+    return {(row.onnx, row.vnnlib): row for row in kept}
 
 
-def _text(rows: list[list[str]]) -> str:
+def _text(rows: list[Row]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEADER, *rows])
+    csv.writer(text, lineterminator="\n").writerows([HEADER, *(row[: len(HEADER)] for row in rows)])
     return text.getvalue()

@@ -80,7 +80,8 @@ def add_certify_commands(commands: Any) -> None:
         "--results",
         type=Path,
         metavar="FILE",
-        help=".csv of results (--instances); rows in it are not decided again",
+        help=".csv of results (--instances); rows in it are kept, but errors are tried again, and "
+        "what was unknown in less time",
     )
     command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command.set_defaults(run=run_certify)
@@ -152,28 +153,33 @@ def check_certify(options: argparse.Namespace) -> None:
 
 def run_property(options: argparse.Namespace) -> None:
     """`cgro certify --vnnlib`."""
-    from constructions.internal import write_file
-
-    from ..certification.check_files import check_replaceable
+    from ..certification.check_files import read_decision
     from ..certification.deciding import decide
     from ..certification.decision import MAX_SECONDS
 
-    if options.out:
-        check_replaceable(options.out)
-    found = decide(options.network, options.vnnlib, max_seconds=options.max_seconds or MAX_SECONDS)
-    if options.out and found.certificate is not None:
-        write_file(options.out, json.dumps(found.certificate, allow_nan=False))
+    kept = None
+    if options.out and options.out.exists():
+        network, asked = (
+            constructions.load(options.network),
+            constructions.read_property(options.vnnlib),
+        )
+        kept = read_decision(options.out, network, asked)
+    seconds = options.max_seconds or MAX_SECONDS
+    found = kept or decide(options.network, options.vnnlib, max_seconds=seconds)
+    if kept:
+        print(
+            f"{options.out} proves this already: checked again, not sought again", file=sys.stderr
+        )
+    elif options.out and found.certificate is not None:
+        found.save(options.out)
     elif options.out:
         why = "a witness is its own proof" if found.result == "sat" else "nothing is proved"
         print(f"{options.out} is not written: {why}", file=sys.stderr)
     if options.json:
         witness = None if found.witness is None else [str(v) for v in found.witness]
         facts = {"result": found.result, "witness": witness, "seconds": found.seconds}
-        print(
-            json.dumps(
-                {**facts, "confirmed": found.confirmed, "reason": found.reason}, allow_nan=False
-            )
-        )
+        more = {"confirmed": found.confirmed, "reason": found.reason, "kept": kept is not None}
+        print(json.dumps(facts | more, allow_nan=False))
     else:
         print(found)
 
@@ -181,10 +187,10 @@ def run_property(options: argparse.Namespace) -> None:
 def run_instances(options: argparse.Namespace) -> None:
     """`cgro certify --instances`."""
     from ..certification.instances import decide_instances, read_instances
-    from .console import progress_bar
+    from .console import interrupted_once, progress_bar
 
     instances = read_instances(options.instances)
-    with progress_bar() as progress:
+    with interrupted_once(), progress_bar() as progress:
         bar = progress.add_task("deciding", total=len(instances))
         advance = lambda: progress.advance(bar)  # noqa: E731
         try:
@@ -194,30 +200,27 @@ def run_instances(options: argparse.Namespace) -> None:
         except KeyboardInterrupt as interrupt:
             note = (
                 f"{options.results} holds what was found: run again to go on"
-                if options.results
+                if options.results and options.results.exists()
                 else ""
             )
             raise KeyboardInterrupt(note) from interrupt
     if options.json:
-        names = ("onnx", "vnnlib", "result")
-        print(
-            json.dumps(
-                [
-                    {**dict(zip(names, (*r[:2], r[3]), strict=True)), "seconds": float(r[4])}
-                    for r in rows
-                ]
-            )
-        )
+        names = ("onnx", "vnnlib", "result", "seconds", "kept")
+        facts = [{name: getattr(row, name) for name in names} for row in rows]
+        print(json.dumps([each | {"seconds": float(each["seconds"])} for each in facts]))
         return
-    for onnx, vnnlib, _, result, seconds in rows:
-        print(f"{onnx} {vnnlib}: {result} ({seconds} s)")
+    for row in rows:
+        kept = f", kept from {options.results}" if row.kept else ""
+        print(f"{row.onnx} {row.vnnlib}: {row.result} ({row.seconds} s{kept})")
     counts = {
-        word: sum(row[3].split(":")[0] == word for row in rows)
+        word: sum(row.result.split(":")[0] == word for row in rows)
         for word in ("sat", "unsat", "unknown", "error")
     }
+    count = sum(row.kept for row in rows)
     print(
         ", ".join(f"{count} {word}" for word, count in counts.items())
         + f", of {len(rows)} instances"
+        + (f", {count} of them kept from {options.results}" if count else "")
     )
 
 

@@ -6,6 +6,7 @@ Nothing here loads PyTorch: each command loads what it uses when it runs.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cgro {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
+        if arguments is None:  # the process ends: another Ctrl-C adds nothing
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         note = str(interrupt) or "files of an earlier run, if any, are as they were"
         print(f"cgro {options.command}: interrupted; {note}", file=sys.stderr)
         return 130

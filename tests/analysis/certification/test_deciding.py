@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -15,8 +16,10 @@ from oracles import cells_of, evaluate, random_network
 
 from analysis import certified_margins, certify, certify_box, decide
 from analysis.certification.check_property import check_property
+from analysis.certification.deciding import Decision
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
+from analysis.commands.console import interrupted_once
 from constructions import (
     Ball,
     Conjunct,
@@ -269,6 +272,56 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     assert main([*check, *both]) == 2
 
 
+def test_what_a_certificate_of_a_property_proves_is_not_sought_again(tmp_path, capsys, monkeypatch):
+    net, file, out = tmp_path / "net.onnx", tmp_path / "p.vnnlib", tmp_path / "c.json"
+    write_onnx(affine([[1.0, 1.0]], [-0.5]), net)
+    write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1)
+    command = ["certify", str(net), "--vnnlib", str(file), "--out", str(out)]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kept"] is False
+    content = out.read_bytes()
+    fails = lambda *_, **__: pytest.fail("sought again")  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr("analysis.certification.deciding.decide", fails)
+        assert main(command) == 0
+        said = capsys.readouterr()
+        assert said.out.startswith("unsat (")
+        assert "c.json proves this already: checked again, not sought again" in said.err
+        assert main([*command, "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert (shown["result"], shown["kept"]) == ("unsat", True)
+    assert out.read_bytes() == content
+
+    def sought():
+        assert main([*command, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["kept"] is False
+
+    forged = json.loads(content)
+    forged["parts"][0]["queries"][0]["bound"] = "9"
+    out.write_text(json.dumps(forged))
+    sought()
+    assert out.read_bytes() == content
+    write_vnnlib(file, [0.25, 0.375], [1.0, 1.0], 1)  # a part of the box is not proved
+    sought()
+    write_onnx(affine([[1.0, 1.0]], [-0.25]), net)
+    sought()
+    assert accepted(json.loads(out.read_text()))
+
+
+def test_decisions_are_saved(tmp_path):
+    path, asked = tmp_path / "c.json", Property(([0.5], [1.0]), [([[-1.0]], [0.0])])
+    found = decide(affine([[1.0]]), asked)
+    found.save(path)
+    assert json.loads(path.read_text()) == json.loads(json.dumps(found.certificate))
+    assert not any(f.reason for f in check_property(checker.read(path), affine([[1.0]]), asked))
+    content = path.read_bytes()
+    for weight, why in (([[-1.0]], "a witness is its own proof"), (None, "nothing is proved")):
+        other = Decision("unknown") if weight is None else decide(affine(weight), asked)
+        with pytest.raises(ValueError, match=f"there is no certificate to save: {why}"):
+            other.save(path)
+    assert path.read_bytes() == content
+
+
 def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     (tmp_path / "nets").mkdir()
     write_onnx(affine([[1.0]], [-0.5]), tmp_path / "nets" / "a.onnx")
@@ -294,20 +347,87 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     found = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
     assert found[0] == ["onnx", "vnnlib", "timeout", "result", "seconds"]
     assert [row[3].split(":")[0] for row in found[1:]] == ["unsat", "sat", "error"]
+    again = []
     monkeypatch.setattr(
-        "analysis.certification.instances.decide", lambda *_, **__: pytest.fail("decided again")
+        "analysis.certification.instances.decide",
+        lambda _, asked, **__: again.append(asked.name) or decide(tmp_path / "nets/a.onnx", asked),
     )
     assert main([*arguments, "--json"]) == 0
-    assert [row["result"].split(":")[0] for row in json.loads(capsys.readouterr().out)] == [
-        "unsat",
-        "sat",
-        "error",
-    ]
+    shown = json.loads(capsys.readouterr().out)
+    assert [row["result"].split(":")[0] for row in shown] == ["unsat", "sat", "error"]
+    assert [row["kept"] for row in shown] == [True, True, False]
+    assert again == ["missing.vnnlib"]
     monkeypatch.undo()
     assert main([*arguments[:3], "--jobs", "2"]) == 0
     (tmp_path / "instances.csv").write_text("a.onnx,b.vnnlib\n")
     assert main(arguments) == 2
     assert "line 1: must be onnx,vnnlib,timeout, got 'a.onnx,b.vnnlib'" in capsys.readouterr().err
+    (tmp_path / "instances.csv").write_text(f"net,property,seconds\n{rows[0]}\n")
+    assert main(arguments) == 2
+    text = capsys.readouterr().err
+    assert "line 1: timeout must be a number > 0, got 'seconds' (a header must be onnx,vnn" in text
+    (tmp_path / "instances.csv").write_text(f"onnx, vnnlib, timeout\n\n{rows[0]}\n{rows[0]}s\n")
+    assert main(arguments) == 2
+    assert "line 4: timeout must be a number > 0, got '10s'\n" in capsys.readouterr().err
+
+
+def test_what_was_unknown_is_tried_again_with_more_time(tmp_path, capsys, monkeypatch):
+    lines = "onnx,vnnlib,timeout\n" + "".join(f"{name}.onnx,p.vnnlib,20\n" for name in "abc")
+    (tmp_path / "instances.csv").write_text(lines)
+    results = tmp_path / "results.csv"
+    arguments = ["certify", "--instances", str(tmp_path / "instances.csv")]
+    arguments += ["--results", str(results), "--max-seconds"]
+    asked = []
+
+    def stub(network, _, max_seconds):
+        asked.append((network.stem, max_seconds))
+        if network.stem == "c" and max_seconds < 8:
+            raise ValueError("no such thing")
+        return Decision("sat" if network.stem == "a" or max_seconds > 7 else "unknown")
+
+    monkeypatch.setattr("analysis.certification.instances.decide", stub)
+
+    def tried(seconds):
+        asked.clear()
+        assert main([*arguments, str(seconds)]) == 0
+        return dict(asked), capsys.readouterr().out.splitlines()
+
+    found, said = tried(5)
+    assert found == {"a": 5, "b": 5, "c": 5}
+    assert not any("kept" in line for line in said)
+    found, said = tried(5)  # no more time: only the error is tried again
+    assert found == {"c": 5}
+    assert [f"kept from {results}" in line for line in said] == [True, True, False, True]
+    assert said[-1].endswith(f"of 3 instances, 2 of them kept from {results}")
+    assert tried(4)[0] == {"c": 4}
+    assert tried(7)[0] == {"b": 7, "c": 7}
+    assert tried(100)[0] == {"b": 20, "c": 20}
+    rows = list(csv.reader(results.read_text().splitlines()))
+    assert [row[2:4] for row in rows[1:]] == [["5", "sat"], ["20", "sat"], ["20", "sat"]]
+    assert tried(100)[0] == {}
+    results.write_text("onnx,vnnlib,timeout,result,seconds\na.onnx,p.vnnlib,x,unknown,1\n")
+    assert main([*arguments, "5"]) == 2
+    assert "is no list of results that could be continued" in capsys.readouterr().err
+
+
+def test_a_second_interrupt_is_left_aside():
+    before = signal.getsignal(signal.SIGINT)
+    cleaned = []
+
+    def interrupted():
+        with interrupted_once():
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(10)
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.05)
+                cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert cleaned
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(
