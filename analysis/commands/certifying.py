@@ -304,7 +304,7 @@ def print_certifications(results: list[Certification], total: int) -> None:
         ("query", "right"),
         ("verdict", "left"),
         ("bound or witness", "left"),
-        ("parts", "right"),
+        ("pieces", "right"),
     ):
         table.add_column(name, justify="right" if justify == "right" else "left")
     for i, result in enumerate(results):
