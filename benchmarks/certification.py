@@ -288,7 +288,7 @@ def peer() -> None:
         radius = factor * float(boundary_distance(network, x[i], "inf", gap=1e-3).upper)
         lower, upper = ((x[i] + step).clamp(0, 1).tolist() for step in (-radius, radius))
         query = Query(ExactSet([*map(Fraction, lower)], [*map(Fraction, upper)]), label)
-        ours, seconds = measure(certify_box, network, lower, upper, label)
+        ours, seconds = measure(certify_box, network, (lower, upper), label)
         try:
             theirs, longer = measure(decide_with_z3, network, query, runs=1)
         except ValueError as error:

@@ -121,7 +121,7 @@ def write(folder, max_m=10, seed=0):
         write_onnx(network, folder / onnx)
         for query, lower, upper, label, answer in queries:
             vnnlib = f"vnnlib/{name}_{query}.vnnlib"
-            write_vnnlib(folder / vnnlib, lower, upper, label, network=network)
+            write_vnnlib(folder / vnnlib, (lower, upper), label, network=network)
             rows.append((onnx, vnnlib, "sat" if answer else "unsat"))
     for file, lines in (
         ("instances.csv", [(onnx, vnnlib, TIMEOUT) for onnx, vnnlib, _ in rows]),

@@ -18,6 +18,8 @@ from .basics.reading import (
     read_box,
     read_rows,
 )
+from .basics.renamed import renamed
+from .exchange.properties import exact_box
 from .linear.matrix import same
 from .networks.network import check_network, structure_digest
 
@@ -30,12 +32,14 @@ __all__ = [
     "check_interval",
     "check_labels",
     "check_network",
+    "exact_box",
     "flattening",
     "from_shared",
     "norm_name",
     "read_box",
     "read_norm",
     "read_rows",
+    "renamed",
     "replacing",
     "run_shards",
     "run_tasks",

@@ -150,7 +150,7 @@ CALLS = {  # every public function that takes a model
         "cap_error": lambda f: analysis.cap_error(f, UNIT, Y.double(), 0.1, steps=2),
         "certified_margins": lambda f: analysis.certified_margins(f, X, Y, BALL),
         "certify": lambda f: analysis.certify(f, X[0], BALL, 1),
-        "certify_box": lambda f: analysis.certify_box(f, X[0], X[0] + 0.1, 1),
+        "certify_box": lambda f: analysis.certify_box(f, (X[0], X[0] + 0.1), 1),
         "certify_memorization": lambda f: analysis.certify_memorization(f, X, Y, BALL),
         "change_bound": lambda f: analysis.change_bound(f, X, Y, BALL),
         "clean_bound": lambda f: analysis.clean_bound(f, X, Y),
@@ -523,7 +523,7 @@ def test_arrays_of_all_layouts_are_read(change):
             .weight.to_dense()
         ),
         lambda x, y: torch.tensor(separation(x, y).lower),
-        lambda x, y: interval_bounds(network, x, x)[0],
+        lambda x, y: interval_bounds(network, (x, x))[0],
         lambda x, y: analysis.neural_tangent_kernel(x, x),
         lambda x, y: pgd(model, x, y, BALL, lambda f, y: -training.output_margin(f, y), steps=2),
         lambda x, y: Attack.parse("pgd2")(model, x, y, BALL),

@@ -125,7 +125,7 @@ def certainly_wrong(
     """
     low, high = (torch.empty(len(points), network.outputs, dtype=torch.float64) for _ in range(2))
     for rows, local in localize(network, points):
-        low[rows], high[rows] = interval_bounds(local, points[rows], points[rows])
+        low[rows], high[rows] = interval_bounds(local, (points[rows], points[rows]))
     if network.outputs == 1:
         worst = torch.where(labels > 0, high[:, 0], -low[:, 0])
         return worst <= 0

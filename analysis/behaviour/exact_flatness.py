@@ -104,7 +104,7 @@ def change_bound(network: Any, points: Any, labels: Any, ball: Ball) -> torch.Te
     network = read_network(network)
     x, y = read_labelled(network, points, labels)
     worst = -certified_margins(network, x, y, ball) + math.log(max(1, network.outputs - 1))
-    low, high = interval_bounds(network, x, x)
+    low, high = interval_bounds(network, (x, x))
     if network.outputs == 1:
         clean = torch.where(y > 0, -high[:, 0], low[:, 0])
     else:

@@ -129,9 +129,8 @@ def run_verifier(
             "timeout": str(max_seconds)
         }
         write_onnx(network, places["onnx"], dtype)
-        write_vnnlib(
-            places["vnnlib"], query.set.lower, query.set.upper, query.label, network=network
-        )
+        box = query.set.lower, query.set.upper
+        write_vnnlib(places["vnnlib"], box, query.label, network=network)
         words = [
             re.sub(r"\{(onnx|vnnlib|timeout|result)\}", lambda m: places[m[1]], w)
             for w in shlex.split(command)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, Said, rationals, said, source_difference
-from constructions.internal import flattening, write_file
+from constructions.internal import exact_box, flattening, renamed, write_file
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
@@ -219,15 +219,15 @@ def certify(
     return decide_margin(network, exact_set, label, max_seconds)
 
 
+@renamed("network lower upper label", box=lambda lower, upper: (lower, upper))
 def certify_box(
-    network: Any, lower: Any, upper: Any, label: int, *, max_seconds: float = MAX_SECONDS
+    network: Any, box: Any, label: int, *, max_seconds: float = MAX_SECONDS
 ) -> Certification:
-    """Decide whether the margin is positive on the whole box lower <= x <= upper; see `certify`.
+    """Decide whether the margin is positive on the whole box; see `certify`.
 
     Args:
         network: as for `certify`.
-        lower: (D,), exact.
-        upper: likewise.
+        box: (lower, upper), each D numbers, or one for all inputs; exact.
         label: as for `certify`.
         max_seconds: as for `certify`.
 
@@ -240,20 +240,12 @@ def certify_box(
 
     Example:
         >>> from constructions import squaring
-        >>> certify_box(squaring(4), [0.25], [1.0], 1).bound
+        >>> certify_box(squaring(4), (0.25, 1.0), 1).bound
         Fraction(1, 16)
     """
     network = read_network(network)
-    ends = [
-        read_numbers(network, side, name) for side, name in ((lower, "lower"), (upper, "upper"))
-    ]
-    for j, (a, b) in enumerate(zip(*ends, strict=True)):
-        if a > b:
-            raise ValueError(
-                f"lower must be <= upper in every coordinate, got {float(a)} > {float(b)} in "
-                f"coordinate {j}"
-            )
-    return decide_margin(network, ExactSet(ends[0], ends[1]), label, max_seconds)
+    lower, upper = exact_box(box, network.inputs)
+    return decide_margin(network, ExactSet(lower, upper), label, max_seconds)
 
 
 def decide_margin(
@@ -341,7 +333,7 @@ def output_loss(
         for values, side in ((lower, -math.inf), (upper, math.inf))
     )
     low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
-    return [Fraction(v) for v in source_difference(network, low, high).tolist()]
+    return [Fraction(v) for v in source_difference(network, (low, high)).tolist()]
 
 
 def read_positive(name: str, value: Any) -> float:

@@ -98,7 +98,7 @@ def certified_margins(
 
 def _lost(network: ReLUNetwork, labels: torch.Tensor) -> torch.Tensor:
     """By how much margins in the cube may differ from those of what the network was read from."""
-    lost = source_difference(network, 0.0, 1.0)
+    lost = source_difference(network, (0.0, 1.0))
     if len(lost) == 1:
         return lost
     others = torch.stack([torch.cat([lost[:k], lost[k + 1 :]]).max() for k in range(len(lost))])

@@ -193,8 +193,7 @@ def run_export(options: argparse.Namespace) -> None:
         query = queries[options.index]
         constructions.write_vnnlib(
             options.vnnlib,
-            query.set.lower,
-            query.set.upper,
+            (query.set.lower, query.set.upper),
             query.label,
             version=options.version,
             network=network,

@@ -60,7 +60,7 @@ def prove(subject: Subject, known: KnownSeparation) -> tuple[Fraction, ReLUNetwo
             Fraction(hints.outer) <= far,
             f"the outer threshold {hints.outer} exceeds {float(far):.17g} ({pair})",
         )
-    size = Fraction(magnitude_bound(matched.clean, 0.0, 1.0))
+    size = Fraction(magnitude_bound(matched.clean, (0.0, 1.0)))
     if hints.variant == "paper":
         require(
             size + 1 <= bound and 1 + eps <= bound,

@@ -198,9 +198,22 @@ def check_labels(
 # -- boxes -----------------------------------------------------------------------------------------
 
 
-def read_box(box: Any) -> tuple[np.ndarray, np.ndarray]:
+def corners(box: Any) -> tuple[Any, Any]:
+    """Lower and upper corner as they are given. Raises ValueError for what is no pair.
+
+    >>> corners([0, 1])
+    (0, 1)
+    """
+    try:
+        lower, upper = box
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"box must be a pair (lower, upper), got {box!r}") from error
+    return lower, upper
+
+
+def read_box(box: Any, *, thin: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper corner as float64 arrays of one shape, that of numbers (broadcast) or of one
-    input.
+    input. `thin`: sides may have length 0.
 
     Raises ValueError and TypeError for what is no pair of numbers with lower < upper, finite.
 
@@ -208,8 +221,7 @@ def read_box(box: Any) -> tuple[np.ndarray, np.ndarray]:
     (array([0., 0.]), array([1., 2.]))
     """
     try:
-        lower, upper = box
-        sides = (as_coordinates(side, "box").double().cpu() for side in (lower, upper))
+        sides = (as_coordinates(side, "box").double().cpu() for side in corners(box))
         lower, upper = np.broadcast_arrays(*(side.numpy() for side in sides))
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -217,19 +229,20 @@ def read_box(box: Any) -> tuple[np.ndarray, np.ndarray]:
         ) from error
     if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         raise ValueError("box must be finite, got NaN or infinity")
-    if not (lower < upper).all():
-        raise ValueError(f"box must have lower < upper in every coordinate, got {box!r}")
+    if not (lower <= upper if thin else lower < upper).all():
+        sign = "<=" if thin else "<"
+        raise ValueError(f"box must have lower {sign} upper in every coordinate, got {box!r}")
     return lower, upper
 
 
-def box_of(box: Any, inputs: int) -> tuple[np.ndarray, np.ndarray]:
+def box_of(box: Any, inputs: int, *, thin: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """The corners of a box, as `read_box` reads it, as vectors of `inputs` numbers. Raises
     ValueError for others.
 
     >>> box_of((-1, 1), 2)
     (array([-1., -1.]), array([1., 1.]))
     """
-    lower, upper = read_box(box)
+    lower, upper = read_box(box, thin=thin)
     if lower.ndim == 0:
         return np.full(inputs, float(lower)), np.full(inputs, float(upper))
     if lower.size != inputs:

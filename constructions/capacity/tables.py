@@ -195,7 +195,7 @@ def _parameters(dimension: int, ball: Ball, step: float) -> sympy.Expr:
     code run on sizes.
     """
     clean = _separator(dimension)
-    bound = power_of_two(magnitude_bound(clean, *UNIT) + 1, "bound of |clean|")
+    bound = power_of_two(magnitude_bound(clean, UNIT) + 1, "bound of |clean|")
     m = least_depth(ball, "lean", step, dimension, bound)
     targets, members = Unknown(_N, 1), Unknown(2, _N, _N)
     network = assemble(

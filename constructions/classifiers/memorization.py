@@ -267,7 +267,7 @@ def _memorize(
             f"ball radius must be below half the separation: radius {ball.radius:g}, separation "
             f"{separated:.6g}{where}"
         )
-    bound = power_of_two(magnitude_bound(clean, *UNIT) + 1, "bound of |clean|")
+    bound = power_of_two(magnitude_bound(clean, UNIT) + 1, "bound of |clean|")
     if variant == "paper" and bound > 2**20:
         raise ValueError(
             f"variant 'paper' multiplies by |clean|, whose bound {bound:.3g} must be at most 2^20"

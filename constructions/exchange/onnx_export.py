@@ -3,7 +3,7 @@
 
 >>> from constructions import squaring
 >>> same = write_onnx(squaring(3), "square.onnx")
->>> write_vnnlib("square.vnnlib", [0.25], [0.5], 1)  # is there an x in [1/4, 1/2] with f(x) <= 0?
+>>> write_vnnlib("square.vnnlib", ([0.25], [0.5]), 1)  # is there an x in [1/4, 1/2] with f(x) <= 0?
 >>> print(Path("square.vnnlib").read_text().splitlines()[-1])
 (assert (<= Y_0 0.0))
 """
@@ -20,9 +20,10 @@ import numpy as np
 from torch import nn
 
 from ..basics.files import write_file
+from ..basics.renamed import renamed
 from ..linear.matrix import ENTRY_LIMIT
 from ..networks.network import ReLUNetwork, check_network
-from .properties import DIGITS, check_sides, rationals
+from .properties import DIGITS, exact_box
 
 OPSET, IR_VERSION = 13, 8
 """Old enough for all verifiers that we know, new enough for float64."""
@@ -147,38 +148,40 @@ def _cast(exact: np.ndarray, dtype: str, round: bool, what: str) -> np.ndarray:
 # -- VNN-LIB ---------------------------------------------------------------------------------------
 
 
+@renamed(
+    "path lower upper target", box=lambda lower, upper: (lower, upper), label=lambda target: target
+)
 def write_vnnlib(
     path: str | os.PathLike[str],
-    lower: Any,
-    upper: Any,
-    target: int,
+    box: Any,
+    label: int,
     *,
     version: Version = "1.0",
     network: ReLUNetwork | None = None,
 ) -> None:
     """Write the query "is some x in this box misclassified?" to a .vnnlib file.
 
-    Satisfiable exactly if some x in [lower, upper] is not classified as y = `target`: y f(x) <= 0
+    Satisfiable exactly if some x in the box is not classified as y = `label`: y f(x) <= 0
     for one output and a label in {-1, +1}; f_k(x) >= f_y(x) for some k != y for K outputs and a
     label in 0..K-1. A tie counts as misclassified. The file is written atomically.
 
     Args:
         path: where to write, with the suffix .vnnlib.
-        lower: (D,) floats, integers or Fractions; written as finite decimals, exactly.
-        upper: likewise.
-        target: the label y.
+        box: (lower, upper), each (D,) floats, integers or Fractions, or one for all inputs;
+            written as finite decimals, exactly.
+        label: y.
         version: "1.0" has variables X_i and Y_k; "2.0" has X[0,i] and Y[0,k] of the element type
             Real, which asks about the network in exact arithmetic.
         network: if given, says D and K and bounds the box by its domain; without it K is 1.
 
     Raises:
-        ValueError: for another suffix or version, sides that do not fit, are not finite or leave no
-            point between them, a label out of range, and a Fraction without a finite decimal
+        ValueError: for another suffix or version, corners that do not fit, are not finite or leave
+            no point between them, a label out of range, and a Fraction without a finite decimal
             expansion (a denominator other than 2^a 5^b).
         TypeError: for another kind of network or label.
 
     Example:
-        >>> write_vnnlib("query.vnnlib", [0.1], [Fraction(1, 2)], -1)
+        >>> write_vnnlib("query.vnnlib", ([0.1], [Fraction(1, 2)]), -1)
         >>> print(Path("query.vnnlib").read_text().splitlines()[4])
         (assert (>= X_0 0.1000000000000000055511151231257827021181583404541015625))
     """
@@ -187,36 +190,31 @@ def write_vnnlib(
         raise ValueError(f"version must be '1.0' or '2.0', got {version!r}")
     if network is not None:
         check_network(network)
-    box = [rationals(lower, "lower"), rationals(upper, "upper")]
-    inputs = len(box[0]) if network is None else network.inputs
+    sides = exact_box(box, None if network is None else network.inputs)
+    inputs = len(sides[0])
     outputs = 1 if network is None else network.outputs
-    for name, side in zip(("lower", "upper"), box, strict=True):
-        if len(side) != inputs or not side:
-            raise ValueError(f"{name} must hold {inputs} numbers and at least one, got {len(side)}")
-    check_sides(*box)
     domain = network.domain if network is not None else None
-    for i, (low, high) in enumerate(zip(*box, strict=True)):
+    for i, (low, high) in enumerate(zip(*sides, strict=True)):
         if domain and not (domain[0] <= low and high <= domain[1]):
             raise ValueError(
                 f"the box must lie in the network's domain {list(domain)}, got [{low}, {high}] at "
                 f"index {i}"
             )
     try:
-        label = index(target)
+        wanted = index(label)
     except TypeError as error:
-        raise TypeError(f"target must be an integer, got {target!r}") from error
-    if isinstance(target, bool) or label not in ([-1, 1] if outputs == 1 else range(outputs)):
+        raise TypeError(f"label must be an integer, got {label!r}") from error
+    if isinstance(label, bool) or wanted not in ([-1, 1] if outputs == 1 else range(outputs)):
         hint = "; pass network for labels of K outputs" if network is None else ""
         raise ValueError(
-            f"target must be {'-1 or 1' if outputs == 1 else f'one of 0..{outputs - 1}'}, got "
-            f"{target!r}{hint}"
+            f"label must be {'-1 or 1' if outputs == 1 else f'one of 0..{outputs - 1}'}, got "
+            f"{label!r}{hint}"
         )
     texts = [
-        [_literal(v, f"{name}[{i}]") for i, v in enumerate(s)]
-        for name, s in zip(("lower", "upper"), box, strict=True)
+        [_literal(v, f"box[{k}][{i}]") for i, v in enumerate(side)] for k, side in enumerate(sides)
     ]
     x, y = ("X_{}", "Y_{}") if version == "1.0" else ("X[0,{}]", "Y[0,{}]")
-    lines = [f"; satisfiable if some x in the box is not classified as {label}"]
+    lines = [f"; satisfiable if some x in the box is not classified as {wanted}"]
     if version == "1.0":
         lines += [f"(declare-const {x.format(i)} Real)" for i in range(inputs)]
         lines += [f"(declare-const {y.format(k)} Real)" for k in range(outputs)]
@@ -230,10 +228,12 @@ def write_vnnlib(
     for i, (low, high) in enumerate(zip(*texts, strict=True)):
         lines += [f"(assert (>= {x.format(i)} {low}))", f"(assert (<= {x.format(i)} {high}))"]
     if outputs == 1:
-        lines.append(f"(assert ({'<=' if label == 1 else '>='} {y.format(0)} 0.0))")
+        lines.append(f"(assert ({'<=' if wanted == 1 else '>='} {y.format(0)} 0.0))")
     else:
         rivals = (
-            f"    (and (>= {y.format(k)} {y.format(label)}))" for k in range(outputs) if k != label
+            f"    (and (>= {y.format(k)} {y.format(wanted)}))"
+            for k in range(outputs)
+            if k != wanted
         )
         lines += ["(assert (or", *rivals, "))"]
     write_file(path, ("\n".join(lines) + "\n").encode("ascii"))

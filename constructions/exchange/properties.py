@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..basics.ball import Ball
+from ..basics.reading import corners
 
 DIGITS = 4000
 """Most decimal digits before and after the point of a literal (float64 needs at most 309 and 1074).
@@ -117,8 +118,8 @@ class Property:
     properties, of other boxes, too. VNN-LIB files ask the same: `read_property`.
 
     Args:
-        box: (lower, upper), each D numbers, of any shape, flattened row by row. Numbers are
-            integers, floats or Fractions, and exact.
+        box: (lower, upper), each D numbers, of any shape, flattened row by row, or a number for
+            all. Numbers are integers, floats or Fractions, and exact.
         unsafe: alternatives (B, c) or (B, c, A), at least one, each the set where B y + c >= 0 in
             every row, or A x + B y + c >= 0; B: (m, K), c: (m,), A: (m, D).
 
@@ -146,12 +147,7 @@ class Property:
     conjuncts: tuple[Conjunct, ...]
 
     def __init__(self, box: tuple[Any, Any], unsafe: Sequence[tuple[Any, ...]]) -> None:
-        if not isinstance(box, (tuple, list)) or len(box) != 2:
-            raise ValueError(f"box must be a pair (lower, upper), got {box!r}")
-        lower, upper = (
-            tuple(rationals(side, name)) for side, name in zip(box, ("lower", "upper"), strict=True)
-        )
-        check_sides(lower, upper)
+        lower, upper = (tuple(corner) for corner in exact_box(box))
         if not isinstance(unsafe, (tuple, list)) or not unsafe:
             raise ValueError(
                 f"unsafe must be a list of alternatives (B, c) or (B, c, A), at least one, got "
@@ -336,16 +332,29 @@ def rationals(values: Any, name: str) -> list[Fraction]:
     return result
 
 
-def check_sides(lower: Sequence[Fraction], upper: Sequence[Fraction]) -> None:
-    """Raise ValueError where two rows of numbers are no box."""
-    if len(lower) != len(upper) or not lower:
+def exact_box(box: Any, inputs: int | None = None) -> tuple[list[Fraction], list[Fraction]]:
+    """The corners of a box, exactly: each `inputs` numbers (None: any), or one for all of them.
+
+    Raises ValueError for what is no box, TypeError for what are no numbers.
+
+    >>> exact_box((0, [0.5, Fraction(1, 3)]))
+    ([Fraction(0, 1), Fraction(0, 1)], [Fraction(1, 2), Fraction(1, 3)])
+    """
+    lower, upper = (rationals(corner, f"box[{k}]") for k, corner in enumerate(corners(box)))
+    size = inputs or max(len(lower), len(upper))
+    if not (size and {len(lower), len(upper)} <= {1, size}):
         raise ValueError(
-            f"lower and upper must hold as many numbers, at least one, got {len(lower)} and "
-            f"{len(upper)}"
+            f"box must have {f'one number or {inputs}' if inputs else 'as many numbers'} a corner, "
+            f"at least one, got {len(lower)} and {len(upper)}"
         )
+    lower, upper = (corner * (size // len(corner)) for corner in (lower, upper))
     for i, (low, high) in enumerate(zip(lower, upper, strict=True)):
         if low > high:
-            raise ValueError(f"lower must not exceed upper, got {low} > {high} at index {i}")
+            raise ValueError(
+                f"box must have lower <= upper in every coordinate, got {float(low)} > "
+                f"{float(high)} at index {i}"
+            )
+    return lower, upper
 
 
 def _matrix(values: Any, name: str, rows: int) -> list[list[Fraction]]:

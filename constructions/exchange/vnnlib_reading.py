@@ -64,7 +64,7 @@ def read_property(path: str | os.PathLike[str]) -> Property:
 
     Example:
         >>> from constructions import write_vnnlib
-        >>> write_vnnlib("query.vnnlib", [0.1], [0.25], -1, version="2.0")
+        >>> write_vnnlib("query.vnnlib", ([0.1], [0.25]), -1, version="2.0")
         >>> (part,) = read_property("query.vnnlib").conjuncts
         >>> part.lower[0] == Fraction(0.1), part.upper, part.constraints[0].outputs
         (True, (Fraction(1, 4),), ((0, Fraction(1, 1)),))

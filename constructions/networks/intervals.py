@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..basics.floats import from_shared
+from ..basics.reading import box_of, read_box
+from ..basics.renamed import renamed
 from ..graphs.origin import difference
 from ..linear.matrix import Matrix
 from ..linear.table import underflow
@@ -17,9 +18,8 @@ from .network import ReLUNetwork
 OVERFLOW = "bounds overflow float64: the network's weights are too large for interval arithmetic"
 
 
-def interval_bounds(
-    network: ReLUNetwork, lower: Any, upper: Any
-) -> tuple[torch.Tensor, torch.Tensor]:
+@renamed("network lower upper", box=lambda lower, upper: (lower, upper))
+def interval_bounds(network: ReLUNetwork, box: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Bound every output of a network on a box, from below and above.
 
     The bounds are certified: rounding is accounted for, and they hold for what the network was read
@@ -28,14 +28,13 @@ def interval_bounds(
 
     Args:
         network: a `ReLUNetwork`.
-        lower: lower ends, a number or shape (..., inputs).
-        upper: upper ends, likewise.
+        box: (lower, upper), numbers or shape (..., inputs), which broadcast.
 
     Returns:
         Lower and upper bounds, two float64 tensors of shape (..., outputs): certified.
 
     Raises:
-        ValueError: for ends of another shape or not finite, for lower > upper, and where bounds
+        ValueError: for corners of another shape or not finite, for lower > upper, and where bounds
             overflow float64.
 
     Source: Higham 2002, Section 3.1 (gamma).
@@ -43,27 +42,17 @@ def interval_bounds(
     Example:
         >>> from constructions import ReLUNetwork
         >>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0, 0]), ([[1.0, 1.0]], [0])])
-        >>> low, high = interval_bounds(net, -1.0, 2.0)
+        >>> low, high = interval_bounds(net, (-1.0, 2.0))
         >>> low.item() <= 0 and 2 <= high.item() <= 3 + 1e-12
         True
     """
-    ends = []
-    for name, value in (("lower", lower), ("upper", upper)):
-        given = (
-            value
-            if isinstance(value, torch.Tensor)
-            else from_shared(np.asarray(value, dtype=np.float64))
+    ends = [from_shared(end) for end in read_box(box, thin=True)]
+    if ends[0].ndim and ends[0].shape[-1] not in (1, network.inputs):
+        raise ValueError(
+            f"box must hold numbers or corners of shape (..., {network.inputs}), got "
+            f"{tuple(ends[0].shape)}"
         )
-        if given.ndim and given.shape[-1] not in (1, network.inputs):
-            raise ValueError(
-                f"{name} must be a number or have shape (..., {network.inputs}), got "
-                f"{tuple(given.shape)}"
-            )
-        ends.append(given.double().expand(*given.shape[:-1], network.inputs))
-    low, high = ends
-    if not (torch.isfinite(low).all() and torch.isfinite(high).all() and (low <= high).all()):
-        raise ValueError("lower and upper must be finite with lower <= upper in every coordinate")
-    low, high = torch.broadcast_tensors(low, high)
+    low, high = (end.expand(*end.shape[:-1], network.inputs) for end in ends)
     boxes = zip(
         *(v.reshape(-1, network.inputs).split(network.chunk(8)) for v in (low, high)), strict=True
     )
@@ -75,7 +64,8 @@ def interval_bounds(
     ).reshape(shape)
 
 
-def source_difference(network: ReLUNetwork, lower: Any, upper: Any) -> torch.Tensor:
+@renamed("network lower upper", box=lambda lower, upper: (lower, upper))
+def source_difference(network: ReLUNetwork, box: Any) -> torch.Tensor:
     """Bound how far a network may be from what it was read from, on a box.
 
     |network - source| for each output, by interval arithmetic. 0 where nothing was rounded on
@@ -83,8 +73,7 @@ def source_difference(network: ReLUNetwork, lower: Any, upper: Any) -> torch.Ten
 
     Args:
         network: a `ReLUNetwork`.
-        lower: lower ends, a number or shape (inputs,).
-        upper: upper ends, likewise.
+        box: (lower, upper), numbers or shape (inputs,), which broadcast.
 
     Returns:
         Certified upper bounds, float64, (outputs,).
@@ -94,15 +83,12 @@ def source_difference(network: ReLUNetwork, lower: Any, upper: Any) -> torch.Ten
 
     Example:
         >>> norm = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.BatchNorm1d(1)).eval()
-        >>> bool(0 < source_difference(ReLUNetwork.from_module(norm), 0.0, 1.0) < 1e-12)
+        >>> bool(0 < source_difference(ReLUNetwork.from_module(norm), (0.0, 1.0)) < 1e-12)
         True
     """
     if network.origin is None or network.origin.is_exact:
         return torch.zeros(network.outputs, dtype=torch.float64)
-    low, high = (
-        torch.as_tensor(v, dtype=torch.float64).expand(network.inputs)[None] for v in (lower, upper)
-    )
-    interval_bounds(network, low, high)  # raises for what is no box
+    low, high = (from_shared(end)[None] for end in box_of(box, network.inputs, thin=True))
     reach = [torch.maximum(low.abs(), high.abs())]
     sizes = [layer.weight.absolute() for layer in network.layers]
     reach += [
@@ -146,13 +132,13 @@ def _propagate(
         yield low, high
 
 
-def magnitude_bound(network: ReLUNetwork, lower: Any, upper: Any) -> float:
+@renamed("network lower upper", box=lambda lower, upper: (lower, upper))
+def magnitude_bound(network: ReLUNetwork, box: Any) -> float:
     """Bound the absolute values of all outputs of a network on a box.
 
     Args:
         network: a `ReLUNetwork`.
-        lower: lower ends, a number or shape (..., inputs).
-        upper: upper ends, likewise.
+        box: as for `interval_bounds`.
 
     Returns:
         B with |f_k(x)| <= B for every output k and every x in the box: a certified upper bound.
@@ -162,8 +148,8 @@ def magnitude_bound(network: ReLUNetwork, lower: Any, upper: Any) -> float:
 
     Example:
         >>> from constructions import affine
-        >>> 3 <= magnitude_bound(affine([[1.0, -2.0]]), 0.0, [1.0, 1.5]) <= 3 + 1e-12
+        >>> 3 <= magnitude_bound(affine([[1.0, -2.0]]), (0.0, [1.0, 1.5])) <= 3 + 1e-12
         True
     """
-    low, high = interval_bounds(network, lower, upper)
+    low, high = interval_bounds(network, box)
     return float(torch.maximum(-low, high).max())

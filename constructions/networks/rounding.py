@@ -18,6 +18,8 @@ import numpy as np
 import torch
 
 from ..basics.floats import FAR
+from ..basics.reading import box_of
+from ..basics.renamed import renamed
 from ..basics.result import Result, Said, said
 from ..linear.grid import RANGE, align, walk
 from .network import ReLUNetwork, check_network
@@ -36,7 +38,7 @@ class BitBudget(Result):
 
     Example:
         >>> from constructions.gadgets.approximation import absolute
-        >>> bit_budget(absolute(), 24, -1.0, 1.0)
+        >>> bit_budget(absolute(), 24, (-1.0, 1.0))
         BitBudget: rounds nothing in float64 (proved), nothing in float32 (proved)
           bits of sums <= 24 (certified bound); most in unit 0 of layer 0
     """
@@ -58,10 +60,11 @@ class BitBudget(Result):
         }
 
 
-def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any = 1.0) -> BitBudget:
+@renamed("network grid_bits low high", box=lambda low=0.0, high=1.0: (low, high))
+def bit_budget(network: ReLUNetwork, grid_bits: int, box: Any = (0.0, 1.0)) -> BitBudget:
     """Prove that floating point does not round at any point of a grid in a box.
 
-    The points are *all* multiples of 2^-grid_bits in [low, high]. If every term of a sum is a
+    The points are *all* multiples of 2^-grid_bits in the box. If every term of a sum is a
     multiple of 2^q, and neither the positive nor the negative terms add up to more than 2^(q + p)
     in absolute value, then every partial sum, in every order, is a number with p bits: nothing
     rounds, fused or not. q follows from the lowest bits of weights, biases and inputs, the sums
@@ -76,18 +79,17 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     Args:
         network: a `ReLUNetwork`.
         grid_bits: an integer, negative for grids coarser than 1.
-        low: lower ends of the box, a number or shape (inputs,).
-        high: upper ends, likewise.
+        box: (lower, upper), numbers or shape (inputs,), which broadcast.
 
     Returns:
         A `BitBudget`: its True is certified.
 
     Raises:
-        TypeError: for another kind of network, grid_bits or bound.
-        ValueError: for bounds that are not finite or in the wrong order, without a grid point
-            between, or outside of the network's domain; for layers with more than `TABLE_LIMIT`
-            nonzeros, with entries beyond 2^-400..2^400 or with Kronecker products that are no
-            float64; for values above 2^400; and for grid_bits beyond -400..400.
+        TypeError: for another kind of network or grid_bits.
+        ValueError: for corners that are no numbers, not finite or in the wrong order, without a
+            grid point between, or outside of the network's domain; for layers with more than
+            `TABLE_LIMIT` nonzeros, with entries beyond 2^-400..2^400 or with Kronecker products
+            that are no float64; for values above 2^400; and for grid_bits beyond -400..400.
 
     Cost: a sort of the nonzeros.
 
@@ -107,12 +109,12 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
         raise TypeError(f"grid_bits must be an integer, got {grid_bits!r}")
     if abs(grid_bits) > RANGE:
         raise ValueError(f"grid_bits must lie in -{RANGE}..{RANGE}, got {grid_bits}")
-    lower, upper = _box(network, low, high)
+    lower, upper = _box(network, box)
     q = np.full(len(lower), -int(grid_bits))
     lower, upper = align(lower, q, np.ceil), align(upper, q, np.floor)
     if not (lower <= upper).all():
         raise ValueError(
-            f"between low and high there must be a multiple of 2^-{grid_bits}, got {low} and {high}"
+            f"box must hold a multiple of 2^-{grid_bits} in every coordinate, got {box!r}"
         )
     double = single = True
     bits, layer, unit = 0, 0, 0
@@ -124,8 +126,9 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, low: Any = 0.0, high: Any =
     return BitBudget(double, single, bits, layer, unit)
 
 
+@renamed("network low high dtype", box=lambda low, high: (low, high))
 def rounding_error(
-    network: ReLUNetwork, low: Any, high: Any, dtype: torch.dtype = torch.float32
+    network: ReLUNetwork, box: Any, *, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:
     """Bound how far a computed value may be from the real one, over a whole box.
 
@@ -141,24 +144,23 @@ def rounding_error(
 
     Args:
         network: a `ReLUNetwork`.
-        low: lower ends of the box, a number or shape (inputs,).
-        high: upper ends, likewise.
+        box: (lower, upper), numbers or shape (inputs,), which broadcast.
         dtype: torch.float32 or torch.float64, in which it is evaluated.
 
     Returns:
         Certified upper bounds of |computed - real value|, float64, (outputs,).
 
     Raises:
-        TypeError: for another kind of network or bound.
+        TypeError: for another kind of network.
         ValueError: as `bit_budget`, for another dtype, and where numbers may overflow.
 
     Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, Section 3.1.
 
     Example:
         >>> from constructions import distance, tooth
-        >>> bool(rounding_error(distance([0.25, 0.5], "inf"), 0.0, 1.0) < 1e-5)
+        >>> bool(rounding_error(distance([0.25, 0.5], "inf"), (0.0, 1.0)) < 1e-5)
         True
-        >>> bool(rounding_error(tooth(28), 0.0, 1.0) > 1e6)
+        >>> bool(rounding_error(tooth(28), (0.0, 1.0)) > 1e6)
         True
     """
     check_network(network)
@@ -166,7 +168,7 @@ def rounding_error(
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
     info = torch.finfo(dtype)
     unit, tiny = info.eps / 2, info.tiny
-    lower, upper = _box(network, low, high)
+    lower, upper = _box(network, box)
     reach = np.maximum(np.abs(lower), np.abs(upper))
     error = unit * reach * (1 + 2.0**-50) + tiny
     for layer in walk(network.layers, -FAR, lower, upper):
@@ -202,31 +204,15 @@ def rounding_error(
     return torch.from_numpy(error)
 
 
-def _box(network: ReLUNetwork, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray]:
-    ends = []
-    for name, value in (("low", low), ("high", high)):
-        try:
-            array = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{name} must be a number or an array of numbers, got {value!r}"
-            ) from error
-        if array.shape not in ((), (1,), (network.inputs,)):
-            raise ValueError(
-                f"{name} must be a number or have shape ({network.inputs},), got shape "
-                f"{array.shape}"
-            )
-        ends.append(np.array(np.broadcast_to(array, (network.inputs,))))
-    if not (np.isfinite(ends).all() and (ends[0] <= ends[1]).all()):
-        raise ValueError(f"low and high must be finite with low <= high, got {low} and {high}")
+def _box(network: ReLUNetwork, box: Any) -> tuple[np.ndarray, np.ndarray]:
+    lower, upper = box_of(box, network.inputs, thin=True)
     if network.domain and not (
-        network.domain[0] <= ends[0].min(initial=math.inf)
-        and ends[1].max(initial=-math.inf) <= network.domain[1]
+        network.domain[0] <= lower.min(initial=math.inf)
+        and upper.max(initial=-math.inf) <= network.domain[1]
     ):
         raise ValueError(
-            f"low and high must lie in the network's domain {list(network.domain)}, got {low} and "
-            f"{high}"
+            f"box must lie in the network's domain {list(network.domain)}, got {box!r}"
         )
-    if not (np.abs(ends) <= 2.0**RANGE).all():
-        raise ValueError(f"low and high must lie within +-2^{RANGE}, got {low} and {high}")
-    return ends[0], ends[1]
+    if not (np.abs([lower, upper]) <= 2.0**RANGE).all():
+        raise ValueError(f"box must lie within +-2^{RANGE}, got {box!r}")
+    return lower, upper

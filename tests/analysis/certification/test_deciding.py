@@ -222,7 +222,7 @@ def test_what_has_no_bound_in_float64_is_unknown_and_says_why():
 def test_files_are_decided_and_confirmed(tmp_path, capsys):
     net, file = tmp_path / "net.onnx", tmp_path / "p.vnnlib"
     write_onnx(affine([[1.0, 1.0]], [-0.5]), net)
-    write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1)
+    write_vnnlib(file, ([0.5, 0.25], [1.0, 1.0]), 1)
     found = decide(net, file)
     assert (found.result, found.witness, found.certificate["source"]["kind"]) == (
         "unsat",
@@ -231,15 +231,15 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     )
     assert str(found).startswith("unsat (")
     assert str(found).endswith("\nno unsafe input: 1 box proved, and checked in integers")
-    assert certify_box(net, [0.5, 0.25], [1.0, 1.0], 1).verdict == "proved"
-    write_vnnlib(file, [0.1, 0.1], [1.0, 1.0], 1)
+    assert certify_box(net, ([0.5, 0.25], [1.0, 1.0]), 1).verdict == "proved"
+    write_vnnlib(file, ([0.1, 0.1], [1.0, 1.0]), 1)
     found = decide(str(net), str(file))
     assert (found.result, found.confirmed) == ("sat", True)
     assert main(["certify", str(net), "--vnnlib", str(file), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["result"] == "sat"
     assert sum(Fraction(v) for v in shown["witness"]) <= Fraction(1, 2)
-    write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1, version="2.0")
+    write_vnnlib(file, ([0.5, 0.25], [1.0, 1.0]), 1, version="2.0")
     assert (
         main(["certify", str(net), "--vnnlib", str(file), "--out", str(tmp_path / "c.json")]) == 0
     )
@@ -264,10 +264,10 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
         (0.25, 1, "the boxes do not cover conjunct 0"),
         (0.5, -1, "is not the margin of this network"),
     ):
-        write_vnnlib(file, [lower, 0.25], [1.0, 1.0], label)
+        write_vnnlib(file, ([lower, 0.25], [1.0, 1.0]), label)
         assert main([*check, *both]) == 2
         assert reason in capsys.readouterr().out
-    write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1)
+    write_vnnlib(file, ([0.5, 0.25], [1.0, 1.0]), 1)
     write_onnx(affine([[1.0, 1.0]], [-0.75]), net)
     assert main([*check, *both]) == 2
 
@@ -325,8 +325,8 @@ def test_decisions_are_saved(tmp_path):
 def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     (tmp_path / "nets").mkdir()
     write_onnx(affine([[1.0]], [-0.5]), tmp_path / "nets" / "a.onnx")
-    write_vnnlib(tmp_path / "safe.vnnlib", [0.75], [1.0], 1)
-    write_vnnlib(tmp_path / "unsafe.vnnlib", [0.25], [1.0], 1)
+    write_vnnlib(tmp_path / "safe.vnnlib", ([0.75], [1.0]), 1)
+    write_vnnlib(tmp_path / "unsafe.vnnlib", ([0.25], [1.0]), 1)
     rows = [f"nets/a.onnx,{name}.vnnlib,10" for name in ("safe", "unsafe", "missing")]
     (tmp_path / "instances.csv").write_text("\n".join(rows) + "\n")
     arguments = [

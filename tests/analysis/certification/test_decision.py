@@ -101,7 +101,7 @@ def test_verdicts_on_random_networks_are_those_of_enumeration(seed):
             for vertex in linear_regions(rival(network, label, k), box, exact=True).vertices
         )
     )
-    result = certify_box(network, *box, label)
+    result = certify_box(network, box, label)
     assert result.verdict == ("proved" if least > 0 else "refuted")
     assert accepted(result)
     if least > 0:
@@ -148,7 +148,7 @@ def check_bounds(seeds):
         ).item()
         lower, upper = np.maximum(centre - radius, 0), np.minimum(centre + radius, 1)
         low, high = (
-            side[0].tolist() for side in interval_bounds(network, lower[None], upper[None])
+            side[0].tolist() for side in interval_bounds(network, (lower[None], upper[None]))
         )
         query = {
             "scale": 80,
@@ -268,7 +268,7 @@ def test_relaxed_pairs_and_splits_prove_what_enumeration_proves(seed):
         lower, upper = np.clip(centre - 1 / 16, 0, 1), np.clip(centre + 1 / 16, 0, 1)
         label = 1 if evaluate(network, centre)[0] > 0 else -1
         least = min(label * v for v in exact_values(network, (lower, upper)))
-        result = certify_box(network, lower, upper, label)
+        result = certify_box(network, (lower, upper), label)
         assert result.verdict == ("proved" if least > 0 else "refuted")
         if least > 0:
             assert result.bound <= least
@@ -356,10 +356,10 @@ def test_wrong_labels_sets_and_limits_are_refused():
         certify(network, [2.0, 0.5], Ball("inf", 0.1), 1)
     with pytest.raises(ValueError, match="has no point in domain"):
         certify(network, [1.25, 1.25], Ball(2, 0.3), 1)
-    with pytest.raises(ValueError, match="lower must be <= upper"):
-        certify_box(network, [0.5, 0.5], [0.4, 0.6], 1)
+    with pytest.raises(ValueError, match="box must have lower <= upper"):
+        certify_box(network, ([0.5, 0.5], [0.4, 0.6]), 1)
     with pytest.raises(ValueError, match="max_seconds"):
-        certify_box(network, [0.5, 0.5], [0.6, 0.6], 1, max_seconds=0)
+        certify_box(network, ([0.5, 0.5], [0.6, 0.6]), 1, max_seconds=0)
     with pytest.raises(ValueError, match="domain must be"):
         certify(network, [0.5, 0.5], Ball("inf", 0.1), 1, domain=(1.0, 0.0))
 

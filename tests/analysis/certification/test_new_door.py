@@ -66,7 +66,7 @@ def decided(network):
         values = network.exact(x).tolist()
         label = (1 if values[0] > 0 else -1) if len(values) == 1 else values.index(max(values))
         found = certify_box(
-            network, (x - 2.0**-7).clamp(0, 1), (x + 2.0**-7).clamp(0, 1), label, max_seconds=5.0
+            network, ((x - 2.0**-7).clamp(0, 1), (x + 2.0**-7).clamp(0, 1)), label, max_seconds=5.0
         )
         if found.verdict != "unresolved":
             return found

@@ -308,7 +308,7 @@ def proved():
             continue
         layers[-1][1][label if outputs > 1 else 0] += float((highest - lowest) / 64 - lowest)
         result = certify_box(
-            ReLUNetwork.from_layers(layers), [-1.0] * inputs, [1.0] * inputs, label
+            ReLUNetwork.from_layers(layers), ([-1.0] * inputs, [1.0] * inputs), label
         )
         assert result.verdict == "proved" or inputs > 2, (seed, result.reason)
         if result.verdict == "proved":
@@ -1012,7 +1012,7 @@ def uses_solver(case):
             "solve",
             lambda self, *rest, **named: calls.append(0) or solve(self, *rest, **named),
         )
-        certify_box(case[0], *case[1], case[2])
+        certify_box(case[0], case[1], case[2])
     return bool(calls)
 
 
@@ -1020,7 +1020,7 @@ def decided_rightly(max_seconds=5.0):
     """The verdicts on all hard cases: each is checked to be right, or unresolved."""
     verdicts = []
     for network, box, label, positive in hard():
-        result = certify_box(network, *box, label, max_seconds=max_seconds)
+        result = certify_box(network, box, label, max_seconds=max_seconds)
         verdicts.append(result.verdict)
         assert result.verdict in ("unresolved", "proved" if positive else "refuted")
         if result.verdict != "unresolved":

@@ -688,7 +688,7 @@ def test_a_network_is_compared_with_a_certificate_of_many_points(tmp_path, monke
 
 def test_the_command_prints_statements(tmp_path, capsys):
     network = ReLUNetwork.from_layers([([[1.0]], [0.0])])
-    certify_box(network, [0.25], [0.5], 1).save(tmp_path / "a.json")
+    certify_box(network, ([0.25], [0.5]), 1).save(tmp_path / "a.json")
     assert main(["check-certificate", str(tmp_path / "a.json")]) == 0
     assert capsys.readouterr().out.startswith(
         "query 0: accepted as proved: margin >= 0.25 > 0 for label 1 on the box [0.25, 0.5]; "

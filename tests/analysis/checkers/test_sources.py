@@ -95,8 +95,8 @@ def rejected(said):
 def test_a_certificate_is_of_one_file(tmp_path, suffix, capsys):
     own, other = written(tmp_path, suffix), written(tmp_path, suffix, 0.5)
     cert, asked = tmp_path / "c.json", tmp_path / "p.vnnlib"
-    certify_box(own, *BOX, 1).save(cert)
-    write_vnnlib(asked, *BOX, 1)
+    certify_box(own, BOX, 1).save(cert)
+    write_vnnlib(asked, BOX, 1)
     whole = tmp_path / "whole.json"
     whole.write_text(json.dumps(decide(own, asked).certificate))
     for path, more in ((cert, []), (whole, ["--vnnlib", str(asked)])):
@@ -117,7 +117,7 @@ def test_a_certificate_is_of_one_file(tmp_path, suffix, capsys):
 def test_other_bytes_are_another_file_for_both_checkers(tmp_path, capsys):
     """The same layers, written in another file."""
     path, cert, again = written(tmp_path, ".npz"), tmp_path / "c.json", tmp_path / "again.npz"
-    certify_box(path, *BOX, 1).save(cert)
+    certify_box(path, BOX, 1).save(cert)
     np.savez_compressed(again, **np.load(path))
     for other in (again, written(tmp_path, ".safetensors"), written(tmp_path, ".onnx")):
         assert rejected(run(cert, "--network", other))
@@ -127,7 +127,7 @@ def test_other_bytes_are_another_file_for_both_checkers(tmp_path, capsys):
 
 def test_what_is_no_such_file_is_rejected(tmp_path):
     path, cert = written(tmp_path, ".onnx"), tmp_path / "c.json"
-    certify_box(path, *BOX, 1).save(cert)
+    certify_box(path, BOX, 1).save(cert)
     short, broken = tmp_path / "short.onnx", tmp_path / "broken.onnx.gz"
     short.write_bytes(path.read_bytes()[:-1])
     broken.write_bytes(gzip.compress(path.read_bytes())[:-9])
@@ -135,7 +135,7 @@ def test_what_is_no_such_file_is_rejected(tmp_path):
         assert rejected(run(cert, "--network", file)), file
     for options in (["--network"], ["--net", path], ["--network", path, path], [path]):
         assert rejected(run(cert, *options)), options
-    certify_box(affine([[1.0, 1.0]]), *BOX, 1).save(cert)
+    certify_box(affine([[1.0, 1.0]]), BOX, 1).save(cert)
     assert rejected(run(cert, "--network", path))  # it names no file
     assert run(cert)[0] == 0
 
@@ -193,7 +193,7 @@ def test_the_checker_says_how_it_is_used(tmp_path):
 
 def test_certificates_without_a_source_are_accepted_as_before(tmp_path):
     path, cert = written(tmp_path, ".onnx"), tmp_path / "c.json"
-    content = certify_box(path, *BOX, 1).certificate
+    content = certify_box(path, BOX, 1).certificate
     source = content.pop("source")
     assert source == {
         "kind": "ONNX file",
@@ -218,7 +218,7 @@ def test_certificates_without_a_source_are_accepted_as_before(tmp_path):
 
 def test_what_was_rounded_is_taken_off(tmp_path):
     network, cert = read_network(normed()), tmp_path / "c.json"
-    result = certify_box(network, *BOX, 1)
+    result = certify_box(network, BOX, 1)
     (query,) = result.certificate["queries"]
     lost = Fraction(query["difference"])
     assert result.bound == Fraction(query["bound"]) - lost < Fraction(query["bound"])
@@ -249,17 +249,17 @@ def test_no_stated_error_makes_a_bound_hold_of_the_source(tmp_path):
     network, cert = ReLUNetwork(layers, origin=origin), tmp_path / "c.json"
     for low, high in ((0.375, 0.375), (0.375, 0.5), (0.25, 0.25)):
         box = [low, low], [high, high]
-        found = certify_box(network, *box, 1)
+        found = certify_box(network, box, 1)
         assert found.verdict == "unresolved"
         assert found.reason.startswith("the margin is within 0.25 of 0")
-        plain = certify_box(ReLUNetwork(layers), *box, 1).certificate
+        plain = certify_box(ReLUNetwork(layers), box, 1).certificate
         for more in ({}, {"source": {"kind": "module", "digest": "0" * 64}}):
             cert.write_text(json.dumps(plain | more))
             assert run(cert)[0] == 0
             assert check_file(cert, network)[0].reason
         asked = Query(ExactSet(*([Fraction(v) for v in side] for side in box)), 1)
         assert certify_all(network, [asked], 5.0, cert)[0].verdict == "unresolved"
-    assert certify_box(network, [0.75, 0.75], [1.0, 1.0], 1).bound <= Fraction(5, 8)
+    assert certify_box(network, ([0.75, 0.75], [1.0, 1.0]), 1).bound <= Fraction(5, 8)
 
 
 def test_what_a_certificate_holds_is_bounded_again_when_it_is_continued(tmp_path):
@@ -287,7 +287,7 @@ def sources(folder):
         out.append(
             (certify(network, [0.75, 0.75], Ball("inf", 0.125), 1).certificate, network, None)
         )
-        out.append((certify_box(network, *BOX, -1).certificate, network, None))
+        out.append((certify_box(network, BOX, -1).certificate, network, None))
         out.append((decide(network, asked).certificate, network, asked))
     return [(json.dumps(certificate), network, asked) for certificate, network, asked in out]
 
@@ -376,7 +376,7 @@ def test_two_thousand_forged_sources_are_rejected_or_true(tmp_path):
     ],
 )
 def test_malformed_sources_are_rejected(tmp_path, source):
-    content = certify_box(affine([[1.0, 1.0]]), *BOX, 1).certificate
+    content = certify_box(affine([[1.0, 1.0]]), BOX, 1).certificate
     (tmp_path / "c.json").write_text(json.dumps(content | {"source": source}))
     assert rejected(run(tmp_path / "c.json"))
     with pytest.raises(ValueError, match="is no certificate"):
@@ -405,7 +405,7 @@ def test_certificates_of_compositions_are_accepted(tmp_path, capsys):
     assert network.origin.kind == "composition (module)"
     file, path = tmp_path / "f.safetensors", tmp_path / "cert.json"
     network.save(file)
-    certify_box(network, [0.0], [1.0], 1).save(path)
+    certify_box(network, ([0.0], [1.0]), 1).save(path)
     assert checker.main(path) == 0
     assert "source: composition (module) " in capsys.readouterr().out
     (found,) = check_file(path, load(file))

@@ -52,7 +52,7 @@ def test_a_padding_constant_is_taken_in_float64():
 
     network = ReLUNetwork.from_module(Function(forward, dtype=torch.float32, c=half), (1,))
     assert network.exact([0.5])[0] < 0
-    assert certify_box(network, [0.0], [1.0], 1).verdict == "refuted"
+    assert certify_box(network, ([0.0], [1.0]), 1).verdict == "refuted"
 
 
 def test_ends_and_centres_are_exact_rationals():
@@ -63,10 +63,10 @@ def test_ends_and_centres_are_exact_rationals():
         [([[-1.0], [1.0]], [near, -near]), ([[1.0, -1.0]], [2.0**-56])]
     )
     assert network.exact([end])[0] < 0
-    assert certify_box(network, [Fraction(0)], [end], 1).verdict != "proved"
+    assert certify_box(network, ([Fraction(0)], [end]), 1).verdict != "proved"
     assert certify(network, [end], Ball("inf", 2.0**-80), 1, domain=None).verdict != "proved"
     large = ReLUNetwork.from_layers([([[-1.0]], [2.0**53 + 2]), ([[1.0]], [-1.5])])
-    assert certify_box(large, [0], [2**53 + 1], 1).verdict == "refuted"
+    assert certify_box(large, ([0], [2**53 + 1]), 1).verdict == "refuted"
     with pytest.raises(ValueError, match="centre must hold binary fractions for l_2 balls"):
         certify(network, [end], Ball(2, 0.5), 1, domain=None)
 
@@ -101,8 +101,8 @@ def test_errors_of_negative_entries_are_positive():
     pool = nn.AvgPool2d(1, divisor_override=-3)
     module = Function(lambda m, x: pool(x[:, None, None])[:, 0, 0] + 1.0)
     network = ReLUNetwork.from_module(module, (1,))
-    assert source_difference(network, 0.0, 3.0).item() > 0
-    assert certify_box(network, [0.0], [3.0], 1).verdict == "unresolved"  # 1 - x/3 is 0 at 3
+    assert source_difference(network, (0.0, 3.0)).item() > 0
+    assert certify_box(network, ([0.0], [3.0]), 1).verdict == "unresolved"  # 1 - x/3 is 0 at 3
 
 
 def test_products_that_are_no_float64_are_not_certified():
@@ -115,7 +115,7 @@ def test_products_that_are_no_float64_are_not_certified():
     assert network.exact([2])[0] < 0
     unsafe = Property(box=([1.0], [2.0]), unsafe=[([[1.0]], [0.0])])
     for read in (
-        lambda: certify_box(network, [1.0], [2.0], 1),
+        lambda: certify_box(network, ([1.0], [2.0]), 1),
         lambda: decide(network, unsafe),
         first.weight.to_dense,
     ):

@@ -239,7 +239,7 @@ def test_onnx_arguments(tmp_path):
     ("name", "write"),
     [
         ("a.onnx", lambda path: write_onnx(squaring(2), path)),
-        ("a.vnnlib", lambda path: write_vnnlib(path, [0.5], [1.0], 1)),
+        ("a.vnnlib", lambda path: write_vnnlib(path, ([0.5], [1.0]), 1)),
     ],
 )
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, name, write):
@@ -335,7 +335,7 @@ def box_of(numbers):
 def test_queries_survive(tmp_path, version, outputs, target):
     path, network = tmp_path / "a.vnnlib", affine(np.ones((outputs, len(AWKWARD))))
     lower, upper = box_of(AWKWARD)
-    write_vnnlib(path, lower, upper, target, version=version, network=network)
+    write_vnnlib(path, (lower, upper), target, version=version, network=network)
     asked = read_property(path)
     exact = [tuple(Fraction(v) for v in side) for side in (lower, upper)]
     rivals = (
@@ -357,7 +357,7 @@ def test_queries_survive(tmp_path, version, outputs, target):
 )
 def test_literals_are_exact(tmp_path_factory, numbers, version):
     path = tmp_path_factory.getbasetemp() / "literals.vnnlib"
-    write_vnnlib(path, numbers, numbers, 1, version=version)
+    write_vnnlib(path, (numbers, numbers), 1, version=version)
     (part,) = read_property(path).conjuncts
     assert part.lower == part.upper == tuple(Fraction(v) for v in numbers)
     written = [
@@ -382,7 +382,7 @@ def test_other_numbers(tmp_path):
         ),
         ([Fraction(1, 2**3990), 10**3990], [Fraction(1, 2**3990), Fraction(10**3990)]),
     ):
-        write_vnnlib(path, given_, given_, 1)
+        write_vnnlib(path, (given_, given_), 1)
         assert list(read_property(path).conjuncts[0].lower) == exact
 
 
@@ -394,27 +394,33 @@ def test_query_arguments(tmp_path):
             [1.0, 1.0],
             1,
             {},
-            r"lower\[1\] must have a finite decimal expansion .* got 1/3",
+            r"box\[0\]\[1\] must have a finite decimal expansion .* got 1/3",
         ),
-        ([0.0], [Fraction(5, 7)], 1, {}, r"upper\[0\] must have a finite decimal"),
+        ([0.0], [Fraction(5, 7)], 1, {}, r"box\[1\]\[0\] must have a finite decimal"),
         (
             [0.0],
             [Fraction(1, 2**5000)],
             1,
             {},
-            r"upper\[0\] must have at most 4,000 decimal digits",
+            r"box\[1\]\[0\] must have at most 4,000 decimal digits",
         ),
-        ([0.0], [10**5000], 1, {}, r"upper\[0\] must have at most 4,000 decimal digits"),
-        ([0.0, math.nan], [1.0, 1.0], 1, {}, "lower must be finite, got nan at index 1"),
-        ([0.0], [math.inf], 1, {}, "upper must be finite, got inf at index 0"),
-        ([0.0, 0.5], [1.0, 0.25], 1, {}, "lower must not exceed upper, got 1/2 > 1/4 at index 1"),
-        ([0.0], [1.0, 1.0], 1, {}, "upper must hold 1 numbers"),
-        ([], [], 1, {}, "lower must hold 0 numbers and at least one, got 0"),
-        ([0.0], [1.0], 0, {}, "target must be -1 or 1, got 0"),
-        ([0.0], [1.0], True, {}, "target must be -1 or 1, got True"),
+        ([0.0], [10**5000], 1, {}, r"box\[1\]\[0\] must have at most 4,000 decimal digits"),
+        ([0.0, math.nan], [1.0, 1.0], 1, {}, r"box\[0\] must be finite, got nan at index 1"),
+        ([0.0], [math.inf], 1, {}, r"box\[1\] must be finite, got inf at index 0"),
+        (
+            [0.0, 0.5],
+            [1.0, 0.25],
+            1,
+            {},
+            "box must have lower <= upper .*, got 0.5 > 0.25 at index 1",
+        ),
+        ([0.0] * 3, [1.0, 1.0], 1, {}, "box must have as many numbers a corner"),
+        ([], [], 1, {}, "box must have as many numbers a corner, at least one, got 0 and 0"),
+        ([0.0], [1.0], 0, {}, "label must be -1 or 1, got 0"),
+        ([0.0], [1.0], True, {}, "label must be -1 or 1, got True"),
         ([0.0], [1.0], 1, {"version": "3.0"}, "version must be '1.0' or '2.0', got '3.0'"),
-        ([0.0, 0.0], [1.0, 1.0], 3, {"network": three}, r"target must be one of 0\.\.2, got 3"),
-        ([0.0], [1.0], 1, {"network": three}, "lower must hold 2 numbers and at least one, got 1"),
+        ([0.0, 0.0], [1.0, 1.0], 3, {"network": three}, r"label must be one of 0\.\.2, got 3"),
+        ([0.0] * 3, [1.0], 1, {"network": three}, "box must have one number or 2 a corner"),
         (
             [0.0],
             [1.5],
@@ -427,24 +433,25 @@ def test_query_arguments(tmp_path):
             [1.0],
             2,
             {},
-            "target must be -1 or 1, got 2; pass network for labels of K outputs",
+            "label must be -1 or 1, got 2; pass network for labels of K outputs",
         ),
     ):
         with pytest.raises(ValueError, match=message):
-            write_vnnlib(path, lower, upper, target, **options)
+            write_vnnlib(path, (lower, upper), target, **options)
     with pytest.raises(
-        TypeError, match="lower must be a row of floats, integers or Fractions, got 'a' at index 0"
+        TypeError,
+        match=r"box\[0\] must be a row of floats, integers or Fractions, got 'a' at index 0",
     ):
-        write_vnnlib(path, ["a"], [1.0], 1)
+        write_vnnlib(path, (["a"], [1.0]), 1)
     for target in (1.0, None, [1]):
-        with pytest.raises(TypeError, match="target must be an integer, got"):
-            write_vnnlib(path, [0.0, 0.0], [1.0, 1.0], target, network=three)
+        with pytest.raises(TypeError, match="label must be an integer, got"):
+            write_vnnlib(path, ([0.0, 0.0], [1.0, 1.0]), target, network=three)
     with pytest.raises(
         TypeError, match=r"network must be a ReLUNetwork .*from_module reads modules.*, got Linear"
     ):
-        write_vnnlib(path, [0.0], [1.0], 1, network=nn.Linear(1, 1))
+        write_vnnlib(path, ([0.0], [1.0]), 1, network=nn.Linear(1, 1))
     with pytest.raises(ValueError, match=r"path must end in \.vnnlib"):
-        write_vnnlib(tmp_path / "a.txt", [0.0], [1.0], 1)
+        write_vnnlib(tmp_path / "a.txt", ([0.0], [1.0]), 1)
     assert not os.listdir(tmp_path)
 
 

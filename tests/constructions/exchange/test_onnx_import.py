@@ -802,12 +802,12 @@ def test_division_is_not_rounded_in_silence(tmp_path, dtype, scale):
     assert network.origin.rounded == ("node 'node0' (Div)",)
     assert (
         abs(network.exact([Fraction(end)])[0])
-        <= source_difference(network, 0.0, end).item()
+        <= source_difference(network, (0.0, end)).item()
         < 1e-14
     )
-    assert certify_box(network, [0.0], [end], 1).verdict != "proved"
-    assert certify_box(network, [0.0], [end * 0.99], 1).verdict == "proved"
-    low, high = interval_bounds(network, end, end)
+    assert certify_box(network, ([0.0], [end]), 1).verdict != "proved"
+    assert certify_box(network, ([0.0], [end * 0.99]), 1).verdict == "proved"
+    low, high = interval_bounds(network, (end, end))
     assert low <= 0 <= high
 
 
@@ -830,7 +830,7 @@ def test_affine_maps_whose_product_is_no_float64_stay_apart(tmp_path):
         Fraction(1, 4),
     ]
     assert network.origin.is_exact
-    assert certify_box(network, [0.0], [1.0], 1).verdict == "refuted"
+    assert certify_box(network, ([0.0], [1.0]), 1).verdict == "refuted"
 
 
 def test_bounds_that_clip_nothing(tmp_path):

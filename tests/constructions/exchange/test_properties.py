@@ -240,16 +240,16 @@ def test_properties_of_arrays():
     [
         (lambda: Property([0.0], [([[1]], [0])]), r"box must be a pair"),
         (
-            lambda: Property(([0.0], [1.0, 2.0]), [([[1]], [0])]),
-            "lower and upper must hold as many numbers",
+            lambda: Property(([0.0] * 3, [1.0, 2.0]), [([[1]], [0])]),
+            "box must have as many numbers a corner",
         ),
         (
             lambda: Property(([0.0], [-1.0]), [([[1]], [0])]),
-            "lower must not exceed upper, got 0 > -1 at index 0",
+            "box must have lower <= upper in every coordinate, got 0.0 > -1.0 at index 0",
         ),
         (
             lambda: Property(([0.0], [np.inf]), [([[1]], [0])]),
-            "upper must be finite, got inf at index 0",
+            r"box\[1\] must be finite, got inf at index 0",
         ),
         (lambda: Property(([0.0], [1.0]), []), "unsafe must be a list of alternatives"),
         (lambda: Property(([0.0], [1.0]), [([[1]],)]), r"unsafe\[0\] must be \(B, c\)"),

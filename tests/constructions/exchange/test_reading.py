@@ -61,7 +61,7 @@ def test_nnet_files(tmp_path, head, exact):
     network = read_network(tmp_path / "a.nnet")
     assert network.origin.is_exact == exact
     assert network.origin.parameters == 9
-    difference = Fraction(source_difference(network, -4.0, 4.0).item())
+    difference = Fraction(source_difference(network, (-4.0, 4.0)).item())
     for x in (
         [Fraction(1, 3), Fraction(2, 7)],
         [Fraction(-3), Fraction(1)],

@@ -36,7 +36,7 @@ def assert_close(network, points, expected):
             spread = layer.weight.absolute().apply(spread)
         spread = spread + layer.bias.absolute().apply(one)
     assert values.shape == expected.shape
-    lost = source_difference(network, points.amin(0), points.amax(0))
+    lost = source_difference(network, (points.amin(0), points.amax(0)))
     assert bool(((values - expected).abs() <= 2.0**-40 * spread + lost).all()), (
         (values - expected).abs().max()
     )

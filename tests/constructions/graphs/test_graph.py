@@ -147,7 +147,7 @@ def test_errors_stay_with_their_units_when_values_are_carried():
     network = ReLUNetwork(
         layers, origin=Origin("test", "", 0, errors=tuple(compiled.errors), layers=layers)
     )
-    assert source_difference(network, 0.0, 1.0) >= 2 * 0.75  # x_0 / 2 + x_1 / 4, in both summands
+    assert source_difference(network, (0.0, 1.0)) >= 2 * 0.75  # x_0 / 2 + x_1 / 4, in both summands
 
 
 # -- what is rounded -------------------------------------------------------------------------------
@@ -233,8 +233,8 @@ def check_rounding(seed):
     r = np.random.default_rng(seed)
     lower = r.normal(size=inputs) * 3
     upper = lower + r.random(inputs) * 10.0 ** r.integers(-3, 2)
-    bound = source_difference(network, lower, upper)
-    low, high = (v.tolist() for v in interval_bounds(network, lower, upper))
+    bound = source_difference(network, (lower, upper))
+    low, high = (v.tolist() for v in interval_bounds(network, (lower, upper)))
     for part in ([0] * inputs, [8] * inputs, r.integers(0, 9, inputs).tolist()):
         point = [
             Fraction(a) + Fraction(int(t), 8) * (Fraction(b) - Fraction(a))
@@ -246,7 +246,7 @@ def check_rounding(seed):
         )
         assert all(Fraction(a) <= s <= Fraction(b) for a, s, b in zip(low, true, high, strict=True))
     assert network.origin.is_exact == (not bool(bound.any())) or not bound.any()
-    scale = max(1.0, float(interval_bounds(network, lower, upper)[1].abs().max()))
+    scale = max(1.0, float(interval_bounds(network, (lower, upper))[1].abs().max()))
     assert bound.max() <= 1e-6 * scale  # nor is it useless
 
 
@@ -281,7 +281,7 @@ def test_differences_do_not_underflow():
     layers = tuple(Affine(Dense([[w]]), zeros(1, 1)) for w in weights)
     errors = (Errors(Dense([[weights[0]]]), zeros(1, 1)), None, None)
     origin = Origin("module", "0" * 64, 1, errors=errors, layers=layers)
-    bound = source_difference(ReLUNetwork(layers, origin=origin), 0.0, 1.0).item()
+    bound = source_difference(ReLUNetwork(layers, origin=origin), (0.0, 1.0)).item()
     assert bound >= 2.0**-200  # a source with twice the first weight
 
 

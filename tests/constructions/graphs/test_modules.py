@@ -330,7 +330,7 @@ def test_forms_and_saving(tmp_path):
         network.origin.digest,
         network.origin.rounded,
     )
-    assert torch.equal(source_difference(again, 0.0, 1.0), source_difference(network, 0.0, 1.0))
+    assert torch.equal(source_difference(again, (0.0, 1.0)), source_difference(network, (0.0, 1.0)))
     normed = ReLUNetwork.from_module(settled(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))))
     assert isinstance(normed.layers[0].weight, Dense)
 
@@ -461,7 +461,7 @@ def test_affine_maps_whose_product_is_no_float64_stay_apart():
         Fraction(1, 4),
     ]
     assert network.origin.is_exact
-    answer = certify_box(module, [0.0], [1.0], 1)
+    answer = certify_box(module, ([0.0], [1.0]), 1)
     assert answer.verdict == "refuted"
     assert answer.margin <= 0
 
@@ -474,11 +474,11 @@ def test_input_normalization_is_not_rounded_in_silence():
         assert not network.origin.is_exact
         assert (
             abs(network.exact([Fraction(scale)])[0])
-            <= source_difference(network, 0.0, scale).item()
+            <= source_difference(network, (0.0, scale)).item()
         )
-        assert certify_box(network, [0.0], [scale], 1).verdict != "proved"
-        assert certify_box(network, [0.0], [scale * 0.99], 1).verdict == "proved"
-        low, high = interval_bounds(network, scale, scale)
+        assert certify_box(network, ([0.0], [scale]), 1).verdict != "proved"
+        assert certify_box(network, ([0.0], [scale * 0.99]), 1).verdict == "proved"
+        low, high = interval_bounds(network, (scale, scale))
         assert low <= 0 <= high
 
 

@@ -315,7 +315,7 @@ def test_results_keep_what_their_parts_were_rounded_by(seed, tmp_path):
     for name, (network, source) in cases.items():
         assert network.origin is not None, name
         assert not network.origin.is_exact, name
-        bound = source_difference(network, -1.0, 1.0)
+        bound = source_difference(network, (-1.0, 1.0))
         assert bool((bound < 1e-11).all()), name
         for _ in range(3):
             x = [
@@ -328,7 +328,7 @@ def test_results_keep_what_their_parts_were_rounded_by(seed, tmp_path):
         network.save(tmp_path / "a.safetensors")
         again = load(tmp_path / "a.safetensors")
         assert again.origin.digest == network.origin.digest
-        assert source_difference(again, -1.0, 1.0).tolist() == bound.tolist()
+        assert source_difference(again, (-1.0, 1.0)).tolist() == bound.tolist()
 
 
 def test_other_compositions_of_the_same_networks_have_other_digests():
@@ -361,5 +361,5 @@ def test_compositions_of_rounded_networks_are_not_proved_at_a_tie():
     third.running_var.fill_(9.0)
     network = compose(affine([[-1.0]], [1.0]), ReLUNetwork.from_module(third))
     assert network.exact([3])[0] > 0
-    assert network.exact([3])[0] <= Fraction(source_difference(network, 0.0, 3.0).item())
+    assert network.exact([3])[0] <= Fraction(source_difference(network, (0.0, 3.0)).item())
     assert "from composition (module) " in str(network)

@@ -52,7 +52,7 @@ def test_bounds_contain_exact_values(seed, widths, scale, width, degenerate):
     network = ReLUNetwork.from_layers(layers)
     lower = generator.normal(size=widths[0])
     upper = lower + width * generator.random(widths[0])
-    low, high = interval_bounds(network, torch.from_numpy(lower), torch.from_numpy(upper))
+    low, high = interval_bounds(network, (torch.from_numpy(lower), torch.from_numpy(upper)))
     for share in (0, 1, *generator.integers(0, 9, (4, widths[0]))):
         ends = zip(
             lower.tolist(), upper.tolist(), np.broadcast_to(share, widths[0]).tolist(), strict=True
@@ -83,8 +83,8 @@ def test_bounds_contain_exact_values(seed, widths, scale, width, degenerate):
 )
 def test_bounds_of_constructions(network, lower, upper):
     generator = np.random.default_rng(0)
-    low, high = interval_bounds(network, lower, upper)
-    bound = magnitude_bound(network, lower, upper)
+    low, high = interval_bounds(network, (lower, upper))
+    bound = magnitude_bound(network, (lower, upper))
     for row in generator.integers(0, 33, (20, network.inputs)):
         point = [Fraction(lower) + (Fraction(upper) - Fraction(lower)) * int(k) / 32 for k in row]
         for a, value, b in zip(low.tolist(), evaluate(network, point), high.tolist(), strict=True):
@@ -95,7 +95,7 @@ def test_bounds_of_constructions(network, lower, upper):
 def test_bounds_of_affine_maps_are_tight():
     """Without a hidden layer there is nothing to lose but rounding."""
     low, high = interval_bounds(
-        affine([[1.0, -2.0]], [0.5]), torch.tensor([0.0, 0.0]), torch.tensor([1.0, 3.0])
+        affine([[1.0, -2.0]], [0.5]), (torch.tensor([0.0, 0.0]), torch.tensor([1.0, 3.0]))
     )
     assert low.item() == pytest.approx(-5.5, abs=1e-13)
     assert high.item() == pytest.approx(1.5, abs=1e-13)
@@ -106,36 +106,36 @@ def test_bounds_of_affine_maps_are_tight():
 def test_many_boxes_at_once(monkeypatch):
     network = random_network(np.random.default_rng(0), (3, 4, 2))
     lower = torch.rand(2, 5, 3, dtype=torch.float64)
-    low, high = interval_bounds(network, lower, lower + 0.25)
+    low, high = interval_bounds(network, (lower, lower + 0.25))
     assert low.shape == high.shape == (2, 5, 2)
     monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", 100)  # in chunks
-    again = interval_bounds(network, lower, lower + 0.25)
+    again = interval_bounds(network, (lower, lower + 0.25))
     # processors sum batches of other sizes otherwise
     torch.testing.assert_close(again, (low, high), rtol=1e-14, atol=1e-14)
-    one = interval_bounds(network, lower[1, 2], lower[1, 2] + 0.25)
+    one = interval_bounds(network, (lower[1, 2], lower[1, 2] + 0.25))
     assert torch.allclose(one[0], low[1, 2], rtol=0, atol=1e-13)
-    wide = interval_bounds(network, 0.0, lower + 1)
+    wide = interval_bounds(network, (0.0, lower + 1))
     assert wide[0].shape == (2, 5, 2)
-    assert magnitude_bound(network, lower, lower + 0.25) == pytest.approx(
+    assert magnitude_bound(network, (lower, lower + 0.25)) == pytest.approx(
         max(-low.min().item(), high.max().item()), rel=1e-14
     )
 
 
 def test_boxes_are_checked():
     network = random_network(np.random.default_rng(0), (2, 3, 1))
-    for lower, upper in (
-        (1.0, 0.0),
-        (float("nan"), 1.0),
-        (0.0, float("inf")),
-        (torch.tensor([0.0, 2.0]), 1.0),
+    for lower, upper, message in (
+        (1.0, 0.0, "box must have lower <= upper"),
+        (float("nan"), 1.0, "box must be finite"),
+        (0.0, float("inf"), "box must be finite"),
+        (torch.tensor([0.0, 2.0]), 1.0, "box must have lower <= upper"),
     ):
-        with pytest.raises(ValueError, match="lower and upper must be finite with lower <= upper"):
-            interval_bounds(network, lower, upper)
+        with pytest.raises(ValueError, match=message):
+            interval_bounds(network, (lower, upper))
     huge = ReLUNetwork.from_layers([([[1e200]], [0]), ([[1e200]], [0])])
     with pytest.raises(ValueError, match="bounds overflow float64"):
-        interval_bounds(huge, 0.0, 1.0)
-    with pytest.raises(ValueError, match="lower"):
-        interval_bounds(network, torch.zeros(3), torch.ones(3))
+        interval_bounds(huge, (0.0, 1.0))
+    with pytest.raises(ValueError, match=r"box must hold numbers or corners of shape \(..., 2\)"):
+        interval_bounds(network, (torch.zeros(3), torch.ones(3)))
 
 
 def test_bounds_hold_where_a_product_of_two_factors_underflows():
@@ -146,5 +146,5 @@ def test_bounds_hold_where_a_product_of_two_factors_underflows():
     weight = Kron(*(Dense(torch.tensor(rows, dtype=torch.float64)) for rows in (left, right)))
     network = ReLUNetwork((Affine(weight, Constant(4, 1, 0.0)),))
     point = torch.tensor([2.0**-600, 0.0, 0.0, 0.0], dtype=torch.float64)
-    low, high = interval_bounds(network, point, point)
+    low, high = interval_bounds(network, (point, point))
     assert low[0] <= 2.0**-600 <= high[0]

@@ -397,9 +397,9 @@ def test_what_localizes_a_saved_network_says_what_was_rounded(tmp_path):
         ((_, local),) = localize(again, [place])
         ((_, known),) = localize(network, [place])
         assert local.origin is not None
-        bound = source_difference(local, 0.0, 1.0)
+        bound = source_difference(local, (0.0, 1.0))
         assert bool((bound > 0).all())
-        assert torch.equal(bound, source_difference(known, 0.0, 1.0))
+        assert torch.equal(bound, source_difference(known, (0.0, 1.0)))
 
 
 def test_files_that_do_not_say_what_was_rounded_of_f_clean_have_no_screen(tmp_path):
@@ -411,7 +411,7 @@ def test_files_that_do_not_say_what_was_rounded_of_f_clean_have_no_screen(tmp_pa
     again = load(tmp_path / "f.safetensors")
     assert again.screen is None
     ((_, whole),) = localize(again, points)
-    assert bool((source_difference(whole, 0.0, 1.0) > 0).all())
+    assert bool((source_difference(whole, (0.0, 1.0)) > 0).all())
 
 
 def test_negative_errors_are_refused(tmp_path):

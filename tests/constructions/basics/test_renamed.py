@@ -1,0 +1,120 @@
+"""Former calls give what those of today give, and say how these read."""
+
+import inspect
+import re
+
+import pytest
+import torch
+
+import analysis
+from constructions import (
+    affine,
+    bit_budget,
+    interval_bounds,
+    magnitude_bound,
+    rounding_error,
+    source_difference,
+    squaring,
+    write_vnnlib,
+)
+from constructions.internal import renamed
+
+
+@renamed("network low high by", box=lambda low=0, high=1: (low, high))
+def middle(network, box=(0, 2), *, by=2):
+    """The middle."""
+    return network, sum(box) / by
+
+
+class Walk:
+    @renamed("self size", steps=lambda size: size)
+    def __init__(self, steps, *, seed=0):
+        self.steps = steps
+
+
+def test_calls_of_today_pass_untouched():
+    assert middle("f", (1, 2)) == ("f", 1.5)
+    assert middle("f", by=1) == middle(network="f", box=(0, 2), by=1) == ("f", 2)
+    assert middle.__name__ == "middle"
+    assert list(inspect.signature(middle).parameters) == ["network", "box", "by"]
+    assert Walk(3).steps == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [
+        (lambda: middle("f", 1, 2), ("f", 1.5)),
+        (lambda: middle("f", 1, 2, 3), ("f", 1.0)),
+        (lambda: middle("f", low=1, high=3), ("f", 2.0)),
+        (lambda: middle("f", 1, high=3, by=1), ("f", 4.0)),
+        (lambda: middle("f", high=5), ("f", 2.5)),
+    ],
+)
+def test_former_calls_work_and_name_the_new_form(call, result):
+    text = "middle is called as middle(network, box, *, by) now, with box for low, high"
+    with pytest.warns(DeprecationWarning, match=re.escape(text)) as caught:
+        assert call() == result
+    (warning,) = caught
+    assert warning.filename == __file__  # the caller's line, not ours
+
+
+def test_a_former_call_of_a_class_names_the_class():
+    with pytest.warns(DeprecationWarning, match=r"^Walk is called as Walk\(steps, \*, seed\) now"):
+        assert Walk(size=3).steps == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: middle(), "missing 1 required positional argument: 'network'"),
+        (lambda: middle("f", 1, 2, 3, 4), "positional argument"),
+        (lambda: middle("f", high=1, other=2), "unexpected keyword argument"),
+        (lambda: middle("f", 1, low=1, by=1), "unexpected keyword argument 'low'"),
+    ],
+)
+def test_other_calls_raise_as_they_would(call, message):
+    with pytest.raises(TypeError, match=message):  # and no warning: it would be raised
+        call()
+
+
+NETWORK = squaring(2)
+ROUNDED = affine([[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("former", "today"),
+    [
+        (
+            lambda path: interval_bounds(NETWORK, 0.25, [0.5]),
+            lambda path: interval_bounds(NETWORK, (0.25, [0.5])),
+        ),
+        (
+            lambda path: magnitude_bound(NETWORK, lower=0.25, upper=0.5),
+            lambda path: magnitude_bound(NETWORK, (0.25, 0.5)),
+        ),
+        (
+            lambda path: source_difference(ROUNDED, 0.0, 1.0),
+            lambda path: source_difference(ROUNDED, (0.0, 1.0)),
+        ),
+        (
+            lambda path: rounding_error(NETWORK, 0.0, 0.5, torch.float32),
+            lambda path: rounding_error(NETWORK, (0.0, 0.5)),
+        ),
+        (
+            lambda path: bit_budget(NETWORK, 8, high=0.5),
+            lambda path: bit_budget(NETWORK, 8, (0.0, 0.5)),
+        ),
+        (
+            lambda path: analysis.certify_box(NETWORK, [0.25], [1.0], label=1),
+            lambda path: analysis.certify_box(NETWORK, ([0.25], 1), 1),
+        ),
+        (
+            lambda path: write_vnnlib(path, [0.25], [1.0], target=1) or path.read_text(),
+            lambda path: write_vnnlib(path, (0.25, 1.0), 1) or path.read_text(),
+        ),
+    ],
+)
+def test_boxes_were_two_arguments(tmp_path, former, today):
+    with pytest.warns(DeprecationWarning, match="with box for l"):
+        before = former(tmp_path / "a.vnnlib")
+    assert str(before) == str(today(tmp_path / "a.vnnlib"))
