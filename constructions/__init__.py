@@ -7,8 +7,9 @@ import lazy_loader
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 _INTERNAL = {
-    *("check_network", "from_shared", "replacing", "run_shards", "run_tasks", "same"),
-    *("structure_digest", "write_file"),
+    *("Said", "Settings", "Unpacked", "brief", "check_network", "from_shared", "plain"),
+    *("rationals", "read_norm", "replacing", "run_shards", "run_tasks", "said", "same"),
+    *("setting", "structure_digest", "write_file"),
 }
 
 

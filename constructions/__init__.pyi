@@ -2,9 +2,7 @@
 
 from .basics.ball import Ball
 from .basics.engine import HERE, Engine, ProcessLostError
-from .basics.norms import read_norm
-from .basics.result import Result, Said, Unpacked, brief, plain, said
-from .basics.settings import Settings, setting
+from .basics.result import Result
 from .capacity.interpolation import interpolation
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
 from .capacity.region_bounds import (
@@ -39,7 +37,7 @@ from .classifiers.variants import VARIANTS
 from .exchange.load import load, load_arrays
 from .exchange.margin_networks import margin_network
 from .exchange.onnx_export import write_onnx, write_vnnlib
-from .exchange.properties import Conjunct, Constraint, Property, rationals
+from .exchange.properties import Conjunct, Constraint, Property
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
 from .gadgets.approximation import (
@@ -74,7 +72,6 @@ from .regions.restriction import on_plane, on_segment
 from .regions.result import LinearRegions, Region, RegionCount
 
 __all__ = [
-    "rationals",
     "CONTRACTS",
     "HERE",
     "LEMMAS",
@@ -105,14 +102,8 @@ __all__ = [
     "ReLUNetwork",
     "Region",
     "Result",
-    "Said",
-    "Unpacked",
-    "brief",
-    "plain",
-    "said",
     "RegionCount",
     "Separation",
-    "Settings",
     "ShatteredSet",
     "Size",
     "Stop",
@@ -176,13 +167,11 @@ __all__ = [
     "parts",
     "pattern_bound",
     "predictions",
-    "read_norm",
     "read_property",
     "rounding_error",
     "sauer_shelah",
     "separated_set",
     "separation",
-    "setting",
     "serra_upper",
     "sharded_values",
     "shattered_set",

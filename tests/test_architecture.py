@@ -70,9 +70,10 @@ RESULTS = {
 
 def public_names(package, internal=False):
     """The strings of `__all__` in the package's __init__.pyi, which __init__.py loads from, or in
-    its internal.py.
+    its internal one.
     """
-    file = "internal.py" if internal else "__init__.pyi"
+    stub = "internal.pyi" if internal else "__init__.pyi"
+    file = stub if ROOT / package / stub in TREES[package] else "internal.py"
     for node in TREES[package][ROOT / package / file].body:
         if isinstance(node, ast.Assign) and [getattr(t, "id", None) for t in node.targets] == [
             "__all__"
@@ -343,6 +344,7 @@ def test_all_names_what_is_there(package):
     ("package", "old", "new"),
     [
         ("constructions", "write_file", "constructions.internal.write_file"),
+        ("constructions", "Settings", "constructions.internal.Settings"),
         ("training", "measuring", "training.internal.measuring"),
         ("training", "margin", "training.output_margin"),
         ("analysis", "margin", "analysis.boundary_distance"),

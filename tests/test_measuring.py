@@ -29,9 +29,9 @@ from constructions import (
     f_S,
     interval_bounds,
     memorizer,
-    read_norm,
     separation,
 )
+from constructions.internal import read_norm
 from training import Attack, Dataset, MemorizingModel, Run, TrainingConfig, evaluate, pgd, train
 from training.internal import measuring, unchanged
 

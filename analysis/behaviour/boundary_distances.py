@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from constructions import Ball, ReLUNetwork, Result, Said, localize, said
+from constructions import Ball, ReLUNetwork, Result, localize
+from constructions.internal import Said, said
 from training import output_margin
 from training.internal import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 

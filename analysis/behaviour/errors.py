@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from constructions import Ball, ReLUNetwork, Result, Said, interval_bounds, localize
+from constructions import Ball, ReLUNetwork, Result, interval_bounds, localize
+from constructions.internal import Said
 from training import is_error, output_margin, pgd, project
 
 from ..quantities.measured import Measured

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from constructions import Ball, Result, Said, said
+from constructions import Ball, Result
+from constructions.internal import Said, said
 from training import is_error, project
 from training.internal import (
     as_float,

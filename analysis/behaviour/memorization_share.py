@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork, Result, Said, affine
+from constructions import Ball, ReLUNetwork, Result, affine
+from constructions.internal import Said
 from training import output_margin, project
 from training.internal import as_tensor, check_labels, measuring
 

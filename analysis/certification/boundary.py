@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from constructions import Ball, ReLUNetwork, Said, Unpacked, said
+from constructions import Ball, ReLUNetwork
+from constructions.internal import Said, Unpacked, said
 
 from ..quantities.reading import read_network
 from ..search.prepared import prepare

@@ -25,12 +25,10 @@ from constructions import (
     Property,
     ReLUNetwork,
     Result,
-    Said,
     margin_network,
     read_property,
-    said,
 )
-from constructions.internal import write_file
+from constructions.internal import Said, said, write_file
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network

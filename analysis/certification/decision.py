@@ -15,8 +15,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from constructions import Ball, ReLUNetwork, Result, Said, rationals, said, source_difference
-from constructions.internal import exact_box, flattening, renamed, write_file
+from constructions import Ball, ReLUNetwork, Result, source_difference
+from constructions.internal import (
+    Said,
+    exact_box,
+    flattening,
+    rationals,
+    renamed,
+    said,
+    write_file,
+)
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker

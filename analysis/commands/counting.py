@@ -60,7 +60,7 @@ def add_count_command(commands: Any) -> None:
 def run_count(options: argparse.Namespace) -> None:
     """`cgro count`."""
     import constructions
-    from constructions.internal import write_file
+    from constructions.internal import read_norm, write_file
 
     from ..pages import counts
     from .console import output, progress_bar
@@ -68,7 +68,7 @@ def run_count(options: argparse.Namespace) -> None:
     points = options.points or [10, 100, 1000, 10_000]
     dimensions = options.dimension or [64, 784, 3072]
     variants = tuple(dict.fromkeys(options.variant or VARIANTS))
-    hidden, norm = tuple(options.hidden), constructions.read_norm(options.norm)
+    hidden, norm = tuple(options.hidden), read_norm(options.norm)
     with progress_bar() as progress:
         bar = progress.add_task("counting", total=2 * len(points) * len(dimensions) * len(variants))
         rows = constructions.count_table(

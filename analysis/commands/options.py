@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-from constructions import Settings
+from constructions.internal import Settings
 
 NETWORK_HELP = ".safetensors of cgro, .onnx, .onnx.gz, .nnet, or .npz (W0, b0, W1, b1, ...)"
 

@@ -9,7 +9,8 @@ import warnings
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from constructions import ReLUNetwork, Result, Said, Size, said
+from constructions import ReLUNetwork, Result, Size
+from constructions.internal import Said, said
 
 from ..behaviour.flatness import FlatnessProfile
 from ..proofs.memorization import MemorizationProof

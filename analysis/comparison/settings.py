@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import constructions
-from constructions import Settings, read_norm, setting
+from constructions.internal import Settings, read_norm, setting
 from training import TASKS
 
 if TYPE_CHECKING:

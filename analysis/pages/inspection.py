@@ -12,7 +12,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from constructions import Block, Constant, Kron, Matrix, ReLUNetwork, Result, Said, explain
+from constructions import Block, Constant, Kron, Matrix, ReLUNetwork, Result, explain
+from constructions.internal import Said
 
 from .drawing import save_figure
 from .plots import network_figure

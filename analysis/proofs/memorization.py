@@ -16,8 +16,8 @@ from functools import cached_property
 from os import PathLike
 from typing import Any, Literal
 
-from constructions import HERE, Ball, Engine, Result, Said, said
-from constructions.internal import write_file
+from constructions import HERE, Ball, Engine, Result
+from constructions.internal import Said, said, write_file
 from training.internal import differentiating
 
 from ..quantities.reading import check_cube, read_labelled, read_network

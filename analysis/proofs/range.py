@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from constructions import Result, Said, plain, said
+from constructions import Result
+from constructions.internal import Said, plain, said
 
 Point = tuple[Fraction, ...]
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from constructions import HERE, Engine, Separation, read_norm, separation
+from constructions import HERE, Engine, Separation, separation
+from constructions.internal import read_norm
 
 
 @dataclass(frozen=True)

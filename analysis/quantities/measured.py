@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from constructions import Result, Said, plain, said
+from constructions import Result
+from constructions.internal import Said, plain, said
 
 Kind = Literal[
     "exact",

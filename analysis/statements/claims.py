@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from constructions import Result, Said, said
-from constructions.internal import run_tasks
+from constructions import Result
+from constructions.internal import Said, run_tasks, said
 
 from ..quantities.measured import Kind, Measured
 from .papers import PAPERS

@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from constructions import Result, Said, said
+from constructions import Result
+from constructions.internal import Said, said
 
 from ..behaviour.boundary_distances import BoundaryDistances, small_margin
 from ..behaviour.flatness import FlatnessProfile

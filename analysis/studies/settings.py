@@ -7,7 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from constructions import Settings, setting
+from constructions.internal import Settings, setting
 
 Count = Annotated[int, Ge(1)]
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
-from constructions import Result, Said, said
+from constructions import Result
+from constructions.internal import Said, said
 from training import Run, TrainingConfig
 
 from ..quantities.measured import Measured

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from constructions import Ball, Result, Said, said
+from constructions import Ball, Result
+from constructions.internal import Said, said
 from training import PatchData, PatchRun, gta, is_error, output_margin, patch_network, pgd
 
 from ..quantities.measured import Measured

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from scipy.optimize import brentq
 
-from constructions import Ball, Result, Said, log_growth_bound, said, vc_upper
+from constructions import Ball, Result, log_growth_bound, vc_upper
+from constructions.internal import Said, said
 
 from ..behaviour.errors import clean_error
 from ..behaviour.flatness import flatness_profile, read_radii

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from constructions import Result, Said, said
+from constructions import Result
+from constructions.internal import Said, said
 from training import LazyRun, WideNetwork, cap_attack, huber
 from training.internal import differentiating, measuring
 

@@ -13,7 +13,8 @@ import scipy.linalg
 import torch
 from torch.nn import functional
 
-from constructions import Result, Said, said
+from constructions import Result
+from constructions.internal import Said, said
 from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, compatible, project_cap
 from training.internal import as_tensor, check_sphere, differentiating
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from scipy import optimize, stats
 
-from constructions import Ball, Result, Said, fitted_exponent
+from constructions import Ball, Result, fitted_exponent
+from constructions.internal import Said
 from training import MixedLearner, SeparableData, max_margin
 from training.internal import as_tensor, check_labels, differentiating
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from constructions import brief
-from constructions.internal import as_float, as_tensor, check_interval, check_labels
+from constructions.internal import as_float, as_tensor, brief, check_interval, check_labels
 
 from .images import FOLDERS, Images, Part, read_images, read_published
 from .tasks import Task, class_labels, label_names, read_task, task_text

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from constructions import Ball, ReLUNetwork, Result, Said, affine, f_S, said, separation
-from constructions.internal import as_float, check_labels
+from constructions import Ball, ReLUNetwork, Result, affine, f_S, separation
+from constructions.internal import Said, as_float, check_labels, said
 
 from ..attacks.named import Attack
 from ..attacks.objectives import is_error

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from constructions import Result, Said, said
+from constructions import Result
+from constructions.internal import Said, said
 
 from ..datasets.distributions import check_seed, check_sizes, generator_for
 from ..datasets.reading import differentiating, measuring

@@ -24,8 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from constructions import HERE, Engine, Result, Said, said
-from constructions.internal import replacing, run_shards
+from constructions import HERE, Engine, Result
+from constructions.internal import Said, replacing, run_shards, said
 
 from ..attacks.objectives import mixed
 from ..datasets.distributions import (

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from constructions import ReLUNetwork, Result, Said, Unpacked, said
-from constructions.internal import check_labels, read_rows
+from constructions import ReLUNetwork, Result
+from constructions.internal import Said, Unpacked, check_labels, read_rows, said
 
 from ..datasets.distributions import SeparableData, check_sizes
 from .patches import recorded_steps

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from annotated_types import Ge, Gt, Le, Lt
 
 import constructions
-from constructions import Settings, read_norm, setting
+from constructions.internal import Settings, read_norm, setting
 
 from ..datasets.tasks import read_task
 

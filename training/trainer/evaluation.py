@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from constructions import Ball, Result, Said, said
-from constructions.internal import as_float, as_tensor, check_labels
+from constructions import Ball, Result
+from constructions.internal import Said, as_float, as_tensor, check_labels, said
 
 from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, is_error

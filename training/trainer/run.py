@@ -27,8 +27,8 @@ from safetensors.torch import load as parse
 from safetensors.torch import save as serialize
 from torch import nn
 
-from constructions import Result, Said, said
-from constructions.internal import write_file
+from constructions import Result
+from constructions.internal import Said, said, write_file
 
 from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import differentiating

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from constructions import ProcessLostError, Result, Said
-from constructions.internal import run_tasks
+from constructions import ProcessLostError, Result
+from constructions.internal import Said, run_tasks
 
 from .config import TrainingConfig
 from .loop import train
