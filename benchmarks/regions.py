@@ -116,7 +116,7 @@ def main() -> None:
         if sizes[0] < 5 and sizes != (2, 512, 512) and sizes != (2, 1024):
             row(name, network, (-1, 1), "lattice")
         if sizes in ((2, 64, 64, 64), (2, 128, 128)):
-            row(name + ", exact", network, (-1, 1), "lattice", exact=True)
+            row(name + ", exact", network, (-1, 1), "lattice", arithmetic="integers")
     centres = np.random.default_rng(0).integers(2, 15, size=(64, 3)) / 16
     constructed = {
         "squaring(16)": (squaring(16), (0, 1)),

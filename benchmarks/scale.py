@@ -80,7 +80,7 @@ def run_separation(_: str) -> None:
                 taken = time.perf_counter() - start
                 print(
                     f"l_{norm} {name}, {pair}: {found.distance:.7f} between {found.pair}, exact "
-                    f"{found.exact}: {taken:.1f} s"
+                    f"{found.is_exact}: {taken:.1f} s"
                 )
 
 

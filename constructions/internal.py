@@ -2,6 +2,15 @@
 written whole, shards, digests, words of results.
 """
 
+import sys
+
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub("constructions", __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub("constructions", __file__)
+
+
+def __getattr__(name: str) -> object:
+    """A name, loaded when it is used; the loader keeps it in the root, where it is an old one."""
+    globals()[name] = _load(name)
+    del vars(sys.modules["constructions"])[name]
+    return globals()[name]

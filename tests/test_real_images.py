@@ -47,7 +47,7 @@ def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     network = f_S(clean, points, labels, ball)
     proof = certify_memorization(network, points, labels, ball)
     exact = separation(train_images, labels.numpy(), norm=p)
-    assert exact.exact
+    assert exact.is_exact
     assert proof.separation == pytest.approx(exact.distance, rel=1e-12)
     assert proof.separation > 0.7
     assert (proof.verdict, proof.bound) == ("proved", 1)
@@ -75,14 +75,14 @@ def test_mnist_separations_are_those_of_the_literature(data_folder):
     data = load_data("mnist", "classes", root=data_folder)
     points, labels = data.train_points.flatten(1).numpy(), data.train_labels.numpy()
     found = separation(points, labels)
-    assert (found.distance, found.exact) == (188 / 255, True)
+    assert (found.distance, found.is_exact) == (188 / 255, True)
     i, j = found.pair
     assert labels[i] != labels[j]
     assert np.abs(points[i].astype(int) - points[j]).max() == 188
     found = separation(
         points, labels, data.test_points.flatten(1).numpy(), data.test_labels.numpy()
     )
-    assert (found.distance, found.exact) == (207 / 255, True)
+    assert (found.distance, found.is_exact) == (207 / 255, True)
 
 
 @pytest.mark.slow

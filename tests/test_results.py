@@ -82,7 +82,7 @@ SQUARING = constructions.squaring(3)
 
 
 def of_constructions():
-    regions = constructions.linear_regions(SQUARING, (0, 1), pieces=True, exact=True)
+    regions = constructions.linear_regions(SQUARING, (0, 1), pieces=True, arithmetic="integers")
     return [
         constructions.bit_budget(SQUARING, 8),
         *constructions.capacity_table([2], 0.25),

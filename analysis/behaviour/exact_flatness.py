@@ -120,7 +120,7 @@ def _maxima(
     margin is <= 0, else 0.
     """
     box = np.maximum(x - radius, 0.0), np.minimum(x + radius, 1.0)
-    found = linear_regions(network, box, exact=True, max_cells=max_cells)
+    found = linear_regions(network, box, arithmetic="integers", max_cells=max_cells)
     if not (found.complete and found.certified):
         raise ValueError(
             f"a ball must have at most max_cells = {max_cells} cells, got at least {found.cells}: "

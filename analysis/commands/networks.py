@@ -138,7 +138,7 @@ def run_regions(options: argparse.Namespace) -> None:
         bar = progress.add_task("cutting", total=None)
         settings = {
             "pieces": options.pieces,
-            "exact": options.exact,
+            "arithmetic": "integers" if options.exact else "floats",
             "method": options.method or ("lattice" if options.plot else None),
             "max_cells": options.max_cells,
             "max_seconds": options.max_seconds,

@@ -75,7 +75,7 @@ def _cells(network: ReLUNetwork, lower: np.ndarray, upper: np.ndarray) -> Linear
     """All cells, proved to be all."""
     found = linear_regions(network, (lower, upper))
     if found.complete and not found.certified:
-        found = linear_regions(network, (lower, upper), exact=True)
+        found = linear_regions(network, (lower, upper), arithmetic="integers")
     if found.stopped is Stop.INTERRUPT:  # Ctrl-C ends `linear_regions` with what it has
         raise KeyboardInterrupt
     if not found.complete or not found.certified:

@@ -183,7 +183,7 @@ def _proof(subject: Subject, known: KnownSeparation, outcome: Outcome) -> Memori
         outcome.bound,
         points=len(subject.x),
         separation=known.found.distance,
-        separation_exact=known.found.exact,
+        separation_exact=known.found.is_exact,
         inner=subject.hints.inner,
         outer=subject.hints.outer,
         reason=outcome.reason,

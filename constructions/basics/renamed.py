@@ -67,6 +67,34 @@ def renamed(
     return decorate
 
 
+class Former:
+    """An attribute's former name, which warns and gives what the new one does.
+
+    >>> class Found:
+    ...     is_exact = True
+    ...     exact = Former("is_exact")
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     Found().exact
+    True
+    >>> print(caught[0].message)
+    Found.exact is Found.is_exact now
+    """
+
+    def __init__(self, now: str) -> None:
+        self.now = now
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        kind = owner.__name__
+        text = f"{kind}.{self.name} is {kind}.{self.now} now"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        return getattr(instance, self.now)
+
+
 def _fits(signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     try:
         signature.bind(*args, **kwargs)

@@ -151,7 +151,7 @@ class Result:
         Separation: the least distance, between points 1 and 2
           distance 0.75 (exact); lower >= 0.75 (certified bound)
         >>> found.to_dict()
-        {'distance': 0.75, 'pair': [1, 2], 'exact': True, 'lower': 0.75}
+        {'distance': 0.75, 'pair': [1, 2], 'is_exact': True, 'lower': 0.75}
     """
 
     __slots__ = ()

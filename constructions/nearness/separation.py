@@ -20,6 +20,7 @@ from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
 from ..basics.norms import read_norm
 from ..basics.reading import as_tensor, check_finite, check_labels
+from ..basics.renamed import Former
 from ..basics.result import Result, Said, said
 from .range_search import RangeSearch
 
@@ -43,20 +44,21 @@ class Separation(Result):
     Attributes:
         distance: in the units of the points (of uint8, k/255); inf if there is one label only.
         pair: indices (first set, second set), or None.
-        exact: whether it was computed without rounding, up to the final square root (l_2) and
+        is_exact: whether it was computed without rounding, up to the final square root (l_2) and
             division by 255 (uint8).
         lower: a certified lower bound of the true value.
     """
 
     distance: float
     pair: tuple[int, int] | None
-    exact: bool
+    is_exact: bool
     lower: float
+    exact = Former("is_exact")
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         where = "" if self.pair is None else f", between points {self.pair[0]} and {self.pair[1]}"
         return f"the least distance{where}", {
-            "distance": said(self.distance, "exact" if self.exact else "rounded"),
+            "distance": said(self.distance, "exact" if self.is_exact else "rounded"),
             "lower": said(self.lower, "certified lower bound"),
         }
 

@@ -19,6 +19,7 @@ import numpy as np
 from torch import nn
 
 from ..basics.reading import box_of, read_box
+from ..basics.renamed import renamed
 from ..exchange.reading import read_network
 from ..networks.network import ReLUNetwork
 from .arrangement import Arrangement, Progress
@@ -33,18 +34,26 @@ from .skeleton import Degenerate, Skeleton
 Method = Literal["skeleton", "lattice", "search"]
 METHODS: tuple[Method, ...] = ("skeleton", "lattice", "search")
 
+Arithmetic = Literal["floats", "integers"]
+
 FACE_DIMENSIONS = 8
 """Most input dimensions for which faces are kept: a box alone has 3^d of them. Beyond, linear
 programs find the cells.
 """
 
 
+def arithmetic_of(exact: bool) -> Arithmetic:
+    """What `exact` of former releases asked for."""
+    return "integers" if exact else "floats"
+
+
+@renamed(arithmetic=arithmetic_of)
 def count_regions(
     network: ReLUNetwork | nn.Module | str | os.PathLike[str],
     box: tuple[Any, Any],
     *,
     pieces: bool = False,
-    exact: bool = False,
+    arithmetic: Arithmetic = "floats",
     max_cells: int | None = None,
     max_seconds: float | None = None,
     method: Method | None = None,
@@ -58,7 +67,8 @@ def count_regions(
             reading (see `ReLUNetwork.origin`) its own regions are counted.
         box: (lower, upper), numbers or arrays of the input's shape.
         pieces: also count linear pieces and affine maps.
-        exact: keep all vertices in integers (slow; the count is certified without it, too).
+        arithmetic: "integers" keeps all vertices in them (slow; a count in "floats" is certified,
+            too).
         max_cells: ends the count early, as do Ctrl-C and `MEMORY_LIMIT`, with what has been found.
         max_seconds: likewise.
         method: None chooses. Up to d = 8, vertices and edges alone ("skeleton") if the network is
@@ -85,17 +95,19 @@ def count_regions(
         8
     """
     limits = Limits(max_cells, max_seconds)
-    job = _job(network, box, method, pieces=pieces, exact=exact, faces=pieces or exact)
+    faces = pieces or arithmetic == "integers"
+    job = _job(network, box, method, pieces=pieces, arithmetic=arithmetic, faces=faces)
     found = _count(job, limits, progress)
     return _with_pieces(job, found, limits)[0] if pieces else found.count
 
 
+@renamed(arithmetic=arithmetic_of)
 def linear_regions(
     network: ReLUNetwork | nn.Module | str | os.PathLike[str],
     box: tuple[Any, Any],
     *,
     pieces: bool = False,
-    exact: bool = False,
+    arithmetic: Arithmetic = "floats",
     max_cells: int | None = None,
     max_seconds: float | None = None,
     method: Method | None = None,
@@ -107,7 +119,7 @@ def linear_regions(
         network: as for `count_regions`.
         box: as for `count_regions`.
         pieces: as for `count_regions`.
-        exact: give vertices, affine maps, points and volumes as Fractions.
+        arithmetic: "integers" gives vertices, affine maps, points and volumes as Fractions.
         max_cells: as for `count_regions`.
         max_seconds: as for `count_regions`.
         method: as for `count_regions`.
@@ -122,13 +134,13 @@ def linear_regions(
 
     Example:
         >>> from constructions import absolute
-        >>> found = linear_regions(absolute(), (-1, 2), exact=True)
+        >>> found = linear_regions(absolute(), (-1, 2), arithmetic="integers")
         >>> [(region.weight.item(), region.bias.item(), region.volume) for region in found.regions]
         [(Fraction(1, 1), Fraction(0, 1), Fraction(2, 1)),
          (Fraction(-1, 1), Fraction(0, 1), Fraction(1, 1))]
     """
     limits = Limits(max_cells, max_seconds)
-    job = _job(network, box, method, pieces=pieces, exact=exact, faces=True)
+    job = _job(network, box, method, pieces=pieces, arithmetic=arithmetic, faces=True)
     found = _count(job, limits, progress)
     count, merged = _with_pieces(job, found, limits) if pieces else (found.count, None)
     return LinearRegions(
@@ -139,7 +151,7 @@ def linear_regions(
         patterns=found.patterns,
         witnesses=found.witnesses,
         units_done=found.units_done,
-        exact=exact,
+        is_exact=job.exact,
         cell_maps=CellMaps(job.full, found.patterns),
         merged=merged,
     )
@@ -190,13 +202,22 @@ class _Found:
 
 
 def _job(
-    network: Any, box: Any, method: Method | None, *, pieces: bool, exact: bool, faces: bool
+    network: Any,
+    box: Any,
+    method: Method | None,
+    *,
+    pieces: bool,
+    arithmetic: Arithmetic,
+    faces: bool,
 ) -> _Job:
     """The arguments, read and checked. Raises ValueError and TypeError."""
     network = network_on(network, box)
     lower, upper = box_of(box, network.inputs)
     if method is not None and method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, or None, got {method!r}")
+    if arithmetic not in ("floats", "integers"):
+        raise ValueError(f"arithmetic must be 'floats' or 'integers', got {arithmetic!r}")
+    exact = arithmetic == "integers"
     d = len(lower)
     if d > FACE_DIMENSIONS and method not in (None, "search"):
         raise ValueError(f"method {method!r} is for d <= {FACE_DIMENSIONS} inputs, got {d}")
@@ -206,7 +227,7 @@ def _job(
             "method 'skeleton' has vertices and edges only; pieces, exact results and regions "
             "need 'lattice'"
         )
-    for name, asked in (("pieces", pieces), ("exact", exact)):
+    for name, asked in (("pieces", pieces), ("arithmetic 'integers'", exact)):
         if method == "search" and asked:
             raise ValueError(
                 f"{name} needs faces: d <= {FACE_DIMENSIONS} inputs and not method 'search', "

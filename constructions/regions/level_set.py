@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..basics.renamed import renamed
 from ..basics.result import Result, Said, said
 from ..networks.network import ReLUNetwork
 from .arrangement import Progress
-from .counting import linear_regions, network_on
+from .counting import Arithmetic, arithmetic_of, linear_regions, network_on
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,13 +48,14 @@ class LevelSet(Result):
         }
 
 
+@renamed(arithmetic=arithmetic_of)
 def level_set(
     network: ReLUNetwork | nn.Module | str | os.PathLike[str],
     box: tuple[Any, Any],
     *,
     level: float = 0.0,
     output: int | tuple[int, int] = 0,
-    exact: bool = False,
+    arithmetic: Arithmetic = "floats",
     max_cells: int | None = None,
     max_seconds: float | None = None,
     progress: Progress | None = None,
@@ -68,7 +70,7 @@ def level_set(
         box: as for `linear_regions`.
         level: the level.
         output: one output's number, or two (i, j) for f_i - f_j, the boundary between two classes.
-        exact: as for `linear_regions`.
+        arithmetic: as for `linear_regions`.
         max_cells: as for `linear_regions`.
         max_seconds: as for `linear_regions`.
         progress: as for `linear_regions`.
@@ -111,7 +113,12 @@ def level_set(
         )
     extended = _with_unit(net, pair, float(level))
     found = linear_regions(
-        extended, box, exact=exact, max_cells=max_cells, max_seconds=max_seconds, progress=progress
+        extended,
+        box,
+        arithmetic=arithmetic,
+        max_cells=max_cells,
+        max_seconds=max_seconds,
+        progress=progress,
     )
     lattice = found.lattice
     if lattice is None or not found.complete:

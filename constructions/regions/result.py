@@ -12,6 +12,7 @@ from typing import Any
 import networkx
 import numpy as np
 
+from ..basics.renamed import Former
 from ..basics.result import Result, Said, plain, said
 from ..networks.network import ReLUNetwork
 from .arrangement import Arrangement
@@ -113,7 +114,7 @@ class LinearRegions(RegionCount):
         patterns: on or off for each hidden unit, (cells, units).
         witnesses: a point inside each cell, (cells, d), for linear programs; else None.
         units_done: how many units are in.
-        exact: whether geometry is given in Fractions.
+        is_exact: whether geometry is given in Fractions.
         cell_maps: the affine map of each cell.
         merged: the linear piece of each cell and how many there are, where they are known already.
     """
@@ -124,9 +125,10 @@ class LinearRegions(RegionCount):
     patterns: np.ndarray = field(kw_only=True, repr=False)
     witnesses: np.ndarray | None = field(kw_only=True, repr=False)
     units_done: int = field(kw_only=True)
-    exact: bool = field(kw_only=True)
+    is_exact: bool = field(kw_only=True)
     cell_maps: CellMaps = field(kw_only=True, repr=False)
     merged: tuple[np.ndarray, int] | None = field(default=None, kw_only=True, repr=False)
+    exact = Former("is_exact")
 
     def to_dict(self) -> dict[str, Any]:
         """Counts and patterns for JSON; geometry is what the other attributes give."""
@@ -142,7 +144,7 @@ class LinearRegions(RegionCount):
     def vertices(self) -> np.ndarray:
         """All vertices (V, d)."""
         lattice = self._with_faces("vertices")
-        if self.exact:
+        if self.is_exact:
             ids = range(lattice.points.n)
             return as_fractions(
                 lattice.exact_points.find(ids, lattice.parents.view, lattice.signs.view)
@@ -220,7 +222,7 @@ class LinearRegions(RegionCount):
             return self.witnesses
         owner, vertex = self.corners
         number = np.bincount(owner, minlength=self.cells)
-        if not self.exact:
+        if not self.is_exact:
             sums = [
                 np.bincount(owner, weights=x, minlength=self.cells) for x in self.vertices[vertex].T
             ]
@@ -239,7 +241,7 @@ class LinearRegions(RegionCount):
         owner, simplex = lattice.simplices()
         points = self.vertices[simplex]  # (simplices, d + 1, d)
         edges = points[:, 1:] - points[:, :1]
-        if self.exact:
+        if self.is_exact:
             sizes = np.array(
                 [abs(_determinant(matrix)) for matrix in edges], dtype=object
             ) / Fraction(math.factorial(lattice.d))
@@ -257,7 +259,7 @@ class LinearRegions(RegionCount):
                 f"affine maps need all units; only {self.units_done} of {self.arrangement.units} "
                 f"were reached"
             )
-        if self.exact:
+        if self.is_exact:
             return np.stack([self.cell_maps.fractions(i) for i in range(self.cells)])
         return self.cell_maps.floats()
 

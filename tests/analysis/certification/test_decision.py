@@ -67,7 +67,7 @@ def exact_margin(network, point, label):
 
 def least_margin(network, box, label):
     """The exact minimum over a box of one or two inputs, at the vertices of all cells."""
-    vertices = linear_regions(network, box, exact=True).vertices
+    vertices = linear_regions(network, box, arithmetic="integers").vertices
     return min(exact_margin(network, vertex, label) for vertex in vertices)
 
 
@@ -98,7 +98,9 @@ def test_verdicts_on_random_networks_are_those_of_enumeration(seed):
             exact_margin(network, vertex, label)
             for k in range(classes)
             if k != label
-            for vertex in linear_regions(rival(network, label, k), box, exact=True).vertices
+            for vertex in linear_regions(
+                rival(network, label, k), box, arithmetic="integers"
+            ).vertices
         )
     )
     result = certify_box(network, box, label)
@@ -276,7 +278,8 @@ def test_relaxed_pairs_and_splits_prove_what_enumeration_proves(seed):
 
 def exact_values(network, box):
     return [
-        evaluate(network, vertex)[0] for vertex in linear_regions(network, box, exact=True).vertices
+        evaluate(network, vertex)[0]
+        for vertex in linear_regions(network, box, arithmetic="integers").vertices
     ]
 
 

@@ -10,9 +10,13 @@ import analysis
 from constructions import (
     affine,
     bit_budget,
+    count_regions,
     interval_bounds,
+    level_set,
+    linear_regions,
     magnitude_bound,
     rounding_error,
+    separation,
     source_difference,
     squaring,
     write_vnnlib,
@@ -118,3 +122,19 @@ def test_boxes_were_two_arguments(tmp_path, former, today):
     with pytest.warns(DeprecationWarning, match="with box for l"):
         before = former(tmp_path / "a.vnnlib")
     assert str(before) == str(today(tmp_path / "a.vnnlib"))
+
+
+def test_exact_arithmetic_was_a_flag():
+    for call in (count_regions, linear_regions, level_set):
+        with pytest.warns(DeprecationWarning, match="with arithmetic for exact"):
+            before = call(NETWORK, (0, 1), exact=True)
+        assert str(before) == str(call(NETWORK, (0, 1), arithmetic="integers"))
+        with pytest.raises(ValueError, match="arithmetic must be 'floats' or 'integers', got 'exa"):
+            call(NETWORK, (0, 1), arithmetic="exact")
+    for found in (
+        linear_regions(NETWORK, (0, 1), arithmetic="integers"),
+        separation([[0.0], [1.0]], [0, 1]),
+    ):
+        kind = type(found).__name__
+        with pytest.warns(DeprecationWarning, match=f"^{kind}.exact is {kind}.is_exact now"):
+            assert found.exact is found.is_exact is True

@@ -45,7 +45,9 @@ def knots(network, low, high):
 
 def cells(network, low, high):
     """All vertices of all cells, with values; on a cell the network is affine."""
-    for region in linear_regions(network.restrict(None), (low, high), exact=True).regions:
+    for region in linear_regions(
+        network.restrict(None), (low, high), arithmetic="integers"
+    ).regions:
         corners = [tuple(map(Fraction, row)) for row in region.vertices]
         yield corners, [row[0] for row in network.exact(corners)]
 

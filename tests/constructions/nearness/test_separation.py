@@ -70,7 +70,7 @@ def test_separation_of_dyadic_points(norm, seed, count, dimension, two):
     others = draw(5) if two else (None, None)
     found = separation(points, labels, *others, norm=norm)
     least, pairs = brute_separation(points, labels, *others, p=read_norm(norm))
-    assert found.exact
+    assert found.is_exact
     if least is None:
         assert (found.distance, found.pair) == (math.inf, None)
     else:
@@ -93,7 +93,7 @@ def test_separation_of_images(norm, two):
     found = separation(*arguments, norm=norm)
     whole = [v.reshape(len(v), -1).tolist() if v.ndim == 3 else v for v in arguments]
     least, pairs = brute_separation(*whole, p=read_norm(norm))
-    assert found.exact
+    assert found.is_exact
     assert found.pair in pairs
     assert found.distance == (float(least) if norm == "inf" else math.sqrt(least)) / 255
     assert (255 * Fraction(found.lower)) ** (1 if norm == "inf" else 2) <= least
@@ -101,7 +101,7 @@ def test_separation_of_images(norm, two):
     mixed = separation(images[:10], labels[:10], images[10:] / 255.0, labels[10:], norm=norm)
     plain = separation(images[:10], labels[:10], images[10:], labels[10:], norm=norm)
     assert mixed.distance == pytest.approx(plain.distance, abs=1e-15)
-    assert not mixed.exact
+    assert not mixed.is_exact
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -109,7 +109,7 @@ def test_separation_of_generic_points(norm):
     points, labels = np.random.default_rng(0).random((40, 6)), np.arange(40) % 3
     found = separation(points, labels, norm=norm)
     least, pairs = brute_separation(points, labels, p=read_norm(norm))
-    assert not found.exact
+    assert not found.is_exact
     assert found.pair in pairs
     assert found.distance == pytest.approx(float(least) ** (1 if norm == "inf" else 0.5), rel=1e-15)
     assert Fraction(found.lower) ** (1 if norm == "inf" else 2) <= least
@@ -239,7 +239,10 @@ def test_bounds_find_what_a_direct_search_finds(form, norm, two, same_label, mon
     direct = ask(points, labels, *others, norm=norm)
     assert found.pair == direct.pair
     assert found.distance == pytest.approx(direct.distance, rel=1e-14)
-    assert (found.exact, found.lower) == (direct.exact, pytest.approx(direct.lower, rel=1e-14))
+    assert (found.is_exact, found.lower) == (
+        direct.is_exact,
+        pytest.approx(direct.lower, rel=1e-14),
+    )
 
 
 @pytest.mark.usefixtures("bounded")

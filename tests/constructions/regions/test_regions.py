@@ -77,6 +77,9 @@ def box_of(generator, d):
     return generator.choice([-1.0, -0.5, 0.0], d), generator.choice([0.5, 1.0, 2.0], d)
 
 
+ARITHMETIC = ("floats", "integers")
+
+
 def check(network, box, *, methods=(None, "lattice"), exact=False, geometry=True):
     """Everything about a network's regions equals the oracle's."""
     cells = cells_of(network, *box)
@@ -85,7 +88,7 @@ def check(network, box, *, methods=(None, "lattice"), exact=False, geometry=True
     for method in methods:
         found = count_regions(network, box, method=method)
         assert (found.cells, found.complete, found.certified) == (len(cells), True, True), found
-    result = linear_regions(network, box, pieces=True, exact=exact)
+    result = linear_regions(network, box, pieces=True, arithmetic=ARITHMETIC[exact])
     assert (result.cells, result.pieces, result.affine_maps) == (len(cells), pieces, maps), result
     assert result.complete
     assert result.certified
@@ -210,7 +213,11 @@ def test_a_float_that_is_zero_by_rounding_is_not_taken_for_exact():
     ]
     box = (np.full(3, -1e-9), np.full(3, 2e-9))
     check(
-        ReLUNetwork.from_layers(layers), box, methods=(None, "lattice"), exact=True, geometry=False
+        ReLUNetwork.from_layers(layers),
+        box,
+        methods=(None, "lattice"),
+        exact=True,
+        geometry=False,
     )
     assert count_regions(ReLUNetwork.from_layers(layers), box).cells == 11
 
@@ -316,7 +323,12 @@ def test_cases_by_hand(name):
         for (w, b), m, n in zip(hidden, sizes, sizes[1:], strict=False)
     ]
     network = ReLUNetwork.from_layers([*layers, (np.ones((1, sizes[-1])), np.zeros(1))])
-    check(network, (np.full(2, -1.0), np.ones(2)), methods=(None, "lattice", "search"), exact=True)
+    check(
+        network,
+        (np.full(2, -1.0), np.ones(2)),
+        methods=(None, "lattice", "search"),
+        exact=True,
+    )
     assert count_regions(network, (-1, 1)).cells == expected
 
 
@@ -424,7 +436,12 @@ def test_the_last_layer_by_chords(sizes):
 def test_generic_networks_against_the_oracle():
     for seed in range(4):
         network = ReLUNetwork.from_module(generic(seed, 2, 5, 4))
-        check(network, (np.full(2, -2.0), np.full(2, 2.0)), methods=(None, "lattice"), exact=True)
+        check(
+            network,
+            (np.full(2, -2.0), np.full(2, 2.0)),
+            methods=(None, "lattice"),
+            exact=True,
+        )
 
 
 def test_a_vertex_almost_on_a_line_is_decided_in_integers():
@@ -487,7 +504,7 @@ def test_bad_points(points):
 
 
 def test_the_decision_boundary_of_a_distance_is_a_square():
-    found = level_set(distance([0.5, 0.5], "inf"), (0, 1), level=0.25, exact=True)
+    found = level_set(distance([0.5, 0.5], "inf"), (0, 1), level=0.25, arithmetic="integers")
     assert found.certified
     length = sum(max(abs(found.vertices[a] - found.vertices[b])) for a, b in found.faces)
     assert length == 2
@@ -522,14 +539,14 @@ def test_a_flat_part_is_told():
 
 def test_level_sets_form_no_rounded_differences():
     net = ReLUNetwork.from_layers([([[1.0]], [2.0]), ([[1.0], [2.0**-60]], [0.0, 3.0])])
-    found = level_set(net, (-1, 1.5), output=(0, 1), exact=True)
+    found = level_set(net, (-1, 1.5), output=(0, 1), arithmetic="integers")
     assert [found.vertices[i][0] for face in found.faces for i in face] == [
         3 / (1 - Fraction(1, 2**60)) - 2
     ]
     net = ReLUNetwork.from_layers([([[1.0]], [2.0]), ([[0.0], [0.0]], [2.0**60, 1.0])])
     assert level_set(net, (-1, 1), output=(0, 1), level=2.0**60).flat == 0
     net = ReLUNetwork.from_layers([([[1.0]], [0.0]), ([[1.0]], [2.0**-60])])
-    found = level_set(net, (-1, 1), level=1.0, exact=True)
+    found = level_set(net, (-1, 1), level=1.0, arithmetic="integers")
     assert [found.vertices[i][0] for face in found.faces for i in face] == [1 - Fraction(1, 2**60)]
 
 
@@ -682,7 +699,7 @@ def test_bad_input(arguments, error, message):
         ({"max_seconds": "x"}, "max_seconds must be a number"),
         ({"max_seconds": float("nan")}, "max_seconds must be a number of at least 0"),
         ({"method": "skeleton", "pieces": True}, "need 'lattice'"),
-        ({"method": "search", "exact": True}, "exact needs faces"),
+        ({"method": "search", "arithmetic": "integers"}, "arithmetic 'integers' needs faces"),
         ({"method": "search", "pieces": True}, "pieces needs faces"),
     ],
 )
@@ -757,7 +774,9 @@ def test_scaling_units_changes_no_cell(d):
     for _ in range(8):
         network = tilted(degenerate_network(generator, d), generator)
         other = scaled_and_back(network, generator)
-        one, two = (linear_regions(n, (-1, 1), pieces=True, exact=True) for n in (network, other))
+        one, two = (
+            linear_regions(n, (-1, 1), pieces=True, arithmetic="integers") for n in (network, other)
+        )
         assert (one.cells, one.pieces, one.affine_maps, one.faces) == (
             two.cells,
             two.pieces,
@@ -787,7 +806,7 @@ def test_points_lie_inside_and_maps_are_the_networks(d, exact):
     for _ in range(5):
         network, box = degenerate_network(generator, d), box_of(generator, d)
         cells = {cell.pattern: cell for cell in cells_of(network, *box)}
-        result = linear_regions(network, box, exact=exact)
+        result = linear_regions(network, box, arithmetic=ARITHMETIC[exact])
         assert result.graph().number_of_nodes() == result.cells
         assert networkx.is_connected(result.graph())
         for region in result.regions:
@@ -851,7 +870,10 @@ def test_the_oracle_by_hand():
 @pytest.mark.parametrize("build", [multiplication, yarotsky_multiplication])
 def test_multiplication_has_the_oracles_pieces(build, m):
     check(
-        build(m, 1), (np.full(2, -1.0), np.ones(2)), methods=(None, "lattice", "search"), exact=True
+        build(m, 1),
+        (np.full(2, -1.0), np.ones(2)),
+        methods=(None, "lattice", "search"),
+        exact=True,
     )
 
 
@@ -883,7 +905,7 @@ def test_the_third_call_of_progress_interrupts(method):
 def test_exact_vertices_and_the_edges_between_them(network):
     """The same vertices as in exact arithmetic; edges join two of them, where nothing bends."""
     box = (0, 1)
-    found, exact = (linear_regions(network, box, exact=flag) for flag in (False, True))
+    found, exact = (linear_regions(network, box, arithmetic=a) for a in ARITHMETIC)
     vertices = found.exact_vertices()
     wanted = {tuple(v) for v in exact.vertices.tolist()}
     assert {tuple(map(Fraction, v)) for v in vertices.tolist()} == wanted
