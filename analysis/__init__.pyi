@@ -33,7 +33,7 @@ from .proofs.memorization import MemorizationProof, certify_memorization
 from .proofs.range import SupError
 from .proofs.sup_error import distance_error, sup_error
 from .quantities.measured import Measured
-from .statements.claims import Check, Claim, Outcome, ledger, verify
+from .statements.claims import Check, Claim, Outcome, OutcomeProgress, ledger, verify
 from .statements.report import write_ledger
 from .studies.measure import study
 from .studies.report import write_study
@@ -81,6 +81,7 @@ __all__ = [
     "Check",
     "Claim",
     "Outcome",
+    "OutcomeProgress",
     "ledger",
     "verify",
     "BoundaryDistances",

@@ -2,6 +2,7 @@
 
 from .basics.ball import Ball
 from .basics.engine import HERE, Engine, ProcessLostError
+from .basics.progress import Progress
 from .basics.result import Result
 from .capacity.interpolation import interpolation
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
@@ -96,6 +97,7 @@ __all__ = [
     "LinearRegions",
     "Matrix",
     "ProcessLostError",
+    "Progress",
     "Property",
     "Provenance",
     "RangeSearch",

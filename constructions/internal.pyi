@@ -4,6 +4,7 @@ from .basics.engine import run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
 from .basics.norms import norm_name, read_norm
+from .basics.progress import Report, counted, silent, stepped, stepping
 from .basics.reading import (
     as_coordinates,
     as_float,
@@ -24,6 +25,7 @@ from .linear.matrix import same
 from .networks.network import check_network, structure_digest
 
 __all__ = [
+    "Report",
     "Said",
     "Settings",
     "Unpacked",
@@ -36,6 +38,7 @@ __all__ = [
     "check_interval",
     "check_labels",
     "check_network",
+    "counted",
     "exact_box",
     "flattening",
     "from_shared",
@@ -52,6 +55,9 @@ __all__ = [
     "said",
     "same",
     "setting",
+    "silent",
+    "stepped",
+    "stepping",
     "structure_digest",
     "write_file",
 ]

@@ -347,6 +347,7 @@ def test_all_names_what_is_there(package):
         ("constructions", "Settings", "constructions.internal.Settings"),
         ("training", "measuring", "training.internal.measuring"),
         ("training", "margin", "training.output_margin"),
+        ("training", "Progress", "training.TrainingProgress"),
         ("analysis", "margin", "analysis.boundary_distance"),
     ],
 )

@@ -46,7 +46,10 @@ THINGS = {
 }
 """Public dataclasses that are no results but what one works with: they print in one short line."""
 
-SETTINGS = {"CompareSettings", "PatchConfig", "Progress", "StudySettings", "TrainingConfig"}
+SETTINGS = {
+    *("CompareSettings", "OutcomeProgress", "PatchConfig", "Progress", "StudySettings"),
+    *("TrainingConfig", "TrainingProgress"),
+}
 """Public dataclasses that are told to functions, or to a report of progress."""
 
 

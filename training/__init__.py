@@ -14,6 +14,8 @@ _INTERNAL = {
     "unchanged",
 }
 
+_RENAMED = {"Progress": "TrainingProgress", "margin": "output_margin"}
+
 
 def __getattr__(name: str) -> object:
     """A public name, loaded when it is used; for one release also old ones."""
@@ -23,8 +25,8 @@ def __getattr__(name: str) -> object:
         from . import internal
 
         return getattr(internal, name)
-    if name == "margin":
-        text = "training.margin is training.output_margin now"
+    if name in _RENAMED:
+        text = f"training.{name} is training.{_RENAMED[name]} now"
         warnings.warn(text, DeprecationWarning, stacklevel=2)
-        name = "output_margin"
+        name = _RENAMED[name]
     return _load(name)

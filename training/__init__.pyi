@@ -48,7 +48,7 @@ from .trainer.loop import train
 from .trainer.models import MODELS, Normalize, build_model, mlp
 from .trainer.run import Run
 from .trainer.sweep import Trial, sweep, trials
-from .trainer.worker import Progress
+from .trainer.worker import TrainingProgress
 
 __all__ = [
     "LOSSES",
@@ -68,10 +68,10 @@ __all__ = [
     "PatchConfig",
     "PatchData",
     "PatchRun",
-    "Progress",
     "Run",
     "SeparableData",
     "TrainingConfig",
+    "TrainingProgress",
     "Trial",
     "WideNetwork",
     "a_delta",

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, localize
-from constructions.internal import Said, said
+from constructions.internal import Report, Said, said, silent, stepping
 from training import output_margin
 from training.internal import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 
@@ -82,7 +82,7 @@ def boundary_distances(
     certified: bool = True,
     proved: Any = None,
     exact_seconds: float | None = None,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> BoundaryDistances:
     """Bounds of min { ||z - x||_p : z in [0,1]^D, margin(z) <= 0 } for points x; margins are y f,
     or f_y - max_(k != y) f_k.
@@ -105,13 +105,14 @@ def boundary_distances(
     empirical. exact_seconds: then `boundary_distance` encloses every distance, for small networks,
     with this limit for each of its some ten queries a point.
 
-    Cost: for each restart steps + 1 forward and backward passes (progress is called after each, of
-    `BATCH` points) and some 25 evaluations in float64; 6 or 7 times `certified_margins` of all
-    points. Raises ValueError for shapes, labels and arguments out of range, TypeError for other
-    models, FloatingPointError if a margin or gradient is NaN or infinite, and RuntimeError if lower
-    > upper: a proof or an evaluation is wrong. Source: the definitions of Section 3 of "Why Clean
-    Generalization and Robust Memorization Both Happen in Adversarial Training" (anonymous 2023);
-    the attack is in the manner of Rony et al. 2019 (DDN), Algorithm 1.
+    Cost: for each restart steps + 1 forward and backward passes (report is called with a `Progress`
+    after each, of `BATCH` points) and some 25 evaluations in float64; 6 or 7 times
+    `certified_margins` of all points. Raises ValueError for shapes, labels and arguments out of
+    range, TypeError for other models, FloatingPointError if a margin or gradient is NaN or
+    infinite, and RuntimeError if lower > upper: a proof or an evaluation is wrong. Source: the
+    definitions of Section 3 of "Why Clean Generalization and Robust Memorization Both Happen in
+    Adversarial Training" (anonymous 2023); the attack is in the manner of Rony et al. 2019 (DDN),
+    Algorithm 1.
 
     >>> from constructions import affine
     >>> found = boundary_distances(
@@ -138,11 +139,13 @@ def boundary_distances(
     generator = torch.Generator().manual_seed(seed)
     errors = wrong(x, y)
     upper, nearest = torch.where(errors, 0.0, math.inf).double(), x.clone()
+    passes = -(-int((~errors).sum()) // BATCH) * restarts * (steps + 1)
+    step_on = stepping(report, "measuring distances", passes)
     for rows in (~errors).nonzero()[:, 0].split(BATCH) if not errors.all() else ():
         for restart in range(restarts):
             reach = upper[rows].clamp(LEAST * radius, radius).float() if restart else None
             towards = _attack(
-                fast, x[rows].float(), y[rows], unit, radius, steps, reach, generator, progress
+                fast, x[rows].float(), y[rows], unit, radius, steps, reach, generator, step_on
             )
             point, distance = _walk_back(wrong, x[rows], y[rows], towards.double(), unit, radius)
             better = distance < upper[rows]
@@ -287,7 +290,7 @@ def _attack(
     steps: int,
     reach: torch.Tensor | None,
     generator: torch.Generator,
-    progress: Callable[[], None],
+    step_on: Callable[[], None],
 ) -> torch.Tensor:
     """The nearest point other than x with margin <= 0 that gradient steps find, in float32; x where
     they find none.
@@ -335,7 +338,7 @@ def _attack(
         )
         moved = (point - x) / size + (0.05 + 0.95 * left) * direction
         point = (x + size * unit.project(moved, torch.zeros_like(x))).clamp(0, 1)
-        progress()
+        step_on()
     return nearest
 
 

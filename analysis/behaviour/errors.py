@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, interval_bounds, localize
-from constructions.internal import Said
+from constructions.internal import Report, Said, renamed, silent, stepped
 from training import is_error, output_margin, pgd, project
 
 from ..quantities.measured import Measured
@@ -44,6 +43,7 @@ def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor
     return Measured.share(int(wrong.sum()), len(labels))
 
 
+@renamed(report=stepped)
 def robust_error(
     network: ReLUNetwork,
     points: torch.Tensor,
@@ -55,7 +55,7 @@ def robust_error(
     steps: int = 20,
     restarts: int = 1,
     seed: int = 0,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> RobustError:
     """Attack every ball by projected gradient descent on the margin, in float32, and re-check what
     is found in float64.
@@ -63,9 +63,9 @@ def robust_error(
     proved: which points are certified robust (bool, shape (N,)); the upper bound counts the others.
     starts: further candidate points, one a row of `points` (adversarial examples of another
     network), tried as they are. A counterexample counts only if it lies in the ball and the
-    rigorous enclosure of its margin is <= 0. progress is called once an attack step. Raises
-    ValueError for labels or shapes that do not fit, and RuntimeError if a point proved robust is
-    refuted: one of the two is then wrong.
+    rigorous enclosure of its margin is <= 0. report is called with a `Progress` once an attack
+    step. Raises ValueError for labels or shapes that do not fit, and RuntimeError if a point proved
+    robust is refuted: one of the two is then wrong.
     """
     network = read_network(network)
     exact_points, labels = read_labelled(network, points, labels)
@@ -84,7 +84,7 @@ def robust_error(
         steps=steps,
         restarts=restarts,
         generator=generator,
-        progress=progress,
+        report=report,
     )
     adversarial = project(found.double(), exact_points, ball)
     value = output_margin(network(adversarial), labels)

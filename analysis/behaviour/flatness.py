@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import replace as with_changes
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from constructions import Ball, Result
-from constructions.internal import Said, said
+from constructions.internal import Report, Said, renamed, said, silent, stepped, stepping
 from training import is_error, project
 from training.internal import (
     as_float,
@@ -101,6 +101,7 @@ class FlatnessProfile(Result):
         }
 
 
+@renamed(report=stepped)
 @measuring(evaluating=True)
 def flatness_profile(
     model: Any,
@@ -112,7 +113,7 @@ def flatness_profile(
     steps: int = 20,
     seed: int = 0,
     batch_size: int = 512,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> FlatnessProfile:
     """Largest ||grad_x L(f(x + xi), y)||_q and L(f(x + xi), y) - L(f(x), y) found for ||xi||_p <=
     r, x + xi in [0,1]^D, all r.
@@ -137,7 +138,7 @@ def flatness_profile(
     steps: n for one radius, at least n/4 for each of several; the cost is about that of 7/2 n
     max(1, R/4) gradients a point, so 12 radii cost less than three times a single one. Memory is
     that of a gradient of batch_size points. The random starts depend on seed and batch_size.
-    progress is called once a radius, for each batch.
+    report is called with a `Progress` once a radius, for each batch.
 
     The results are lower bounds of the maxima, up to the rounding of the dtype (on a kink, up to
     what autograd takes for the derivative there). Raises ValueError for bad arguments,
@@ -156,6 +157,8 @@ def flatness_profile(
     evaluate, x, y = _read(model, points, labels)
     generator = torch.Generator(x.device).manual_seed(seed)
     each = max(1, steps // min(len(sizes), 4))
+    batches = -(-len(x) // batch_size)
+    step = stepping(report, "measuring flatness", batches * len(sizes))
     parts = []
     for rows, targets in zip(x.split(batch_size), y.split(batch_size), strict=True):
         search = _Search(evaluate, rows, targets, generator)
@@ -163,7 +166,7 @@ def flatness_profile(
         for radius in sizes:
             search.widen(with_changes(ball, radius=radius), each)
             columns.append((search.gradient, search.loss - search.clean, search.wrong))
-            progress()
+            step()
         parts.append([torch.stack(curve, 1) for curve in zip(*columns, strict=True)])
     gradient, change, wrong = (torch.cat(curve) for curve in zip(*parts, strict=True))
     return FlatnessProfile(sizes, gradient, change, wrong)

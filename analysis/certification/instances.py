@@ -9,7 +9,6 @@ import io
 import os
 import signal
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 import torch
 
-from constructions.internal import write_file
+from constructions.internal import Report, silent, stepping, write_file
 
 from .deciding import decide
 
@@ -96,7 +95,7 @@ def decide_instances(
     results: Path | None = None,
     jobs: int = 1,
     max_seconds: float | None = None,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> list[Row]:
     """Rows in the order of the list; those that `results` holds are not decided again, but for
     errors, and for what was unknown and has more time now.
@@ -116,11 +115,13 @@ def decide_instances(
         if one.key not in done or not done[one.key].is_final(seconds(one))
     }
 
+    step = stepping(report, "deciding", len(wanted))
+
     def keep(one: Instance, result: str, took: float) -> None:
         done[one.key] = Row(*one.key, f"{seconds(one):g}", result, f"{took:.3f}")
         if results:
             write_file(results, _text(list(done.values())))
-        progress()
+        step()
 
     if jobs == 1:
         for one in wanted.values():

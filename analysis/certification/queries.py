@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from constructions import ReLUNetwork, load_arrays
-from constructions.internal import write_file
+from constructions.internal import Report, silent, stepping, write_file
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
@@ -85,7 +84,7 @@ def certify_all(
     queries: list[Query],
     max_seconds: float,
     out: Path | None = None,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> list[Certification]:
     """Decide all queries; those that the certificate `out` proves or refutes already are read from
     there, and checked again.
@@ -94,13 +93,14 @@ def certify_all(
     """
     kept = _read_certificate(out, network) if out else {}
     results: list[Certification] = []
+    step = stepping(report, "certifying", len(queries))
     try:
         for query in queries:
             key = _key({"label": query.label, **query.set.to_json()})
             results.append(
                 kept.get(key) or decide_margin(network, query.set, query.label, max_seconds)
             )
-            progress()
+            step()
     except KeyboardInterrupt:
         pass
     held = kept | {_key(r.query): r for r in results if r.query is not None}

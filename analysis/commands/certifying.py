@@ -187,15 +187,18 @@ def run_property(options: argparse.Namespace) -> None:
 def run_instances(options: argparse.Namespace) -> None:
     """`cgro certify --instances`."""
     from ..certification.instances import decide_instances, read_instances
-    from .console import interrupted_once, progress_bar
+    from .console import interrupted_once, progress_bar, showing
 
     instances = read_instances(options.instances)
     with interrupted_once(), progress_bar() as progress:
         bar = progress.add_task("deciding", total=len(instances))
-        advance = lambda: progress.advance(bar)  # noqa: E731
         try:
             rows = decide_instances(
-                instances, options.results, options.jobs or 1, options.max_seconds, advance
+                instances,
+                options.results,
+                options.jobs or 1,
+                options.max_seconds,
+                showing(progress, bar),
             )
         except KeyboardInterrupt as interrupt:
             note = (
@@ -238,7 +241,7 @@ def run_memorized(options: argparse.Namespace) -> None:
     with progress_bar() as progress:
         bar = progress.add_task("measuring separation", total=None)
         engine = constructions.Engine(
-            report=lambda done, total: progress.update(bar, completed=done, total=total)
+            report=lambda told: progress.update(bar, completed=told.done, total=told.total)
         )
         proof = certify_memorization(
             network, points, labels, constructions.Ball(norm, options.radius), engine
@@ -258,7 +261,7 @@ def run_queries(options: argparse.Namespace) -> None:
     """`cgro certify --queries`."""
     from ..certification.decision import MAX_SECONDS
     from ..certification.queries import certify_all, read_queries
-    from .console import output, progress_bar
+    from .console import output, progress_bar, showing
 
     if options.norm or options.radius is not None:
         given = {"--norm": options.norm, "--radius": options.radius}
@@ -272,7 +275,7 @@ def run_queries(options: argparse.Namespace) -> None:
     queries, seconds = read_queries(options.queries, network), options.max_seconds or MAX_SECONDS
     with progress_bar() as progress:
         bar = progress.add_task("certifying", total=len(queries))
-        results = certify_all(network, queries, seconds, options.out, lambda: progress.advance(bar))
+        results = certify_all(network, queries, seconds, options.out, showing(progress, bar))
     if options.json:
         print(json.dumps([result_json(result) for result in results], allow_nan=False))
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +43,7 @@ def run_compare(options: argparse.Namespace) -> None:
 
     from ..comparison.comparison import compare
     from ..comparison.report import write_report
-    from ..comparison.stages import stages
-    from .console import progress_bar
+    from .console import progress_bar, showing
 
     torch.set_num_threads(1)  # small matrices: a second thread gains little, and costs others much
     words = given(options, CompareSettings)
@@ -56,15 +54,9 @@ def run_compare(options: argparse.Namespace) -> None:
     check_settings(settings)
     options.out.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
-        total = sum(stages(settings).values()) * len(settings.tasks)
-        bar = progress.add_task("starting", total=total)
-
-        def announce(stage: str) -> Callable[[], None]:
-            progress.update(bar, description=stage)
-            return lambda: progress.advance(bar)
-
-        result = compare(settings, announce, options.out / "runs")
-        progress.update(bar, description="writing the report", completed=total)
+        bar = progress.add_task("starting", total=None)
+        result = compare(settings, report=showing(progress, bar), runs=options.out / "runs")
+        progress.update(bar, description="writing the report")
         page = write_report(result, options.out)
     if options.json:
         print(json.dumps(result.to_json(), allow_nan=False))

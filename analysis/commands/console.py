@@ -6,17 +6,22 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    import constructions
 
 
 def output(width: int = 150) -> Console:
@@ -56,6 +61,13 @@ def interrupted_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def showing(bar: Progress, task: TaskID) -> Callable[[constructions.Progress], None]:
+    """What shows on a bar how far something is."""
+    return lambda told: bar.update(
+        task, description=told.stage, completed=told.done, total=told.total
+    )
 
 
 def percent(share: float | None) -> str:

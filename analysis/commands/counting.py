@@ -63,14 +63,14 @@ def run_count(options: argparse.Namespace) -> None:
     from constructions.internal import read_norm, write_file
 
     from ..pages import counts
-    from .console import output, progress_bar
+    from .console import output, progress_bar, showing
 
     points = options.points or [10, 100, 1000, 10_000]
     dimensions = options.dimension or [64, 784, 3072]
     variants = tuple(dict.fromkeys(options.variant or VARIANTS))
     hidden, norm = tuple(options.hidden), read_norm(options.norm)
     with progress_bar() as progress:
-        bar = progress.add_task("counting", total=2 * len(points) * len(dimensions) * len(variants))
+        bar = progress.add_task("counting", total=None)
         rows = constructions.count_table(
             sorted(set(points)),
             sorted(set(dimensions)),
@@ -79,7 +79,7 @@ def run_count(options: argparse.Namespace) -> None:
             m=options.m,
             hidden=hidden,
             mu=options.mu,
-            progress=lambda: progress.advance(bar),
+            report=showing(progress, bar),
         )
     for path, text in (
         (options.csv, counts.as_csv),

@@ -126,7 +126,7 @@ def run_inspect(options: argparse.Namespace) -> None:
 def run_regions(options: argparse.Namespace) -> None:
     """`cgro regions`."""
     from ..pages.region_report import region_bounds, regions_json
-    from .console import output, progress_bar
+    from .console import output, progress_bar, showing
 
     network, box = constructions.load(options.network), tuple(options.box)
     if options.plot and network.inputs > 2:
@@ -142,9 +142,7 @@ def run_regions(options: argparse.Namespace) -> None:
             "method": options.method or ("lattice" if options.plot else None),
             "max_cells": options.max_cells,
             "max_seconds": options.max_seconds,
-            "progress": lambda done, total: progress.update(
-                bar, completed=done, total=total or None
-            ),
+            "report": showing(progress, bar),
         }
         if options.plot:
             found: RegionCount = constructions.linear_regions(network, box, **settings)

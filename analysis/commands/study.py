@@ -138,7 +138,7 @@ def run_feature_learning(options: argparse.Namespace) -> None:
             run = training.train_patches(
                 config,
                 checkpoint=folder / f"patches-{config.seed}.safetensors",
-                progress=lambda step, total: bar.update(task, completed=step, total=total),
+                report=lambda told: bar.update(task, completed=told.done),
             )
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
@@ -185,7 +185,7 @@ def measured(
                 settings,
                 kept=options.out / "measured",
                 measure=measure,
-                report=lambda text: bar.update(task, description=text),
+                report=lambda told: bar.update(task, description=told.stage),
             )
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(

@@ -136,7 +136,7 @@ def run_train(options: argparse.Namespace) -> None:
     print_run(run)
 
 
-def show(bar: Progress, task: TaskID, step: training.Progress) -> None:
+def show(bar: Progress, task: TaskID, step: training.TrainingProgress) -> None:
     """Show how far a run is."""
     measured = {"loss": step.loss, "test accuracy": step.accuracy, "robust": step.robust_accuracy}
     parts = [f"{name} {value:.3f}" for name, value in measured.items() if value is not None]
@@ -235,7 +235,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
             options.attack,
             loss=run.config.loss,
             seed=run.config.seed,
-            report=lambda count: bar.update(task, completed=count),
+            report=lambda told: bar.update(task, completed=told.done),
         )
     epoch = run.epoch if options.epoch is None else options.epoch
     facts = {
@@ -272,13 +272,13 @@ def run_sweep(options: argparse.Namespace) -> None:
     with progress_bar() as bar:
         task = bar.add_task("runs", total=len(planned))
 
-        def report(trial: Trial) -> None:
+        def ended(trial: Trial) -> None:
             bar.console.print(
                 f"{trial.folder}: {trial.error or trial.run.status}", highlight=False, markup=False
             )
             bar.advance(task)
 
-        done = training.sweep(planned, jobs=options.jobs, address=options.address, report=report)
+        done = training.sweep(planned, jobs=options.jobs, address=options.address, on_trial=ended)
     rows = [summary(trial) for trial in done]
     write_file(options.out / "sweep.json", json.dumps(rows, indent=1))
     if options.json:

@@ -71,17 +71,17 @@ def run_verify(options: argparse.Namespace) -> None:
     with progress_bar() as bar:
         task = bar.add_task("measuring", total=len(claims))
 
-        def progress(outcome: Outcome, done: int, total: int) -> None:
-            bar.update(task, completed=done)
-            mark = " <---" if outcome.reproduced is False else ""
+        def report(told: statements.OutcomeProgress) -> None:
+            bar.update(task, completed=told.done)
+            mark = " <---" if told.outcome.reproduced is False else ""
             bar.console.print(
-                f"[{done}/{total}] {outcome.claim.name}: {verdict_of(outcome)}{mark}",
+                f"[{told.done}/{told.total}] {told.stage}: {verdict_of(told.outcome)}{mark}",
                 highlight=False,
                 markup=False,
             )
 
         try:
-            outcomes = statements.verify(options.only, jobs=options.jobs, progress=progress)
+            outcomes = statements.verify(options.only, jobs=options.jobs, report=report)
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
                 "of what was measured, nothing is kept: --only runs a part"

@@ -7,20 +7,53 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from constructions import Progress
+from constructions.internal import Report, renamed, silent
 from training import load_data
 
 from ..pages.page import versions
 from .result import Comparison, TaskResult
 from .settings import CompareSettings, check_settings
-from .stages import Announce, checks, measurements
-from .task import TaskComparison
+from .stages import Announce, checks, measurements, stages
+from .task import TaskComparison, Tick
 
 
+def _announced(announce: Announce) -> Report:
+    """A report to what announced stages, in former releases."""
+    stage, done, tick = "", 0, lambda: None
+
+    def report(told: Progress) -> None:
+        nonlocal stage, done, tick
+        if told.stage != stage:
+            stage, tick = told.stage, announce(told.stage)
+        for _ in range(done, told.done):
+            tick()
+        done = told.done
+
+    return report
+
+
+def _announcing(report: Report, total: int) -> Announce:
+    """What announces the stages of all tasks, and reports how far they are together."""
+    done = 0
+
+    def announce(stage: str) -> Tick:
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            report(Progress(stage, done, total))
+
+        report(Progress(stage, done, total))
+        return tick
+
+    return announce
+
+
+@renamed("settings announce runs", report=_announced)
 def compare(
-    settings: CompareSettings, announce: Announce = lambda _: lambda: None, runs: Path | None = None
+    settings: CompareSettings, *, report: Report = silent, runs: Path | None = None
 ) -> Comparison:
-    """Run all tasks; `announce(stage)` returns a function that is called at every advance of that
-    stage.
+    """Run all tasks; report is called with a `Progress` at every advance.
 
     runs: folder of the training runs; those that it holds of the same configuration go on, or are
     taken as they are. Raises ValueError before any training if the settings do not fit the data.
@@ -28,6 +61,7 @@ def compare(
     networks; memory on MNIST some 6 GB.
     """
     check_settings(settings)
+    announce = _announcing(report, sum(stages(settings).values()) * len(settings.tasks))
     with TemporaryDirectory() as folder:
         tasks = [
             TaskComparison(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from constructions import ReLUNetwork, Separation, f_adv, f_S
-from training import Dataset, Progress, Run, TrainingConfig, is_error, mlp, train
+from constructions import Progress, ReLUNetwork, Separation, f_adv, f_S
+from training import Dataset, Run, TrainingConfig, is_error, mlp, train
 
 from ..behaviour.agreement import agreement_table, outer_radius, zones
 from ..behaviour.errors import RobustError, clean_error, robust_error
@@ -124,7 +124,7 @@ class TaskComparison:
 
         def report(progress: Progress) -> None:
             nonlocal done
-            for _ in range(done, progress.done * epochs // progress.total):
+            for _ in range(done, progress.done * epochs // (progress.total or 1)):
                 tick()
                 done += 1
 
@@ -186,7 +186,7 @@ class TaskComparison:
             starts=(starts[::every],),
             steps=self.settings.steps_of(name in BUILT),
             seed=self.settings.seed,
-            progress=tick,
+            report=lambda told: tick(),
         )
         clean = clean_error(network, *self.points[split])
         if proved is not None and proved.all():
@@ -223,7 +223,7 @@ class TaskComparison:
             steps=8,
             seed=self.settings.seed,
             batch_size=self.settings.flat_points,
-            progress=tick,
+            report=lambda told: tick(),
         )
 
     # -- what was found ----------------------------------------------------------------------------

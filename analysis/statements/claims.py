@@ -11,13 +11,13 @@ import importlib
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import torch
 
-from constructions import Result
-from constructions.internal import Said, run_tasks, said
+from constructions import Progress, Result
+from constructions.internal import Said, renamed, run_tasks, said, silent
 
 from ..quantities.measured import Kind, Measured
 from .papers import PAPERS
@@ -296,11 +296,32 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
     return sorted(chosen, key=lambda entry: _place(entry.name))
 
 
+@dataclass(frozen=True)
+class OutcomeProgress(Progress):
+    """How far a run of the ledger is, and what ended last.
+
+    Attributes:
+        stage: the claim's name.
+        done: claims that have their outcome.
+        total: claims in all.
+        outcome: that of the claim.
+    """
+
+    outcome: Outcome = field(kw_only=True)
+
+
+def _with_outcome(
+    progress: Callable[[Outcome, int, int], None],
+) -> Callable[[OutcomeProgress], None]:
+    return lambda told: progress(told.outcome, told.done, told.total or 0)
+
+
+@renamed(report=_with_outcome)
 def verify(
     only: Sequence[str] = (),
     *,
     jobs: int = 1,
-    progress: Callable[[Outcome, int, int], None] = lambda outcome, done, total: None,
+    report: Callable[[OutcomeProgress], None] = silent,
 ) -> list[Outcome]:
     """Run the measurements of the ledger, or of a part of it, and say which verdicts they back.
 
@@ -309,7 +330,7 @@ def verify(
     Args:
         only: as for `ledger`.
         jobs: processes.
-        progress: progress(outcome, done, total) is called as claims end.
+        report: called with an `OutcomeProgress` as claims end.
 
     Returns:
         An `Outcome` for each claim, in the ledger's order; `reproduced` says whether all checks
@@ -317,7 +338,7 @@ def verify(
 
     Raises:
         ValueError: as `ledger`.
-        TypeError: as `ledger`, and if progress cannot be called.
+        TypeError: as `ledger`, and if report cannot be called.
 
     Cost: minutes for all of it.
 
@@ -325,8 +346,8 @@ def verify(
         >>> verify(["cgrm-lemma-a.4"])[0].reproduced
         True
     """
-    if not callable(progress):
-        raise TypeError(f"progress must be callable with (outcome, done, total), got {progress!r}")
+    if not callable(report):
+        raise TypeError(f"report must be callable with an OutcomeProgress, got {report!r}")
     claims = ledger(only)
     sources = list(dict.fromkeys(entry.restates or entry.name for entry in claims if entry.measure))
     waiting = {
@@ -342,7 +363,7 @@ def verify(
         for entry in waiting[sources[k]]:
             outcomes[entry.name] = Outcome(entry, checks, error, seconds)
             done += 1
-            progress(outcomes[entry.name], done, len(claims))
+            report(OutcomeProgress(entry.name, done, len(claims), outcome=outcomes[entry.name]))
     return [outcomes[entry.name] for entry in claims]
 
 

@@ -26,7 +26,7 @@ from ..proofs.memorization import certify_memorization
 from ..quantities.measured import Measured
 from ..quantities.store import Store
 from .answers import PARTS, Distances, Facts, Json, Profiles, Radial, Share
-from .profiles import Report, about, as_network, distances_of, profiles_of, sampled
+from .profiles import Tell, about, as_network, distances_of, profiles_of, sampled
 from .settings import StudySettings
 from .study import Constructed, RunStudy
 
@@ -37,7 +37,7 @@ def measure_constructed(
     data: Dataset,
     settings: StudySettings,
     store: Store,
-    report: Report,
+    tell: Tell,
 ) -> Constructed:
     """Build f_S from the clean run's network, scaled to margins near 1, and put it beside the
     learned network.
@@ -53,7 +53,7 @@ def measure_constructed(
 
     def networks() -> dict[str, ReLUNetwork]:
         if not held:
-            report(f"{entry.name}: building f_S on {len(memorized.train_points):,} points")
+            tell(f"{entry.name}: building f_S on {len(memorized.train_points):,} points")
             held.update(build(partner, memorized, run))
         return held
 
@@ -72,9 +72,9 @@ def measure_constructed(
         )
         profiles = {}
         for name, network in pair.items():
-            report(f"{entry.name}: flatness of {name}")
+            tell(f"{entry.name}: flatness of {name}")
             profiles[name] = profiles_of(near(network), part, run, settings).to_json()
-        report(f"{entry.name}: distances of f_clean")
+        tell(f"{entry.name}: distances of f_clean")
         small = as_network(partner)
         bounded = small is not None and is_small(small)
         return {
@@ -86,7 +86,7 @@ def measure_constructed(
     first = store.answer({**shared, "what": "constructed"}, constructed)
 
     def compared() -> Json:
-        report(f"{entry.name}: agreement with f_S")
+        tell(f"{entry.name}: agreement with f_S")
         return beside(entry, networks(), part, memorized, settings)
 
     question = {**shared, "what": "compared", "learned": entry.recorded.weights[run.epoch - 1]}

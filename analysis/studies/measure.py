@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 
+from constructions import Progress
+from constructions.internal import Report, silent
 from training import Dataset, Run
 
 from ..quantities.store import Store
 from .beside import measure_constructed
-from .profiles import Report, as_network, digest_of, measure_run
+from .profiles import as_network, digest_of, measure_run
 from .recorded import RunRecord
 from .settings import StudySettings
 from .study import RunStudy, Study
@@ -32,16 +34,17 @@ def study(
     *,
     kept: str | PathLike[str],
     measure: bool = True,
-    report: Report = lambda stage: None,
+    report: Report = silent,
 ) -> Study:
     """Measure finished runs. Of clean ones (radius 0) on the same data, that with the fewest test
     errors whose network is read as affine layers and ReLU serves as f_clean for the others; without
     one there is no f_S.
 
     kept: folder in which every measurement is kept, so that a study goes on where it was
-    interrupted. measure: false for what the runs measured themselves alone. report(stage) is called
-    as each begins. A run that is damaged, unfinished or without its data is a problem, and the
-    others are measured. Raises ValueError if no run is left, TypeError for one folder.
+    interrupted. measure: false for what the runs measured themselves alone. report is called with a
+    `Progress`, in folders, as each begins. A run that is damaged, unfinished or without its data is
+    a problem, and the others are measured. Raises ValueError if no run is left, TypeError for one
+    folder.
 
     Cost: for each profile some 9 gradients a step and point (193 for 20 steps); f_S of N training
     points as in `f_S`.
@@ -52,7 +55,12 @@ def study(
     found = Study(settings)
     store = Store(Path(kept))
     parts: dict[str, Dataset] = {}
-    for folder in dict.fromkeys(Path(f) for f in folders):
+    chosen = list(dict.fromkeys(Path(f) for f in folders))
+
+    def tell(stage: str) -> None:
+        report(Progress(stage, len(found.runs) + len(found.problems), len(chosen)))
+
+    for folder in chosen:
         try:
             run, recorded = usable(folder)
             taken = {other.name for other in found.runs}
@@ -62,7 +70,7 @@ def study(
             data = parts.get(digest_of(entry)) or run.dataset()
             parts[digest_of(entry)] = data
             if measure:
-                entry = measure_run(entry, data, settings, store, report)
+                entry = measure_run(entry, data, settings, store, tell)
             found.runs.append(entry)
         except WRONG as error:
             found.problems.append((str(folder), str(error)))
@@ -82,9 +90,7 @@ def study(
             continue
         try:
             data = parts[digest_of(entry)]
-            found.constructed.append(
-                measure_constructed(entry, clean, data, settings, store, report)
-            )
+            found.constructed.append(measure_constructed(entry, clean, data, settings, store, tell))
         except WRONG as error:
             found.without[entry.name] = f"f_S cannot be built from {clean.name}: {error}"
     return found

@@ -17,18 +17,19 @@ from .answers import PARTS, Distances, Json, PartDistances, Profile, Profiles
 from .settings import StudySettings
 from .study import RADII, RunStudy
 
-Report = Callable[[str], None]
+Tell = Callable[[str], None]
+"""Says what is measured next."""
 
 
 def measure_run(
-    entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, report: Report
+    entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, tell: Tell
 ) -> RunStudy:
     """The run with profiles of the chosen epochs, and distances to the boundary of the last."""
     if not entry.robust:
         return entry
     part, run = sampled(data, settings), entry.run
     for epoch in epochs_of(run, settings.epochs):
-        report(f"{entry.name}: flatness, epoch {epoch}")
+        tell(f"{entry.name}: flatness, epoch {epoch}")
         question = {**about(entry, epoch, settings), "what": "profile", "steps": settings.steps}
 
         def profiles(epoch: int = epoch) -> Json:
@@ -36,7 +37,7 @@ def measure_run(
 
         found = Profiles.from_json(store.answer(question, profiles))
         entry.profiles[epoch], entry.gaps[epoch] = found.parts, found.gap
-    report(f"{entry.name}: distances to the boundary")
+    tell(f"{entry.name}: distances to the boundary")
     question = {**about(entry, run.epoch, settings), "what": "distances"}
     kept = store.answer(question, lambda: distances_of(run.model(), part, run, settings).to_json())
     return replace(entry, distances=Distances.from_json(kept))

@@ -5,12 +5,12 @@ margin.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from constructions import Ball, localize
+from constructions.internal import Report, renamed, silent, stepped, stepping
 from training import is_error
 
 from ..behaviour.boundary_distances import DENSE
@@ -23,6 +23,7 @@ from ..quantities.reading import read_labelled, read_network
 from ..quantities.statistics import share
 
 
+@renamed(report=stepped)
 def proved_balls(
     network: Any,
     points: Any,
@@ -31,7 +32,7 @@ def proved_balls(
     memorized: torch.Tensor,
     *,
     max_seconds: float = 10.0,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> torch.Tensor:
     """Prove around which points a memorizing network is right on the whole ball.
 
@@ -48,7 +49,7 @@ def proved_balls(
         ball: norm and radius.
         memorized: bool, (N,), the points that the network was built on, in their order.
         max_seconds: for each point that `certify` decides.
-        progress: called after each such decision.
+        report: called with a `Progress` after each such decision.
 
     Returns:
         For which points it is proved: bool, (N,). True is certified.
@@ -89,14 +90,16 @@ def proved_balls(
         chosen = rest[rows]
         if len(chosen) and max(math.prod(layer.weight.shape) for layer in local.layers) <= DENSE:
             proved[chosen] = certified_margins(local, x[chosen], y[chosen], ball) > 0
-    for i in rest[~proved[rest]].tolist():
+    open_ = rest[~proved[rest]].tolist()
+    step = stepping(report, "certifying", len(open_))
+    for i in open_:
         ((_, local),) = localize(network, x[i : i + 1], ball)
         bound = certified_margins(local, x[i : i + 1], y[i : i + 1], ball)
         proved[i] = (
             bool(bound > 0)
             or certify(local, x[i], ball, int(y[i]), max_seconds=max_seconds).verdict == "proved"
         )
-        progress()
+        step()
     return proved
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import joblib
 import torch
 
+from .progress import Progress, Report, read_report, silent
 from .result import brief
 
 Task = TypeVar("Task")
@@ -42,7 +43,7 @@ class Engine:
         journal: a file that every shard's result is added to as it comes, and from which an
             interrupted computation goes on.
         device: of the tensors in each process: cpu, cuda or cuda:0, cuda:1, ....
-        report: report(done, total) is called as shards end.
+        report: called with a `Progress` as shards end.
 
     Raises:
         ValueError: for values that none of these can have.
@@ -57,12 +58,11 @@ class Engine:
     address: str | None = None
     journal: str | PathLike[str] | None = None
     device: str = "cpu"
-    report: Callable[[int, int], None] = lambda done, total: None
+    report: Report = silent
 
     def __post_init__(self) -> None:
         check_jobs(self.jobs)
-        if not callable(self.report):
-            raise TypeError(f"report must be callable with (done, total), got {self.report!r}")
+        object.__setattr__(self, "report", read_report(self.report))
         if self.journal is not None:
             path = Path(self.journal)
             if path.is_dir() or not path.parent.is_dir():
@@ -177,7 +177,7 @@ def run_shards(
         held = [found]
         torch.distributed.broadcast_object_list(held)
         found = held[0]
-    engine.report(len(found), count)
+    engine.report(Progress(question, len(found), count))
     failures = 0
     while failures < ATTEMPTS:
         before, missing = len(found), [k for k in range(count) if k not in found]
@@ -187,7 +187,7 @@ def run_shards(
             found[missing[k]] = result
             if path is not None and first:
                 _append(path, head, json.dumps([missing[k], result], allow_nan=False))
-            engine.report(len(found), count)
+            engine.report(Progress(question, len(found), count))
         if len(found) == count:
             return [found[k] for k in range(count)]
         failures = failures + 1 if len(found) == before else 0

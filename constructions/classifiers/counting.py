@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +17,8 @@ import torch
 
 from ..basics.ball import Ball
 from ..basics.norms import norm_name, read_norm
+from ..basics.progress import Report, silent, stepped, stepping
+from ..basics.renamed import renamed
 from ..basics.result import Result, Said, said
 from ..gadgets.indicators import Thresholds
 from ..linear.affine import Affine
@@ -205,6 +207,7 @@ def clean_closed_form(hidden: Sequence[int] = (), outputs: int = 1) -> sympy.Exp
     return sympy.expand(sum(a * b + b for a, b in itertools.pairwise(widths)))
 
 
+@renamed(report=stepped)
 def count_table(
     points: Iterable[int],
     dimensions: Iterable[int],
@@ -215,7 +218,7 @@ def count_table(
     hidden: tuple[int, ...] = (64,),
     mu: float = 0.1,
     seed: int = 0,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> list[CountRow]:
     """Count parameters of f_clean, f_adv (mu N points) and f_S over a grid of sizes.
 
@@ -230,7 +233,7 @@ def count_table(
         hidden: hidden widths of f_clean.
         mu: share of training points in S_small.
         seed: of the centres.
-        progress: called once a row.
+        report: called with a `Progress` once a row of f_adv or f_S.
 
     Returns:
         A `CountRow` for each network; counts are exact.
@@ -257,7 +260,8 @@ def count_table(
         raise ValueError(f"mu must lie in (0, 1], got {mu}")
     p = read_norm(norm)
     name = norm_name(p)
-    rows = []
+    rows, chosen = [], list(variants)
+    step = stepping(report, "counting", 2 * len(grid) * len(chosen))
     for n, d in grid:
         clean_size = _random_clean(d, hidden, seed).size
         formula = int(clean_closed_form(hidden).subs(D, d))
@@ -276,7 +280,7 @@ def count_table(
                 True,
             )
         )
-        for variant in variants:
+        for variant in chosen:
             expression = closed_form(p, variant, hidden)
             used = m if p == 2 or variant == "paper" else 0
             for network, count in (("f_adv", math.ceil(mu * n)), ("f_S", n)):
@@ -300,7 +304,7 @@ def count_table(
                     built,
                 )
                 rows.append(row)
-                progress()
+                step()
     return rows
 
 

@@ -7,7 +7,7 @@ vertices, and the exact sign of a unit at a vertex when rounding leaves it open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +15,6 @@ import numpy as np
 
 from ..basics.floats import FAR, UNIT_ROUNDOFF, lowest_bit
 from ..networks.network import ReLUNetwork
-
-Progress = Callable[[int, int], None]
-"""Called as progress(units done, units in all)."""
-
 
 LARGEST = 2.0**300
 """Beyond this, or below its inverse, products may leave the range of float64."""

@@ -18,11 +18,12 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
+from ..basics.progress import Progress, Report, counted, silent
 from ..basics.reading import box_of, read_box
 from ..basics.renamed import renamed
 from ..exchange.reading import read_network
 from ..networks.network import ReLUNetwork
-from .arrangement import Arrangement, Progress
+from .arrangement import Arrangement
 from .chords import count_last_layer
 from .lattice import Lattice
 from .limits import Limits, Stop, Stopped
@@ -47,7 +48,7 @@ def arithmetic_of(exact: bool) -> Arithmetic:
     return "integers" if exact else "floats"
 
 
-@renamed(arithmetic=arithmetic_of)
+@renamed(arithmetic=arithmetic_of, report=counted)
 def count_regions(
     network: ReLUNetwork | nn.Module | str | os.PathLike[str],
     box: tuple[Any, Any],
@@ -57,7 +58,7 @@ def count_regions(
     max_cells: int | None = None,
     max_seconds: float | None = None,
     method: Method | None = None,
-    progress: Progress | None = None,
+    report: Report = silent,
 ) -> RegionCount:
     """Count the linear regions of a network over the box [lower, upper].
 
@@ -74,8 +75,8 @@ def count_regions(
         method: None chooses. Up to d = 8, vertices and edges alone ("skeleton") if the network is
             in general position, else the face lattice ("lattice"); beyond, a depth-first search
             with linear programs ("search").
-        progress: progress(done, total) is called between units (search: every 256 cells, with their
-            number and 0).
+        report: called with a `Progress` between units ("search": every 256 cells, with their
+            number).
 
     Returns:
         A `RegionCount`, which says whether it is complete and certified.
@@ -97,11 +98,11 @@ def count_regions(
     limits = Limits(max_cells, max_seconds)
     faces = pieces or arithmetic == "integers"
     job = _job(network, box, method, pieces=pieces, arithmetic=arithmetic, faces=faces)
-    found = _count(job, limits, progress)
+    found = _count(job, limits, report)
     return _with_pieces(job, found, limits)[0] if pieces else found.count
 
 
-@renamed(arithmetic=arithmetic_of)
+@renamed(arithmetic=arithmetic_of, report=counted)
 def linear_regions(
     network: ReLUNetwork | nn.Module | str | os.PathLike[str],
     box: tuple[Any, Any],
@@ -111,7 +112,7 @@ def linear_regions(
     max_cells: int | None = None,
     max_seconds: float | None = None,
     method: Method | None = None,
-    progress: Progress | None = None,
+    report: Report = silent,
 ) -> LinearRegions:
     """Give the linear regions of a network over a box, with their geometry.
 
@@ -123,7 +124,7 @@ def linear_regions(
         max_cells: as for `count_regions`.
         max_seconds: as for `count_regions`.
         method: as for `count_regions`.
-        progress: as for `count_regions`.
+        report: as for `count_regions`.
 
     Returns:
         `LinearRegions`.
@@ -141,7 +142,7 @@ def linear_regions(
     """
     limits = Limits(max_cells, max_seconds)
     job = _job(network, box, method, pieces=pieces, arithmetic=arithmetic, faces=True)
-    found = _count(job, limits, progress)
+    found = _count(job, limits, report)
     count, merged = _with_pieces(job, found, limits) if pieces else (found.count, None)
     return LinearRegions(
         **vars(count),
@@ -240,10 +241,10 @@ def _job(
     return job
 
 
-def _count(job: _Job, limits: Limits, progress: Progress | None) -> _Found:
+def _count(job: _Job, limits: Limits, report: Report) -> _Found:
     """Count with the method asked for, or the best one."""
     if job.method == "search":
-        return _search(job, limits, progress)
+        return _search(job, limits, report)
     reason = (
         "asked for"
         if job.method == "lattice"
@@ -253,10 +254,10 @@ def _count(job: _Job, limits: Limits, progress: Progress | None) -> _Found:
     )
     if job.method == "skeleton" or (job.method is None and not job.faces):
         try:
-            return _skeleton(job, limits, progress)
+            return _skeleton(job, limits, report)
         except Degenerate as error:
             reason = f"not generic: {error}"
-    return _lattice(job, limits, progress, reason)
+    return _lattice(job, limits, report, reason)
 
 
 def _with_pieces(
@@ -289,7 +290,7 @@ class _Drive:
 
     engine: Skeleton | Lattice
     limits: Limits
-    progress: Progress | None
+    report: Report
     done: int = 0
     stopped: Stop | None = None
     why: str = ""
@@ -320,16 +321,15 @@ class _Drive:
     def _report(self) -> None:
         """Between two units, where everything fits together."""
         try:
-            if self.progress:
-                self.progress(self.done, self.engine.arrangement.units)
+            self.report(Progress("cutting units", self.done, self.engine.arrangement.units))
         except KeyboardInterrupt:
             self.limits.interrupted = True
 
 
-def _skeleton(job: _Job, limits: Limits, progress: Progress | None) -> _Found:
+def _skeleton(job: _Job, limits: Limits, report: Report) -> _Found:
     """Vertices and edges alone. Raises `Degenerate` unless they are in general position."""
     engine, a = Skeleton(job.arrangement), job.arrangement
-    drive = _Drive(engine, limits, progress)
+    drive = _Drive(engine, limits, report)
     last = len(a.widths) - 1 if a.d == 2 and a.widths else None
     drive.run(0, engine.end, last)
     method, faces = "vertices and edges in general position, every sign certain in float64", None
@@ -349,10 +349,10 @@ def _skeleton(job: _Job, limits: Limits, progress: Progress | None) -> _Found:
     return _Found(_faces_counted(faces, drive, True, method), drive.done)
 
 
-def _lattice(job: _Job, limits: Limits, progress: Progress | None, reason: str) -> _Found:
+def _lattice(job: _Job, limits: Limits, report: Report, reason: str) -> _Found:
     """All faces."""
     engine = Lattice(job.arrangement, job.exact)
-    drive = _Drive(engine, limits, progress)
+    drive = _Drive(engine, limits, report)
     drive.run(0, lambda layer: None)
     certified = engine.sound and _euler(engine.counts) == 1 and engine.facets_fit()
     method = f"face lattice ({reason}), {engine.arbitrated:,} signs decided in integers"
@@ -380,7 +380,7 @@ def _faces_counted(faces: list[int], drive: _Drive, certified: bool, method: str
     )
 
 
-def _search(job: _Job, limits: Limits, progress: Progress | None) -> _Found:
+def _search(job: _Job, limits: Limits, report: Report) -> _Found:
     """Linear programs."""
     a = job.arrangement
     found = search_cells(
@@ -390,7 +390,7 @@ def _search(job: _Job, limits: Limits, progress: Progress | None) -> _Found:
         job.upper,
         max_cells=limits.max_cells,
         max_seconds=limits.max_seconds,
-        progress=(lambda cells: progress(cells, 0)) if progress else None,
+        progress=lambda cells: report(Progress("searching cells", cells)),
     )
     method = f"depth-first search, {found.lps:,} linear programs"
     count = RegionCount(

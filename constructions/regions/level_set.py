@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..basics.progress import Report, counted, silent
 from ..basics.renamed import renamed
 from ..basics.result import Result, Said, said
 from ..networks.network import ReLUNetwork
-from .arrangement import Progress
 from .counting import Arithmetic, arithmetic_of, linear_regions, network_on
 
 
@@ -48,7 +48,7 @@ class LevelSet(Result):
         }
 
 
-@renamed(arithmetic=arithmetic_of)
+@renamed(arithmetic=arithmetic_of, report=counted)
 def level_set(
     network: ReLUNetwork | nn.Module | str | os.PathLike[str],
     box: tuple[Any, Any],
@@ -58,7 +58,7 @@ def level_set(
     arithmetic: Arithmetic = "floats",
     max_cells: int | None = None,
     max_seconds: float | None = None,
-    progress: Progress | None = None,
+    report: Report = silent,
 ) -> LevelSet:
     """Find where a network's output equals a level: by default its decision boundary.
 
@@ -73,7 +73,7 @@ def level_set(
         arithmetic: as for `linear_regions`.
         max_cells: as for `linear_regions`.
         max_seconds: as for `linear_regions`.
-        progress: as for `linear_regions`.
+        report: as for `linear_regions`.
 
     Returns:
         A `LevelSet`.
@@ -118,7 +118,7 @@ def level_set(
         arithmetic=arithmetic,
         max_cells=max_cells,
         max_seconds=max_seconds,
-        progress=progress,
+        report=report,
     )
     lattice = found.lattice
     if lattice is None or not found.complete:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from constructions import Ball
-from constructions.internal import as_float, check_labels
+from constructions.internal import Report, as_float, check_labels, renamed, silent, stepped
 
 from ..datasets.reading import read_outputs
 from .autoattack import autoattack
@@ -97,6 +96,7 @@ class Attack:
         """
         return 1.25 * ball.radius if self.kind == "fgsm" else 2.5 * ball.radius / max(self.steps, 1)
 
+    @renamed(report=stepped)
     def __call__(
         self,
         model: Model,
@@ -108,7 +108,7 @@ class Attack:
         keep: str = "best",
         early_stop: bool | None = None,
         generator: torch.Generator | None = None,
-        progress: Callable[[], None] = lambda: None,
+        report: Report = silent,
     ) -> torch.Tensor:
         """Attack: give the points that it finds around the rows of x.
 
@@ -130,7 +130,7 @@ class Attack:
             early_stop: by default if keep="best", unless batch normalisation in training mode makes
                 rows depend on each other.
             generator: as for `pgd`.
-            progress: as for `pgd`.
+            report: as for `pgd`.
 
         Returns:
             As `pgd`.
@@ -169,5 +169,5 @@ class Attack:
             keep=keep,
             early_stop=inspect.unwrap(is_error) if stops else None,
             generator=generator,
-            progress=progress,
+            report=report,
         )

@@ -9,13 +9,23 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Ball
-from constructions.internal import as_float, as_tensor, check_interval
+from constructions.internal import (
+    Report,
+    as_float,
+    as_tensor,
+    check_interval,
+    renamed,
+    silent,
+    stepped,
+    stepping,
+)
 
 from ..datasets.reading import check_differentiable, measuring, read_outputs
 from .objectives import Model, Objective
 from .projection import limits, within
 
 
+@renamed(report=stepped)
 @measuring(evaluating=False)
 def pgd(
     model: Model,
@@ -32,7 +42,7 @@ def pgd(
     keep: str = "best",
     early_stop: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     generator: torch.Generator | None = None,
-    progress: Callable[[], None] = lambda: None,
+    report: Report = silent,
 ) -> torch.Tensor:
     """Search the balls around points for inputs that make an objective large.
 
@@ -66,7 +76,7 @@ def pgd(
             objective is understated, so never use it to measure a loss or flatness.
         generator: of the noise; None draws what the global one would give next, and leaves it
             alone, so every call draws the same; in a loop pass your own.
-        progress: called after each pass.
+        report: called with a `Progress` after each pass.
 
     Returns:
         A floating-point tensor of the shape of x, in the same memory format, exactly in ball and
@@ -107,6 +117,7 @@ def pgd(
         return result
     best = keep == "best"
     batch = _Batch(torch.arange(len(x), device=x.device), labels, x, *limits(x, ball), x)
+    step_on = stepping(report, "attacking", best + restarts * (steps + best))
     checks: list[tuple[int, int, torch.Tensor]] = []
     for run in range(0 if best else 1, restarts + 1):  # run 0 only looks at x
         if not len(batch.rows):
@@ -135,7 +146,7 @@ def pgd(
                 if ascend and len(batch.rows):
                     moved = torch.add(point, ball.ascent(gradient), alpha=step)
                     point = batch.project(moved, ball)
-            progress()
+            step_on()
             if not len(batch.rows):
                 break
         if not best:

@@ -24,8 +24,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from constructions import HERE, Engine, Result
-from constructions.internal import Said, replacing, run_shards, said
+from constructions import HERE, Engine, Progress, Result
+from constructions.internal import (
+    Report,
+    Said,
+    counted,
+    renamed,
+    replacing,
+    run_shards,
+    said,
+    silent,
+)
 
 from ..attacks.objectives import mixed
 from ..datasets.distributions import (
@@ -458,12 +467,13 @@ def recorded_steps(steps: int, records: int = RECORDS) -> np.ndarray:
     return np.unique(np.concatenate([even, ratio]).round().astype(np.int64))
 
 
+@renamed(report=counted)
 def train_patches(
     config: PatchConfig,
     *,
     device: str = "cpu",
     checkpoint: str | PathLike[str] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    report: Report = silent,
 ) -> PatchRun:
     """Train the two-layer network on patch data, by full-batch gradient descent in float64.
 
@@ -477,7 +487,7 @@ def train_patches(
         device: where it runs.
         checkpoint: a .safetensors file, written every 5,000 steps and at the end, from which a run
             of the same configuration goes on, on a CPU to the same bits.
-        progress: progress(done, steps) is called as often.
+        report: called with a `Progress`, in steps, as often.
 
     Returns:
         A `PatchRun`.
@@ -507,7 +517,7 @@ def train_patches(
             if step > first and (step % CHECKPOINT_STEPS == 0 or step == config.steps):
                 if path is not None:
                     _write(path, config, step, state, curves)
-                progress(step, config.steps)
+                report(Progress("gradient descent", step, config.steps))
             view = dynamics.look(state["coefficients"])
             if not math.isfinite(float(view.margins.sum())):
                 raise FloatingPointError(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from constructions import Ball, Result
-from constructions.internal import Said, as_float, as_tensor, check_labels, said
+from constructions import Ball, Progress, Result
+from constructions.internal import Report, Said, as_float, as_tensor, check_labels, said, silent
 
 from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, is_error
@@ -64,7 +64,7 @@ def evaluate(
     loss: str = "cross-entropy",
     seed: int = 0,
     batch_size: int = BATCH,
-    report: Callable[[int], None] = lambda _: None,
+    report: Report = silent,
 ) -> Evaluation:
     """Measure a model's accuracy, loss and robust accuracy on points.
 
@@ -80,7 +80,7 @@ def evaluate(
         loss: a name of `LOSSES`.
         seed: of the attack's noise.
         batch_size: points at once.
-        report: called with the number of points done.
+        report: called with a `Progress`, in points, after each batch.
 
     Returns:
         An `Evaluation`; its robust accuracy is empirical.
@@ -142,7 +142,7 @@ def evaluate_share(
     batch_size: int = BATCH,
     share: tuple[int, int] = (0, 1),
     autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
-    report: Callable[[int], None] = lambda _: None,
+    report: Report = silent,
 ) -> torch.Tensor:
     """What `evaluate` sums up, over every n-th batch from the k-th for share (k, n): rightly
     classified, loss, robustly so.
@@ -172,7 +172,7 @@ def evaluate_share(
         sums += torch.stack(
             [right.sum(), loss_of(outputs, y).double().sum(), (right & robust).sum()]
         ).cpu()
-        report(min(start + batch_size, len(points)))
+        report(Progress("evaluating", min(start + batch_size, len(points)), len(points)))
     return sums
 
 

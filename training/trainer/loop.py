@@ -27,9 +27,9 @@ from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import check_differentiable, differentiating, read_outputs, unchanged
 from .config import TrainingConfig
 from .run import Run, data_facts, model_for, same_data
-from .worker import Progress, make_fabric, work
+from .worker import TrainingProgress, make_fabric, work
 
-Report = Callable[[Progress], None]
+Report = Callable[[TrainingProgress], None]
 
 
 @differentiating
@@ -65,7 +65,7 @@ def train(
         model: instead of config.model; its weights are trained in place, too.
         resume: go on with the run in the folder from its last undamaged checkpoint (start, if there
             is none).
-        report: called with a `Progress` after every step.
+        report: called with a `TrainingProgress` after every step.
 
     Returns:
         The `Run`.

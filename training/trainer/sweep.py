@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from constructions import ProcessLostError, Result
-from constructions.internal import Said, run_tasks
+from constructions.internal import Said, renamed, run_tasks
 
 from .config import TrainingConfig
 from .loop import train
@@ -87,12 +87,13 @@ def trials(
     return found
 
 
+@renamed(on_trial=lambda report: report)
 def sweep(
     planned: list[Trial],
     *,
     jobs: int = 1,
     address: str | None = None,
-    report: Callable[[Trial], None] = lambda _: None,
+    on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
     """Run the trials of a sweep, side by side where there is room.
 
@@ -104,7 +105,7 @@ def sweep(
         jobs: without an address, processes on this machine, which share its first GPU.
         address: that of a Ray cluster whose nodes share the folders, as for
             `run_tasks`; there a trial takes one processor and, with device "cuda", one GPU.
-        report: called with each trial as it ends.
+        on_trial: called with each trial as it ends.
 
     Returns:
         The trials, with errors.
@@ -129,7 +130,7 @@ def sweep(
         done[k] = (
             replace(planned[k], error=str(trial)) if isinstance(trial, ProcessLostError) else trial
         )
-        report(done[k])
+        on_trial(done[k])
     return [done[k] for k in range(len(planned))]
 
 

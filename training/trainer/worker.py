@@ -14,6 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from constructions import Progress
 from constructions.internal import as_float
 
 from ..attacks.batch_norm import batch_norm
@@ -35,23 +36,20 @@ CHECK_EVERY = 32
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress(Progress):
     """How far a training run is, and what it measured last.
 
     Measurements are None before the first.
 
     Attributes:
+        stage: what is being done.
         done: steps done.
         total: steps in all.
-        stage: what is being done.
         loss: of the last steps.
         accuracy: on test points, after the last epoch.
         robust_accuracy: likewise, empirical.
     """
 
-    done: int
-    total: int
-    stage: str
     loss: float | None = None
     accuracy: float | None = None
     robust_accuracy: float | None = None
@@ -105,7 +103,7 @@ class Worker:
         model: nn.Module,
         state: dict[str, torch.Tensor] | None,
         batches: int,
-        report: Callable[[Progress], None],
+        report: Callable[[TrainingProgress], None],
     ) -> None:
         self.fabric, self.run, self.config, self.batches, self.report = (
             fabric,
@@ -324,7 +322,7 @@ class Worker:
             seed=self.config.seed,
             share=(self.fabric.global_rank, self.fabric.world_size),
             autocast=autocast,
-            report=lambda count: self.tell(f"{stage}, {count} of {len(points)}"),
+            report=lambda told: self.tell(f"{stage}, {told.done} of {told.total}"),
         )
         return asdict(summary(self.total(sums), len(points), attack))
 
@@ -355,7 +353,7 @@ class Worker:
         """Report progress, from the first process."""
         if self.fabric.is_global_zero:
             self.report(
-                Progress(self.done, self.config.epochs * self.batches, stage, **self.latest)
+                TrainingProgress(stage, self.done, self.config.epochs * self.batches, **self.latest)
             )
 
 

@@ -239,11 +239,11 @@ def test_images_through_a_convolutional_module_in_batches():
         [0.0, 0.1],
         steps=4,
         batch_size=2,
-        progress=lambda: ticks.append(1),
+        report=ticks.append,
     )
     assert profile.gradient.dtype == torch.float32
     assert max(rows) == 2
-    assert len(ticks) == 3 * 2
+    assert [(p.done, p.total) for p in ticks] == [(k, 6) for k in range(1, 7)]
     assert (profile.change[:, 0] == 0).all()
     assert (profile.change[:, 1] > 0).all()
     assert all(parameter.grad is None for parameter in module.parameters())

@@ -1,6 +1,7 @@
 """The main job and the command line, end to end on small settings."""
 
 import csv
+import itertools
 import json
 import math
 import os
@@ -41,18 +42,17 @@ CHROMIUM = (
 @pytest.fixture(scope="module")
 def quick():
     torch.set_num_threads(1)
-    calls = []
-
-    def announce(stage):
-        return lambda: calls.append(stage)
-
+    told = []
     settings = replace(QUICK, tasks=("parity",))
-    return compare(settings, announce), calls, settings
+    return compare(settings, report=told.append), told, settings
 
 
 def test_progress_counts_what_it_announces(quick):
-    _, calls, settings = quick
+    _, told, settings = quick
+    calls = [p.stage for before, p in itertools.pairwise(told) if p.done > before.done]
     assert {stage: calls.count(stage) for stage in dict.fromkeys(calls)} == stages(settings)
+    assert [p.done for p in told] == sorted(p.done for p in told)
+    assert told[-1].done == told[-1].total == len(calls)
 
 
 def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):

@@ -526,11 +526,11 @@ def test_networks_that_do_not_fit():
 def test_an_interrupt_is_one(monkeypatch):
     """Ctrl-C ends `linear_regions` with what it has: no result, and no failure of memory either."""
 
-    def interrupt(done, total):
+    def interrupt(told):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        extremes, "linear_regions", lambda *a, **k: linear_regions(*a, **k, progress=interrupt)
+        extremes, "linear_regions", lambda *a, **k: linear_regions(*a, **k, report=interrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         sup_error(squaring(3), "x**2", (0, 1))

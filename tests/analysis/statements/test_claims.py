@@ -135,11 +135,10 @@ def test_only(wanted, found):
 
 def test_quick_verdicts_are_reproduced():
     seen = []
-    outcomes = verify(
-        QUICK, progress=lambda outcome, done, total: seen.append((outcome.claim.name, done, total))
-    )
+    outcomes = verify(QUICK, report=seen.append)
     assert {outcome.claim.name for outcome in outcomes} == set(QUICK)
-    assert [(done, total) for _, done, total in seen] == [
+    assert [told.stage for told in seen] == [told.outcome.claim.name for told in seen]
+    assert [(told.done, told.total) for told in seen] == [
         (k, len(QUICK)) for k in range(1, len(QUICK) + 1)
     ]
     for outcome in outcomes:
@@ -362,7 +361,7 @@ def test_parts_are_told_with_their_checks_and_restatements_once(capsys):
     ("options", "error"),
     [
         ({"only": [3]}, "only must be names"),
-        ({"only": "cgrm-lemma-a.5", "progress": "x.html"}, "progress must be callable"),
+        ({"only": "cgrm-lemma-a.5", "report": "x.html"}, "report must be callable"),
     ],
 )
 def test_wrong_arguments_end_at_once(options, error, monkeypatch):

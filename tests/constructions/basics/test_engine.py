@@ -51,7 +51,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
     """The shard is tried again; those that had ended are not."""
     marks, journal, seen = tmp_path / "marks", tmp_path / "journal", []
     marks.mkdir()
-    engine = Engine(jobs=2, journal=journal, report=lambda done, total: seen.append(done))
+    engine = Engine(jobs=2, journal=journal, report=lambda told: seen.append(told.done))
     assert run_shards(partial(die, marks, 1), 8, "squares", engine) == [k * k for k in range(8)]
     assert len(list(marks.iterdir())) == 1
     assert seen == sorted(set(seen))
@@ -73,14 +73,14 @@ def test_a_shard_that_kills_every_process_is_an_error(tmp_path):
 
 
 def test_an_interrupt_keeps_the_journal(tmp_path):
-    def stop(done, total):
-        if done == 3:
+    def stop(told):
+        if told.done == 3:
             raise KeyboardInterrupt
 
     journal, seen = tmp_path / "journal", []
     with pytest.raises(KeyboardInterrupt):
         run_shards(square, 6, "squares", Engine(journal=journal, report=stop))
-    engine = Engine(journal=journal, report=lambda done, total: seen.append(done))
+    engine = Engine(journal=journal, report=lambda told: seen.append(told.done))
     assert run_shards(square, 6, "squares", engine) == [0, 1, 4, 9, 16, 25]
     assert seen == [3, 4, 5, 6]
     with pytest.raises(ValueError, match="holds results of another computation"):

@@ -192,10 +192,11 @@ def test_count_table(monkeypatch, norm):
         m=8,
         hidden=(6,),
         mu=0.25,
-        progress=lambda: ticks.append(1),
+        report=ticks.append,
     )
     assert len(rows) == 6 * (1 + 2 * len(VARIANTS))
-    assert len(ticks) == 6 * 2 * len(VARIANTS)
+    assert [p.done for p in ticks] == list(range(1, 6 * 2 * len(VARIANTS) + 1))
+    assert {p.total for p in ticks} == {len(ticks)}
     assert all(row.measured == row.closed_form for row in rows)
     assert all(row.dense_parameters >= row.measured for row in rows)
     assert {row.built for row in rows if row.network == "f_S"} == {True, False}

@@ -176,7 +176,7 @@ def test_shards_give_the_same_values_everywhere(norm, tmp_path, monkeypatch):
         torch.cat([network(points[:1024], screened=True), network(points[1024:], screened=True)]),
     )
     journal, seen = tmp_path / "journal", []
-    engine = Engine(jobs=2, journal=journal, report=lambda done, total: seen.append((done, total)))
+    engine = Engine(jobs=2, journal=journal, report=lambda p: seen.append((p.done, p.total)))
     assert torch.equal(sharded_values(network, points, engine), alone)
     assert seen == [(0, 2), (1, 2), (2, 2)]
     assert torch.equal(sharded_values(network, points, engine), alone)

@@ -303,7 +303,7 @@ def test_results_do_not_depend_on_where_they_are_computed(norm, tmp_path):
         points,
         labels,
         norm=norm,
-        engine=Engine(report=lambda done, total: seen.append((done, total))),
+        engine=Engine(report=lambda told: seen.append((told.done, told.total))),
     )
     assert seen == [(k, 13) for k in range(14)]
     journal = tmp_path / "journal"
@@ -315,7 +315,7 @@ def test_results_do_not_depend_on_where_they_are_computed(norm, tmp_path):
         points,
         labels,
         norm=norm,
-        engine=Engine(jobs=2, journal=journal, report=lambda done, _: seen.append(done)),
+        engine=Engine(jobs=2, journal=journal, report=lambda told: seen.append(told.done)),
     )
     assert again == alone
     assert seen == list(range(4, 14))

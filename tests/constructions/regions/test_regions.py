@@ -594,12 +594,12 @@ def test_limits_give_lower_bounds(method, limit):
 def test_interruption_keeps_what_was_found(method):
     calls = []
 
-    def interrupt(done, total):
-        calls.append(done)
-        if done == 10:
+    def interrupt(told):
+        calls.append(told.done)
+        if told.done == 10:
             raise KeyboardInterrupt
 
-    found = count_regions(generic(0, 2, 16, 16), (-1, 1), method=method, progress=interrupt)
+    found = count_regions(generic(0, 2, 16, 16), (-1, 1), method=method, report=interrupt)
     assert not found.complete
     assert found.stopped is Stop.INTERRUPT
     assert "an interrupt after 10 of 32 units" in found.method
@@ -608,11 +608,11 @@ def test_interruption_keeps_what_was_found(method):
 
 
 def test_interrupted_regions_are_those_of_the_units_so_far():
-    def interrupt(done, total):
-        if done == 5:
+    def interrupt(told):
+        if told.done == 5:
             raise KeyboardInterrupt
 
-    found = linear_regions(generic(0, 2, 8, 8), (-1, 1), progress=interrupt)
+    found = linear_regions(generic(0, 2, 8, 8), (-1, 1), report=interrupt)
     assert found.patterns.shape == (found.cells, 5)
     assert found.volumes.sum() == pytest.approx(4)
     with pytest.raises(ValueError, match="only 5 of 16"):
@@ -634,11 +634,11 @@ def test_control_c_waits_for_the_unit():
     """A signal in the middle of the work gives the partial result, and the handler is put back."""
     before = signal.getsignal(signal.SIGINT)
 
-    def send(done, total):
-        if done == 3:
+    def send(told):
+        if told.done == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    found = count_regions(generic(0, 2, 16, 16), (-1, 1), method="lattice", progress=send)
+    found = count_regions(generic(0, 2, 16, 16), (-1, 1), method="lattice", report=send)
     assert not found.complete
     assert "an interrupt" in found.method
     assert signal.getsignal(signal.SIGINT) is before
@@ -890,13 +890,13 @@ def test_limited_regions(method, limit):
 def test_the_third_call_of_progress_interrupts(method):
     calls = []
 
-    def interrupt(done, total):
-        calls.append((done, total))
+    def interrupt(told):
+        calls.append(told)
         if len(calls) == 3:
             raise KeyboardInterrupt
 
     network = generic(0, 2, 60, 60)
-    found = count_regions(network, (-1, 1), method=method, progress=interrupt)
+    found = count_regions(network, (-1, 1), method=method, report=interrupt)
     assert (found.complete, found.certified, len(calls)) == (False, True, 3)
     assert 1 < found.cells < count_regions(network, (-1, 1)).cells
 

@@ -235,15 +235,15 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     class StopError(Exception):
         pass
 
-    def stop(done, steps):
-        if done == 40:
+    def stop(told):
+        if told.done == 40:
             raise StopError
 
     with pytest.raises(StopError):
-        train_patches(SMALL, checkpoint=path, progress=stop)
+        train_patches(SMALL, checkpoint=path, report=stop)
     calls = []
     resumed = train_patches(
-        SMALL, checkpoint=path, progress=lambda done, steps: calls.append((done, steps))
+        SMALL, checkpoint=path, report=lambda told: calls.append((told.done, told.total))
     )
     assert calls == [(60, 60)]
     again = train_patches(SMALL, checkpoint=path)
@@ -302,7 +302,9 @@ def test_a_regime_map_is_resumable(tmp_path):
     lines = (tmp_path / "map.json").read_text().splitlines()
     (tmp_path / "map.json").write_text("\n".join(lines[:3]) + "\n")
     done = []
-    assert regime_map(configs, replace(engine, report=lambda k, n: done.append(k))) == expected
+    assert (
+        regime_map(configs, replace(engine, report=lambda told: done.append(told.done))) == expected
+    )
     assert done == [2, 3, 4]
 
 
