@@ -113,7 +113,10 @@ def kernel() -> None:
     for activation in ("relu", "erf"):
         exact = neural_tangent_kernel(X, X, activation)
         pairs = torch.ones(N, N).triu().bool()
-        drawn = [sampled_kernel(X, X, 2**18, activation, seed) for seed in range(1, SEEDS + 1)]
+        drawn = [
+            sampled_kernel(X, X, 2**18, activation=activation, seed=seed)
+            for seed in range(1, SEEDS + 1)
+        ]
         deviations = torch.stack([((mean - exact) / error)[pairs].abs() for mean, error in drawn])
         finite = finite_kernel(two_layer_network(D, 65_536, activation), X) - exact
         relative = (

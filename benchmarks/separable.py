@@ -149,7 +149,7 @@ def memorization() -> None:
         exact = [linear_error(learner.linear, data.direction, margin, r) for r in (radius, 0.0)]
         print(f"    w_0 alone (exact): robust {exact[0]:.4f}, clean {exact[1]:.4f}", end="")
         limit = target_learner(data, learner.threshold).network()
-        same = agreement(learner.network(), limit, fresh.points, "estimate")
+        same = agreement(learner.network(), limit, fresh.points, kind="estimate")
         print(
             f"; agreement with the named limit {same.value:.4f} {show(same.interval)} ({same.kind})"
         )

@@ -145,7 +145,7 @@ CALLS = {  # every public function that takes a model
         ),
         "agreement_table": lambda f: analysis.agreement_table(f, first, X, X, X, BALL, 0.25),
         "boundary_distances": lambda f: analysis.boundary_distances(
-            f, X, Y, "inf", radius=0.125, steps=2, restarts=2
+            f, X, Y, Ball("inf", 0.125), steps=2, restarts=2
         ),
         "cap_error": lambda f: analysis.cap_error(f, UNIT, Y.double(), 0.1, steps=2),
         "certified_margins": lambda f: analysis.certified_margins(f, X, Y, BALL),
@@ -312,11 +312,11 @@ def test_weights_that_hooks_compute_are_measured_and_copied():
         model = nn.Sequential(nn.utils.weight_norm(nn.Linear(2, 4)), nn.ReLU(), nn.Linear(4, 1))
     model(X)
     found = analysis.boundary_distances(
-        model, X, Y, "inf", radius=0.125, steps=2, restarts=1, certified=False
+        model, X, Y, Ball("inf", 0.125), steps=2, restarts=1, certified=False
     )
     plain = ReLUNetwork.from_module(nn.Sequential(*(settled(layer) for layer in model)))
     assert torch.equal(
-        found.upper == 0, analysis.boundary_distances(plain, X, Y, "inf", radius=0.125).upper == 0
+        found.upper == 0, analysis.boundary_distances(plain, X, Y, Ball("inf", 0.125)).upper == 0
     )
     again = training.internal.copied(model)
     assert torch.equal(again(X), model(X))
@@ -440,7 +440,7 @@ def test_labels_of_all_integer_types_give_the_same(dtype):
     a, b = (analysis.flatness_profile(model, X, y, BALL, [0.1], steps=1) for y in (labels, wide))
     assert torch.equal(a.gradient, b.gradient)
     a, b = (
-        analysis.boundary_distances(model, X, y, "inf", radius=0.1, steps=2, restarts=1)
+        analysis.boundary_distances(model, X, y, Ball("inf", 0.1), steps=2, restarts=1)
         for y in (labels, wide)
     )
     assert torch.equal(a.upper, b.upper)
@@ -458,7 +458,7 @@ READERS = {
     "classification_loss": lambda f, y: training.classification_loss(f(X), y),
     "exponential": lambda f, y: training.exponential(f(X), y),
     "flatness": lambda f, y: analysis.flatness_profile(f, X, y, BALL, [0.1]),
-    "boundary": lambda f, y: analysis.boundary_distances(f, X, y, "inf", radius=0.1),
+    "boundary": lambda f, y: analysis.boundary_distances(f, X, y, Ball("inf", 0.1)),
     "margins": lambda f, y: analysis.normalized_margins(f, X, y),
     "radial": lambda f, y: analysis.radial_profile(f, X, y, BALL, [0.0]),
     "clean_error": lambda f, y: analysis.clean_error(f, X, y),
@@ -510,7 +510,7 @@ def test_arrays_of_all_layouts_are_read(change):
     for function in (
         lambda x, y: analysis.flatness_profile(model, x, y, BALL, [0.1], steps=1).gradient,
         lambda x, y: (
-            analysis.boundary_distances(model, x, y, "inf", radius=0.1, steps=2, restarts=1).upper
+            analysis.boundary_distances(model, x, y, Ball("inf", 0.1), steps=2, restarts=1).upper
         ),
         lambda x, y: analysis.normalized_margins(model, x, y),
         lambda x, y: analysis.certified_margins(network, x, y, BALL),
@@ -581,7 +581,7 @@ def test_the_default_dtype_changes_nothing(name, dtype):
         shares = analysis.agreement(model, model, images).value
         profile = analysis.flatness_profile(model, images, data.train_labels, BALL, [0.1], steps=1)
         found = analysis.boundary_distances(
-            model, images, data.train_labels, "inf", radius=0.1, steps=1, restarts=1
+            model, images, data.train_labels, Ball("inf", 0.1), steps=1, restarts=1
         )
         return (
             model.state_dict(),
@@ -737,7 +737,7 @@ def test_models_that_give_no_tensor_are_refused(kind, tmp_path):
         lambda: analysis.flatness_profile(model, X, Y, BALL, [0.1]),
         lambda: analysis.agreement(model, model, X),
         lambda: analysis.radial_profile(model, X, Y, BALL, [0.1]),
-        lambda: analysis.boundary_distances(model, X, Y, "inf", radius=0.1),
+        lambda: analysis.boundary_distances(model, X, Y, Ball("inf", 0.1)),
         lambda: training.gta(X, model, 0.5),
         lambda: MemorizingModel(model, X[:1], Y[:1], BALL, 0.5),
     ):

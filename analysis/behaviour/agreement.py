@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from constructions import Ball, RangeSearch, ReLUNetwork, predictions
+from constructions.internal import renamed
 from training import output_margin, project
 from training.internal import as_float, as_tensor, check_labels, measuring, placement, read_outputs
 
@@ -25,8 +26,9 @@ and by other models.
 """
 
 
+@renamed("first second points kind")
 @measuring(evaluating=True)
-def agreement(first: Any, second: Any, points: Any, kind: Kind = "exact") -> Measured:
+def agreement(first: Any, second: Any, points: Any, *, kind: Kind = "exact") -> Measured:
     """The share of points (N, ...) at which both models predict the same label, with its interval.
 
     Models: what `read_model` reads, one output each (no label, f = 0, is a label of its own) or K;
@@ -46,9 +48,10 @@ def agreement(first: Any, second: Any, points: Any, kind: Kind = "exact") -> Mea
     return share(_agrees(first, second, points), kind)
 
 
+@renamed("first second points groups kind")
 @measuring(evaluating=True)
 def agreement_by_group(
-    first: Any, second: Any, points: Any, groups: Mapping[str, Any], kind: Kind = "exact"
+    first: Any, second: Any, points: Any, groups: Mapping[str, Any], *, kind: Kind = "exact"
 ) -> dict[str, Measured]:
     """`agreement` in each group of points; groups: from names to masks (N,), which may overlap; an
     empty one is left out.
@@ -191,6 +194,7 @@ def between_points(centres: torch.Tensor, generator: torch.Generator) -> torch.T
     return torch.lerp(centres, other, fraction.reshape(-1, *[1] * (centres.ndim - 1)))
 
 
+@renamed("learned constructed train_points test_points attacked ball outer seed count")
 @measuring(evaluating=True)
 def agreement_table(
     learned: Any,
@@ -200,6 +204,7 @@ def agreement_table(
     attacked: Any,
     ball: Ball,
     outer: float,
+    *,
     seed: int = 0,
     count: int | None = None,
 ) -> dict[str, Measured]:
@@ -250,7 +255,7 @@ def agreement_table(
     return {
         "clean test points": agreement(learned, constructed, test_points),
         "training points, attacked": agreement(learned, constructed, attacked),
-        **agreement_by_group(learned, constructed, sampled, groups, "estimate"),
+        **agreement_by_group(learned, constructed, sampled, groups, kind="estimate"),
     }
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, localize
-from constructions.internal import Report, Said, said, silent, stepping
+from constructions.internal import Report, Said, renamed, said, silent, stepped, stepping
 from training import output_margin
 from training.internal import as_float, as_tensor, check_labels, copied, measuring, read_outputs
 
@@ -68,14 +68,14 @@ class BoundaryDistances(Result):
         return f"{len(self.upper):,} points", {"median distance": lower} | upper
 
 
+@renamed("model points labels norm", ball=lambda norm, radius: Ball(norm, radius), report=stepped)
 @measuring(evaluating=True)
 def boundary_distances(
     model: Any,
     points: Any,
     labels: Any,
-    norm: Any,
+    ball: Ball,
     *,
-    radius: float,
     steps: int = 100,
     restarts: int = 3,
     seed: int = 0,
@@ -91,9 +91,9 @@ def boundary_distances(
     do not touch 0 without a change of sign (Proposition 3.1 of the source).
 
     model: a `ReLUNetwork` or a module. points: (N, ...) in [0,1] (uint8: k/255), as the model takes
-    them; labels: (N,), -1, +1 or 0..K-1. radius: how far both searches go. proved: radii whose
-    balls are proved already, one or (N,), float64 (such as delta for f_S and its training points,
-    by `certify_memorization`).
+    them; labels: (N,), -1, +1 or 0..K-1. ball: norm, and how far both searches go. proved: radii
+    whose balls are proved already, one or (N,), float64 (such as delta for f_S and its training
+    points, by `certify_memorization`).
 
     upper: gradient steps on the margin, in float32, in balls that grow until they hold an error and
     then shrink below the nearest one, `restarts` times: first from x, then from random points
@@ -116,13 +116,16 @@ def boundary_distances(
 
     >>> from constructions import affine
     >>> found = boundary_distances(
-    ...     affine([[3.0, -1.0]], [-0.5]), [[0.5, 0.5], [0.25, 0.5]], [1, 1], "inf", radius=0.5
+    ...     affine([[3.0, -1.0]], [-0.5]), [[0.5, 0.5], [0.25, 0.5]], [1, 1], Ball("inf", 0.5)
     ... )
     >>> found.upper.numpy().round(6), found.lower.numpy().round(3)  # the first is 1/8
     (array([0.125, 0.   ]), array([0.115, 0.   ]))
     """
-    unit = Ball(norm, 1.0)
-    radius = Ball(norm, read_positive("radius", radius)).radius
+    if not isinstance(ball, Ball):
+        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    if ball.radius == 0:
+        raise ValueError(f"ball must have a radius > 0, got {ball}")
+    unit, radius = Ball(ball.p, 1.0), ball.radius
     if steps < 1 or restarts < 1:
         raise ValueError(f"steps and restarts must be >= 1, got {steps} and {restarts}")
     x = _read_points(points)
@@ -172,31 +175,32 @@ def boundary_distances(
     return BoundaryDistances(upper, kind, nearest, lower)
 
 
-def small_margin(distances: BoundaryDistances, delta: float) -> tuple[Measured, Measured | None]:
-    """mu = |S_small| / N, S_small = { i : distance of x_i < delta }, from below (upper < delta) and
-    above (not lower >= delta).
+@renamed("distances delta", radius=lambda delta: delta)
+def small_margin(distances: BoundaryDistances, radius: float) -> tuple[Measured, Measured | None]:
+    """mu = |S_small| / N, S_small = { i : distance of x_i < radius }, from below (upper < radius)
+    and above (not lower >= radius).
 
     Points that are errors themselves are in S_small, as f_adv has to memorize them. Second is None
-    if nothing was proved. For a sharp second, let delta be one of the radii that were tried, such
-    as `radius` itself. Kinds follow those of the distances; intervals speak of the distribution of
-    the points. Raises ValueError unless delta > 0.
+    if nothing was proved. For a sharp second, let radius be one of the radii that were tried,
+    such as the ball's. Kinds follow those of the distances; intervals speak of the distribution of
+    the points. Raises ValueError unless radius > 0.
 
     >>> from constructions import affine
     >>> found = boundary_distances(
-    ...     affine([[1.0]], [-0.5]), [[0.5], [0.625], [1.0]], [1, 1, 1], "inf", radius=0.25
+    ...     affine([[1.0]], [-0.5]), [[0.5], [0.625], [1.0]], [1, 1, 1], Ball("inf", 0.25)
     ... )
     >>> [mu.value for mu in small_margin(found, 0.25)] == [2 / 3, 2 / 3]
     True
     """
-    delta = read_positive("delta", delta)
+    radius = read_positive("radius", radius)
     kind: Kind = (
         "certified lower bound"
         if distances.upper_kind == "certified upper bound"
         else "empirical lower bound"
     )
-    least = share(distances.upper < delta, kind)
+    least = share(distances.upper < radius, kind)
     return least, None if distances.lower is None else share(
-        ~(distances.lower >= delta), "certified upper bound"
+        ~(distances.lower >= radius), "certified upper bound"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from constructions import Ball, ReLUNetwork
-from constructions.internal import Said, Unpacked, said
+from constructions.internal import Said, Unpacked, read_norm, renamed, said
 
 from ..quantities.reading import read_network
 from ..search.prepared import prepare
@@ -39,10 +39,11 @@ class Interval(Unpacked):
         }
 
 
+@renamed("network x p", centre=lambda x: x, norm=lambda p: p)
 def boundary_distance(
     network: Any,
-    x: Any,
-    p: Any,
+    centre: Any,
+    norm: Any,
     *,
     label: int | None = None,
     gap: float = 1e-6,
@@ -51,17 +52,17 @@ def boundary_distance(
 ) -> Interval:
     """Enclose the distance from a point to the nearest error, in exact rationals.
 
-    The l_p distance from x to the nearest point of domain^D with margin <= 0. The lower bound is a
-    radius for which `certify` proves the ball; the upper one is the distance of a point that is
-    evaluated exactly. A point itself misclassified, or tied, has distance 0. Where the points with
-    margin <= 0 are the closure of those with margin < 0 (no touching zeros), this is the distance
-    to the decision boundary.
+    The l_p distance from centre to the nearest point of domain^D with margin <= 0. The lower bound
+    is a radius for which `certify` proves the ball; the upper one is the distance of a point that
+    is evaluated exactly. A point itself misclassified, or tied, has distance 0. Where the points
+    with margin <= 0 are the closure of those with margin < 0 (no touching zeros), this is the
+    distance to the decision boundary.
 
     Args:
         network: as for `certify`.
-        x: shape (D,), in domain.
-        p: inf or 2.
-        label: that of x (default: the network's, in exact arithmetic).
+        centre: shape (D,), in domain.
+        norm: inf or 2.
+        label: that of centre (default: the network's, in exact arithmetic).
         gap: stops when upper - lower <= gap.
         domain: (lower, upper) of every input; with None, upper is infinite if no such point is
             nearer than 2^20.
@@ -71,7 +72,7 @@ def boundary_distance(
         A certified `Interval`.
 
     Raises:
-        ValueError: for shapes, labels, NaN, gap <= 0, or x outside domain.
+        ValueError: for shapes, labels, NaN, gap <= 0, or centre outside domain.
 
     Cost: some ten calls of `certify`, the last ones on balls that almost touch the boundary.
 
@@ -84,9 +85,9 @@ def boundary_distance(
         >>> lower <= Fraction(1, 8) <= upper, float(upper - lower) <= 1e-6
         (True, True)
     """
-    network, norm = read_network(network), Ball(p, 0.0).p
+    network, norm = read_network(network), read_norm(norm)
     gap = read_positive("gap", gap)
-    point = np.array([float(v) for v in read_numbers(network, x, "x")])
+    point = np.array([float(v) for v in read_numbers(network, centre, "centre")])
     if domain is not None:
         domain = read_domain(domain)
     if (
@@ -95,7 +96,8 @@ def boundary_distance(
         and not (domain[0] <= point.min() and point.max() <= domain[1])
     ):
         raise ValueError(
-            f"x must lie in domain {domain}, got values in [{point.min():.6g}, {point.max():.6g}]"
+            f"centre must lie in domain {domain}, got values in [{point.min():.6g}, "
+            f"{point.max():.6g}]"
         )
     if label is None:
         label = _predicted(network, point)

@@ -128,7 +128,7 @@ def run_verifier(
         places = {name: str(Path(folder) / file) for name, file in names.items()} | {
             "timeout": str(max_seconds)
         }
-        write_onnx(network, places["onnx"], dtype)
+        write_onnx(network, places["onnx"], dtype=dtype)
         box = query.set.lower, query.set.upper
         write_vnnlib(places["vnnlib"], box, query.label, network=network)
         words = [

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from constructions import HERE, Ball, Engine, ReLUNetwork, source_difference
-from constructions.internal import from_shared, run_shards
+from constructions.internal import from_shared, renamed, run_shards
 
 from ..quantities.reading import check_cube, read_labelled, read_network
 
@@ -30,11 +30,13 @@ SHARD = 2**10
 Lines = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
+@renamed("network points labels ball engine")
 def certified_margins(
     network: ReLUNetwork,
     points: torch.Tensor,
     labels: torch.Tensor,
     ball: Ball,
+    *,
     engine: Engine = HERE,
 ) -> torch.Tensor:
     """Bound from below how safely each point's whole ball gets its label.

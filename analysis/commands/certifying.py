@@ -244,7 +244,7 @@ def run_memorized(options: argparse.Namespace) -> None:
             report=lambda told: progress.update(bar, completed=told.done, total=told.total)
         )
         proof = certify_memorization(
-            network, points, labels, constructions.Ball(norm, options.radius), engine
+            network, points, labels, constructions.Ball(norm, options.radius), engine=engine
         )
     if options.out and proof.verdict != "unresolved":
         proof.save(options.out)

@@ -198,7 +198,10 @@ def run_export(options: argparse.Namespace) -> None:
         )
     if options.onnx:
         held = constructions.write_onnx(
-            network, options.onnx, "float64" if options.float64 else "float32", round=options.round
+            network,
+            options.onnx,
+            dtype="float64" if options.float64 else "float32",
+            round=options.round,
         )
         if held is not network:
             print(

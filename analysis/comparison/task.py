@@ -205,8 +205,8 @@ class TaskComparison:
             self.attacks["learned", "train"].adversarial,
             self.ball,
             self.outer,
-            self.settings.seed,
-            self.settings.sampled_points,
+            seed=self.settings.seed,
+            count=self.settings.sampled_points,
         )
         tick()
 

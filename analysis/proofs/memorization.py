@@ -17,7 +17,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from constructions import HERE, Ball, Engine, Result
-from constructions.internal import Said, said, write_file
+from constructions.internal import Said, renamed, said, write_file
 from training.internal import differentiating
 
 from ..quantities.reading import check_cube, read_labelled, read_network
@@ -108,14 +108,15 @@ class MemorizationProof(Result):
         return facts
 
 
+@renamed("network points labels ball engine")
 @differentiating
 def certify_memorization(
     network: Any,
     points: Any,
     labels: Any,
     ball: Ball,
-    engine: Engine = HERE,
     *,
+    engine: Engine = HERE,
     known: KnownSeparation | None = None,
 ) -> MemorizationProof:
     """Prove, refute or leave open that the margin is positive on every ball B_p(points[i], radius)

@@ -45,7 +45,7 @@ class KnownSeparation:
 def _digest(points: torch.Tensor, labels: torch.Tensor, norm: float | str) -> str:
     x = np.ascontiguousarray(points.double().numpy())
     y = np.ascontiguousarray(labels.numpy().astype(np.int64))
-    squared = not math.isinf(read_norm(norm, "norm"))
+    squared = not math.isinf(read_norm(norm))
     found = hashlib.sha256(f"{x.shape} {'2' if squared else 'inf'}".encode())
     for array in (x, y):
         found.update(array.data)

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import torch
 
-from constructions import ReLUNetwork, affine, compose, f_S, separation
+from constructions import Ball, ReLUNetwork, affine, compose, f_S, separation
 from training import Dataset, Run
 from training.internal import as_float
 
@@ -162,8 +162,7 @@ def beside(
         learned,
         part.train_points,
         part.train_labels,
-        ball.p,
-        radius=ball.radius,
+        ball,
         restarts=1,
         certified=False,
         seed=settings.seed,
@@ -184,8 +183,8 @@ def beside(
         attacked.nearest,
         ball,
         outer,
-        settings.seed,
-        settings.points,
+        seed=settings.seed,
+        count=settings.points,
     )
     classes = class_groups(part.test_labels, part.outputs)
     groups["clean test points, by class"] = agreement_by_group(
@@ -195,8 +194,7 @@ def beside(
         clean,
         floats.train_points,
         part.train_labels,
-        ball.p,
-        radius=3 * ball.radius,
+        Ball(ball.p, 3 * ball.radius),
         restarts=1,
         certified=False,
         seed=settings.seed,
@@ -206,7 +204,7 @@ def beside(
         "S_large, likewise": reach >= ball.radius,
     }
     groups["attacked training points"] = agreement_by_group(
-        exactly, built, attacked.nearest, small, "estimate"
+        exactly, built, attacked.nearest, small, kind="estimate"
     )
     distance = quantile_groups(reach.clamp_max(3 * ball.radius))
     groups["attacked training points, by distance from f_clean's boundary"] = agreement_by_group(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from constructions import ReLUNetwork
+from constructions import Ball, ReLUNetwork
 from training import Dataset, Run
 
 from ..behaviour.boundary_distances import boundary_distances
@@ -116,8 +116,7 @@ def distances_of(
             model,
             points,
             labels,
-            ball.p,
-            radius=4 * ball.radius,
+            Ball(ball.p, 4 * ball.radius),
             seed=settings.seed,
             certified=certified,
         )

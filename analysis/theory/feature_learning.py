@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from constructions import Ball, Result
-from constructions.internal import Said, said
+from constructions.internal import Said, renamed, said
 from training import PatchData, PatchRun, gta, is_error, output_margin, patch_network, pgd
 
 from ..quantities.measured import Measured
@@ -244,8 +244,9 @@ def lemmas(run: PatchRun) -> list[Inequality]:
     ]
 
 
+@renamed("run points seed steps")
 def attacked_errors(
-    run: PatchRun, points: int = 1000, seed: int = 0, steps: int = 20
+    run: PatchRun, *, points: int = 1000, seed: int = 0, steps: int = 20
 ) -> dict[str, Measured]:
     """Count errors of the trained network on fresh points: clean, and under four attacks.
 

@@ -13,7 +13,7 @@ import torch
 from scipy.optimize import brentq
 
 from constructions import Ball, Result, log_growth_bound, vc_upper
-from constructions.internal import Said, said
+from constructions.internal import Said, renamed, said
 
 from ..behaviour.errors import clean_error
 from ..behaviour.flatness import flatness_profile, read_radii
@@ -91,8 +91,9 @@ def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
     return math.sqrt(2 * growth / samples) + math.sqrt(-math.log(failure) / (2 * samples))
 
 
+@renamed("network points labels failure")
 def clean_bound(
-    network: Any, points: Any, labels: Any, failure: float = 0.05
+    network: Any, points: Any, labels: Any, *, failure: float = 0.05
 ) -> GeneralizationBound:
     """Bound a network's share of errors on fresh points by that on its training points.
 

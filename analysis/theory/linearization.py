@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Result
-from constructions.internal import Said, said
+from constructions.internal import Said, renamed, said
 from training import LazyRun, WideNetwork, cap_attack, huber
 from training.internal import differentiating, measuring
 
@@ -20,12 +20,14 @@ from ..quantities.measured import Measured
 Weights = tuple[torch.Tensor, ...]
 
 
+@renamed("f x y delta steps restarts seed")
 @measuring(evaluating=True)
 def robust_loss(
     f: Callable[[torch.Tensor], torch.Tensor],
     x: torch.Tensor,
     y: torch.Tensor,
     delta: float,
+    *,
     steps: int = 40,
     restarts: int = 4,
     seed: int = 0,
@@ -64,12 +66,14 @@ def robust_loss(
     return Measured(float(huber(found, y).mean()), "empirical lower bound", total=len(x))
 
 
+@renamed("f x y delta steps restarts seed")
 @measuring(evaluating=True)
 def cap_error(
     f: Callable[[torch.Tensor], torch.Tensor],
     x: torch.Tensor,
     y: torch.Tensor,
     delta: float,
+    *,
     steps: int = 40,
     restarts: int = 4,
     seed: int = 0,
@@ -119,7 +123,7 @@ def _worst(
     seed: int,
 ) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    attacked = cap_attack(f, x, y, delta, steps, restarts, generator)
+    attacked = cap_attack(f, x, y, delta, steps=steps, restarts=restarts, generator=generator)
     with torch.no_grad():
         return f(attacked)
 

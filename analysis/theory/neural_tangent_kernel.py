@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from constructions import Result
-from constructions.internal import Said, said
+from constructions.internal import Said, renamed, said
 from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, compatible, project_cap
 from training.internal import as_tensor, check_sphere, differentiating
 
@@ -65,8 +65,9 @@ def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Ten
     return dot * (math.pi - 2 * torch.atan2(apart, together)) / (2 * math.pi)
 
 
+@renamed("x z samples activation seed")
 def sampled_kernel(
-    x: Any, z: Any, samples: int, activation: str = "relu", seed: int = 0
+    x: Any, z: Any, samples: int, *, activation: str = "relu", seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Estimate the kernel from its definition, as a mean over random weight vectors.
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .renamed import renamed
 
-def read_norm(p: Any, name: str = "p") -> float:
+
+@renamed("p name", norm=lambda p: p)
+def read_norm(norm: Any, name: str = "norm") -> float:
     """Read a norm: 2.0 or math.inf from 2, "2", "inf" or math.inf.
 
     Args:
-        p: the norm.
+        norm: the norm.
         name: what the error calls it.
 
     Returns:
@@ -24,9 +27,9 @@ def read_norm(p: Any, name: str = "p") -> float:
         (inf, 2.0)
     """
     known = {"2": 2.0, "2.0": 2.0, "inf": math.inf}
-    if str(p) not in known:
-        raise ValueError(f"{name} must be 2 or 'inf', got {p!r}")
-    return known[str(p)]
+    if str(norm) not in known:
+        raise ValueError(f"{name} must be 2 or 'inf', got {norm!r}")
+    return known[str(norm)]
 
 
 def norm_name(p: float) -> str:

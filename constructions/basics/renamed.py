@@ -13,15 +13,20 @@ R = TypeVar("R")
 
 
 def renamed(
-    former: str = "", **now: Callable[..., Any]
+    former: str = "",
+    /,
+    *,
+    when: Callable[[Mapping[str, Any]], bool] = lambda given: False,
+    **now: Callable[..., Any],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a function be called as before, with a DeprecationWarning that names the new form.
 
     A call that fits the function as it is passes untouched. Another one is read by the former
-    names; if it does not fit either, Python's own error is raised.
+    names; if it does not fit these, the function is called, and raises.
 
     Args:
         former: the former order of positional arguments, separated by spaces; "" as it is.
+        when: of a call that fits the function, by its arguments: whether it is a former one.
         **now: from a parameter to what gives it of former ones, by their names; defaults are those
             of the former ones.
 
@@ -52,10 +57,12 @@ def renamed(
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             placed = dict(zip(order, args, strict=False))
-            if _fits(signature, args, kwargs) or len(placed) < len(args) or placed.keys() & kwargs:
+            bound = _bound(signature, args, kwargs)
+            today = bound is not None and not when(bound)
+            if today or len(placed) < len(args) or placed.keys() & kwargs:
                 return function(*args, **kwargs)
             given, used = _read(placed | kwargs, now)
-            if not _fits(signature, (), given):
+            if _bound(signature, (), given) is None:
                 return function(*args, **kwargs)  # raises
             name = function.__qualname__.removesuffix(".__init__")
             text = f"{name} is called as {name}({_form(signature)}) now"
@@ -95,12 +102,14 @@ class Former:
         return getattr(instance, self.now)
 
 
-def _fits(signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+def _bound(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The arguments by their names; None where the call does not fit."""
     try:
-        signature.bind(*args, **kwargs)
+        return signature.bind(*args, **kwargs).arguments
     except TypeError:
-        return False
-    return True
+        return None
 
 
 def _read(
@@ -111,7 +120,7 @@ def _read(
     for name, read in now.items():
         wanted = inspect.signature(read)
         taken = {old: given.pop(old) for old in wanted.parameters if old in given}
-        if taken and _fits(wanted, (), taken):
+        if taken and _bound(wanted, (), taken) is not None:
             given[name] = read(**taken)
             used.append(f"with {name} for {', '.join(wanted.parameters)}")
     return given, used

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..basics.norms import read_norm
+from ..basics.renamed import renamed
 
 ENTRIES = 2**27
 """Most coordinates of a packing that is listed."""
 
 
-def packing_number(dimension: int, delta: float | Fraction, norm: Any = math.inf) -> int:
+@renamed("dimension delta norm")
+def packing_number(dimension: int, delta: float | Fraction, *, norm: Any = math.inf) -> int:
     """Count points of the cube's middle slice that are pairwise more than 2 delta apart.
 
     The slice is {x in [0,1]^D : x_D = 1/2}. l_inf: ceil(1 / (2 delta))^(D-1), the most there are
@@ -38,7 +40,7 @@ def packing_number(dimension: int, delta: float | Fraction, norm: Any = math.inf
         TypeError: for numbers of other kinds.
 
     Example:
-        >>> packing_number(3, 0.25), packing_number(3, 0.2), packing_number(20, 0.2, 2)
+        >>> packing_number(3, 0.25), packing_number(3, 0.2), packing_number(20, 0.2, norm=2)
         (4, 9, 1162261467)
     """
     dimension, radius = read_dimension(dimension), read_delta(delta)

@@ -263,7 +263,7 @@ def minimal_parameters(
         >>> minimal_parameters(20, 0.1), minimal_parameters(200, 0.1) > 10**33
         (739, True)
     """
-    needed = math.ceil(Fraction(vc_fraction(mu)) * packing_number(dimension, delta, norm))
+    needed = math.ceil(Fraction(vc_fraction(mu)) * packing_number(dimension, delta, norm=norm))
     if constant is not None and not 0 < constant < math.inf:
         raise ValueError(f"constant must be finite and > 0, got {constant}")
     if not needed:

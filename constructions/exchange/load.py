@@ -189,7 +189,8 @@ def _screened(network: ReLUNetwork, parts: MemorizerParts) -> ReLUNetwork:
         return network
     clean, facts = ReLUNetwork(parts.layers, parts.domain, origin=parts.origin), parts.facts
     cut = Thresholds(float(facts["inner"]), float(facts["outer"]))
-    given = (read_norm(facts["p"]), cut, facts["variant"], int(facts["m"]), float(facts["bound"]))
+    norm = read_norm(facts["p"], "p")
+    given = (norm, cut, facts["variant"], int(facts["m"]), float(facts["bound"]))
     memorizer = Memorizer(clean, Dense(parts.centres, copy=False), parts.labels, *given)
     rebuilt = memorizer.network().layers
     pairs = zip(network.layers, rebuilt, strict=False)

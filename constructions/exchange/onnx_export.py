@@ -34,11 +34,12 @@ Version = Literal["1.0", "2.0"]
 # -- ONNX ------------------------------------------------------------------------------------------
 
 
+@renamed("network path dtype")
 def write_onnx(
     network: ReLUNetwork | nn.Module,
     path: str | os.PathLike[str],
-    dtype: Literal["float32", "float64"] = "float32",
     *,
+    dtype: Literal["float32", "float64"] = "float32",
     round: bool = False,
 ) -> ReLUNetwork:
     """Write a network to an .onnx file, for other programs to read.

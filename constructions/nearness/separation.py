@@ -10,17 +10,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
+from ..basics.ball import Ball
 from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
 from ..basics.norms import read_norm
 from ..basics.reading import as_tensor, check_finite, check_labels
-from ..basics.renamed import Former
+from ..basics.renamed import Former, renamed
 from ..basics.result import Result, Said, said
 from .range_search import RangeSearch
 
@@ -131,26 +133,29 @@ def nearest_within_class(
     return _nearest(_read_pairs(points, labels, None, None, norm, True), engine)
 
 
+@renamed(
+    "radius points labels other_points other_labels",
+    when=lambda given: isinstance(given["points"], Real),
+    ball=lambda radius, norm=math.inf: Ball(norm, radius),
+)
 def pairs_within(
-    radius: float,
     points: Any,
     labels: Any,
+    ball: Ball,
     other_points: Any = None,
     other_labels: Any = None,
     *,
-    norm: Any = math.inf,
     same_label: bool = True,
     engine: Engine = HERE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find all pairs of points with the same label (or different ones) nearer than a radius.
 
     Args:
-        radius: in the units of the points.
         points: shape (N, ...), floats, or uint8 read as k/255.
         labels: (N,).
+        ball: norm and radius, in the units of the points.
         other_points: a second set, (M, ...); None takes pairs i < j of points.
         other_labels: labels of the second set, (M,).
-        norm: inf or 2.
         same_label: whether pairs have the same label or different ones.
         engine: where it runs.
 
@@ -159,20 +164,21 @@ def pairs_within(
         rounding may be among them.
 
     Raises:
-        ValueError: as `separation`, and for a radius that is not > 0 and finite.
+        ValueError: as `separation`, and for a radius of 0.
+        TypeError: for what is no `Ball`.
 
     Cost: as for `separation`.
 
     Example:
-        >>> pairs_within(0.5, [[0.0], [0.25], [1.0]], [1, 1, -1])
+        >>> pairs_within([[0.0], [0.25], [1.0]], [1, 1, -1], Ball("inf", 0.5))
         (array([[0, 1]]), array([0.25]))
     """
-    if not isinstance(radius, (int, float, np.number)) or not (
-        math.isfinite(radius) and radius > 0
-    ):
-        raise ValueError(f"radius must be finite and > 0, got {radius!r}")
-    pairs = _read_pairs(points, labels, other_points, other_labels, norm, same_label)
-    found = _run(_Pairs.shard, pairs.within(radius * pairs.unit, engine.device), engine)
+    if not isinstance(ball, Ball):
+        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    if ball.radius == 0:
+        raise ValueError(f"ball must have a radius > 0, got {ball}")
+    pairs = _read_pairs(points, labels, other_points, other_labels, ball.p, same_label)
+    found = _run(_Pairs.shard, pairs.within(ball.radius * pairs.unit, engine.device), engine)
     table = np.array([row for shard in found for row in shard], dtype=np.float64).reshape(-1, 3)
     distances = table[:, 0] if pairs.p == math.inf else np.sqrt(table[:, 0])
     return table[:, 1:].astype(np.int64), distances / pairs.unit

@@ -60,7 +60,11 @@ class BitBudget(Result):
         }
 
 
-@renamed("network grid_bits low high", box=lambda low=0.0, high=1.0: (low, high))
+@renamed(
+    "network grid_bits low high",
+    when=lambda given: isinstance(given.get("box"), (int, float)),
+    box=lambda low=0.0, high=1.0: (low, high),
+)
 def bit_budget(network: ReLUNetwork, grid_bits: int, box: Any = (0.0, 1.0)) -> BitBudget:
     """Prove that floating point does not round at any point of a grid in a box.
 

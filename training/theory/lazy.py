@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from constructions import Result
-from constructions.internal import Said, said
+from constructions.internal import Said, renamed, said
 
 from ..datasets.distributions import check_seed, check_sizes, generator_for
 from ..datasets.reading import differentiating, measuring
@@ -189,12 +189,14 @@ def huber(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return functional.huber_loss(values, labels, reduction="none")
 
 
+@renamed("f x y delta steps restarts generator")
 @measuring(evaluating=False)
 def cap_attack(
     f: Function,
     x: torch.Tensor,
     y: torch.Tensor,
     delta: float,
+    *,
     steps: int = 5,
     restarts: int = 0,
     generator: torch.Generator | None = None,

@@ -535,7 +535,8 @@ def train_patches(
     )
 
 
-def regime_map(configs: Sequence[PatchConfig], engine: Engine = HERE) -> list[dict[str, float]]:
+@renamed("configs engine")
+def regime_map(configs: Sequence[PatchConfig], *, engine: Engine = HERE) -> list[dict[str, float]]:
     """Train on patch data once for each configuration, and collect the final errors.
 
     Args:

@@ -59,14 +59,14 @@ def test_independent_models_agree_by_chance():
         affine([[1.0, 0, 0, 0, 0, 0]], [-0.25]),
         affine([[0, 1.0, 0, 0, 0, 0]], [-0.625]),
     )
-    low, high = agreement(first, second, points, "estimate").interval
+    low, high = agreement(first, second, points, kind="estimate").interval
     assert low < 0.75 * 0.375 + 0.25 * 0.625 < high
     assert high - low < 0.05
     # argmax of 0, t - 1/4, 3t - 3/2
     ramp = torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[2], [0.0, -0.25, -1.5]
     other = torch.tensor([[0.0], [1.0], [3.0]]) * torch.eye(6)[3], [0.0, -0.5, -1.75]
     p, q = (0.25, 0.375, 0.375), (0.5, 0.125, 0.375)
-    low, high = agreement(affine(*ramp), affine(*other), points, "estimate").interval
+    low, high = agreement(affine(*ramp), affine(*other), points, kind="estimate").interval
     assert low < sum(a * b for a, b in zip(p, q, strict=True)) < high
     coins = torch.randint(0, 2, (2, 400), generator=torch.Generator().manual_seed(0)) * 2 - 1
     centres = torch.arange(400)[:, None] / 400
@@ -127,7 +127,9 @@ def test_groups_partition_agreement():
     by_class = agreement_by_group(other, network, sample, class_groups(labels, 3))
     assert list(by_class) == ["0", "1", "2"]
     margins = normalized_margins(network, sample, labels)
-    by_margin = agreement_by_group(other, network, sample, quantile_groups(margins, 5), "estimate")
+    by_margin = agreement_by_group(
+        other, network, sample, quantile_groups(margins, 5), kind="estimate"
+    )
     assert len(by_margin) == 5
     assert {m.total for m in by_margin.values()} == {100}
     for table in (by_class, by_margin):

@@ -85,7 +85,7 @@ def test_linear_networks_have_the_distance_of_the_formula(p):
     w, x = torch.tensor([[0.5, -1.0, 2.0, 0.25]], dtype=torch.float64), 0.4 + 0.2 * uniform(30, 4)
     values = (x @ w.T)[:, 0] - 0.75
     found = boundary_distances(
-        affine(w, [-0.75]), x, values.sign().long(), p, radius=0.5, restarts=1
+        affine(w, [-0.75]), x, values.sign().long(), Ball(p, 0.5), restarts=1
     )
     distance = values.abs() / torch.linalg.vector_norm(w, ord=1 if p == "inf" else 2)
     assert distance.max() < 0.4  # the cube does not cut
@@ -111,12 +111,12 @@ def test_the_cube_cuts_and_hides_errors(p):
     free = values / torch.linalg.vector_norm(w, ord=1 if p == "inf" else 2)
     assert ((oracle > 1.1 * free) & (oracle < 0.9)).sum() > 5
     found = boundary_distances(
-        affine(w, [b]), x, torch.ones(len(x), dtype=torch.int64), p, radius=2.0, restarts=1
+        affine(w, [b]), x, torch.ones(len(x), dtype=torch.int64), Ball(p, 2.0), restarts=1
     )
     assert (found.upper >= oracle * (1 - 1e-12)).all()
     assert (found.upper <= oracle * 1.01).all()
     none = boundary_distances(
-        affine(w, [1.5]), x, torch.ones(len(x), dtype=torch.int64), p, radius=2.0, steps=10
+        affine(w, [1.5]), x, torch.ones(len(x), dtype=torch.int64), Ball(p, 2.0), steps=10
     )
     assert (none.upper == math.inf).all()
     assert torch.equal(none.nearest, x)
@@ -125,7 +125,7 @@ def test_the_cube_cuts_and_hides_errors(p):
 
 def test_points_that_are_errors_are_at_distance_zero_and_ties_next_to_it():
     net, x = affine([[1.0]], [-0.5]), [[0.25], [0.5], [0.75]]
-    found = boundary_distances(net, x, [1, 1, 1], "inf", radius=0.5, restarts=1)
+    found = boundary_distances(net, x, [1, 1, 1], Ball("inf", 0.5), restarts=1)
     assert found.upper[0] == 0
     assert 0 <= found.upper[1] < 1e-4  # f = 0: an enclosure with rounding cannot tell
     assert 0.25 <= found.upper[2] < 0.2501
@@ -153,7 +153,7 @@ def test_errors_that_float32_invents_are_sought_a_little_beyond_but_within_the_c
 
 def test_nothing_is_found_beyond_the_radius():
     found = boundary_distances(
-        affine([[1.0]], [-0.25]), [[0.5], [0.3125]], [1, 1], "inf", radius=0.125
+        affine([[1.0]], [-0.25]), [[0.5], [0.3125]], [1, 1], Ball("inf", 0.125)
     )
     assert found.upper[0] == math.inf
     assert found.upper[1] == pytest.approx(0.0625, rel=1e-4)
@@ -167,7 +167,7 @@ def test_nothing_is_found_beyond_the_radius():
 def test_the_exact_distance_lies_between(p, outputs):
     model, x, y = trained(outputs)
     x, y = x[:8], y[:8]
-    found = boundary_distances(model, x, y, p, radius=1.0, steps=60, restarts=4)
+    found = boundary_distances(model, x, y, Ball(p, 1.0), steps=60, restarts=4)
     exact = [
         exact_margin(model, row.double(), p, label=int(k), gap=1e-3)
         for row, k in zip(x, y, strict=True)
@@ -188,9 +188,9 @@ def test_the_exact_distance_lies_between(p, outputs):
 @pytest.mark.parametrize("p", NORMS)
 def test_asking_for_exact_distances_encloses_them(p):
     model, x, y = trained(1)
-    rough = boundary_distances(model, x[:4], y[:4], p, radius=0.5, steps=3, restarts=1)
+    rough = boundary_distances(model, x[:4], y[:4], Ball(p, 0.5), steps=3, restarts=1)
     found = boundary_distances(
-        model, x[:4], y[:4], p, radius=0.5, steps=3, restarts=1, exact_seconds=20
+        model, x[:4], y[:4], Ball(p, 0.5), steps=3, restarts=1, exact_seconds=20
     )
     assert (found.upper - found.lower <= 1.01e-3 * rough.upper).all()
     assert (found.upper[1:] > 0).all()
@@ -209,7 +209,7 @@ def test_balls_below_the_distance_are_proved_and_balls_above_refuted(p):
     against radius says.
     """
     model, x, y = trained(1, seed=1, inputs=2, widths=(10,))
-    found = boundary_distances(model, x[:6], y[:6], p, radius=0.5, steps=40)
+    found = boundary_distances(model, x[:6], y[:6], Ball(p, 0.5), steps=40)
     verdicts = []
     for row, label, lower, upper in zip(
         x, y, found.lower.tolist(), found.upper.tolist(), strict=False
@@ -236,7 +236,7 @@ def test_f_s_is_proved_up_to_its_radius_and_not_far_beyond(p):
     )
     network = f_S(affine([[0.0, 0.0]], [-1.0]), x, y, Ball(p, delta))
     found = boundary_distances(
-        network, x, y, p, radius=4 * delta, steps=30, restarts=1, proved=delta
+        network, x, y, Ball(p, 4 * delta), steps=30, restarts=1, proved=delta
     )
     assert (found.lower >= delta).all()
     assert delta < found.upper[0] < 3 * delta  # the gradient at x is 0
@@ -247,14 +247,14 @@ def test_f_s_is_proved_up_to_its_radius_and_not_far_beyond(p):
 def test_radii_proved_elsewhere_enter_the_lower_ends():
     net, x, y = affine([[1.0]], [-0.0625]), [[0.5], [0.25]], [1, 1]
     found = boundary_distances(
-        net, x, y, "inf", radius=0.125, steps=20, proved=torch.tensor([0.25, 0.0]).double()
+        net, x, y, Ball("inf", 0.125), steps=20, proved=torch.tensor([0.25, 0.0]).double()
     )
     assert found.lower.tolist() == [0.25, 0.125]
     assert (
-        boundary_distances(net, x, y, "inf", radius=0.125, steps=20, certified=False).lower is None
+        boundary_distances(net, x, y, Ball("inf", 0.125), steps=20, certified=False).lower is None
     )
     only = boundary_distances(
-        net, x, y, "inf", radius=0.125, steps=20, certified=False, proved=[0.25, 0.125]
+        net, x, y, Ball("inf", 0.125), steps=20, certified=False, proved=[0.25, 0.125]
     )
     assert only.lower.tolist() == [0.25, 0.125]
 
@@ -264,7 +264,7 @@ def test_a_wrong_proof_is_found():
         RuntimeError, match=r"point 1 has distance >= 0\.375 by proof and <= 0\.125"
     ):
         boundary_distances(
-            affine([[1.0]], [-0.125]), [[0.75], [0.25]], [1, 1], "inf", radius=0.5, proved=0.375
+            affine([[1.0]], [-0.125]), [[0.75], [0.25]], [1, 1], Ball("inf", 0.5), proved=0.375
         )
 
 
@@ -276,13 +276,13 @@ def test_modules_of_images_are_attacked_in_their_shape_and_bounded_if_small():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10)).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     labels = model(images.float()).argmax(1)
-    found = boundary_distances(model, images, labels, "inf", radius=0.5, steps=60, restarts=1)
+    found = boundary_distances(model, images, labels, Ball("inf", 0.5), steps=60, restarts=1)
     assert found.nearest.shape == images.shape
     assert (found.lower > 0).all()
     assert found.upper_kind == "certified upper bound"
     flat = ReLUNetwork.from_module(model.eval(), images.shape[1:])
     same = boundary_distances(
-        flat, images.flatten(1), labels, "inf", radius=0.5, steps=60, restarts=1
+        flat, images.flatten(1), labels, Ball("inf", 0.5), steps=60, restarts=1
     )
     assert torch.allclose(same.lower, found.lower)
     assert torch.allclose(same.upper, found.upper, rtol=0.05)
@@ -295,7 +295,7 @@ def test_modules_that_cannot_be_bounded_have_no_lower_ends():
     )
     images = uniform(8, 1, 8, 8)
     labels = pooled(images.float()).argmax(1)
-    found = boundary_distances(pooled, images, labels, 2, radius=3.0, steps=40)
+    found = boundary_distances(pooled, images, labels, Ball(2, 3.0), steps=40)
     assert found.lower is None
     assert found.upper_kind == "empirical upper bound"
     some = torch.isfinite(found.upper)
@@ -306,21 +306,21 @@ def test_modules_that_cannot_be_bounded_have_no_lower_ends():
     assert least.kind == "empirical lower bound"
     assert most is None
     with pytest.raises(ValueError, match="exact_seconds must be None"):
-        boundary_distances(pooled, images, labels, 2, radius=3.0, exact_seconds=1)
+        boundary_distances(pooled, images, labels, Ball(2, 3.0), exact_seconds=1)
 
 
 def test_large_modules_are_not_bounded():
     model = build_model("lenet5", (1, 28, 28), 10)
     images = uniform(2, 1, 28, 28).float()
     found = boundary_distances(
-        model, images, model(images).argmax(1), "inf", radius=0.3, steps=5, restarts=1
+        model, images, model(images).argmax(1), Ball("inf", 0.3), steps=5, restarts=1
     )
     assert (found.lower, found.upper_kind) == (None, "empirical upper bound")
 
 
 def test_the_attack_finds_what_projected_gradient_descent_finds():
     model, x, y = trained(3, inputs=6)
-    found = boundary_distances(model, x, y, "inf", radius=0.5, steps=60)
+    found = boundary_distances(model, x, y, Ball("inf", 0.5), steps=60)
     for radius in (0.05, 0.1, 0.2):
         attacked = robust_error(model, x, y, Ball("inf", radius), steps=40, restarts=3)
         assert (found.upper <= radius).sum() >= attacked.refuted.sum() - 1
@@ -333,19 +333,11 @@ def test_results_depend_on_the_seed_alone_and_progress_counts_passes(monkeypatch
     model, x, y = trained(1)  # 19 points to attack
     state, passes = torch.get_rng_state(), []
     first = boundary_distances(
-        model,
-        x,
-        y,
-        "inf",
-        radius=0.5,
-        steps=7,
-        restarts=2,
-        seed=3,
-        report=passes.append,
+        model, x, y, Ball("inf", 0.5), steps=7, restarts=2, seed=3, report=passes.append
     )
     assert [(p.done, p.total) for p in passes] == [(k, 32) for k in range(1, 33)]
     assert torch.equal(torch.get_rng_state(), state)
-    again = boundary_distances(model, x, y, "inf", radius=0.5, steps=7, restarts=2, seed=3)
+    again = boundary_distances(model, x, y, Ball("inf", 0.5), steps=7, restarts=2, seed=3)
     assert torch.equal(first.upper, again.upper)
 
 
@@ -365,7 +357,7 @@ def test_small_margin_counts_from_both_sides():
 
 @pytest.mark.parametrize("delta", [0.0, -1.0, math.nan])
 def test_small_margin_rejects_radii_that_are_not_positive(delta):
-    distances = boundary_distances(affine([[1.0]]), [[0.5]], [1], "inf", radius=0.25, steps=1)
+    distances = boundary_distances(affine([[1.0]]), [[0.5]], [1], Ball("inf", 0.25), steps=1)
     with pytest.raises(ValueError, match="delta must be > 0"):
         small_margin(distances, delta)
 
@@ -383,10 +375,8 @@ def test_small_margin_rejects_radii_that_are_not_positive(delta):
         ({"points": [[0.5, 0.5, 0.5]]}, ValueError, "x must have shape"),
         ({"labels": [0]}, ValueError, "labels must be -1 or"),
         ({"labels": [1, 1]}, ValueError, "labels must have shape"),
-        ({"norm": 3}, ValueError, "p must be 2 or 'inf'"),
-        ({"radius": 0.0}, ValueError, "radius must be > 0"),
-        ({"radius": math.inf}, ValueError, "radius must be finite"),
-        ({"radius": math.nan}, ValueError, "radius must be > 0"),
+        ({"ball": 0.5}, TypeError, "ball must be a Ball, got float"),
+        ({"ball": Ball("inf", 0.0)}, ValueError, "ball must have a radius > 0"),
         ({"steps": 0}, ValueError, "steps and restarts must be >= 1"),
         ({"restarts": 0}, ValueError, "steps and restarts must be >= 1"),
         ({"proved": [0.1, 0.1]}, ValueError, "proved must be a finite radius"),
@@ -402,8 +392,7 @@ def test_bad_input_is_named(change, error, message):
         "model": affine([[1.0, 1.0]]),
         "points": [[0.5, 0.5]],
         "labels": [1],
-        "norm": "inf",
-        "radius": 0.5,
+        "ball": Ball("inf", 0.5),
     } | change
     with pytest.raises(error, match=message):
         boundary_distances(**given)
@@ -414,12 +403,10 @@ def test_nan_never_passes():
     with torch.no_grad():
         model[0].weight[0, 0] = math.nan
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
-        boundary_distances(model, [[0.5, 0.5]], [1], "inf", radius=0.5)
+        boundary_distances(model, [[0.5, 0.5]], [1], Ball("inf", 0.5))
 
 
 def test_points_that_are_all_errors_have_distance_0():
-    found = boundary_distances(
-        affine([[1.0]], [-0.5]), [[0.25], [0.125]], [1, 1], "inf", radius=0.1
-    )
+    found = boundary_distances(affine([[1.0]], [-0.5]), [[0.25], [0.125]], [1, 1], Ball("inf", 0.1))
     assert found.upper.tolist() == [0.0, 0.0]
     assert found.lower.tolist() == [0.0, 0.0]

@@ -37,7 +37,7 @@ def ladder(m, threshold):
 )
 def test_onnx_runtime_agrees(tmp_path, dtype, kind):
     network = random_network(np.random.default_rng(0), (3, 8, 8, 2))
-    write_onnx(network, tmp_path / "a.onnx", dtype)
+    write_onnx(network, tmp_path / "a.onnx", dtype=dtype)
     points = torch.rand(20, 3, dtype=torch.float64)
     assert onnx_deviation(network, tmp_path / "a.onnx", points) <= TOLERANCE[kind]
     other = compose(affine([[1.0, 0.0], [0.0, 1.0]], [0.0, 8.0]), network)

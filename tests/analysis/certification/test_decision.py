@@ -439,7 +439,7 @@ def test_points_on_the_wrong_side_have_distance_zero_and_constants_none():
     assert upper == math.inf
     with pytest.raises(ValueError, match="gap"):
         boundary_distance(network, [0.5, 0.5], "inf", gap=0)
-    with pytest.raises(ValueError, match="x must lie in domain"):
+    with pytest.raises(ValueError, match="centre must lie in domain"):
         boundary_distance(network, [1.5, 0.5], "inf")
 
 

@@ -79,7 +79,7 @@ def test_a_certificate_holds_of_the_module_and_of_the_file(tmp_path, name):
     result = decided(network)
     assert result is not None
     result.save(tmp_path / "c.json")
-    write_onnx(network, tmp_path / "a.onnx", "float64")
+    write_onnx(network, tmp_path / "a.onnx", dtype="float64")
     for source in (network.to_module("dense"), tmp_path / "a.onnx"):
         again = read_network(source)
         assert again.origin.is_exact

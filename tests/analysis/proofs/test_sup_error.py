@@ -519,7 +519,7 @@ def test_networks_that_do_not_fit():
         distance_error(squaring(1), [0.0, 1.0], 2)
     with pytest.raises(ValueError, match="centre must be finite"):
         distance_error(squaring(1), [math.nan], 2)
-    with pytest.raises(ValueError, match="p must be"):
+    with pytest.raises(ValueError, match="norm must be"):
         distance_error(squaring(1), [0.0], 3)
 
 

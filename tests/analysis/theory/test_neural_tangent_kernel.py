@@ -51,7 +51,7 @@ def test_erf_is_a_gaussian_integral():
 @pytest.mark.parametrize("activation", ["relu", "erf"])
 def test_samples_and_a_wide_network_agree_with_the_closed_form(activation):
     exact = neural_tangent_kernel(X, X, activation)
-    mean, error = sampled_kernel(X, X, 200_000, activation)
+    mean, error = sampled_kernel(X, X, 200_000, activation=activation)
     assert ((mean - exact).abs() <= 3 * error).all()
     finite = finite_kernel(two_layer_network(5, 65_536, activation), X)
     assert (finite - exact).norm() <= 0.02 * exact.norm()
@@ -65,7 +65,9 @@ def test_standard_errors_are_neither_too_small_nor_too_large(activation):
     exact = neural_tangent_kernel(x, z, activation)
     scores = [
         float((mean - exact) / error)
-        for mean, error in (sampled_kernel(x, z, 400, activation, k) for k in range(400))
+        for mean, error in (
+            sampled_kernel(x, z, 400, activation=activation, seed=k) for k in range(400)
+        )
     ]
     assert 0.85 < np.std(scores) < 1.15
     assert abs(np.mean(scores)) < 4 / math.sqrt(400)
@@ -144,7 +146,7 @@ def test_an_interpolant_interpolates_with_least_norm():
 def test_the_exchange_finds_a_robust_function():
     """Errors between the samples fall by rounds; the norm grows, as constraints are added."""
     found = [robust_interpolant(X, Y, 0.1, rounds=rounds) for rounds in (0, 2, 5)]
-    errors = [cap_error(f, X, Y, 0.1, 20, 2).value for f in found]
+    errors = [cap_error(f, X, Y, 0.1, steps=20, restarts=2).value for f in found]
     assert errors[0] > 0.15
     assert errors[2] < 0.05 < errors[0]
     assert found[0].norm < found[1].norm < found[2].norm
@@ -176,7 +178,9 @@ def test_wide_networks_made_of_an_interpolant():
         errors.append(
             np.mean(
                 [
-                    cap_error(net.at(f.weights(net)), X, f.labels[:8], 0.05, 5, 0).value
+                    cap_error(
+                        net.at(f.weights(net)), X, f.labels[:8], 0.05, steps=5, restarts=0
+                    ).value
                     for net in nets
                 ]
             )
@@ -218,7 +222,7 @@ def test_the_kernel_is_not_universal_on_the_whole_sphere():
         (lambda: neural_tangent_kernel(X[0], X), "x must have shape"),
         (lambda: neural_tangent_kernel(X, X * math.nan), "z must be finite"),
         (lambda: sampled_kernel(X, X, 1), "samples must be >= 2"),
-        (lambda: sampled_kernel(X, X, 10, "tanh"), "activation must be one of"),
+        (lambda: sampled_kernel(X, X, 10, activation="tanh"), "activation must be one of"),
         (lambda: robust_interpolant(X, Y, 0.1, samples=-1), "samples and rounds"),
         (lambda: robust_interpolant(X, Y, 0.1, activation="tanh"), "activation must be one of"),
         (lambda: robust_interpolant(2 * X, Y, 0.1), "unit sphere"),

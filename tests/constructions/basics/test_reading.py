@@ -173,6 +173,6 @@ def test_what_is_no_box_is_refused(box, message):
 
 
 def test_norms_are_read_by_one_reader():
-    with pytest.raises(ValueError, match="p must be 2 or 'inf', got 3"):
+    with pytest.raises(ValueError, match="norm must be 2 or 'inf', got 3"):
         RangeSearch(POINTS, 3, 0.5)
     assert RangeSearch(POINTS, "2", 0.5).p == 2

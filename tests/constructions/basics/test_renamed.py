@@ -2,12 +2,15 @@
 
 import inspect
 import re
+from functools import partial
 
 import pytest
 import torch
 
 import analysis
 from constructions import (
+    Ball,
+    Engine,
     affine,
     bit_budget,
     count_regions,
@@ -15,13 +18,16 @@ from constructions import (
     level_set,
     linear_regions,
     magnitude_bound,
+    packing_number,
+    pairs_within,
     rounding_error,
     separation,
+    sharded_values,
     source_difference,
     squaring,
     write_vnnlib,
 )
-from constructions.internal import renamed
+from constructions.internal import read_norm, renamed
 
 
 @renamed("network low high by", box=lambda low=0, high=1: (low, high))
@@ -138,3 +144,64 @@ def test_exact_arithmetic_was_a_flag():
         kind = type(found).__name__
         with pytest.warns(DeprecationWarning, match=f"^{kind}.exact is {kind}.is_exact now"):
             assert found.exact is found.is_exact is True
+
+
+POINTS, LABELS, BALL = torch.tensor([[0.25, 0.5], [0.75, 0.5]]), torch.tensor([1, -1]), Ball(2, 0.1)
+LINE = affine([[-4.0, 0.0]], [2.0])
+
+
+@pytest.mark.parametrize(
+    ("former", "today"),
+    [
+        (
+            lambda: analysis.boundary_distance(LINE, x=POINTS[0], p=2),
+            lambda: analysis.boundary_distance(LINE, POINTS[0], 2),
+        ),
+        (
+            lambda: analysis.boundary_distances(LINE, POINTS, LABELS, 2, radius=0.5),
+            lambda: analysis.boundary_distances(LINE, POINTS, LABELS, Ball(2, 0.5)),
+        ),
+        (
+            lambda: pairs_within(1.0, POINTS, [1, 1]),
+            lambda: pairs_within(POINTS, [1, 1], Ball("inf", 1.0)),
+        ),
+        (
+            lambda: pairs_within(1.0, POINTS, [1, 1], POINTS, [1, 1], norm=2),
+            lambda: pairs_within(POINTS, [1, 1], Ball(2, 1.0), POINTS, [1, 1]),
+        ),
+        (
+            lambda: pairs_within(1.0, POINTS, LABELS, same_label=False),
+            lambda: pairs_within(POINTS, LABELS, Ball("inf", 1.0), same_label=False),
+        ),
+        (
+            lambda: sharded_values(LINE, POINTS, Engine()),
+            lambda: sharded_values(LINE, POINTS, engine=Engine()),
+        ),
+        (lambda: packing_number(3, 0.2, 2), lambda: packing_number(3, 0.2, norm=2)),
+        (
+            lambda: analysis.certified_margins(LINE, POINTS, LABELS, BALL, Engine()),
+            lambda: analysis.certified_margins(LINE, POINTS, LABELS, BALL, engine=Engine()),
+        ),
+        (
+            lambda: analysis.clean_bound(LINE, POINTS, LABELS, 0.1),
+            lambda: analysis.clean_bound(LINE, POINTS, LABELS, failure=0.1),
+        ),
+        (
+            lambda: analysis.agreement(LINE, LINE, POINTS, "estimate"),
+            lambda: analysis.agreement(LINE, LINE, POINTS, kind="estimate"),
+        ),
+        (lambda: bit_budget(NETWORK, 8, 0.5), lambda: bit_budget(NETWORK, 8, (0.5, 1.0))),
+        (lambda: read_norm(p="2"), lambda: read_norm("2")),
+    ],
+)
+def test_order_and_names_were_others(former, today):
+    with pytest.warns(DeprecationWarning, match="is called as"):
+        before = former()
+    assert str(before) == str(today())
+
+
+@pytest.mark.parametrize("wrong", [0.1, None, "inf"])
+def test_what_is_no_ball_is_named(wrong):
+    for call in (pairs_within, partial(analysis.boundary_distances, LINE)):
+        with pytest.raises(TypeError, match="ball must be a Ball, got"):
+            call(POINTS, LABELS, wrong)

@@ -5,6 +5,7 @@ the bounds of the papers.
 import itertools
 import math
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -83,12 +84,12 @@ def test_volumes_of_balls():
             d * math.log(2.5) - math.log(volume), rel=1e-12
         )
     assert log_volume_bound(4, 0.49) < 0
-    assert packing_number(4, 0.49, 2) == packing_number(4, 0.49) == 8
+    assert packing_number(4, 0.49, norm=2) == packing_number(4, 0.49) == 8
 
 
 def test_l2_packings_by_volume():
     for dimension in (30, 100, 1000):
-        number, logarithm = packing_number(dimension, 0.2, 2), log_volume_bound(dimension, 0.2)
+        number, logarithm = packing_number(dimension, 0.2, norm=2), log_volume_bound(dimension, 0.2)
         assert number > packing_number(dimension, 0.2)
         assert logarithm - 1e-8 < math.log(number) < logarithm
 
@@ -135,7 +136,7 @@ def test_beyond_the_radius_the_separator_is_robust():
         (packing_number, (3, 0), "^delta must lie in"),
         (packing_number, (3, 0.5), "^delta must lie in"),
         (packing_number, (3, math.nan), "^delta must lie in"),
-        (packing_number, (3, 0.1, 1), "^p must be"),
+        (partial(packing_number, norm=1), (3, 0.1), "^norm must be"),
         (log_volume_bound, (3, -0.1), "^delta must"),
         (separated_set, (2, 0.25, [1]), "^signs must be 2"),
         (separated_set, (2, 0.25, [1, 0]), "^signs must be 2"),
@@ -284,7 +285,7 @@ def test_the_sum_from_one_is_a_misprint():
 @pytest.mark.parametrize("dimension", [2, 5, 20, 200, 1000])
 def test_minimal_parameters_are_minimal(dimension, norm):
     m = minimal_parameters(dimension, 0.1, 0.05, norm=norm)
-    needed = Fraction(vc_fraction(0.05)) * packing_number(dimension, 0.1, norm)
+    needed = Fraction(vc_fraction(0.05)) * packing_number(dimension, 0.1, norm=norm)
     assert envelope_vc(m, dimension) >= needed
     assert m == 1 or envelope_vc(m - 1, dimension) < needed
 

@@ -217,7 +217,7 @@ def test_count_table_checks_its_grid():
         ([1], [7], {"hidden": (3, 3)}, "dimensions >= 8, .* got N=1, D=7"),
         ([1], [8], {"mu": 0.0}, r"mu must lie in \(0, 1\], got 0"),
         ([1], [8], {"mu": 1.5}, r"mu must lie in \(0, 1\], got 1.5"),
-        ([1], [8], {"norm": 1}, "p must be 2 or 'inf'"),
+        ([1], [8], {"norm": 1}, "norm must be 2 or 'inf'"),
     ):
         with pytest.raises(ValueError, match=message):
             count_table(points, dimensions, **options)

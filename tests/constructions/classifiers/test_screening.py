@@ -177,15 +177,15 @@ def test_shards_give_the_same_values_everywhere(norm, tmp_path, monkeypatch):
     )
     journal, seen = tmp_path / "journal", []
     engine = Engine(jobs=2, journal=journal, report=lambda p: seen.append((p.done, p.total)))
-    assert torch.equal(sharded_values(network, points, engine), alone)
+    assert torch.equal(sharded_values(network, points, engine=engine), alone)
     assert seen == [(0, 2), (1, 2), (2, 2)]
-    assert torch.equal(sharded_values(network, points, engine), alone)
+    assert torch.equal(sharded_values(network, points, engine=engine), alone)
     assert seen[3:] == [(2, 2)]
     with pytest.raises(ValueError, match="another computation"):
-        sharded_values(network, points + 0.01, engine)
+        sharded_values(network, points + 0.01, engine=engine)
     plain = affine(np.ones((2, 100)))
     assert torch.equal(
-        sharded_values(plain, points.double(), Engine(jobs=2)), plain(points.double())
+        sharded_values(plain, points.double(), engine=Engine(jobs=2)), plain(points.double())
     )
     for wrong in (points[0], points[:, :3], points * float("nan"), points + 9):
         with pytest.raises(ValueError, match=r"points must have|x must"):

@@ -132,7 +132,7 @@ def test_other_programs_compute_the_same(tmp_path, name, dtype):
     holds.
     """
     network, path = NETWORKS[name], tmp_path / "a.onnx"
-    held = write_onnx(network, path, dtype, round=dtype == "float32")
+    held = write_onnx(network, path, dtype=dtype, round=dtype == "float32")
     if dtype == "float64" or same_layers(held, network):
         assert held is network
     assert same_layers(load(path), held)
@@ -146,7 +146,7 @@ def test_other_programs_compute_the_same(tmp_path, name, dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_plainest_form(tmp_path, dtype):
     network = random_network(RNG, (3, 5, 4, 2))
-    write_onnx(network, tmp_path / "a.onnx", dtype)
+    write_onnx(network, tmp_path / "a.onnx", dtype=dtype)
     model = onnx.load(tmp_path / "a.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert (model.ir_version, [(o.domain, o.version) for o in model.opset_import]) == (
@@ -207,7 +207,7 @@ def test_weights_that_float32_cannot_hold(tmp_path):
         0
     ].weight.to_dense().item() == float(np.float32(1e-42))
     assert write_onnx(affine([[2.0**-149]], [2.0**127]), path).outputs == 1
-    assert write_onnx(affine([[5e-324]], [1e308]), path, "float64").outputs == 1
+    assert write_onnx(affine([[5e-324]], [1e308]), path, dtype="float64").outputs == 1
     assert same_layers(load(path), affine([[5e-324]], [1e308]))
 
 
@@ -223,7 +223,7 @@ def test_onnx_arguments(tmp_path):
         ),
     ):
         with pytest.raises(ValueError, match=message):
-            write_onnx(network, tmp_path / path, dtype)
+            write_onnx(network, tmp_path / path, dtype=dtype)
     with pytest.raises(FileNotFoundError, match=r"no folder .*missing for a\.onnx"):
         write_onnx(squaring(2), tmp_path / "missing" / "a.onnx")
     size = sympy.Symbol("n", integer=True, positive=True)

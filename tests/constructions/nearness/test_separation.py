@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import brute_separation, distance_inf, distance_squared
 
-from constructions import Engine, RangeSearch, nearest_within_class, pairs_within, separation
+from constructions import Ball, Engine, RangeSearch, nearest_within_class, pairs_within, separation
 from constructions.basics.ball import read_norm
 
 MODULE = importlib.import_module("constructions.nearness.separation")
@@ -154,7 +154,7 @@ def test_separation_checks_its_arguments():
         separation([[0.0]], [0], [[0.0, 1.0]], [1])
     with pytest.raises(ValueError, match="NaN or infinity"):
         separation([[0.0], [math.nan]], [0, 1])
-    with pytest.raises(ValueError, match="p must be 2 or 'inf'"):
+    with pytest.raises(ValueError, match="norm must be 2 or 'inf'"):
         separation([[0.0], [1.0]], [0, 1], norm=1)
 
 
@@ -275,7 +275,7 @@ def test_rare_labels(labels, others):
 def test_pairs_within_a_radius(norm, same_label):
     points, labels = draw("uint8", 50, 4), np.arange(50) % 3
     radius = 0.3 if norm == "inf" else 0.5
-    pairs, distances = pairs_within(radius, points, labels, norm=norm, same_label=same_label)
+    pairs, distances = pairs_within(points, labels, Ball(norm, radius), same_label=same_label)
     wanted = {}
     for i in range(50):
         for j in range(i + 1, 50):
@@ -289,10 +289,10 @@ def test_pairs_within_a_radius(norm, same_label):
         wanted
     )
     assert pairs.tolist() == sorted(pairs.tolist())
-    none, _ = pairs_within(1e-9, points, labels, norm=norm)
+    none, _ = pairs_within(points, labels, Ball(norm, 1e-9))
     assert none.shape == (0, 2)
-    with pytest.raises(ValueError, match="radius must be finite and > 0, got 0"):
-        pairs_within(0, points, labels)
+    with pytest.raises(ValueError, match="ball must have a radius > 0, got l_inf ball of radius 0"):
+        pairs_within(points, labels, Ball("inf", 0))
 
 
 @pytest.mark.usefixtures("bounded")
@@ -321,16 +321,15 @@ def test_results_do_not_depend_on_where_they_are_computed(norm, tmp_path):
     assert seen == list(range(4, 14))
     with pytest.raises(ValueError, match="holds results of another computation"):
         separation(points, 1 - labels, norm=norm, engine=Engine(journal=journal))
-    pairs_within(0.5, points, labels, norm=norm, engine=Engine(journal=tmp_path / "pairs"))
+    pairs_within(points, labels, Ball(norm, 0.5), engine=Engine(journal=tmp_path / "pairs"))
     # two sets are not one
     with pytest.raises(ValueError, match="holds results of another computation"):
         pairs_within(
-            0.5,
             points,
             labels,
+            Ball(norm, 0.5),
             points,
             labels,
-            norm=norm,
             engine=Engine(journal=tmp_path / "pairs"),
         )
 
@@ -342,8 +341,8 @@ def test_numbers_that_overflow_or_underflow():
     assert separation([[0.0], [1.6e-162]], [1, -1], norm=2).lower == 0
     points = np.zeros((2, 4))
     points[1] = 1.6e-162
-    assert len(pairs_within(3.3e-162, points, [1, 1], norm=2)[0]) == 1
-    assert len(pairs_within(1e200, points, [1, 1], norm=2)[0]) == 1
+    assert len(pairs_within(points, [1, 1], Ball(2, 3.3e-162))[0]) == 1
+    assert len(pairs_within(points, [1, 1], Ball(2, 1e200))[0]) == 1
     with pytest.raises(ValueError, match="points must be real numbers"):
         separation(np.array([[0.0], [1j]]), [1, -1])
 

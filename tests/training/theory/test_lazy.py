@@ -82,13 +82,22 @@ def test_an_attack_finds_the_largest_loss_on_arcs():
     delta = 0.3
     half = 2 * math.asin(delta / 2)
     f = two_layer_network(2, 40, seed=3).at((torch.randn(2, 20, 2, dtype=torch.float64),))
-    found = huber(f(cap_attack(f, x, y, delta, 20, 4, torch.Generator().manual_seed(0))), y)
+    found = huber(
+        f(
+            cap_attack(
+                f, x, y, delta, steps=20, restarts=4, generator=torch.Generator().manual_seed(0)
+            )
+        ),
+        y,
+    )
     for i, degrees in enumerate((0, 50, 120, 190, 260)):
         grid = circle(*(degrees + np.degrees(np.linspace(-half, half, 4001))))
         best = huber(f(grid), y[i].expand(len(grid))).max()
         assert best * (1 - 1e-3) <= found[i] <= best + 1e-9
-    assert robust_loss(f, x, y, delta, 20, 4).value == pytest.approx(float(found.mean()), rel=1e-12)
-    assert cap_error(f, x, y, delta, 20, 4).value == pytest.approx(
+    assert robust_loss(f, x, y, delta, steps=20, restarts=4).value == pytest.approx(
+        float(found.mean()), rel=1e-12
+    )
+    assert cap_error(f, x, y, delta, steps=20, restarts=4).value == pytest.approx(
         float(((2 * found).sqrt().where(found < 0.5, found + 0.5)).max())
     )
 
@@ -296,7 +305,7 @@ def test_training_is_that_of_plain_formulas():
     np.testing.assert_allclose(run.weights[0].numpy(), weights, atol=1e-13)
     assert run.loss[0] == huber(torch.zeros(6).double(), Y).mean() == 0.5
     assert run.least == run.loss[1:].min()
-    last = huber(net.evaluate(run.best, cap_attack(net.at(run.best), X, Y, 0.1, 2)), Y).mean()
+    last = huber(net.evaluate(run.best, cap_attack(net.at(run.best), X, Y, 0.1, steps=2)), Y).mean()
     assert float(last) == pytest.approx(run.least, rel=1e-12)
     np.testing.assert_allclose(
         run.distance[-1, 0], np.linalg.norm(weights - net.initial[0].numpy()), rtol=1e-12

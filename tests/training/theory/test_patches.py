@@ -298,12 +298,13 @@ def test_a_regime_map_is_resumable(tmp_path):
     configs = [replace(SMALL, robust_weight=weight, d=d) for weight in (0.5, 1.0) for d in (20, 40)]
     engine = Engine(journal=tmp_path / "map.json")
     expected = [train_patches(config).errors for config in configs]
-    assert regime_map(configs, engine) == expected
+    assert regime_map(configs, engine=engine) == expected
     lines = (tmp_path / "map.json").read_text().splitlines()
     (tmp_path / "map.json").write_text("\n".join(lines[:3]) + "\n")
     done = []
     assert (
-        regime_map(configs, replace(engine, report=lambda told: done.append(told.done))) == expected
+        regime_map(configs, engine=replace(engine, report=lambda told: done.append(told.done)))
+        == expected
     )
     assert done == [2, 3, 4]
 

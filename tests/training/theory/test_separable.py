@@ -289,7 +289,7 @@ def test_memorization_does_not_generalize_robustly(data, learner):
     exact = linear_error(learner.linear, data.direction, BETA, RADIUS)
     assert lower.interval[0] <= exact <= lower.interval[1]
     target = target_learner(data, learner.threshold)
-    same = agreement(learner.network(), target.network(), fresh.points, "estimate")
+    same = agreement(learner.network(), target.network(), fresh.points, kind="estimate")
     # where signs differ: the named limit makes no error there
     wrong = linear_error(learner.linear, data.direction, BETA)
     assert same.interval[0] <= 1 - wrong <= same.interval[1]
