@@ -358,7 +358,7 @@ def test_small_margin_counts_from_both_sides():
 @pytest.mark.parametrize("delta", [0.0, -1.0, math.nan])
 def test_small_margin_rejects_radii_that_are_not_positive(delta):
     distances = boundary_distances(affine([[1.0]]), [[0.5]], [1], Ball("inf", 0.25), steps=1)
-    with pytest.raises(ValueError, match="delta must be > 0"):
+    with pytest.raises(ValueError, match="radius must be > 0"):
         small_margin(distances, delta)
 
 
