@@ -60,7 +60,7 @@ def test_what_was_rounded_on_reading_is_taken_off_and_rounded_down(outputs):
     ball = Ball("inf", 0.01)
     found = certified_margins(read, points, labels, ball).tolist()
     layers_alone = certified_margins(ReLUNetwork(read.layers), points, labels, ball).tolist()
-    lost = [Fraction(v) for v in source_difference(read, 0.0, 1.0).tolist()]
+    lost = [Fraction(v) for v in source_difference(read, (0.0, 1.0)).tolist()]
     less = lost[0] if outputs == 1 else lost[1] + max(lost[0], lost[2])
     pairs = [(Fraction(a), Fraction(b) - less) for a, b in zip(found, layers_alone, strict=True)]
     assert less > 0

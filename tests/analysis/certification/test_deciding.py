@@ -275,7 +275,7 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
 def test_what_a_certificate_of_a_property_proves_is_not_sought_again(tmp_path, capsys, monkeypatch):
     net, file, out = tmp_path / "net.onnx", tmp_path / "p.vnnlib", tmp_path / "c.json"
     write_onnx(affine([[1.0, 1.0]], [-0.5]), net)
-    write_vnnlib(file, [0.5, 0.25], [1.0, 1.0], 1)
+    write_vnnlib(file, ([0.5, 0.25], [1.0, 1.0]), 1)
     command = ["certify", str(net), "--vnnlib", str(file), "--out", str(out)]
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["kept"] is False
@@ -301,7 +301,7 @@ def test_what_a_certificate_of_a_property_proves_is_not_sought_again(tmp_path, c
     out.write_text(json.dumps(forged))
     sought()
     assert out.read_bytes() == content
-    write_vnnlib(file, [0.25, 0.375], [1.0, 1.0], 1)  # a part of the box is not proved
+    write_vnnlib(file, ([0.25, 0.375], [1.0, 1.0]), 1)  # a part of the box is not proved
     sought()
     write_onnx(affine([[1.0, 1.0]], [-0.25]), net)
     sought()
@@ -475,7 +475,7 @@ def test_messages_name_the_remedy(tmp_path):
     box = Property(([0.0] * 9, [1.0] * 9), [([[1, 0, 0, 0]], [0])])
     for call in (
         lambda: decide(module, box),
-        lambda: certify_box(module, [0.0] * 9, [1.0] * 9, 0),
+        lambda: certify_box(module, (0.0, 1.0), 0),
         lambda: certify(module, [0.5] * 9, Ball("inf", 0.1), 0),
     ):
         with pytest.raises(TypeError, match=r"pass read_network\(module, input_shape\), e.g."):

@@ -151,7 +151,7 @@ def test_certificates_of_properties_say_what_was_not_compared(tmp_path, capsys):
     assert " > 0 for label 0 of a margin network on the box [0.5, 1] x [0.25, 1]; " in query
     assert asked_for.startswith("property: not compared, nor that these are margins of it and ")
     assert all(line.endswith("--network FILE --vnnlib FILE does)") for line in (asked_for, source))
-    certify_box(path, *BOX, 1).save(cert)
+    certify_box(path, BOX, 1).save(cert)
     text = run(cert)[1]
     assert "property" not in text
     assert "margin network" not in text
@@ -174,7 +174,7 @@ def test_a_part_of_a_property_has_no_source_and_no_parts_of_its_own(tmp_path):
 
 def test_the_checker_says_how_it_is_used(tmp_path):
     path, cert = written(tmp_path, ".onnx"), tmp_path / "c.json"
-    certify_box(path, *BOX, 1).save(cert)
+    certify_box(path, BOX, 1).save(cert)
     usage = "usage: python check_certificate.py CERT.json [--network FILE]; see --help"
     wrong = ([], [cert, path], [cert, "--network"], [cert, "--network", path, "more"])
     for options in (*wrong, [cert, "--property", path], [cert, "--network", path, "--help"]):
