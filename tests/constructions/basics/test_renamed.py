@@ -103,7 +103,7 @@ ROUNDED = affine([[1.0]])
             lambda path: magnitude_bound(NETWORK, (0.25, 0.5)),
         ),
         (
-            lambda path: source_difference(ROUNDED, (0.0, 1.0)),
+            lambda path: source_difference(ROUNDED, 0.0, 1.0),
             lambda path: source_difference(ROUNDED, (0.0, 1.0)),
         ),
         (
