@@ -11,7 +11,7 @@ from .behaviour.agreement import (
 )
 from .behaviour.boundary_distances import BoundaryDistances, boundary_distances, small_margin
 from .behaviour.errors import clean_error, robust_error
-from .behaviour.exact_flatness import change_bound, exact_flatness
+from .behaviour.exact_flatness import FlatnessBounds, change_bound, exact_flatness
 from .behaviour.flatness import FlatnessProfile, flatness_profile
 from .behaviour.memorization_share import (
     MemorizationShare,
@@ -32,14 +32,14 @@ from .proofs.certificates import save_points
 from .proofs.memorization import MemorizationProof, certify_memorization
 from .proofs.range import SupError
 from .proofs.sup_error import distance_error, sup_error
-from .quantities.measured import Measured
+from .quantities.measured import Measured, ShareBounds, Shares
 from .statements.claims import Check, Claim, Outcome, OutcomeProgress, ledger, verify
 from .statements.report import write_ledger
 from .studies.measure import study
 from .studies.report import write_study
 from .studies.settings import StudySettings
 from .studies.study import Study
-from .theory.constrained import errors_by_margin, proved_balls
+from .theory.constrained import ErrorsByMargin, errors_by_margin, proved_balls
 from .theory.feature_learning import Inequality, Phases, attacked_errors, lemmas, phases
 from .theory.generalization import (
     GeneralizationBound,
@@ -59,6 +59,7 @@ from .theory.linearization import (
 )
 from .theory.neural_tangent_kernel import (
     KernelInterpolant,
+    SampledKernel,
     finite_kernel,
     neural_tangent_kernel,
     robust_interpolant,
@@ -113,6 +114,11 @@ __all__ = [
     "certificate_of",
     "certified_ball_margins",
     "certified_margins",
+    "FlatnessBounds",
+    "ErrorsByMargin",
+    "SampledKernel",
+    "ShareBounds",
+    "Shares",
     "certify",
     "certify_box",
     "certify_memorization",

@@ -42,7 +42,8 @@ def main() -> None:
         curves, found = run.curves, phases(run)
         signal = config.scales.alpha**3 * curves["U"]
         half = signal[curves["step"] >= config.steps / 2]
-        print(f"seed {seed}: {taken:.1f} s (weight space: {plain:.0f} s); errors {run.errors}")
+        print(f"seed {seed}: {taken:.1f} s (weight space: {plain:.0f} s)")
+        print(f"  {run.errors}")
         print(
             f"  alpha^3 U {signal[-1]:.2f}, changed by {100 * (half.max() / half.min() - 1):.4f}% "
             f"over the last half; ",

@@ -2,6 +2,7 @@
 
 from .basics.ball import Ball
 from .basics.engine import HERE, Engine, ProcessLostError
+from .basics.labelled import LabelledPoints
 from .basics.progress import Progress
 from .basics.result import Result
 from .capacity.interpolation import interpolation
@@ -15,6 +16,7 @@ from .capacity.region_bounds import (
 )
 from .capacity.shattering import ShatteredSet, shattered_set
 from .capacity.tables import (
+    CapacityGrowth,
     CapacityRow,
     InterpolationRow,
     capacity_growth,
@@ -50,17 +52,23 @@ from .gadgets.approximation import (
     tooth,
     yarotsky_multiplication,
 )
-from .gadgets.contracts import CONTRACTS, Contract, contract, contracts
+from .gadgets.contracts import CONTRACTS, Contract, PartContract, contract, contracts
 from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
 from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
 from .nearness.range_search import RangeSearch
-from .nearness.separation import Separation, nearest_within_class, pairs_within, separation
+from .nearness.separation import (
+    NearPairs,
+    Separation,
+    nearest_within_class,
+    pairs_within,
+    separation,
+)
 from .networks.calculus import add, affine, compose, copies, delay, parallel
 from .networks.exact import exact_signs, exact_values
-from .networks.intervals import interval_bounds, magnitude_bound, source_difference
+from .networks.intervals import OutputBounds, interval_bounds, magnitude_bound, source_difference
 from .networks.network import ReLUNetwork, Size
 from .networks.provenance import LEMMAS, Lemma, Provenance
 from .networks.rounding import BitBudget, bit_budget, rounding_error
@@ -104,6 +112,11 @@ __all__ = [
     "ReLUNetwork",
     "Region",
     "Result",
+    "LabelledPoints",
+    "CapacityGrowth",
+    "PartContract",
+    "NearPairs",
+    "OutputBounds",
     "RegionCount",
     "Separation",
     "ShatteredSet",

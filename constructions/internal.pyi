@@ -18,13 +18,14 @@ from .basics.reading import (
     read_rows,
 )
 from .basics.renamed import renamed
-from .basics.result import Said, Unpacked, brief, plain, said
+from .basics.result import Keyed, Said, Unpacked, brief, plain, said
 from .basics.settings import Settings, setting
 from .exchange.properties import exact_box, rationals
 from .linear.matrix import same
 from .networks.network import check_network, structure_digest
 
 __all__ = [
+    "Keyed",
     "Report",
     "Said",
     "Settings",

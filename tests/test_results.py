@@ -11,6 +11,7 @@ import math
 import os
 import re
 import typing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -53,6 +54,9 @@ SETTINGS = {
 """Public dataclasses that are told to functions, or to a report of progress."""
 
 
+SIDES = ("lower", "upper")
+
+
 def public_classes():
     """Classes with fields in the packages' roots, and in what the roots' functions return."""
     found = set()
@@ -89,6 +93,11 @@ def of_constructions():
     return [
         constructions.bit_budget(SQUARING, 8),
         *constructions.capacity_table([2], 0.25),
+        constructions.CapacityGrowth(0.0, 1.0, 1.5, 0.25),
+        *constructions.contracts(constructions.copies(5, SQUARING)),
+        constructions.interval_bounds(CLEAN, [[0.0, 0.0]] * 3, [0.5, 1.0]),
+        constructions.separated_set(2, 0.25, [1, -1]),
+        constructions.pairs_within(0.25, [[0.0], [0.125], [1.0]], [1, 1, -1]),
         constructions.contract(SQUARING),
         constructions.count_table([2], [4])[0],
         *constructions.interpolation_table([(4, 4)]),
@@ -145,6 +154,8 @@ def of_training():
         training.LinearRun(np.array([0, 8]), torch.zeros(2, 3), np.array([0.0, -0.5])),
         training.MaxMargin(torch.tensor([1.0, 0.0]), 0.5, 0.625),
         training.PatchRun(told, curves, torch.zeros(2, 4), patches),
+        training.PatchErrors(0.0, 0.25, 0.0, 0.5),
+        training.sphere_data(4, 3, 0.1),
         run,
         training.Trial(training.TrainingConfig(), Path("runs/toy"), "ValueError: a\nb"),
     ]
@@ -180,6 +191,7 @@ def of_analysis():
     unsafe = constructions.Property.robust([0.75, 0.25], BALL, 1, 1)
     margins = tensor([[0.25, 0.5], [0.0, 1.0]])
     bound = analysis.Measured(0.75, "certified upper bound")
+    flat = analysis.FlatnessProfile([0.0, 0.125], margins, margins, margins > 0.75, "exact")
     comparison = toy_comparison()
     return [
         analysis.BoundaryDistances(
@@ -198,7 +210,10 @@ def of_analysis():
         comparison.tasks[0].models["f_clean"],
         analysis.decide(net, unsafe),
         analysis.DirectionRate(np.ones((2, 3)), ESTIMATE),
-        analysis.FlatnessProfile([0.0, 0.125], margins, margins, margins > 0.75),
+        analysis.ErrorsByMargin(SHARE(1, 4), SHARE(0, 4)),
+        analysis.FlatnessBounds(*[flat] * 2),
+        analysis.FlatnessBounds(*(replace(flat, kind=f"certified {s} bound") for s in SIDES)),
+        replace(flat, kind="empirical lower bound"),
         analysis.GeneralizationBound(
             bound, {"training error": 0.25, "gap": 0.5}, {"failure": 0.25}, 1.0
         ),
@@ -215,6 +230,10 @@ def of_analysis():
         analysis.Phases(3, None, None, (4.0, 8.0), None, False),
         analysis.Regret(*(analysis.Measured(v, "exact", total=8) for v in (0.25, 0.5, 0.125))),
         RobustError(SHARE(1, 4, "certified lower bound"), bound, torch.zeros(4, 1), torch.ones(4)),
+        analysis.SampledKernel(torch.ones(2, 3), torch.ones(2, 3) / 8),
+        analysis.ShareBounds(SHARE(1, 4, "certified lower bound"), None),
+        analysis.ShareBounds(SHARE(1, 4, "certified lower bound"), bound),
+        analysis.Shares("label agreement", {"inside": SHARE(3, 4), "outside": ESTIMATE}),
         analysis.Study(analysis.StudySettings(points=8), [run], [built], [("runs/a", "no run")]),
         profile,
         run,
@@ -344,3 +363,21 @@ def test_unpacked_results_are_tuples_of_their_fields():
     assert bounds != (lower, lower)
     assert isinstance(bounds, Unpacked)
     assert len({bounds, analysis.Interval(*bounds)}) == 1
+
+
+def test_results_that_were_dictionaries_still_are_with_a_warning():
+    growth = constructions.CapacityGrowth(0.0, 1.0, 1.5, 0.25)
+    with pytest.warns(DeprecationWarning, match=r"\['lower'\] of CapacityGrowth is its attribute"):
+        assert growth["lower"] == growth.lower
+    with pytest.warns(DeprecationWarning, match="CapacityGrowth"):
+        assert dict(**growth) == growth.to_dict() == growth
+    assert list(growth) == ["clean", "cgro", "robust", "lower"]
+    assert growth == replace(growth) != replace(growth, lower=0.5)
+    with pytest.raises(KeyError, match="upper"):  # what never was there is no old name
+        growth["upper"]
+
+
+def test_shares_are_the_mapping_of_them():
+    shares = analysis.Shares("agreement", {"inside": SHARE(3, 4)})
+    assert dict(shares) == {"inside": SHARE(3, 4)} == shares
+    assert (shares["inside"], len(shares)) == (SHARE(3, 4), 1)

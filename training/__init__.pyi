@@ -32,7 +32,14 @@ from .theory.lazy import (
     train_lazily,
     two_layer_network,
 )
-from .theory.patches import PatchConfig, PatchRun, patch_network, regime_map, train_patches
+from .theory.patches import (
+    PatchConfig,
+    PatchErrors,
+    PatchRun,
+    patch_network,
+    regime_map,
+    train_patches,
+)
 from .theory.separable import (
     LinearRun,
     MaxMargin,
@@ -67,6 +74,7 @@ __all__ = [
     "Normalize",
     "PatchConfig",
     "PatchData",
+    "PatchErrors",
     "PatchRun",
     "Run",
     "SeparableData",

@@ -16,7 +16,7 @@ from constructions.internal import renamed
 from training import output_margin, project
 from training.internal import as_float, as_tensor, check_labels, measuring, placement, read_outputs
 
-from ..quantities.measured import Kind, Measured
+from ..quantities.measured import Kind, Measured, Shares
 from ..quantities.reading import read_model
 from ..quantities.statistics import share
 
@@ -24,6 +24,8 @@ NETWORK_BATCH, MODEL_BATCH = 2**12, 2**9
 """Points evaluated together: by a `ReLUNetwork`, which splits them further as its memory asks for,
 and by other models.
 """
+
+AGREEMENT = "points at which both models predict the same label"
 
 
 @renamed("first second points kind")
@@ -52,7 +54,7 @@ def agreement(first: Any, second: Any, points: Any, *, kind: Kind = "exact") -> 
 @measuring(evaluating=True)
 def agreement_by_group(
     first: Any, second: Any, points: Any, groups: Mapping[str, Any], *, kind: Kind = "exact"
-) -> dict[str, Measured]:
+) -> Shares:
     """`agreement` in each group of points; groups: from names to masks (N,), which may overlap; an
     empty one is left out.
 
@@ -77,7 +79,8 @@ def agreement_by_group(
                 f"for {name!r}"
             )
     same = _agrees(first, second, x)
-    return {name: share(same[mask], kind) for name, mask in masks.items() if mask.any()}
+    shares = {name: share(same[mask], kind) for name, mask in masks.items() if mask.any()}
+    return Shares(AGREEMENT, shares)
 
 
 def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
@@ -207,7 +210,7 @@ def agreement_table(
     *,
     seed: int = 0,
     count: int | None = None,
-) -> dict[str, Measured]:
+) -> Shares:
     """Label agreement of a learned and a constructed model, zone by zone, with intervals; models
     and points as for `agreement`.
 
@@ -252,11 +255,12 @@ def agreement_table(
         "in the shells": where.shell,
         "outside": where.outside,
     }
-    return {
+    on_data = {
         "clean test points": agreement(learned, constructed, test_points),
         "training points, attacked": agreement(learned, constructed, attacked),
-        **agreement_by_group(learned, constructed, sampled, groups, kind="estimate"),
     }
+    found = agreement_by_group(learned, constructed, sampled, groups, kind="estimate")
+    return Shares(AGREEMENT, on_data | found.shares)
 
 
 def outer_radius(network: ReLUNetwork, ball: Ball) -> float:

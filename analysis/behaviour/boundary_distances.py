@@ -22,7 +22,7 @@ from training.internal import as_float, as_tensor, check_labels, copied, measuri
 from ..certification.boundary import boundary_distance
 from ..certification.decision import read_positive
 from ..certification.margins import certified_margins
-from ..quantities.measured import Kind, Measured
+from ..quantities.measured import Kind, ShareBounds
 from ..quantities.reading import Model, read_model
 from ..quantities.statistics import share
 from .errors import certainly_wrong
@@ -176,7 +176,7 @@ def boundary_distances(
 
 
 @renamed("distances delta", radius=lambda delta: delta)
-def small_margin(distances: BoundaryDistances, radius: float) -> tuple[Measured, Measured | None]:
+def small_margin(distances: BoundaryDistances, radius: float) -> ShareBounds:
     """mu = |S_small| / N, S_small = { i : distance of x_i < radius }, from below (upper < radius)
     and above (not lower >= radius).
 
@@ -199,9 +199,10 @@ def small_margin(distances: BoundaryDistances, radius: float) -> tuple[Measured,
         else "empirical lower bound"
     )
     least = share(distances.upper < radius, kind)
-    return least, None if distances.lower is None else share(
-        ~(distances.lower >= radius), "certified upper bound"
-    )
+    most = None
+    if distances.lower is not None:
+        most = share(~(distances.lower >= radius), "certified upper bound")
+    return ShareBounds(least, most)
 
 
 def _evaluators(model: Any) -> tuple[Model, Model]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,30 @@ from scipy.special import expit, logsumexp
 from torch.nn import functional
 
 from constructions import Ball, ReLUNetwork, interval_bounds, linear_regions
+from constructions.internal import Said, Unpacked
 
 from ..certification.margins import certified_margins
 from ..quantities.reading import read_labelled, read_network
 from .flatness import FlatnessProfile, log_odds, read_radii
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FlatnessBounds(Unpacked):
+    """What `flatness_profile` looks for, from below and above; see `exact_flatness`.
+
+    Attributes:
+        lower: of kind "exact", as upper then is, or "certified lower bound".
+        upper: of kind "exact" or "certified upper bound".
+    """
+
+    lower: FlatnessProfile
+    upper: FlatnessProfile
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        what, lower = self.lower._says()
+        if self.lower.kind == "exact":
+            return what, lower
+        return what, lower | {f"{name}, above": n for name, n in self.upper._says()[1].items()}
 
 
 def exact_flatness(
@@ -26,7 +47,7 @@ def exact_flatness(
     radii: Sequence[float],
     *,
     max_cells: int = 10_000,
-) -> tuple[FlatnessProfile, FlatnessProfile]:
+) -> FlatnessBounds:
     """Lower and upper bounds of what `flatness_profile` looks for, from all linear regions of each
     l_inf ball in [0,1]^D.
 
@@ -79,8 +100,8 @@ def exact_flatness(
     change = functional.softplus(z) - functional.softplus(torch.tensor(clean))[:, None]
     if network.outputs <= 2:
         both = FlatnessProfile(sizes, upper, change, wrong > 0, "exact")
-        return both, both
-    return (
+        return FlatnessBounds(both, both)
+    return FlatnessBounds(
         FlatnessProfile(sizes, lower, change, wrong > 0, "certified lower bound"),
         FlatnessProfile(sizes, upper, change, wrong > 0, "certified upper bound"),
     )

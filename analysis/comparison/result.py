@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -157,7 +158,7 @@ class TaskResult(Result):
     test_zones: ZoneCounts
     changed_test_labels: int
     models: dict[str, ModelResult]
-    agreement: dict[str, Measured]
+    agreement: Mapping[str, Measured]
     flatness: dict[str, dict[str, FlatnessProfile]]
     seconds: float
     networks: dict[str, ReLUNetwork] = field(default_factory=dict, repr=False)

@@ -18,7 +18,7 @@ from ..behaviour.flatness import FlatnessProfile, flatness_profile
 from ..certification.margins import certified_margins
 from ..proofs.memorization import MemorizationProof, certify_memorization
 from ..proofs.separations import KnownSeparation
-from ..quantities.measured import Measured
+from ..quantities.measured import Measured, Shares
 from .result import ModelErrors, ModelResult, SmallMargin, SplitErrors, TaskResult, ZoneCounts
 from .settings import CompareSettings
 
@@ -48,7 +48,7 @@ class TaskComparison:
     all_apart: Separation
     proof: MemorizationProof
     margins: torch.Tensor  # of f_clean on training points: inf where proved, 0 where not, else -1
-    agreement: dict[str, Measured]
+    agreement: Shares
     outer: float
     seconds: float = 0.0
 

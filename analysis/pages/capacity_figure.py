@@ -61,11 +61,11 @@ def lower_bound(dimensions: Sequence[int] = DIMENSIONS) -> Drawing:
 
     told = (
         f"over D = {far[0].dimension} to {far[-1].dimension}, M_D grows as "
-        f"exp({growth['lower']:.4f} D) (limit "
+        f"exp({growth.lower:.4f} D) (limit "
         f"log {math.ceil(1 / (2 * DELTA))} / 4 = {math.log(math.ceil(1 / (2 * DELTA))) / 4:.4f}), "
         f"the robust network as "
-        f"exp({growth['robust']:.3f} D), f_S as D^{growth['cgro']:.3f}, f_clean as "
-        f"D^{abs(growth['clean']):.3f}"
+        f"exp({growth.robust:.3f} D), f_S as D^{growth.cgro:.3f}, f_clean as "
+        f"D^{abs(growth.clean):.3f}"
     )
     caption = (
         f"Parameters that classify S_phi, points on both sides of x_D = 1/2 (l_inf, delta = "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from constructions import Result
-from constructions.internal import Said, plain, said
+from constructions.internal import Said, Unpacked, plain, said
 
 Kind = Literal[
     "exact",
@@ -117,3 +118,58 @@ class Measured(Result):
                 f"a share needs 0 <= count <= total and total >= 1, got {count} of {total}"
             )
         return cls(count / total, kind, count, total)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shares(Result, Mapping[str, Measured]):
+    """Shares by name, such as those of groups of points; it is also the mapping of them.
+
+    Attributes:
+        what: they are shares of, in words.
+        shares: by name.
+
+    Example:
+        >>> found = Shares("label agreement", {"inside": Measured.share(3, 4)})
+        >>> found["inside"].value
+        0.75
+        >>> found
+        Shares: label agreement
+          inside 75% (exact, 3 of 4)
+    """
+
+    what: str
+    shares: dict[str, Measured]
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return self.what, {name: share.said for name, share in self.shares.items()}
+
+    def __getitem__(self, name: str) -> Measured:
+        return self.shares[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shares)
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ShareBounds(Unpacked):
+    """A share from below and from above.
+
+    Attributes:
+        lower: a lower bound.
+        upper: an upper bound; None where nothing was proved.
+
+    Example:
+        >>> ShareBounds(Measured.share(1, 4, "certified lower bound"), None)
+        ShareBounds: a share of points
+          share >= 25% (certified bound, 1 of 4)
+    """
+
+    lower: Measured
+    upper: Measured | None
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        upper = {} if self.upper is None else {"and": self.upper.said}
+        return "a share of points", {"share": self.lower.said} | upper

@@ -172,7 +172,7 @@ def exponential_lower_bound() -> Iterator[Check]:
     """M_D with its rate, and each correction."""
     growth = capacity_growth(capacity_table(FAR, 0.1))
     yield between(
-        "rate of M_D, d = 100 to 1000, delta = 0.1", growth["lower"], 0.99 * RATE, RATE, "estimate"
+        "rate of M_D, d = 100 to 1000, delta = 0.1", growth.lower, 0.99 * RATE, RATE, "estimate"
     )
     yield at_least(
         "M_D at d = 100 (any robust network needs as many parameters)",
@@ -214,7 +214,7 @@ def rate_of_lower_bound() -> Iterator[Check]:
     """The rate, over D and delta."""
     yield between(
         "rate of M_D, D = 100 to 1000, delta = 0.1",
-        capacity_growth(capacity_table(FAR, 0.1))["lower"],
+        capacity_growth(capacity_table(FAR, 0.1)).lower,
         0.99 * RATE,
         RATE,
         "estimate",

@@ -44,7 +44,8 @@ SETTING = (
 @functools.cache
 def data() -> tuple[torch.Tensor, torch.Tensor]:
     """Points and labels of `SETTING`."""
-    return sphere_data(N, D, DELTA)
+    x, y = sphere_data(N, D, DELTA)
+    return x, y
 
 
 attack = functools.partial(cap_attack, delta=DELTA, steps=3)

@@ -263,16 +263,16 @@ def robust_memorization() -> Iterator[Check]:
         )
         yield at_least(f"seed {seed}: least V_i", run.curves["V"][-1].min(), 1, "estimate")
         yield at_most(f"seed {seed}: largest V_i", run.curves["V"][-1].max(), 50, "estimate")
-        yield equal(f"seed {seed}: robust training error (GTA)", errors["robust_train"], 0)
-        yield at_most(f"seed {seed}: clean test error", errors["clean_test"], 1e-3, "estimate")
+        yield equal(f"seed {seed}: robust training error (GTA)", errors.robust_train, 0)
+        yield at_most(f"seed {seed}: clean test error", errors.clean_test, 1e-3, "estimate")
         yield between(
-            f"seed {seed}: robust test error (GTA)", errors["robust_test"], 0.45, 0.55, "estimate"
+            f"seed {seed}: robust test error (GTA)", errors.robust_test, 0.45, 0.55, "estimate"
         )
         yield equal(f"seed {seed}: phases in order (1: yes)", int(phases(run).in_order), 1)
     config = PatchConfig(d=100, gamma=1 - 1 / math.sqrt(100), steps=10_000, test_points=2000)
     yield at_most(
         "d = 100, gamma = 1 - 1/sqrt(d): robust test error",
-        train_patches(config).errors["robust_test"],
+        train_patches(config).errors.robust_test,
         0.05,
         "estimate",
     )

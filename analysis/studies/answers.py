@@ -13,7 +13,7 @@ from ..behaviour.boundary_distances import BoundaryDistances, small_margin
 from ..behaviour.flatness import FlatnessProfile
 from ..behaviour.memorization_share import MemorizationShare
 from ..quantities import statistics
-from ..quantities.measured import Measured
+from ..quantities.measured import Measured, ShareBounds
 
 Json = dict[str, Any]
 
@@ -135,7 +135,7 @@ class PartDistances:
     upper: list[float | None]
     kind: str
     lower: list[float] | None
-    small: tuple[Measured, Measured | None]
+    small: ShareBounds
     wrong: Measured
 
     @classmethod
@@ -147,7 +147,7 @@ class PartDistances:
             found.upper_kind,
             None if found.lower is None else found.lower.tolist(),
             small,
-            statistics.share(found.upper <= radius, small[0].kind),
+            statistics.share(found.upper <= radius, small.lower.kind),
         )
 
     def to_json(self) -> Json:
@@ -163,7 +163,7 @@ class PartDistances:
             found["upper"],
             found["kind"],
             found["lower"],
-            (Measured.from_json(least), read_optional(most)),
+            ShareBounds(Measured.from_json(least), read_optional(most)),
             Measured.from_json(found["wrong"]),
         )
 

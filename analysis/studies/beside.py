@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
 import torch
@@ -168,7 +168,7 @@ def beside(
         seed=settings.seed,
     )
     outer = outer_radius(pair["f_S"], ball)
-    groups: dict[str, dict[str, Measured]] = {}
+    groups: dict[str, Mapping[str, Measured]] = {}
     floats = replace(
         part,
         train_points=as_float(part.train_points, torch.float64),

@@ -196,7 +196,7 @@ def feature_learning(run: PatchRun) -> Drawing:
         f"T_0 = {found.signal_learned}, end of phase II = {found.noise_begins}, "
         f"T_1 = {found.noise_memorized}"
     )
-    errors = run.errors
+    errors = run.errors.to_dict()
     told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in errors.items())
     caption = (
         f"The two-layer cubic network on patch-structured data (d = {config.d}, N = {config.N}, P "

@@ -5,12 +5,21 @@ margin.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from constructions import Ball, localize
-from constructions.internal import Report, renamed, silent, stepped, stepping
+from constructions.internal import (
+    Report,
+    Said,
+    Unpacked,
+    renamed,
+    silent,
+    stepped,
+    stepping,
+)
 from training import is_error
 
 from ..behaviour.boundary_distances import DENSE
@@ -103,9 +112,26 @@ def proved_balls(
     return proved
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class ErrorsByMargin(Unpacked):
+    """Errors on points of small and of large margin; see `errors_by_margin`.
+
+    Attributes:
+        small: share of errors among the points of small margin.
+        large: that among the others.
+    """
+
+    small: Measured
+    large: Measured
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        numbers = {"small margin": self.small.said, "large": self.large.said}
+        return "clean errors on points by their margin", numbers
+
+
 def errors_by_margin(
     network: Any, clean: Any, points: Any, labels: Any, ball: Ball, *, seed: int = 0
-) -> tuple[Measured, Measured]:
+) -> ErrorsByMargin:
     """Compare a network's clean errors on points of small and of large margin under another one.
 
     A point's margin is small where `robust_error` finds an error of `clean` in its ball, large
@@ -122,8 +148,7 @@ def errors_by_margin(
         seed: of the attack on clean.
 
     Returns:
-        The share of errors among the points of small margin, and that among the others: exact for
-        this division, their intervals (95%) for the distribution.
+        `ErrorsByMargin`: exact for this division, their intervals (95%) for the distribution.
 
     Raises:
         ValueError: if one part is empty, and for shapes and labels that do not fit.
@@ -149,4 +174,4 @@ def errors_by_margin(
             f"{len(small)}"
         )
     wrong = is_error(network(x), y)
-    return share(wrong[small]), share(wrong[~small])
+    return ErrorsByMargin(share(wrong[small]), share(wrong[~small]))

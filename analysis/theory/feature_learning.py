@@ -16,7 +16,7 @@ from constructions import Ball, Result
 from constructions.internal import Said, renamed, said
 from training import PatchData, PatchRun, gta, is_error, output_margin, patch_network, pgd
 
-from ..quantities.measured import Measured
+from ..quantities.measured import Shares
 from ..quantities.statistics import share
 
 FALL = 10.0
@@ -245,9 +245,7 @@ def lemmas(run: PatchRun) -> list[Inequality]:
 
 
 @renamed("run points seed steps")
-def attacked_errors(
-    run: PatchRun, *, points: int = 1000, seed: int = 0, steps: int = 20
-) -> dict[str, Measured]:
+def attacked_errors(run: PatchRun, *, points: int = 1000, seed: int = 0, steps: int = 20) -> Shares:
     """Count errors of the trained network on fresh points: clean, and under four attacks.
 
     All attacks stay in the l_2 ball of radius gamma alpha, which is as far as GTA against w* moves:
@@ -263,7 +261,7 @@ def attacked_errors(
         steps: of "pgd".
 
     Returns:
-        Shares by name. "clean" is an estimate; those under attack are empirical lower bounds of the
+        `Shares`: "clean" is an estimate; those under attack are empirical lower bounds of the
         robust error on these points. Intervals speak of the distribution.
 
     Raises:
@@ -323,9 +321,10 @@ def attacked_errors(
         "pgd": ascend(steps, True, 2.5 * inside.radius / steps),
     }
     clean = {"clean": share(is_error(f(x), y), "estimate")}
-    return clean | {
+    errors = clean | {
         name: share(is_error(f(at), y), "empirical lower bound") for name, at in attacked.items()
     }
+    return Shares(f"errors of the network on {points:,} fresh points", errors)
 
 
 def _first(reached: Any) -> int | None:

@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from constructions import Result
-from constructions.internal import Said, renamed, said
+from constructions.internal import Said, Unpacked, renamed, said
 from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, compatible, project_cap
 from training.internal import as_tensor, check_sphere, differentiating
 
@@ -65,10 +65,28 @@ def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Ten
     return dot * (math.pi - 2 * torch.atan2(apart, together)) / (2 * math.pi)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class SampledKernel(Unpacked):
+    """An estimate of the kernel from random weights; see `sampled_kernel`.
+
+    Attributes:
+        mean: the estimates, float64, (n, k).
+        error: the standard error of each.
+    """
+
+    mean: torch.Tensor
+    error: torch.Tensor
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        rows, columns = self.mean.shape
+        largest = said(float(self.error.max()), "estimate")
+        return f"{rows:,} x {columns:,} values of the kernel", {"largest standard error": largest}
+
+
 @renamed("x z samples activation seed")
 def sampled_kernel(
     x: Any, z: Any, samples: int, *, activation: str = "relu", seed: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> SampledKernel:
     """Estimate the kernel from its definition, as a mean over random weight vectors.
 
     Args:
@@ -79,7 +97,7 @@ def sampled_kernel(
         seed: of the draws.
 
     Returns:
-        The estimate and the standard error of each entry, both float64, (n, k).
+        `SampledKernel`: estimates and the standard error of each, both float64, (n, k).
 
     Raises:
         ValueError: as `neural_tangent_kernel`, and for fewer than 2 samples.
@@ -110,7 +128,7 @@ def sampled_kernel(
     mean = first / samples
     variance = (second / samples - mean.square()).clamp_min(0) * samples / (samples - 1)
     dot = x @ z.T
-    return dot * mean, dot.abs() * (variance / samples).sqrt()
+    return SampledKernel(dot * mean, dot.abs() * (variance / samples).sqrt())
 
 
 @differentiating

@@ -18,7 +18,7 @@ from training import MixedLearner, SeparableData, max_margin
 from training.internal import as_tensor, check_labels, differentiating
 
 from ..behaviour.errors import certainly_wrong
-from ..quantities.measured import Measured
+from ..quantities.measured import Measured, ShareBounds
 from ..quantities.statistics import mean, share
 
 EPS, TINY = 2.0**-52, np.finfo(np.float64).tiny
@@ -327,7 +327,7 @@ def certified_ball_margins(
 @differentiating
 def robust_error_bounds(
     learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
-) -> tuple[Measured, Measured]:
+) -> ShareBounds:
     """Bound the mixed learner's robust error on points in l_2, from below and above.
 
     The share of points whose l_2 ball in R^d holds an error (y f <= 0). Below: points at which
@@ -341,7 +341,7 @@ def robust_error_bounds(
         radius: of the balls, in the units of points.
 
     Returns:
-        A certified lower and a certified upper bound; intervals speak of the distribution.
+        `ShareBounds`, both certified; their intervals speak of the distribution.
 
     Raises:
         ValueError: as `certified_ball_margins`.
@@ -350,11 +350,9 @@ def robust_error_bounds(
     Example:
         >>> data = SeparableData.sample(N=8, d=200, seed=0, alpha=8.0, small=2)
         >>> none = MixedLearner(data.direction, torch.zeros(0, 200), torch.zeros(0), 0.0)
-        >>> [
-        ...     bound.value
-        ...     for bound in robust_error_bounds(none, data.points, data.labels, radius=2.0)
-        ... ]
-        [0.25, 0.25]
+        >>> lower, upper = robust_error_bounds(none, data.points, data.labels, radius=2.0)
+        >>> lower.value, upper.value
+        (0.25, 0.25)
     """
     upper = ~(certified_ball_margins(learner, points, labels, radius) > 0)
     x, y, radius = _read(learner, points, labels, radius)
@@ -369,8 +367,8 @@ def robust_error_bounds(
             f"point {int((lower & ~upper).nonzero()[0])} was proved and refuted: one of the two is "
             f"wrong"
         )
-    return share(lower.numpy(), "certified lower bound"), share(
-        upper.numpy(), "certified upper bound"
+    return ShareBounds(
+        share(lower.numpy(), "certified lower bound"), share(upper.numpy(), "certified upper bound")
     )
 
 

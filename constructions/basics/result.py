@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from decimal import (
     MAX_EMAX,
@@ -221,6 +222,45 @@ class Unpacked(Result):
 
     def __hash__(self) -> int:
         return hash(tuple(self))
+
+
+class Keyed(Result, Mapping[str, Any]):
+    """A result that was a dictionary: it still is the mapping of its fields, with a warning.
+
+    It equals a dictionary of the same entries. Subclasses are dataclasses with eq=False.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True, eq=False, repr=False)
+        ... class Rates(Keyed):
+        ...     clean: float
+        >>> rates = Rates(0.5)
+        >>> rates.clean, list(rates), rates == {"clean": 0.5}
+        (0.5, ['clean'], True)
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        values = dict(_fields(self))
+        if name in values:
+            warnings.warn(
+                f"[{name!r}] of {type(self).__name__} is its attribute {name} now",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        return values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in _fields(self))
+
+    def __len__(self) -> int:
+        return len(tuple(iter(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return dict(_fields(self)) == dict(_fields(other) if isinstance(other, Keyed) else other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(_fields(self)))
 
 
 def plain(value: Any) -> Any:

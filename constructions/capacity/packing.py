@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.labelled import LabelledPoints
 from ..basics.norms import read_norm
 from ..basics.renamed import renamed
 
@@ -111,7 +112,7 @@ def packing(dimension: int, delta: float | Fraction) -> np.ndarray:
 
 def separated_set(
     dimension: int, delta: float | Fraction, signs: Any = 0, offset: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> LabelledPoints[np.ndarray]:
     """Make the labelled points S_phi that are hard to classify robustly.
 
     S_phi = {(x, 1/2 + offset phi(x)) : x in the packing}. The points are more than 2 delta apart,
@@ -128,7 +129,7 @@ def separated_set(
             2.
 
     Returns:
-        Points (n, D), float64, and labels phi (n,), int64.
+        `LabelledPoints`: points (n, D), float64, and labels phi (n,), int64.
 
     Raises:
         ValueError: for bad signs or offset, and as `packing`.
@@ -146,7 +147,7 @@ def separated_set(
     if not 0 < offset <= 0.5:
         raise ValueError(f"offset must lie in (0, 1/2], got {offset}")
     labels = _signs(signs, points)
-    return np.column_stack([points, 0.5 + offset * labels]), labels
+    return LabelledPoints(np.column_stack([points, 0.5 + offset * labels]), labels)
 
 
 def grid_line(delta: float | Fraction) -> tuple[int, Fraction, Fraction]:

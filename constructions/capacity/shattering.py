@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.labelled import LabelledPoints
 from ..basics.result import Result, Said, said
 from .packing import read_count, read_delta
 
@@ -50,7 +51,7 @@ class ShatteredSet(Result):
         count, d = self.groups.shape
         return (self.groups[:, None] + self.arm * np.eye(d)).reshape(count * d, d)
 
-    def centres(self, signs: Any) -> tuple[np.ndarray, np.ndarray]:
+    def centres(self, signs: Any) -> LabelledPoints[np.ndarray]:
         """Give the ball centres that force a labelling of the points.
 
         They are o_g +- t eps. Point j of a group lies in the ball around the centre of its label:
@@ -60,15 +61,16 @@ class ShatteredSet(Result):
             signs: the labelling, +-1, (n d / 2,).
 
         Returns:
-            The centres, float64 (n, d), and their labels (n,).
+            `LabelledPoints`: the centres, float64 (n, d), and their labels (n,).
 
         Raises:
             ValueError: for signs of another number or kind.
 
         Example:
             >>> some = shattered_set(2, 2, 0.0625)
-            >>> some.centres([1, -1])
-            (array([[0.125, 0.   ], [0.   , 0.125]]), array([ 1, -1]))
+            >>> points, labels = some.centres([1, -1])
+            >>> points.tolist(), labels.tolist()
+            ([[0.125, 0.0], [0.0, 0.125]], [1, -1])
         """
         count, d = self.groups.shape
         values = np.asarray(signs)
@@ -79,7 +81,7 @@ class ShatteredSet(Result):
             )
         arms = self.arm * values.reshape(count, 1, d)
         pairs = self.groups[:, None] + np.concatenate([arms, -arms], axis=1)
-        return pairs.reshape(2 * count, d), np.tile([1, -1], count)
+        return LabelledPoints(pairs.reshape(2 * count, d), np.tile([1, -1], count))
 
 
 def shattered_set(n: int, d: int, delta: float | Fraction) -> ShatteredSet:

@@ -16,7 +16,7 @@ import torch
 
 from ..basics.ball import Ball
 from ..basics.floats import power_of_two
-from ..basics.result import Result, Said, said
+from ..basics.result import Keyed, Result, Said, said
 from ..classifiers.counting import fitted_exponent
 from ..classifiers.memorization import f_S, least_depth
 from ..classifiers.memorizer import assemble
@@ -132,9 +132,8 @@ def capacity_table(
         formula = _parameters(dimension, ball, step)
         built = n <= LARGEST
         if built:
-            network = f_S(
-                _separator(dimension), *separated_set(dimension, delta), ball, separation=step
-            )
+            centres, labels = separated_set(dimension, delta)
+            network = f_S(_separator(dimension), centres, labels, ball, separation=step)
         robust = network.size.parameters if built else int(formula.subs(_N, n))
         some = min(n, count)
         lower = minimal_parameters(dimension, delta, mu)
@@ -147,24 +146,48 @@ def capacity_table(
     return rows
 
 
-def capacity_growth(rows: Sequence[CapacityRow]) -> dict[str, float]:
+@dataclass(frozen=True, eq=False, repr=False)
+class CapacityGrowth(Keyed):
+    """How the columns of `capacity_table` grow over D; see `capacity_growth`.
+
+    Attributes:
+        clean: the exponent k of D^k.
+        cgro: likewise.
+        robust: the rate r of exp(r D).
+        lower: likewise.
+    """
+
+    clean: float
+    cgro: float
+    robust: float
+    lower: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        orders = {"D^k, clean": self.clean, "cgro": self.cgro}
+        rates = {"exp(r D), robust": self.robust, "any robust network": self.lower}
+        return "least-squares fits over the rows", {
+            name: said(value, "estimate") for name, value in (orders | rates).items()
+        }
+
+
+def capacity_growth(rows: Sequence[CapacityRow]) -> CapacityGrowth:
     """Fit how the columns of `capacity_table` grow over D, by least squares over the rows.
 
     Args:
         rows: two or more.
 
     Returns:
-        A dict: clean, cgro: exponents k of D^k (log-log), for cgro of rows with the most points
-        only; robust, lower: rates r of exp(r D). For l_inf they tend to log s and (log s) / 4, s =
-        ceil(1 / (2 delta)).
+        `CapacityGrowth`: clean, cgro: exponents k of D^k (log-log), for cgro of rows with the most
+        points only; robust, lower: rates r of exp(r D). For l_inf they tend to log s and (log s) /
+        4, s = ceil(1 / (2 delta)). All are estimates.
 
     Raises:
         ValueError: for less than two rows with the most points, and if `lower` is 0.
 
     Example:
         >>> growth = capacity_growth(capacity_table([100, 200, 400], 0.1))
-        >>> {name: round(order, 2) for name, order in growth.items()}, round(math.log(5) / 4, 2)
-        ({'clean': 0.0, 'cgro': 1.0, 'robust': 1.61, 'lower': 0.4}, 0.4)
+        >>> round(growth.robust, 2), round(growth.lower, 2), round(math.log(5) / 4, 2)
+        (1.61, 0.4, 0.4)
     """
     full = [row for row in rows if row.points == max(row.points for row in rows)]
     if len(full) < 2 or min(row.lower for row in rows) < 1:
@@ -172,16 +195,15 @@ def capacity_growth(rows: Sequence[CapacityRow]) -> dict[str, float]:
             f"rows must be two or more of the most points, with lower >= 1, got {len(rows)}"
         )
     sizes = [row.dimension for row in full]
-    orders = {
-        name: fitted_exponent(sizes, [getattr(row, name) for row in full])
-        for name in ("clean", "cgro")
-    }
+    orders = (
+        fitted_exponent(sizes, [getattr(row, name) for row in full]) for name in ("clean", "cgro")
+    )
     dimensions = [row.dimension for row in rows]
-    for name in ("robust", "lower"):  # Python's log takes integers of any size
-        orders[name] = float(
-            np.polyfit(dimensions, [math.log(getattr(row, name)) for row in rows], 1)[0]
-        )
-    return orders
+    rates = (  # Python's log takes integers of any size
+        float(np.polyfit(dimensions, [math.log(getattr(row, name)) for row in rows], 1)[0])
+        for name in ("robust", "lower")
+    )
+    return CapacityGrowth(*orders, *rates)
 
 
 def _separator(dimension: int) -> ReLUNetwork:

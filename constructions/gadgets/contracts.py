@@ -15,7 +15,7 @@ from typing import Any
 
 from ..basics.floats import power_of_two
 from ..basics.norms import read_norm
-from ..basics.result import Result, Said, said
+from ..basics.result import Result, Said, Unpacked, said
 from ..networks.network import ReLUNetwork, check_network
 from ..networks.provenance import Provenance
 from .distances import shared_rounding
@@ -106,15 +106,33 @@ def contract(network: ReLUNetwork | Provenance) -> Contract:
     return CONTRACTS[name](origin.arguments)
 
 
-def contracts(network: ReLUNetwork) -> list[tuple[Any, str, Contract]]:
+@dataclass(frozen=True, eq=False, repr=False)
+class PartContract(Unpacked):
+    """What is proved of a part of a network; see `contracts`.
+
+    Attributes:
+        count: how often the part stands in the network.
+        part: its call, as text.
+        contract: what is proved of it.
+    """
+
+    count: Any
+    part: str
+    contract: Contract
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        what, numbers = self.contract._says()
+        return f"{self.part}: {what}", {"times": said(self.count, "exact"), **numbers}
+
+
+def contracts(network: ReLUNetwork) -> list[PartContract]:
     """List what is proved of the parts of a network.
 
     Args:
         network: a `ReLUNetwork`; one without provenance has no parts.
 
     Returns:
-        Along its provenance, for each part that has a contract: how often it stands in the network,
-        its call as text, and its `Contract`.
+        A `PartContract` for each part that has one, along its provenance.
 
     Raises:
         TypeError: for another kind of network.
@@ -122,17 +140,17 @@ def contracts(network: ReLUNetwork) -> list[tuple[Any, str, Contract]]:
     Example:
         >>> from constructions import absolute, compose, copies, squaring
         >>> [
-        ...     (count, title, str(c.upper))
-        ...     for count, title, c in contracts(copies(5, compose(squaring(2), absolute())))
+        ...     (found.count, found.part, str(found.contract.upper))
+        ...     for found in contracts(copies(5, compose(squaring(2), absolute())))
         ... ]
         [(5, 'squaring(m=2, D=1, K=1)', '1/64'), (5, 'absolute(D=1, K=1)', '0')]
     """
     check_network(network)
-    found: list[tuple[Any, str, Contract]] = []
+    found: list[PartContract] = []
 
     def visit(origin: Provenance, count: Any) -> None:
         if origin.lemma and origin.lemma.name in CONTRACTS:
-            found.append((count, origin.title, contract(origin)))
+            found.append(PartContract(count, origin.title, contract(origin)))
         for times, part in origin.parts:
             visit(part, count * times)
 

@@ -23,7 +23,7 @@ from ..basics.floats import from_shared
 from ..basics.norms import read_norm
 from ..basics.reading import as_tensor, check_finite, check_labels
 from ..basics.renamed import Former, renamed
-from ..basics.result import Result, Said, said
+from ..basics.result import Result, Said, Unpacked, said
 from .range_search import RangeSearch
 
 DIRECT = 2**27
@@ -63,6 +63,25 @@ class Separation(Result):
             "distance": said(self.distance, "exact" if self.is_exact else "rounded"),
             "lower": said(self.lower, "certified lower bound"),
         }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NearPairs(Unpacked):
+    """Pairs of points nearer than a radius, in the order of their indices; see `pairs_within`.
+
+    Attributes:
+        pairs: indices (first set, second set), int64, (P, 2).
+        distances: of each pair, in the units of the points, float64, (P,).
+    """
+
+    pairs: np.ndarray
+    distances: np.ndarray
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        numbers = {"pairs": said(len(self.pairs), "up to rounding at the radius")}
+        if len(self.pairs):
+            numbers["least distance"] = said(float(self.distances.min()), "rounded")
+        return "pairs of points nearer than a radius", numbers
 
 
 def separation(
@@ -147,7 +166,7 @@ def pairs_within(
     *,
     same_label: bool = True,
     engine: Engine = HERE,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> NearPairs:
     """Find all pairs of points with the same label (or different ones) nearer than a radius.
 
     Args:
@@ -160,8 +179,8 @@ def pairs_within(
         engine: where it runs.
 
     Returns:
-        Indices, int64, (P, 2), and distances, float64, (P,), in order. A pair at the radius up to
-        rounding may be among them.
+        `NearPairs`: indices, int64, (P, 2), and distances, float64, (P,). A pair at the radius up
+        to rounding may be among them.
 
     Raises:
         ValueError: as `separation`, and for a radius of 0.
@@ -171,7 +190,8 @@ def pairs_within(
 
     Example:
         >>> pairs_within([[0.0], [0.25], [1.0]], [1, 1, -1], Ball("inf", 0.5))
-        (array([[0, 1]]), array([0.25]))
+        NearPairs: pairs of points nearer than a radius
+          pairs 1 (up to rounding at the radius); least distance 0.25 (rounded)
     """
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
@@ -181,7 +201,7 @@ def pairs_within(
     found = _run(_Pairs.shard, pairs.within(ball.radius * pairs.unit, engine.device), engine)
     table = np.array([row for shard in found for row in shard], dtype=np.float64).reshape(-1, 3)
     distances = table[:, 0] if pairs.p == math.inf else np.sqrt(table[:, 0])
-    return table[:, 1:].astype(np.int64), distances / pairs.unit
+    return NearPairs(table[:, 1:].astype(np.int64), distances / pairs.unit)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from ..basics.floats import from_shared
 from ..basics.reading import box_of, read_box
 from ..basics.renamed import renamed
+from ..basics.result import Said, Unpacked, said
 from ..graphs.origin import difference
 from ..linear.matrix import Matrix
 from ..linear.table import underflow
@@ -18,8 +20,30 @@ from .network import ReLUNetwork
 OVERFLOW = "bounds overflow float64: the network's weights are too large for interval arithmetic"
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class OutputBounds(Unpacked):
+    """Certified bounds of a network's outputs, lower <= f_k(x) <= upper; see `interval_bounds`.
+
+    Attributes:
+        lower: float64, (..., outputs).
+        upper: likewise.
+    """
+
+    lower: torch.Tensor
+    upper: torch.Tensor
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        boxes, outputs = self.lower.shape[:-1].numel(), self.lower.shape[-1]
+        if not boxes:
+            return "no boxes", {}
+        return f"of {outputs} outputs on {boxes:,} boxes; over all of them", {
+            "output": said(float(self.lower.min()), "certified lower bound"),
+            "and": said(float(self.upper.max()), "certified upper bound"),
+        }
+
+
 @renamed("network lower upper", box=lambda lower, upper: (lower, upper))
-def interval_bounds(network: ReLUNetwork, box: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def interval_bounds(network: ReLUNetwork, box: Any) -> OutputBounds:
     """Bound every output of a network on a box, from below and above.
 
     The bounds are certified: rounding is accounted for, and they hold for what the network was read
@@ -31,7 +55,7 @@ def interval_bounds(network: ReLUNetwork, box: Any) -> tuple[torch.Tensor, torch
         box: (lower, upper), numbers or shape (..., inputs), which broadcast.
 
     Returns:
-        Lower and upper bounds, two float64 tensors of shape (..., outputs): certified.
+        `OutputBounds`: certified, float64, of shape (..., outputs).
 
     Raises:
         ValueError: for corners of another shape or not finite, for lower > upper, and where bounds
@@ -59,9 +83,8 @@ def interval_bounds(network: ReLUNetwork, box: Any) -> tuple[torch.Tensor, torch
     sizes = [layer.weight.absolute() for layer in network.layers]
     bounds = [list(_propagate(network, sizes, *box))[-1] for box in boxes]
     shape = (*low.shape[:-1], network.outputs)
-    return torch.cat([b[0] for b in bounds]).reshape(shape), torch.cat(
-        [b[1] for b in bounds]
-    ).reshape(shape)
+    below, above = (torch.cat(ends).reshape(shape) for ends in zip(*bounds, strict=True))
+    return OutputBounds(below, above)
 
 
 @renamed("network lower upper", box=lambda lower, upper: (lower, upper))

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from constructions import Result
+from constructions import LabelledPoints, Result
 from constructions.internal import Said, renamed, said
 
 from ..datasets.distributions import check_seed, check_sizes, generator_for
@@ -96,7 +96,7 @@ def compatible(x: torch.Tensor, y: torch.Tensor, delta: float) -> bool:
     return bool((2 * torch.arcsin((chords / 2).clamp_max(1)) > 4 * math.asin(delta / 2)).all())
 
 
-def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> LabelledPoints[torch.Tensor]:
     """Draw random labelled points on the sphere whose caps are compatible.
 
     Points are uniform; labels are drawn first, and a point whose cap meets one of another label is
@@ -109,7 +109,7 @@ def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tens
         seed: of the draws.
 
     Returns:
-        Points (n, d) and labels -1, +1, (n,), both float64.
+        `LabelledPoints`: points (n, d) and labels -1, +1, (n,), both float64.
 
     Raises:
         ValueError: for sizes, seed or delta out of range, and if 100 n draws find no room.
@@ -134,7 +134,7 @@ def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> tuple[torch.Tens
         if compatible(more, y[: len(more)], delta):
             x = more
         if len(x) == n:
-            return x, y
+            return LabelledPoints(x, y)
     raise ValueError(f"delta must leave room for {n} caps on the sphere in R^{d}, got {delta}")
 
 

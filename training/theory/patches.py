@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from constructions import HERE, Engine, Progress, Result
 from constructions.internal import (
+    Keyed,
     Report,
     Said,
     counted,
@@ -197,6 +198,31 @@ def patch_network(weights: torch.Tensor, config: PatchConfig) -> Function:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class PatchErrors(Keyed):
+    """The errors of a run on patch data at its end, "robust" under the attack of its configuration.
+
+    Attributes:
+        clean_train: share of training points with margin <= 0.
+        robust_train: the same under attack.
+        clean_test: share of fresh points with margin <= 0.
+        robust_test: the same under attack.
+    """
+
+    clean_train: float
+    robust_train: float
+    clean_test: float
+    robust_test: float
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        return "shares of points with margin <= 0", {
+            "clean train": said(self.clean_train, "exact"),
+            "clean test": said(self.clean_test, "exact"),
+            "robust train": said(self.robust_train, "empirical lower bound"),
+            "robust test": said(self.robust_test, "empirical lower bound"),
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class PatchRun(Result):
     """What `train_patches` found.
 
@@ -231,22 +257,14 @@ class PatchRun(Result):
     data: PatchData
 
     def _says(self) -> tuple[str, dict[str, Said]]:
-        kinds = {"clean": "exact", "robust": "empirical lower bound"}
-        errors = {
-            name.replace("_", " "): said(self.errors[name], kind)
-            for part, kind in kinds.items()
-            for name in (f"{part}_train", f"{part}_test")
-        }
+        _, errors = self.errors._says()
         sizes = f"{self.config.N} training points, {self.config.test_points:,} test points"
         return f"errors after {self.config.steps:,} steps, d = {self.config.d}, {sizes}", errors
 
     @property
-    def errors(self) -> dict[str, float]:
+    def errors(self) -> PatchErrors:
         """The four errors at the end."""
-        return {name: float(self.curves[name][-1]) for name in ERRORS}
-
-
-ERRORS = ("clean_train", "robust_train", "clean_test", "robust_test")
+        return PatchErrors(*(float(self.curves[field.name][-1]) for field in fields(PatchErrors)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -536,7 +554,7 @@ def train_patches(
 
 
 @renamed("configs engine")
-def regime_map(configs: Sequence[PatchConfig], *, engine: Engine = HERE) -> list[dict[str, float]]:
+def regime_map(configs: Sequence[PatchConfig], *, engine: Engine = HERE) -> list[PatchErrors]:
     """Train on patch data once for each configuration, and collect the final errors.
 
     Args:
@@ -544,7 +562,7 @@ def regime_map(configs: Sequence[PatchConfig], *, engine: Engine = HERE) -> list
         engine: where runs are done, one a shard; with a journal an interrupted map goes on.
 
     Returns:
-        The four errors at the end of each run by name (see `PatchRun`): of test points, estimates.
+        The `PatchErrors` of each run.
 
     Raises:
         ValueError: as `train_patches` and `run_shards`.
@@ -555,17 +573,18 @@ def regime_map(configs: Sequence[PatchConfig], *, engine: Engine = HERE) -> list
         ...     PatchConfig(d=50, N=5, P=3, m=4, steps=5, test_points=100, gamma=gamma)
         ...     for gamma in (0.5, 1.0)
         ... ]
-        >>> [sorted(errors) for errors in regime_map(configs)] == [sorted(ERRORS)] * 2
-        True
+        >>> [0 <= errors.clean_train <= errors.robust_train <= 1 for errors in regime_map(configs)]
+        [True, True]
     """
     work = partial(_errors_of, tuple(configs), engine.device)
-    return run_shards(
+    found = run_shards(
         work, len(configs), {"patch errors": [asdict(config) for config in configs]}, engine
     )
+    return [PatchErrors(**errors) for errors in found]
 
 
 def _errors_of(configs: Sequence[PatchConfig], device: str, k: int) -> dict[str, float]:
-    return train_patches(configs[k], device=device).errors
+    return asdict(train_patches(configs[k], device=device).errors)
 
 
 def _check_path(checkpoint: str | PathLike[str]) -> Path:

@@ -361,10 +361,10 @@ def test_robust_networks_of_a_million_points_are_counted_when_built():
 def test_growth_over_the_dimension():
     rows = capacity_table(range(100, 1001, 100), 0.1)
     growth = capacity_growth(rows)
-    assert growth["clean"] == pytest.approx(0, abs=1e-12)
-    assert growth["cgro"] == pytest.approx(1, abs=0.002)
-    assert math.log(5) < growth["robust"] < math.log(5) * 1.002  # and D, for (6 D + 2) 5^(D-1)
-    assert 0.99 * math.log(5) / 4 < growth["lower"] < math.log(5) / 4
+    assert growth.clean == pytest.approx(0, abs=1e-12)
+    assert growth.cgro == pytest.approx(1, abs=0.002)
+    assert math.log(5) < growth.robust < math.log(5) * 1.002  # and D, for (6 D + 2) 5^(D-1)
+    assert 0.99 * math.log(5) / 4 < growth.lower < math.log(5) / 4
     with pytest.raises(ValueError, match="two or more"):
         capacity_growth(rows[:1])
     with pytest.raises(ValueError, match="two or more"):

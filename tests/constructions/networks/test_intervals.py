@@ -111,9 +111,10 @@ def test_many_boxes_at_once(monkeypatch):
     monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", 100)  # in chunks
     again = interval_bounds(network, (lower, lower + 0.25))
     # processors sum batches of other sizes otherwise
-    torch.testing.assert_close(again, (low, high), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(tuple(again), (low, high), rtol=1e-14, atol=1e-14)
     one = interval_bounds(network, (lower[1, 2], lower[1, 2] + 0.25))
     assert torch.allclose(one[0], low[1, 2], rtol=0, atol=1e-13)
+    assert repr(interval_bounds(network, [lower[0, :0]] * 2)) == "OutputBounds: no boxes"
     wide = interval_bounds(network, (0.0, lower + 1))
     assert wide[0].shape == (2, 5, 2)
     assert magnitude_bound(network, (lower, lower + 0.25)) == pytest.approx(

@@ -165,8 +165,8 @@ def test_coordinates_and_weight_space_agree(config):
     assert np.abs(run.curves["V"][-1] - V.numpy()).max() < 1e-10
     f, y = patch_network(weights, config), run.data.labels
     attacked = attacked_points(weights, config, run.data)
-    assert run.errors["clean_train"] == float(is_error(f(run.data.points), y).double().mean())
-    assert run.errors["robust_train"] == float(is_error(f(attacked), y).double().mean())
+    assert run.errors.clean_train == float(is_error(f(run.data.points), y).double().mean())
+    assert run.errors.robust_train == float(is_error(f(attacked), y).double().mean())
 
 
 def test_sums_along_the_run_are_those_of_all_steps():
@@ -212,7 +212,7 @@ def test_test_errors_are_those_of_points_in_full(attack):
     ]
     assert 0.02 < shares[0] < shares[1] < 0.98
     for name, expected in zip(("clean_test", "robust_test"), shares, strict=True):
-        assert abs(run.errors[name] - expected) < 5 * math.sqrt(2 * 0.25 / 4000)
+        assert abs(getattr(run.errors, name) - expected) < 5 * math.sqrt(2 * 0.25 / 4000)
 
 
 def test_the_attack_leaves_one_minus_gamma_of_the_signal():
@@ -442,9 +442,9 @@ def test_the_regime_where_noise_is_memorized_and_the_robust_one():
     )
     run = train_patches(memorizing)
     assert phases(run).in_order
-    assert run.errors["clean_train"] == run.errors["robust_train"] == run.errors["clean_test"] == 0
-    assert 0.42 < run.errors["robust_test"] < 0.58
-    assert regime_map([robust])[0]["robust_test"] < 0.02
+    assert run.errors.clean_train == run.errors.robust_train == run.errors.clean_test == 0
+    assert 0.42 < run.errors.robust_test < 0.58
+    assert regime_map([robust])[0].robust_test < 0.02
 
 
 @pytest.mark.slow
@@ -458,8 +458,8 @@ def test_the_theorem_at_finite_d(seed):
     assert ((half >= 5) & (half <= 50)).all()
     assert half.max() < 1.02 * half.min()
     assert (curves["V"][-1] > 1).all()
-    assert run.errors["clean_test"] == run.errors["robust_train"] == 0
-    assert 0.45 <= run.errors["robust_test"] <= 0.55
+    assert run.errors.clean_test == run.errors.robust_train == 0
+    assert 0.45 <= run.errors.robust_test <= 0.55
     assert phases(run).in_order
     # as points in full
     data = PatchData.sample(10_000, 1000, 6, 100 + seed, direction=run.data.direction)
@@ -472,4 +472,4 @@ def test_the_theorem_at_finite_d(seed):
 @pytest.mark.slow
 def test_the_robust_regime():
     (errors,) = regime_map([PatchConfig(d=100, gamma=1 - 1 / math.sqrt(100))])
-    assert errors["robust_test"] < 0.01
+    assert errors.robust_test < 0.01
