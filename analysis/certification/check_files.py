@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from fractions import Fraction
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 from constructions import Ball, Property, ReLUNetwork
 
 from ..checkers import check_balls, check_certificate, check_memorization
-from ..checkers.check_certificate import plain
 from ..proofs.certificates import BALLS, FORMAT, network_digest
 from ..proofs.memorization import certify_memorization
 from ..search.prepared import prepare
+from .certificate_files import checked, read_certificate
 from .check_property import Finding, check_property, not_compared, other_source, understated
 from .deciding import FORMAT as PROPERTY
 from .deciding import Decision
@@ -38,36 +39,25 @@ def check_file(
     first finding says whether the certificate is about them. Raises ValueError for a file that is
     no certificate, or is about another network, and where points are missing.
     """
-    try:
-        content = check_certificate.read(path)
-        kind, missing = content["format"], ""
-        if kind == PROPERTY:
-            if (network is None) == (asked is None):
-                return check_property(content, network, asked)
+    content = _read(path)
+    kind, balls = content.get("format"), content.get("format") == BALLS
+    if kind == PROPERTY:
+        if (network is None) != (asked is None):
             missing = "--vnnlib" if asked is None else "--network"
-        elif asked is not None:
-            raise ValueError("of a property, so --vnnlib would not be looked at")
-        digest = content.get("network_digest" if kind == BALLS else "digest")
-        decisions, balls = kind == check_certificate.FORMAT, kind == BALLS
-        library = content.get("checker") == "library only"
-    except OSError:
-        raise
-    except Exception as error:  # of any kind: nested too deeply, no text, no JSON
-        raise ValueError(f"{path} is no certificate: {plain(error)}") from error
-    if missing:
-        raise ValueError(f"{path} is about a network and a property: give {missing}, too")
+            raise ValueError(f"{path} is about a network and a property: give {missing}, too")
+        return _findings(path, check_property, content, network, asked)
     if kind not in (check_certificate.FORMAT, FORMAT, BALLS):
         raise ValueError(f"{path} is no certificate: its format is unknown")
-    if network is not None and digest != (
+    if asked is not None:
+        raise ValueError(f"{path} is not about a property: --vnnlib would not be looked at")
+    decisions = kind == check_certificate.FORMAT
+    if network is not None and content.get("network_digest" if balls else "digest") != (
         prepare(network).digest if decisions else network_digest(network)
     ):
         raise ValueError(f"{path} is not about this network: its digest differs")
     if decisions:
-        try:
-            return _check_margins(content, network)
-        except Exception as error:
-            raise ValueError(f"{path} is no certificate: {plain(error)}") from error
-    if library:
+        return _findings(path, _check_margins, content, network)
+    if content.get("checker") == "library only":
         reason = (
             "this form or size has no proof for the standalone checker: certify_memorization "
             "proves it from the network"
@@ -81,10 +71,24 @@ def check_file(
         raise ValueError(f"{path} needs the file of the points that it is about (--points)")
     try:
         if points is None:
-            return [Finding("", check_memorization.check(content))]
+            return [Finding("", checked(check_memorization.check, content))]
         return [Finding("", _check_balls(content, network, *read_labelled_points(points)))]
-    except Exception as error:
-        return [Finding(plain(error))]
+    except ValueError as error:
+        return [Finding(str(error))]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_certificate(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is no certificate: {error}") from error
+
+
+def _findings(path: Path, look: Callable[..., list[Finding]], *data: Any) -> list[Finding]:
+    try:
+        return look(*data)
+    except ValueError as error:
+        raise ValueError(f"{path} is no certificate: {error}") from error
 
 
 def read_decision(path: Path, network: ReLUNetwork, asked: Property) -> Decision | None:
@@ -95,19 +99,18 @@ def read_decision(path: Path, network: ReLUNetwork, asked: Property) -> Decision
     """
     start = time.monotonic()
     try:
-        content = check_certificate.read(path)
-        kind = content["format"]
+        content = read_certificate(path)
     except FileNotFoundError:
         return None
-    except Exception as error:  # of any kind: nested too deeply, no text, no JSON
+    except ValueError as error:
         raise ValueError(
-            f"{path} exists and is no certificate that could be replaced: {plain(error)}"
+            f"{path} exists and is no certificate that could be replaced: {error}"
         ) from error
-    if kind != PROPERTY:
+    if content.get("format") != PROPERTY:
         raise ValueError(f"{path} exists and is no certificate of a property: choose another file")
     try:
         found = check_property(content, network, asked)
-    except Exception:  # of any kind: a broken certificate proves nothing
+    except ValueError:  # a broken certificate proves nothing
         return None
     if any(finding.reason for finding in found):
         return None
@@ -118,7 +121,7 @@ def _check_margins(content: dict[str, Any], network: ReLUNetwork | None) -> list
     """What the checker says about each query; with a network of the same layers, also of what that
     was read from.
     """
-    found = [Finding(reason, statement) for reason, statement in check_certificate.judge(content)]
+    found = [Finding(*pair) for pair in checked(check_certificate.judge, content)]
     if network is None:
         if content.get("source") is not None:
             check_certificate.origin(content["source"])
@@ -160,7 +163,7 @@ def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, x: Any, y
     """What a certificate of many points proves; with a network, also that this is the f_S which the
     certificate defines.
     """
-    statement = check_balls.check(content, x, y)
+    statement = checked(check_balls.check, content, x, y)
     if network is None:
         return f"{statement}; network not checked (give it by --network)"
     proof = certify_memorization(network, x, y, Ball(content["norm"], content["radius"]))

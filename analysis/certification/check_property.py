@@ -17,6 +17,7 @@ from constructions import Property, ReLUNetwork
 
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
+from .certificate_files import checked
 from .deciding import Group, check_fit, greatest_loss
 from .decision import source_of
 
@@ -44,7 +45,7 @@ def check_property(
     With network and property, first of all whether the parts prove that the network fulfils the
     property; that is looked at where all queries are accepted.
     """
-    found = [Finding(reason, statement) for reason, statement in checker.judge(content)]
+    found = [Finding(*pair) for pair in checked(checker.judge, content)]
     if network is None or asked is None:
         return found
     reason = "a query is rejected"
@@ -99,10 +100,10 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
     loss = Fraction(0)
     for part in content["parts"]:
         checker.entries(part, "conjuncts constraints format network digest queries")
-        numbers, choice = part["conjuncts"], tuple(part["constraints"] or ())
-        if not _names(asked, numbers, choice):
+        numbers, choice = part["conjuncts"], part["constraints"] or []
+        if not (type(numbers) is type(choice) is list and _names(asked, numbers, tuple(choice))):
             return "a part names no conjuncts, or others' constraints"
-        group = Group(network, asked, numbers, math.inf)
+        choice, group = tuple(choice), Group(network, asked, numbers, math.inf)
         loss = max(loss, greatest_loss([group]))
         if prepare(group.chosen(choice)).digest != part["digest"]:
             return "a part's network is not the margin of this network and property"

@@ -17,6 +17,7 @@ from training.internal import check_labels
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
 from ..search.sets import ExactSet
+from .certificate_files import read_certificate
 from .decision import Certification, certificate_of, decide_margin, query_loss
 
 NAMES = {
@@ -113,17 +114,18 @@ def _read_certificate(path: Path, network: ReLUNetwork) -> dict[str, Certificati
     """What a certificate proves about this network, by set and label; nothing if there is none."""
     known = prepare(network)
     try:
-        content = checker.read(path)
-        digest, queries = content["digest"], list(content["queries"])
+        content = read_certificate(path)
+        checker.entries(content, "format network digest queries", "source")
+        checker.require(type(content["queries"]) is list, "queries are no list")
     except FileNotFoundError:
         return {}
-    except Exception as error:
+    except ValueError as error:
         raise ValueError(
-            f"{path} exists and is no certificate that could be continued: {checker.plain(error)}"
+            f"{path} exists and is no certificate that could be continued: {error}"
         ) from error
-    if digest != known.digest:
+    if content["digest"] != known.digest:
         raise ValueError(f"{path} exists and is about another network: choose another file")
-    sound = (query for query in queries if not checker.check(known.exact, query))
+    sound = (query for query in content["queries"] if not checker.check(known.exact, query))
     results = ((_key(query), _result(network, known.exact, query)) for query in sound)
     return {key: result for key, result in results if result is not None}
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from constructions import Ball, CountRow, closed_form, fitted_exponent
 
-from .plots import count_figure
+from .plots import CountCurve, count_figure
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def as_figure(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: 
     limit = max(getattr(r, fixed) for r in rows)
     slopes = {(e.network, e.variant, e.variable): e.exponent for e in exponents(rows)}
     clean = {(r.points, r.dimension): r.measured for r in rows if r.network == "f_clean"}
-    curves: dict[str, tuple[Sequence[float], Sequence[float]]] = {}
+    curves = []
     for network, variant in dict.fromkeys(
         (r.network, r.variant) for r in rows if r.network != "f_clean"
     ):
@@ -175,10 +175,9 @@ def as_figure(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: 
         ]
         slope = slopes.get((network, variant, "N" if by_points else "D"))
         label = f"{network}, {variant}" + (f": slope {slope:.3f}" if slope is not None else "")
-        curves[label] = (
-            [getattr(r, field) for r in own],
-            [r.measured - clean[r.points, r.dimension] for r in own],
-        )
+        sizes = [getattr(r, field) for r in own]
+        beyond = [r.measured - clean[r.points, r.dimension] for r in own]
+        curves.append(CountCurve(label, network, sizes, beyond))
     xlabel = f"training points N (D = {limit})" if by_points else f"dimension D (N = {limit})"
     title = f"{describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}"
     return count_figure(curves, xlabel, title)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,20 +121,28 @@ def agreement_figure(table: Mapping[str, Measured]) -> Figure:
     return figure
 
 
-def count_figure(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, title: str
-) -> Figure:
+@dataclass(frozen=True)
+class CountCurve:
+    """Parameters of one network over sizes: what the legend calls it, and which network it is."""
+
+    label: str
+    network: str
+    sizes: Sequence[float]
+    parameters: Sequence[float]
+
+
+def count_figure(curves: Sequence[CountCurve], xlabel: str, title: str) -> Figure:
     """Parameters against N or D on log-log axes; labels of curves state their fitted exponents."""
     figure, (axes,) = new_figure(7.2, 4.2)
     palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555"]
     markers = "osD^vPX"
-    for k, (label, (x, y)) in enumerate(curves.items()):
+    for k, curve in enumerate(curves):
         style = {
             "color": palette[k % 7],
             "marker": markers[k % 7],
-            "linestyle": "--" if label.startswith("f_adv") else "-",
+            "linestyle": "--" if curve.network == "f_adv" else "-",
         }
-        axes.loglog(x, y, label=label, markersize=4, **style)
+        axes.loglog(curve.sizes, curve.parameters, label=curve.label, markersize=4, **style)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("parameters beyond f_clean's (measured)")
     axes.set_title(title, fontsize=9)

@@ -367,6 +367,11 @@ def verify(
     return [outcomes[entry.name] for entry in claims]
 
 
+FAILURES = (ValueError, ArithmeticError, RuntimeError, OSError, MemoryError)
+"""What a measurement may raise where something is not as its claim says, or cannot be had here;
+other errors are ones of this library, and no verdicts."""
+
+
 def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
     """Checks, what was raised, and seconds."""
     _read_entries()
@@ -378,7 +383,7 @@ def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
     error = ""
     try:
         checks.extend(measure())
-    except Exception as raised:  # one broken measurement must not hide the others
+    except FAILURES as raised:  # one failed measurement must not hide the others
         error = f"{type(raised).__name__}: {raised}"
     finally:
         torch.set_num_threads(threads)

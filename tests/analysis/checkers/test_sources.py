@@ -18,7 +18,7 @@ from forging import contradicted, forge, renew
 from torch import nn
 
 from analysis import certify, certify_box, decide
-from analysis.certification.check_files import check_file
+from analysis.certification.check_files import check_file, read_decision
 from analysis.certification.queries import Query, certify_all
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
@@ -381,6 +381,50 @@ def test_malformed_sources_are_rejected(tmp_path, source):
     assert rejected(run(tmp_path / "c.json"))
     with pytest.raises(ValueError, match="is no certificate"):
         check_file(tmp_path / "c.json")
+
+
+def broken(*args, **options):
+    raise TypeError("broken() is called with the arguments of before")
+
+
+def test_what_is_wrong_with_the_library_is_no_verdict(tmp_path, monkeypatch):
+    """A checker's TypeError rejects data; one of the library's own says that the library is
+    wrong.
+    """
+    network, path = load(written(tmp_path, ".onnx")), tmp_path / "c.json"
+    asked, query = Property(BOX, [([[-1.0]], [0.0])]), Query(ExactSet([1], [1]), 1)
+    margins, content = certify_box(network, *BOX, 1).certificate, decide(network, asked).certificate
+    for place, about, look in (
+        ("check_files.query_loss", margins, lambda: check_file(path, network)),
+        ("queries.query_loss", margins, lambda: certify_all(network, [query], 5.0, path)),
+        ("check_property.greatest_loss", content, lambda: check_file(path, network, asked=asked)),
+        ("check_property.greatest_loss", content, lambda: read_decision(path, network, asked)),
+    ):
+        path.write_text(json.dumps(about))
+        with monkeypatch.context() as patched:
+            patched.setattr(f"analysis.certification.{place}", broken)
+            with pytest.raises(TypeError, match="is called with"):
+                look()
+    for wrong in ({"conjuncts": 0}, {"constraints": 5}, {"queries": [1]}):
+        part = content["parts"][0] | wrong
+        path.write_text(json.dumps(content | {"parts": [part]}))
+        assert check_file(path, network, asked=asked)[0].reason
+
+
+@pytest.mark.parametrize(
+    "content", ["[1]", "null", "{", '{"format": 1e-99999999999999999999}', "[" * 10**5, '"\xff']
+)
+def test_what_is_no_certificate_is_neither_checked_nor_continued_nor_replaced(tmp_path, content):
+    network, path = affine([[1.0, 1.0]]), tmp_path / "c.json"
+    path.write_bytes(content.encode("latin-1"))
+    asked = Property(BOX, [([[-1.0]], [0.0])])
+    for look in (
+        check_file,
+        lambda path: read_decision(path, network, asked),
+        lambda path: certify_all(network, [], 5.0, path),
+    ):
+        with pytest.raises(ValueError, match="is no certificate"):
+            look(path)
 
 
 def test_scales_that_would_fill_memory_are_rejected_first(tmp_path):

@@ -3,6 +3,7 @@ is seen.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -200,6 +201,24 @@ def test_a_verdict_without_its_checks_is_not_reproduced(one_more, capsys, measur
     assert text in " ".join(printed.err.split())
     assert "1 of 1 verdicts were not reproduced: gao-lemma-99" in printed.err
     assert "NOT REPRODUCED" in as_markdown([outcome])
+
+
+def test_what_is_wrong_with_the_library_is_no_verdict(monkeypatch):
+    def measure(error):
+        yield at_most("one", 1, 1)
+        raise error
+
+    for error in (ValueError("no room"), FloatingPointError("nan"), RuntimeError("contradiction")):
+        entry = Claim("cgrm-lemma-9", "x", "holds", measure=functools.partial(measure, error))
+        monkeypatch.setitem(LEDGER, entry.name, entry)
+        (outcome,) = verify([entry.name])
+        assert outcome.error == f"{type(error).__name__}: {error}"
+        assert outcome.reproduced is False
+    for error in (TypeError("no argument x"), NameError("y"), AttributeError("z")):
+        entry = Claim("cgrm-lemma-9", "x", "holds", measure=functools.partial(measure, error))
+        monkeypatch.setitem(LEDGER, entry.name, entry)
+        with pytest.raises(type(error), match=str(error)):
+            verify([entry.name])
 
 
 def test_a_broken_construction_is_seen(monkeypatch):
