@@ -31,21 +31,32 @@ AGREEMENT = "points at which both models predict the same label"
 @renamed("first second points kind")
 @measuring(evaluating=True)
 def agreement(first: Any, second: Any, points: Any, *, kind: Kind = "exact") -> Measured:
-    """The share of points (N, ...) at which both models predict the same label, with its interval.
+    """Compare two models: the share of points at which both predict the same label.
 
-    Models: what `read_model` reads, one output each (no label, f = 0, is a label of its own) or K;
-    networks of flat rows take images, too. Points: floating-point, or uint8 (k means k/255). A
-    `ReLUNetwork` computes in float64, a module in the dtype and on the device of its weights, in
-    eval mode (it is afterwards as it was), a function in the dtype of the points (uint8: float32).
-    kind: "estimate" if the points are random ones.
+    Args:
+        first: what `read_model` reads, with one output (no label, f = 0, is a label of its own) or
+            K. Networks of flat rows take images, too. A `ReLUNetwork` computes in float64, a module
+            in the dtype and on the device of its weights, in eval mode (it is afterwards as it
+            was), a function in the dtype of the points (uint8: float32).
+        second: likewise, with as many outputs.
+        points: (N, ...), floating-point, or uint8 (k means k/255).
+        kind: "estimate" if the points are random ones.
 
-    Raises ValueError for no points, NaN or infinity in them, and outputs that are not (N, K) with
-    one K; FloatingPointError for outputs that are NaN or infinite. Cost: one evaluation of both
-    models at N points; memory for `MODEL_BATCH` of them.
+    Returns:
+        The share as `Measured` of this kind, with its interval.
 
-    >>> from constructions import affine
-    >>> agreement(affine([[1.0]], [-0.5]), torch.nn.Identity(), [[0.25], [0.75]]).value
-    0.5
+    Raises:
+        ValueError: for no points, NaN or infinity in them, and outputs that are not (N, K) with one
+            K.
+        TypeError: for what is no model.
+        FloatingPointError: for outputs that are NaN or infinite.
+
+    Cost: one evaluation of both models at N points; memory for `MODEL_BATCH` of them.
+
+    Example:
+        >>> from constructions import affine
+        >>> agreement(affine([[1.0]], [-0.5]), torch.nn.Identity(), [[0.25], [0.75]]).value
+        0.5
     """
     return share(_agrees(first, second, points), kind)
 
@@ -55,20 +66,34 @@ def agreement(first: Any, second: Any, points: Any, *, kind: Kind = "exact") -> 
 def agreement_by_group(
     first: Any, second: Any, points: Any, groups: Mapping[str, Any], *, kind: Kind = "exact"
 ) -> Shares:
-    """`agreement` in each group of points; groups: from names to masks (N,), which may overlap; an
-    empty one is left out.
+    """Compare two models in each group of points.
 
-    See `class_groups` and `quantile_groups`; {"S_small": m <= radius, "S_large": m > radius} with
-    signed distances m (N,) to f_clean's boundary are the groups that f_adv memorizes and leaves.
-    Models and points as for `agreement`; each model is evaluated once. Raises ValueError for masks
-    that are not booleans, one a point.
+    {"S_small": m <= radius, "S_large": m > radius} with signed distances m (N,) to f_clean's
+    boundary are the groups that f_adv memorizes and leaves; see also `class_groups` and
+    `quantile_groups`.
 
-    >>> from constructions import affine
-    >>> table = agreement_by_group(
-    ...     affine([[1.0]], [-0.5]), affine([[1.0]]), [[0.25], [0.75]], {"small": [True, False]}
-    ... )
-    >>> table["small"].value
-    0.0
+    Args:
+        first: as for `agreement`.
+        second: likewise.
+        points: (N, ...), as for `agreement`.
+        groups: from names to masks (N,) of booleans, which may overlap.
+        kind: "estimate" if the points are random ones.
+
+    Returns:
+        `Shares` by the names of the groups, of this kind; empty groups are left out.
+
+    Raises:
+        ValueError: for masks that are not booleans, one a point, and as `agreement`.
+
+    Cost: one evaluation of both models at N points.
+
+    Example:
+        >>> from constructions import affine
+        >>> table = agreement_by_group(
+        ...     affine([[1.0]], [-0.5]), affine([[1.0]]), [[0.25], [0.75]], {"small": [True, False]}
+        ... )
+        >>> table["small"].value
+        0.0
     """
     x = read_batch(points)
     masks = {name: as_tensor(mask).cpu() for name, mask in groups.items()}
@@ -84,11 +109,21 @@ def agreement_by_group(
 
 
 def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
-    """Masks (N,) by label: "-1" and "+1" for one output, "0" to "K-1" for K. Raises ValueError for
-    other labels.
+    """Sort points into groups by their label.
 
-    >>> {name: mask.tolist() for name, mask in class_groups([1, -1, 1], 1).items()}
-    {'-1': [False, True, False], '+1': [True, False, True]}
+    Args:
+        labels: (N,), -1, +1 or 0..K-1.
+        outputs: 1, or K >= 2.
+
+    Returns:
+        Masks (N,) by label: "-1" and "+1" for one output, "0" to "K-1" for K.
+
+    Raises:
+        ValueError: for other labels.
+
+    Example:
+        >>> {name: mask.tolist() for name, mask in class_groups([1, -1, 1], 1).items()}
+        {'-1': [False, True, False], '+1': [True, False, True]}
     """
     y = as_tensor(labels, "labels").cpu()
     y = check_labels(y, y.shape[0] if y.ndim else 0, outputs)
@@ -97,15 +132,24 @@ def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
 
 
 def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
-    """Masks (N,) of points whose values lie between two neighbouring quantiles, in rising order,
-    named "low to high".
+    """Sort points into groups of about equal size by a value of each.
 
-    low, high: the least and largest value of the group. Equal values are in one group, so there may
-    be fewer than `bins`. Values (N,) may be infinite. Raises ValueError for none, NaN, and bins <
-    1.
+    Equal values are in one group, so there may be fewer than `bins`.
 
-    >>> {name: mask.tolist() for name, mask in quantile_groups([3.0, 1.0, 1.0, 2.5], 2).items()}
-    {'1 to 1': [False, True, True, False], '2.5 to 3': [True, False, False, True]}
+    Args:
+        values: (N,), without NaN; they may be infinite.
+        bins: how many groups.
+
+    Returns:
+        Masks (N,) of points whose values lie between two neighbouring quantiles, in rising order,
+        named "low to high" by the least and largest value of the group.
+
+    Raises:
+        ValueError: for no values, NaN, and bins < 1.
+
+    Example:
+        >>> {name: mask.tolist() for name, mask in quantile_groups([3.0, 1.0, 1.0, 2.5], 2).items()}
+        {'1 to 1': [False, True, True, False], '2.5 to 3': [True, False, False, True]}
     """
     v = as_tensor(values).double().cpu()
     if v.ndim != 1 or not len(v) or v.isnan().any():
@@ -131,15 +175,27 @@ def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
 
 @measuring(evaluating=True)
 def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
-    """The margin y f(x) or f_y(x) - max_(k != y) f_k(x) over its mean absolute value on these
-    points: float64, shape (N,).
+    """Measure margins in units of a model's mean absolute margin.
 
-    Scaling the model's outputs by c > 0 does not change it. Model and points as for `agreement`.
-    Raises ValueError for labels that do not fit the outputs, and if all margins are 0.
+    The margin y f(x) or f_y(x) - max_(k != y) f_k(x) over its mean absolute value on these points.
+    Scaling the model's outputs by c > 0 does not change it.
 
-    >>> from constructions import affine
-    >>> normalized_margins(affine([[8.0]]), [[0.25], [0.75]], torch.tensor([1, -1]))
-    tensor([ 0.5000, -1.5000], dtype=torch.float64)
+    Args:
+        model: as for `agreement`.
+        points: (N, ...), as for `agreement`.
+        labels: (N,), -1, +1 or 0..K-1.
+
+    Returns:
+        float64, (N,).
+
+    Raises:
+        ValueError: for labels that do not fit the outputs, if all margins are 0, and as
+            `agreement`.
+
+    Example:
+        >>> from constructions import affine
+        >>> normalized_margins(affine([[8.0]]), [[0.25], [0.75]], torch.tensor([1, -1]))
+        tensor([ 0.5000, -1.5000], dtype=torch.float64)
     """
     outputs = outputs_of(model, read_batch(points))
     margins = output_margin(outputs, as_tensor(labels, "labels").cpu())
@@ -211,27 +267,44 @@ def agreement_table(
     seed: int = 0,
     count: int | None = None,
 ) -> Shares:
-    """Label agreement of a learned and a constructed model, zone by zone, with intervals; models
-    and points as for `agreement`.
+    """Compare a learned and a constructed model zone by zone: in balls, in their shells, outside.
 
-    attacked: perturbed training points (N, ...), the strongest that an attack on the learned model
-    found. outer: the radius from which the constructed indicators are 0 (see `outer_radius`). The
-    random points (a third uniform in the balls, a third in the shells, a third on segments between
-    training points; `count` of each, None: one a training point) are sorted into zones by their
-    true distance to the nearest training point; an empty zone is left out. Shares on data are exact
-    counts; those on random points are estimates. Raises ValueError for training points outside
-    [0,1]. Cost: both models at all points, and one `constructions.RangeSearch` of the random
-    points.
+    The random points (a third uniform in the balls, a third in the shells, a third on segments
+    between training points) are sorted into zones by their true distance to the nearest training
+    point.
 
-    >>> from constructions import affine, f_S
-    >>> points, ball = torch.tensor([[0.25, 0.5], [0.75, 0.5]]), Ball("inf", 0.125)
-    >>> clean = affine([[4.0, 0.0]], [-2.0])
-    >>> built = f_S(clean, points, [1, -1], ball)
-    >>> table = agreement_table(
-    ...     clean, built, points, points, points, ball, outer_radius(built, ball)
-    ... )
-    >>> table["clean test points"].value, table["inside the balls"].value
-    (0.0, 0.0)
+    Args:
+        learned: a model, as for `agreement`.
+        constructed: likewise.
+        train_points: centres of the balls, (N, ...) in [0,1].
+        test_points: (M, ...).
+        attacked: perturbed training points, (N, ...), the strongest that an attack on the learned
+            model found.
+        ball: norm and radius.
+        outer: the radius from which the constructed indicators are 0 (see `outer_radius`), in units
+            of the points.
+        seed: of the random points.
+        count: random points of each third; None takes one a training point.
+
+    Returns:
+        `Shares` by zone, with intervals: exact counts on data, estimates on random points. An empty
+        zone is left out.
+
+    Raises:
+        ValueError: for training points outside [0,1], and as `agreement`.
+
+    Cost: both models at all points, and one `constructions.RangeSearch` of the random points.
+
+    Example:
+        >>> from constructions import affine, f_S
+        >>> points, ball = torch.tensor([[0.25, 0.5], [0.75, 0.5]]), Ball("inf", 0.125)
+        >>> clean = affine([[4.0, 0.0]], [-2.0])
+        >>> built = f_S(clean, points, [1, -1], ball)
+        >>> table = agreement_table(
+        ...     clean, built, points, points, points, ball, outer_radius(built, ball)
+        ... )
+        >>> table["clean test points"].value, table["inside the balls"].value
+        (0.0, 0.0)
     """
     centres, generator = (
         read_cube(train_points, "train_points"),
@@ -264,10 +337,27 @@ def agreement_table(
 
 
 def outer_radius(network: ReLUNetwork, ball: Ball) -> float:
-    """The l_p distance from which all indicators of an f_S or f_adv are 0 (its threshold is squared
-    for l_2).
+    """Look up the distance from which all indicators of an f_S or f_adv are 0.
 
-    Raises ValueError for another network, and for one of balls of another norm.
+    Its threshold is of squares for l_2; this is the distance.
+
+    Args:
+        network: built by `f_S` or `f_adv`.
+        ball: of the norm that it was built for.
+
+    Returns:
+        The distance in this norm, in units of the points.
+
+    Raises:
+        ValueError: for another network, and for one of balls of another norm.
+        TypeError: for what is no `Ball`.
+
+    Example:
+        >>> from constructions import affine, f_S
+        >>> ball = Ball("inf", 0.125)
+        >>> built = f_S(affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], ball)
+        >>> 0.125 < outer_radius(built, ball) < 0.375
+        True
     """
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")

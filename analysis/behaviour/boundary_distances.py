@@ -46,13 +46,15 @@ Wrong = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, repr=False)
 class BoundaryDistances(Result):
-    """lower <= distance <= upper for each point, float64 (N,); the distance is that to the nearest
-    error within [0,1]^D.
+    """Bounds of each point's distance to the nearest error within [0,1]^D.
 
-    upper: 0 where the point itself is an error, inf where none was found. upper_kind: certified if
-    errors were re-checked by enclosures, empirical if by float64. nearest: the errors that the
-    attack found, float64, shape of the points; the point itself where there are none. lower:
-    certified, 0 where nothing is proved; None for models that cannot be bounded.
+    Attributes:
+        upper: float64, (N,); 0 where the point itself is an error, inf where none was found.
+        upper_kind: certified if errors were re-checked by enclosures, empirical if by float64.
+        nearest: the errors that the attack found, float64, shape of the points; the point itself
+            where there are none.
+        lower: certified, float64, (N,), 0 where nothing is proved; None for models that cannot be
+            bounded.
     """
 
     upper: torch.Tensor
@@ -84,42 +86,58 @@ def boundary_distances(
     exact_seconds: float | None = None,
     report: Report = silent,
 ) -> BoundaryDistances:
-    """Bounds of min { ||z - x||_p : z in [0,1]^D, margin(z) <= 0 } for points x; margins are y f,
-    or f_y - max_(k != y) f_k.
+    """Bound the distances of many points to the decision boundary, from below and above.
 
-    For points that are classified rightly this is the distance to the decision boundary, if margins
-    do not touch 0 without a change of sign (Proposition 3.1 of the source).
+    They are min { ||z - x||_p : z in [0,1]^D, margin(z) <= 0 }; margins are y f, or f_y - max_(k !=
+    y) f_k. For points that are classified rightly this is the distance to the decision boundary, if
+    margins do not touch 0 without a change of sign (Proposition 3.1 of the source).
 
-    model: a `ReLUNetwork` or a module. points: (N, ...) in [0,1] (uint8: k/255), as the model takes
-    them; labels: (N,), -1, +1 or 0..K-1. ball: norm, and how far both searches go. proved: radii
-    whose balls are proved already, one or (N,), float64 (such as delta for f_S and its training
-    points, by `certify_memorization`).
+    From above: gradient steps on the margin, in float32, in balls that grow until they hold an
+    error and then shrink below the nearest one, `restarts` times: first from x, then from random
+    points nearer than the nearest error so far; then bisection between x and the error in float64.
+    From below: the largest of 64 radii, radius * 2^(-k/8), for whose ball `certified_margins` is
+    positive (of f_S: where it is local).
 
-    upper: gradient steps on the margin, in float32, in balls that grow until they hold an error and
-    then shrink below the nearest one, `restarts` times: first from x, then from random points
-    nearer than the nearest error so far; then bisection between x and the error in float64. lower:
-    the largest of 64 radii, radius * 2^(-k/8), for whose ball `certified_margins` is positive (of
-    f_S: where it is local). certified: whether to prove anything; then models are bounded if they
-    are a `ReLUNetwork`, or a module that `ReLUNetwork.from_module` reads and whose layers have at
-    most `DENSE` entries. Not so for LeNet-5 on MNIST, whose lower is None, and whose upper is
-    empirical. exact_seconds: then `boundary_distance` encloses every distance, for small networks,
-    with this limit for each of its some ten queries a point.
+    Args:
+        model: a `ReLUNetwork` or a module.
+        points: (N, ...) in [0,1] (uint8: k/255), as the model takes them.
+        labels: (N,), -1, +1 or 0..K-1.
+        ball: norm, and how far both searches go, in units of the points.
+        steps: of the attack, for each restart.
+        restarts: of the attack.
+        seed: of its random points.
+        certified: whether to prove anything; then models are bounded if they are a `ReLUNetwork`,
+            or a module that `ReLUNetwork.from_module` reads and whose layers have at most `DENSE`
+            entries. Not so for LeNet-5 on MNIST, whose lower is None, and whose upper is empirical.
+        proved: radii whose balls are proved already, one or (N,), float64 (such as delta for f_S
+            and its training points, by `certify_memorization`).
+        exact_seconds: then `boundary_distance` encloses every distance, for small networks, with
+            this limit for each of its some ten queries a point.
+        report: called with a `Progress` after each step of `BATCH` points.
 
-    Cost: for each restart steps + 1 forward and backward passes (report is called with a `Progress`
-    after each, of `BATCH` points) and some 25 evaluations in float64; 6 or 7 times
-    `certified_margins` of all points. Raises ValueError for shapes, labels and arguments out of
-    range, TypeError for other models, FloatingPointError if a margin or gradient is NaN or
-    infinite, and RuntimeError if lower > upper: a proof or an evaluation is wrong. Source: the
-    definitions of Section 3 of "Why Clean Generalization and Robust Memorization Both Happen in
-    Adversarial Training" (anonymous 2023); the attack is in the manner of Rony et al. 2019 (DDN),
-    Algorithm 1.
+    Returns:
+        `BoundaryDistances`: certified ones, but for upper where nothing is proved.
 
-    >>> from constructions import affine
-    >>> found = boundary_distances(
-    ...     affine([[3.0, -1.0]], [-0.5]), [[0.5, 0.5], [0.25, 0.5]], [1, 1], Ball("inf", 0.5)
-    ... )
-    >>> found.upper.numpy().round(6), found.lower.numpy().round(3)  # the first is 1/8
-    (array([0.125, 0.   ]), array([0.115, 0.   ]))
+    Raises:
+        ValueError: for shapes, labels and arguments out of range.
+        TypeError: for other models, and for what is no `Ball`.
+        FloatingPointError: if a margin or gradient is NaN or infinite.
+        RuntimeError: if lower > upper: a proof or an evaluation is wrong.
+
+    Cost: for each restart steps + 1 forward and backward passes and some 25 evaluations in float64;
+    6 or 7 times `certified_margins` of all points.
+
+    Source: the definitions of Section 3 of "Why Clean Generalization and Robust Memorization Both
+    Happen in Adversarial Training" (anonymous 2023); the attack is in the manner of Rony et al.
+    2019 (DDN), Algorithm 1.
+
+    Example:
+        >>> from constructions import affine
+        >>> found = boundary_distances(
+        ...     affine([[3.0, -1.0]], [-0.5]), [[0.5, 0.5], [0.25, 0.5]], [1, 1], Ball("inf", 0.5)
+        ... )
+        >>> found.upper.numpy().round(6), found.lower.numpy().round(3)  # the first is 1/8
+        (array([0.125, 0.   ]), array([0.115, 0.   ]))
     """
     if not isinstance(ball, Ball):
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
@@ -177,20 +195,31 @@ def boundary_distances(
 
 @renamed("distances delta", radius=lambda delta: delta)
 def small_margin(distances: BoundaryDistances, radius: float) -> ShareBounds:
-    """mu = |S_small| / N, S_small = { i : distance of x_i < radius }, from below (upper < radius)
-    and above (not lower >= radius).
+    """Bound the share of points that lie nearer than a radius to the decision boundary.
 
-    Points that are errors themselves are in S_small, as f_adv has to memorize them. Second is None
-    if nothing was proved. For a sharp second, let radius be one of the radii that were tried,
-    such as the ball's. Kinds follow those of the distances; intervals speak of the distribution of
-    the points. Raises ValueError unless radius > 0.
+    mu = |S_small| / N, S_small = { i : distance of x_i < radius }. Points that are errors
+    themselves are in S_small, as f_adv has to memorize them. For a sharp upper bound, let radius be
+    one of those that were tried, such as the ball's.
 
-    >>> from constructions import affine
-    >>> found = boundary_distances(
-    ...     affine([[1.0]], [-0.5]), [[0.5], [0.625], [1.0]], [1, 1, 1], Ball("inf", 0.25)
-    ... )
-    >>> [mu.value for mu in small_margin(found, 0.25)] == [2 / 3, 2 / 3]
-    True
+    Args:
+        distances: what `boundary_distances` gave.
+        radius: > 0, in units of the points.
+
+    Returns:
+        `ShareBounds`: lower counts upper < radius, upper those without lower >= radius (None if
+        nothing was proved). Kinds follow those of the distances; intervals speak of the
+        distribution of the points.
+
+    Raises:
+        ValueError: unless radius > 0.
+
+    Example:
+        >>> from constructions import affine
+        >>> found = boundary_distances(
+        ...     affine([[1.0]], [-0.5]), [[0.5], [0.625], [1.0]], [1, 1, 1], Ball("inf", 0.25)
+        ... )
+        >>> [mu.value for mu in small_margin(found, 0.25)] == [2 / 3, 2 / 3]
+        True
     """
     radius = read_positive("radius", radius)
     kind: Kind = (

@@ -18,9 +18,11 @@ from ..quantities.reading import read_labelled, read_network
 class RobustError(Result):
     """Bounds of the share of points whose ball holds a wrongly classified point of [0,1]^D.
 
-    lower: re-checked counterexamples. upper: points not proved robust; None where nothing tried to
-    prove it. adversarial: the strongest point found in each ball, float64, shape (N, D). refuted:
-    which of them are re-checked errors.
+    Attributes:
+        lower: re-checked counterexamples.
+        upper: points not proved robust; None where nothing tried to prove it.
+        adversarial: the strongest point found in each ball, float64, (N, D).
+        refuted: which of them are re-checked errors, bool, (N,).
     """
 
     lower: Measured
@@ -34,8 +36,25 @@ class RobustError(Result):
 
 
 def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> Measured:
-    """The share of points with margin <= 0, in float64. Raises ValueError for labels or shapes that
-    do not fit.
+    """Count the points that a network gives a wrong label.
+
+    The share with margin <= 0, in float64.
+
+    Args:
+        network: what `read_network` reads.
+        points: (N, D).
+        labels: (N,), -1, +1 or 0..K-1.
+
+    Returns:
+        The share as `Measured`, exact on these points.
+
+    Raises:
+        ValueError: for labels or shapes that do not fit.
+
+    Example:
+        >>> from constructions import affine
+        >>> clean_error(affine([[1.0]], [-0.5]), [[0.25], [0.75]], [1, 1])
+        50% (exact, 1 of 2)
     """
     network = read_network(network)
     points, labels = read_labelled(network, points, labels)
@@ -57,15 +76,37 @@ def robust_error(
     seed: int = 0,
     report: Report = silent,
 ) -> RobustError:
-    """Attack every ball by projected gradient descent on the margin, in float32, and re-check what
-    is found in float64.
+    """Bound the share of points whose ball holds a wrongly classified point.
 
-    proved: which points are certified robust (bool, shape (N,)); the upper bound counts the others.
-    starts: further candidate points, one a row of `points` (adversarial examples of another
-    network), tried as they are. A counterexample counts only if it lies in the ball and the
-    rigorous enclosure of its margin is <= 0. report is called with a `Progress` once an attack
-    step. Raises ValueError for labels or shapes that do not fit, and RuntimeError if a point proved
-    robust is refuted: one of the two is then wrong.
+    Every ball within [0,1]^D is attacked by projected gradient descent on the margin, in float32.
+    What is found is re-checked in float64: a counterexample counts only if it lies in the ball and
+    the rigorous enclosure of its margin is <= 0.
+
+    Args:
+        network: what `read_network` reads.
+        points: (N, D) in [0,1].
+        labels: (N,), -1, +1 or 0..K-1.
+        ball: norm and radius.
+        proved: which points are certified robust, bool, (N,); the upper bound counts the others.
+        starts: further candidate points, (N, D) each (adversarial examples of another network),
+            tried as they are.
+        steps: of the attack, for each restart.
+        restarts: of the attack.
+        seed: of its random points.
+        report: called with a `Progress` once an attack step.
+
+    Returns:
+        `RobustError`, both bounds certified.
+
+    Raises:
+        ValueError: for labels or shapes that do not fit.
+        RuntimeError: if a point proved robust is refuted: one of the two is then wrong.
+
+    Example:
+        >>> from constructions import affine
+        >>> robust_error(affine([[1.0]], [-0.5]), [[0.6], [1.0]], [1, 1], Ball("inf", 0.25))
+        RobustError: share of balls that hold an error
+          robust error >= 50% (certified bound, 1 of 2)
     """
     network = read_network(network)
     exact_points, labels = read_labelled(network, points, labels)

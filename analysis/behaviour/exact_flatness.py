@@ -48,10 +48,9 @@ def exact_flatness(
     *,
     max_cells: int = 10_000,
 ) -> FlatnessBounds:
-    """Lower and upper bounds of what `flatness_profile` looks for, from all linear regions of each
-    l_inf ball in [0,1]^D.
+    """Compute the flatness of a small network exactly, from all linear regions of each ball.
 
-    network: a `ReLUNetwork` or a module of up to 8 inputs. points: shape (N, D), in [0,1]. On each
+    These are the maxima that `flatness_profile` looks for, over l_inf balls in [0,1]^D. On each
     cell f is affine, and L = log(1 + e^z) for z = -y f or logsumexp_(k != y) f_k - f_y, a convex
     function of f. So the largest loss change is that of a vertex, and so is the least margin:
     `change` and `wrong` are exact. With slopes w_k, grad L = sum_k p_k (w_k - w_y). Its size is
@@ -60,24 +59,38 @@ def exact_flatness(
     p_k is. It is at least the largest at a vertex and at most max s(z) max_k ||w_k - w_y||_1, as
     the p_k other than p_y sum to s(z).
 
-    Both profiles are one, of kind "exact", for K <= 2; else of kind "certified lower bound" and
-    "certified upper bound", and equal but for the gradient. Where f has a kink, the supremum is
-    over limits of gradients from within full-dimensional cells; a search that lands on a kink sees
-    what autograd takes there. Vertices and slopes are rational: rounded are the box's corners x - r
-    and x + r, once, and the last step from a vertex's outputs to loss and norm. All is
-    about the layers: of a network that was rounded on reading, `change_bound` speaks of its source.
+    Where f has a kink, the supremum is over limits of gradients from within full-dimensional cells;
+    a search that lands on a kink sees what autograd takes there. Vertices and slopes are rational:
+    rounded are the box's corners x - r and x + r, once, and the last step from a vertex's outputs
+    to loss and norm. All is about the layers: of a network that was rounded on reading,
+    `change_bound` speaks of its source.
+
+    Args:
+        network: a `ReLUNetwork` or a module of up to 8 inputs.
+        points: (N, D), in [0,1].
+        labels: (N,), -1, +1 or 0..K-1.
+        ball: of norm inf; its radius is not used.
+        radii: positive and increasing, in units of the points.
+        max_cells: the most that a ball may have.
+
+    Returns:
+        `FlatnessBounds`: both profiles are one, of kind "exact", for K <= 2; else of kind
+        "certified lower bound" and "certified upper bound", and equal but for the gradient.
+
+    Raises:
+        ValueError: for p = 2, radii that are not positive and increasing, points outside [0,1],
+            labels that do not fit, and balls of more than max_cells.
 
     Cost: `linear_regions` in exact arithmetic for each point and radius, milliseconds a cell.
-    Raises ValueError for p = 2, radii that are not positive and increasing, points outside [0,1],
-    labels that do not fit, and balls of more than max_cells.
 
-    >>> from constructions import absolute, affine, compose
-    >>> net = compose(absolute(), affine([[1.0]], [-0.5]))
-    >>> lower, upper = exact_flatness(
-    ...     net, torch.tensor([[0.5]]), torch.tensor([-1]), Ball("inf", 0.25), [0.25]
-    ... )
-    >>> upper.change, upper.kind  # log(1 + e^(1/4)) - log 2
-    (tensor([[0.1328]], dtype=torch.float64), 'exact')
+    Example:
+        >>> from constructions import absolute, affine, compose
+        >>> net = compose(absolute(), affine([[1.0]], [-0.5]))
+        >>> lower, upper = exact_flatness(
+        ...     net, torch.tensor([[0.5]]), torch.tensor([-1]), Ball("inf", 0.25), [0.25]
+        ... )
+        >>> upper.change, upper.kind  # log(1 + e^(1/4)) - log 2
+        (tensor([[0.1328]], dtype=torch.float64), 'exact')
     """
     network, sizes = read_network(network), read_radii(radii)
     x, y = read_labelled(network, points, labels)
@@ -108,19 +121,33 @@ def exact_flatness(
 
 
 def change_bound(network: Any, points: Any, labels: Any, ball: Ball) -> torch.Tensor:
-    """Certified upper bounds of max L(f(x + xi), y) - L(f(x), y) over ball and [0,1]^D for each
-    point: float64, shape (N,).
+    """Bound how much the loss can rise within each point's ball.
 
-    From `certified_margins` (arguments and cost as there): where the margin is at least m, L <=
-    log(1 + (K - 1) e^-m), or log(1 + e^-m) for one output. L(f(x), y) is that of an enclosure of
-    f(x), and the rounding of both is added.
+    max L(f(x + xi), y) - L(f(x), y) over ball and [0,1]^D, from `certified_margins`: where the
+    margin is at least m, L <= log(1 + (K - 1) e^-m), or log(1 + e^-m) for one output. L(f(x), y) is
+    that of an enclosure of f(x), and the rounding of both is added.
 
-    >>> from constructions import affine
-    >>> x, y = torch.tensor([[0.75, 0.25]]), torch.tensor([1])
-    >>> change_bound(
-    ...     affine([[1.0, -1.0]]), x, y, Ball("inf", 0.125)
-    ... )  # log(1 + e^(-1/4)) - log(1 + e^(-1/2))
-    tensor([0.1019], dtype=torch.float64)
+    Args:
+        network: a `ReLUNetwork` or a module.
+        points: (N, D) in [0,1].
+        labels: (N,), -1, +1 or 0..K-1.
+        ball: norm and radius.
+
+    Returns:
+        Certified upper bounds, float64, (N,).
+
+    Raises:
+        ValueError: as `certified_margins`.
+
+    Cost: as for `certified_margins`.
+
+    Example:
+        >>> from constructions import affine
+        >>> x, y = torch.tensor([[0.75, 0.25]]), torch.tensor([1])
+        >>> change_bound(
+        ...     affine([[1.0, -1.0]]), x, y, Ball("inf", 0.125)
+        ... )  # log(1 + e^(-1/4)) - log(1 + e^(-1/2))
+        tensor([0.1019], dtype=torch.float64)
     """
     network = read_network(network)
     x, y = read_labelled(network, points, labels)

@@ -36,12 +36,14 @@ CURVES = ("gradient", "change", "wrong")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FlatnessProfile(Result):
-    """What was found at each point (rows) within each radius (columns), shape (N, R); rows never
-    decrease.
+    """What was found at each point (rows) within each radius (columns); rows never decrease.
 
-    gradient: max over the ball of ||grad_x L||_q, q the dual exponent. change: max of L(x + xi, y)
-    - L(x, y). wrong: whether a point with margin <= 0 was found. kind: what these numbers are of
-    the true maxima.
+    Attributes:
+        radii: the R radii, in units of the points.
+        gradient: max over the ball of ||grad_x L||_q, q the dual exponent, (N, R).
+        change: max of L(x + xi, y) - L(x, y), (N, R).
+        wrong: whether a point with margin <= 0 was found, bool, (N, R).
+        kind: what these numbers are of the true maxima.
     """
 
     radii: list[float]
@@ -61,20 +63,40 @@ class FlatnessProfile(Result):
         }
 
     def mean(self, curve: str) -> list[Measured]:
-        """The mean over points at each radius, with a 95% interval: bootstrap, or of a share for
-        "wrong".
+        """Average a curve over the points, at each radius.
 
-        curve: "gradient", "change" or "wrong"; else ValueError.
+        Args:
+            curve: "gradient", "change" or "wrong".
+
+        Returns:
+            A `Measured` for each radius, of the profile's kind, with a 95% interval: bootstrap, or
+            of a share for "wrong".
+
+        Raises:
+            ValueError: for another curve.
         """
         average = statistics.share if curve == "wrong" else statistics.mean
         return [average(column, self.kind) for column in self._values(curve).T]
 
     def contrast(self, radius: float, outer: float, curve: str = "gradient") -> Measured:
-        """Mean at `outer` over mean at `radius`, two radii of the profile: how much sharper the
-        loss is farther out.
+        """Compare how sharp the loss is at two radii: mean at `outer` over mean at `radius`.
 
-        The ratio of two bounds is an estimate. Raises ValueError for other radii, and if the mean
-        at `radius` is 0.
+        Args:
+            radius: one of the profile's radii.
+            outer: another one.
+            curve: "gradient", "change" or "wrong".
+
+        Returns:
+            The ratio as `Measured`: of two bounds it is an estimate.
+
+        Raises:
+            ValueError: for other radii or curves, and if the mean at `radius` is 0.
+
+        Example:
+            >>> slopes = torch.tensor([[1.0, 3.0], [2.0, 3.0]])
+            >>> found = FlatnessProfile([0.125, 0.25], slopes, slopes, slopes > 2.0)
+            >>> found.contrast(0.125, 0.25).value
+            2.0
         """
         for name, asked in (("radius", radius), ("outer", outer)):
             if asked not in self.radii:
@@ -93,7 +115,11 @@ class FlatnessProfile(Result):
         return values
 
     def summary(self) -> dict[str, Any]:
-        """Radii and means as plain JSON values."""
+        """Write radii and means as plain JSON values.
+
+        Returns:
+            A dictionary with radii, kind and, by curve, the means as dictionaries.
+        """
         return {
             "radii": self.radii,
             "kind": self.kind,
@@ -115,14 +141,13 @@ def flatness_profile(
     batch_size: int = 512,
     report: Report = silent,
 ) -> FlatnessProfile:
-    """Largest ||grad_x L(f(x + xi), y)||_q and L(f(x + xi), y) - L(f(x), y) found for ||xi||_p <=
-    r, x + xi in [0,1]^D, all r.
+    """Search balls of growing radius for the largest loss gradients and loss changes.
 
-    model: anything that `read_model` reads. points: shape (N, ...), in [0,1] or uint8 (k means
-    k/255). labels: -1, +1 (one output, logistic loss) or 0..K-1 (cross-entropy). ball: gives p; q
-    is dual. radii: >= 0, increasing. A module computes in the dtype and on the device of its
-    weights, in eval mode, and is afterwards as it was; other models in float64 if the points are
-    float64, else in float32. Losses and norms are at least float32.
+    Largest ||grad_x L(f(x + xi), y)||_q and L(f(x + xi), y) - L(f(x), y) found for ||xi||_p <= r, x
+    + xi in [0,1]^D, all r; L is the logistic loss (one output) or cross-entropy, q the exponent
+    dual to p. A module computes in the dtype and on the device of its weights, in eval mode, and is
+    afterwards as it was; other models in float64 if the points are float64, else in float32. Losses
+    and norms are at least float32.
 
     One sweep over the radii. Each has three searches, with decreasing steps: ascents of the loss
     from the strongest point of the radius before, stretched to this one, and from a random point;
@@ -135,21 +160,37 @@ def flatness_profile(
     weights of the classes change; a difference across regions also sees how the slopes do, and
     finds larger norms than second derivatives.
 
-    steps: n for one radius, at least n/4 for each of several; the cost is about that of 7/2 n
-    max(1, R/4) gradients a point, so 12 radii cost less than three times a single one. Memory is
-    that of a gradient of batch_size points. The random starts depend on seed and batch_size.
-    report is called with a `Progress` once a radius, for each batch.
+    Args:
+        model: anything that `read_model` reads.
+        points: (N, ...), in [0,1] or uint8 (k means k/255).
+        labels: (N,), -1, +1 or 0..K-1.
+        ball: gives p; its radius is not used.
+        radii: >= 0, increasing, in units of the points.
+        steps: n for one radius, at least n/4 for each of several.
+        seed: of the random starts, which depend on batch_size, too.
+        batch_size: points searched at once.
+        report: called with a `Progress` once a radius, for each batch.
 
-    The results are lower bounds of the maxima, up to the rounding of the dtype (on a kink, up to
-    what autograd takes for the derivative there). Raises ValueError for bad arguments,
-    FloatingPointError if the loss or a gradient is NaN or infinite. Source: CGRO (anonymous 2023),
-    Section 6; CGRM (anonymous 2023), Section 5.
+    Returns:
+        A `FlatnessProfile`: lower bounds of the maxima, up to the rounding of the dtype (on a kink,
+        up to what autograd takes for the derivative there).
 
-    >>> from constructions import affine
-    >>> x, y = torch.tensor([[0.5, 0.5]]), torch.tensor([1])
-    >>> found = flatness_profile(affine([[2.0, -2.0]]), x, y, Ball("inf", 0.1), [0.0, 0.25])
-    >>> found.gradient, found.wrong
-    (tensor([[2.0000, 2.9242]]), tensor([[True, True]]))
+    Raises:
+        ValueError: for points, labels, radii, steps and batch_size that do not fit.
+        TypeError: for what is no model.
+        FloatingPointError: if the loss or a gradient is NaN or infinite.
+
+    Cost: about 7/2 n max(1, R/4) gradients a point, so 12 radii cost less than three times a single
+    one; memory for a gradient of batch_size points.
+
+    Source: CGRO (anonymous 2023), Section 6; CGRM (anonymous 2023), Section 5.
+
+    Example:
+        >>> from constructions import affine
+        >>> x, y = torch.tensor([[0.5, 0.5]]), torch.tensor([1])
+        >>> found = flatness_profile(affine([[2.0, -2.0]]), x, y, Ball("inf", 0.1), [0.0, 0.25])
+        >>> found.gradient, found.wrong
+        (tensor([[2.0000, 2.9242]]), tensor([[True, True]]))
     """
     sizes = read_radii(radii)
     if steps < 1 or batch_size < 1:

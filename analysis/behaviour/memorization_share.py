@@ -44,29 +44,45 @@ def radial_profile(
     directions: int | torch.Tensor = 4,
     seed: int = 0,
 ) -> list[Measured]:
-    """Mean over points of the margin at x_i + r u: one number a radius r, with a bootstrap interval
-    over points.
+    """Average the margins at growing distances from points, along rays.
 
-    The margin is y f (one output) or f_y - max_(k != y) f_k. points: (N, ...) in [0,1]; model as
-    for `agreement`. `ball` gives the norm, its radius is not used. directions: so many random unit
-    vectors u a point (l_inf: random signs; l_2: uniform on the sphere), the same at all radii, over
-    whose margins a point's mean is taken first; or offsets (N, ...) as an attack found them,
-    adversarial - points, each scaled to length 1. Points are projected into the ball of radius r
-    and into [0,1]^D, exactly, so those of an l_2 ray that leaves the cube are nearer than r.
+    Mean over points of the margin at x_i + r u: y f (one output) or f_y - max_(k != y) f_k. Points
+    are projected into the ball of radius r and into [0,1]^D, exactly, so those of an l_2 ray that
+    leaves the cube are nearer than r. Of f_S, compare with the profile of its `memorization_part`,
+    which is that of its soft indicators at the same points.
 
-    Of f_S, compare with the profile of its `memorization_part`, which is that of its soft
-    indicators at the same points. Raises ValueError for points outside [0,1], radii that are not
-    finite, >= 0 and increasing, an offset that is 0, labels or shapes that do not fit. Cost: N M R
-    evaluations, for M directions and R radii, in memory for `NUMBERS` coordinates.
+    Args:
+        model: as for `agreement`.
+        points: (N, ...) in [0,1].
+        labels: (N,), -1, +1 or 0..K-1.
+        ball: gives the norm, its radius is not used.
+        radii: finite, >= 0 and increasing, in units of the points.
+        directions: so many random unit vectors u a point (l_inf: random signs; l_2: uniform on the
+            sphere), the same at all radii, over whose margins a point's mean is taken first; or
+            offsets (N, ...) as an attack found them, adversarial - points, each scaled to length 1.
+        seed: of the directions.
 
-    >>> from constructions import f_S
-    >>> clean, ball = affine([[4.0, 0.0]], [-1.5]), Ball("inf", 0.125)
-    >>> f = f_S(clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], ball)
-    >>> [
-    ...     round(m.value, 3)
-    ...     for m in radial_profile(f, [[0.75, 0.5]], torch.tensor([-1]), ball, [0.0, 0.125, 0.5])
-    ... ][:2]
-    [1.0, 1.0]
+    Returns:
+        A `Measured` for each radius, an estimate, with a bootstrap interval over points.
+
+    Raises:
+        ValueError: for points outside [0,1], radii that are not finite, >= 0 and increasing, an
+            offset that is 0, labels or shapes that do not fit.
+        TypeError: for what is no `Ball` or no model.
+
+    Cost: N M R evaluations, for M directions and R radii, in memory for `NUMBERS` coordinates.
+
+    Example:
+        >>> from constructions import f_S
+        >>> clean, ball = affine([[4.0, 0.0]], [-1.5]), Ball("inf", 0.125)
+        >>> f = f_S(clean, [[0.25, 0.5], [0.75, 0.5]], [1, -1], ball)
+        >>> [
+        ...     round(m.value, 3)
+        ...     for m in radial_profile(
+        ...         f, [[0.75, 0.5]], torch.tensor([-1]), ball, [0.0, 0.125, 0.5]
+        ...     )
+        ... ][:2]
+        [1.0, 1.0]
     """
     rays = _Rays(points, ball, radii, directions, seed)
     outputs = outputs_of(model, rays.points[:1]).shape[1]
@@ -81,33 +97,41 @@ def radial_profile(
 
 
 def memorization_part(network: ReLUNetwork) -> ReLUNetwork:
-    """What an f_S or f_adv adds to f_clean = 0: sum_i y_i 1_i(x), its own soft indicators, capped
-    as it caps them.
+    """Take out of an f_S or f_adv what it adds to f_clean: its own soft indicators.
 
-    One output: S_(+1) - S_(-1); K outputs: (S_1, ..., S_K), S_c in [0,1] the indicator of class c.
-    Along a ray from x_i, away from other centres, its margin is x_i's indicator, 1 up to `inner`
-    and 0 from `outer` (thresholds of the provenance). Between, it is linear in the l_inf distance
-    (variants paper and gate) or in the squared l_2 distance (all variants, up to the error of its
-    squares). The lean l_inf form is linear in the sum of the coordinates' excesses over `inner`:
-    along a coordinate axis it falls as gate does, along a random sign vector D times as fast, which
-    is next to a step.
+    With f_clean = 0 it is sum_i y_i 1_i(x), capped as f_S caps it. One output: S_(+1) - S_(-1); K
+    outputs: (S_1, ..., S_K), S_c in [0,1] the indicator of class c. Along a ray from x_i, away from
+    other centres, its margin is x_i's indicator, 1 up to `inner` and 0 from `outer` (thresholds of
+    the provenance). Between, it is linear in the l_inf distance (variants paper and gate) or in the
+    squared l_2 distance (all variants, up to the error of its squares). The lean l_inf form is
+    linear in the sum of the coordinates' excesses over `inner`: along a coordinate axis it falls as
+    gate does, along a random sign vector D times as fast, which is next to a step.
 
-    Time and memory N D, nothing is measured. Raises ValueError for a network that f_S or f_adv did
-    not build.
+    Args:
+        network: built by `f_S` or `f_adv`.
 
-    >>> from constructions import f_S
-    >>> f = f_S(
-    ...     affine([[4.0, 0.0]], [-1.5]),
-    ...     [[0.25, 0.5], [0.75, 0.5]],
-    ...     [1, -1],
-    ...     Ball("inf", 0.125),
-    ...     variant="gate",
-    ... )
-    >>> inner, outer = (f.provenance.arguments[name] for name in ("inner", "outer"))
-    >>> memorization_part(f)(
-    ...     [[0.25, 0.5], [0.25, 0.5 + (inner + outer) / 2], [0.25, 0.9], [0.75, 0.6]]
-    ... ).flatten().tolist()
-    [1.0, 0.5, 0.0, -1.0]
+    Returns:
+        A `ReLUNetwork`; nothing is measured.
+
+    Raises:
+        ValueError: for a network that f_S or f_adv did not build.
+
+    Cost: time and memory N D.
+
+    Example:
+        >>> from constructions import f_S
+        >>> f = f_S(
+        ...     affine([[4.0, 0.0]], [-1.5]),
+        ...     [[0.25, 0.5], [0.75, 0.5]],
+        ...     [1, -1],
+        ...     Ball("inf", 0.125),
+        ...     variant="gate",
+        ... )
+        >>> inner, outer = (f.provenance.arguments[name] for name in ("inner", "outer"))
+        >>> memorization_part(f)(
+        ...     [[0.25, 0.5], [0.25, 0.5 + (inner + outer) / 2], [0.25, 0.9], [0.75, 0.6]]
+        ... ).flatten().tolist()
+        [1.0, 0.5, 0.0, -1.0]
     """
     screen = getattr(network, "screen", None)
     if screen is None:
@@ -123,13 +147,20 @@ def memorization_part(network: ReLUNetwork) -> ReLUNetwork:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MemorizationShare(Result):
-    """The fit f ~ a f_clean + b (f_S - f_clean), pooled and of each point; see
-    `memorization_share`.
+    """The fit f ~ a f_clean + b (f_S - f_clean), pooled and of each point.
 
-    share: b / a. explained: R^2, the share of the sum of squares of f that both regressors explain;
-    by_memorization: how much of that f_clean alone does not (the semi-partial R^2 of f_S -
-    f_clean). All have bootstrap intervals over points; a, b and share are None where they are not
-    identified. identified: (N,), whose own fit is; shares: theirs, in order, float64.
+    See `memorization_share`. All numbers have bootstrap intervals over points; share, a and b are
+    None where they are not identified.
+
+    Attributes:
+        share: b / a.
+        a: of f_clean.
+        b: of f_S - f_clean.
+        explained: R^2, the share of the sum of squares of f that both regressors explain.
+        by_memorization: how much of that f_clean alone does not (the semi-partial R^2 of f_S -
+            f_clean).
+        shares: b / a of the points whose own fit is identified, in order, float64.
+        identified: whose own fit is, bool, (N,).
     """
 
     share: Measured | None
@@ -164,13 +195,12 @@ def memorization_share(
     directions: int | torch.Tensor = 4,
     seed: int = 0,
 ) -> MemorizationShare:
-    """The share of f_S in learned ~ alpha clean + beta constructed: beta / (alpha + beta), by least
-    squares along rays.
+    """Measure how much of a learned model's output is f_S and how much f_clean.
 
-    Written as a clean + b (constructed - clean) with a = alpha + beta and b = beta, the share is b
-    / a: 1 for c f_S and 0 for c f_clean with any c != 0. Samples: the points x_i + r u of
-    `radial_profile`, r in `radii` (None: 13 from 0 to the outer radius of `constructed`, which f_S
-    or f_adv must have built), and all outputs; K outputs are first centred by their mean over
+    The share of f_S in learned ~ alpha clean + beta constructed: beta / (alpha + beta), by least
+    squares along rays. Written as a clean + b (constructed - clean) with a = alpha + beta and b =
+    beta, the share is b / a: 1 for c f_S and 0 for c f_clean with any c != 0. Samples: the points
+    x_i + r u of `radial_profile`, and all outputs; K outputs are first centred by their mean over
     classes, which softmax ignores. There is no intercept, so sums of squares are about 0. The
     pooled fit takes all samples of all points at once, with one a and one b (it weighs points by
     their sums of squares); the fit of a point its own.
@@ -179,26 +209,43 @@ def memorization_share(
     clean at least so large beside clean (else it is 0 up to rounding, as at points outside all
     outer balls), and |a| ||clean|| at least so large beside ||learned||: for a near 0, b / a says
     nothing. Points without a share are counted by `identified`; they are part of the pooled fit,
-    where they tell about a. Intervals: 95% bootstrap over points. A resample that does not
-    identify, or in which a has another sign, may have any share: it counts as -infinity for the
-    lower end and +infinity for the upper end.
+    where they tell about a. A resample that does not identify, or in which a has another sign, may
+    have any share: it counts as -infinity for the lower end and +infinity for the upper end.
 
     The share depends on f_clean's scale beside the labels of f_S, 1: where f_clean is right with a
     margin of 20, f_S *lowers* the margin on the ball. So build f_S from an f_clean whose margins
     are near 1. It depends on the variant, too: in its shells gate falls with the distance, while
     lean (l_inf) is f_clean at once on most rays (see `memorization_part`).
 
-    Models and points: as for `radial_profile`, and all models with the same number of outputs.
-    Raises ValueError for what does not fit, and if learned is 0 on all samples. Cost: N M R
-    evaluations of three models, for M directions and R radii.
+    Args:
+        learned: a model, as for `agreement`.
+        clean: likewise, with as many outputs.
+        constructed: likewise.
+        points: (N, ...) in [0,1].
+        ball: gives the norm, its radius is not used.
+        radii: as for `radial_profile`; None takes 13 from 0 to the outer radius of `constructed`,
+            which f_S or f_adv must have built.
+        directions: as for `radial_profile`.
+        seed: of directions and resamples.
 
-    >>> from constructions import f_S
-    >>> points, ball = torch.tensor([[0.25, 0.5], [0.75, 0.5]]), Ball("inf", 0.125)
-    >>> clean = affine([[4.0, 1.0]], [-2.25])
-    >>> f = f_S(clean, points, [1, -1], ball)
-    >>> found = memorization_share(lambda x: 3 * clean(x) + f(x), clean, f, points.double(), ball)
-    >>> round(found.share.value, 9), found.count
-    (0.25, 2)
+    Returns:
+        A `MemorizationShare`: estimates, with 95% bootstrap intervals over points.
+
+    Raises:
+        ValueError: if learned is 0 on all samples, and as `radial_profile`.
+
+    Cost: N M R evaluations of three models, for M directions and R radii.
+
+    Example:
+        >>> from constructions import f_S
+        >>> points, ball = torch.tensor([[0.25, 0.5], [0.75, 0.5]]), Ball("inf", 0.125)
+        >>> clean = affine([[4.0, 1.0]], [-2.25])
+        >>> f = f_S(clean, points, [1, -1], ball)
+        >>> found = memorization_share(
+        ...     lambda x: 3 * clean(x) + f(x), clean, f, points.double(), ball
+        ... )
+        >>> round(found.share.value, 9), found.count
+        (0.25, 2)
     """
     if radii is None:
         outer = outer_radius(constructed, ball)

@@ -53,11 +53,21 @@ def _announcing(report: Report, total: int) -> Announce:
 def compare(
     settings: CompareSettings, *, report: Report = silent, runs: Path | None = None
 ) -> Comparison:
-    """Run all tasks; report is called with a `Progress` at every advance.
+    """Run all tasks: train, build, attack, prove, and compare the networks.
 
-    runs: folder of the training runs; those that it holds of the same configuration go on, or are
-    taken as they are. Raises ValueError before any training if the settings do not fit the data.
-    Time: on digits two minutes, on MNIST some twenty, most of it bounds and attacks of the learned
+    Args:
+        settings: what to compare.
+        report: called with a `Progress` at every advance.
+        runs: folder of the training runs; those that it holds of the same configuration go on, or
+            are taken as they are. None keeps none.
+
+    Returns:
+        A `Comparison`.
+
+    Raises:
+        ValueError: before any training, if the settings do not fit the data.
+
+    Cost: on digits two minutes, on MNIST some twenty, most of it bounds and attacks of the learned
     networks; memory on MNIST some 6 GB.
     """
     check_settings(settings)

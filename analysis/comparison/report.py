@@ -21,10 +21,17 @@ TASK_NAMES = {"parity": "Odd (+1) against even (-1)", "classes": "Ten classes"}
 
 
 def write_report(comparison: Comparison, folder: Path) -> Path:
-    """Write report.html, compare.json, figures/ and networks/ into the folder (created if missing);
-    returns the page.
+    """Write the page of a comparison, with its numbers, figures and networks.
 
-    Each file is complete or absent: it is written beside its place and then moved there.
+    report.html, compare.json, figures/ and networks/ go into the folder. Each file is complete or
+    absent: it is written beside its place and then moved there.
+
+    Args:
+        comparison: what `compare` gave.
+        folder: created if missing.
+
+    Returns:
+        The path of the page.
     """
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)

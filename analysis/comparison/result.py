@@ -202,7 +202,13 @@ class TaskResult(Result):
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Result):
-    """All tasks, with the settings and versions they were run with."""
+    """All tasks, with the settings and versions they were run with.
+
+    Attributes:
+        settings: what was compared.
+        tasks: a result for each.
+        versions: of the packages, by name.
+    """
 
     settings: CompareSettings
     tasks: list[TaskResult]

@@ -18,15 +18,30 @@ DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
 
 @dataclass(frozen=True)
 class CompareSettings(Settings):
-    """What to compare. data: what `training.load_data` reads; `large` has settings for thousands of
-    points.
+    """What to compare; `large` has settings for thousands of points.
 
-    radius None takes 0.1 (l_inf) or 0.3 (l_2). attacked_points: the first so many training points
-    are attacked (None: all), and those of f_clean alone certified beyond these. flat_points: points
-    behind each flatness curve. sampled_points: random points of each kind behind the agreement by
-    zones (None: one a training point).
+    Attributes:
+        data: what `training.load_data` reads.
+        tasks: names of `training.TASKS`.
+        norm: inf or 2.
+        radius: of the balls, in units of the points; None takes 0.1 (l_inf) or 0.3 (l_2).
+        seed: of the data split, initialisation and noise.
+        clean_epochs: of f_clean's training.
+        adversarial_epochs: of the learned network's training.
+        clean_widths: hidden widths of f_clean.
+        learned_widths: hidden widths of the learned network.
+        training_attack_steps: of the attacks in adversarial training.
+        attack_steps: of the attacks on trained networks.
+        constructed_attack_steps: of those on networks that are built.
+        flat_points: points behind each flatness curve.
+        attacked_points: the first so many training points are attacked (None: all), and those of
+            f_clean alone certified beyond these.
+        sampled_points: random points of each kind behind the agreement by zones (None: one a
+            training point).
 
-    Raises ValueError or TypeError that names the entry, the rule and the value.
+    Raises:
+        ValueError: that names the entry, the rule and the value.
+        TypeError: likewise.
     """
 
     data: str = setting(
@@ -51,11 +66,23 @@ class CompareSettings(Settings):
 
     @classmethod
     def large(cls, **given: Any) -> CompareSettings:
-        """Settings for tens of thousands of points: fewer epochs, and 2,000 training points
-        attacked.
+        """Take settings for tens of thousands of points.
 
-        >>> CompareSettings.large(data="mnist", radius=0.1).adversarial_epochs
-        5
+        Fewer epochs, and 2,000 training points attacked.
+
+        Args:
+            **given: entries that are to be others.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ValueError: as `CompareSettings`.
+            TypeError: likewise.
+
+        Example:
+            >>> CompareSettings.large(data="mnist", radius=0.1).adversarial_epochs
+            5
         """
         few = {
             "clean_epochs": 10,
@@ -73,7 +100,14 @@ class CompareSettings(Settings):
         return constructions.Ball(self.norm, radius)
 
     def steps_of(self, built: bool) -> int:
-        """Steps of the attacks: on networks that are built, not trained, they are a check only."""
+        """Choose the steps of the attacks: on networks that are built they are a check only.
+
+        Args:
+            built: whether the network is built, not trained.
+
+        Returns:
+            `constructed_attack_steps` or `attack_steps`.
+        """
         return self.constructed_attack_steps if built else self.attack_steps
 
     @property

@@ -44,16 +44,22 @@ def form_of(matrix: Matrix, depth: int = 2) -> str:
 class Inspection(Result):
     """A network to look at; prints as text, and as HTML in a notebook.
 
-    >>> from constructions import squaring
-    >>> print(Inspection(squaring(2)).text(width=100).splitlines()[0])
-    squaring(m=2, D=1, K=1): depth 2, width 3, 5 units, 12 parameters (17 dense)
+    Attributes:
+        network: what is looked at.
+
+    Example:
+        >>> from constructions import squaring
+        >>> print(Inspection(squaring(2)).text(width=100).splitlines()[0])
+        squaring(m=2, D=1, K=1): depth 2, width 3, 5 units, 12 parameters (17 dense)
     """
 
     network: ReLUNetwork
 
     def layers(self) -> list[dict[str, object]]:
-        """One record a layer: form, shape, nonzero weights and biases, stored numbers (exact
-        counts).
+        """List the layers: form, shape, nonzero weights and biases, stored numbers.
+
+        Returns:
+            One record a layer; counts are exact.
         """
         return [
             {
@@ -96,13 +102,27 @@ class Inspection(Result):
         return Group(Text(explain(self.network)), Text(), table, Text(), sizes)
 
     def text(self, width: int = 120) -> str:
-        """The same as plain text."""
+        """Write it as plain text.
+
+        Args:
+            width: of a line, in characters.
+
+        Returns:
+            The text.
+        """
         console = Console(width=width, record=True, file=io.StringIO(), force_terminal=False)
         console.print(self.renderable())
         return console.export_text()
 
     def plot(self, path: Path) -> list[Path]:
-        """Draw the unit graph and the function, where they can be drawn, to .svg, .png or .pdf."""
+        """Draw the unit graph and the function, where they can be drawn.
+
+        Args:
+            path: a file that ends in .svg, .png or .pdf.
+
+        Returns:
+            The files written.
+        """
         return save_figure(network_figure(self.network), path)
 
     def __str__(self) -> str:

@@ -31,8 +31,14 @@ FORMAT, BALLS = "cgro memorization certificate 1", "cgro balls certificate 1"
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What was found of a subject. bound, clean: the certified margin and f_clean, of a proof;
-    found: of a refutation; reason: why it is no proof.
+    """What was found of a subject.
+
+    Attributes:
+        verdict: of the proof.
+        bound: the certified margin, of a proof.
+        clean: f_clean, of a proof.
+        found: of a refutation.
+        reason: why it is no proof.
     """
 
     verdict: Literal["proved", "refuted", "unresolved"]
@@ -43,8 +49,17 @@ class Outcome:
 
 
 def certificate_of(subject: Subject, outcome: Outcome) -> dict[str, Any]:
-    """The certificate for the smallest checker that can judge it: `check_memorization.py` from all
-    weights, `check_balls.py` from f_clean, thresholds and digests; digests only for the rest.
+    """Write the certificate for the smallest checker that can judge it.
+
+    `check_memorization.py` judges from all weights, `check_balls.py` from f_clean, thresholds and
+    digests; for the rest there are digests only.
+
+    Args:
+        subject: network, points, labels and balls.
+        outcome: what was found of them.
+
+    Returns:
+        The certificate as plain JSON values.
     """
     network, x, y, ball, hints = (
         subject.network,
@@ -131,16 +146,25 @@ def _balls_certificate(subject: Subject, outcome: Outcome, clean: ReLUNetwork) -
 
 
 def save_points(path: str | PathLike[str], points: Any, labels: Any) -> None:
-    """Write x, (N, D), and y, (N,), to an .npz file, compressed: what `check_balls.py` and `cgro
-    certify --memorized` read.
+    """Write points and labels to a file that the checkers read.
 
-    Numbers are kept as they are (uint8, read as k/255, or floats). An existing file is replaced
-    once the new one is complete. Raises ValueError for another suffix, shapes that do not fit,
-    numbers outside [0,1], NaN and labels that are no integers.
+    x, (N, D), and y, (N,), of an .npz file, compressed: what `check_balls.py` and `cgro certify
+    --memorized` read. Numbers are kept as they are (uint8, read as k/255, or floats). An existing
+    file is replaced once the new one is complete.
 
-    >>> save_points("points.npz", [[0.25, 0.5]], [1])
-    >>> [array.tolist() for array in np.load("points.npz").values()]
-    [[[0.25, 0.5]], [1]]
+    Args:
+        path: of the file, ends in .npz.
+        points: (N, D) in [0,1], or uint8.
+        labels: (N,), integers.
+
+    Raises:
+        ValueError: for another suffix, shapes that do not fit, numbers outside [0,1], NaN and
+            labels that are no integers.
+
+    Example:
+        >>> save_points("points.npz", [[0.25, 0.5]], [1])
+        >>> [array.tolist() for array in np.load("points.npz").values()]
+        [[[0.25, 0.5]], [1]]
     """
     array, values = np.asarray(points), np.asarray(labels).reshape(-1)
     if Path(path).suffix != ".npz":

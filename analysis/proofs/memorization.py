@@ -31,21 +31,31 @@ from .separations import KnownSeparation
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MemorizationProof(Result):
-    """The verdict on: margin > 0 on B_p(points[i], radius) intersected with [0,1]^D for every i, in
+    """The verdict on whether a network is right, with a margin, on every ball.
+
+    The statement: margin > 0 on B_p(points[i], radius) intersected with [0,1]^D for every i, in
     real arithmetic.
 
-    verdict "proved": the margin is at least `bound` > 0 on all balls. "refuted": `witness` = (i, x)
-    with x exactly in ball i and margin `bound` <= 0 there. "unresolved": neither; `reason` says
-    what is missing. points: how many balls. separation: least distance between labels as measured,
-    separation_exact: without rounding. inner, outer: thresholds.
+    Attributes:
+        verdict: "proved": the margin is at least `bound` > 0 on all balls. "refuted": `witness` =
+            (i, x) with x exactly in ball i and margin `bound` <= 0 there. "unresolved": neither.
+        bound: the certified margin, or that of the witness, exact.
+        points: how many balls.
+        separation: least distance between labels as measured.
+        separation_exact: whether without rounding.
+        inner: threshold of the distance, or its square, up to which indicators are 1.
+        outer: threshold from which they are 0.
+        reason: what is missing.
+        witness: (i, x).
 
-    >>> from constructions import affine, f_S
-    >>> points, labels, ball = [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
-    >>> proof = certify_memorization(
-    ...     f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, ball), points, labels, ball
-    ... )
-    >>> proof.verdict, proof.bound, proof.certificate["checker"]
-    ('proved', Fraction(1, 1), 'check_memorization.py')
+    Example:
+        >>> from constructions import affine, f_S
+        >>> points, labels, ball = [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)
+        >>> proof = certify_memorization(
+        ...     f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, ball), points, labels, ball
+        ... )
+        >>> proof.verdict, proof.bound, proof.certificate["checker"]
+        ('proved', Fraction(1, 1), 'check_memorization.py')
     """
 
     verdict: Literal["proved", "refuted", "unresolved"]
@@ -73,29 +83,45 @@ class MemorizationProof(Result):
 
     @cached_property
     def certificate(self) -> dict[str, Any]:
-        """The proof as JSON: see the head of its "checker", a program in this folder that needs
-        nothing of this library.
+        """The proof as JSON, for a program that needs nothing of this library.
+
+        See the head of its "checker", a program in `analysis/checkers`.
+
+        Returns:
+            The certificate as plain JSON values.
+
+        Raises:
+            ValueError: for a proof that `certify_memorization` did not make.
         """
         if self._about is None:
             raise ValueError("there is no certificate: only certify_memorization makes one")
         return certificate_of(*self._about)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the certificate as JSON; an existing file is replaced only once the new one is
-        complete.
+        """Write the certificate to a file, as JSON.
 
-        Of a network of more than `EMBEDDED` weights it holds f_clean, thresholds and digests:
-        `check_balls.py` proves from them and from a file of the points (`save_points`) that the f_S
-        which they define is right on all balls; that the network is this f_S is what
-        `certify_memorization` compared. Variant paper, and refutations of such networks, have
-        digests only ("checker": "library only"). Raises ValueError if unresolved.
+        An existing file is replaced only once the new one is complete. Of a network of more than
+        `EMBEDDED` weights it holds f_clean, thresholds and digests: `check_balls.py` proves from
+        them and from a file of the points (`save_points`) that the f_S which they define is right
+        on all balls; that the network is this f_S is what `certify_memorization` compared. Variant
+        paper, and refutations of such networks, have digests only ("checker": "library only").
+
+        Args:
+            path: of the file.
+
+        Raises:
+            ValueError: if the verdict is "unresolved".
         """
         if self.verdict == "unresolved":
             raise ValueError(f"there is no certificate: the verdict is unresolved ({self.reason})")
         write_file(path, json.dumps(self.certificate, separators=(",", ":")))
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict and its facts as plain JSON values, without the certificate."""
+        """Write the verdict and its facts as plain JSON values, without the certificate.
+
+        Returns:
+            A dictionary; rationals as text.
+        """
         names = ("verdict", "points", "separation", "separation_exact", "inner", "outer", "reason")
         facts = {name: getattr(self, name) for name in names} | {
             "margin": None if self.bound is None else float(self.bound)
@@ -119,40 +145,50 @@ def certify_memorization(
     engine: Engine = HERE,
     known: KnownSeparation | None = None,
 ) -> MemorizationProof:
-    """Prove, refute or leave open that the margin is positive on every ball B_p(points[i], radius)
-    within [0,1]^D.
+    """Prove, refute or leave open that a memorizing network is right on every ball.
 
-    network: built by `f_S` (any variant, norm, ±1 or K classes), or by `f_adv` with the points that
-    it memorizes; its provenance is read as a hint (variant, thresholds, m, bound of |f_clean|) and
-    nothing in it is believed. points: (N, D) in [0,1], labels (N,): -1 and +1, or 0..K-1. The
-    radius may be smaller than the one it was built for. known: the separation of these very points,
-    where it is measured already.
-
-    The margin is y f, or f_y - max over k != y of f_k. The certified bound is 1 for variants gate
-    and lean (less by what float64 rounded in one or two dimensions, where indicators read
-    coordinates directly); for paper, with M the bound of
-    |y - f_clean|, 1 - 4^-m M^2, or 1 - 3/2 4^-m M^2 for K classes, from
+    That its margin, y f or f_y - max over k != y of f_k, is positive on B_p(points[i], radius)
+    within [0,1]^D for every i. The certified bound is 1 for variants gate and lean (less by what
+    float64 rounded in one or two dimensions, where indicators read coordinates directly); for
+    paper, with M the bound of |y - f_clean|, 1 - 4^-m M^2, or 1 - 3/2 4^-m M^2 for K classes, from
     `CONTRACTS["yarotsky_multiplication"]`.
 
     Statement and bound hold in exact real arithmetic for the float64 weights of the network, not of
     an ideal one, nor of what an f_clean was read from that was rounded on reading (`certify` speaks
-    of that). Rounded biases (sums of coordinates, squared norms) may differ from what they
-    should be, by an ulp or more, as long as the thresholds' slack covers the sum of the effects;
-    any other changed weight leaves the claim unproved.
+    of that). Rounded biases (sums of coordinates, squared norms) may differ from what they should
+    be, by an ulp or more, as long as the thresholds' slack covers the sum of the effects; any other
+    changed weight leaves the claim unproved.
 
-    Raises TypeError or ValueError for a network not built by f_S or f_adv, another number of
-    points, another norm, points outside [0,1], labels that do not fit, and a separation of other
-    points. Time: that of
-    `constructions.separation`, where the engine says, and N D for the weights; memory N D.
+    Args:
+        network: built by `f_S` (any variant, norm, +-1 or K classes), or by `f_adv` with the points
+            that it memorizes; its provenance is read as a hint (variant, thresholds, m, bound of
+            |f_clean|) and nothing in it is believed.
+        points: (N, D) in [0,1].
+        labels: (N,), -1 and +1, or 0..K-1.
+        ball: of the norm that it was built for; the radius may be smaller.
+        engine: where separations are measured.
+        known: the separation of these very points, where it is measured already.
 
-    >>> from constructions import affine, f_S
-    >>> points, ball = [[0.25, 0.5], [0.75, 0.5]], Ball("inf", 0.125)
-    >>> network = f_S(affine([[4.0, 0.0]], [-2.0]), points, [1, -1], ball)
-    >>> certify_memorization(network, points, [1, -1], ball).verdict
-    'proved'
-    >>> wrong = certify_memorization(network, points, [1, 1], ball)
-    >>> wrong.verdict, wrong.bound, wrong.witness[0]
-    ('refuted', Fraction(-1, 1), 1)
+    Returns:
+        A `MemorizationProof`; its bound is certified or, of a witness, exact.
+
+    Raises:
+        TypeError: for a network of another kind, and for what is no `Ball`.
+        ValueError: for a network not built by f_S or f_adv, another number of points, another norm,
+            points outside [0,1], labels that do not fit, and a separation of other points.
+
+    Cost: that of `constructions.separation`, where the engine says, and N D for the weights; memory
+    N D.
+
+    Example:
+        >>> from constructions import affine, f_S
+        >>> points, ball = [[0.25, 0.5], [0.75, 0.5]], Ball("inf", 0.125)
+        >>> network = f_S(affine([[4.0, 0.0]], [-2.0]), points, [1, -1], ball)
+        >>> certify_memorization(network, points, [1, -1], ball).verdict
+        'proved'
+        >>> wrong = certify_memorization(network, points, [1, 1], ball)
+        >>> wrong.verdict, wrong.bound, wrong.witness[0]
+        ('refuted', Fraction(-1, 1), 1)
     """
     network = read_network(network)
     x, y = read_labelled(network, points, labels)

@@ -27,16 +27,21 @@ def _by_value(name: str) -> Any:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SupError(Result, numbers.Rational):
-    """sup |f - g| over a box, with the exact range of f - g and the points at which its ends are
-    attained.
+    """The exact sup |f - g| over a box, with the range of f - g and where its ends are attained.
 
-    minimum, maximum: the least and the largest value of f - g; minimizer, maximizer: points (tuples
-    of Fractions) with these values. `value` is max(maximum, -minimum); `point` is where |f - g| has
-    it. It compares and computes as its value does, which gives Fractions.
+    It compares and computes as its `value`, max(maximum, -minimum), does, which gives Fractions;
+    `point` is where |f - g| has it.
 
-    >>> error = SupError(Fraction(-1, 4), (Fraction(0),), Fraction(1, 8), (Fraction(1, 3),))
-    >>> error == error.value == Fraction(1, 4), error.point, error + 1, float(error)
-    (True, (Fraction(0, 1),), Fraction(5, 4), 0.25)
+    Attributes:
+        minimum: the least value of f - g.
+        minimizer: a point with this value, a tuple of Fractions.
+        maximum: the largest value of f - g.
+        maximizer: a point with this value.
+
+    Example:
+        >>> error = SupError(Fraction(-1, 4), (Fraction(0),), Fraction(1, 8), (Fraction(1, 3),))
+        >>> error == error.value == Fraction(1, 4), error.point, error + 1, float(error)
+        (True, (Fraction(0, 1),), Fraction(5, 4), 0.25)
     """
 
     minimum: Fraction

@@ -28,33 +28,45 @@ from .separable import separate
 
 
 def sup_error(network: ReLUNetwork, reference: Any, box: tuple[Any, Any]) -> SupError:
-    """sup |f(x) - g(x)| over the box [lower, upper]: an exact Fraction, with the range of f - g and
-    where it is attained.
+    """Compute the largest distance of a network from a function on a box, exactly.
 
-    network: one output; the layers' weights are taken exactly (`source_difference` bounds how far a
-    network that was rounded on reading is from its source). reference: a polynomial g of degree <=
-    2 with rational coefficients, as a SymPy expression or text, in x (one input) or x1, x2, ...
-    ("0.1" in a text is 1/10); another `ReLUNetwork`; or a number. box: (lower, upper), numbers or
-    one for each input, exact in float64, in the domains of the networks.
+    sup |f(x) - g(x)| over the box. What is covered: one or two inputs with any such reference; up
+    to `INPUTS` inputs where f - g is piecewise linear; and any number of inputs where f - g
+    separates, as its weights show: f - g = sum over parts of functions that share no input, each
+    covered by itself. Every linear piece takes part; nothing is sampled. The cells' signs are
+    proved by `linear_regions`.
 
-    What is covered: one or two inputs with any such reference; up to `INPUTS` inputs where f - g is
-    piecewise linear; and any number of inputs where f - g separates, as its weights show: f - g =
-    sum over parts of functions that share no input, each covered by itself. Every linear piece
-    takes part; nothing is sampled. The cells' signs are proved by `linear_regions`.
+    Args:
+        network: f, of one output; the layers' weights are taken exactly (`source_difference` bounds
+            how far a network that was rounded on reading is from its source).
+        reference: g, a polynomial of degree <= 2 with rational coefficients, as a SymPy expression
+            or text, in x (one input) or x1, x2, ... ("0.1" in a text is 1/10); another
+            `ReLUNetwork`; or a number.
+        box: (lower, upper), numbers or one for each input, exact in float64, in the domains of the
+            networks.
+
+    Returns:
+        A `SupError`, exact.
+
+    Raises:
+        TypeError: for a network or reference of another kind.
+        ValueError: for several outputs, a reference or box that does not fit, NaN, and what is not
+            covered.
+        RuntimeError: where `linear_regions` ends early for want of memory.
 
     Cost: about 10 microseconds a cell for dyadic networks (squaring(16) has 2^16 pieces), some 50
     for definite quadratics in two variables, 0.2 to 1 ms where vertices are not exact in float64; 5
-    ms more for each separable part. Raises TypeError for a network or reference of another kind;
-    ValueError for several outputs, a reference or box that does not fit, NaN, and what is not
-    covered; RuntimeError where `linear_regions` ends early for want of memory. Source: that f_m
-    interpolates x^2 with error 4^-(m+1) is Yarotsky 2017, Proposition 2.
+    ms more for each separable part.
 
-    >>> from constructions import multiplication, squaring
-    >>> sup_error(squaring(3), "x**2", (0, 1))
-    SupError: at (11/16)
-      sup |f - g| 1/256, minimum 0, maximum 1/256 (all exact)
-    >>> sup_error(multiplication(3, 1), "x1*x2", (0, 1)) == Fraction(1, 256)
-    True
+    Source: that f_m interpolates x^2 with error 4^-(m+1) is Yarotsky 2017, Proposition 2.
+
+    Example:
+        >>> from constructions import multiplication, squaring
+        >>> sup_error(squaring(3), "x**2", (0, 1))
+        SupError: at (11/16)
+          sup |f - g| 1/256, minimum 0, maximum 1/256 (all exact)
+        >>> sup_error(multiplication(3, 1), "x1*x2", (0, 1)) == Fraction(1, 256)
+        True
     """
     lower, upper = _read(network, box)
     other = reference if isinstance(reference, ReLUNetwork) else None
@@ -81,24 +93,41 @@ def sup_error(network: ReLUNetwork, reference: Any, box: tuple[Any, Any]) -> Sup
 def distance_error(
     network: ReLUNetwork, centre: Any, norm: Any, box: tuple[Any, Any] = (0.0, 1.0)
 ) -> SupError:
-    """sup over the box of |f(x) - ||x - c||_inf| (norm inf) or |f(x) - ||x - c||_2^2| (norm 2), as
-    `sup_error` gives it.
+    """Compute how far a network is from the distance to a point, exactly.
 
-    centre: shape (D,), floats. norm 2 is `sup_error` with the polynomial sum_j (x_j - c_j)^2: any D
-    where the weights show that f is a sum over coordinates (or D <= 2); distance(c, 2, m) attains D
-    4^-(m+1) if it does in each coordinate. norm inf: any D if f is a tree of exact maxima of at
-    most two values each, which is read off the weights (not the provenance) and proved level by
-    level, cell by cell, on ranges that contain those of the values; then the result is 0. Otherwise
-    D <= `INPUTS`, by all cells of f and of a network for max_j |x_j - c_j| (D >= 6: many). Cost: 5
-    to 20 ms a coordinate where a closed form applies. Errors as for `sup_error`; ValueError also
-    for a centre that does not fit.
+    sup over the box of |f(x) - ||x - c||_inf| (norm inf) or |f(x) - ||x - c||_2^2| (norm 2). norm 2
+    is `sup_error` with the polynomial sum_j (x_j - c_j)^2: any D where the weights show that f is a
+    sum over coordinates (or D <= 2); distance(c, 2, m) attains D 4^-(m+1) if it does in each
+    coordinate. norm inf: any D if f is a tree of exact maxima of at most two values each, which is
+    read off the weights (not the provenance) and proved level by level, cell by cell, on ranges
+    that contain those of the values; then the result is 0. Otherwise D <= `INPUTS`, by all cells of
+    f and of a network for max_j |x_j - c_j| (D >= 6: many).
 
-    >>> from constructions import distance
-    >>> distance_error(distance([0.25, 0.5, 0.0], 2, m=3), [0.25, 0.5, 0.0], 2) == Fraction(3, 4**4)
-    True
-    >>> c = [k / 32 for k in range(11)]
-    >>> distance_error(distance(c, "inf"), c, "inf") == 0
-    True
+    Args:
+        network: f, of one output.
+        centre: c, (D,), floats.
+        norm: inf or 2.
+        box: as for `sup_error`.
+
+    Returns:
+        A `SupError`, exact.
+
+    Raises:
+        TypeError: as `sup_error`.
+        ValueError: for a centre that does not fit, and as `sup_error`.
+        RuntimeError: as `sup_error`.
+
+    Cost: 5 to 20 ms a coordinate where a closed form applies.
+
+    Example:
+        >>> from constructions import distance
+        >>> distance_error(distance([0.25, 0.5, 0.0], 2, m=3), [0.25, 0.5, 0.0], 2) == Fraction(
+        ...     3, 4**4
+        ... )
+        True
+        >>> c = [k / 32 for k in range(11)]
+        >>> distance_error(distance(c, "inf"), c, "inf") == 0
+        True
     """
     lower, upper = _read(network, box)
     p = Ball(norm, 0.0).p

@@ -102,10 +102,16 @@ def as_table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def write_ledger(outcomes: Sequence[Outcome], path: str | PathLike[str]) -> None:
-    """A page (.html), or Markdown (.md): into the marked place of a file that has one, else a file
-    of its own.
+    """Write the outcomes of the ledger as a page, or as Markdown.
 
-    Raises ValueError for another ending.
+    Markdown goes into the marked place of a file that has one, else into a file of its own.
+
+    Args:
+        outcomes: what `verify` gave.
+        path: ends in .html or .md.
+
+    Raises:
+        ValueError: for another ending, and for a file of Markdown without the place.
     """
     path = Path(path)
     if path.suffix == ".html":

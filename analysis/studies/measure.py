@@ -36,15 +36,26 @@ def study(
     measure: bool = True,
     report: Report = silent,
 ) -> Study:
-    """Measure finished runs. Of clean ones (radius 0) on the same data, that with the fewest test
-    errors whose network is read as affine layers and ReLU serves as f_clean for the others; without
-    one there is no f_S.
+    """Measure finished runs, and build f_S beside those that were trained adversarially.
 
-    kept: folder in which every measurement is kept, so that a study goes on where it was
-    interrupted. measure: false for what the runs measured themselves alone. report is called with a
-    `Progress`, in folders, as each begins. A run that is damaged, unfinished or without its data is
-    a problem, and the others are measured. Raises ValueError if no run is left, TypeError for one
-    folder.
+    Of clean runs (radius 0) on the same data, that with the fewest test errors whose network is
+    read as affine layers and ReLU serves as f_clean for the others; without one there is no f_S. A
+    run that is damaged, unfinished or without its data is a problem, and the others are measured.
+
+    Args:
+        folders: of the runs.
+        settings: how much is measured; None for the defaults.
+        kept: folder in which every measurement is kept, so that a study goes on where it was
+            interrupted.
+        measure: false for what the runs measured themselves alone.
+        report: called with a `Progress`, in folders, as each begins.
+
+    Returns:
+        A `Study`.
+
+    Raises:
+        ValueError: if no run is left.
+        TypeError: for one folder.
 
     Cost: for each profile some 9 gradients a step and point (193 for 20 steps); f_S of N training
     points as in `f_S`.

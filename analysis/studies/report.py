@@ -39,8 +39,16 @@ def write_drawing(drawing: Drawing, folder: Path) -> dict[str, str]:
 
 
 def write_study(study: Study, folder: Path) -> Path:
-    """Write report.html, study.json and figures/ into the folder; returns the page. Each file is
-    complete or absent.
+    """Write the page of a study, with its numbers and figures.
+
+    report.html, study.json and figures/ go into the folder; each file is complete or absent.
+
+    Args:
+        study: what `study` gave.
+        folder: created if missing.
+
+    Returns:
+        The path of the page.
     """
     drawn = drawings(study)
     files = write_figures(drawn, folder / "figures")

@@ -17,12 +17,24 @@ class StudySettings(Settings):
     """How much is measured; the help of `cgro report` says what each entry is.
 
     The points are the same for all models; of the checkpoints, the first and the last are always
-    profiled. Raises ValueError or TypeError that names the entry, the rule and the value.
+    profiled.
 
-    >>> StudySettings(points=0)
-    Traceback (most recent call last):
-    ...
-    ValueError: points must be greater than or equal to 1, got 0
+    Attributes:
+        points: training and test points measured.
+        steps: of the searches.
+        epochs: checkpoints that are profiled.
+        memorized: training points that f_S is built on; None for all.
+        seed: of the points and searches.
+
+    Raises:
+        ValueError: that names the entry, the rule and the value.
+        TypeError: likewise.
+
+    Example:
+        >>> StudySettings(points=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: points must be greater than or equal to 1, got 0
     """
 
     points: Count = setting(256, "training and test points measured")

@@ -101,8 +101,14 @@ class Constructed(Result):
 
 @dataclass(frozen=True, repr=False)
 class Study(Result):
-    """What was found. problems: folders that could not be used, and why. without: runs that f_S is
-    not beside, and why.
+    """What was found of runs.
+
+    Attributes:
+        settings: how much was measured.
+        runs: a `RunStudy` for each run.
+        constructed: f_S beside runs.
+        problems: folders that could not be used, and why.
+        without: runs that f_S is not beside, and why.
     """
 
     settings: StudySettings
@@ -121,7 +127,17 @@ class Study(Result):
         }
 
     def run(self, name: str) -> RunStudy:
-        """The run of a name. Raises KeyError if there is none."""
+        """Look up the run of a name.
+
+        Args:
+            name: of the run.
+
+        Returns:
+            Its `RunStudy`.
+
+        Raises:
+            KeyError: if there is none.
+        """
         for run in self.runs:
             if run.name == name:
                 return run
