@@ -1,5 +1,6 @@
 """The names of `constructions.internal`, and where each is from; loaded when it is used."""
 
+from .basics.ball import check_ball
 from .basics.engine import run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
@@ -35,6 +36,7 @@ __all__ = [
     "as_tensor",
     "box_of",
     "brief",
+    "check_ball",
     "check_finite",
     "check_interval",
     "check_labels",

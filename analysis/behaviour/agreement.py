@@ -12,12 +12,12 @@ from typing import Any
 import torch
 
 from constructions import Ball, RangeSearch, ReLUNetwork, predictions
-from constructions.internal import renamed
+from constructions.internal import check_ball, norm_name, renamed
 from training import output_margin, project
 from training.internal import as_float, as_tensor, check_labels, measuring, placement, read_outputs
 
 from ..quantities.measured import Kind, Measured, Shares
-from ..quantities.reading import read_model
+from ..quantities.reading import read_batch, read_cube, read_mask, read_model
 from ..quantities.statistics import share
 
 NETWORK_BATCH, MODEL_BATCH = 2**12, 2**9
@@ -96,13 +96,9 @@ def agreement_by_group(
         0.0
     """
     x = read_batch(points)
-    masks = {name: as_tensor(mask).cpu() for name, mask in groups.items()}
-    for name, mask in masks.items():
-        if mask.dtype != torch.bool or tuple(mask.shape) != (len(x),):
-            raise ValueError(
-                f"groups must be masks of {len(x)} booleans, got {mask.dtype} {tuple(mask.shape)} "
-                f"for {name!r}"
-            )
+    masks = {
+        name: read_mask(mask, len(x), f"groups[{name!r}]").cpu() for name, mask in groups.items()
+    }
     same = _agrees(first, second, x)
     shares = {name: share(same[mask], kind) for name, mask in masks.items() if mask.any()}
     return Shares(AGREEMENT, shares)
@@ -198,7 +194,7 @@ def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
         tensor([ 0.5000, -1.5000], dtype=torch.float64)
     """
     outputs = outputs_of(model, read_batch(points))
-    margins = output_margin(outputs, as_tensor(labels, "labels").cpu())
+    margins = output_margin(outputs, check_labels(labels, len(outputs), outputs.shape[1]).cpu())
     scale = margins.abs().mean()
     if not scale > 0:
         raise ValueError("model must have a margin other than 0 at one of the points")
@@ -307,7 +303,7 @@ def agreement_table(
         (0.0, 0.0)
     """
     centres, generator = (
-        read_cube(train_points, "train_points"),
+        read_cube(train_points, "train_points").cpu(),
         torch.Generator().manual_seed(seed),
     )
     train = (
@@ -359,14 +355,13 @@ def outer_radius(network: ReLUNetwork, ball: Ball) -> float:
         >>> 0.125 < outer_radius(built, ball) < 0.375
         True
     """
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    check_ball(ball)
     provenance = getattr(network, "provenance", None)
     if provenance is None or "outer" not in provenance.arguments:
         raise ValueError(
             "network must be built by f_S or f_adv: its provenance carries the thresholds"
         )
-    norm = "inf" if ball.p == math.inf else "2"
+    norm = norm_name(ball.p)
     if provenance.arguments["norm"] != norm:
         raise ValueError(
             f"ball must have the norm that network was built for, {provenance.arguments['norm']}, "
@@ -377,38 +372,6 @@ def outer_radius(network: ReLUNetwork, ball: Ball) -> float:
 
 
 # -- models at points ------------------------------------------------------------------------------
-
-
-def read_batch(points: Any, name: str = "points") -> torch.Tensor:
-    """Points (N, ...), N >= 1, finite, as a tensor: uint8 as it is, floating-point in its dtype,
-    other numbers as float64.
-    """
-    x = as_tensor(points, name)
-    if x.dtype != torch.uint8 and not x.is_floating_point():
-        x = x.double()
-    if x.ndim < 2 or not x.numel():
-        raise ValueError(
-            f"{name} must have shape (N, ...) with N >= 1 points, got {tuple(x.shape)}"
-        )
-    wrong = ~torch.isfinite(x).flatten(1).all(1)
-    if wrong.any():
-        raise ValueError(
-            f"{name} must be finite, got NaN or infinity at index {int(wrong.nonzero()[0])}"
-        )
-    return x
-
-
-def read_cube(points: Any, name: str = "points") -> torch.Tensor:
-    """Points (N, ...) of [0,1]^D as a floating-point tensor in main memory: uint8 k as float32
-    k/255.
-    """
-    x = read_batch(points, name).cpu()
-    x = x if x.is_floating_point() else as_float(x)
-    if float(x.min()) < 0 or float(x.max()) > 1:
-        raise ValueError(
-            f"{name} must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
-        )
-    return x
 
 
 def outputs_of(model: Any, points: torch.Tensor, name: str = "model") -> torch.Tensor:

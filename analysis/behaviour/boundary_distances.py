@@ -15,15 +15,24 @@ import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, localize
-from constructions.internal import Report, Said, renamed, said, silent, stepped, stepping
+from constructions.internal import (
+    Report,
+    Said,
+    check_ball,
+    renamed,
+    said,
+    silent,
+    stepped,
+    stepping,
+)
 from training import output_margin
-from training.internal import as_float, as_tensor, check_labels, copied, measuring, read_outputs
+from training.internal import check_labels, copied, measuring, read_outputs
 
 from ..certification.boundary import boundary_distance
 from ..certification.decision import read_positive
 from ..certification.margins import certified_margins
 from ..quantities.measured import Kind, ShareBounds
-from ..quantities.reading import Model, read_model
+from ..quantities.reading import Model, read_cube, read_model
 from ..quantities.statistics import share
 from .errors import certainly_wrong
 
@@ -139,14 +148,11 @@ def boundary_distances(
         >>> found.upper.numpy().round(6), found.lower.numpy().round(3)  # the first is 1/8
         (array([0.125, 0.   ]), array([0.115, 0.   ]))
     """
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
-    if ball.radius == 0:
-        raise ValueError(f"ball must have a radius > 0, got {ball}")
+    check_ball(ball, positive=True)
     unit, radius = Ball(ball.p, 1.0), ball.radius
     if steps < 1 or restarts < 1:
         raise ValueError(f"steps and restarts must be >= 1, got {steps} and {restarts}")
-    x = _read_points(points)
+    x = read_cube(points, dtype=torch.float64)
     fast, slow = _evaluators(model)
     with torch.no_grad():
         y = check_labels(labels, len(x), read_outputs(slow(x[:1]), 1).shape[1])
@@ -257,18 +263,6 @@ def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
 def is_small(network: ReLUNetwork) -> bool:
     """Whether its layers are small enough to be bounded as dense ones."""
     return max(math.prod(layer.weight.shape) for layer in network.layers) <= DENSE
-
-
-def _read_points(points: Any) -> torch.Tensor:
-    given = as_tensor(points, "points")
-    x = as_float(given, torch.float64) if given.dtype == torch.uint8 else given.double()
-    if x.ndim < 2 or not x.numel():
-        raise ValueError(f"points must have shape (N, ...) with N >= 1, got {tuple(x.shape)}")
-    if not (float(x.min()) >= 0 and float(x.max()) <= 1):
-        raise ValueError(
-            f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
-        )
-    return x
 
 
 def _read_proved(proved: Any, count: int) -> torch.Tensor | None:

@@ -11,7 +11,7 @@ from constructions.internal import Report, Said, renamed, silent, stepped
 from training import is_error, output_margin, pgd, project
 
 from ..quantities.measured import Measured
-from ..quantities.reading import read_labelled, read_network
+from ..quantities.reading import read_labelled, read_mask, read_network
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,6 +110,7 @@ def robust_error(
     """
     network = read_network(network)
     exact_points, labels = read_labelled(network, points, labels)
+    proved = None if proved is None else read_mask(proved, len(labels), "proved")
     generator = torch.Generator().manual_seed(seed)
     fast = exact_points.float()
 

@@ -16,8 +16,8 @@ from constructions import Ball, ReLUNetwork, interval_bounds, linear_regions
 from constructions.internal import Said, Unpacked
 
 from ..certification.margins import certified_margins
-from ..quantities.reading import read_labelled, read_network
-from .flatness import FlatnessProfile, log_odds, read_radii
+from ..quantities.reading import read_labelled, read_network, read_radii
+from .flatness import FlatnessProfile, log_odds
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,15 +93,11 @@ def exact_flatness(
         (tensor([[0.1328]], dtype=torch.float64), 'exact')
     """
     network, sizes = read_network(network), read_radii(radii)
-    x, y = read_labelled(network, points, labels)
+    x, y = read_labelled(network, points, labels, cube=True)
     if ball.p != math.inf or not sizes[0] > 0:
         raise ValueError(
             f"exact flatness is for p = inf and positive radii, got p = {ball.p:g} and radii "
             f"{sizes}"
-        )
-    if not ((x >= 0) & (x <= 1)).all():
-        raise ValueError(
-            f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
         )
     rows = list(zip(x.numpy(), y.tolist(), strict=True))
     found = np.array(

@@ -4,7 +4,6 @@ growing radius.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,8 +17,6 @@ from constructions import Ball, Result
 from constructions.internal import Report, Said, renamed, said, silent, stepped, stepping
 from training import is_error, project
 from training.internal import (
-    as_float,
-    as_tensor,
     check_differentiable,
     check_labels,
     measuring,
@@ -29,7 +26,7 @@ from training.internal import (
 
 from ..quantities import statistics
 from ..quantities.measured import Kind, Measured
-from ..quantities.reading import Model, read_model
+from ..quantities.reading import Model, read_batch, read_cube, read_model, read_radii
 
 CURVES = ("gradient", "change", "wrong")
 
@@ -311,39 +308,15 @@ def log_odds(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return gaps.scatter(1, labels[:, None], -torch.inf).logsumexp(1)
 
 
-def read_radii(radii: Sequence[float]) -> list[float]:
-    """Radii as numbers; raises ValueError unless finite, >= 0 and increasing, one or more."""
-    sizes = [float(r) for r in radii]
-    increasing = all(a < b for a, b in itertools.pairwise(sizes))
-    if not sizes or not (sizes[0] >= 0 and increasing and math.isfinite(sizes[-1])):
-        raise ValueError(
-            f"radii must be finite, >= 0 and increasing, one or more, got {list(radii)}"
-        )
-    return sizes
-
-
 def _read(
     model: Any, points: torch.Tensor, labels: torch.Tensor
 ) -> tuple[Model, torch.Tensor, torch.Tensor]:
     """The model, and points and labels as it takes them, checked against its outputs."""
-    evaluate, points = read_model(model), as_tensor(points, "points")
+    evaluate, given = read_model(model), read_batch(points)
     check_differentiable(model)
-    dtype = torch.float64 if points.dtype == torch.float64 else torch.float32
-    dtype, device = placement(model) or (dtype, points.device)
-    if (
-        points.ndim < 2
-        or not points.numel()
-        or not (points.is_floating_point() or points.dtype == torch.uint8)
-    ):
-        given = f"{points.dtype} of shape {tuple(points.shape)}"
-        raise ValueError(
-            f"points must have shape (N, ...) with N >= 1, floating-point or uint8, got {given}"
-        )
-    x = as_float(points, dtype).detach().to(device)
-    if not ((x >= 0) & (x <= 1)).all():
-        raise ValueError(
-            f"points must lie in [0,1], got values in [{float(x.min()):.6g}, {float(x.max()):.6g}]"
-        )
+    dtype = torch.float64 if given.dtype == torch.float64 else torch.float32
+    dtype, device = placement(model) or (dtype, given.device)
+    x = read_cube(given, dtype=dtype).to(device)
     with torch.no_grad():
         outputs = read_outputs(evaluate(x[:1]), 1)
     return evaluate, x, check_labels(labels, len(x), outputs.shape[1]).to(device)

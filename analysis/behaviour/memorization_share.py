@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, affine
-from constructions.internal import Said
+from constructions.internal import Said, check_ball
 from training import output_margin, project
 from training.internal import as_tensor, check_labels, measuring
 
 from ..quantities.measured import Measured
+from ..quantities.reading import read_cube, read_radii
 from ..quantities.statistics import LEVEL, RESAMPLES, mean
-from .agreement import check_outputs, outer_radius, outputs_of, read_cube
+from .agreement import check_outputs, outer_radius, outputs_of
 
 NUMBERS = 2**22
 """Coordinates of the points on rays that are held at once."""
@@ -86,7 +87,7 @@ def radial_profile(
     """
     rays = _Rays(points, ball, radii, directions, seed)
     outputs = outputs_of(model, rays.points[:1]).shape[1]
-    y = check_labels(as_tensor(labels, "labels").cpu(), len(rays.points), outputs)
+    y = check_labels(labels, len(rays.points), outputs).cpu()
     parts = []
     for rows, samples in rays:
         found = output_margin(
@@ -299,17 +300,9 @@ class _Rays:
         directions: int | torch.Tensor,
         seed: int,
     ) -> None:
-        if not isinstance(ball, Ball):
-            raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
-        self.points, self.ball, self.seed = read_cube(points), ball, seed
-        self.radii = [float(r) for r in radii]
-        rising = all(a < b for a, b in zip(self.radii, self.radii[1:], strict=False))
-        if (
-            not self.radii
-            or not rising
-            or not (self.radii[0] >= 0 and math.isfinite(self.radii[-1]))
-        ):
-            raise ValueError(f"radii must be finite, >= 0 and increasing, got {self.radii}")
+        check_ball(ball)
+        self.points, self.ball, self.seed = read_cube(points).cpu(), ball, seed
+        self.radii = read_radii(radii)
         self.given: torch.Tensor | None = None
         self.count = 1
         if isinstance(directions, int):

@@ -58,9 +58,9 @@ def onnx_deviation(
     """
     import torch
 
-    from training.internal import as_tensor
+    from ..quantities.reading import read_points
 
-    x = as_tensor(points, "points").double().reshape(-1, network.inputs)
+    x = read_points(network, points)
     found = _child(
         "onnxruntime", {"path": str(Path(path).resolve()), "points": x.tolist()}, max_seconds
     )

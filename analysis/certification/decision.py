@@ -18,6 +18,7 @@ import torch
 from constructions import Ball, ReLUNetwork, Result, source_difference
 from constructions.internal import (
     Said,
+    check_ball,
     exact_box,
     flattening,
     rationals,
@@ -206,8 +207,7 @@ def certify(
         (Fraction(1, 2), Fraction(1, 2))
     """
     network = read_network(network)
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    check_ball(ball)
     point = read_numbers(network, centre, "centre")
     if not math.isinf(ball.p) and any(v.denominator & (v.denominator - 1) for v in point):
         raise ValueError(

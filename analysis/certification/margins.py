@@ -13,7 +13,7 @@ import torch
 from constructions import HERE, Ball, Engine, ReLUNetwork, source_difference
 from constructions.internal import from_shared, renamed, run_shards
 
-from ..quantities.reading import check_cube, read_labelled, read_network
+from ..quantities.reading import read_labelled, read_network
 
 CHUNK = 2**20
 """Numbers of the largest weight matrix, over all points bounded at once: larger temporaries cost
@@ -74,8 +74,7 @@ def certified_margins(
         array([0.25])
     """
     network = read_network(network)
-    points, labels = read_labelled(network, points, labels)
-    check_cube(points)
+    points, labels = read_labelled(network, points, labels, cube=True)
     layers = [
         (layer.weight.to_dense().numpy(), layer.bias.to_dense()[:, 0].numpy())
         for layer in network.layers

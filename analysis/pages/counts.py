@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,7 +14,8 @@ import sympy
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from constructions import Ball, CountRow, closed_form, fitted_exponent
+from constructions import CountRow, closed_form, fitted_exponent
+from constructions.internal import norm_name, read_norm
 
 from .plots import CountCurve, count_figure
 
@@ -36,7 +36,7 @@ class Exponent:
 
 def describe(norm: Any, hidden: tuple[int, ...], mu: float) -> str:
     """What the rows have in common, in words."""
-    name = "inf" if Ball(norm, 0.0).p == math.inf else "2"
+    name = norm_name(read_norm(norm))
     widths = "-".join(map(str, hidden)) or "none"
     return f"l_{name} balls; f_clean: hidden widths {widths}; f_adv: memorizes {mu:g} N points"
 

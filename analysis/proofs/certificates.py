@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from constructions import Affine, RangeSearch, ReLUNetwork
-from constructions.internal import replacing, structure_digest
+from constructions.internal import check_interval, check_labels, replacing, structure_digest
 
+from ..quantities.reading import read_batch
 from .hints import Subject
 from .matching import rows_of
 from .refutation import Refutation
@@ -166,21 +168,14 @@ def save_points(path: str | PathLike[str], points: Any, labels: Any) -> None:
         >>> [array.tolist() for array in np.load("points.npz").values()]
         [[[0.25, 0.5]], [1]]
     """
-    array, values = np.asarray(points), np.asarray(labels).reshape(-1)
     if Path(path).suffix != ".npz":
         raise ValueError(f"path must end in .npz, got {path}")
-    if len(array) != len(values):
-        raise ValueError(
-            f"labels must have one entry for each of the {len(array)} points, got {len(values)}"
-        )
-    if array.dtype != np.uint8 and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(
-            f"points must lie in [0, 1] (or be uint8), got values in [{array.min()}, {array.max()}]"
-        )
-    if values.dtype.kind not in "iu":
-        raise ValueError(f"labels must be integers, got {values.dtype}")
+    x = read_batch(points).cpu()
+    if x.dtype != torch.uint8:
+        check_interval(x, "points")
+    y = check_labels(labels, len(x)).cpu()
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, x=array.reshape(len(array), -1), y=values)
+        np.savez_compressed(file, x=x.flatten(1).numpy(), y=y.numpy())
 
 
 def network_digest(network: ReLUNetwork) -> str:

@@ -17,10 +17,10 @@ from os import PathLike
 from typing import Any, Literal
 
 from constructions import HERE, Ball, Engine, Result
-from constructions.internal import Said, renamed, said, write_file
+from constructions.internal import Said, check_ball, renamed, said, write_file
 from training.internal import differentiating
 
-from ..quantities.reading import check_cube, read_labelled, read_network
+from ..quantities.reading import read_labelled, read_network
 from .certificates import Outcome, certificate_of
 from .hints import Subject, read_hints
 from .inequalities import prove
@@ -191,10 +191,8 @@ def certify_memorization(
         ('refuted', Fraction(-1, 1), 1)
     """
     network = read_network(network)
-    x, y = read_labelled(network, points, labels)
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
-    check_cube(x)
+    x, y = read_labelled(network, points, labels, cube=True)
+    check_ball(ball)
     subject = Subject(network, x, y, ball, read_hints(network, len(x), ball))
     if known is None:
         known = KnownSeparation.of(x, y, ball.p, engine)

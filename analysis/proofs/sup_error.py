@@ -17,8 +17,14 @@ from typing import Any
 import numpy as np
 import sympy
 
-from constructions import Affine, Ball, ReLUNetwork, affine, compose, parallel
-from constructions.internal import check_network
+from constructions import Affine, ReLUNetwork, affine, compose, parallel
+from constructions.internal import (
+    as_coordinates,
+    check_finite,
+    check_network,
+    from_shared,
+    read_norm,
+)
 
 from .extremes import extremes
 from .maxima import is_maximum, maximum_network
@@ -130,14 +136,13 @@ def distance_error(
         True
     """
     lower, upper = _read(network, box)
-    p = Ball(norm, 0.0).p
-    point = np.asarray(centre, dtype=np.float64)
+    p = read_norm(norm)
+    point = as_coordinates(centre, "centre").double().cpu().numpy()
     if point.shape != (network.inputs,):
         raise ValueError(
             f"centre must have shape ({network.inputs},) as network has inputs, got {point.shape}"
         )
-    if not np.isfinite(point).all():
-        raise ValueError("centre must be finite, got NaN or infinity")
+    check_finite(from_shared(point), "centre")
     if p == 2:
         c = [Fraction(v) for v in point.tolist()]
         squares = {(j, j): Fraction(1) for j in range(len(c))}

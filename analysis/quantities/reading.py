@@ -5,7 +5,9 @@ errors.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,8 +15,16 @@ from torch import nn
 
 from constructions import ReLUNetwork
 from constructions import read_network as read
-from constructions.internal import flattening
-from training.internal import as_tensor, check_labels, unchanged
+from constructions.internal import (
+    as_coordinates,
+    as_float,
+    as_tensor,
+    check_finite,
+    check_interval,
+    check_labels,
+    flattening,
+)
+from training.internal import unchanged
 
 
 def read_network(network: Any) -> ReLUNetwork:
@@ -50,31 +60,88 @@ def read_model(model: Any) -> Model:
     return model
 
 
-def read_labelled(
-    network: ReLUNetwork, points: Any, labels: Any
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Points (N, D) as float64 and labels (N,) as int64, checked against the network's inputs and
-    outputs.
+def read_batch(points: Any, name: str = "points") -> torch.Tensor:
+    """Points (N, ...), N >= 1, finite, as a tensor: uint8 as it is, floating-point in its dtype,
+    other numbers as float64.
+
+    Raises TypeError and ValueError.
+
+    >>> read_batch([[0, 1]])
+    tensor([[0., 1.]], dtype=torch.float64)
     """
-    try:
-        x = as_tensor(points, "points").double()
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"points must hold {network.inputs} real numbers a row: {error}"
-        ) from error
+    x = as_tensor(points, name)
+    x = x if x.dtype == torch.uint8 else as_coordinates(x, name)
+    if x.ndim < 2 or not x.numel():
+        raise ValueError(f"{name} must have shape (N, ...) with N >= 1, got {tuple(x.shape)}")
+    check_finite(x, name)
+    return x
+
+
+def read_cube(points: Any, name: str = "points", dtype: torch.dtype | None = None) -> torch.Tensor:
+    """Points (N, ...) of [0,1]^D, as `read_batch` reads them, in a floating-point dtype (None:
+    floating-point ones in their own): uint8 k as k/255.
+
+    >>> read_cube(torch.tensor([[0, 51]], dtype=torch.uint8))
+    tensor([[0.0000, 0.2000]])
+    """
+    x = as_float(read_batch(points, name), dtype, name)
+    check_interval(x, name)
+    return x
+
+
+def read_points(network: ReLUNetwork, points: Any, *, cube: bool = False) -> torch.Tensor:
+    """Points (N, D) of a network as float64, finite (uint8: k/255), and in [0,1]^D if asked.
+
+    Raises TypeError and ValueError.
+    """
+    x = as_coordinates(points).double()
     if x.ndim != 2 or x.shape[1] != network.inputs or len(x) == 0:
         raise ValueError(
             f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}"
             f"{flattening(x.shape, network.inputs, 'points')}"
         )
+    check_finite(x, "points")
+    if cube:
+        check_interval(x, "points")
+    return x
+
+
+def read_labelled(
+    network: ReLUNetwork, points: Any, labels: Any, *, cube: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points as `read_points` reads them, and labels (N,) as int64 that fit the network's outputs.
+
+    Raises TypeError and ValueError.
+
+    >>> from constructions import affine
+    >>> read_labelled(affine([[1.0]]), [[0.5]], [1])
+    (tensor([[0.5000]], dtype=torch.float64), tensor([1]))
+    """
+    x = read_points(network, points, cube=cube)
     return x, check_labels(labels, len(x), network.outputs)
 
 
-def check_cube(points: torch.Tensor) -> None:
-    """Raise ValueError, naming the first, for points (N, D) outside of [0,1]^D or NaN."""
-    outside = ~((points >= 0) & (points <= 1))
-    if outside.any():
-        row, column = outside.nonzero()[0].tolist()
+def read_mask(mask: Any, count: int, name: str) -> torch.Tensor:
+    """Booleans, one a point; raises ValueError and TypeError for others.
+
+    >>> read_mask([True, False], 2, "proved")
+    tensor([ True, False])
+    """
+    found = as_tensor(mask, name)
+    if found.dtype != torch.bool or tuple(found.shape) != (count,):
         raise ValueError(
-            f"points must lie in [0, 1], got {points[row, column].item()} in row {row}"
+            f"{name} must be {count} booleans, one for each point, got {found.dtype} of shape "
+            f"{tuple(found.shape)}"
         )
+    return found
+
+
+def read_radii(radii: Sequence[float]) -> list[float]:
+    """Radii as numbers; raises ValueError unless finite, >= 0 and increasing, one or more."""
+    sizes = [float(r) for r in radii]
+    increasing = all(a < b for a, b in itertools.pairwise(sizes))
+    if not sizes or not (sizes[0] >= 0 and increasing and math.isfinite(sizes[-1])):
+        raise ValueError(
+            f"radii must be finite, >= 0 and increasing, one or more, got {list(radii)}"
+        )
+    return sizes

@@ -28,7 +28,7 @@ from ..certification.decision import certify
 from ..certification.margins import certified_margins
 from ..proofs.memorization import certify_memorization
 from ..quantities.measured import Measured
-from ..quantities.reading import read_labelled, read_network
+from ..quantities.reading import read_labelled, read_mask, read_network
 from ..quantities.statistics import share
 
 
@@ -84,11 +84,7 @@ def proved_balls(
     """
     network = read_network(network)
     x, y = read_labelled(network, points, labels)
-    if memorized.dtype != torch.bool or memorized.shape != y.shape:
-        raise ValueError(
-            f"memorized must be bool, shape ({len(y)},), got {memorized.dtype}, shape "
-            f"{tuple(memorized.shape)}"
-        )
+    memorized = read_mask(memorized, len(y), "memorized")
     proved = torch.zeros(len(x), dtype=torch.bool)
     if memorized.any():
         proved[memorized] = (

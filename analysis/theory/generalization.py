@@ -13,13 +13,13 @@ import torch
 from scipy.optimize import brentq
 
 from constructions import Ball, Result, log_growth_bound, vc_upper
-from constructions.internal import Said, renamed, said
+from constructions.internal import Said, check_ball, renamed, said
 
 from ..behaviour.errors import clean_error
-from ..behaviour.flatness import flatness_profile, read_radii
+from ..behaviour.flatness import flatness_profile
 from ..quantities import statistics
 from ..quantities.measured import Kind, Measured
-from ..quantities.reading import read_network
+from ..quantities.reading import read_network, read_radii
 
 
 @dataclass(frozen=True, repr=False)
@@ -210,8 +210,7 @@ def robust_bound(
     """
     _check(samples, failure)
     _check_flatness(flatness, dimension)
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    check_ball(ball)
     for name, value in (
         ("loss_bound", loss_bound),
         ("roughness", roughness),

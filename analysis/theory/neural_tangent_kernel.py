@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional
 
 from constructions import Result
-from constructions.internal import Said, Unpacked, renamed, said
+from constructions.internal import Said, Unpacked, as_coordinates, check_finite, renamed, said
 from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, compatible, project_cap
-from training.internal import as_tensor, check_sphere, differentiating
+from training.internal import check_sphere, differentiating
 
 CHUNK = 2**14
 """Weight vectors drawn at once by `sampled_kernel`."""
@@ -340,11 +340,10 @@ def _slope(z: torch.Tensor, activation: str) -> torch.Tensor:
 
 
 def _rows(points: Any, name: str) -> torch.Tensor:
-    x = (points if isinstance(points, torch.Tensor) else as_tensor(points, name)).double()
+    x = (points if isinstance(points, torch.Tensor) else as_coordinates(points, name)).double()
     if x.ndim != 2 or not x.numel():
         raise ValueError(f"{name} must have shape (n, d) with n, d >= 1, got {tuple(x.shape)}")
-    if not bool(torch.isfinite(x.detach()).all()):
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    check_finite(x.detach(), name)
     return x
 
 

@@ -13,9 +13,9 @@ import torch
 from scipy import optimize, stats
 
 from constructions import Ball, Result, fitted_exponent
-from constructions.internal import Said
+from constructions.internal import Said, as_coordinates, check_finite
 from training import MixedLearner, SeparableData, max_margin
-from training.internal import as_tensor, check_labels, differentiating
+from training.internal import check_labels, differentiating
 
 from ..behaviour.errors import certainly_wrong
 from ..quantities.measured import Measured, ShareBounds
@@ -376,15 +376,10 @@ def _read(
     learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
     """Points and labels as float64, checked, and the radius."""
-    x = as_tensor(points, "points").double()
-    if (
-        x.ndim != 2
-        or len(x) == 0
-        or x.shape[1:] != learner.linear.shape
-        or not torch.isfinite(x).all()
-    ):
+    x = as_coordinates(points).double()
+    if x.ndim != 2 or len(x) == 0 or x.shape[1:] != learner.linear.shape:
         raise ValueError(
-            f"points must be finite, of shape (N, {len(learner.linear)}) with N >= 1, got "
-            f"{tuple(x.shape)}"
+            f"points must have shape (N, {len(learner.linear)}) with N >= 1, got {tuple(x.shape)}"
         )
+    check_finite(x, "points")
     return x, check_labels(labels, len(x), 1).double(), Ball(2, radius).radius

@@ -152,3 +152,17 @@ class Ball:
 
     def __str__(self) -> str:
         return f"l_{norm_name(self.p)} ball of radius {self.radius:g}"
+
+
+def check_ball(ball: Any, *, positive: bool = False) -> None:
+    """Raise TypeError for what is no `Ball`, and ValueError for radius 0 if it is to be positive.
+
+    >>> check_ball(0.1)
+    Traceback (most recent call last):
+    ...
+    TypeError: ball must be a Ball, got float
+    """
+    if not isinstance(ball, Ball):
+        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    if positive and ball.radius == 0:
+        raise ValueError(f"ball must have a radius > 0, got {ball}")

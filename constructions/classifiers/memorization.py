@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..basics.ball import Ball
+from ..basics.ball import Ball, check_ball
 from ..basics.engine import HERE, Engine
 from ..basics.floats import from_shared, power_of_two
 from ..basics.reading import as_tensor, check_labels
@@ -223,8 +223,7 @@ class _Problem:
 
 
 def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any) -> _Problem:
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    check_ball(ball)
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
     if m is not None:

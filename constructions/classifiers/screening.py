@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..basics.ball import Ball
+from ..basics.ball import Ball, check_ball
 from ..basics.reading import as_coordinates
 from ..gadgets.approximation import UNIT
 from ..linear.affine import Affine
@@ -159,8 +159,8 @@ def localize(
     """
     check_network(network)
     x = as_coordinates(points)
-    if ball is not None and not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    if ball is not None:
+        check_ball(ball)
     network.check_points(x)
     if x.ndim != 2:
         raise ValueError(f"points must have shape (M, {network.inputs}), got {tuple(x.shape)}")

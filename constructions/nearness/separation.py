@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
-from ..basics.ball import Ball
+from ..basics.ball import Ball, check_ball
 from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
 from ..basics.norms import read_norm
@@ -193,10 +193,7 @@ def pairs_within(
         NearPairs: pairs of points nearer than a radius
           pairs 1 (up to rounding at the radius); least distance 0.25 (rounded)
     """
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
-    if ball.radius == 0:
-        raise ValueError(f"ball must have a radius > 0, got {ball}")
+    check_ball(ball, positive=True)
     pairs = _read_pairs(points, labels, other_points, other_labels, ball.p, same_label)
     found = _run(_Pairs.shard, pairs.within(ball.radius * pairs.unit, engine.device), engine)
     table = np.array([row for shard in found for row in shard], dtype=np.float64).reshape(-1, 3)

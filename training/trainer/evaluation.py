@@ -13,7 +13,16 @@ import torch
 from torch import nn
 
 from constructions import Ball, Progress, Result
-from constructions.internal import Report, Said, as_float, as_tensor, check_labels, said, silent
+from constructions.internal import (
+    Report,
+    Said,
+    as_float,
+    as_tensor,
+    check_ball,
+    check_labels,
+    said,
+    silent,
+)
 
 from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, is_error
@@ -104,8 +113,7 @@ def evaluate(
         8
     """
     points, labels = as_tensor(points, "points"), as_tensor(labels, "labels")
-    if not isinstance(ball, Ball):
-        raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
+    check_ball(ball)
     if loss not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
     if batch_size < 1:

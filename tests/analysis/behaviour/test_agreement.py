@@ -169,7 +169,7 @@ def test_agreement_refuses_what_does_not_fit():
     for points in (torch.rand(0, 2), torch.rand(2), torch.rand(2, 0)):
         with pytest.raises(ValueError, match=r"points must have shape \(N, ...\)"):
             agreement(one, one, points)
-    with pytest.raises(ValueError, match="points must be finite, got NaN or infinity at index 1"):
+    with pytest.raises(ValueError, match="points must be finite, got NaN or infinity in row 1"):
         agreement(one, one, torch.tensor([[0.0, 0.0], [0.0, math.nan]]))
     with pytest.raises(
         ValueError, match=r"same number of outputs, got \{'first': 1, 'second': 2\}"
@@ -182,7 +182,7 @@ def test_agreement_refuses_what_does_not_fit():
     with pytest.raises(TypeError, match="model must be"):
         agreement(one, 3, x)
     for mask in ([True, False], [1, 0, 1]):
-        with pytest.raises(ValueError, match=r"groups must be masks of 3 booleans, .* for 'some'"):
+        with pytest.raises(ValueError, match=r"groups\['some'\] must be 3 booleans"):
             agreement_by_group(one, one, x, {"some": mask})
     with pytest.raises(ValueError, match=r"labels must be -1 or \+1"):
         class_groups([0, 1], 1)
@@ -193,7 +193,7 @@ def test_agreement_refuses_what_does_not_fit():
         quantile_groups([1.0], 0)
     with pytest.raises(ValueError, match="margin other than 0"):
         normalized_margins(affine([[0.0, 0.0]]), x, torch.tensor([1, 1, 1]))
-    with pytest.raises(ValueError, match=r"train_points must lie in \[0,1\]"):
+    with pytest.raises(ValueError, match=r"train_points must lie in \[0, 1\]"):
         agreement_table(one, one, x + 1, x, x, Ball(2, 0.1), 0.2)
 
 
@@ -623,7 +623,7 @@ def test_shares_and_profiles_refuse_what_does_not_fit():
     ):
         with pytest.raises(TypeError, match="ball must be a Ball"):
             act(ball=0.1)
-        with pytest.raises(ValueError, match=r"points must lie in \[0,1\]"):
+        with pytest.raises(ValueError, match=r"points must lie in \[0, 1\]"):
             act(points=points - 1)
         for radii in ([], [0.2, 0.1], [-0.1, 0.1], [0.1, math.nan], [0.1, math.inf]):
             with pytest.raises(ValueError, match="radii must be finite"):

@@ -368,8 +368,8 @@ def test_small_margin_rejects_radii_that_are_not_positive(delta):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"points": [[0.5, 1.5]]}, ValueError, r"points must lie in \[0,1\]"),
-        ({"points": [[0.5, math.nan]]}, ValueError, r"points must lie in \[0,1\]"),
+        ({"points": [[0.5, 1.5]]}, ValueError, r"points must lie in \[0, 1\]"),
+        ({"points": [[0.5, math.nan]]}, ValueError, "points must be finite"),
         ({"points": [0.5, 0.5]}, ValueError, "points must have shape"),
         ({"points": torch.empty(0, 2)}, ValueError, "points must have shape"),
         ({"points": [[0.5, 0.5, 0.5]]}, ValueError, "x must have shape"),

@@ -200,10 +200,25 @@ def test_labels_shapes_and_types_are_checked(function):
     function(module, np.random.default_rng(0).random((3, 2)), np.array([1, -1, 1]))
 
 
+def test_points_and_masks_are_read_alike():
+    """uint8 is k/255, NaN is refused (its margin is not <= 0), and masks are booleans."""
+    network, ball = affine([[1.0]], [-0.5]), Ball("inf", 0.1)
+    assert clean_error(network, np.array([[255], [51]], dtype=np.uint8), [1, 1]).value == 0.5
+    with pytest.raises(ValueError, match="points must be finite, got NaN or infinity in row 0"):
+        clean_error(network, [[float("nan")]], [1])
+    for wrong in ([1, 0], [True], torch.tensor([[True], [False]])):
+        with pytest.raises(ValueError, match="proved must be 2 booleans, one for each point"):
+            robust_error(network, [[0.25], [0.75]], [1, 1], ball, proved=wrong)
+
+
 def test_lists_are_read_as_float64_and_points_outside_the_cube_are_refused():
     network = affine([[1.0]], [-0.1])
     # margin 0: an error; as float32, 0.1 is larger
     assert clean_error(network, [[0.1]], [1]).value == 1.0
-    for value in (-0.5, 1.5, float("nan")):
-        with pytest.raises(ValueError, match=r"points must lie in \[0, 1\], got .* in row 1"):
+    for value, message in (
+        (-0.5, r"lie in \[0, 1\], got values in \[-0.5, 0.5\]"),
+        (1.5, r"lie in \[0, 1\], got values in \[0.5, 1.5\]"),
+        (float("nan"), "be finite, got NaN or infinity in row 1"),
+    ):
+        with pytest.raises(ValueError, match=f"points must {message}"):
             certified_margins(network, [[0.5], [value]], [1, 1], Ball("inf", 0.1))

@@ -351,7 +351,7 @@ def test_bad_arguments_are_refused():
                 function(network, x, y, Ball("inf", 0.1), radii)
         with pytest.raises(ValueError, match=r"labels must be -1 or \+1"):
             function(network, x, torch.tensor([1, 0]), Ball("inf", 0.1), [0.1])
-        with pytest.raises(ValueError, match=r"points must lie in \[0,1\]"):
+        with pytest.raises(ValueError, match=r"points must lie in \[0, 1\]"):
             function(network, x + 1.5, y, Ball("inf", 0.1), [0.1])
     with pytest.raises(ValueError, match="steps and batch_size"):
         flatness_profile(network, x, y, Ball(2, 0.1), [0.1], steps=0)

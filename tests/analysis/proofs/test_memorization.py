@@ -361,18 +361,16 @@ def test_errors_name_what_is_wrong():
         certify_memorization(network, points, labels, Ball(2, 0.01))
     with pytest.raises(ValueError, match=r"points must lie in \[0, 1\]"):
         certify_memorization(network, points + 1, labels, ball)
-    for value in (math.nan, math.inf, -0.5):
+    for value, message in (
+        (math.nan, "be finite, got NaN or infinity in row 2"),
+        (math.inf, "be finite, got NaN or infinity in row 2"),
+        (-0.5, r"lie in \[0, 1\], got values in \[-0.5, "),
+    ):
         wrong = torch.as_tensor(points).clone()
         wrong[2, 1] = value
-        with pytest.raises(ValueError, match=rf"points must lie in \[0, 1\], got {value} in row 2"):
+        with pytest.raises(ValueError, match=f"points must {message}"):
             certify_memorization(network, wrong, labels, ball)
-    with pytest.raises(
-        ValueError,
-        match=(
-            "points must hold 3 real numbers a row: points must be numbers of up to 64 bits, got "
-            "<U1"
-        ),
-    ):
+    with pytest.raises(TypeError, match="points must be numbers of up to 64 bits, got <U1"):
         certify_memorization(network, [["a", "b", "c"]], labels, ball)
     with pytest.raises(TypeError, match="ball must be a Ball"):
         certify_memorization(network, points, labels, 0.1)

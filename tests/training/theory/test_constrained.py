@@ -242,7 +242,7 @@ def test_a_memorized_set_that_does_not_fit_is_refused():
         True,
     ]
     assert not proved_balls(network, x, -y, Ball("inf", 0.1), torch.tensor([True, True])).any()
-    with pytest.raises(ValueError, match="memorized must be bool"):
+    with pytest.raises(ValueError, match="memorized must be 2 booleans"):
         proved_balls(network, x, y, Ball("inf", 0.1), torch.tensor([1, 1]))
     with pytest.raises(ValueError, match="memorizes 2 points"):
         proved_balls(network, x, y, Ball("inf", 0.1), torch.tensor([True, False]))

@@ -343,7 +343,7 @@ def test_bad_questions_are_refused(data, learner):
     for call, complaint in (
         (
             lambda: certified_ball_margins(learner, x[:, :3], y, 1.0),
-            "points must be finite, of shape",
+            "points must have shape",
         ),
         (lambda: certified_ball_margins(learner, x * math.nan, y, 1.0), "points must be finite"),
         (lambda: certified_ball_margins(learner, x, y[:3], 1.0), "labels must have shape"),
