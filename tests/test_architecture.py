@@ -4,6 +4,7 @@ examples, the wheel.
 
 import ast
 import importlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -239,6 +240,18 @@ def test_the_drawing_of_the_floors_is_of_today():
     with Image.open(ROOT / "docs" / "floors.png") as image:  # else: python docs/floors.py
         assert image.info["Description"] == floors.described()
     assert floors.floors() == FLOORS
+
+
+def test_the_map_of_questions_names_what_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| Where")]
+    named = [name for row in rows for name in re.findall(r"`([\w./]+/[\w./]*)`", row)]
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    (row,) = (line for line in text.splitlines() if line.startswith("| What may `constructions/"))
+    below = set(re.findall(r"`(\w+)/`", row))
+    floor = [set(names.split()) for names in FLOORS["constructions"]].index({"networks"})
+    assert below == set(" ".join(FLOORS["constructions"][:floor]).split())
 
 
 def test_upward_imports_and_circles_are_found():
