@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 
 from constructions import ReLUNetwork, load_arrays
-from constructions.internal import Report, silent, stepping, write_file
-from training.internal import check_labels
+from constructions.internal import (
+    Report,
+    check_finite,
+    check_labels,
+    from_shared,
+    silent,
+    stepping,
+    write_file,
+)
 
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
@@ -51,19 +58,13 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
     for name, array in (("lo (lower)", lower), ("hi (upper)", upper)):
         if array.shape != shape:
             raise ValueError(f"{path}: {name} must have shape {shape}, got {array.shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"{path}: {name} must be finite, got NaN or infinity in query "
-                f"{_first(~np.isfinite(array).all(1))}"
-            )
+        check_finite(from_shared(array), f"{path}: {name}")
     if (lower > upper).any():
         raise ValueError(
-            f"{path}: lower must be <= upper, which fails in query {_first((lower > upper).any(1))}"
+            f"{path}: lower must be <= upper, which fails in query "
+            f"{np.flatnonzero((lower > upper).any(1))[0]}"
         )
-    try:
-        check_labels(labels, len(labels), network.outputs)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    check_labels(labels, len(labels), network.outputs, f"{path}: labels")
     rows = zip(lower.tolist(), upper.tolist(), labels.tolist(), strict=True)
     return [Query(ExactSet([*map(Fraction, a)], [*map(Fraction, b)]), int(y)) for a, b, y in rows]
 
@@ -198,7 +199,3 @@ def _select(path: Path, *wanted: str) -> list[Any]:
             values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64) / scale
         )
     return found
-
-
-def _first(rows: np.ndarray) -> int:
-    return int(rows.argmax())
