@@ -393,7 +393,7 @@ def test_what_is_wrong_with_the_library_is_no_verdict(tmp_path, monkeypatch):
     """
     network, path = load(written(tmp_path, ".onnx")), tmp_path / "c.json"
     asked, query = Property(BOX, [([[-1.0]], [0.0])]), Query(ExactSet([1], [1]), 1)
-    margins, content = certify_box(network, *BOX, 1).certificate, decide(network, asked).certificate
+    margins, content = certify_box(network, BOX, 1).certificate, decide(network, asked).certificate
     for place, about, look in (
         ("check_files.query_loss", margins, lambda: check_file(path, network)),
         ("queries.query_loss", margins, lambda: certify_all(network, [query], 5.0, path)),
