@@ -229,8 +229,8 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
     }
     found = []
 
-    def compare_few(settings, *rest):
-        found.append(compare(replace(settings, **quick), *rest))
+    def compare_few(settings, **rest):
+        found.append(compare(replace(settings, **quick), **rest))
         return found[0]
 
     monkeypatch.setattr("analysis.comparison.comparison.compare", compare_few)
@@ -239,7 +239,7 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
     assert [task["task"] for task in out["tasks"]] == ["parity"]
     assert (tmp_path / "a b" / "report.html").exists()
     # the same, as tables
-    monkeypatch.setattr("analysis.comparison.comparison.compare", lambda *given: found[0])
+    monkeypatch.setattr("analysis.comparison.comparison.compare", lambda *_, **given: found[0])
     assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
     shown = capsys.readouterr().out
     assert "robust training error 0 (certified)" in shown.replace("\n", " ")
