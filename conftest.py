@@ -1,9 +1,12 @@
-"""What every doctest may use: two names and an empty folder."""
+"""Shapes are checked; and what every doctest may use: two names and an empty folder."""
 
 from fractions import Fraction
 
 import pytest
+import shape_checks
 import torch
+
+shape_checks.install()  # before anything imports the packages
 
 
 @pytest.fixture(autouse=True)
