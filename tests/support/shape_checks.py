@@ -6,7 +6,7 @@ tuples, and of them only arrays. A dimension's name has one size within a call. 
 looked at after the call: a function may refuse them in its own words, but may not take them.
 """
 
-import builtins
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -14,7 +14,6 @@ import itertools
 import sys
 import types
 import typing
-from collections import ChainMap, defaultdict
 from importlib.machinery import PathFinder
 
 import numpy as np
@@ -52,7 +51,7 @@ def check_module(module):
 
 def checked(value):
     """A function, property or class whose arrays are checked; the same object without shapes."""
-    if inspect.isfunction(value) and value.__module__ in sys.modules:  # else it is generated
+    if inspect.isfunction(value):
         return _checked_function(value)
     if isinstance(value, (classmethod, staticmethod)):
         function = checked(value.__func__)
@@ -82,7 +81,10 @@ def _checked_function(function):
     @functools.wraps(function)
     def called(*args, **kwargs):
         result = function(*args, **kwargs)
-        given = signature.bind(*args, **kwargs).arguments
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError:  # a former form of the call, which warns
+            given = {}
         _check(function, shapes, given | {"return": result})
         return result
 
@@ -107,10 +109,13 @@ def _check_fields(made):
 
 def _shapes(definition):
     """From names to annotations, of those that have a shape in them."""
-    known = vars(sys.modules[definition.__module__])
-    names = ChainMap(known, vars(builtins), defaultdict(lambda: typing.Any))  # Any: types only
-    hints = typing.get_type_hints(definition, localns=names, include_extras=True)
-    return {name: kind for name, kind in hints.items() if _has_shape(kind)}
+    found = {}
+    for part in reversed(getattr(definition, "__mro__", [definition])):
+        known = getattr(part, "__globals__", None) or vars(sys.modules[part.__module__])
+        for name, kind in inspect.get_annotations(part).items():
+            with contextlib.suppress(NameError):  # imported for types only, so no shape
+                found[name] = eval(kind, known) if isinstance(kind, str) else kind
+    return {name: kind for name, kind in found.items() if _has_shape(kind)}
 
 
 def _has_shape(kind):
