@@ -12,7 +12,16 @@ from typing import Any
 import torch
 
 from constructions import Ball, RangeSearch, ReLUNetwork, predictions
-from constructions.internal import check_ball, norm_name, renamed
+from constructions.internal import (
+    Flags,
+    Floats,
+    Outputs,
+    PerPoint,
+    Points,
+    check_ball,
+    norm_name,
+    renamed,
+)
 from training import output_margin, project
 from training.internal import as_float, as_tensor, check_labels, measuring, placement, read_outputs
 
@@ -104,7 +113,7 @@ def agreement_by_group(
     return Shares(AGREEMENT, shares)
 
 
-def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
+def class_groups(labels: Any, outputs: int) -> dict[str, Flags]:
     """Sort points into groups by their label.
 
     Args:
@@ -127,7 +136,7 @@ def class_groups(labels: Any, outputs: int) -> dict[str, torch.Tensor]:
     return {name: y == label for name, label in names.items()}
 
 
-def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
+def quantile_groups(values: Any, bins: int = 4) -> dict[str, Flags]:
     """Sort points into groups of about equal size by a value of each.
 
     Equal values are in one group, so there may be fewer than `bins`.
@@ -170,7 +179,7 @@ def quantile_groups(values: Any, bins: int = 4) -> dict[str, torch.Tensor]:
 
 
 @measuring(evaluating=True)
-def normalized_margins(model: Any, points: Any, labels: Any) -> torch.Tensor:
+def normalized_margins(model: Any, points: Any, labels: Any) -> PerPoint:
     """Measure margins in units of a model's mean absolute margin.
 
     The margin y f(x) or f_y(x) - max_(k != y) f_k(x) over its mean absolute value on these points.
@@ -210,12 +219,12 @@ class Zones:
     or between (shell).
     """
 
-    inside: torch.Tensor
-    shell: torch.Tensor
-    outside: torch.Tensor
+    inside: Flags
+    shell: Flags
+    outside: Flags
 
 
-def zones(points: torch.Tensor, centres: torch.Tensor, ball: Ball, outer: float) -> Zones:
+def zones(points: Floats, centres: torch.Tensor, ball: Ball, outer: float) -> Zones:
     """Sort points (M, ...) by their l_p distance to the nearest centre, in float64; cost: see
     `constructions.RangeSearch`.
     """
@@ -229,9 +238,7 @@ def zones(points: torch.Tensor, centres: torch.Tensor, ball: Ball, outer: float)
     return Zones(inside, ~inside & ~outside, outside)
 
 
-def shell_points(
-    centres: torch.Tensor, ball: Ball, outer: float, generator: torch.Generator
-) -> torch.Tensor:
+def shell_points(centres: Floats, ball: Ball, outer: float, generator: torch.Generator) -> Floats:
     """One random point a centre, at l_p distance uniform in (radius, outer) before it is clipped to
     [0,1]^D.
     """
@@ -242,7 +249,7 @@ def shell_points(
     return (centres + length * (noise / ball.norm(noise).reshape(column))).clamp(0.0, 1.0)
 
 
-def between_points(centres: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def between_points(centres: Floats, generator: torch.Generator) -> Floats:
     """One random point a centre, on the segment from it to another random centre."""
     other = centres[torch.randperm(len(centres), generator=generator)]
     fraction = torch.rand(len(centres), 1, generator=generator, dtype=centres.dtype)
@@ -374,7 +381,7 @@ def outer_radius(network: ReLUNetwork, ball: Ball) -> float:
 # -- models at points ------------------------------------------------------------------------------
 
 
-def outputs_of(model: Any, points: torch.Tensor, name: str = "model") -> torch.Tensor:
+def outputs_of(model: Any, points: Points, name: str = "model") -> Outputs:
     """Outputs (N, K) at points (N, ...) as `read_batch` gives them, in float64 and main memory; see
     `agreement`.
     """

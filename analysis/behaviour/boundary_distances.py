@@ -16,6 +16,8 @@ from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, localize
 from constructions.internal import (
+    Floats,
+    PerPoint,
     Report,
     Said,
     check_ball,
@@ -66,10 +68,10 @@ class BoundaryDistances(Result):
             bounded.
     """
 
-    upper: torch.Tensor
+    upper: PerPoint
     upper_kind: Kind
-    nearest: torch.Tensor
-    lower: torch.Tensor | None
+    nearest: Floats
+    lower: PerPoint | None
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         upper = {"and": said(float(self.upper.median()), self.upper_kind)}

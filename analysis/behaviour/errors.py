@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, interval_bounds, localize
-from constructions.internal import Report, Said, renamed, silent, stepped
+from constructions.internal import (
+    Flags,
+    Floats,
+    Labels,
+    Points,
+    Report,
+    Said,
+    renamed,
+    silent,
+    stepped,
+)
 from training import is_error, output_margin, pgd, project
 
 from ..quantities.measured import Measured
@@ -27,15 +37,15 @@ class RobustError(Result):
 
     lower: Measured
     upper: Measured | None
-    adversarial: torch.Tensor
-    refuted: torch.Tensor
+    adversarial: Floats
+    refuted: Flags
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         upper = {} if self.upper is None else {"and": self.upper.said}
         return "share of balls that hold an error", {"robust error": self.lower.said} | upper
 
 
-def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> Measured:
+def clean_error(network: ReLUNetwork, points: Points, labels: Labels) -> Measured:
     """Count the points that a network gives a wrong label.
 
     The share with margin <= 0, in float64.
@@ -65,12 +75,12 @@ def clean_error(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor
 @renamed(report=stepped)
 def robust_error(
     network: ReLUNetwork,
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    points: Points,
+    labels: Labels,
     ball: Ball,
     *,
-    proved: torch.Tensor | None = None,
-    starts: tuple[torch.Tensor, ...] = (),
+    proved: Flags | None = None,
+    starts: tuple[Points, ...] = (),
     steps: int = 20,
     restarts: int = 1,
     seed: int = 0,
@@ -153,9 +163,7 @@ def robust_error(
     return RobustError(lower, upper, adversarial, refuted)
 
 
-def certainly_wrong(
-    network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor
-) -> torch.Tensor:
+def certainly_wrong(network: ReLUNetwork, points: Points, labels: Labels) -> Flags:
     """For which points the margin is <= 0 whatever the rounding: from enclosures of the outputs at
     each point.
 

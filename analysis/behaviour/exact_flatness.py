@@ -13,7 +13,7 @@ from scipy.special import expit, logsumexp
 from torch.nn import functional
 
 from constructions import Ball, ReLUNetwork, interval_bounds, linear_regions
-from constructions.internal import Said, Unpacked
+from constructions.internal import PerPoint, Said, Unpacked
 
 from ..certification.margins import certified_margins
 from ..quantities.reading import read_labelled, read_network, read_radii
@@ -116,7 +116,7 @@ def exact_flatness(
     )
 
 
-def change_bound(network: Any, points: Any, labels: Any, ball: Ball) -> torch.Tensor:
+def change_bound(network: Any, points: Any, labels: Any, ball: Ball) -> PerPoint:
     """Bound how much the loss can rise within each point's ball.
 
     max L(f(x + xi), y) - L(f(x), y) over ball and [0,1]^D, from `certified_margins`: where the

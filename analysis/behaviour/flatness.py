@@ -14,7 +14,21 @@ import torch
 from torch.nn import functional
 
 from constructions import Ball, Result
-from constructions.internal import Report, Said, renamed, said, silent, stepped, stepping
+from constructions.internal import (
+    CurveFlags,
+    Curves,
+    Labels,
+    Outputs,
+    PerPoint,
+    Points,
+    Report,
+    Said,
+    renamed,
+    said,
+    silent,
+    stepped,
+    stepping,
+)
 from training import is_error, project
 from training.internal import (
     check_differentiable,
@@ -44,9 +58,9 @@ class FlatnessProfile(Result):
     """
 
     radii: list[float]
-    gradient: torch.Tensor
-    change: torch.Tensor
-    wrong: torch.Tensor
+    gradient: Curves
+    change: Curves
+    wrong: CurveFlags
     kind: Kind = "empirical lower bound"
 
     def _says(self) -> tuple[str, dict[str, Said]]:
@@ -128,8 +142,8 @@ class FlatnessProfile(Result):
 @measuring(evaluating=True)
 def flatness_profile(
     model: Any,
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    points: Points,
+    labels: Labels,
     ball: Ball,
     radii: Sequence[float],
     *,
@@ -296,7 +310,7 @@ class _Search:
         return z, slope
 
 
-def log_odds(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def log_odds(outputs: Outputs, labels: Labels) -> PerPoint:
     """z = log((1 - p_y) / p_y), p_y the probability of the label: the loss is log(1 + e^z), and
     convex in the outputs as z is.
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, affine
-from constructions.internal import Said, check_ball
+from constructions.internal import Flags, Said, Some, check_ball
 from training import output_margin, project
 from training.internal import as_tensor, check_labels, measuring
 
@@ -169,8 +169,8 @@ class MemorizationShare(Result):
     b: Measured | None
     explained: Measured
     by_memorization: Measured
-    shares: torch.Tensor
-    identified: torch.Tensor
+    shares: Some
+    identified: Flags
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         names = ("share", "explained", "by_memorization", "a", "b")

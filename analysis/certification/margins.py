@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from constructions import HERE, Ball, Engine, ReLUNetwork, source_difference
-from constructions.internal import from_shared, renamed, run_shards
+from constructions.internal import Labels, PerPoint, Points, from_shared, renamed, run_shards
 
 from ..quantities.reading import read_labelled, read_network
 
@@ -33,12 +33,12 @@ Lines = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 @renamed("network points labels ball engine")
 def certified_margins(
     network: ReLUNetwork,
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    points: Points,
+    labels: Labels,
     ball: Ball,
     *,
     engine: Engine = HERE,
-) -> torch.Tensor:
+) -> PerPoint:
     """Bound from below how safely each point's whole ball gets its label.
 
     Certified lower bounds of the margin over B_p(x_i, radius) and [0,1]^D. The margin is y f(x)

@@ -12,14 +12,16 @@ import numpy as np
 
 from constructions import ReLUNetwork, load_arrays
 from constructions.internal import (
+    LabelArray,
+    PointArray,
     Report,
     check_finite,
-    check_labels,
     from_shared,
     silent,
     stepping,
     write_file,
 )
+from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
@@ -69,7 +71,7 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
     return [Query(ExactSet([*map(Fraction, a)], [*map(Fraction, b)]), int(y)) for a, b, y in rows]
 
 
-def read_labelled_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_labelled_points(path: Path) -> tuple[PointArray, LabelArray]:
     """Points x (or points), shape (N, D), and y (or label, labels), shape (N,), of an .npz file, as
     float64 and int64.
 

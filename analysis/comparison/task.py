@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from constructions import Progress, ReLUNetwork, Separation, f_adv, f_S
+from constructions.internal import Flags, Labels, Rows
 from training import Dataset, Run, TrainingConfig, is_error, mlp, train
 
 from ..behaviour.agreement import agreement_table, outer_radius, zones
@@ -279,6 +280,6 @@ class TaskComparison:
         return ModelResult(about[name], self.networks[name].size, errors)
 
 
-def is_right(network: ReLUNetwork, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def is_right(network: ReLUNetwork, points: Rows, labels: Labels) -> Flags:
     """Which points get their label (a tie does not count)."""
     return ~is_error(network(points.double()), labels)

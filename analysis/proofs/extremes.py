@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from constructions import LinearRegions, ReLUNetwork, Stop, linear_regions, parallel
+from constructions.internal import Corner
 
 from .quadratic import Quadratic
 from .range import Point, SupError
@@ -38,8 +39,8 @@ UNIT_ROUNDOFF = 2.0**-53
 def extremes(
     networks: Sequence[tuple[int | Fraction, ReLUNetwork]],
     quadratic: Quadratic,
-    lower: np.ndarray,
-    upper: np.ndarray,
+    lower: Corner,
+    upper: Corner,
 ) -> SupError:
     """The range over the box of a sum of networks, each times a number, minus a quadratic."""
     d = len(lower)

@@ -8,9 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from constructions import VARIANTS, Ball, ReLUNetwork
+from constructions.internal import Labels, Points
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Subject:
     """A network, points (N, D) in float64 with labels (N,), a ball, and hints about the network."""
 
     network: ReLUNetwork
-    x: torch.Tensor
-    y: torch.Tensor
+    x: Points
+    y: Labels
     ball: Ball
     hints: Hints
 

@@ -11,12 +11,13 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from constructions import ReLUNetwork
+from constructions.internal import Corner
 
 from .extremes import extremes
 from .quadratic import Quadratic
 
 
-def maximum_network(count: int, centre: np.ndarray | None = None) -> ReLUNetwork:
+def maximum_network(count: int, centre: Corner | None = None) -> ReLUNetwork:
     """max_i |x_i - c_i|, or without centre max_i x_i for x >= 0, one value after another: max(p, q)
     = relu(p - q) + q.
     """
@@ -34,9 +35,7 @@ def maximum_network(count: int, centre: np.ndarray | None = None) -> ReLUNetwork
     return ReLUNetwork.from_layers([*layers, (values, np.zeros(1))])
 
 
-def is_maximum(
-    network: ReLUNetwork, centre: np.ndarray, lower: np.ndarray, upper: np.ndarray
-) -> bool:
+def is_maximum(network: ReLUNetwork, centre: Corner, lower: Corner, upper: Corner) -> bool:
     """Whether f(x) = max_j |x_j - c_j| on the box is proved, level by level.
 
     The units of the first layer fall into sets C that share no input. If the second layer reads

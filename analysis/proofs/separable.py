@@ -11,6 +11,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 
 from constructions import Affine, ReLUNetwork, Sparse, affine
+from constructions.internal import Corner
 
 from .extremes import INPUTS, extremes
 from .quadratic import Quadratic
@@ -20,8 +21,8 @@ from .range import SupError
 def separate(
     network: ReLUNetwork,
     quadratic: Quadratic,
-    lower: np.ndarray,
-    upper: np.ndarray,
+    lower: Corner,
+    upper: Corner,
     shorten: bool = True,
 ) -> SupError:
     """Extremes part by part: with x_0 the lower corner, e(x) = e(x_0) + sum_C (e_C(x_C) - e_C(x_0))

@@ -11,15 +11,7 @@ from typing import Any
 import torch
 
 from constructions import Ball, localize
-from constructions.internal import (
-    Report,
-    Said,
-    Unpacked,
-    renamed,
-    silent,
-    stepped,
-    stepping,
-)
+from constructions.internal import Flags, Report, Said, Unpacked, renamed, silent, stepped, stepping
 from training import is_error
 
 from ..behaviour.boundary_distances import DENSE
@@ -38,11 +30,11 @@ def proved_balls(
     points: Any,
     labels: Any,
     ball: Ball,
-    memorized: torch.Tensor,
+    memorized: Flags,
     *,
     max_seconds: float = 10.0,
     report: Report = silent,
-) -> torch.Tensor:
+) -> Flags:
     """Prove around which points a memorizing network is right on the whole ball.
 
     That is, its margin is positive on the ball within [0,1]^D. The balls of memorized points are

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from scipy.optimize import brentq
 
 from constructions import Ball, Result, log_growth_bound, vc_upper
-from constructions.internal import Said, check_ball, renamed, said
+from constructions.internal import Labels, Points, Said, check_ball, renamed, said
 
 from ..behaviour.errors import clean_error
 from ..behaviour.flatness import flatness_profile
@@ -324,8 +323,8 @@ def printed_robust_bound(
 
 def first_order_ratios(
     model: Any,
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    points: Points,
+    labels: Labels,
     ball: Ball,
     radii: Sequence[float],
     *,

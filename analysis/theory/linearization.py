@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Result
-from constructions.internal import Said, renamed, said
+from constructions.internal import PerPoint, Rows, Said, renamed, said
 from training import LazyRun, WideNetwork, cap_attack, huber
 from training.internal import differentiating, measuring
 
@@ -23,9 +23,9 @@ Weights = tuple[torch.Tensor, ...]
 @renamed("f x y delta steps restarts seed")
 @measuring(evaluating=True)
 def robust_loss(
-    f: Callable[[torch.Tensor], torch.Tensor],
-    x: torch.Tensor,
-    y: torch.Tensor,
+    f: Callable[[Rows], PerPoint],
+    x: Rows,
+    y: PerPoint,
     delta: float,
     *,
     steps: int = 40,
@@ -69,9 +69,9 @@ def robust_loss(
 @renamed("f x y delta steps restarts seed")
 @measuring(evaluating=True)
 def cap_error(
-    f: Callable[[torch.Tensor], torch.Tensor],
-    x: torch.Tensor,
-    y: torch.Tensor,
+    f: Callable[[Rows], PerPoint],
+    x: Rows,
+    y: PerPoint,
     delta: float,
     *,
     steps: int = 40,
@@ -129,7 +129,7 @@ def _worst(
 
 
 @differentiating
-def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
+def taylor_error(network: WideNetwork, weights: Weights, x: Rows) -> Measured:
     """Measure how far a network is from its first-order expansion at the initial weights.
 
     max_i |f(W, x_i) - f(W_0, x_i) - <grad_W f(W_0, x_i), W - W_0>|.
@@ -167,7 +167,7 @@ def taylor_error(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Mea
 
 
 @differentiating
-def gradient_change(network: WideNetwork, weights: Weights, x: torch.Tensor) -> Measured:
+def gradient_change(network: WideNetwork, weights: Weights, x: Rows) -> Measured:
     """Measure how much a network's gradients with respect to its weights have changed.
 
     max_i ||grad_W f(W, x_i) - grad_W f(W_0, x_i)|| / ||grad_W f(W_0, x_i)||, with norms over all

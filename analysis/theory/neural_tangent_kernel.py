@@ -14,7 +14,17 @@ import torch
 from torch.nn import functional
 
 from constructions import Result
-from constructions.internal import Said, Unpacked, as_coordinates, check_finite, renamed, said
+from constructions.internal import (
+    Kernel,
+    PerPoint,
+    Rows,
+    Said,
+    Unpacked,
+    as_coordinates,
+    check_finite,
+    renamed,
+    said,
+)
 from training import TWO_LAYER_ACTIVATIONS, WideNetwork, cap_attack, compatible, project_cap
 from training.internal import check_sphere, differentiating
 
@@ -22,7 +32,7 @@ CHUNK = 2**14
 """Weight vectors drawn at once by `sampled_kernel`."""
 
 
-def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> torch.Tensor:
+def neural_tangent_kernel(x: Any, z: Any, activation: str = "relu") -> Kernel:
     """Compute the kernel that the training of infinitely wide two-layer networks follows.
 
     K(x, z) = E <x s'(w . x), z s'(w . z)>, w from N(0, I), in closed form. ReLU: x . z (pi - angle)
@@ -132,7 +142,7 @@ def sampled_kernel(
 
 
 @differentiating
-def finite_kernel(network: WideNetwork, x: Any) -> torch.Tensor:
+def finite_kernel(network: WideNetwork, x: Any) -> Kernel:
     """Compute the tangent kernel of a network of finite width, at its initial weights.
 
     <grad_W f(W_0, x_i), grad_W f(W_0, x_j)>, by automatic differentiation. For `two_layer_network`
@@ -189,9 +199,9 @@ class KernelInterpolant(Result):
         residual: max_j |f(x_j) - y_j|, which rounding leaves.
     """
 
-    points: torch.Tensor
-    labels: torch.Tensor
-    coefficients: torch.Tensor
+    points: Rows
+    labels: PerPoint
+    coefficients: PerPoint
     activation: str
     norm: float
     condition: float
@@ -203,7 +213,7 @@ class KernelInterpolant(Result):
             name: said(getattr(self, name), "rounded") for name in ("norm", "residual", "condition")
         }
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: Rows) -> PerPoint:
         """Evaluate f, differentiably.
 
         Args:
@@ -240,8 +250,8 @@ class KernelInterpolant(Result):
 
 
 def robust_interpolant(
-    x: torch.Tensor,
-    y: torch.Tensor,
+    x: Rows,
+    y: PerPoint,
     delta: float,
     *,
     samples: int = 0,

@@ -13,7 +13,18 @@ import torch
 from scipy import optimize, stats
 
 from constructions import Ball, Result, fitted_exponent
-from constructions.internal import Said, as_coordinates, check_finite
+from constructions.internal import (
+    Batch,
+    BatchPoints,
+    Labels,
+    PerPoint,
+    Rows,
+    Said,
+    SeedErrors,
+    Vector,
+    as_coordinates,
+    check_finite,
+)
 from training import MixedLearner, SeparableData, max_margin
 from training.internal import check_labels, differentiating
 
@@ -29,7 +40,7 @@ ROUNDING = 1e-9
 # -- directions ------------------------------------------------------------------------------------
 
 
-def direction_error(weights: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+def direction_error(weights: BatchPoints, direction: Vector) -> Batch:
     """Measure how far the directions of vectors are from the true one.
 
     | w / |w| - w* |_2.
@@ -177,7 +188,7 @@ class DirectionRate(Result):
         rate: the exponent of N, a mean over fits to one seed each.
     """
 
-    errors: np.ndarray
+    errors: SeedErrors
     rate: Measured
 
     def _says(self) -> tuple[str, dict[str, Said]]:
@@ -191,7 +202,7 @@ def direction_rate(
     d: int,
     alpha: float,
     seeds: int = 10,
-    learn: Callable[[SeparableData], torch.Tensor] = lambda data: (
+    learn: Callable[[SeparableData], Vector] = lambda data: (
         max_margin(data.points, data.labels).direction
     ),
 ) -> DirectionRate:
@@ -231,9 +242,7 @@ def direction_rate(
     return DirectionRate(errors, mean([fitted_exponent(sizes, row.tolist()) for row in errors]))
 
 
-def linear_error(
-    weights: torch.Tensor, direction: torch.Tensor, margin: float, radius: float = 0.0
-) -> float:
+def linear_error(weights: Vector, direction: Vector, margin: float, radius: float = 0.0) -> float:
     """Compute the robust error of a linear classifier on the distribution, in l_2.
 
     P(y w.x <= radius |w|) for new x = margin y w* + xi: Phi((radius - c) / s), c = margin cos(t), s
@@ -268,8 +277,8 @@ def linear_error(
 
 
 def certified_ball_margins(
-    learner: MixedLearner, points: torch.Tensor, labels: torch.Tensor, radius: float
-) -> torch.Tensor:
+    learner: MixedLearner, points: Rows, labels: Labels, radius: float
+) -> PerPoint:
     """Prove lower bounds of the mixed learner's margin over whole l_2 balls.
 
     Lower bounds of y f over the balls of all of R^d around points, certified, rounding included.

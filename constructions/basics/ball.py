@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .norms import norm_name, read_norm
+from .shapes import Floats, PerPoint
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Ball:
         """The dual exponent q with 1/p + 1/q = 1."""
         return 2.0 if self.p == 2 else 1.0
 
-    def norm(self, x: torch.Tensor) -> torch.Tensor:
+    def norm(self, x: Floats) -> PerPoint:
         """Measure the length ||x_i||_p of each row.
 
         Args:
@@ -67,7 +68,7 @@ class Ball:
         """
         return torch.linalg.vector_norm(x.flatten(1), ord=self.p, dim=1)
 
-    def dual_norm(self, gradient: torch.Tensor) -> torch.Tensor:
+    def dual_norm(self, gradient: Floats) -> PerPoint:
         """Measure each gradient by the steepest change per unit of radius: ||g_i||_q.
 
         Args:
@@ -78,7 +79,7 @@ class Ball:
         """
         return torch.linalg.vector_norm(gradient.flatten(1), ord=self.dual, dim=1)
 
-    def project(self, x: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+    def project(self, x: Floats, centre: Floats) -> Floats:
         """Give the nearest point of the ball, shrunk by rounding so that it never lies outside.
 
         Args:
@@ -105,7 +106,7 @@ class Ball:
         factor = (allowed / length).clamp_max(1.0)
         return centre + offset * factor.reshape(-1, *[1] * (x.ndim - 1))
 
-    def ascent(self, gradient: torch.Tensor) -> torch.Tensor:
+    def ascent(self, gradient: Floats) -> Floats:
         """Give the unit direction (in l_p) along which a linear function grows fastest.
 
         Args:
@@ -124,9 +125,7 @@ class Ball:
             column
         )
 
-    def sample(
-        self, centre: torch.Tensor, generator: torch.Generator | None = None
-    ) -> torch.Tensor:
+    def sample(self, centre: Floats, generator: torch.Generator | None = None) -> Floats:
         """Draw a uniformly distributed point of the ball around each row.
 
         Args:

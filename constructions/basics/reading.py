@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from .floats import from_shared
+from .shapes import Alike, Corner, Ends, Labels, Rows
 
 
 def as_tensor(values: Any, name: str = "values") -> torch.Tensor:
@@ -53,9 +54,7 @@ def flattening(shape: Sequence[int], size: int, name: str = "x") -> str:
     return f": flatten it, by {name}.reshape(-1, {size})" if fits else ""
 
 
-def as_float(
-    points: Any, dtype: torch.dtype | None = torch.float32, name: str = "points"
-) -> torch.Tensor:
+def as_float(points: Any, dtype: torch.dtype | None = torch.float32, name: str = "points") -> Alike:
     """Points of dtype uint8 as k/255, correctly rounded on every device, and floating-point ones as
     they are, in `dtype` (None: floating-point ones in their own, uint8 in float32). Gradients pass.
 
@@ -74,7 +73,7 @@ def as_float(
     return x.to(dtype) / torch.full((), 255.0, dtype=dtype, device=x.device)
 
 
-def as_coordinates(points: Any, name: str = "points") -> torch.Tensor:
+def as_coordinates(points: Any, name: str = "points") -> Alike:
     """Coordinates of any shape: floating-point as they are; uint8 as k/255, and other numbers, in
     float64.
 
@@ -128,7 +127,7 @@ def check_interval(
     )
 
 
-def read_rows(points: Any, name: str = "points") -> torch.Tensor:
+def read_rows(points: Any, name: str = "points") -> Rows:
     """Points of shape (D,) or (N, D) as float64 (N, D) in main memory, finite; uint8 as k/255.
 
     Raises TypeError and ValueError.
@@ -151,7 +150,7 @@ def read_rows(points: Any, name: str = "points") -> torch.Tensor:
 
 def check_labels(
     labels: Any, count: int, outputs: int | None = None, name: str = "labels"
-) -> torch.Tensor:
+) -> Labels:
     """Labels as int64, shape (count,): -1, +1 (one output) or 0..K-1 (K outputs; None: any
     integers), of any integer dtype.
 
@@ -211,7 +210,7 @@ def corners(box: Any) -> tuple[Any, Any]:
     return lower, upper
 
 
-def read_box(box: Any, *, thin: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def read_box(box: Any, *, thin: bool = False) -> tuple[Ends, Ends]:
     """Lower and upper corner as float64 arrays of one shape, that of numbers (broadcast) or of one
     input. `thin`: sides may have length 0.
 
@@ -235,7 +234,7 @@ def read_box(box: Any, *, thin: bool = False) -> tuple[np.ndarray, np.ndarray]:
     return lower, upper
 
 
-def box_of(box: Any, inputs: int, *, thin: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def box_of(box: Any, inputs: int, *, thin: bool = False) -> tuple[Corner, Corner]:
     """The corners of a box, as `read_box` reads it, as vectors of `inputs` numbers. Raises
     ValueError for others.
 

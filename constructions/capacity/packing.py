@@ -13,6 +13,7 @@ import numpy as np
 from ..basics.labelled import LabelledPoints
 from ..basics.norms import read_norm
 from ..basics.renamed import renamed
+from ..basics.shapes import PointArray
 
 ENTRIES = 2**27
 """Most coordinates of a packing that is listed."""
@@ -76,7 +77,7 @@ def log_volume_bound(dimension: int, delta: float | Fraction) -> float:
     return -d * math.log(2 * radius) - (d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1))
 
 
-def packing(dimension: int, delta: float | Fraction) -> np.ndarray:
+def packing(dimension: int, delta: float | Fraction) -> PointArray:
     """Give a grid of points of [0,1]^(D-1) that are pairwise more than 2 delta apart.
 
     It has ceil(1 / (2 delta))^(D-1) points, so far apart in l_inf and in l_2. For l_inf no packing

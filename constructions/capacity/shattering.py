@@ -13,6 +13,7 @@ import numpy as np
 
 from ..basics.labelled import LabelledPoints
 from ..basics.result import Result, Said, said
+from ..basics.shapes import PointArray
 from .packing import read_count, read_delta
 
 
@@ -33,7 +34,7 @@ class ShatteredSet(Result):
         [[0.125, 0.0625], [0.0625, 0.125], [0.125, 0.375], [0.0625, 0.4375]]
     """
 
-    groups: np.ndarray
+    groups: PointArray
     arm: float
     delta: float
 
@@ -46,7 +47,7 @@ class ShatteredSet(Result):
         }
 
     @property
-    def points(self) -> np.ndarray:
+    def points(self) -> PointArray:
         """Shattered points o_g + t e_j, float64 (n d / 2, d), by groups; memory n d^2 / 2."""
         count, d = self.groups.shape
         return (self.groups[:, None] + self.arm * np.eye(d)).reshape(count * d, d)

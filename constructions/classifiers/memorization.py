@@ -20,6 +20,7 @@ from ..basics.ball import Ball, check_ball
 from ..basics.engine import HERE, Engine
 from ..basics.floats import from_shared, power_of_two
 from ..basics.reading import as_tensor, check_labels
+from ..basics.shapes import Labels, Outputs
 from ..gadgets.approximation import UNIT, check_depth
 from ..gadgets.indicators import thresholds
 from ..gadgets.points import read_points
@@ -193,7 +194,7 @@ def f_adv(
     return _memorize(memorized, problem, ball, variant, m, separation, engine)
 
 
-def predictions(values: torch.Tensor) -> torch.Tensor:
+def predictions(values: Outputs) -> Labels:
     """Predict labels from outputs: the sign of one, or the first largest of K.
 
     Args:

@@ -15,6 +15,7 @@ from torch import nn
 
 from ..basics.norms import norm_name, read_norm
 from ..basics.reading import check_labels, read_rows
+from ..basics.shapes import Labels
 from ..gadgets.approximation import UNIT, gate, yarotsky_multiplication
 from ..gadgets.distances import (
     linf_distances,
@@ -43,7 +44,7 @@ class Memorizer:
 
     clean: ReLUNetwork
     centres: Dense
-    labels: torch.Tensor
+    labels: Labels
     p: float
     cut: Thresholds
     variant: Variant

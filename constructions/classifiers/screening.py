@@ -13,6 +13,7 @@ import torch
 
 from ..basics.ball import Ball, check_ball
 from ..basics.reading import as_coordinates
+from ..basics.shapes import Outputs, Points, RowNumbers
 from ..gadgets.approximation import UNIT
 from ..linear.affine import Affine
 from ..nearness.range_search import RangeSearch
@@ -80,7 +81,7 @@ class MemorizerScreen:
             )
             yield group, self.memorizer.network(torch.unique(columns[first:last]).cpu())
 
-    def values(self, points: torch.Tensor) -> torch.Tensor:
+    def values(self, points: Points) -> Outputs:
         """f_S at points (M, D), as (M, K); differentiable."""
         parts = [(rows, local(points[rows])) for rows, local in self.split(points)]
         order = torch.argsort(torch.cat([rows for rows, _ in parts]))
@@ -119,7 +120,7 @@ class MemorizerScreen:
 
 def localize(
     network: ReLUNetwork, points: Any, ball: Ball | None = None
-) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
+) -> Iterator[tuple[RowNumbers, ReLUNetwork]]:
     """Replace a large f_S by small networks that equal it near given points.
 
     Of f_S and f_adv it is the same construction with the near centres only, or f_clean where there

@@ -9,6 +9,7 @@ import torch
 from sympy import Symbol
 
 from ..basics.norms import read_norm
+from ..basics.shapes import PerPoint, Rows
 from ..linear.affine import Affine
 from ..linear.matrix import (
     Block,
@@ -159,7 +160,7 @@ def shared_squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
     return compose(affine(Block(((Constant(count, 1), linear),)), norms), both)
 
 
-def squared_norms(points: torch.Tensor) -> torch.Tensor:
+def squared_norms(points: Rows) -> PerPoint:
     """||c||^2 of rows, coordinate by coordinate: a row's value depends neither on the other rows
     nor on the machine.
     """

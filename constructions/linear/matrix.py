@@ -29,6 +29,7 @@ import sympy
 import torch
 
 from ..basics.floats import from_shared, products_hold
+from ..basics.shapes import Entries, EntryRows, EntryValues
 
 Count = Any  # an int or a sympy.Expr; SymPy ships no types that a checker could use
 Array = Any  # a torch.Tensor, or a numpy array of Fractions in exact evaluation
@@ -72,7 +73,7 @@ class Matrix(ABC):
         """
 
     @abstractmethod
-    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def coordinates(self) -> tuple[EntryRows, EntryRows, EntryValues]:
         """List all nonzero entries, each once, in any order.
 
         Returns:
@@ -83,7 +84,7 @@ class Matrix(ABC):
     def absolute(self) -> Matrix:
         """The matrix of absolute values, in the same form (interval arithmetic needs it)."""
 
-    def to_dense(self) -> torch.Tensor:
+    def to_dense(self) -> Entries:
         """Write out all entries as a float64 tensor.
 
         Raises:
@@ -228,7 +229,7 @@ class Dense(Matrix):
         1
     """
 
-    entries: torch.Tensor
+    entries: Entries
     copy: InitVar[bool] = True
     _cast: dict[Any, Array] = field(default_factory=dict, init=False, repr=False)
 
@@ -295,9 +296,9 @@ class Sparse(Matrix):
     """
 
     size: tuple[int, int]
-    rows: torch.Tensor
-    columns: torch.Tensor
-    values: torch.Tensor
+    rows: EntryRows
+    columns: EntryRows
+    values: EntryValues
     _cast: dict[Any, Array] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

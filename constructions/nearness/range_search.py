@@ -18,6 +18,7 @@ import torch
 
 from ..basics.floats import from_shared
 from ..basics.norms import read_norm
+from ..basics.shapes import PairDistances, PairRows, Points
 
 COMPONENTS, LEFT = 32, 0.02
 """Principal components that l_2 distances are bounded by, at least, and the share of pairs up to
@@ -95,10 +96,10 @@ class RangeSearch:
 
     def __call__(
         self,
-        queries: torch.Tensor,
+        queries: Points,
         first: int = 0,
         wanted: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ) -> tuple[PairRows, PairRows, PairDistances]:
         """Find all pairs of a query and a point nearer than the radius.
 
         Args:
@@ -128,9 +129,7 @@ class RangeSearch:
         order = torch.argsort(rows * len(self.points) + columns)
         return rows[order].long(), columns[order].long(), values[order]
 
-    def candidates(
-        self, queries: torch.Tensor, first: int = 0
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def candidates(self, queries: Points, first: int = 0) -> Iterator[tuple[PairRows, PairRows]]:
         """Find all pairs that the bounds do not rule out, block by block.
 
         Args:
@@ -166,9 +165,7 @@ class RangeSearch:
                 if len(found):
                     yield found // len(columns) + top, found % len(columns) + start
 
-    def measure(
-        self, queries: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
-    ) -> torch.Tensor:
+    def measure(self, queries: Points, rows: PairRows, columns: PairRows) -> PairDistances:
         """Measure the distances of the given pairs.
 
         Args:

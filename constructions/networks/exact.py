@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from ..basics.shapes import Signs, Values
 from .network import ReLUNetwork, check_network
 
 
-def exact_values(network: ReLUNetwork, x: Any) -> np.ndarray:
+def exact_values(network: ReLUNetwork, x: Any) -> Values:
     """Evaluate a network in exact rational arithmetic, without rounding anywhere.
 
     `ReLUNetwork.exact` is this function.
@@ -44,7 +43,7 @@ def exact_values(network: ReLUNetwork, x: Any) -> np.ndarray:
     return network.arithmetic.values(x)
 
 
-def exact_signs(network: ReLUNetwork, x: Any) -> np.ndarray:
+def exact_signs(network: ReLUNetwork, x: Any) -> Signs:
     """Find the signs of a network's outputs in exact arithmetic, faster than the values.
 
     Args:

@@ -12,6 +12,7 @@ from ..basics.floats import from_shared
 from ..basics.reading import box_of, read_box
 from ..basics.renamed import renamed
 from ..basics.result import Said, Unpacked, said
+from ..basics.shapes import BatchOutputs
 from ..graphs.origin import difference
 from ..linear.matrix import Matrix
 from ..linear.table import underflow
@@ -88,7 +89,7 @@ def interval_bounds(network: ReLUNetwork, box: Any) -> OutputBounds:
 
 
 @renamed("network lower upper", box=lambda lower, upper: (lower, upper))
-def source_difference(network: ReLUNetwork, box: Any) -> torch.Tensor:
+def source_difference(network: ReLUNetwork, box: Any) -> BatchOutputs:
     """Bound how far a network may be from what it was read from, on a box.
 
     |network - source| for each output, by interval arithmetic. 0 where nothing was rounded on

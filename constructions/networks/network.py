@@ -29,6 +29,7 @@ from torch.utils.checkpoint import checkpoint
 from ..basics.ball import Ball
 from ..basics.reading import flattening
 from ..basics.result import Result, Said, brief, said
+from ..basics.shapes import BatchOutputs, BatchPoints, Values
 from ..graphs.modules import read_module
 from ..graphs.origin import Origin
 from ..linear.affine import Affine
@@ -220,7 +221,7 @@ class ReLUNetwork:
 
     # -- evaluation --------------------------------------------------------------------------------
 
-    def __call__(self, x: Any, *, screened: bool | None = None) -> torch.Tensor:
+    def __call__(self, x: Any, *, screened: bool | None = None) -> BatchOutputs:
         """Evaluate the network at points; differentiable in them.
 
         The batch is split so that memory stays near `MEMORY_LIMIT` (or what one point takes), also
@@ -265,7 +266,7 @@ class ReLUNetwork:
             )
         return values.reshape(*x.shape[:-1], self.outputs)
 
-    def exact(self, x: Any, *, screened: bool | None = None) -> np.ndarray:
+    def exact(self, x: Any, *, screened: bool | None = None) -> Values:
         """Evaluate the network at rational points in exact arithmetic: no rounding anywhere.
 
         Args:
@@ -329,7 +330,7 @@ class ReLUNetwork:
         pair = max(a + b for a, b in itertools.pairwise(widths))
         return max(1, MEMORY_LIMIT // (itemsize * pair))
 
-    def check_points(self, x: torch.Tensor) -> None:
+    def check_points(self, x: BatchPoints) -> None:
         """Refuse points at which the network is not to be evaluated.
 
         Args:

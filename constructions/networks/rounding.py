@@ -21,6 +21,7 @@ from ..basics.floats import FAR
 from ..basics.reading import box_of
 from ..basics.renamed import renamed
 from ..basics.result import Result, Said, said
+from ..basics.shapes import BatchOutputs
 from ..linear.grid import RANGE, align, walk
 from .network import ReLUNetwork, check_network
 
@@ -133,7 +134,7 @@ def bit_budget(network: ReLUNetwork, grid_bits: int, box: Any = (0.0, 1.0)) -> B
 @renamed("network low high dtype", box=lambda low, high: (low, high))
 def rounding_error(
     network: ReLUNetwork, box: Any, *, dtype: torch.dtype = torch.float32
-) -> torch.Tensor:
+) -> BatchOutputs:
     """Bound how far a computed value may be from the real one, over a whole box.
 
     Covers rounding of inputs and weights to `dtype`, of every product and sum in any order, dense,

@@ -12,6 +12,7 @@ import torch
 from ..basics.engine import HERE, Engine, check_engine, run_shards
 from ..basics.floats import from_shared
 from ..basics.renamed import renamed
+from ..basics.shapes import Outputs
 from .network import ReLUNetwork, Screen, check_network, structure_digest
 
 SHARD = 2**10
@@ -19,7 +20,7 @@ SHARD = 2**10
 
 
 @renamed("network points engine")
-def sharded_values(network: ReLUNetwork, points: Any, *, engine: Engine = HERE) -> torch.Tensor:
+def sharded_values(network: ReLUNetwork, points: Any, *, engine: Engine = HERE) -> Outputs:
     """Evaluate a network at many points, in shards that may run in several processes.
 
     Shards are of `SHARD` points; the computation can be interrupted. f_S is evaluated through its

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..basics.files import replacing
+from ..basics.shapes import Labels, Points
 from ..graphs.origin import Errors, Origin
 from ..linear.affine import Affine
 from ..linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
@@ -33,8 +34,8 @@ class MemorizerParts:
 
     layers: tuple[Affine, ...]
     domain: tuple[float, float] | None
-    centres: torch.Tensor
-    labels: torch.Tensor
+    centres: Points
+    labels: Labels
     facts: Mapping[str, Any]
     origin: Origin | None = None  # of f_clean
 

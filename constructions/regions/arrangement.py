@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..basics.floats import FAR, UNIT_ROUNDOFF, lowest_bit
+from ..basics.shapes import Corner, Vertices
 from ..networks.network import ReLUNetwork
 
 LARGEST = 2.0**300
@@ -75,7 +76,7 @@ class Arrangement:
 
     @classmethod
     def of(
-        cls, network: ReLUNetwork, lower: np.ndarray, upper: np.ndarray, output: bool = False
+        cls, network: ReLUNetwork, lower: Corner, upper: Corner, output: bool = False
     ) -> Arrangement:
         """The arrangement of a network's hidden layers, or of all affine layers.
 
@@ -165,8 +166,8 @@ class Arrangement:
         return out
 
     def locate(
-        self, points: np.ndarray, constraints: np.ndarray, signs: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, points: Vertices, constraints: np.ndarray, signs: np.ndarray
+    ) -> tuple[Vertices, np.ndarray]:
         """Better points (V, d), and radii (V,) such that the true vertex is within that distance
         (maximum norm).
 

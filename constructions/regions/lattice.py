@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..basics.floats import UNIT_ROUNDOFF
+from ..basics.shapes import Incidences, Patterns
 from .arrangement import Arrangement, exact_crossing
 from .exact_points import ExactPoints
 
@@ -198,7 +199,7 @@ class Lattice:
             )
         return out
 
-    def patterns(self) -> np.ndarray:
+    def patterns(self) -> Patterns:
         """Which units are on in each cell: (cells, units)."""
         for faces in self.faces.values():
             faces.compact()
@@ -206,7 +207,7 @@ class Lattice:
 
     # -- what is there -----------------------------------------------------------------------------
 
-    def children(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def children(self, k: int) -> tuple[Incidences, Incidences]:
         """All k-faces' (k-1)-faces: (face, child) pairs, ordered by face."""
         if k == 1:
             return np.repeat(np.arange(self.edges.n), 2), self.edges.view.T.ravel()
@@ -231,7 +232,7 @@ class Lattice:
         twice = np.flatnonzero(facets[order][1:] == facets[order][:-1])
         return np.stack([owner[order[twice]], owner[order[twice + 1]]])
 
-    def corners_of_cells(self) -> tuple[np.ndarray, np.ndarray]:
+    def corners_of_cells(self) -> tuple[Incidences, Incidences]:
         """The pairs (cell, vertex), ordered by cell and then vertex."""
         owner, face = self.children(self.d)
         for k in range(self.d - 1, 0, -1):

@@ -16,6 +16,7 @@ from torch import nn
 from ..basics.progress import Report, counted, silent
 from ..basics.renamed import renamed
 from ..basics.result import Result, Said, said
+from ..basics.shapes import Numbers, Vertices
 from ..networks.network import ReLUNetwork
 from .counting import Arithmetic, arithmetic_of, linear_regions, network_on
 
@@ -33,8 +34,8 @@ class LevelSet(Result):
         method: as for `RegionCount`.
     """
 
-    vertices: np.ndarray
-    faces: list[np.ndarray]
+    vertices: Vertices
+    faces: list[Numbers]
     flat: int
     complete: bool
     certified: bool

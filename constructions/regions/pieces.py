@@ -14,6 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..basics.floats import UNIT_ROUNDOFF
+from ..basics.shapes import AffineMaps
 from .arrangement import CHUNK_BYTES, Arrangement
 from .exact_points import IntegerLayer
 
@@ -38,7 +39,7 @@ class CellMaps:
             for w, b in zip(self.arrangement.weights, self.arrangement.biases, strict=True)
         ]
 
-    def floats(self) -> np.ndarray:
+    def floats(self) -> AffineMaps:
         """The maps in float64."""
         return np.concatenate(
             [self._evaluate(part, False)[0] for part in self._parts(np.arange(len(self.patterns)))]

@@ -14,6 +14,20 @@ import numpy as np
 
 from ..basics.renamed import Former
 from ..basics.result import Result, Said, plain, said
+from ..basics.shapes import (
+    AffineMaps,
+    CellPoints,
+    Edges,
+    Incidences,
+    Numbers,
+    Offset,
+    Pattern,
+    Patterns,
+    PerCell,
+    Point,
+    Vertices,
+    Weight,
+)
 from ..networks.network import ReLUNetwork
 from .arrangement import Arrangement
 from .exact_points import as_fractions
@@ -81,12 +95,12 @@ class Region(Result):
         vertices: (n, d); None for a cell found by linear programs.
     """
 
-    pattern: np.ndarray
-    weight: np.ndarray
-    bias: np.ndarray
-    point: np.ndarray
+    pattern: Pattern
+    weight: Weight
+    bias: Offset
+    point: Point
     volume: Any
-    vertices: np.ndarray | None
+    vertices: Vertices | None
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         outputs, d = self.weight.shape
@@ -122,12 +136,12 @@ class LinearRegions(RegionCount):
     network: ReLUNetwork = field(kw_only=True)
     arrangement: Arrangement = field(kw_only=True)
     lattice: Lattice | None = field(kw_only=True)
-    patterns: np.ndarray = field(kw_only=True, repr=False)
-    witnesses: np.ndarray | None = field(kw_only=True, repr=False)
+    patterns: Patterns = field(kw_only=True, repr=False)
+    witnesses: CellPoints | None = field(kw_only=True, repr=False)
     units_done: int = field(kw_only=True)
     is_exact: bool = field(kw_only=True)
     cell_maps: CellMaps = field(kw_only=True, repr=False)
-    merged: tuple[np.ndarray, int] | None = field(default=None, kw_only=True, repr=False)
+    merged: tuple[PerCell, int] | None = field(default=None, kw_only=True, repr=False)
     exact = Former("is_exact")
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,7 +155,7 @@ class LinearRegions(RegionCount):
         return _Regions(self)
 
     @cached_property
-    def vertices(self) -> np.ndarray:
+    def vertices(self) -> Vertices:
         """All vertices (V, d)."""
         lattice = self._with_faces("vertices")
         if self.is_exact:
@@ -151,7 +165,7 @@ class LinearRegions(RegionCount):
             )
         return lattice.points.view.copy()
 
-    def exact_vertices(self) -> np.ndarray:
+    def exact_vertices(self) -> Vertices:
         """All vertices (V, d), exactly: floats if these hold them all, else Fractions.
 
         Example:
@@ -175,16 +189,16 @@ class LinearRegions(RegionCount):
         return exact
 
     @property
-    def edges(self) -> np.ndarray:
+    def edges(self) -> Edges:
         """The numbers of the vertices at the two ends of each edge, (2, E)."""
         return self._with_faces("edges").edges.view
 
     @cached_property
-    def corners(self) -> tuple[np.ndarray, np.ndarray]:
+    def corners(self) -> tuple[Incidences, Incidences]:
         """Pairs (cell, vertex) of all cells' vertices, ordered by cell."""
         return self._with_faces("vertices").corners_of_cells()
 
-    def cell_vertices(self, cell: int) -> np.ndarray:
+    def cell_vertices(self, cell: int) -> Numbers:
         """Give the numbers of one cell's vertices.
 
         Args:
@@ -196,7 +210,7 @@ class LinearRegions(RegionCount):
         owner, vertex = self.corners
         return vertex[np.searchsorted(owner, cell) : np.searchsorted(owner, cell, side="right")]
 
-    def polygons(self) -> list[np.ndarray]:
+    def polygons(self) -> list[Numbers]:
         """Give the cells of a network with two inputs as polygons.
 
         Returns:
@@ -213,7 +227,7 @@ class LinearRegions(RegionCount):
         return lattice.cycles(np.arange(self.cells))
 
     @cached_property
-    def points(self) -> np.ndarray:
+    def points(self) -> CellPoints:
         """A point inside each cell (cells, d): the mean of its vertices.
 
         For linear programs, the witness.
@@ -232,7 +246,7 @@ class LinearRegions(RegionCount):
         ].astype(object)
 
     @cached_property
-    def volumes(self) -> np.ndarray:
+    def volumes(self) -> PerCell:
         """The cells' volumes (cells,), by pulling triangulations.
 
         Cost: about d! 2^d / d simplices a cell.
@@ -252,7 +266,7 @@ class LinearRegions(RegionCount):
         return np.bincount(owner, weights=sizes, minlength=self.cells)
 
     @cached_property
-    def maps(self) -> np.ndarray:
+    def maps(self) -> AffineMaps:
         """The affine maps (cells, outputs, d+1)."""
         if not self.complete and self.lattice is not None:
             raise ValueError(
@@ -264,7 +278,7 @@ class LinearRegions(RegionCount):
         return self.cell_maps.floats()
 
     @cached_property
-    def piece(self) -> np.ndarray:
+    def piece(self) -> PerCell:
         """The linear piece (cells,) that each cell belongs to."""
         if self.merged is not None:
             return self.merged[0]

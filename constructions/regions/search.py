@@ -13,6 +13,7 @@ from typing import Any
 import highspy
 import numpy as np
 
+from ..basics.shapes import CellPoints, Corner, Patterns
 from .limits import Stop
 
 POOL = 24  # known points kept per cell; each may show a later cut without a linear program
@@ -33,8 +34,8 @@ class Search:
     complete or not.
     """
 
-    patterns: np.ndarray
-    points: np.ndarray
+    patterns: Patterns
+    points: CellPoints
     stopped: Stop | None
     doubt: str
     lps: int
@@ -60,8 +61,8 @@ class Search:
 def search_cells(
     weights: Sequence[np.ndarray],
     biases: Sequence[np.ndarray],
-    lower: np.ndarray,
-    upper: np.ndarray,
+    lower: Corner,
+    upper: Corner,
     *,
     max_cells: int | None = None,
     max_seconds: float | None = None,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from constructions import Ball
-from constructions.internal import check_labels
+from constructions.internal import Floats, Labels, check_labels
 
 from ..datasets.reading import check_differentiable, measuring, read_outputs
 from .objectives import Model, is_error
@@ -29,11 +29,11 @@ def import_autoattack() -> Any:
 @measuring(evaluating=False)
 def autoattack(
     model: Model,
-    x: torch.Tensor,
-    labels: torch.Tensor,
+    x: Floats,
+    labels: Labels,
     ball: Ball,
     generator: torch.Generator | None,
-) -> torch.Tensor:
+) -> Floats:
     """What AutoAttack finds, projected so that it lies in ball and cube exactly; x itself where
     that is no error.
     """

@@ -7,14 +7,14 @@ import math
 import torch
 
 from constructions import Ball
-from constructions.internal import as_float
+from constructions.internal import Floats, as_float
 
 from ..datasets.reading import measuring, read_outputs
 from .objectives import Model
 
 
 @measuring(evaluating=False)
-def gta(x: torch.Tensor, g: Model, gamma: float) -> torch.Tensor:
+def gta(x: Floats, g: Model, gamma: float) -> Floats:
     """Attack with the geometry-inspired transferable attack against a target classifier g.
 
     X - gamma g(X) grad g(X) / ||grad g(X)||_2 for each row X: it moves against the sign of g(X) by

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 import torch
 
 from constructions import Ball
-from constructions.internal import Report, as_float, check_labels, renamed, silent, stepped
+from constructions.internal import (
+    Given,
+    Labels,
+    Points,
+    Report,
+    as_float,
+    check_labels,
+    renamed,
+    silent,
+    stepped,
+)
 
 from ..datasets.reading import read_outputs
 from .autoattack import autoattack
@@ -100,8 +110,8 @@ class Attack:
     def __call__(
         self,
         model: Model,
-        x: torch.Tensor,
-        labels: torch.Tensor,
+        x: Given,
+        labels: Labels,
         ball: Ball,
         *,
         objective: Objective | None = None,
@@ -109,7 +119,7 @@ class Attack:
         early_stop: bool | None = None,
         generator: torch.Generator | None = None,
         report: Report = silent,
-    ) -> torch.Tensor:
+    ) -> Points:
         """Attack: give the points that it finds around the rows of x.
 
         With early_stop, a row's result is an error if any iterate of any restart was, whatever the

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-from constructions.internal import check_labels
+from constructions.internal import Alike, Flags, Labels, Outputs, PerPoint, check_labels
 
 Model = Callable[[torch.Tensor], torch.Tensor]
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -28,7 +28,7 @@ def reading(function: Objective) -> Objective:
 
 
 @reading
-def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def classification_loss(outputs: Outputs, labels: Labels) -> PerPoint:
     """Compute the usual loss of each row: logistic for one output, cross-entropy for K.
 
     Logistic loss is log(1 + exp(-y f)).
@@ -50,7 +50,7 @@ def classification_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Te
 
 
 @reading
-def exponential(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def exponential(outputs: Outputs, labels: Labels) -> PerPoint:
     """Compute the exponential loss of each row.
 
     exp(-y f) for outputs (batch, 1), sum_(k != y) exp(f_k - f_y) for (batch, K): in both cases
@@ -92,7 +92,7 @@ LOSSES: dict[str, Objective] = {
 """Losses by name; cross-entropy is the logistic loss with one output."""
 
 
-def mixed(clean: torch.Tensor, robust: torch.Tensor, weight: float) -> torch.Tensor:
+def mixed(clean: Alike, robust: Alike, weight: float) -> Alike:
     """Mix a clean and a robust loss: (1 - lambda) clean + lambda robust.
 
     Args:
@@ -117,7 +117,7 @@ def mixed(clean: torch.Tensor, robust: torch.Tensor, weight: float) -> torch.Ten
     return (1 - weight) * clean + weight * robust
 
 
-def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
+def divergence(reference: Outputs, outputs: Outputs) -> PerPoint:
     """Measure how far apart the label distributions of two outputs are: KL(p || q) >= 0 a row.
 
     p is softmax(reference) for K outputs; for one, P(+1) = 1 / (1 + exp(-f)), which goes with the
@@ -150,7 +150,7 @@ def divergence(reference: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
 
 
 @reading
-def output_margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def output_margin(outputs: Outputs, labels: Labels) -> PerPoint:
     """Measure by how much the label wins: positive exactly where it is predicted.
 
     y f for outputs (batch, 1), f_y - max_(k != y) f_k for (batch, K).
@@ -174,7 +174,7 @@ def output_margin(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 @reading
-def is_error(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def is_error(outputs: Outputs, labels: Labels) -> Flags:
     """Whether the margin is <= 0: a tie is an error, as in the papers' 1{y f(x) <= 0}.
 
     Args:

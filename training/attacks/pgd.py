@@ -10,7 +10,15 @@ import torch
 
 from constructions import Ball
 from constructions.internal import (
+    Flags,
+    Floats,
+    Given,
+    Labels,
+    Outputs,
+    PerPoint,
+    Points,
     Report,
+    RowNumbers,
     as_float,
     as_tensor,
     check_interval,
@@ -29,21 +37,21 @@ from .projection import limits, within
 @measuring(evaluating=False)
 def pgd(
     model: Model,
-    x: torch.Tensor,
-    labels: torch.Tensor,
+    x: Given,
+    labels: Labels,
     ball: Ball,
     objective: Objective,
     *,
     steps: int = 20,
     step_size: float | None = None,
     restarts: int = 1,
-    start: torch.Tensor | None = None,
+    start: Points | None = None,
     random_start: bool = True,
     keep: str = "best",
-    early_stop: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    early_stop: Callable[[Outputs, Labels], Flags] | None = None,
     generator: torch.Generator | None = None,
     report: Report = silent,
-) -> torch.Tensor:
+) -> Points:
     """Search the balls around points for inputs that make an objective large.
 
     Gives points of the balls around the rows of x, in [0,1]^D, where `objective(model(x), labels)`
@@ -158,17 +166,17 @@ def pgd(
 
 def fgsm(
     model: Model,
-    x: torch.Tensor,
-    labels: torch.Tensor,
+    x: Given,
+    labels: Labels,
     ball: Ball,
     objective: Objective,
     *,
     step_size: float | None = None,
-    start: torch.Tensor | None = None,
+    start: Points | None = None,
     random_start: bool = True,
     keep: str = "last",
     generator: torch.Generator | None = None,
-) -> torch.Tensor:
+) -> Points:
     """Attack with one step of `pgd`, from a uniformly random point of the ball.
 
     With random_start=False and step_size=radius, the attack of Goodfellow et al. 2015.
@@ -227,13 +235,13 @@ class _Batch:
     the best points found, and the objective there (None before there is any).
     """
 
-    rows: torch.Tensor
-    labels: torch.Tensor
-    centre: torch.Tensor
-    low: torch.Tensor
-    high: torch.Tensor
-    found: torch.Tensor
-    highest: torch.Tensor | None = None
+    rows: RowNumbers
+    labels: Labels
+    centre: Floats
+    low: Floats
+    high: Floats
+    found: Floats
+    highest: PerPoint | None = None
 
     def __getitem__(self, index: torch.Tensor) -> _Batch:
         return _Batch(
@@ -246,11 +254,11 @@ class _Batch:
             None if self.highest is None else self.highest[index],
         )
 
-    def project(self, x: torch.Tensor, ball: Ball) -> torch.Tensor:
+    def project(self, x: Floats, ball: Ball) -> Floats:
         """The points of ball and cube near x."""
         return within(x, self.centre, ball, self.low, self.high)
 
-    def compare(self, point: torch.Tensor, value: torch.Tensor) -> None:
+    def compare(self, point: Floats, value: PerPoint) -> None:
         """Keep points with a larger objective than the best so far."""
         if self.highest is None:
             self.found, self.highest = point, value

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 
 from constructions import Ball
+from constructions.internal import Floats
 
 TINY = torch.finfo(torch.float64).tiny
 
 
-def project(x: torch.Tensor, centre: torch.Tensor, ball: Ball) -> torch.Tensor:
+def project(x: Floats, centre: Floats, ball: Ball) -> Floats:
     """Move points into the balls around `centre` and into [0,1]^D, not far.
 
     The result is the nearest point of both for l_inf, else nearest in one and then the other. It
@@ -30,7 +31,7 @@ def project(x: torch.Tensor, centre: torch.Tensor, ball: Ball) -> torch.Tensor:
     return within(x, centre, ball, *limits(centre, ball))
 
 
-def limits(centre: torch.Tensor, ball: Ball) -> tuple[torch.Tensor, torch.Tensor]:
+def limits(centre: Floats, ball: Ball) -> tuple[Floats, Floats]:
     """Bounds of each coordinate in the ball and the cube: max(c - r, 0) and min(c + r, 1), rounded
     towards c.
     """
@@ -52,9 +53,7 @@ def limits(centre: torch.Tensor, ball: Ball) -> tuple[torch.Tensor, torch.Tensor
     return bounds[0], bounds[1]
 
 
-def within(
-    x: torch.Tensor, centre: torch.Tensor, ball: Ball, low: torch.Tensor, high: torch.Tensor
-) -> torch.Tensor:
+def within(x: Floats, centre: Floats, ball: Ball, low: Floats, high: Floats) -> Floats:
     """`project` with the limits at hand."""
     if ball.p == 2:
         # Offsets are scaled by a factor that float64 cannot round beyond r, and each coordinate is

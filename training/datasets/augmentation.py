@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from constructions.internal import Points
+
 
 def augment(
-    points: torch.Tensor, generator: torch.Generator | None, *, pad: int = 4, flip: bool = True
-) -> torch.Tensor:
+    points: Points, generator: torch.Generator | None, *, pad: int = 4, flip: bool = True
+) -> Points:
     """Shift images at random, and mirror half of them.
 
     Each image is shifted by up to `pad` pixels along both axes, zeros coming in, and mirrored left

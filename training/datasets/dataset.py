@@ -11,7 +11,17 @@ from typing import Any
 
 import torch
 
-from constructions.internal import as_float, as_tensor, brief, check_interval, check_labels
+from constructions.internal import (
+    Labels,
+    Points,
+    TestLabels,
+    TestPoints,
+    as_float,
+    as_tensor,
+    brief,
+    check_interval,
+    check_labels,
+)
 
 from .images import FOLDERS, Images, Part, read_images, read_published
 from .tasks import Task, class_labels, label_names, read_task, task_text
@@ -39,10 +49,10 @@ class Dataset:
 
     name: str
     task: str
-    train_points: torch.Tensor
-    train_labels: torch.Tensor
-    test_points: torch.Tensor
-    test_labels: torch.Tensor
+    train_points: Points
+    train_labels: Labels
+    test_points: TestPoints
+    test_labels: TestLabels
     outputs: int
     source: str
     classes: tuple[str, ...]

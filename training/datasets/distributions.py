@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 import torch
 
-from constructions.internal import check_finite, check_labels
+from constructions.internal import (
+    Flags,
+    Floats,
+    Labels,
+    Points,
+    RowNumbers,
+    Rows,
+    Vector,
+    check_finite,
+    check_labels,
+)
 
 
 def generator_for(seed: int, purpose: int) -> torch.Generator:
@@ -65,10 +75,10 @@ class PatchData:
     Source: CGRO (anonymous 2023), Section 3.1.
     """
 
-    points: torch.Tensor
-    labels: torch.Tensor
-    signal_patch: torch.Tensor
-    direction: torch.Tensor
+    points: Points
+    labels: Labels
+    signal_patch: RowNumbers
+    direction: Vector
     alpha: float
     sigma: float
 
@@ -86,7 +96,7 @@ class PatchData:
         seed: int,
         alpha: float | None = None,
         sigma: float | None = None,
-        direction: torch.Tensor | None = None,
+        direction: Vector | None = None,
     ) -> PatchData:
         """Draw N independent points.
 
@@ -130,7 +140,7 @@ class PatchData:
         points[torch.arange(N), patch] = alpha * labels[:, None].double() * w
         return cls(points, labels, patch, w, alpha, sigma)
 
-    def noise(self) -> torch.Tensor:
+    def noise(self) -> Floats:
         """All patches but the signals, in order, shape (N, P - 1, d)."""
         rest = torch.ones(self.points.shape[:2], dtype=torch.bool)
         rest[torch.arange(len(rest)), self.signal_patch] = False
@@ -170,11 +180,11 @@ class SeparableData:
     Source: CGRM (anonymous 2023), Section 4.
     """
 
-    points: torch.Tensor
-    labels: torch.Tensor
-    large: torch.Tensor
-    noise: torch.Tensor
-    direction: torch.Tensor
+    points: Rows
+    labels: Labels
+    large: Flags
+    noise: Rows
+    direction: Vector
     alpha: float
     beta: float
 
@@ -206,7 +216,7 @@ class SeparableData:
         alpha: float,
         beta: float | None = None,
         small: int = 0,
-        direction: torch.Tensor | None = None,
+        direction: Vector | None = None,
     ) -> SeparableData:
         """Draw N independent points, the last `small` of which have margin beta.
 

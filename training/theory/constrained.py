@@ -13,7 +13,16 @@ import torch
 from torch import nn
 
 from constructions import Ball, ReLUNetwork, Result, affine, f_S, separation
-from constructions.internal import Said, as_float, check_labels, said
+from constructions.internal import (
+    Flags,
+    Labels,
+    Outputs,
+    Points,
+    Said,
+    as_float,
+    check_labels,
+    said,
+)
 
 from ..attacks.named import Attack
 from ..attacks.objectives import is_error
@@ -68,7 +77,7 @@ class MemorizingModel(nn.Module):
         (1.0, True, 2)
     """
 
-    targets: torch.Tensor
+    targets: Outputs
 
     def __init__(
         self,
@@ -102,7 +111,7 @@ class MemorizingModel(nn.Module):
         self.memory = f_S(nothing, self.points, classes, ball, separation=separation)
         """x -> (S_c(x))_c: f_S of the zero function."""
 
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
+    def forward(self, points: Points) -> Outputs:
         """Evaluate the model.
 
         Args:
@@ -140,7 +149,7 @@ class ConstrainedTraining(Result):
 
     clean: Run
     f_clean: ReLUNetwork
-    small: torch.Tensor
+    small: Flags
     run: Run
     model: MemorizingModel
     data: Dataset
@@ -252,12 +261,12 @@ def a_delta(
 
 def attacked(
     model: nn.Module,
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    points: Points,
+    labels: Labels,
     ball: Ball,
     attack: str,
     seed: int = 0,
-) -> torch.Tensor:
+) -> Flags:
     """Whether the named attack finds an error in the ball, or the point is one: bool, (N,)."""
     worst, found = Attack.parse(attack), list[torch.Tensor]()
     for number, (x, y) in enumerate(zip(points.split(BATCH), labels.split(BATCH), strict=True)):

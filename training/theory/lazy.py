@@ -16,7 +16,17 @@ import torch
 from torch.nn import functional
 
 from constructions import LabelledPoints, Result
-from constructions.internal import Said, renamed, said
+from constructions.internal import (
+    Alike,
+    Curve,
+    LayerCurves,
+    PerPoint,
+    PointCurves,
+    Rows,
+    Said,
+    renamed,
+    said,
+)
 
 from ..datasets.distributions import check_seed, check_sizes, generator_for
 from ..datasets.reading import differentiating, measuring
@@ -36,7 +46,7 @@ assumes; ReLU is not smooth.
 # -- caps ------------------------------------------------------------------------------------------
 
 
-def check_sphere(x: torch.Tensor, y: torch.Tensor, delta: float) -> None:
+def check_sphere(x: Rows, y: PerPoint, delta: float) -> None:
     """Raise ValueError unless the arguments are labelled points of the unit sphere and a radius.
 
     Args:
@@ -66,7 +76,7 @@ def check_sphere(x: torch.Tensor, y: torch.Tensor, delta: float) -> None:
         raise ValueError(f"delta must be between 0 and 1, got {delta}")
 
 
-def compatible(x: torch.Tensor, y: torch.Tensor, delta: float) -> bool:
+def compatible(x: Rows, y: PerPoint, delta: float) -> bool:
     """Tell whether the caps around points with different labels are disjoint.
 
     They are if the angle between the points is above 4 arcsin(delta / 2).
@@ -138,7 +148,7 @@ def sphere_data(n: int, d: int, delta: float, seed: int = 0) -> LabelledPoints[t
     raise ValueError(f"delta must leave room for {n} caps on the sphere in R^{d}, got {delta}")
 
 
-def project_cap(points: torch.Tensor, centre: torch.Tensor, delta: float) -> torch.Tensor:
+def project_cap(points: Rows, centre: Rows, delta: float) -> Rows:
     """Move points to the nearest points, on the sphere, of caps.
 
     Args:
@@ -167,7 +177,7 @@ def project_cap(points: torch.Tensor, centre: torch.Tensor, delta: float) -> tor
     )
 
 
-def huber(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def huber(values: Alike, labels: Alike) -> Alike:
     """Compute the Huber loss of values: a square near the label, linear far from it.
 
     l(f, y) = (f - y)^2 / 2 where |f - y| <= 1, else |f - y| - 1/2. Convex, Lipschitz and smooth in
@@ -192,15 +202,15 @@ def huber(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 @renamed("f x y delta steps restarts generator")
 @measuring(evaluating=False)
 def cap_attack(
-    f: Function,
-    x: torch.Tensor,
-    y: torch.Tensor,
+    f: Callable[[Rows], PerPoint],
+    x: Rows,
+    y: PerPoint,
     delta: float,
     *,
     steps: int = 5,
     restarts: int = 0,
     generator: torch.Generator | None = None,
-) -> torch.Tensor:
+) -> Rows:
     """Look for points of the caps at which the loss is largest.
 
     `steps` steps of 2.5 delta / steps on the sphere, each along the gradient's tangential part
@@ -285,7 +295,7 @@ class WideNetwork:
             instead.
     """
 
-    evaluate: Callable[[Weights, torch.Tensor], torch.Tensor]
+    evaluate: Callable[[Weights, Rows], PerPoint]
     initial: Weights
     m: int
     unit: float
@@ -479,12 +489,12 @@ class LazyRun(Result):
     """
 
     network: WideNetwork
-    labels: torch.Tensor
+    labels: PerPoint
     rate: float
-    loss: np.ndarray
-    distance: np.ndarray
-    gradient: np.ndarray
-    attacked: torch.Tensor
+    loss: Curve
+    distance: LayerCurves
+    gradient: Curve
+    attacked: PointCurves
     weights: Weights
     best: Weights
 
@@ -522,8 +532,8 @@ def _perturbed(points: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 @differentiating
 def train_lazily(
     network: WideNetwork,
-    x: torch.Tensor,
-    y: torch.Tensor,
+    x: Rows,
+    y: PerPoint,
     perturb: Perturbation,
     *,
     steps: int,

@@ -27,8 +27,11 @@ from torch.nn import functional
 from constructions import HERE, Engine, Progress, Result
 from constructions.internal import (
     Keyed,
+    Neurons,
+    PerNeuron,
     Report,
     Said,
+    Steps,
     counted,
     renamed,
     replacing,
@@ -160,7 +163,7 @@ class PatchConfig:
         return Scales(*default_scales(self.d, self.alpha, self.sigma), float(sigma_0), float(gamma))
 
     @property
-    def outer(self) -> torch.Tensor:
+    def outer(self) -> PerNeuron:
         """The second layer: ones for "cubic", else +1 for the first half and -1 for the second.
 
         Returns:
@@ -172,7 +175,7 @@ class PatchConfig:
         return signs
 
 
-def patch_network(weights: torch.Tensor, config: PatchConfig) -> Function:
+def patch_network(weights: Neurons, config: PatchConfig) -> Function:
     """Build the two-layer network on patches as a function of points.
 
     f_W(X) = sum_r o_r sum_j s(<w_r, X[j]>), with s and the signs o of the configuration.
@@ -253,7 +256,7 @@ class PatchRun(Result):
 
     config: PatchConfig
     curves: dict[str, np.ndarray]
-    weights: torch.Tensor
+    weights: Neurons
     data: PatchData
 
     def _says(self) -> tuple[str, dict[str, Said]]:
@@ -474,7 +477,7 @@ class _Dynamics:
         }
 
 
-def recorded_steps(steps: int, records: int = RECORDS) -> np.ndarray:
+def recorded_steps(steps: int, records: int = RECORDS) -> Steps:
     """0, `steps`, and about as many between as asked for, half of them evenly spaced and half in
     ratio.
 

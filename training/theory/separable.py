@@ -12,7 +12,23 @@ import torch
 from scipy.optimize import nnls
 
 from constructions import ReLUNetwork, Result
-from constructions.internal import Said, Unpacked, check_labels, read_rows, said
+from constructions.internal import (
+    BatchOutputs,
+    BatchPoints,
+    Curve,
+    Labels,
+    Neurons,
+    PerNeuron,
+    Rows,
+    Said,
+    Steps,
+    Unpacked,
+    Vector,
+    VectorCurve,
+    check_labels,
+    read_rows,
+    said,
+)
 
 from ..datasets.distributions import SeparableData, check_sizes
 from .patches import recorded_steps
@@ -33,7 +49,7 @@ class MaxMargin(Unpacked):
         upper: certified upper bound of gamma.
     """
 
-    direction: torch.Tensor
+    direction: Vector
     lower: float
     upper: float
 
@@ -44,7 +60,7 @@ class MaxMargin(Unpacked):
         }
 
 
-def max_margin(points: torch.Tensor, labels: torch.Tensor) -> MaxMargin:
+def max_margin(points: Rows, labels: Labels) -> MaxMargin:
     """Find the hyperplane through 0 that separates labelled points with the largest margin.
 
     u = argmax min_i y_i x_i.w over |w| = 1: y_i x_i averaged with the weights that make the average
@@ -108,9 +124,9 @@ class LinearRun(Result):
         log_loss: log of the robust loss there, (R,).
     """
 
-    steps: np.ndarray
-    weights: torch.Tensor
-    log_loss: np.ndarray
+    steps: Steps
+    weights: VectorCurve
+    log_loss: Curve
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         steps, d = self.weights.shape
@@ -121,8 +137,8 @@ class LinearRun(Result):
 
 
 def train_linear(
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    points: Rows,
+    labels: Labels,
     radius: float = 0.0,
     *,
     steps: int = 1000,
@@ -232,16 +248,16 @@ class MixedLearner:
         (tensor([[-4.]]), tensor([[-4.]]))
     """
 
-    linear: torch.Tensor
-    neurons: torch.Tensor
-    outer: torch.Tensor
+    linear: Vector
+    neurons: Neurons
+    outer: PerNeuron
     threshold: float
 
     def __repr__(self) -> str:
         m, d = self.neurons.shape
         return f"MixedLearner(R^{d} -> R, {m} neurons, threshold {self.threshold:g})"
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: BatchPoints) -> BatchOutputs:
         hidden = (x @ self.neurons.to(x).T - self.threshold).clamp_min(0)
         return (x @ self.linear.to(x) + hidden @ self.outer.to(x))[..., None]
 
@@ -262,7 +278,7 @@ class MixedLearner:
         )
 
 
-def memorize(linear: torch.Tensor, data: SeparableData, radius: float) -> MixedLearner:
+def memorize(linear: Vector, data: SeparableData, radius: float) -> MixedLearner:
     """Add neurons to a linear function that memorize the small-margin points, robustly.
 
     w_i = Proj(x_i) off w_0, a_i = a y_i. b lies halfway between what a neuron reaches on the l_2

@@ -14,6 +14,9 @@ from torch import nn
 
 from constructions import Ball, Progress, Result
 from constructions.internal import (
+    Labels,
+    Outputs,
+    Points,
     Report,
     Said,
     as_float,
@@ -64,9 +67,9 @@ class Evaluation(Result):
 
 
 def evaluate(
-    model: nn.Module | Callable[[torch.Tensor], torch.Tensor],
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    model: nn.Module | Callable[[Points], Outputs],
+    points: Points,
+    labels: Labels,
     ball: Ball,
     attack: str = "pgd50x10",
     *,
@@ -139,9 +142,9 @@ def evaluate(
 
 @measuring(evaluating=True)
 def evaluate_share(
-    model: nn.Module | Callable[[torch.Tensor], torch.Tensor],
-    points: torch.Tensor,
-    labels: torch.Tensor,
+    model: nn.Module | Callable[[Points], Outputs],
+    points: Points,
+    labels: Labels,
     ball: Ball,
     attack: str,
     *,

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from constructions.internal import Vector
+
 from ..datasets.reading import differentiating
 
 Shape = tuple[int, ...]
@@ -78,8 +80,8 @@ class Normalize(nn.BatchNorm2d):
         tensor([[[[-2.,  1.]]]])
     """
 
-    running_mean: torch.Tensor
-    running_var: torch.Tensor
+    running_mean: Vector
+    running_var: Vector
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         if not len(mean) == len(std) >= 1:

@@ -28,7 +28,7 @@ from safetensors.torch import save as serialize
 from torch import nn
 
 from constructions import Result
-from constructions.internal import Said, said, write_file
+from constructions.internal import Points, Said, said, write_file
 
 from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import differentiating
@@ -365,7 +365,7 @@ def data_facts(data: Dataset) -> dict[str, Any]:
     return facts | counts | {"sha256": digest.hexdigest()}
 
 
-def moments(points: torch.Tensor) -> tuple[list[float], list[float]]:
+def moments(points: Points) -> tuple[list[float], list[float]]:
     """Mean and standard deviation (1 if they are constant) of each channel of images (N, C, H, W),
     else of all numbers.
 

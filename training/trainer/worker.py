@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from constructions import Progress
-from constructions.internal import as_float
+from constructions.internal import Labels, Points, as_float
 
 from ..attacks.batch_norm import batch_norm
 from ..attacks.named import Attack
@@ -233,9 +233,7 @@ class Worker:
             "training": training,
         }
 
-    def step(
-        self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor, count: int
-    ) -> torch.Tensor:
+    def step(self, x: Points, y: Labels, start: Points, count: int) -> torch.Tensor:
         """One attack and one step of the optimizer on this process's share of `count` points; sums
         of losses and errors.
         """
@@ -267,7 +265,7 @@ class Worker:
             ]
         )
 
-    def attacked(self, x: torch.Tensor, y: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+    def attacked(self, x: Points, y: Labels, start: Points) -> Points:
         """The points that the training attack finds from `start`.
 
         A part of training: unlike in `pgd` as users call it, dropout draws on from the global
@@ -294,7 +292,7 @@ class Worker:
             )
             return found
 
-    def choose(self, part: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def choose(self, part: str) -> tuple[Points, Labels]:
         """The training or test points, and their labels, that are measured after every epoch."""
         points, labels = (getattr(self.data, f"{part}_{kind}") for kind in ("points", "labels"))
         order = torch.randperm(
@@ -305,8 +303,8 @@ class Worker:
 
     def measure(
         self,
-        points: torch.Tensor,
-        labels: torch.Tensor,
+        points: Points,
+        labels: Labels,
         attack: str,
         stage: str,
         autocast: Any = nullcontext,
