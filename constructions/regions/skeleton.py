@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .arrangement import Arrangement
-from .lattice import Table, cube
+from .faces import Table, cube
 
 TRIES = 4
 """Directions tried until all edges are certainly not level."""

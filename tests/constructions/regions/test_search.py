@@ -264,7 +264,7 @@ def test_an_interrupt_returns_what_was_found():
 
 
 def test_an_interrupt_inside_a_linear_program(monkeypatch):
-    original, calls = search._Program.maximise, []
+    original, calls = search.Program.maximise, []
 
     def maximise(self, g):
         calls.append(g)
@@ -272,12 +272,12 @@ def test_an_interrupt_inside_a_linear_program(monkeypatch):
             raise KeyboardInterrupt
         return original(self, g)
 
-    monkeypatch.setattr(search._Program, "maximise", maximise)
+    monkeypatch.setattr(search.Program, "maximise", maximise)
     assert partial(search_cells(*wide()), "interrupted") > 0
 
 
 def test_a_failing_solver_is_not_called_certified(monkeypatch):
-    monkeypatch.setattr(search._Program, "maximise", lambda self, g: None)
+    monkeypatch.setattr(search.Program, "maximise", lambda self, g: None)
     found = search_cells(*wide(2, 3))
     assert (found.complete, found.certified) == (True, False)
     assert "no proof" in found.reason
