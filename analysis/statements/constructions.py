@@ -1,4 +1,7 @@
-"""The ledger on what networks can represent: building blocks, and the classifiers f_adv and f_S."""
+"""The ledger on what networks can represent: building blocks, and the classifiers f_adv and f_S.
+
+Whole, because it is a list: each statement is a function of its own, in the order of the papers.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Piecewise-linear functions as graphs of affine maps and ReLUs, and their layers: a chain that
-computes them exactly.
+computes them exactly. Whole, because a graph is there to be compiled into that chain.
 
 >>> graph = Graph(1)
 >>> bent = graph.relu(0)

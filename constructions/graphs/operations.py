@@ -1,5 +1,5 @@
 """Piecewise-linear operations on shaped values, as affine maps and ReLUs of a graph: what PyTorch
-and ONNX have in common.
+and ONNX have in common. Whole, because it is their one vocabulary: short methods of one class.
 
 A `Value` is a node of a `Graph` with the shape that the source gives it, batch axis (of size 1)
 included where there is one. All maps act on values in row-major order.

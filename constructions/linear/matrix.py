@@ -1,5 +1,8 @@
 """Linear maps kept in the form that makes them small.
 
+Whole, because a rule for products, sums or equality is about pairs of forms, and the forms' methods
+use it: all seven are one noun, read side by side.
+
 A `Matrix` is one of seven immutable forms. Products and sums keep structure where a rule applies;
 where none does they become dense or sparse, and raise above `ENTRY_LIMIT` entries instead of
 allocating. Entries are float64. Sizes are integers, or SymPy expressions when only the *count* of a

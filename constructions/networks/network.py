@@ -1,5 +1,8 @@
 """ReLU networks as chains of affine layers: evaluation, sizes, exact arithmetic and conversions.
 
+Whole, because it is one noun, `ReLUNetwork`: what is longer than a page (reading, exact digits,
+rounding, storage, calculus) has files of its own, and methods that hand on to them.
+
 >>> net = ReLUNetwork.from_layers([([[1.0], [-1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])])  # |x|
 >>> net(torch.tensor([[-0.5], [2.0]])).tolist()
 [[0.5], [2.0]]

@@ -3,7 +3,8 @@ in any small dimension.
 
 Signs -, 0, + of units are decided at vertices only; a face is cut exactly if it has vertices of
 both signs; everything else is combinatorics. Points are floats with enclosures; where rounding
-leaves a sign open, exact integers decide.
+leaves a sign open, exact integers decide. Whole, because it is one data structure and its one
+operation, a cut.
 """
 
 from __future__ import annotations

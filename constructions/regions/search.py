@@ -1,5 +1,5 @@
 """Activation cells in high dimension: depth-first search with witness points, one warm linear
-program, exact ties.
+program, exact ties. Whole, because it is one tree: every step reads the rows of the same stack.
 """
 
 from __future__ import annotations

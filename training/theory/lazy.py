@@ -2,7 +2,8 @@
 almost linear in them.
 
 Points and their perturbations lie on the unit sphere: B(x) is the cap of all x' with ||x'|| = 1 and
-||x' - x|| <= delta.
+||x' - x|| <= delta. Whole, because it is one paper's setting: caps, networks and their training are
+stated in terms of each other.
 """
 
 from __future__ import annotations

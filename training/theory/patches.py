@@ -4,7 +4,8 @@ with exact gradients.
 Gradient descent keeps all weight vectors in the span of a basis E: the n noise patches, the signals
 alpha w* and -alpha w*, what the attack leaves of them, and w_1(0), ..., w_m(0). So a run works with
 coefficients B, W = B E, and with products W E^T = B G, G = E E^T: a step costs m k^2, k = N (P - 1)
-+ 4 + m, whatever d is.
++ 4 + m, whatever d is. Whole, because configuration, dynamics and run are one experiment, whose
+coordinates no other file knows.
 """
 
 from __future__ import annotations
