@@ -21,6 +21,7 @@ import torch
 from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
 
 PACKAGES = ("constructions", "training", "analysis")
+FITTING = set()  # definitions and forms of their arrays that were checked before
 
 
 class Finder(PathFinder):
@@ -127,11 +128,26 @@ def _is_shape(kind):
 
 
 def _check(definition, shapes, values):
+    given = {name: values[name] for name in shapes if name in values}
+    if (form := (definition, *given, _form(list(given.values())))) in FITTING:
+        return
     with jaxtyped("context"):  # where a name has one size
-        for name, kind in shapes.items():
-            if name in values and not fits(values[name], kind):
-                found = getattr(values[name], "shape", type(values[name]))
-                raise TypeCheckError(f"{definition.__qualname__}: {name} is no {kind}: {found}")
+        for name, value in given.items():
+            if not fits(value, shapes[name]):
+                found = getattr(value, "shape", type(value))
+                raise TypeCheckError(
+                    f"{definition.__qualname__}: {name} is no {shapes[name]}: {found}"
+                )
+    FITTING.add(form)
+
+
+def _form(value):
+    """All that `fits` sees of a value."""
+    if isinstance(value, (list, tuple)):
+        return type(value), *map(_form, value)
+    if isinstance(value, dict):
+        return dict, *map(_form, value.values())
+    return type(value), getattr(value, "dtype", None), getattr(value, "shape", None)
 
 
 def fits(value, kind):
