@@ -229,7 +229,9 @@ def of_analysis():
         analysis.Outcome(claim, (check,), "", 0.5),
         analysis.Phases(3, None, None, (4.0, 8.0), None, False),
         analysis.Regret(*(analysis.Measured(v, "exact", total=8) for v in (0.25, 0.5, 0.125))),
-        RobustError(SHARE(1, 4, "certified lower bound"), bound, torch.zeros(4, 1), torch.ones(4)),
+        RobustError(
+            SHARE(1, 4, "certified lower bound"), bound, torch.zeros(4, 1), torch.ones(4) > 0
+        ),
         analysis.SampledKernel(torch.ones(2, 3), torch.ones(2, 3) / 8),
         analysis.ShareBounds(SHARE(1, 4, "certified lower bound"), None),
         analysis.ShareBounds(SHARE(1, 4, "certified lower bound"), bound),

@@ -20,6 +20,7 @@ from constructions import LabelledPoints, Result
 from constructions.internal import (
     Alike,
     Curve,
+    Labels,
     LayerCurves,
     PerPoint,
     PointCurves,
@@ -490,7 +491,7 @@ class LazyRun(Result):
     """
 
     network: WideNetwork
-    labels: PerPoint
+    labels: Labels
     rate: float
     loss: Curve
     distance: LayerCurves
