@@ -45,7 +45,7 @@ class RobustError(Result):
         return "share of balls that hold an error", {"robust error": self.lower.said} | upper
 
 
-def clean_error(network: ReLUNetwork, points: Points, labels: Labels) -> Measured:
+def clean_error(network: ReLUNetwork, points: Any, labels: Any) -> Measured:
     """Count the points that a network gives a wrong label.
 
     The share with margin <= 0, in float64.
@@ -75,12 +75,12 @@ def clean_error(network: ReLUNetwork, points: Points, labels: Labels) -> Measure
 @renamed(report=stepped)
 def robust_error(
     network: ReLUNetwork,
-    points: Points,
-    labels: Labels,
+    points: torch.Tensor,
+    labels: torch.Tensor,
     ball: Ball,
     *,
-    proved: Flags | None = None,
-    starts: tuple[Points, ...] = (),
+    proved: torch.Tensor | None = None,
+    starts: tuple[torch.Tensor, ...] = (),
     steps: int = 20,
     restarts: int = 1,
     seed: int = 0,

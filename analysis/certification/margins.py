@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from constructions import HERE, Ball, Engine, ReLUNetwork, source_difference
-from constructions.internal import Labels, PerPoint, Points, from_shared, renamed, run_shards
+from constructions.internal import PerPoint, from_shared, renamed, run_shards
 
 from ..quantities.reading import read_labelled, read_network
 
@@ -33,8 +33,8 @@ Lines = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 @renamed("network points labels ball engine")
 def certified_margins(
     network: ReLUNetwork,
-    points: Points,
-    labels: Labels,
+    points: torch.Tensor,
+    labels: torch.Tensor,
     ball: Ball,
     *,
     engine: Engine = HERE,

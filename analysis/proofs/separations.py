@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from constructions import HERE, Engine, Separation, separation
-from constructions.internal import Labels, Points, read_norm
+from constructions.internal import read_norm
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class KnownSeparation:
 
     @classmethod
     def of(
-        cls, points: Points, labels: Labels, norm: float | str, engine: Engine = HERE
+        cls, points: torch.Tensor, labels: torch.Tensor, norm: float | str, engine: Engine = HERE
     ) -> KnownSeparation:
         """Measure points (N, D) with labels (N,). Cost and errors: those of `separation`."""
         found = separation(points.numpy(), labels.numpy(), norm=norm, engine=engine)
         return cls(found, _digest(points, labels, norm))
 
-    def is_of(self, points: Points, labels: Labels, norm: float | str) -> bool:
+    def is_of(self, points: torch.Tensor, labels: torch.Tensor, norm: float | str) -> bool:
         """Whether it was measured on these points, whatever their dtype, with these labels."""
         return self.digest == _digest(points, labels, norm)
 

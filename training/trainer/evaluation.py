@@ -68,8 +68,8 @@ class Evaluation(Result):
 
 def evaluate(
     model: nn.Module | Callable[[Points], Outputs],
-    points: Points,
-    labels: Labels,
+    points: torch.Tensor,
+    labels: torch.Tensor,
     ball: Ball,
     attack: str = "pgd50x10",
     *,
