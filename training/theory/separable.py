@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ class MaxMargin(Unpacked):
         }
 
 
-def max_margin(points: Rows, labels: Labels) -> MaxMargin:
+def max_margin(points: Any, labels: Any) -> MaxMargin:
     """Find the hyperplane through 0 that separates labelled points with the largest margin.
 
     u = argmax min_i y_i x_i.w over |w| = 1: y_i x_i averaged with the weights that make the average
