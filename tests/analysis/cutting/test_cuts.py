@@ -27,7 +27,7 @@ def random_network(seed, widths):
 
 def exact_least(network, lower, upper):
     """The least output on a box, exactly: at a vertex of a region."""
-    found = linear_regions(network, (lower, upper), exact=True)
+    found = linear_regions(network, (lower, upper), arithmetic="integers")
     assert found.complete
     return min(network.exact(list(vertex))[0] for vertex in found.vertices)
 
@@ -87,11 +87,11 @@ def test_many_open_units_are_cut_and_ties_are_errors():
     first = generator.normal(size=(40, 2))
     second = np.abs(generator.normal(size=(1, 40)))
     layers = [(first, np.zeros(40)), (second, np.array([2.0**-6]))]
-    found = certify_box(ReLUNetwork.from_layers(layers), [-1.0, -1.0], [1.0, 1.0], 1)
+    found = certify_box(ReLUNetwork.from_layers(layers), ([-1.0, -1.0], [1.0, 1.0]), 1)
     assert found.verdict == "proved"
     assert 0 < found.bound <= Fraction(1, 64)
     tie = [(first, np.zeros(40)), (second, np.zeros(1))]  # 0 at the origin, a vertex of 41 regions
-    found = certify_box(ReLUNetwork.from_layers(tie), [-1.0, -1.0], [1.0, 1.0], 1, max_seconds=10)
+    found = certify_box(ReLUNetwork.from_layers(tie), ([-1.0, -1.0], [1.0, 1.0]), 1, max_seconds=10)
     assert found.verdict == "refuted"
 
 
@@ -99,7 +99,7 @@ def test_many_open_units_are_cut_and_ties_are_errors():
 def test_properties_agree_with_vertices(seed):
     generator = np.random.default_rng(seed)
     network = random_network(100 + seed, [2, 8, 6, 2])
-    found = linear_regions(network, ([-1.0, -1.0], [1.0, 1.0]), exact=True)
+    found = linear_regions(network, ([-1.0, -1.0], [1.0, 1.0]), arithmetic="integers")
     level = Fraction(float(generator.normal()) * 2)
     # y0 >= level somewhere, at a vertex of a region
     top = max(network.exact(list(vertex))[0] for vertex in found.vertices)
