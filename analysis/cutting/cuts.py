@@ -24,7 +24,7 @@ set; with fewer, cutting at the zeros of units does.
 """
 
 FEW_INPUTS = 5
-"""Up to so many inputs, cuts may come first for a single margin."""
+"""From two to so many inputs, cuts may come first for a single margin; one has breakpoints."""
 
 CUTS_SHARE = 0.75
 """The share of the time that cuts get."""
@@ -233,7 +233,7 @@ def decide_by_cuts(question: Question, end: float) -> tuple[dict[str, Any], int]
     come first, or do not decide in their share of the time until `end`.
     """
     cuts = Cuts(question, None, question.replay, share_of(end))
-    if len(question.inputs.lower) > FEW_INPUTS or not cuts.come_first():
+    if not 1 < len(question.inputs.lower) <= FEW_INPUTS or not cuts.come_first():
         return None
     try:
         found = cuts.attack() or cuts.run()
