@@ -43,6 +43,7 @@ FLOORS = {
     "analysis": (
         "quantities checkers",
         "proofs search",
+        "cutting",
         "certification",
         "behaviour",
         "pages theory",
@@ -301,7 +302,12 @@ def documented(method, node, known):
     return False
 
 
-STANDALONE = {"check_balls.py", "check_certificate.py", "check_memorization.py"}
+STANDALONE = {
+    "check_balls.py",
+    "check_certificate.py",
+    "check_cuts.py",
+    "check_memorization.py",
+}
 """Programs kept short enough to be read whole: a comment on the line of a definition is its
 docstring.
 """

@@ -18,7 +18,7 @@ from constructions import Property, ReLUNetwork
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
 from .certificate_files import checked
-from .deciding import Group, check_fit, greatest_loss
+from .deciding import ALL, Group, check_fit, greatest_loss
 from .decision import source_of
 
 ROUNDING = Fraction(1, 2**30)
@@ -100,16 +100,20 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
     loss = Fraction(0)
     for part in content["parts"]:
         checker.entries(part, "conjuncts constraints format network digest queries")
-        numbers, choice = part["conjuncts"], part["constraints"] or []
+        each = part["constraints"] == ALL
+        numbers, choice = part["conjuncts"], [] if each else part["constraints"] or []
         if not (type(numbers) is type(choice) is list and _names(asked, numbers, tuple(choice))):
             return "a part names no conjuncts, or others' constraints"
         choice, group = tuple(choice), Group(network, asked, numbers, math.inf)
         loss = max(loss, greatest_loss([group]))
-        if prepare(group.chosen(choice)).digest != part["digest"]:
+        if prepare(group.chosen(ALL if each else choice)).digest != part["digest"]:
             return "a part's network is not the margin of this network and property"
+        groups = [[k + 1 for k in range(g.start, g.stop)] for g in group.groups] if each else None
         for query in part["queries"]:
             if query["verdict"] != "proved" or query["label"] != 0 or query.get("ball"):
                 return "a part does not prove a box"
+            if query.get("groups") != groups and (each or "groups" in query):
+                return "a part's groups are not the conjuncts' constraints"
             box = tuple(
                 [Fraction(v, 2 ** query["scale"]) for v in query[side]]
                 for side in ("lower", "upper")

@@ -31,6 +31,7 @@ from constructions import (
 from constructions.internal import Said, said, write_file
 
 from ..checkers import check_certificate as checker
+from ..cutting.cuts import Cuts, count_boxes, share_of
 from ..quantities.reading import read_network
 from ..search.attack import attack
 from ..search.bounding import BROKEN, lower_bounds
@@ -43,6 +44,9 @@ from ..search.sets import ExactSet
 from .decision import MAX_SECONDS, decide_margin, output_loss, read_positive, source_of
 
 FORMAT = "cgro property certificate 1"
+
+ALL = "all"
+"""What the entry `constraints` of a part says whose network has all constraints one by one."""
 
 SPLIT_INPUTS = 16
 """Up to so many inputs, boxes are cut where a whole one is not decided."""
@@ -107,7 +111,8 @@ class Decision(Result):
             if self.confirmed is not None:
                 what += f"; ONNX Runtime: {'' if self.confirmed else 'not '}confirmed in float32"
         elif self.result == "unsat" and self.certificate is not None:
-            queries = sum(len(part["queries"]) for part in self.certificate["parts"])
+            proofs = [query for part in self.certificate["parts"] for query in part["queries"]]
+            queries = sum(count_boxes(query.get("cuts", {})) for query in proofs)
             boxes = "box" if queries == 1 else "boxes"
             what = f"no unsafe input: {queries} {boxes} proved, and checked in integers"
         else:
@@ -248,8 +253,8 @@ class Group:
         self.rows = [
             [self.moved(row, 1) for row in asked.conjuncts[i].constraints] for i in numbers
         ]
-        # by constraint for each conjunct, () for all: certificates
-        self.parts: dict[tuple[int, ...], dict[str, Any]] = {}
+        # by constraint for each conjunct, (), or ALL: certificates
+        self.parts: dict[tuple[int, ...] | str, dict[str, Any]] = {}
         self.selected: dict[tuple[int, ...], ReLUNetwork] = {}
         self.cost = 0.1  # seconds that a box takes which one bound proves
         strict = any(row.strict for each in self.rows for row in each)
@@ -282,12 +287,20 @@ class Group:
         """The margin network of all constraints one by one."""
         return margin_network(self.network, [[row] for each in self.rows for row in each])
 
-    def chosen(self, choice: tuple[int, ...]) -> ReLUNetwork:
+    @functools.cached_property
+    def groups(self) -> list[slice]:
+        """Which constraints of `single` are those of each conjunct."""
+        ends = itertools.accumulate((len(each) for each in self.rows), initial=0)
+        return [slice(a, b) for a, b in itertools.pairwise(ends)]
+
+    def chosen(self, choice: tuple[int, ...] | str) -> ReLUNetwork:
         """The margin network of one constraint of each conjunct, with the hidden units of `single`;
-        of all for ().
+        of the least of all for (); `single` for ALL.
         """
         if not choice:
             return self.whole
+        if isinstance(choice, str):
+            return self.single
         if choice not in self.selected:
             starts = itertools.accumulate((len(each) for each in self.rows), initial=1)
             rows = [0, *(start + i for start, i in zip(starts, choice, strict=False))]
@@ -331,6 +344,9 @@ class Group:
             place, choice = self.prove_at_once(lower, upper)
             if place is None:
                 continue
+            first = lower is self.lower and upper is self.upper
+            if first and (cut := self.cut()):
+                return cut if isinstance(cut, tuple) else None
             left = self.end - time.monotonic()
             if left <= 0:
                 raise Undecided(
@@ -338,7 +354,6 @@ class Group:
                 )
             middle = Fraction(float((lower[place] + upper[place]) / 2))
             cuttable = self.network.inputs <= SPLIT_INPUTS and lower[place] < middle < upper[place]
-            first = lower is self.lower and upper is self.upper
             if first or not cuttable:
                 choice, seconds = (), FIRST_SHARE * left if cuttable else left
             else:
@@ -365,16 +380,42 @@ class Group:
             stack.append(([*lower[:place], middle, *lower[place + 1 :]], upper))
         return None
 
+    def cut(self) -> Point | bool:
+        """An unsafe input, or whether the box is proved, by cuts of a box with few inputs."""
+        if self.network.inputs > SPLIT_INPUTS:
+            return False
+        exact_set = ExactSet(self.lower, self.upper)
+        question = Question(prepare(self.single), exact_set, 0)
+
+        def replay(point: np.ndarray) -> Point | None:
+            return self.unsafe(exact_set.nearest(point.tolist()))
+
+        cuts = Cuts(question, self.groups, replay, share_of(self.end))
+        try:
+            with np.errstate(all="ignore"):
+                if not cuts.come_first():
+                    return False
+                found = cuts.attack() or cuts.run()
+        except (Undecided, *BROKEN):
+            return False
+        if isinstance(found, tuple):
+            return found
+        self.note(ALL, self.single, question.query(found))
+        return True
+
     @property
     def proved(self) -> int:
         """How many boxes are proved."""
         return sum(len(part["queries"]) for part in self.parts.values())
 
-    def note(self, choice: tuple[int, ...], network: ReLUNetwork, query: dict[str, Any]) -> None:
+    def note(
+        self, choice: tuple[int, ...] | str, network: ReLUNetwork, query: dict[str, Any]
+    ) -> None:
         """Keep a query that the checker accepts."""
         known = prepare(network)
         if choice not in self.parts:
-            about = {"conjuncts": self.numbers, "constraints": list(choice) or None}
+            constraints = ALL if choice == ALL else list(choice) or None
+            about = {"conjuncts": self.numbers, "constraints": constraints}
             head = {"format": checker.FORMAT, "network": known.data, "digest": known.digest}
             self.parts[choice] = {**about, **head, "queries": []}
         self.parts[choice]["queries"].append(query)

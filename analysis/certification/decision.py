@@ -29,6 +29,7 @@ from constructions.internal import (
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
+from ..cutting.cuts import decide_by_cuts
 from ..quantities.reading import read_network
 from ..search.bounding import BROKEN
 from ..search.prepared import prepare
@@ -271,7 +272,8 @@ def decide_margin(
     search = Search(question, max_seconds)
     try:
         with np.errstate(all="ignore"):  # what overflows is not finite, and proves nothing
-            query = search.run()
+            by_cuts = decide_by_cuts(question, search.end)
+            query, boxes = by_cuts or (search.run(), len(search.leaves))
         if query["verdict"] == "refuted":
             rejected = checker.check(known.exact, query)
         else:  # what `check` would find: the set and the bound are right by construction
@@ -303,7 +305,7 @@ def decide_margin(
         if found + loss > 0:
             return Certification("unresolved", leaves=len(search.leaves), reason=within)
         return Certification("refuted", None, witness, found + loss, query=query, network=network)
-    leaves = max(1, len(query["points"]) - 1) if "points" in query else len(search.leaves)
+    leaves = max(1, len(query["points"]) - 1) if "points" in query else boxes
     if bound <= loss:
         return Certification("unresolved", leaves=leaves, reason=within)
     return Certification("proved", bound - loss, leaves=leaves, query=query, network=network)

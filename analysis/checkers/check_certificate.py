@@ -1,14 +1,11 @@
+# fmt: off
 """Checks certificates (format: docs/certificates.md), in integers: `python check_certificate.py CERT.json [--network FILE]`.
-
 Checked: each query, for the layers in CERT; with --network, that FILE has the SHA-256 CERT names. Not checked: that they are
 FILE's layers, or margins of a property (see `cgro check-certificate`). For bounds l <= z <= u, h = max(0, z), any multiplier D,
     R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  and D z is linear in the layer below.
 For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Scales: weights of a
 layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, or it says not."""
-
-# fmt: off
-import copy, decimal, gzip, hashlib, itertools, json, math, operator, pathlib, re, sys
-from decimal import Decimal
+import copy, decimal, gzip, hashlib, itertools, json, math, operator, pathlib, re, runpy, sys
 from fractions import Fraction
 FORMAT, PROPERTY, WORD = "cgro certificate 1", "cgro property certificate 1", 48  # longer multipliers are combined more slowly
 SCALE, LONG, DEEP = 1 << 13, 1 << 16, 1 << 17  # most bits of scales, of a point's denominators, and that layers may add
@@ -20,8 +17,8 @@ def entries(data, names, more=""):  # reject what is no object with these keys, 
 def once(pairs):  # a JSON object; dict() alone would keep the last value of a key
     return require(len(dict(pairs := [*pairs])) == len(pairs), "a key is named twice") or dict(pairs)
 def decimals(text):  # a JSON number that is a float64, or the shortest decimal that is read as it (as 0.1)
-    v = float(text)
-    return require(math.isfinite(v) and Decimal(text) in (Decimal(repr(v)), Decimal(v)), "a number would be rounded") or v
+    exact, v = decimal.Decimal, float(text)
+    return require(math.isfinite(v) and exact(text) in (exact(repr(v)), exact(v)), "a number would be rounded") or v
 def rational(text):  # "p/q" or "p"
     require(type(text) is str and re.fullmatch("-?[0-9]{1,4300}(/[0-9]{1,4300})?", text), "a rational is not written as p/q")
     return Fraction(text)
@@ -163,6 +160,8 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
                 least = min(least, Fraction(value, 2**self.g)) if node["goal"] else least
         return least
 def least_margin(network, query):  # the lower bound of the margin that a query's proof gives
+    if "cuts" in query:
+        return runpy.run_path(str(pathlib.Path(__file__).with_name("check_cuts.py")))["least_margin"](network, query)
     if "points" not in query:
         root = Part(network, query)
         return min([root.least(*pair) for pair in zip(query["trees"], network.goals(query["label"]), strict=True)])
@@ -174,11 +173,11 @@ def least_margin(network, query):  # the lower bound of the margin that a query'
         require(all(min(map(operator.mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
         least.append(min(margins))
     return min(least)
-def check(network, query):  # why a query is rejected, or "" if its proof holds
+def check(network, query, of=""):  # why a query is rejected, or "" if its proof holds; only margin networks have groups
     try:
-        proofs = {"refuted": "witness", "proved": "bound points" if "points" in query else "bound pairs facts trees"}
-        require(query["verdict"] in proofs, "the verdict is neither proved nor refuted")
-        entries(query, "label verdict scale lower upper " + proofs[query["verdict"]], "ball difference")
+        ways = {"refuted": "witness", "proved": "bound " + ({"points", "cuts"} & {*query} or {"pairs facts trees"}).pop()}
+        require(query["verdict"] in ways, "the verdict is neither proved nor refuted")
+        entries(query, "label verdict scale lower upper " + ways[query["verdict"]], "ball difference" + " groups" * bool(of))
         g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
         centre, radius = (entries(ball, "centre radius") or ball["centre"], ball["radius"]) if "ball" in query else (lower, 0)
         def inside(x):  # a point times 2^g
@@ -200,7 +199,7 @@ def check(network, query):  # why a query is rejected, or "" if its proof holds
 def plain(error):  # one line without foreign characters: it may quote the file
     return ascii(f"{type(error).__name__}: {error}"[:200])[1:-1]
 def show(value, way=None):  # a rational in nine digits, rounded in a way, or with "~" if they are not read as the float64 it is
-    found = decimal.Context(9, way, traps=[]).divide(Decimal(value.numerator), Decimal(value.denominator)).normalize()
+    found = decimal.Context(9, way, traps=[]).divide(*map(decimal.Decimal, value.as_integer_ratio())).normalize()
     text = format(found, "f") if -9 < found.adjusted() < 15 else str(found)
     return "~" * (way is None and value != float(text)) + text
 def spot(point):  # a point, in words
@@ -216,6 +215,7 @@ def words(network, query, of):  # what a query states that was checked and accep
     way, far = (decimal.ROUND_CEILING, value + lost) if point else (decimal.ROUND_FLOOR, value - lost)
     source = f" (its source: {show(far, way)}, if the difference is no more than the file says)" if lost else ""
     text = f"refuted: margin {show(value, way)} <= 0" if point else f"proved: margin >= {show(value, way)} > 0"
+    of += f" against one output of each of {query['groups']}" if {"cuts", "groups"} <= {*query} else ""
     return f"{text}{source} for label {label}{of} {f'at {spot(point)} in' if point else 'on'} {region}"
 def digest(network):  # SHA-256 of a network's description
     return hashlib.sha256(json.dumps(network, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -229,8 +229,8 @@ def judge(data, of=""):  # (why it is rejected or "", what it states) for each q
     entries(data, "format network digest queries", "conjuncts constraints" if of else "source")
     require(data["format"] == FORMAT, f"the format is not {FORMAT}")
     require(data["digest"] == digest(data["network"]), "the network does not have this digest")
-    network, name = Network(data["network"]), data["digest"][:16]
-    return [(r, "" if r else f"{words(network, q, of)}; network {name}") for q in data["queries"] for r in [check(network, q)]]
+    net, name = Network(data["network"]), data["digest"][:16]
+    return [(r, "" if r else f"{words(net, q, of)}; network {name}") for q in data["queries"] for r in [check(net, q, of)]]
 def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
     require(path and len(more) in (0, 2) and {*more[:1]} <= {"--network"}, f"usage: {__doc__.split('`')[1]}; see --help")
     found, whole, source = judge(data := read(path)), data["format"] == PROPERTY, data.get("source") and origin(data["source"])
