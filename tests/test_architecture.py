@@ -43,7 +43,7 @@ FLOORS = {
     "analysis": (
         "quantities checkers",
         "proofs search",
-        "cutting",
+        "splitting",
         "certification",
         "behaviour",
         "pages theory",
@@ -305,7 +305,7 @@ def documented(method, node, known):
 STANDALONE = {
     "check_balls.py",
     "check_certificate.py",
-    "check_cuts.py",
+    "check_boxes.py",
     "check_memorization.py",
 }
 """Programs kept short enough to be read whole: a comment on the line of a definition is its

@@ -31,7 +31,6 @@ from constructions import (
 from constructions.internal import Said, said, write_file
 
 from ..checkers import check_certificate as checker
-from ..cutting.cuts import Cuts, count_boxes, share_of
 from ..quantities.reading import read_network
 from ..search.attack import attack
 from ..search.bounding import BROKEN, lower_bounds
@@ -41,6 +40,7 @@ from ..search.leaves import leaf_of
 from ..search.prepared import prepare
 from ..search.question import Question, Undecided
 from ..search.sets import ExactSet
+from ..splitting.splitting import InputSplitting, count_boxes, share_of
 from .decision import MAX_SECONDS, decide_margin, output_loss, read_positive, source_of
 
 FORMAT = "cgro property certificate 1"
@@ -49,11 +49,11 @@ ALL = "all"
 """What the entry `constraints` of a part says whose network has all constraints one by one."""
 
 SPLIT_INPUTS = 16
-"""Up to so many inputs, boxes are cut where a whole one is not decided."""
+"""Up to so many inputs, boxes are split where a whole one is not decided."""
 
 FIRST_SHARE, TRIES = 0.25, 4.0
 """The share of the time that a whole box gets, and the time that a part gets in units of one proof,
-before they are cut.
+before they are split.
 """
 
 STRICT = Fraction(1, 2**20)
@@ -112,7 +112,7 @@ class Decision(Result):
                 what += f"; ONNX Runtime: {'' if self.confirmed else 'not '}confirmed in float32"
         elif self.result == "unsat" and self.certificate is not None:
             proofs = [query for part in self.certificate["parts"] for query in part["queries"]]
-            queries = sum(count_boxes(query.get("cuts", {})) for query in proofs)
+            queries = sum(count_boxes(query.get("boxes", {})) for query in proofs)
             boxes = "box" if queries == 1 else "boxes"
             what = f"no unsafe input: {queries} {boxes} proved, and checked in integers"
         else:
@@ -128,7 +128,7 @@ def decide(
     Each box with its conjuncts becomes one network whose margin is positive where the box is safe:
     the least of the constraints of a conjunct, negated, by maxima of ReLUs behind the network's own
     layers. `certify`'s search decides it; with up to `SPLIT_INPUTS` inputs, boxes that stay open
-    are cut in two. Every proof is one that `check_certificate` accepts; a witness is evaluated in
+    are split in two. Every proof is one that `check_certificate` accepts; a witness is evaluated in
     rationals. Of a network that was rounded on reading, "unsat" and "sat" hold for its source: what
     was rounded is added to the constraints. Boxes with sides that are no dyadic numbers are proved
     on the least dyadic box around them; constants are rounded, to the safe side, to float64. Strict
@@ -148,7 +148,7 @@ def decide(
             and what reading raises.
         TypeError: for what is no property, and as reading.
 
-    Source: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (cutting inputs).
+    Source: Bunel et al. 2018 (properties as networks), Wang et al. 2018 (splitting inputs).
 
     Example:
         >>> from constructions import Ball, affine
@@ -345,17 +345,17 @@ class Group:
             if place is None:
                 continue
             first = lower is self.lower and upper is self.upper
-            if first and (cut := self.cut()):
-                return cut if isinstance(cut, tuple) else None
+            if first and (answer := self.split()):
+                return answer if isinstance(answer, tuple) else None
             left = self.end - time.monotonic()
             if left <= 0:
                 raise Undecided(
                     f"time limit, with {self.proved} boxes proved and {len(stack) + 1} open"
                 )
             middle = Fraction(float((lower[place] + upper[place]) / 2))
-            cuttable = self.network.inputs <= SPLIT_INPUTS and lower[place] < middle < upper[place]
-            if first or not cuttable:
-                choice, seconds = (), FIRST_SHARE * left if cuttable else left
+            divisible = self.network.inputs <= SPLIT_INPUTS and lower[place] < middle < upper[place]
+            if first or not divisible:
+                choice, seconds = (), FIRST_SHARE * left if divisible else left
             else:
                 seconds = min(left, TRIES * self.cost)
             network = self.chosen(choice)
@@ -369,7 +369,7 @@ class Group:
             ):
                 if point and (witness := self.unsafe(point)):
                     return witness
-            if not cuttable:
+            if not divisible:
                 if not found.witness:
                     raise Undecided(found.reason)
                 raise Undecided(
@@ -380,8 +380,8 @@ class Group:
             stack.append(([*lower[:place], middle, *lower[place + 1 :]], upper))
         return None
 
-    def cut(self) -> Point | bool:
-        """An unsafe input, or whether the box is proved, by cuts of a box with few inputs."""
+    def split(self) -> Point | bool:
+        """An unsafe input, or whether the box is proved, by splitting a box with few inputs."""
         if self.network.inputs > SPLIT_INPUTS:
             return False
         exact_set = ExactSet(self.lower, self.upper)
@@ -390,12 +390,12 @@ class Group:
         def replay(point: np.ndarray) -> Point | None:
             return self.unsafe(exact_set.nearest(point.tolist()))
 
-        cuts = Cuts(question, self.groups, replay, share_of(self.end))
+        splitting = InputSplitting(question, self.groups, replay, share_of(self.end))
         try:
             with np.errstate(all="ignore"):
-                if not cuts.come_first():
+                if not splitting.come_first():
                     return False
-                found = cuts.attack() or cuts.run()
+                found = splitting.attack() or splitting.run()
         except (Undecided, *BROKEN):
             return False
         if isinstance(found, tuple):
@@ -423,7 +423,7 @@ class Group:
     def prove_at_once(
         self, lower: list[Fraction], upper: list[Fraction]
     ) -> tuple[int | None, tuple[int, ...]]:
-        """Prove a box by one bound for each conjunct; else the input along which to cut it. Also
+        """Prove a box by one bound for each conjunct; else the input along which to split it. Also
         the best constraints.
         """
         start = time.monotonic()

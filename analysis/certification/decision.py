@@ -29,13 +29,13 @@ from constructions.internal import (
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
-from ..cutting.cuts import decide_by_cuts
 from ..quantities.reading import read_network
 from ..search.bounding import BROKEN
 from ..search.prepared import prepare
 from ..search.question import Question, Undecided
 from ..search.search import Search
 from ..search.sets import ExactSet
+from ..splitting.splitting import decide_by_splitting
 
 MAX_SECONDS = 60.0
 """How long one query may take by default."""
@@ -272,8 +272,8 @@ def decide_margin(
     search = Search(question, max_seconds)
     try:
         with np.errstate(all="ignore"):  # what overflows is not finite, and proves nothing
-            by_cuts = decide_by_cuts(question, search.end)
-            query, boxes = by_cuts or (search.run(), len(search.leaves))
+            by_splitting = decide_by_splitting(question, search.end)
+            query, boxes = by_splitting or (search.run(), len(search.leaves))
         if query["verdict"] == "refuted":
             rejected = checker.check(known.exact, query)
         else:  # what `check` would find: the set and the bound are right by construction

@@ -1,5 +1,5 @@
 # fmt: off
-"""Proofs by cuts: the part of `check_certificate.py` for boxes that are cut into boxes. Integers, standard library only.
+"""Proofs by input splitting: the part of `check_certificate.py` for boxes split into boxes. Integers, standard library only.
 
 On a box every unit's z is c + sum of n_k e_k + r with all |e_k| <= 1 and |r| <= lost: a zonotope. Where l <= z <= u,
     p z <= max(0, z) <= p z + max(-p l, (1 - p) u)  for every slope 0 <= p <= 1,
@@ -48,14 +48,14 @@ def goals(network, query, leaf):  # what a leaf bounds: ({output: factor}, the p
         require(len({*group}) == len(group) == len(mix), "a mix must have a factor for each output of its group")
         found.append(({label: sum(mix), **{k: -v for k, v in zip(group, mix)}}, sum(mix)))
     return found
-def least_margin(network, query):  # the lower bound of the margin that a query's cuts give
-    stack, least, g = [(query["cuts"], query["lower"], query["upper"])], [], query["scale"]
+def least_margin(network, query):  # the lower bound of the margin that a query's boxes give
+    stack, least, g = [(query["boxes"], query["lower"], query["upper"])], [], query["scale"]
     while stack:
         node, lower, upper = stack.pop()
         if "input" in node:
-            require({*node} == {"input", "at", "below", "above"}, "a cut must have input, at, below and above, and no more")
+            require({*node} == {"input", "at", "below", "above"}, "a split must have input, at, below and above, and no more")
             j, at = node["input"], node["at"]
-            require(type(j) is type(at) is int and 0 <= j < network.inputs and lower[j] <= at <= upper[j], "a cut is outside")
+            require(type(j) is type(at) is int and 0 <= j < network.inputs and lower[j] <= at <= upper[j], "a split is outside")
             stack += [(node["below"], lower, [*upper[:j], at, *upper[j + 1 :]])]
             stack += [(node["above"], [*lower[:j], at, *lower[j + 1 :]], upper)]
         else:

@@ -160,8 +160,8 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
                 least = min(least, Fraction(value, 2**self.g)) if node["goal"] else least
         return least
 def least_margin(network, query):  # the lower bound of the margin that a query's proof gives
-    if "cuts" in query:
-        return runpy.run_path(str(pathlib.Path(__file__).with_name("check_cuts.py")))["least_margin"](network, query)
+    if "boxes" in query:
+        return runpy.run_path(str(pathlib.Path(__file__).with_name("check_boxes.py")))["least_margin"](network, query)
     if "points" not in query:
         root = Part(network, query)
         return min([root.least(*pair) for pair in zip(query["trees"], network.goals(query["label"]), strict=True)])
@@ -175,7 +175,7 @@ def least_margin(network, query):  # the lower bound of the margin that a query'
     return min(least)
 def check(network, query, of=""):  # why a query is rejected, or "" if its proof holds; only margin networks have groups
     try:
-        ways = {"refuted": "witness", "proved": "bound " + ({"points", "cuts"} & {*query} or {"pairs facts trees"}).pop()}
+        ways = {"refuted": "witness", "proved": "bound " + ({"points", "boxes"} & {*query} or {"pairs facts trees"}).pop()}
         require(query["verdict"] in ways, "the verdict is neither proved nor refuted")
         entries(query, "label verdict scale lower upper " + ways[query["verdict"]], "ball difference" + " groups" * bool(of))
         g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
@@ -215,7 +215,7 @@ def words(network, query, of):  # what a query states that was checked and accep
     way, far = (decimal.ROUND_CEILING, value + lost) if point else (decimal.ROUND_FLOOR, value - lost)
     source = f" (its source: {show(far, way)}, if the difference is no more than the file says)" if lost else ""
     text = f"refuted: margin {show(value, way)} <= 0" if point else f"proved: margin >= {show(value, way)} > 0"
-    of += f" against one output of each of {query['groups']}" if {"cuts", "groups"} <= {*query} else ""
+    of += f" against one output of each of {query['groups']}" if {"boxes", "groups"} <= {*query} else ""
     return f"{text}{source} for label {label}{of} {f'at {spot(point)} in' if point else 'on'} {region}"
 def digest(network):  # SHA-256 of a network's description
     return hashlib.sha256(json.dumps(network, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Few inputs: boxes are cut until zonotopes prove each of them.
+"""Few inputs: boxes are split until zonotopes prove each of them.
 
 Floats choose, the checker decides, box by box.
 """

@@ -1,4 +1,4 @@
-"""Few inputs: a box is cut into boxes until zonotopes prove each of them."""
+"""Few inputs: a box is split into boxes until zonotopes prove each of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checkers.check_cuts import least_margin
+from ..checkers.check_boxes import least_margin
 from ..search.bounding import Array
 from ..search.question import Question, Undecided
 from ..search.sets import GRID, Point
@@ -19,18 +19,18 @@ BATCH, NUMBERS = 32, 2**22
 """Boxes that are bounded at once: so many, or fewer, where their noises are more numbers."""
 
 SMALL, OPEN = 2**18, 16
-"""Cuts come first for networks of up to so many weights with more units that change sign on the
-set; with fewer, cutting at the zeros of units does.
+"""Input splitting comes first for networks of up to so many weights with more units that change
+sign on the set; with fewer, splitting at the zeros of units does.
 """
 
 FEW_INPUTS = 5
-"""From two to so many inputs, cuts may come first for a single margin; one has breakpoints."""
+"""From two to so many inputs, it may come first for a single margin; one has breakpoints."""
 
-CUTS_SHARE = 0.75
-"""The share of the time that cuts get."""
+SPLITTING_SHARE = 0.75
+"""The share of the time that input splitting gets."""
 
 HELP = 0.001
-"""A cut helps if its halves lack less by this share; if none does, the widest input is cut."""
+"""A split helps if its halves lack less by this share; if none does, the widest input is split."""
 
 THIN = 2.0**-10
 """So is that of a box which is so many times as narrow as it is wide, in units of the whole."""
@@ -47,7 +47,7 @@ Replay = Callable[[Array], Point | None]
 
 
 def count_boxes(tree: dict[str, Any]) -> int:
-    """How many boxes a tree of cuts has."""
+    """How many boxes a tree of splits has."""
     stack, count = [tree], 0
     while stack:
         node = stack.pop()
@@ -56,8 +56,8 @@ def count_boxes(tree: dict[str, Any]) -> int:
     return count
 
 
-class Cuts:
-    """The search for a tree of cuts, or for a point, about the goals of a question, in groups;
+class InputSplitting:
+    """The search for a tree of splits, or for a point, about the goals of a question, in groups;
     groups None: each goal must be positive.
     """
 
@@ -73,7 +73,7 @@ class Cuts:
         self.held, self.leaves, self.bound = question.set.to_json(), 0, Fraction(0)
 
     def come_first(self) -> bool:
-        """Whether cuts are likely to be the fastest proof: there is neither a ball nor pairs of
+        """Whether splitting is likely to be the fastest proof: there is neither a ball nor pairs of
         units, which make other bounds tight, the network is small, and many units are open.
         """
         network, inputs = self.question.network, self.question.inputs
@@ -115,13 +115,13 @@ class Cuts:
         return greatest.argmin(axis=1), greatest.min(axis=1)
 
     def run(self) -> dict[str, Any] | Point:
-        """A proof by cuts, as certificates hold it, which the checker has seen box by box, or a
-        counterexample; raises `Undecided`.
+        """A proof by input splitting, as certificates hold it, which the checker has seen box by
+        box, or a counterexample; raises `Undecided`.
         """
         found = self.search()
         if isinstance(found, tuple):
             return found
-        return {"verdict": "proved", "bound": str(self.bound), **self.aims, "cuts": found}
+        return {"verdict": "proved", "bound": str(self.bound), **self.aims, "boxes": found}
 
     @property
     def aims(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Cuts:
             )
         )
         head = {"label": self.question.label, "scale": self.held["scale"], **self.aims}
-        query = {**head, "lower": low, "upper": high, "cuts": leaf}
+        query = {**head, "lower": low, "upper": high, "boxes": leaf}
         bound: Fraction = least_margin(self.question.network.exact, query)
         if bound > 0:
             self.bound = min(self.bound, bound) if self.leaves else bound
@@ -152,7 +152,7 @@ class Cuts:
         return bound > 0
 
     def search(self) -> dict[str, Any] | Point:
-        """A tree of cuts, or a counterexample; raises `Undecided`."""
+        """A tree of splits, or a counterexample; raises `Undecided`."""
         tree: dict[str, Any] = {}
         inputs = self.question.inputs
         stack = [(tree, inputs.lower, inputs.upper)]
@@ -184,7 +184,7 @@ class Cuts:
             places, middles = self.places(lower, upper, least)
             for i, j, at, a, b in zip(left, places, middles, lower, upper, strict=True):
                 if not a[j] < at < b[j]:
-                    raise Undecided("a box that cannot be cut stays undecided")
+                    raise Undecided("a box that cannot be split stays undecided")
                 below, above = b.copy(), a.copy()
                 below[j] = above[j] = at
                 nodes[i].update(input=int(j), at=self.whole(at), below={}, above={})
@@ -200,11 +200,11 @@ class Cuts:
         return None
 
     def whole(self, value: float) -> int:
-        """A place of a cut as certificates hold it."""
+        """A place of a split as certificates hold it."""
         return int(Fraction(float(value)) * 2**self.question.set.scale)
 
     def places(self, lower: Array, upper: Array, least: Array) -> tuple[Array, Array]:
-        """For each box the input whose cut helps most, and where to cut: all are tried.
+        """For each box the input whose split helps most, and where to split it: all are tried.
 
         least (b,): the bound of a box without mixes, as the halves' ones.
         """
@@ -228,22 +228,22 @@ class Cuts:
         return best, halves[range(count), best]
 
 
-def decide_by_cuts(question: Question, end: float) -> tuple[dict[str, Any], int] | None:
-    """A query with its proof or counterexample, and how many boxes are proved; None if cuts do not
-    come first, or do not decide in their share of the time until `end`.
+def decide_by_splitting(question: Question, end: float) -> tuple[dict[str, Any], int] | None:
+    """A query with its proof or counterexample, and how many boxes are proved; None if splitting
+    does not come first, or does not decide in its share of the time until `end`.
     """
-    cuts = Cuts(question, None, question.replay, share_of(end))
-    if not 1 < len(question.inputs.lower) <= FEW_INPUTS or not cuts.come_first():
+    splitting = InputSplitting(question, None, question.replay, share_of(end))
+    if not 1 < len(question.inputs.lower) <= FEW_INPUTS or not splitting.come_first():
         return None
     try:
-        found = cuts.attack() or cuts.run()
+        found = splitting.attack() or splitting.run()
     except Undecided:
         return None
     if isinstance(found, tuple):
-        return question.refuted(found), cuts.leaves
-    return question.query(found), cuts.leaves
+        return question.refuted(found), splitting.leaves
+    return question.query(found), splitting.leaves
 
 
 def share_of(end: float) -> float:
-    """Until when cuts may take, of the time that there is until `end`."""
-    return end - (1 - CUTS_SHARE) * (end - time.monotonic())
+    """Until when input splitting may take, of the time that there is until `end`."""
+    return end - (1 - SPLITTING_SHARE) * (end - time.monotonic())

@@ -1,4 +1,4 @@
-"""Boxes by zonotopes in float64, many boxes at once, as `check_cuts` has them in integers."""
+"""Boxes by zonotopes in float64, many boxes at once, as `check_boxes` has them in integers."""
 
 from __future__ import annotations
 

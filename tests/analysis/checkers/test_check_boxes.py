@@ -1,4 +1,4 @@
-"""Proofs by cuts: bounds against exact values, and files that must be rejected."""
+"""Proofs by input splitting: bounds against exact values, and files that must be rejected."""
 
 import copy
 import itertools
@@ -14,9 +14,9 @@ import pytest
 
 from analysis import decide
 from analysis.checkers import check_certificate as checker
-from analysis.checkers.check_cuts import ONE, zonotope
-from analysis.cutting.zonotopes import zonotopes
+from analysis.checkers.check_boxes import ONE, zonotope
 from analysis.search.prepared import prepare
+from analysis.splitting.zonotopes import zonotopes
 from constructions import Property, ReLUNetwork
 
 SCRIPT = Path(checker.__file__)
@@ -62,7 +62,7 @@ def test_zonotopes_hold_all_values_and_floats_agree(seed):
     assert ONE == 2**16
 
 
-def test_a_cut_certificate_is_accepted_and_its_mutations_are_not(tmp_path):
+def test_a_certificate_of_boxes_is_accepted_and_its_mutations_are_not(tmp_path):
     generator = np.random.default_rng(0)
     network = ReLUNetwork.from_layers(
         [
@@ -79,7 +79,7 @@ def test_a_cut_certificate_is_accepted_and_its_mutations_are_not(tmp_path):
     path.write_text(json.dumps(decision.certificate))
     done = subprocess.run([sys.executable, SCRIPT, path], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert "cuts" in decision.certificate["parts"][0]["queries"][0]
+    assert "boxes" in decision.certificate["parts"][0]["queries"][0]
     assert "against one output of each of [[1, 2]]" in done.stdout
     rejected = 0
     for mutate in (
@@ -110,7 +110,7 @@ def test_a_cut_certificate_is_accepted_and_its_mutations_are_not(tmp_path):
 
 
 def leaf(query):
-    node = query["cuts"]
+    node = query["boxes"]
     while "input" in node:
         node = node["below"]
     return node
@@ -118,26 +118,26 @@ def leaf(query):
 
 def test_groups_are_of_properties_only():
     query = {"groups": [[1]], "label": 0, "verdict": "proved", "scale": 0, "lower": [0, 0]}
-    query |= {"upper": [1, 1], "bound": "1", "cuts": {"mix": [[1]]}}
+    query |= {"upper": [1, 1], "bound": "1", "boxes": {"mix": [[1]]}}
     exact = prepare(random_network(0, [2, 2, 2])).exact
     assert "entries are not" in checker.check(exact, query)
     assert "entries are not" not in checker.check(exact, query, " groups")
 
 
 @pytest.mark.parametrize(
-    ("cut", "reason"),
+    ("split", "reason"),
     [
-        ({"input": 0, "at": 5, "below": {}, "above": {}}, "a cut is outside"),
-        ({"input": 2, "at": 1, "below": {}, "above": {}}, "a cut is outside"),
-        ({"input": 0, "at": 1, "below": {}}, "a cut must have"),
-        ({"input": True, "at": 1, "below": {}, "above": {}}, "a cut is outside"),
-        ({"input": 0, "at": 0.5, "below": {}, "above": {}}, "a cut is outside"),
+        ({"input": 0, "at": 5, "below": {}, "above": {}}, "a split is outside"),
+        ({"input": 2, "at": 1, "below": {}, "above": {}}, "a split is outside"),
+        ({"input": 0, "at": 1, "below": {}}, "a split must have"),
+        ({"input": True, "at": 1, "below": {}, "above": {}}, "a split is outside"),
+        ({"input": 0, "at": 0.5, "below": {}, "above": {}}, "a split is outside"),
         ({"leaf": 1}, "a leaf has entries"),
     ],
 )
-def test_wrong_trees(cut, reason):
+def test_wrong_trees(split, reason):
     network = ReLUNetwork.from_layers([(np.ones((1, 2)), np.ones(1))])
     query = {"label": 1, "verdict": "proved", "scale": 20, "lower": [0, 0], "upper": [2, 2]}
     exact = prepare(network).exact
-    assert not checker.check(exact, {**query, "bound": "1/2", "cuts": {}})
-    assert reason in checker.check(exact, {**query, "bound": "1/2", "cuts": cut})
+    assert not checker.check(exact, {**query, "bound": "1/2", "boxes": {}})
+    assert reason in checker.check(exact, {**query, "bound": "1/2", "boxes": split})

@@ -968,7 +968,7 @@ def test_bounds_are_exact_for_extreme_weights(tiny):
     assert judge(data, {**proof, "bound": str(least + Fraction(1, 10**1000))})
 
 
-@pytest.mark.parametrize("script", [SCRIPT, SCRIPT.with_name("check_cuts.py")])
+@pytest.mark.parametrize("script", [SCRIPT, SCRIPT.with_name("check_boxes.py")])
 def test_the_checker_imports_nothing_but_the_standard_library(script):
     names, run = set(), []
     for node in ast.walk(ast.parse(script.read_text())):
@@ -983,7 +983,7 @@ def test_the_checker_imports_nothing_but_the_standard_library(script):
             run.append(node.attr)
     assert names <= STANDARD <= sys.stdlib_module_names
     # the one file that it runs is the other one here, which is held to the same rules
-    beside = 'runpy.run_path(str(pathlib.Path(__file__).with_name("check_cuts.py")))'
+    beside = 'runpy.run_path(str(pathlib.Path(__file__).with_name("check_boxes.py")))'
     assert run == ["run_path"] * script.read_text().count(beside)
     assert len(run) == (script == SCRIPT)
     assert len(script.read_text().splitlines()) <= (250 if script == SCRIPT else 80)

@@ -1,4 +1,4 @@
-"""Decisions by cuts against exact vertices, on ties and on boxes that are points."""
+"""Decisions by input splitting against exact vertices, on ties and on boxes that are points."""
 
 import itertools
 import time
@@ -9,10 +9,10 @@ import pytest
 
 from analysis import certify_box, decide
 from analysis.checkers import check_certificate as checker
-from analysis.cutting.cuts import Cuts, count_boxes
 from analysis.search.prepared import prepare
 from analysis.search.question import Question, Undecided
 from analysis.search.sets import ExactSet
+from analysis.splitting.splitting import InputSplitting, count_boxes
 from constructions import Property, ReLUNetwork, linear_regions
 
 
@@ -32,13 +32,13 @@ def exact_least(network, lower, upper):
     return min(network.exact(list(vertex))[0] for vertex in found.vertices)
 
 
-def cuts_of(network, exact_set, seconds=5.0):
+def splitting_of(network, exact_set, seconds=5.0):
     question = Question(prepare(network), exact_set, 1)
-    return question, Cuts(question, None, question.replay, time.monotonic() + seconds)
+    return question, InputSplitting(question, None, question.replay, time.monotonic() + seconds)
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_cuts_agree_with_vertices(seed):
+def test_splitting_agrees_with_vertices(seed):
     generator = np.random.default_rng(seed)
     inputs = int(generator.integers(1, 3))
     network = random_network(seed, [inputs, *generator.choice([2, 4, 8], 2).tolist(), 1])
@@ -52,9 +52,9 @@ def test_cuts_agree_with_vertices(seed):
         arrays = [(a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in hidden]
         shifted = ReLUNetwork.from_layers([*arrays, (weight, np.array([shift]))])
         box = ExactSet([Fraction(-1)] * inputs, [Fraction(1)] * inputs)
-        question, cuts = cuts_of(shifted, box, 0.5 if gap == 0 else 20.0)
+        question, splitting = splitting_of(shifted, box, 0.5 if gap == 0 else 20.0)
         try:
-            found = cuts.attack() or cuts.run()
+            found = splitting.attack() or splitting.run()
         except Undecided:
             assert gap == 0
             continue
@@ -65,24 +65,24 @@ def test_cuts_agree_with_vertices(seed):
             query = question.query(found)
             assert 0 < Fraction(query["bound"]) <= true
             assert not checker.check(question.network.exact, query)
-            assert count_boxes(query["cuts"]) == cuts.leaves
+            assert count_boxes(query["boxes"]) == splitting.leaves
 
 
 @pytest.mark.parametrize("value", [Fraction(1, 3), Fraction(1, 2), Fraction(0)])
 def test_points(value):
     network = random_network(1, [2, 6, 6, 1])
     exact = network.exact([value, value])[0]
-    question, cuts = cuts_of(network, ExactSet([value] * 2, [value] * 2))
+    question, splitting = splitting_of(network, ExactSet([value] * 2, [value] * 2))
     try:
-        found = cuts.attack() or cuts.run()
+        found = splitting.attack() or splitting.run()
     except Undecided:
-        pytest.fail("a point needs no cut")
+        pytest.fail("a point needs no split")
     assert isinstance(found, tuple) == (exact <= 0)
     if exact <= 0:
         assert question.margin(found) == exact
 
 
-def test_many_open_units_are_cut_and_ties_are_errors():
+def test_many_open_units_are_split_and_ties_are_errors():
     generator = np.random.default_rng(0)
     first = generator.normal(size=(40, 2))
     second = np.abs(generator.normal(size=(1, 40)))
