@@ -198,7 +198,8 @@ def check_labels(
 
 
 def corners(box: Any) -> tuple[Any, Any]:
-    """Lower and upper corner as they are given. Raises ValueError for what is no pair.
+    """Lower and upper corner as they are given. Raises ValueError for what is no pair, and for
+    uint8: a box is of numbers, while points of uint8 are images, k/255.
 
     >>> corners([0, 1])
     (0, 1)
@@ -207,6 +208,11 @@ def corners(box: Any) -> tuple[Any, Any]:
         lower, upper = box
     except (TypeError, ValueError) as error:
         raise ValueError(f"box must be a pair (lower, upper), got {box!r}") from error
+    if any(getattr(side, "dtype", None) in (torch.uint8, np.uint8) for side in (lower, upper)):
+        raise ValueError(
+            "box must not be uint8, which may mean k or k/255: divide images by 255, or make "
+            "numbers float64"
+        )
     return lower, upper
 
 
@@ -219,8 +225,9 @@ def read_box(box: Any, *, thin: bool = False) -> tuple[Ends, Ends]:
     >>> read_box((0, [1.0, 2.0]))
     (array([0., 0.]), array([1., 2.]))
     """
+    ends = corners(box)
     try:
-        sides = (as_coordinates(side, "box").double().cpu() for side in corners(box))
+        sides = (as_coordinates(side, "box").double().cpu() for side in ends)
         lower, upper = np.broadcast_arrays(*(side.numpy() for side in sides))
     except (TypeError, ValueError) as error:
         raise ValueError(

@@ -26,6 +26,7 @@ from constructions.internal import (
     check_finite,
     check_interval,
     check_labels,
+    exact_box,
     read_box,
     read_rows,
 )
@@ -163,6 +164,8 @@ def test_boxes_broadcast_and_take_any_numbers():
         ((0, float("inf")), "box must be finite"),
         ((1, 1), "box must have lower < upper in every coordinate"),
         (([0.0] * 3, 1), "box must have one number or 2 a corner, .* got 3"),
+        ((0, np.full(2, 255, np.uint8)), "box must not be uint8, .* divide images by 255"),
+        ((torch.zeros(2, dtype=torch.uint8), 1), "box must not be uint8"),
     ],
 )
 def test_what_is_no_box_is_refused(box, message):
@@ -170,6 +173,11 @@ def test_what_is_no_box_is_refused(box, message):
         box_of(box, 2)
     with pytest.raises(ValueError, match=message):
         count_regions(CLEAN, box)
+
+
+def test_boxes_of_exact_numbers_are_no_images_either():
+    with pytest.raises(ValueError, match="box must not be uint8"):
+        exact_box((np.zeros(2, np.uint8), 255))
 
 
 def test_norms_are_read_by_one_reader():
