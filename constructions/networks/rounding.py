@@ -39,7 +39,7 @@ class BitBudget(Result):
 
     Example:
         >>> from constructions.gadgets.approximation import absolute
-        >>> bit_budget(absolute(), 24, (-1.0, 1.0))
+        >>> bit_budget(absolute(), 24, box=(-1.0, 1.0))
         BitBudget: rounds nothing in float64 (proved), nothing in float32 (proved)
           bits of sums <= 24 (certified bound); most in unit 0 of layer 0
     """
@@ -61,12 +61,8 @@ class BitBudget(Result):
         }
 
 
-@renamed(
-    "network grid_bits low high",
-    when=lambda given: isinstance(given.get("box"), (int, float)),
-    box=lambda low=0.0, high=1.0: (low, high),
-)
-def bit_budget(network: ReLUNetwork, grid_bits: int, box: Any = (0.0, 1.0)) -> BitBudget:
+@renamed("network grid_bits low high", box=lambda low=0.0, high=1.0: (low, high))
+def bit_budget(network: ReLUNetwork, grid_bits: int, *, box: Any = (0.0, 1.0)) -> BitBudget:
     """Prove that floating point does not round at any point of a grid in a box.
 
     The points are *all* multiples of 2^-grid_bits in the box. If every term of a sum is a

@@ -4,6 +4,7 @@ import inspect
 import re
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
@@ -112,7 +113,7 @@ ROUNDED = affine([[1.0]])
         ),
         (
             lambda path: bit_budget(NETWORK, 8, high=0.5),
-            lambda path: bit_budget(NETWORK, 8, (0.0, 0.5)),
+            lambda path: bit_budget(NETWORK, 8, box=(0.0, 0.5)),
         ),
         (
             lambda path: analysis.certify_box(NETWORK, [0.25], [1.0], label=1),
@@ -190,7 +191,7 @@ LINE = affine([[-4.0, 0.0]], [2.0])
             lambda: analysis.agreement(LINE, LINE, POINTS, "estimate"),
             lambda: analysis.agreement(LINE, LINE, POINTS, kind="estimate"),
         ),
-        (lambda: bit_budget(NETWORK, 8, 0.5), lambda: bit_budget(NETWORK, 8, (0.5, 1.0))),
+        (lambda: bit_budget(NETWORK, 8, 0.5), lambda: bit_budget(NETWORK, 8, box=(0.5, 1.0))),
         (lambda: read_norm(p="2"), lambda: read_norm("2")),
     ],
 )
@@ -198,6 +199,14 @@ def test_order_and_names_were_others(former, today):
     with pytest.warns(DeprecationWarning, match="is called as"):
         before = former()
     assert str(before) == str(today())
+
+
+def test_two_lower_ends_are_no_box():
+    """f = x_0 + 2^-53 x_1 is rounded at (1, 1); formerly the third argument was `low` alone."""
+    network = affine([[1.0, 2.0**-53]])
+    with pytest.warns(DeprecationWarning, match="bit_budget is called as"):
+        assert not bit_budget(network, 0, np.array([0.0, 0.0])).float64
+    assert not bit_budget(network, 0, box=([0.0, 0.0], [1.0, 1.0])).float64
 
 
 @pytest.mark.parametrize("wrong", [0.1, None, "inf"])

@@ -416,7 +416,7 @@ def test_no_certificate_where_rounding_happens(m, grid, dtype):
 )
 def test_constructions_are_exact_where_certified(network, grid, low, high, dtype):
     """All forms of evaluation give the exact value."""
-    budget = bit_budget(network, grid, (low, high))
+    budget = bit_budget(network, grid, box=(low, high))
     assert budget.float32 if dtype == torch.float32 else budget.float64
     generator = np.random.default_rng(1)
     low, high = (
@@ -539,7 +539,7 @@ def test_a_row_with_no_room_is_named():
 )
 def test_wrong_arguments_of_the_budget(arguments, error, message):
     with pytest.raises(error, match=message):
-        bit_budget(*arguments)
+        bit_budget(*arguments[:2], **dict(zip(["box"], arguments[2:], strict=False)))
 
 
 @pytest.mark.parametrize(
