@@ -5,10 +5,13 @@ one by one, resumably.
 from __future__ import annotations
 
 import csv
+import gzip
+import hashlib
 import io
 import os
 import signal
 import time
+import zlib
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
@@ -21,13 +24,16 @@ from constructions.internal import Report, silent, stepping, write_file
 
 from .deciding import decide
 
-HEADER = ["onnx", "vnnlib", "timeout", "result", "seconds"]
+HEADER = ["onnx", "vnnlib", "timeout", "result", "seconds", "files"]
+
+OUTSIDE = b"\n\x08location"
+"""Stands in an ONNX file whose tensors are kept in other files."""
 
 
 class Row(NamedTuple):
     """One row of results, as files hold it, and whether it is kept from an earlier run.
 
-    `timeout` is the seconds that it was given.
+    `timeout` is the seconds that it was given, `files` what `Instance.files` was.
     """
 
     onnx: str
@@ -35,12 +41,16 @@ class Row(NamedTuple):
     timeout: str
     result: str
     seconds: str
+    files: str
     kept: bool = False
 
-    def is_final(self, seconds: float) -> bool:
-        """Whether no better result is to be expected in so many seconds."""
+    def is_final(self, seconds: float, files: str) -> bool:
+        """Whether it is about these files, and no better result is to be expected in so many
+        seconds.
+        """
         word = self.result.partition(":")[0]
-        return word in ("sat", "unsat") or (word == "unknown" and seconds <= float(self.timeout))
+        told = word in ("sat", "unsat") or (word == "unknown" and seconds <= float(self.timeout))
+        return told and self.files == files != ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,23 @@ class Instance:
     def key(self) -> tuple[str, str]:
         """What the row is found again by."""
         return self.onnx, self.vnnlib
+
+    def files(self) -> str:
+        """The first digits of the SHA-256 of both files, "missing" if there is none; "" for a
+        network that is kept in several files.
+        """
+        digest = hashlib.sha256()
+        try:
+            for name in self.key:
+                path = self.folder / name
+                with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+                    content = file.read()
+                digest.update(hashlib.sha256(content).digest())
+                if OUTSIDE in content:
+                    return ""
+        except (OSError, EOFError, zlib.error):
+            return "missing"
+        return digest.hexdigest()[:16]
 
 
 def read_instances(path: Path) -> list[Instance]:
@@ -98,7 +125,7 @@ def decide_instances(
     report: Report = silent,
 ) -> list[Row]:
     """Rows in the order of the list; those that `results` holds are not decided again, but for
-    errors, and for what was unknown and has more time now.
+    errors, for what was unknown and has more time now, and for files that have changed.
 
     result: sat, unsat, unknown, or "error: ..." for files that cannot be read. `results` is written
     after each instance, atomically. max_seconds: at most so long each, whatever the list says.
@@ -112,13 +139,14 @@ def decide_instances(
     wanted = {
         one.key: one
         for one in instances
-        if one.key not in done or not done[one.key].is_final(seconds(one))
+        if one.key not in done or not done[one.key].is_final(seconds(one), one.files())
     }
 
+    files = {key: one.files() for key, one in wanted.items()}
     step = stepping(report, "deciding", len(wanted))
 
     def keep(one: Instance, result: str, took: float) -> None:
-        done[one.key] = Row(*one.key, f"{seconds(one):g}", result, f"{took:.3f}")
+        done[one.key] = Row(*one.key, f"{seconds(one):g}", result, f"{took:.3f}", files[one.key])
         if results:
             write_file(results, _text(list(done.values())))
         step()
@@ -169,9 +197,12 @@ def _read_results(path: Path) -> dict[tuple[str, str], Row]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     try:
-        if rows[0] != HEADER or any(len(row) != len(HEADER) for row in rows):
+        if rows[0] not in (HEADER, HEADER[:-1]) or {*map(len, rows)} != {len(rows[0])}:
             raise ValueError
-        kept = [Row(row[0], row[1], f"{float(row[2]):g}", row[3], row[4], True) for row in rows[1:]]
+        kept = [
+            Row(a, b, f"{float(timeout):g}", result, seconds, more[0] if more else "", True)
+            for a, b, timeout, result, seconds, *more in rows[1:]
+        ]
     except (IndexError, ValueError) as error:
         raise ValueError(
             f"{path} exists and is no list of results that could be continued: choose another file"
