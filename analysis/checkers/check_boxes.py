@@ -5,7 +5,7 @@ On a box every unit's z is c + sum of n_k e_k + r with all |e_k| <= 1 and |r| <=
     p z <= max(0, z) <= p z + max(-p l, (1 - p) u)  for every slope 0 <= p <= 1,
 so half of that maximum becomes one more noise. Inputs are over 2^g; c, n, lost, l and u over 2^(g + 1), slopes over 2^16."""
 from fractions import Fraction
-ONE = 1 << 16
+ONE, MOST = 1 << 16, 1 << 26  # most bytes of the numbers of a layer's units
 def require(condition, reason):  # or reject
     if not condition:
         raise ValueError(reason)
@@ -16,6 +16,7 @@ def zonotope(network, g, lower, upper):  # each output on a box, as [c, n_1, n_2
         norm, many = max([1, *[sum([abs(w) for _, w in row]) for row in rows]]), len(forms[0])
         most = norm * max([abs(v) for form in forms for v in form]) + (max(map(abs, bias)) << g + 1)
         size = most.bit_length() // 8 + 1
+        require(max(len(rows), len(forms)) * many * size <= MOST, "a zonotope is too large")
         half, ends = 1 << 8 * size - 1, range(0, size * many, size)
         shift = int.from_bytes(half.to_bytes(size, "little") * many, "little")
         whole = [b"".join([(v + half).to_bytes(size, "little") for v in form]) for form in forms]

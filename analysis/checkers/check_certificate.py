@@ -1,10 +1,10 @@
 # fmt: off
 """Checks certificates (format: docs/certificates.md), in integers: `python check_certificate.py CERT.json [--network FILE]`.
 Checked: each query, for the layers in CERT; with --network, that FILE has the SHA-256 CERT names. Not checked: that they are
-FILE's layers, or margins of a property (see `cgro check-certificate`). For bounds l <= z <= u, h = max(0, z), any multiplier D,
-    R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  and D z is linear in the layer below.
-For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Scales: weights of a
-layer are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, or it says not."""
+FILE's layers, or margins of a property (see cgro check-certificate). It needs check_boxes.py beside it for proofs by boxes.
+    R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  for l <= z <= u, h = max(0, z), any multiplier D,
+and D z is linear in the layer below. For pairs of units it is over the polygon that bounds of z_p, z_q and z_p +- z_q leave.
+Weights are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, or it says not."""
 import copy, decimal, gzip, hashlib, itertools, json, math, operator, pathlib, re, runpy, sys
 from fractions import Fraction
 FORMAT, PROPERTY, WORD = "cgro certificate 1", "cgro property certificate 1", 48  # longer multipliers are combined more slowly
@@ -167,8 +167,8 @@ def least_margin(network, query):  # the lower bound of the margin that a query'
         return min([root.least(*pair) for pair in zip(query["trees"], network.goals(query["label"]), strict=True)])
     points, ends = [*map(rational, query["points"])], [Fraction(query[v][0], 2 ** query["scale"]) for v in ("lower", "upper")]
     require(network.inputs == 1 and [points[0], points[-1]] == ends and points == sorted(points), "points must span the set")
-    least = []
-    for k in range(0, max(1, len(points) - 1), 255):  # some at a time, with one in common
+    least = []  # some points at a time, with one in common
+    for k in range(0, max(1, len(points) - 1), 255):
         margins, units = network.evaluate([[x] for x in points[k : k + 256]], query["label"])
         require(all(min(map(operator.mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
         least.append(min(margins))
@@ -242,7 +242,7 @@ def main(path="", *more):  # check a certificate; 0 if it holds queries and all 
     _ = whole and print(f"property: not compared, nor that these are margins of it and their boxes leave no gap {hint}")
     seen = "compared, layers not" if more else "and layers not compared"
     _ = source and print(f"source: {source[:-48]}; SHA-256 {seen} {hint}")
-    return int(any(reason for reason, _ in found) or not found)
+    return int(any(reason for reason, _ in found)) if found else sys.exit("rejected: it holds no query")
 if __name__ == "__main__":
     try:
         sys.exit(print(__doc__) if sys.argv[1:] in (["--help"], ["-h"]) else main(*sys.argv[1:]))

@@ -335,15 +335,20 @@ def run_check(options: argparse.Namespace) -> None:
     asked = constructions.read_property(options.vnnlib) if options.vnnlib else None
     network = constructions.load(options.network) if options.network else None
     found = check_file(options.certificate, network, options.points, asked)
+    queries = found if asked is None else found[1:]
     if asked is not None:
-        whole, *rest = found
+        whole = found[0]
         print(
             f"network and property: "
             f"{'rejected: ' + whole.reason if whole.reason else 'those of the certificate'}"
         )
-    for i, finding in enumerate(found if asked is None else rest):
+    for i, finding in enumerate(queries):
         rejected = f"rejected: {finding.reason}" if finding.reason else ""
         print(f"query {i}: {rejected or f'accepted as {finding.statement}'}")
-    wrong = sum(bool(finding.reason) for finding in found)
-    if wrong or not found:
-        raise ValueError(f"{options.certificate}: {wrong} of {len(found)} queries are rejected")
+    wrong = sum(bool(finding.reason) for finding in queries)
+    if wrong or not queries:
+        raise ValueError(f"{options.certificate}: {wrong} of {len(queries)} queries are rejected")
+    if asked is not None and whole.reason:
+        raise ValueError(f"{options.certificate} is not about this network and property")
+    if network is None and options.points is None:
+        print("not compared: the network (--network FILE), and a property (--vnnlib FILE)")

@@ -213,7 +213,10 @@ class Graph:
             live = [k for k in forms if any(user not in done for user in users[k])]
             forms = self._layer(pending, live, settle, forms, nonnegative, result)
             nonnegative |= set(pending)
-        raise AssertionError("the graph was not compiled; please report it")
+        raise ValueError(
+            "float64 holds neither products nor sums of affine maps that follow each other: their "
+            "weights and biases differ too much in size"
+        )
 
     def _ancestors(self, output: int) -> tuple[list[int], dict[int, list[int]]]:
         needed, stack = set[int](), [output]

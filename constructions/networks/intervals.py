@@ -16,7 +16,7 @@ from ..basics.shapes import BatchOutputs
 from ..graphs.origin import difference
 from ..linear.matrix import Matrix
 from ..linear.table import underflow
-from .network import ReLUNetwork
+from .network import ReLUNetwork, check_network
 
 OVERFLOW = "bounds overflow float64: the network's weights are too large for interval arithmetic"
 
@@ -71,6 +71,7 @@ def interval_bounds(network: ReLUNetwork, box: Any) -> OutputBounds:
         >>> low.item() <= 0 and 2 <= high.item() <= 3 + 1e-12
         True
     """
+    check_network(network)
     ends = [from_shared(end) for end in read_box(box, thin=True)]
     if ends[0].ndim and ends[0].shape[-1] not in (1, network.inputs):
         raise ValueError(
@@ -110,6 +111,7 @@ def source_difference(network: ReLUNetwork, box: Any) -> BatchOutputs:
         >>> bool(0 < source_difference(ReLUNetwork.from_module(norm), (0.0, 1.0)) < 1e-12)
         True
     """
+    check_network(network)
     if network.origin is None or network.origin.is_exact:
         return torch.zeros(network.outputs, dtype=torch.float64)
     low, high = (from_shared(end)[None] for end in box_of(box, network.inputs, thin=True))

@@ -19,7 +19,7 @@ import numpy as np
 import sympy
 
 from ..basics.engine import Engine
-from .network import ReLUNetwork
+from .network import ReLUNetwork, check_network
 from .provenance import LEMMAS, Lemma, Provenance, parts_of
 
 P = ParamSpec("P")
@@ -132,6 +132,7 @@ def explain(network: ReLUNetwork) -> str:
           Yarotsky 2017, Proposition 2: x^2 on [0,1] is approximated by sawtooth sums
           claims: depth = 3, parameters = 19, pieces = 8, sup_error = 1/256
     """
+    check_network(network)
     lines: list[str] = []
 
     def visit(origin: Provenance, indent: str, count: Any, network: ReLUNetwork | None) -> None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from oracles import cells_of, evaluate, random_network
@@ -17,6 +18,7 @@ from oracles import cells_of, evaluate, random_network
 from analysis import certified_margins, certify, certify_box, decide
 from analysis.certification.check_property import check_property
 from analysis.certification.deciding import Decision
+from analysis.certification.instances import Instance
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
 from analysis.commands.console import interrupted_once
@@ -27,6 +29,7 @@ from constructions import (
     Property,
     ReLUNetwork,
     affine,
+    margin_network,
     read_network,
     squaring,
     write_onnx,
@@ -257,8 +260,11 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     capsys.readouterr()
     both = ["--network", str(net), "--vnnlib", str(file)]
     assert main(check) == 0
+    assert "not compared: the network (--network FILE), and a pro" in capsys.readouterr().out
     assert main([*check, *both]) == 0
-    assert "network and property: those of the certificate" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "network and property: those of the certificate" in text
+    assert "not compared" not in text
     assert main([*check, *both[:2]]) == 2
     for lower, label, reason in (
         (0.25, 1, "the boxes do not cover conjunct 0"),
@@ -266,7 +272,9 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     ):
         write_vnnlib(file, ([lower, 0.25], [1.0, 1.0]), label)
         assert main([*check, *both]) == 2
-        assert reason in capsys.readouterr().out
+        said = capsys.readouterr()
+        assert reason in said.out
+        assert "is not about this network and property" in said.err
     write_vnnlib(file, ([0.5, 0.25], [1.0, 1.0]), 1)
     write_onnx(affine([[1.0, 1.0]], [-0.75]), net)
     assert main([*check, *both]) == 2
@@ -345,7 +353,7 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     assert main(arguments) == 0
     assert "1 sat, 1 unsat, 0 unknown, 1 error, of 3 instances" in capsys.readouterr().out
     found = list(csv.reader((tmp_path / "results.csv").read_text().splitlines()))
-    assert found[0] == ["onnx", "vnnlib", "timeout", "result", "seconds"]
+    assert found[0] == ["onnx", "vnnlib", "timeout", "result", "seconds", "files"]
     assert [row[3].split(":")[0] for row in found[1:]] == ["unsat", "sat", "error"]
     again = []
     monkeypatch.setattr(
@@ -408,6 +416,66 @@ def test_what_was_unknown_is_tried_again_with_more_time(tmp_path, capsys, monkey
     results.write_text("onnx,vnnlib,timeout,result,seconds\na.onnx,p.vnnlib,x,unknown,1\n")
     assert main([*arguments, "5"]) == 2
     assert "is no list of results that could be continued" in capsys.readouterr().err
+
+
+def test_rows_about_other_files_are_not_kept(tmp_path, capsys):
+    write_onnx(affine([[1.0]], [-0.5]), tmp_path / "net.onnx")
+    write_vnnlib(tmp_path / "p.vnnlib", (0.75, 1.0), 1)
+    (tmp_path / "instances.csv").write_text("net.onnx,p.vnnlib,10\n")
+    results = tmp_path / "results.csv"
+    arguments = ["certify", "--instances", str(tmp_path / "instances.csv")]
+    arguments += ["--results", str(results)]
+
+    def decided():
+        assert main(arguments) == 0
+        return capsys.readouterr().out.splitlines()[0]
+
+    assert ": unsat" in decided()
+    assert "kept from" in decided()
+    write_onnx(affine([[1.0]], [-0.875]), tmp_path / "net.onnx")
+    said = decided()
+    assert ": sat" in said
+    assert "kept" not in said
+    write_vnnlib(tmp_path / "p.vnnlib", (0.9375, 1.0), 1)
+    said = decided()
+    assert ": unsat" in said
+    assert "kept" not in said
+    rows = list(csv.reader(results.read_text().splitlines()))
+    former = "\n".join(",".join(row[:5]) for row in rows) + "\n"
+    results.write_text(former.replace("unsat", "sat"))  # of a former release: of which files?
+    said = decided()
+    assert ": unsat" in said
+    assert "kept" not in said
+
+
+def test_rows_of_networks_in_several_files_are_not_kept(tmp_path):
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])],
+            "g",
+            [onnx.helper.make_tensor_value_info("x", 1, [1, 1])],
+            [onnx.helper.make_tensor_value_info("y", 1, [1, 1])],
+            [onnx.numpy_helper.from_array(np.ones((1, 1), np.float32), "w")],
+        )
+    )
+    onnx.save(model, tmp_path / "whole.onnx")
+    place = {"save_as_external_data": True, "location": "w.bin", "size_threshold": 0}
+    onnx.save(model, tmp_path / "parts.onnx", **place)
+    write_vnnlib(tmp_path / "p.vnnlib", (0.75, 1.0), 1)
+    assert len(Instance("whole.onnx", "p.vnnlib", 1.0, tmp_path).files()) == 16
+    assert Instance("parts.onnx", "p.vnnlib", 1.0, tmp_path).files() == ""
+    assert Instance("none.onnx", "p.vnnlib", 1.0, tmp_path).files() == "missing"
+
+
+def test_constants_of_too_many_sizes_are_refused_with_the_reason():
+    network = ReLUNetwork.from_layers([([[0.0, 0.0]], [0.0]), ([[-(2.0**37)]], [-(2.0**-31)])])
+    one, two = Fraction(1), Fraction(2)
+    rows = [
+        Constraint(((0, two), (1, one)), ((0, -two),), Fraction(-18631211513340227584), False),
+        Constraint((), ((0, -one),), Fraction(-9223372036311197696), False),
+    ]
+    with pytest.raises(ValueError, match="differ too much in size"):
+        margin_network(network, [rows])
 
 
 def test_a_second_interrupt_is_left_aside():

@@ -141,3 +141,15 @@ def test_wrong_trees(split, reason):
     exact = prepare(network).exact
     assert not checker.check(exact, {**query, "bound": "1/2", "boxes": {}})
     assert reason in checker.check(exact, {**query, "bound": "1/2", "boxes": split})
+
+
+def test_zonotopes_of_too_many_numbers_are_refused():
+    """All of 2,000 units change sign, and every number has 1,100 bits."""
+    wide, g = 2000, 1100
+    layers = [
+        {"rows": [[[0], [1.0]]] * wide, "bias": [-0.5] * wide},
+        {"rows": [[[0], [1.0]]], "bias": [1.0]},
+    ]
+    exact = checker.Network({"inputs": 1, "layers": layers})
+    query = {"label": 1, "verdict": "proved", "scale": g, "lower": [0], "upper": [2**g]}
+    assert "too large" in checker.check(exact, {**query, "bound": "1/2", "boxes": {}})

@@ -203,6 +203,12 @@ def _below(origin):
     return sum(1 + _below(part) for _, part in origin.parts)
 
 
+def test_modules_are_no_networks_with_statements_or_bounds():
+    for call in (explain, lambda net: constructions.interval_bounds(net, (0, 1))):
+        with pytest.raises(TypeError, match="network must be a ReLUNetwork"):
+            call(torch.nn.Linear(1, 1))
+
+
 def test_explain_counts_the_parts():
     text = explain(constructions.distance([[0.5] * 4] * 3, 2, m=2))
     assert "12 x squaring(m=2" in text
