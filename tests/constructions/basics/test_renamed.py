@@ -77,15 +77,41 @@ def test_a_former_call_of_a_class_names_the_class():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: middle(), "missing 1 required positional argument: 'network'"),
-        (lambda: middle("f", 1, 2, 3, 4), "positional argument"),
-        (lambda: middle("f", high=1, other=2), "unexpected keyword argument"),
-        (lambda: middle("f", 1, low=1, by=1), "unexpected keyword argument 'low'"),
+        (lambda: middle(), "missing a required argument: 'network'"),
+        (lambda: middle("f", 1, 2, 3, 4), "too many positional arguments"),
+        (lambda: middle("f", high=1, other=2), "got an unexpected keyword argument 'high'"),
+        (lambda: middle("f", (1, 2), low=1, by=1), "got an unexpected keyword argument 'low'"),
+        (lambda: middle("f", 1, low=1, by=1), "got an unexpected keyword argument 'low'"),
     ],
 )
-def test_other_calls_raise_as_they_would(call, message):
-    with pytest.raises(TypeError, match=message):  # and no warning: it would be raised
+def test_other_calls_raise_and_name_the_form(call, message):
+    text = re.escape("middle is called as middle(network, box, *, by): ") + message
+    with pytest.raises(TypeError, match=text):  # and no warning: it would be raised
         call()
+
+
+def test_several_former_names_at_once():
+    @renamed("low high", box=lambda low, high: (low, high), steps=lambda count: count)
+    def walk(box, *, steps=1):
+        return box, steps
+
+    both = re.escape("walk(box, *, steps) now, with box for low, high, with steps for count")
+    with pytest.warns(DeprecationWarning, match=both):
+        assert walk(0, 2, count=3) == ((0, 2), 3)
+    with pytest.warns(
+        DeprecationWarning, match=re.escape("walk(box, *, steps) now, with steps for")
+    ):
+        assert walk((0, 2), count=3) == ((0, 2), 3)  # today's order, a former name
+    told = []
+    with pytest.warns(DeprecationWarning, match="with report for progress"):
+        before = analysis.boundary_distances(
+            LINE, POINTS, LABELS, BALL, progress=lambda: told.append(1)
+        )
+    assert str(before) == str(analysis.boundary_distances(LINE, POINTS, LABELS, BALL))
+    assert told
+    text = "count_regions is called as count_regions(network, box, *, pieces, arithmetic, "
+    with pytest.raises(TypeError, match=re.escape(text) + ".*: too many positional arguments"):
+        count_regions(NETWORK, -1, 1, exact=True)
 
 
 NETWORK = squaring(2)
