@@ -122,7 +122,7 @@ def _shown(value: Any, digits: int, rounding: str) -> str:
 
 
 def brief(text: str, limit: int = BRIEF) -> str:
-    r"""Cut a text to one line of at most so many characters.
+    r"""Cut a text to one line of at most so many characters, after a word if one ends near there.
 
     Args:
         text: any.
@@ -133,10 +133,13 @@ def brief(text: str, limit: int = BRIEF) -> str:
 
     Example:
         >>> brief("a long\n  story", 8)
-        'a lon...'
+        'a ...'
     """
     text = " ".join(text.split())
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    if len(text) <= limit:
+        return text
+    head, _, word = text[: limit - 3].rpartition(" ")
+    return f"{head} ..." if head and len(word) < 16 else f"{text[: limit - 3]}..."
 
 
 class Result:

@@ -118,7 +118,7 @@ def _chords(
     order = np.argsort(key, kind="stable")
     key, end = key[order], end[order]
     if len(key) % 2 or (key[0::2] != key[1::2]).any() or (key[1:-1:2] == key[2::2]).any():
-        raise Degenerate("a unit must vanish at two points of the boundary of a cell that it cuts")
+        raise Degenerate("a unit must cut a cell's border twice")
     return cell[order][0::2], end[0::2], end[1::2]
 
 
@@ -151,7 +151,7 @@ def _side(
     own = np.where(at_first[shared], first[shared], second[shared])
     gap = ends.place[other[shared]] - ends.place[own]
     if not (np.abs(gap) > ends.error[other[shared]] + ends.error[own]).all():
-        raise Degenerate("two units may vanish at one point of an edge")
+        raise Degenerate("two units may vanish at a point of an edge")
     out[shared] ^= gap > 0
     return out
 

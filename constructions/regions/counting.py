@@ -316,7 +316,7 @@ class _Drive:
                     end(layer)
             except Stopped as stopped:
                 self.stopped = stopped.stop
-                self.why = f"; ended early by {stopped} after {self.done} of {a.units} units"
+                self.why = f"; ended by {stopped} after {self.done} of {a.units} units"
 
     def _report(self) -> None:
         """Between two units, where everything fits together."""

@@ -19,6 +19,7 @@ from ..basics.result import Result, Said, said
 from ..basics.shapes import Numbers, Vertices
 from ..networks.network import ReLUNetwork
 from .counting import Arithmetic, arithmetic_of, linear_regions, network_on
+from .result import in_short
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,9 +44,11 @@ class LevelSet(Result):
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         kind = "exact" if self.certified and self.complete else "not certified"
-        return f"points, segments or polygons; {self.method}", {
+        how, note = in_short(self.method)
+        return f"points, segments or polygons; {how}", {
             "faces": said(len(self.faces), kind),
             "flat cells": said(self.flat, kind),
+            **note,
         }
 
 

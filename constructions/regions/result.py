@@ -36,6 +36,16 @@ from .limits import Stop
 from .pieces import CellMaps, merge
 
 
+def in_short(method: str) -> tuple[str, dict[str, Said]]:
+    """How cells were counted, for a result's first line; what ended or spoiled it, for its second.
+
+    >>> in_short("face lattice; ended by an interrupt after 3 of 8 units")[1]
+    {'note': Said(text='ended by an interrupt after 3 of 8 units', kind='')}
+    """
+    how, _, note = method.partition("; ")
+    return how, {"note": Said(note, "")} if note else {}
+
+
 @dataclass(frozen=True, repr=False)
 class RegionCount(Result):
     """How many linear regions a network has over a box.
@@ -68,7 +78,8 @@ class RegionCount(Result):
         counts = {"activation cells": self.cells}
         if self.pieces is not None and self.affine_maps is not None:
             counts |= {"linear pieces": self.pieces, "affine maps": self.affine_maps}
-        return self.method, {name: said(count, kind) for name, count in counts.items()}
+        how, note = in_short(self.method)
+        return how, {name: said(count, kind) for name, count in counts.items()} | note
 
     def __str__(self) -> str:
         kind = (

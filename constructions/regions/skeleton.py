@@ -84,7 +84,7 @@ class Skeleton:
                 hidden = np.maximum(old[part], 0.0)
             z[part] = a.affine(layer, hidden)
             if len(a.unclear(layer, z[part], self.radius.view[part])[0]):
-                raise Degenerate("a unit may vanish at a vertex that it does not define")
+                raise Degenerate("a unit may vanish at a vertex of others")
             self.signs.view[part, first:last] = np.sign(z[part])
         if z is not old:
             self.values = Table(z, by_rows=True)
@@ -151,7 +151,7 @@ class Skeleton:
             or (faces[0::2] != faces[1::2]).any()
             or (faces[1:-1:2] == faces[2::2]).any()
         ):
-            raise Degenerate("a cut 2-face must have exactly two cut edges")
+            raise Degenerate("a cut 2-face must have two cut edges")
         one, two = place[0::2], place[1::2]
         dropped, edge = np.divmod(one, count)
         rest = np.array(
@@ -185,7 +185,7 @@ class Skeleton:
             )
             zeros = expected.size - np.count_nonzero(expected)
             if expected[ids, units].any() or expected[wrong, at].any() or zeros != own:
-                raise Degenerate("a unit may vanish at a vertex that it does not define")
+                raise Degenerate("a unit may vanish at a vertex of others")
             self.points.view[new], self.radius.view[new], self.values.view[new] = points, radius, z
 
     def counts(self) -> list[int]:

@@ -1,7 +1,9 @@
 """Linear regions against slow exact oracles, on degenerate networks first."""
 
+import inspect
 import itertools
 import os
+import re
 import signal
 import threading
 from fractions import Fraction
@@ -34,8 +36,8 @@ from constructions import (
     tooth,
     yarotsky_multiplication,
 )
+from constructions.regions import chords, limits, skeleton
 from constructions.regions import counting as module
-from constructions.regions import limits
 from constructions.regions.limits import Stop
 
 VALUES = [-1, 0, 1, 0.5]
@@ -585,6 +587,8 @@ def test_limits_give_lower_bounds(method, limit):
     assert found.cells <= full.cells
     assert found.stopped is (Stop.CELLS if "max_cells" in limit else Stop.TIME)
     assert found.stopped.value in found.method
+    first, second = repr(found).splitlines()  # both in full
+    assert f"{first.partition(': ')[2]}; {second.partition('; note ')[2]}" == found.method
     assert str(found).startswith("at least")
     if "max_cells" in limit and method != "search":
         assert found.cells > 20
@@ -658,6 +662,20 @@ def test_memory_limit(monkeypatch):
     assert not found.complete
     assert found.stopped is Stop.MEMORY
     assert "the memory limit of 9.31323e-10 GiB" in found.method
+
+
+def test_every_way_to_count_fits_in_a_line():
+    """The longest reason, seven digits of signs: none is cut."""
+    source = "".join(map(inspect.getsource, (chords, module, skeleton)))
+    reasons = re.findall(r'Degenerate\("(.*?)"\)', source)
+    assert len(reasons) > 8
+    for reason in reasons:
+        method = f"face lattice (not generic: {reason}), 1,234,567 signs decided in integers"
+        stop = "ended by the memory limit of 8 GiB after 1000 of 2000 units"
+        found = module.RegionCount(8388608, None, None, False, False, f"{method}; {stop}")
+        first, second = repr(found).splitlines()
+        assert first == f"RegionCount: {method}"
+        assert second.endswith(f"; note {stop}")
 
 
 NAN = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
