@@ -9,10 +9,11 @@ of these widths attains in R^d.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from math import comb, prod
-from numbers import Integral
+
+from .packing import read_count
 
 
 def pattern_bound(widths: Sequence[int]) -> int:
@@ -77,9 +78,10 @@ def montufar_lower(widths: Sequence[int], d: int) -> int:
         >>> montufar_lower([4, 4], 2)
         44
     """
-    *inner, last = _check(widths, d)
-    if min(widths) < d:
-        raise ValueError(f"widths must be at least d = {d} for this bound, got {list(widths)}")
+    layers = _check(widths, d)
+    if min(layers) < d:
+        raise ValueError(f"widths must be at least d = {d} for this bound, got {layers}")
+    *inner, last = layers
     return prod((n // d) ** d for n in inner) * zaslavsky(last, d)
 
 
@@ -130,8 +132,9 @@ def serra_upper(widths: Sequence[int], d: int) -> int:
         >>> serra_upper([4, 4], 2), serra_upper([2, 4], 2)
         (121, 22)
     """
+    layers = _check(widths, d)
     counts: dict[int, int] = {d: 1}  # by the dimension that is left
-    for n in _check(widths, d):
+    for n in layers:
         after: dict[int, int] = defaultdict(int)
         for dimension, count in counts.items():
             for j in range(min(dimension, n) + 1):
@@ -140,12 +143,12 @@ def serra_upper(widths: Sequence[int], d: int) -> int:
     return sum(counts.values())
 
 
-def _check(widths: Sequence[int], d: int, name: str = "widths") -> list[int]:
-    if not isinstance(d, Integral) or d < 1:
-        raise ValueError(f"d must be a positive integer, got {d!r}")
-    for n in widths:
-        if not isinstance(n, Integral) or n < 1:
-            raise ValueError(f"{name} must be positive, and integers, got {n!r}")
-    if not widths:
+def _check(widths: Iterable[int], d: int, name: str = "widths") -> list[int]:
+    """Widths as a list; raises ValueError and TypeError that name the argument."""
+    read_count("d", d, 1)
+    if not isinstance(widths, Iterable):
+        raise TypeError(f"{name} must be integers, one a hidden layer, got {widths!r}")
+    layers = [read_count(name, n, 1) for n in widths]
+    if not layers:
         raise ValueError("widths must hold at least one layer")
-    return [int(n) for n in widths]
+    return layers

@@ -103,6 +103,15 @@ def test_the_argument_at_fault_is_named():
             function(*arguments)
 
 
+@pytest.mark.parametrize("function", [montufar_lower, montufar_upper, serra_upper])
+def test_arguments_in_the_other_order_are_named(function):
+    with pytest.raises(ValueError, match=r"^d must be an integer >= 1, got \[10, 10\]"):
+        function(2, [10, 10])
+    with pytest.raises(TypeError, match=r"^widths must be integers, one a hidden layer, got 2"):
+        function(2, 10)
+    assert function(np.array([4, 4]), 2) == function(iter([4, 4]), 2) == function([4, 4], 2)
+
+
 def test_one_hyperplane_arrangement_attains_zaslavsky():
     generator = np.random.default_rng(0)
     weight, bias = generator.normal(size=(6, 2)), 0.1 * generator.normal(size=6)
