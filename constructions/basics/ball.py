@@ -39,7 +39,7 @@ class Ball:
     radius: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p", read_norm(self.p, "p"))
+        object.__setattr__(self, "p", read_norm(self.p, "norm p"))
         try:
             if isinstance(self.radius, (bool, np.bool_, str)):  # float() reads these
                 raise TypeError
