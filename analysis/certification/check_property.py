@@ -98,6 +98,8 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
     check_fit(network, asked)
     boxes: list[list[Box]] = [[] for _ in asked.conjuncts]
     loss = Fraction(0)
+    if any(query["verdict"] == "refuted" for part in content["parts"] for query in part["queries"]):
+        return _no_witness(content, network, asked)
     for part in content["parts"]:
         checker.entries(part, "conjuncts constraints format network digest queries")
         each = part["constraints"] == ALL
@@ -129,6 +131,26 @@ def _missing(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> 
         return f"the boxes do not cover conjunct {gaps[0]}"
     stated = (content["source"] or {}).get("difference")
     return "" if stated is None else understated(stated, loss)
+
+
+def _no_witness(content: dict[str, Any], network: ReLUNetwork, asked: Property) -> str:
+    """Why a certificate does not hold an unsafe input of a network and a property, or ""; the
+    constraints are evaluated again, on what the network was read from.
+    """
+    queries = [query for part in content["parts"] for query in part["queries"]]
+    if len(content["parts"]) != 1 or len(queries) != 1:
+        return "it holds more than one unsafe input"
+    (part,), (query,) = content["parts"], queries
+    numbers = part["conjuncts"]
+    if part["constraints"] is not None or not _names(asked, numbers, ()):
+        return "a part names no conjuncts, or others' constraints"
+    group, point = Group(network, asked, numbers, math.inf), [Fraction(v) for v in query["witness"]]
+    if prepare(group.whole).digest != part["digest"]:
+        return "a part's network is not the margin of this network and property"
+    if not asked.conjuncts[numbers[0]].contains(point) or not group.unsafe(point):
+        return "the witness is not unsafe"
+    stated = (content["source"] or {}).get("difference")
+    return "" if stated is None else understated(stated, greatest_loss([group]))
 
 
 def _names(asked: Property, numbers: Any, choice: tuple[Any, ...]) -> bool:

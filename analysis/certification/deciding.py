@@ -59,6 +59,9 @@ before they are split.
 STRICT = Fraction(1, 2**20)
 """By how much witnesses of strict constraints are sought; less will do."""
 
+NO_FORM = "the standalone checker does not read this witness, which is its own proof"
+"""Why an unsafe input has no certificate: no constraints at all, or numbers too long."""
+
 Point = tuple[Fraction, ...]
 
 
@@ -70,7 +73,8 @@ class Decision(Result):
         result: "sat" (`witness` is an unsafe input, exactly), "unsat" (none is: `certificate`
             proves it), or "unknown" (`reason` says why).
         witness: an unsafe input, of Fractions, or None.
-        certificate: the proof, or None.
+        certificate: the proof that none is, or the witness with the margin network that it refutes;
+            None where nothing is known.
         seconds: wall time.
         reason: why nothing is known.
         confirmed: whether ONNX Runtime, in the file's float32, finds the input next to the witness
@@ -94,7 +98,7 @@ class Decision(Result):
             ValueError: if there is none.
         """
         if self.certificate is None:
-            why = {"sat": "a witness is its own proof"}.get(self.result, "nothing is proved")
+            why = {"sat": NO_FORM}.get(self.result, "nothing is proved")
             raise ValueError(f"there is no certificate to save: {why}")
         write_file(path, json.dumps(self.certificate, allow_nan=False))
 
@@ -181,10 +185,11 @@ def decide(
     except OverflowError as error:
         reason = f"float64 does not hold the ends of a box: {error}"
         return Decision("unknown", seconds=time.monotonic() - start, reason=reason)
-    if isinstance(found, tuple):
-        confirmed = confirm(file, asked, found) if file and ".onnx" in file.name else None
-        return Decision("sat", found, None, time.monotonic() - start, confirmed=confirmed)
-    return Decision("unsat", None, found, time.monotonic() - start)
+    witness, certificate = found
+    if witness is None:
+        return Decision("unsat", None, certificate, time.monotonic() - start)
+    confirmed = confirm(file, asked, witness) if file and ".onnx" in file.name else None
+    return Decision("sat", witness, certificate, time.monotonic() - start, confirmed=confirmed)
 
 
 def check_fit(network: ReLUNetwork, asked: Property) -> None:
@@ -207,26 +212,43 @@ def check_fit(network: ReLUNetwork, asked: Property) -> None:
 # -- the search ------------------------------------------------------------------------------------
 
 
-def _decided(network: ReLUNetwork, asked: Property, end: float) -> Point | dict[str, Any]:
-    """An unsafe input, or a certificate that there is none; else raises `Undecided`."""
+def _decided(
+    network: ReLUNetwork, asked: Property, end: float
+) -> tuple[Point | None, dict[str, Any] | None]:
+    """An unsafe input, or None, and a certificate; else raises `Undecided`."""
     boxes: dict[tuple[Point, Point], list[int]] = {}
     for i, part in enumerate(asked.conjuncts):
         boxes.setdefault((part.lower, part.upper), []).append(i)
     groups = [Group(network, asked, numbers, end) for numbers in boxes.values()]
     for group in groups:
         if witness := group.attack(group.lower, group.upper, True):
-            return witness
+            return witness, refutation(group, witness)
     for group in groups:
         if witness := group.decide():
-            return witness
+            return witness, refutation(group, witness)
+    return None, certificate_with(network, groups)
+
+
+def certificate_with(network: ReLUNetwork, groups: list[Group]) -> dict[str, Any]:
+    """The parts of all groups, and what their network was read from."""
     source = source_of(network)
     if source is not None:
         source["difference"] = str(greatest_loss(groups))
-    return {
-        "format": FORMAT,
-        "source": source,
-        "parts": [part for group in groups for part in group.parts.values()],
-    }
+    parts = [part for group in groups for part in group.parts.values()]
+    return {"format": FORMAT, "source": source, "parts": parts}
+
+
+def refutation(group: Group, witness: Point) -> dict[str, Any] | None:
+    """The certificate of an unsafe input; None if the standalone checker does not accept it."""
+    if any(not each for each in group.rows):
+        return None
+    known = prepare(group.whole)
+    query = Question(known, ExactSet(group.lower, group.upper), 0).refuted(witness)
+    if checker.check(known.exact, query):
+        return None
+    group.parts.clear()
+    group.note((), group.whole, query)
+    return certificate_with(group.network, [group])
 
 
 def greatest_loss(groups: list[Group]) -> Fraction:

@@ -154,7 +154,7 @@ def check_certify(options: argparse.Namespace) -> None:
 def run_property(options: argparse.Namespace) -> None:
     """`cgro certify --vnnlib`."""
     from ..certification.check_files import read_decision
-    from ..certification.deciding import decide
+    from ..certification.deciding import NO_FORM, decide
     from ..certification.decision import MAX_SECONDS
 
     kept = None
@@ -167,13 +167,11 @@ def run_property(options: argparse.Namespace) -> None:
     seconds = options.max_seconds or MAX_SECONDS
     found = kept or decide(options.network, options.vnnlib, max_seconds=seconds)
     if kept:
-        print(
-            f"{options.out} proves this already: checked again, not sought again", file=sys.stderr
-        )
+        print(f"{options.out} shows this already: checked again, not sought again", file=sys.stderr)
     elif options.out and found.certificate is not None:
         found.save(options.out)
     elif options.out:
-        why = "a witness is its own proof" if found.result == "sat" else "nothing is proved"
+        why = NO_FORM if found.result == "sat" else "nothing is proved"
         print(f"{options.out} is not written: {why}", file=sys.stderr)
     if options.json:
         witness = None if found.witness is None else [str(v) for v in found.witness]

@@ -58,12 +58,11 @@ def renamed(
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             bound = _bound(signature, args, kwargs)
-            fits = not isinstance(bound, str)
-            if fits and not when(bound):
+            wrong = isinstance(bound, str)
+            if not isinstance(bound, str) and not when(bound):
                 return function(*args, **kwargs)
             # another release's order may come with names that are former only since
-            orders = [former.split() or own] if fits else [former.split(), own]
-            for order in orders:
+            for order in [former.split(), own] if wrong else [former.split() or own]:
                 placed = dict(zip(order, args, strict=False))
                 if len(placed) < len(args) or placed.keys() & kwargs:
                     continue
@@ -72,9 +71,9 @@ def renamed(
                     said = ", ".join([f"{form} now", *used])
                     warnings.warn(said, DeprecationWarning, stacklevel=2)
                     return function(**given)  # type: ignore[call-arg]
-            if fits:
-                return function(*args, **kwargs)
-            raise TypeError(f"{form}: {bound}")
+            if wrong:
+                raise TypeError(f"{form}: {bound}")
+            return function(*args, **kwargs)
 
         return call
 

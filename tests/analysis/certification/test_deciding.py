@@ -31,6 +31,7 @@ from constructions import (
     affine,
     margin_network,
     read_network,
+    read_property,
     squaring,
     write_onnx,
     write_vnnlib,
@@ -294,7 +295,7 @@ def test_what_a_certificate_of_a_property_proves_is_not_sought_again(tmp_path, c
         assert main(command) == 0
         said = capsys.readouterr()
         assert said.out.startswith("unsat (")
-        assert "c.json proves this already: checked again, not sought again" in said.err
+        assert "c.json shows this already: checked again, not sought again" in said.err
         assert main([*command, "--json"]) == 0
         shown = json.loads(capsys.readouterr().out)
         assert (shown["result"], shown["kept"]) == ("unsat", True)
@@ -323,11 +324,82 @@ def test_decisions_are_saved(tmp_path):
     assert json.loads(path.read_text()) == json.loads(json.dumps(found.certificate))
     assert not any(f.reason for f in check_property(checker.read(path), affine([[1.0]]), asked))
     content = path.read_bytes()
-    for weight, why in (([[-1.0]], "a witness is its own proof"), (None, "nothing is proved")):
-        other = Decision("unknown") if weight is None else decide(affine(weight), asked)
+    everywhere = decide(
+        affine([[1.0]]), Property.of(1, 1, [Conjunct((Fraction(0),), (Fraction(1),), ())])
+    )
+    assert everywhere.result == "sat"
+    for other, why in (
+        (everywhere, "the standalone checker does not read this witness, which is its own proof"),
+        (Decision("unknown"), "nothing is proved"),
+    ):
         with pytest.raises(ValueError, match=f"there is no certificate to save: {why}"):
             other.save(path)
     assert path.read_bytes() == content
+
+
+def test_unsafe_inputs_are_saved_and_checked_again(tmp_path, capsys, monkeypatch):
+    """x_0 + x_1 <= 1/2 on [1/10, 1]^2 is unsafe; a box that is no dyadic one."""
+    net, file, out = tmp_path / "net.onnx", tmp_path / "p.vnnlib", tmp_path / "c.json"
+    write_onnx(affine([[1.0, 1.0]], [-0.5]), net)
+    names = "(declare-const X_0 Real) (declare-const X_1 Real) (declare-const Y_0 Real) "
+    box = "(assert (and (>= X_0 0.1) (<= X_0 1.0) (>= X_1 0.1) (<= X_1 1.0)))"
+    file.write_text(f"{names}{box} (assert (<= Y_0 0.0))")
+    both = ["--network", str(net), "--vnnlib", str(file)]
+    command = ["certify", str(net), *both[2:], "--out", str(out), "--json"]
+    assert main(command) == 0
+    said = capsys.readouterr()
+    first = json.loads(said.out)
+    assert (first["result"], first["kept"]) == ("sat", False)
+    assert "not written" not in said.err
+    assert main(["check-certificate", str(out), *both]) == 0
+    said = capsys.readouterr().out
+    assert "network and property: those of the certificate" in said
+    assert "accepted as refuted: margin " in said
+    assert checker.main(str(out)) == 0
+    assert "query 0: accepted as refuted" in capsys.readouterr().out
+    fails = lambda *_, **__: pytest.fail("sought again")  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr("analysis.certification.deciding.decide", fails)
+        assert main(command) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["result"], again["witness"], again["kept"]) == ("sat", first["witness"], True)
+
+    content, network, asked = json.loads(out.read_text()), read_network(net), read_property(file)
+    (part,) = content["parts"]
+    (query,) = part["queries"]
+
+    def judged(content):
+        return check_property(json.loads(json.dumps(content)), network, asked)[0].reason
+
+    def forged(**changes):
+        return content | {"parts": [part | {"queries": [query | changes]}]}
+
+    assert judged(content) == ""
+    low = asked.conjuncts[0].lower[0]  # 1/10, which the certificate's box has rounded down
+    outside = [str(Fraction(query["lower"][0], 2 ** query["scale"])), "1/4"]
+    assert Fraction(outside[0]) < low
+    assert accepted(forged(witness=outside))
+    assert judged(forged(witness=outside)) == "the witness is not unsafe"
+    assert judged(forged(witness=["1/2", "1/2"])) == "a query is rejected"
+    assert judged(content | {"parts": [part, part]}) == "it holds more than one unsafe input"
+    others = part | {"constraints": [0]}
+    assert "names no conjuncts" in judged(content | {"parts": [others]})
+    write_vnnlib(file, ([0.1, 0.1], [1.0, 1.0]), -1)
+    assert main(["check-certificate", str(out), *both]) == 2
+    assert "is not the margin of this network" in capsys.readouterr().out
+
+
+def test_a_witness_of_a_margin_that_was_rounded_is_evaluated_again():
+    """x >= 1/3 is unsafe; the margin network's constant is rounded up, so it is refuted just below
+    1/3, where nothing is unsafe.
+    """
+    network, asked = affine([[1.0]]), Property(([0.0], [1.0]), [([[1.0]], [Fraction(-1, 3)])])
+    found = decide(network, asked)
+    content = json.loads(json.dumps(found.certificate))
+    assert check_property(content, network, asked)[0].reason == ""
+    content["parts"][0]["queries"][0]["witness"] = [str(Fraction(1, 3) - Fraction(1, 2**80))]
+    assert accepted(content)
+    assert check_property(content, network, asked)[0].reason == "the witness is not unsafe"
 
 
 def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):

@@ -129,7 +129,7 @@ def test_norms_are_read(p):
 
 @pytest.mark.parametrize("p", [1, 3, "1", "max", None, True, -math.inf, math.nan])
 def test_other_norms_are_refused(p):
-    with pytest.raises(ValueError, match="^norm p must be 2 or 'inf', got"):
+    with pytest.raises(ValueError, match=r"^norm p must be 2 or 'inf', got"):
         Ball(p, 0.1)
 
 
