@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run: Callable[[argparse.Namespace], None] = options.run
         run(options)
-    except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
+    # what a command line or file can be wrong in; a TypeError is a mistake of the program
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print(f"cgro {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:

@@ -93,9 +93,15 @@ def add_configuration(command: argparse.ArgumentParser) -> None:
 
 
 def read_configuration(options: argparse.Namespace) -> TrainingConfig:
-    """The configuration that a file and options, which go before it, say."""
-    written = read_toml(options.config) if options.config else {}
-    return TrainingConfig.from_mapping({**written, **given(options, TrainingConfig)})
+    """The configuration that a file and options, which go before it, say. Raises ValueError."""
+    written, typed = (
+        read_toml(options.config) if options.config else {},
+        given(options, TrainingConfig),
+    )
+    try:
+        return TrainingConfig.from_mapping({**written, **typed})
+    except TypeError as error:  # options have their types
+        raise ValueError(f"{options.config}: {error}") from error
 
 
 def run_train(options: argparse.Namespace) -> None:

@@ -83,3 +83,24 @@ def test_wrong_words_are_named(arguments, complaint, tmp_path, monkeypatch, caps
     assert main(arguments) == 2
     assert re.search(f"cgro {arguments[0]}: {complaint}", capsys.readouterr().err)
     assert not list(tmp_path.iterdir())
+
+
+def test_wrong_types_in_files_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for line, rule in (
+        ('epochs = "x"', "epochs must be a valid integer, got 'x'"),
+        ("hidden = [[1]]", r"hidden\[0\] must be a valid integer, got \(1,\)"),
+        ("loss = 3", "loss must be 'cross-entropy' or 'exponential', got 3"),
+    ):
+        Path("c.toml").write_text(line)
+        assert main(["train", "--config", "c.toml"]) == 2
+        assert re.search(f"cgro train: c.toml: {rule}", capsys.readouterr().err)
+
+
+def test_a_mistake_of_the_program_is_no_bad_input(monkeypatch):
+    def broken(options):
+        return len(None)
+
+    monkeypatch.setattr("analysis.commands.counting.run_count", broken)
+    with pytest.raises(TypeError, match="has no len"):
+        main(["count"])
