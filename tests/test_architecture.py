@@ -403,6 +403,10 @@ SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Cost", "Source
 """Sections of a public name's docstring, in order; each only where there is something to say."""
 
 
+BARE = ("int", "float", "Fraction", "PerPoint", "BatchOutputs")
+"""What functions return that says no kind: numbers, one or one a point, to compute with."""
+
+
 def sections(docstring):
     """From a section's name to its lines, in the order of the docstring."""
     found, lines = {}, []
@@ -470,6 +474,9 @@ def faults(node):
         yield f"{node.name}: {section} must name {', '.join(sorted(missing))}"
     if any(lines[0] for name, lines in found.items() if name not in ("Cost", "Source")):
         yield f"{node.name}: Args and the like stand alone on their line"
+    bare = not isinstance(node, ast.ClassDef) and ast.unparse(node.returns or node) in BARE
+    if bare and first.startswith("Bound ") and "er bound" not in "".join(found.get("Returns", [])):
+        yield f"{node.name}: Returns must say upper or lower bound, as a bare number does not"
     if ">>>" in docstring.replace("\n".join(found.get("Example", [])), ""):
         yield f"{node.name}: examples stand under Example"
 
@@ -503,6 +510,13 @@ def test_wrong_forms_are_found(docstring, fault):
     source = f"def f(x, y):\n    '''{docstring.replace(chr(10), chr(10) + '    ')}\n    '''"
     (found,) = faults(ast.parse(source).body[0])
     assert fault in found
+
+
+def test_bounds_that_are_bare_numbers_say_their_direction():
+    form = "def f() -> PerPoint:\n    '''Bound x.\n\n    Returns:\n        {}\n    '''"
+    (found,) = faults(ast.parse(form.format("A number.")).body[0])
+    assert "upper or lower bound" in found
+    assert not list(faults(ast.parse(form.format("A certified upper bound.")).body[0]))
 
 
 def test_right_forms_are_not():

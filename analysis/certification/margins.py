@@ -55,7 +55,7 @@ def certified_margins(
         engine: computes shards of `SHARD` points; its journal makes an interrupted call go on.
 
     Returns:
-        Certified lower bounds, float64, shape (N,).
+        Certified lower bounds, one a point, float64, (N,): no point of its ball has a margin below.
 
     Raises:
         ValueError: if a layer is too large to be dense, for points outside [0,1], and for labels or

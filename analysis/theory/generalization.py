@@ -70,7 +70,7 @@ def vc_gap(vc: int, samples: int, failure: float = 0.05) -> float:
         failure: in (0, 1).
 
     Returns:
-        The bound.
+        An upper bound that holds with probability 1 - failure, up to rounding.
 
     Raises:
         ValueError: for other arguments.

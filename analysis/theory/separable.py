@@ -106,7 +106,7 @@ def max_margin_error_bound(data: SeparableData) -> float:
         data: the training points.
 
     Returns:
-        The bound, up to rounding.
+        An upper bound, up to rounding.
 
     Source: CGRM (anonymous 2023), proof of Theorem B.1.
 
@@ -168,7 +168,7 @@ def recovery_probability(N: int, d: int) -> float:
         d: dimension.
 
     Returns:
-        The probability.
+        The probability, exact up to rounding.
 
     Source: Wendel 1962.
 

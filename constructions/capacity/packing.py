@@ -63,7 +63,8 @@ def log_volume_bound(dimension: int, delta: float | Fraction) -> float:
         delta: in (0, 1/2).
 
     Returns:
-        The logarithm, in float64; negative (vacuous) for large delta and few dimensions.
+        The logarithm of a lower bound, in float64, up to rounding; negative (vacuous) for large
+        delta and few dimensions.
 
     Raises:
         ValueError: as `packing_number`.

@@ -25,7 +25,7 @@ def pattern_bound(widths: Sequence[int]) -> int:
         widths: units of the hidden layers, n_1, ..., n_L.
 
     Returns:
-        An exact integer.
+        An upper bound, an exact integer.
 
     Example:
         >>> pattern_bound([3, 2])
@@ -66,7 +66,7 @@ def montufar_lower(widths: Sequence[int], d: int) -> int:
         d: input dimension.
 
     Returns:
-        An exact integer.
+        A lower bound of the most that such networks have, an exact integer.
 
     Raises:
         ValueError: for a layer with fewer than d units.
@@ -95,7 +95,7 @@ def montufar_upper(widths: Sequence[int], d: int) -> int:
         d: input dimension.
 
     Returns:
-        An exact integer.
+        An upper bound, an exact integer.
 
     Source: Montufar 2017, Notes on the number of linear regions of deep neural networks,
     Proposition 3.
@@ -121,7 +121,7 @@ def serra_upper(widths: Sequence[int], d: int) -> int:
         d: input dimension.
 
     Returns:
-        An exact integer.
+        An upper bound, an exact integer.
 
     Cost: layers times d times the widest layer.
 

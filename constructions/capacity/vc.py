@@ -127,7 +127,7 @@ def log_growth_bound(m: int, k: int) -> float:
         k: VC dimension.
 
     Returns:
-        The logarithm, in float64.
+        The logarithm of an upper bound, in float64, up to rounding.
 
     Raises:
         ValueError: for other m and k.

@@ -316,7 +316,7 @@ def fitted_exponent(sizes: Sequence[float], counts: Sequence[float]) -> float:
         counts: as many.
 
     Returns:
-        The slope, by least squares.
+        The slope, by least squares: an estimate.
 
     Raises:
         ValueError: for other numbers.

@@ -101,7 +101,7 @@ def source_difference(network: ReLUNetwork, box: Any) -> BatchOutputs:
         box: (lower, upper), numbers or shape (inputs,), which broadcast.
 
     Returns:
-        Certified upper bounds, float64, (outputs,).
+        Certified upper bounds, one an output, float64, (outputs,).
 
     Raises:
         ValueError: as `interval_bounds`.
