@@ -54,7 +54,7 @@ from .basics.shapes import (
     Vector,
     VectorCurve,
 )
-from .exchange.properties import exact_box, rationals
+from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import same
 from .networks.network import check_network, structure_digest
 
@@ -107,6 +107,7 @@ __all__ = [
     "check_network",
     "counted",
     "exact_box",
+    "exact_point",
     "flattening",
     "from_shared",
     "norm_name",

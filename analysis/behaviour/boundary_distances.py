@@ -31,10 +31,9 @@ from training import output_margin
 from training.internal import check_labels, copied, measuring, read_outputs
 
 from ..certification.boundary import boundary_distance
-from ..certification.decision import read_positive
 from ..certification.margins import certified_margins
 from ..quantities.measured import Kind, ShareBounds
-from ..quantities.reading import Model, read_cube, read_model
+from ..quantities.reading import Model, read_cube, read_model, read_positive
 from ..quantities.statistics import share
 from .errors import certainly_wrong
 

@@ -13,11 +13,17 @@ import numpy as np
 from constructions import Ball, ReLUNetwork
 from constructions.internal import Said, Unpacked, read_norm, renamed, said
 
-from ..quantities.reading import read_network
+from ..quantities.reading import (
+    exact_floats,
+    read_domain,
+    read_network,
+    read_numbers,
+    read_positive,
+)
 from ..search.prepared import prepare
 from ..search.question import Question
 from ..search.sets import ExactSet
-from .decision import MAX_SECONDS, certify, margin_loss, read_domain, read_numbers, read_positive
+from .decision import MAX_SECONDS, certify, margin_loss
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,7 +78,8 @@ def boundary_distance(
         A certified `Interval`.
 
     Raises:
-        ValueError: for shapes, labels, NaN, gap <= 0, or centre outside domain.
+        ValueError: for shapes, labels, NaN, gap <= 0, centre outside domain, and numbers that
+            float64 does not hold.
 
     Cost: some ten calls of `certify`, the last ones on balls that almost touch the boundary.
 
@@ -87,9 +94,10 @@ def boundary_distance(
     """
     network, norm = read_network(network), read_norm(norm)
     gap = read_positive("gap", gap)
-    point = np.array([float(v) for v in read_numbers(network, centre, "centre")])
+    point = np.array(exact_floats(read_numbers(network, centre, "centre"), "centre"))
     if domain is not None:
-        domain = read_domain(domain)
+        low, high = exact_floats(read_domain(domain), "domain")
+        domain = low, high
     if (
         domain is not None
         and len(point)

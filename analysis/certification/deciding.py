@@ -31,7 +31,7 @@ from constructions import (
 from constructions.internal import Said, said, write_file
 
 from ..checkers import check_certificate as checker
-from ..quantities.reading import read_network
+from ..quantities.reading import read_network, read_positive
 from ..search.attack import attack
 from ..search.bounding import BROKEN, lower_bounds
 from ..search.facts import facts
@@ -41,7 +41,7 @@ from ..search.prepared import prepare
 from ..search.question import Question, Undecided
 from ..search.sets import ExactSet
 from ..splitting.splitting import InputSplitting, count_boxes, share_of
-from .decision import MAX_SECONDS, decide_margin, output_loss, read_positive, source_of
+from .decision import MAX_SECONDS, decide_margin, output_loss, source_of
 
 FORMAT = "cgro property certificate 1"
 

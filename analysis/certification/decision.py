@@ -20,8 +20,6 @@ from constructions.internal import (
     Said,
     check_ball,
     exact_box,
-    flattening,
-    rationals,
     renamed,
     said,
     write_file,
@@ -29,7 +27,7 @@ from constructions.internal import (
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
-from ..quantities.reading import read_network
+from ..quantities.reading import read_domain, read_network, read_numbers, read_positive
 from ..search.bounding import BROKEN
 from ..search.prepared import prepare
 from ..search.question import Question, Undecided
@@ -178,7 +176,7 @@ def certify(
     Args:
         network: a ReLUNetwork or a module that `ReLUNetwork.from_module` reads; layers must be
             small enough to be dense.
-        centre: (D,), taken as float64.
+        centre: (D,), taken exactly; uint8 is k/255 in float64.
         ball: norm and radius.
         label: y.
         domain: (lower, upper) of every input; None: the whole ball.
@@ -218,7 +216,7 @@ def certify(
     radius = Fraction(ball.radius)
     lower, upper = [v - radius for v in point], [v + radius for v in point]
     if domain is not None:
-        low, high = (Fraction(v) for v in read_domain(domain))
+        low, high = read_domain(domain)
         lower, upper = [max(v, low) for v in lower], [min(v, high) for v in upper]
     exact_set = ExactSet(lower, upper, None if math.isinf(ball.p) else (point, radius))
     if any(a > b for a, b in zip(lower, upper, strict=True)) or (
@@ -344,49 +342,6 @@ def output_loss(
     )
     low, high = (torch.tensor(list(end), dtype=torch.float64) for end in ends)
     return [Fraction(v) for v in source_difference(network, (low, high)).tolist()]
-
-
-def read_positive(name: str, value: Any) -> float:
-    """A number > 0; raises TypeError or ValueError that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not value > 0:
-        raise ValueError(f"{name} must be > 0, got {value}")
-    return float(value)
-
-
-def read_numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:
-    """One input of a network, exactly; raises ValueError that names the argument."""
-    try:
-        shape = (
-            tuple(values.shape)
-            if hasattr(values, "shape")
-            else np.asarray(values, dtype=object).shape
-        )
-        numbers = (
-            rationals(values, name) if shape in ((network.inputs,), (1, network.inputs)) else []
-        )
-    except TypeError as error:
-        raise ValueError(
-            f"{name} must hold {network.inputs} real numbers, got {type(values).__name__}"
-        ) from error
-    if not numbers:
-        one = math.prod(shape) == network.inputs
-        raise ValueError(
-            f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape "
-            f"{shape}{flattening(shape, network.inputs, name) if one else ''}"
-        )
-    return numbers
-
-
-def read_domain(domain: Any) -> tuple[float, float]:
-    """An interval; raises ValueError that names the argument."""
-    if not isinstance(domain, (tuple, list)) or len(domain) != 2 or isinstance(domain[0], str):
-        raise ValueError(f"domain must be a pair (lower, upper) or None, got {domain!r}")
-    low, high = (float(v) for v in domain)
-    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        raise ValueError(f"domain must be finite with lower <= upper, or None, got {domain}")
-    return low, high
 
 
 def _outside(exact_set: ExactSet) -> bool:

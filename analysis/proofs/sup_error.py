@@ -10,22 +10,22 @@ cell if the quadratic is definite. So the supremum is a maximum over finitely ma
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import sympy
 
 from constructions import Affine, ReLUNetwork, affine, compose, parallel
 from constructions.internal import (
     as_coordinates,
     check_finite,
     check_network,
+    exact_box,
     from_shared,
     read_norm,
 )
 
+from ..quantities.reading import exact_floats
 from .extremes import extremes
 from .maxima import is_maximum, maximum_network
 from .quadratic import Quadratic, read_quadratic
@@ -55,7 +55,7 @@ def sup_error(network: ReLUNetwork, reference: Any, box: tuple[Any, Any]) -> Sup
         A `SupError`, exact.
 
     Raises:
-        TypeError: for a network or reference of another kind.
+        TypeError: for a network or reference of another kind, and for a box of no numbers.
         ValueError: for several outputs, a reference or box that does not fit, NaN, and what is not
             covered.
         RuntimeError: where `linear_regions` ends early for want of memory.
@@ -169,43 +169,12 @@ def _read(network: Any, box: Any, name: str = "network") -> tuple[np.ndarray, np
             f"{name} must have one output, got {network.outputs}; pick one by compose(affine(row), "
             f"network)"
         )
-    corners = []
-    try:
-        lower, upper = box
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"box must be a pair (lower, upper), got {box!r}") from error
-    for side in (lower, upper):
-        numbers = _numbers(side, box)
-        if len(numbers) not in (1, network.inputs):
-            raise ValueError(
-                f"box must have one number or {network.inputs} a corner, as {name} has inputs, got "
-                f"{len(numbers)}"
-            )
-        corners.append(np.array(numbers * (network.inputs // len(numbers))))
-    if not (corners[0] < corners[1]).all():
-        raise ValueError(f"box must have lower < upper in every coordinate, got {box!r}")
+    sides = exact_box(box, network.inputs, thin=False)
+    lower, upper = (np.array(exact_floats(side, "box")) for side in sides)
     domain = network.domain
-    if domain and not (domain[0] <= corners[0].min() and corners[1].max() <= domain[1]):
+    if domain and not (domain[0] <= lower.min() and upper.max() <= domain[1]):
         raise ValueError(f"box must lie in the domain {list(domain)} of {name}, got {box!r}")
-    return corners[0], corners[1]
-
-
-def _numbers(side: Any, box: Any) -> list[float]:
-    """A corner's numbers as floats that equal them."""
-    if hasattr(side, "detach"):
-        side = side.detach().cpu().numpy()
-    values = np.asarray(side, dtype=object).reshape(-1).tolist()
-    try:
-        floats = [float(v) for v in values]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"box must be a pair (lower, upper) of numbers, got {box!r}") from error
-    if not all(math.isfinite(v) for v in floats):
-        raise ValueError("box must be finite, got NaN or infinity")
-    for value, given in zip(floats, values, strict=True):
-        exact = Fraction(int(given.p), int(given.q)) if isinstance(given, sympy.Rational) else given
-        if Fraction(value) != exact:
-            raise ValueError(f"box must have corners that float64 holds exactly, got {given}")
-    return floats
+    return lower, upper
 
 
 def without_bias(network: ReLUNetwork) -> tuple[ReLUNetwork, Fraction]:

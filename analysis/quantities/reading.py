@@ -7,9 +7,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import sys
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -22,7 +25,9 @@ from constructions.internal import (
     check_finite,
     check_interval,
     check_labels,
+    exact_point,
     flattening,
+    rationals,
 )
 from training.internal import unchanged
 
@@ -145,3 +150,68 @@ def read_radii(radii: Sequence[float]) -> list[float]:
             f"radii must be finite, >= 0 and increasing, one or more, got {list(radii)}"
         )
     return sizes
+
+
+# -- exact numbers ---------------------------------------------------------------------------------
+
+
+def read_positive(name: str, value: Any) -> float:
+    """A number > 0; raises TypeError or ValueError that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not value > 0:
+        raise ValueError(f"{name} must be > 0, got {value}")
+    return float(value)
+
+
+def read_numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:
+    """One input of a network, exactly; raises ValueError that names the argument."""
+    try:
+        shape = (
+            tuple(values.shape)
+            if hasattr(values, "shape")
+            else np.asarray(values, dtype=object).shape
+        )
+        numbers = (
+            exact_point(values, name) if shape in ((network.inputs,), (1, network.inputs)) else []
+        )
+    except TypeError as error:
+        raise ValueError(
+            f"{name} must hold {network.inputs} real numbers, got {type(values).__name__}"
+        ) from error
+    if not numbers:
+        one = math.prod(shape) == network.inputs
+        raise ValueError(
+            f"{name} must have {network.inputs} numbers, shape ({network.inputs},), got shape "
+            f"{shape}{flattening(shape, network.inputs, name) if one else ''}"
+        )
+    return numbers
+
+
+def read_domain(domain: Any) -> tuple[Fraction, Fraction]:
+    """The interval of every input, exactly; raises ValueError and TypeError.
+
+    >>> read_domain((0.0, 1))
+    (Fraction(0, 1), Fraction(1, 1))
+    """
+    ends = rationals(domain, "domain")
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise ValueError(
+            f"domain must be (lower, upper) with lower <= upper, or None, got {domain!r}"
+        )
+    return ends[0], ends[1]
+
+
+def exact_floats(numbers: Sequence[Fraction], name: str) -> list[float]:
+    """The same numbers in float64; raises ValueError for what it does not hold.
+
+    >>> exact_floats([Fraction(1, 3)], "centre")
+    Traceback (most recent call last):
+    ...
+    ValueError: centre must hold numbers that float64 holds exactly, got 1/3
+    """
+    found = [float(v) if abs(v) <= sys.float_info.max else math.inf for v in numbers]
+    wrong = next((v for v, x in zip(numbers, found, strict=True) if v != x), None)
+    if wrong is not None:
+        raise ValueError(f"{name} must hold numbers that float64 holds exactly, got {wrong}")
+    return found

@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Rational
 from operator import index
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..basics.ball import Ball
-from ..basics.reading import corners
+from ..basics.reading import as_coordinates, corners
 
 DIGITS = 4000
 """Most decimal digits before and after the point of a literal (float64 needs at most 309 and 1074).
@@ -224,7 +226,7 @@ class Property:
         """State that all of an l_inf ball, within domain^D, has the label; ties are unsafe.
 
         Args:
-            centre: D numbers.
+            centre: D numbers; uint8 is k/255.
             ball: an l_inf `Ball`.
             label: -1 or +1 for one output, else 0..outputs-1.
             outputs: K.
@@ -247,7 +249,7 @@ class Property:
             raise ValueError(
                 f"ball must be an l_inf Ball, got {ball!r} (analysis.certify decides l_2 balls)"
             )
-        point, radius = rationals(centre, "centre"), Fraction(ball.radius)
+        point, radius = exact_point(centre, "centre"), Fraction(ball.radius)
         low, high = (Fraction(v) for v in domain) if domain else (None, None)
         lower = [v - radius if low is None else max(v - radius, low) for v in point]
         upper = [v + radius if high is None else min(v + radius, high) for v in point]
@@ -286,7 +288,7 @@ class Property:
             ValueError: for other sizes, and numbers that are not finite.
             TypeError: for what is no number.
         """
-        point, values = rationals(x, "x"), rationals(y, "y")
+        point, values = exact_point(x, "x"), rationals(y, "y")
         if (len(point), len(values)) != (self.inputs, self.outputs):
             sizes = f"{self.inputs} inputs and {self.outputs} outputs"
             raise ValueError(f"x and y must be {sizes}, got {len(point)} and {len(values)} numbers")
@@ -300,7 +302,7 @@ def rationals(values: Any, name: str) -> list[Fraction]:
     """Read numbers exactly, as a flat list of Fractions.
 
     Args:
-        values: integers, floats or Fractions, of any shape.
+        values: integers, floats, Fractions or rational numbers of SymPy, of any shape.
         name: what errors call them.
 
     Returns:
@@ -322,18 +324,32 @@ def rationals(values: Any, name: str) -> list[Fraction]:
     )
     for i, value in enumerate(flat):
         number = value.item() if isinstance(value, np.generic) else value
-        if isinstance(number, bool) or not isinstance(number, (int, float, Fraction)):
+        if isinstance(number, bool) or not isinstance(number, (Rational, float)):
             raise TypeError(
                 f"{name} must be a row of floats, integers or Fractions, got {value!r} at index {i}"
             )
         if isinstance(number, float) and not np.isfinite(number):
             raise ValueError(f"{name} must be finite, got {number} at index {i}")
-        result.append(Fraction(number))
+        result.append(number if isinstance(number, Fraction) else Fraction(number))
     return result
 
 
-def exact_box(box: Any, inputs: int | None = None) -> tuple[list[Fraction], list[Fraction]]:
+def exact_point(values: Any, name: str) -> list[Fraction]:
+    """A point's coordinates, as `rationals` reads them; but images of uint8 are k/255, in float64,
+    as everywhere.
+
+    >>> exact_point(np.array([51], dtype=np.uint8), "x") == [Fraction(0.2)]
+    True
+    """
+    image = getattr(values, "dtype", None) in (torch.uint8, np.uint8)
+    return rationals(as_coordinates(values, name) if image else values, name)
+
+
+def exact_box(
+    box: Any, inputs: int | None = None, *, thin: bool = True
+) -> tuple[list[Fraction], list[Fraction]]:
     """The corners of a box, exactly: each `inputs` numbers (None: any), or one for all of them.
+    `thin`: sides may have length 0.
 
     Raises ValueError for what is no box, TypeError for what are no numbers.
 
@@ -349,9 +365,10 @@ def exact_box(box: Any, inputs: int | None = None) -> tuple[list[Fraction], list
         )
     lower, upper = (corner * (size // len(corner)) for corner in (lower, upper))
     for i, (low, high) in enumerate(zip(lower, upper, strict=True)):
-        if low > high:
+        if low > high or (low == high and not thin):
+            rule, wrong = ("<=", ">") if thin else ("<", ">=")
             raise ValueError(
-                f"box must have lower <= upper in every coordinate, got {float(low)} > "
+                f"box must have lower {rule} upper in every coordinate, got {float(low)} {wrong} "
                 f"{float(high)} at index {i}"
             )
     return lower, upper

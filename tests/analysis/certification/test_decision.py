@@ -24,6 +24,7 @@ from analysis.checkers import check_certificate as checker
 from constructions import (
     Ball,
     Origin,
+    Property,
     ReLUNetwork,
     affine,
     f_S,
@@ -349,6 +350,31 @@ def test_ties_are_refuted_at_exact_points():
 def test_wrong_centres_are_refused(arguments):
     with pytest.raises(ValueError, match="centre must"):
         certify(affine([[1.0, 1.0]]), *arguments)
+
+
+def test_centres_and_domains_are_read_as_points_are():
+    """The image (1, 0) is (1/255, 0); x_0 - x_1 is least at its ball's corner (1/255 - r, r)."""
+    network, image = affine([[1.0, -1.0]]), torch.tensor([1, 0], dtype=torch.uint8)
+    ball = Ball("inf", 0.001)
+    for centre in (image, image.numpy(), [1 / 255, 0.0]):
+        least = Fraction(1 / 255) - 2 * Fraction(0.001)
+        assert least - Fraction(1, 10**9) <= certify(network, centre, ball, 1).bound <= least
+        assert Property.robust(centre, ball, 0, 2).conjuncts[0].upper[0] < Fraction(1, 100)
+        low, high = boundary_distance(network, centre, "inf")
+        assert low <= Fraction(1 / 255) / 2 <= high
+    third = Fraction(1, 3)
+    for domain in ((0, third), [0, third]):
+        assert certify(affine([[-1.0]], [0.5]), [0.25], Ball("inf", 1.0), 1, domain=domain).bound
+    edge = affine([[-3.0]], [1.0])  # 0 at 1/3, which float64 does not hold
+    assert certify(edge, [0.25], Ball("inf", 1.0), 1, domain=(0, third)).verdict != "proved"
+    assert certify(edge, [0.25], Ball("inf", 1.0), 1, domain=(0, float(third))).verdict == "proved"
+    with pytest.raises(ValueError, match="domain must hold numbers that float64 holds exactly"):
+        boundary_distance(edge, [0.25], "inf", domain=(0, third))
+    with pytest.raises(ValueError, match="centre must hold numbers that float64 holds exactly"):
+        boundary_distance(edge, [third], "inf")
+    for wrong, error in (((0.0, math.nan), ValueError), (0.5, ValueError), ("01", TypeError)):
+        with pytest.raises(error, match="domain must be"):
+            certify(edge, [0.25], ball, 1, domain=wrong)
 
 
 def test_wrong_labels_sets_and_limits_are_refused():

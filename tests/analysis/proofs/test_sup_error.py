@@ -7,6 +7,7 @@ import itertools
 import math
 import numbers
 import pickle
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -483,20 +484,30 @@ def test_references_of_another_kind(reference):
     [
         ((0.5, 0.5), "lower < upper"),
         ((1, 0), "lower < upper"),
-        ((0, math.nan), "NaN"),
-        ((0, math.inf), "NaN or infinity"),
+        ((0, math.nan), "box[1] must be finite, got nan"),
+        ((0, math.inf), "box[1] must be finite, got inf"),
+        ((0, 10**400), "exactly"),
         ((0, 2), "domain"),
         ((0, Fraction(1, 3)), "exactly"),
         ((0, sympy.Rational(1, 3)), "exactly"),
         (([0, 0], [1, 1]), "one number or 1"),
         ((0, 1, 2), "pair"),
         (3, "pair"),
-        ((0, "a"), "numbers"),
+        ((np.uint8(0), np.uint8(1)), "uint8"),
     ],
 )
 def test_boxes_that_do_not_fit(box, complaint):
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         sup_error(squaring(1), "x**2", box)
+
+
+def test_boxes_are_read_as_everywhere():
+    half = Fraction(1, 2)
+    expected = sup_error(squaring(1), "x**2", (0, 0.5))
+    for box in ([0, half], (0, sympy.Rational(1, 2)), (torch.zeros(1), np.array([0.5]))):
+        assert sup_error(squaring(1), "x**2", box) == expected
+    with pytest.raises(TypeError, match=r"box\[1\] must be a row of floats.*, got 'a'"):
+        sup_error(squaring(1), "x**2", (0, "a"))
 
 
 def test_networks_that_do_not_fit():
