@@ -121,9 +121,11 @@ def _exact_image(outer: Affine, inner: Matrix) -> bool:
     facts = [_facts(m) for m in (outer.weight, inner, outer.bias)]
     if any(fact is None for fact in facts):
         return True
+    (low_w, _, rows_w), (low_i, most_i, _), (low_b, most_b, _) = facts  # type: ignore[misc]
+    if most_i == 0:  # blocks of zeros
+        return True
     if not _moderate(outer.weight, inner):
         return False
-    (low_w, _, rows_w), (low_i, most_i, _), (low_b, most_b, _) = facts  # type: ignore[misc]
     if _fits(rows_w * most_i + most_b, min(low_w + low_i, low_b)):
         return True
     if outer.weight.nonzeros > TERM_LIMIT or not all(

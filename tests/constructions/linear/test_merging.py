@@ -132,3 +132,11 @@ def test_selections_of_kronecker_products_that_float64_does_not_hold_are_not_mer
     inner = Affine(Kron(third, third), zeros(1, 1))
     chosen = Sparse((1, 1), torch.tensor([0]), torch.tensor([0]), torch.tensor([-1.0]))
     assert merged(Affine(chosen, zeros(1, 1)), inner) is None
+
+
+def test_zeros_add_nothing_to_a_bias_of_53_bits():
+    """The largest odd number of 53 bits leaves no room for a sum, but none is there."""
+    bias, empty = column([2.0**53 - 1]), Block(((zeros(1, 1),), (zeros(1, 1),)))
+    outer, chosen = Affine(Dense([[2.0, 3.0]]), bias), Identity(2)
+    assert merged(outer, Affine(chosen, empty)).bias.to_dense().item() == 2.0**53 - 1
+    assert merged(outer, Affine(chosen, column([1.0, 0.0]))) is None
