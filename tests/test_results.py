@@ -250,7 +250,7 @@ each = pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result
 
 def told(result):
     """What a result shows, as one paragraph of the golden file."""
-    cells = re.sub(r"</t[dr]>|</caption>", " | ", result._repr_html_())
+    cells = re.sub(r"</t[dr]>|</p>", " | ", result._repr_html_())
     seen = html.unescape(re.sub(r"<[^>]*>", "", cells)).partition("\n")[0]
     lines = [repr(result), f"  html: {seen.strip(' |')}", f"  keys: {', '.join(result.to_dict())}"]
     return re.sub(r"seconds [|]? ?[\d.e-]+", "seconds ...", "\n".join(lines))

@@ -129,4 +129,4 @@ class Inspection(Result):
         return self.text()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.text())}</pre>"
+        return f"<pre style='overflow-x: auto'>{html.escape(self.text())}</pre>"

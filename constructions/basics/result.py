@@ -172,14 +172,17 @@ class Result:
         return repr(self)
 
     def _repr_html_(self) -> str:
-        """A table for notebooks: name, number and kind."""
+        """A table for notebooks: name, number and kind, below what it is (no caption, which would
+        be as narrow as the table).
+        """
         what, numbers = self._says()
-        title = html.escape(f"{type(self).__name__}: {what}")
+        cell = '<td style="text-align: left; padding-right: 1em">{}</td>'
         rows = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in (name, *number))}</tr>"
+            f"<tr>{''.join(cell.format(html.escape(text)) for text in (name, *number))}</tr>"
             for name, number in numbers.items()
         )
-        return f"<table><caption>{title}</caption>{rows}</table>"
+        title = f"<p><strong>{type(self).__name__}</strong>: {html.escape(what)}</p>"
+        return f"<div>{title}<table>{rows}</table></div>" if rows else f"<div>{title}</div>"
 
     def to_dict(self) -> dict[str, Any]:
         """Give its fields for JSON.

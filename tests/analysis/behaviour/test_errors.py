@@ -162,7 +162,7 @@ def test_inspection_shows_everything_once(tmp_path):
         == network.size.parameters
     )
     assert sum(record["stored"] for record in inspection.layers()) == network.size.stored
-    assert inspection._repr_html_().startswith("<pre>")
+    assert inspection._repr_html_().startswith("<pre style=")
     for name in ("drawn.svg", "drawn.png"):
         (path,) = inspection.plot(tmp_path / name)
         assert path.stat().st_size > 5000
