@@ -66,7 +66,8 @@ def run_verify(options: argparse.Namespace) -> None:
         for paper, group in itertools.groupby(claims, key=lambda entry: entry.paper):
             print(f"{paper}: {PAPERS[paper]}")
             for entry in group:
-                print(f"  {entry.name}: {entry.text} [{entry.verdict}]")
+                where = f", {entry.file}" if entry.file else ""
+                print(f"  {entry.name}: {entry.text} [{entry.verdict}{where}]")
         return
     with progress_bar() as bar:
         task = bar.add_task("measuring", total=len(claims))

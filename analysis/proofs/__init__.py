@@ -1,4 +1,4 @@
-"""Proofs from what a network is made of: memorization of all balls at once, exact sup errors.
+"""Proofs from what a network is made of: f_S and f_adv on all training balls, exact sup errors.
 
 No search.
 """

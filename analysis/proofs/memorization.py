@@ -1,5 +1,5 @@
-"""Proof that a constructed classifier gives the label on every training ball, from the weights it
-really has.
+"""Proof that f_S, or f_adv on the points that it memorizes, gives the label on every training ball
+(robust training error 0), from the weights it really has.
 
 Provenance only says what to look for (`hints`). The layers are compared with those that the theorem
 speaks of (`matching`), biases that float64 had to round are bounded, f_clean's rows are cut out and

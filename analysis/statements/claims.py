@@ -95,6 +95,11 @@ class Claim(Result):
         return self.name.split("-")[0]
 
     @property
+    def file(self) -> str:
+        """The file that measures it, as "analysis/statements/lazy.py"; "" if nothing does."""
+        return f"{self.measure.__module__.replace('.', '/')}.py" if self.measure else ""
+
+    @property
     def statement(self) -> str:
         """Kind and number as printed.
 

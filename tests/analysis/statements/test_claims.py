@@ -364,6 +364,10 @@ def test_list_runs_nothing(capsys, monkeypatch):
         "gao",
         "li",
     }
+    (line,) = (line for line in lines if line.startswith("  cgro-theorem-5.2: "))
+    assert line.endswith(" [holds with correction, analysis/statements/constructions.py]")
+    files = {entry.file for entry in ledger() if entry.measure}
+    assert all((Path(__file__).parents[3] / file).is_file() for file in files)
 
 
 def test_parts_are_told_with_their_checks_and_restatements_once(capsys):
