@@ -1,5 +1,7 @@
 """Distances of many points to the decision boundary: from above by an attack, from below by linear
 bounds of all units.
+
+Whole, because both are bounds of one result.
 """
 
 from __future__ import annotations

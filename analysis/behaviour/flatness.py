@@ -1,5 +1,7 @@
 """Flatness of the loss around points: the largest input gradient and loss change in balls of
 growing radius.
+
+Whole, because a profile is the record of one search, which goes through all radii.
 """
 
 from __future__ import annotations

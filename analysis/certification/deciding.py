@@ -1,5 +1,8 @@
 """Is a network safe? Any property of linear constraints on boxes, decided with a certificate or an
 unsafe input.
+
+Whole, because a group of conjuncts is searched and written down by the same rows: what it proves is
+what its certificate says.
 """
 
 from __future__ import annotations

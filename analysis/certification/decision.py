@@ -1,4 +1,8 @@
-"""Is a margin positive on a whole ball or box? Decided completely, with a certificate."""
+"""Is a margin positive on a whole ball or box? Decided completely, with a certificate.
+
+Whole, because verdict, certificate and what rounding on reading takes from both are about one
+margin.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The commands `cgro certify` and `cgro check-certificate`."""
+"""The commands `cgro certify` and `cgro check-certificate`.
+
+Whole, because it is one round: what the first command writes the second one checks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The commands `cgro train`, `cgro evaluate` and `cgro sweep`."""
+"""The commands `cgro train`, `cgro evaluate` and `cgro sweep`.
+
+Whole, because the three share how a configuration is read and a run is printed.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The ledger on capacity: VC dimension, growth functions, shattered sets, and lower bounds for
 robust classifiers.
+
+Whole, because it is a list: each statement is a function of its own.
 """
 
 from __future__ import annotations

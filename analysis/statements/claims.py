@@ -1,7 +1,8 @@
 """The ledger: the numbered statements of the papers, each with a measurement and a verdict.
 
 A claim yields checks, numbers beside what the statement says of them. Its verdict stands only if
-all of them hold now: a verdict is written by people, and reproduced or not by running.
+all of them hold now: a verdict is written by people, and reproduced or not by running. Whole,
+because a claim, its checks and what running them gives speak of each other.
 """
 
 from __future__ import annotations

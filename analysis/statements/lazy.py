@@ -1,5 +1,7 @@
 """The ledger on lazy training: wide networks near their start, and the functions of the neural
 tangent kernel.
+
+Whole, because it is a list: each statement is a function of its own.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The ledger on feature learning: patch-structured data, the two-layer network, its phases, and the
 lemmas behind them.
+
+Whole, because it is a list: each statement is a function of its own.
 """
 
 from __future__ import annotations

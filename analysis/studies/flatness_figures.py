@@ -1,4 +1,7 @@
-"""Figures of flatness: over the radius, over epochs, and beside the robust generalization gap."""
+"""Figures of flatness: over the radius, over epochs, and beside the robust generalization gap.
+
+Whole, because it is a list: each figure is a function of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Feature learning along a run on patch data: its phases, the lemmas of its theory as measured,
 attacks on its result.
+
+Whole, because the three are asked of the same recorded steps of one run.
 """
 
 from __future__ import annotations

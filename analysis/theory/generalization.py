@@ -1,5 +1,7 @@
 """Right-hand sides of generalization bounds, every constant named, and how much of a loss change
 its first order explains.
+
+Whole, because the bounds share their constants and what they ask of arguments.
 """
 
 from __future__ import annotations

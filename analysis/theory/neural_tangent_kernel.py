@@ -1,5 +1,7 @@
 """The neural tangent kernel of networks with two layers: closed forms, finite networks, robust
 interpolation in its RKHS.
+
+Whole, because closed form, samples and interpolant are of one kernel.
 """
 
 from __future__ import annotations

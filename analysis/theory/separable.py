@@ -1,5 +1,7 @@
 """Linear-separable data: how far w_0's direction is from w*, and the robust errors of the mixed
 learner, certified.
+
+Whole, because both are functions of the same noise.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What functions give back: a line that says what it is, and its numbers with their kinds."""
+"""What functions give back: a line that says what it is, and its numbers with their kinds.
+
+Whole, because it is one noun: how a result shows its numbers, in lines, tables and JSON.
+"""
 
 from __future__ import annotations
 

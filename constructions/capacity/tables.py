@@ -1,5 +1,7 @@
 """Sizes that are built beside sizes that are needed: robust networks over the dimension,
 interpolation over points and dimensions.
+
+Whole, because both tables set the same two sides beside each other.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Parameter counts of the classifiers: measured on built networks, and in closed form derived from
 the building code.
+
+Whole, because the two counts stand in one row, where they must agree.
 """
 
 from __future__ import annotations

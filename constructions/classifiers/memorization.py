@@ -2,7 +2,8 @@
 indicators of balls.
 
 Every variant is f_clean outside the outer balls around the training points, and the training label
-on the whole ball B_p(x_i, radius) around each of them.
+on the whole ball B_p(x_i, radius) around each of them. Whole, because f_adv is f_S of fewer points,
+and both are built by one function.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""ONNX graphs read node by node: constants as arrays, what depends on the input as values."""
+"""ONNX graphs read node by node: constants as arrays, what depends on the input as values.
+
+Whole, because it is one reader: a node's constants and values are those of the nodes before.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Properties of networks: for which inputs of which boxes outputs count as unsafe. All numbers are
 exact rationals.
 
+Whole, because it is one noun: a property is conjuncts, and these are boxes with constraints.
+
 >>> ramp = Property(
 ...     box=([0.0], [1.0]), unsafe=[([[1.0]], [-0.5])]
 ... )  # unsafe: 0 <= x <= 1 and y - 1/2 >= 0

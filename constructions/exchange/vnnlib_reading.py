@@ -2,6 +2,7 @@
 
 The parser reads VNN-LIB 2.0 into floats. So numbers are taken out first, exactly, and the parser
 sees their places in a list; and a file of version 1.0 is said in the words of 2.0, line by line.
+Whole, because it is one reader of one text, whose place errors name.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 exact gate.
 
 All weights are dyadic, hence exact in float64. Sums are arranged so that equal terms round alike on
-any hardware.
+any hardware. Whole, because it is a list: each gadget is a function of its own, made of those
+above.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""PyTorch's elementary operations on values, by name."""
+"""PyTorch's elementary operations on values, by name.
+
+Whole, because it is a list: each operation is a function of its own.
+"""
 
 from __future__ import annotations
 

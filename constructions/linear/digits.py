@@ -2,7 +2,8 @@
 
 Numbers are written with base 2^B in small signed digits: products of digits are float64 matrix
 products in which nothing rounds. Leading layers whose sums float64 provably holds are evaluated in
-float64 itself (Ozaki, Ogita, Oishi and Rump 2012).
+float64 itself (Ozaki, Ogita, Oishi and Rump 2012). Whole, because it is one arithmetic: splitting,
+products, carries and signs of the same digits.
 """
 
 from __future__ import annotations

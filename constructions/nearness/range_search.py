@@ -3,7 +3,8 @@ without missing one.
 
 Each norm has a map into few dimensions under which a product with a fixed limit rules most pairs
 out, so that the work is one matrix product of some 34 to 64 columns; the pairs that it leaves are
-measured in all coordinates.
+measured in all coordinates. Whole, because it is one search: cuts, projection and limits are chosen
+for each other.
 """
 
 from __future__ import annotations

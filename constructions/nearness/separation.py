@@ -1,5 +1,7 @@
 """The least distance between labelled points, and all pairs nearer than a radius: exact, at any
 number of points.
+
+Whole, because all answers come from one pass over pairs, shard by shard.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 integers.
 
 What every way of finding linear regions needs: pre-activations, affine forms, enclosures of
-vertices, and the exact sign of a unit at a vertex when rounding leaves it open.
+vertices, and the exact sign of a unit at a vertex when rounding leaves it open. Whole, because it
+is one noun: all methods read the same rows and bounds.
 """
 
 from __future__ import annotations

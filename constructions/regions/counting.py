@@ -3,7 +3,8 @@
 An activation cell is a part of the box with nonempty interior on which every hidden unit is
 positive inside (on), or at most zero (off). A linear piece is a largest connected union of cells,
 neighbours sharing a facet, with one affine map: activation cells are not linear pieces, and
-constructed networks have many more of the former.
+constructed networks have many more of the former. Whole, because the ways to count share job,
+limits and result.
 """
 
 from __future__ import annotations

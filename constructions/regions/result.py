@@ -1,4 +1,7 @@
-"""What counting finds: numbers of linear regions, and the regions with their geometry."""
+"""What counting finds: numbers of linear regions, and the regions with their geometry.
+
+Whole, because it is one noun, `LinearRegions`: each property is a few lines.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Projected gradient ascent in l_p balls intersected with [0,1]^D, step by step."""
+"""Projected gradient ascent in l_p balls intersected with [0,1]^D, step by step.
+
+Whole, because fgsm is one step of the same ascent.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Labelled points in [0,1], split into training and test points."""
+"""Labelled points in [0,1], split into training and test points.
+
+Whole, because it is one noun, `Dataset`, and how it is made.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The mixed learner f(x) = w_0.x + sum_i a_i relu(w_i.x - b) on linear-separable data, trained as
 its theory says.
+
+Whole, because the halves of the learner are trained on two parts of one sample.
 """
 
 from __future__ import annotations

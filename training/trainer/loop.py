@@ -1,4 +1,7 @@
-"""`train`: checks, the processes, and the run's folder; what each process does is in worker.py."""
+"""`train`: checks, the processes, and the run's folder; what each process does is in worker.py.
+
+Whole, because it is what one call does before and after its processes.
+"""
 
 from __future__ import annotations
 

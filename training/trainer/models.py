@@ -1,5 +1,7 @@
 """Networks to be trained: fully connected, LeNet-5, ResNet9, PreActResNet18; on points in [0,1],
 normalised inside.
+
+Whole, because it is a list: each network is a function of its own, made of a few blocks.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """A training run in one folder: what it was told to do, what it measured, and its checkpoints.
 
+Whole, because it is one noun: all of it reads and writes the same folder.
+
     config.json             configuration, versions, machine, data metrics.jsonl           a line
     for each epoch, then one with the measurement at the end weights/0007.safetensors    the model
     after epoch 7;  state/0007.safetensors: the optimizer, of the last two epochs only

@@ -1,4 +1,7 @@
-"""One process of a training run: epochs of attacks and steps, and what is measured after each."""
+"""One process of a training run: epochs of attacks and steps, and what is measured after each.
+
+Whole, because it is one process: all steps share model, optimizer and fabric.
+"""
 
 from __future__ import annotations
 
