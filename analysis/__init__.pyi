@@ -3,10 +3,8 @@
 from .behaviour.agreement import (
     agreement,
     agreement_by_group,
-    agreement_table,
     class_groups,
     normalized_margins,
-    outer_radius,
     quantile_groups,
 )
 from .behaviour.boundary_distances import BoundaryDistances, boundary_distances, small_margin
@@ -17,8 +15,9 @@ from .behaviour.memorization_share import (
     MemorizationShare,
     memorization_part,
     memorization_share,
-    radial_profile,
 )
+from .behaviour.rays import radial_profile
+from .behaviour.zones import agreement_table, outer_radius
 from .certification.boundary import Interval, boundary_distance
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from analysis import certify_memorization, clean_error, save_points
-from analysis.behaviour.agreement import outer_radius, zones
+from analysis.behaviour.zones import outer_radius, zones
 from analysis.checkers import check_balls
 from constructions import Ball, ReLUNetwork, closed_form, f_S, separation
 from constructions.classifiers.counting import D, N

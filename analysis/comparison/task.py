@@ -13,9 +13,9 @@ from constructions import Progress, ReLUNetwork, Separation, f_adv, f_S
 from constructions.internal import Flags, Labels, Rows
 from training import Dataset, Run, TrainingConfig, is_error, mlp, train
 
-from ..behaviour.agreement import agreement_table, outer_radius, zones
 from ..behaviour.errors import RobustError, clean_error, robust_error
 from ..behaviour.flatness import FlatnessProfile, flatness_profile
+from ..behaviour.zones import agreement_table, outer_radius, zones
 from ..certification.margins import certified_margins
 from ..proofs.memorization import MemorizationProof, certify_memorization
 from ..proofs.separations import KnownSeparation

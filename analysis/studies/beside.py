@@ -15,13 +15,13 @@ from training.internal import as_float
 from ..behaviour.agreement import (
     agreement,
     agreement_by_group,
-    agreement_table,
     class_groups,
-    outer_radius,
     quantile_groups,
 )
 from ..behaviour.boundary_distances import boundary_distances, is_small
-from ..behaviour.memorization_share import memorization_part, memorization_share, radial_profile
+from ..behaviour.memorization_share import memorization_part, memorization_share
+from ..behaviour.rays import radial_profile
+from ..behaviour.zones import agreement_table, outer_radius
 from ..proofs.memorization import certify_memorization
 from ..quantities.measured import Measured
 from ..quantities.store import Store

@@ -27,7 +27,8 @@ from analysis import (
     quantile_groups,
     radial_profile,
 )
-from analysis.behaviour.agreement import MODEL_BATCH, zones
+from analysis.behaviour.agreement import MODEL_BATCH
+from analysis.behaviour.zones import zones
 from constructions import Ball, ReLUNetwork, affine, compose, f_adv, f_S, predictions, squaring
 from training import mlp, output_margin
 
@@ -414,7 +415,7 @@ def test_profiles_and_shares_of_images_and_modules_are_those_of_rows(monkeypatch
     again = memorization_share(module, clean, network, images, ball, radii=radii, seed=3)
     assert again.share.value == pytest.approx(random.share.value, abs=1e-12)
     # 8 points at once
-    monkeypatch.setattr(sys.modules["analysis.behaviour.memorization_share"], "NUMBERS", 100)
+    monkeypatch.setattr(sys.modules["analysis.behaviour.rays"], "NUMBERS", 100)
     values = [
         m.value
         for m in radial_profile(
