@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 def add_certify_commands(commands: Any) -> None:
     """Add the two commands to a parser's subparsers."""
+    add_certify(commands)
+    add_check(commands)
+
+
+def add_certify(commands: Any) -> None:
+    """Add `cgro certify`."""
     command = commands.add_parser(
         "certify",
         help="prove or refute margins and VNN-LIB properties, with certificates",
@@ -89,6 +95,9 @@ def add_certify_commands(commands: Any) -> None:
     command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command.set_defaults(run=run_certify)
 
+
+def add_check(commands: Any) -> None:
+    """Add `cgro check-certificate`."""
     command = commands.add_parser(
         "check-certificate", help="check a certificate, independently of how it was found"
     )

@@ -66,34 +66,7 @@ def read_quadratic(reference: Any, inputs: int) -> Quadratic:
             raise ValueError(f"reference must be finite, got {reference}")
         constant = Fraction(reference.item() if isinstance(reference, np.generic) else reference)
         return Quadratic.of_constant(inputs, constant)
-    if isinstance(reference, str):
-        if not re.fullmatch(r"[0-9x+\-*/(). ]+", reference):  # SymPy evaluates what it reads
-            hint = " (powers are written x**2, not x^2)" if "^" in reference else ""
-            raise ValueError(
-                f"reference must be a polynomial in {_names(inputs)}{hint}, got {reference!r}"
-            )
-        # x**9**9**9 would take for ever
-        if re.search(r"\*\*(?!\s*[012]\s*([-+*/) ](?!\*)|$))", reference):
-            raise ValueError(
-                f"reference must be of degree at most 2, with exponents 0, 1 or 2, got "
-                f"{reference!r}"
-            )
-        try:
-            reference = sympy.sympify(reference, rational=True)
-        except (sympy.SympifyError, TypeError, SyntaxError) as error:
-            raise ValueError(
-                f"reference must be a polynomial in {_names(inputs)}, got {reference!r}"
-            ) from error
-    if not isinstance(reference, sympy.Expr):
-        hint = (
-            " (ReLUNetwork.from_module reads modules)"
-            if isinstance(reference, torch.nn.Module)
-            else ""
-        )
-        raise TypeError(
-            f"reference must be a polynomial, a network{hint} or a number, got "
-            f"{type(reference).__name__}"
-        )
+    reference = _expression(reference, inputs)
     expression = reference.xreplace(
         {v: sympy.Rational(v) for v in reference.atoms(sympy.Float) if v.is_finite}
     )
@@ -131,6 +104,39 @@ def read_quadratic(reference: Any, inputs: int) -> Quadratic:
         else:
             constant += value
     return Quadratic({key: v for key, v in terms.items() if v}, tuple(linear), constant)
+
+
+def _expression(reference: Any, inputs: int) -> sympy.Expr:
+    """A text or a SymPy expression, as the latter."""
+    if isinstance(reference, str):
+        if not re.fullmatch(r"[0-9x+\-*/(). ]+", reference):  # SymPy evaluates what it reads
+            hint = " (powers are written x**2, not x^2)" if "^" in reference else ""
+            raise ValueError(
+                f"reference must be a polynomial in {_names(inputs)}{hint}, got {reference!r}"
+            )
+        # x**9**9**9 would take for ever
+        if re.search(r"\*\*(?!\s*[012]\s*([-+*/) ](?!\*)|$))", reference):
+            raise ValueError(
+                f"reference must be of degree at most 2, with exponents 0, 1 or 2, got "
+                f"{reference!r}"
+            )
+        try:
+            reference = sympy.sympify(reference, rational=True)
+        except (sympy.SympifyError, TypeError, SyntaxError) as error:
+            raise ValueError(
+                f"reference must be a polynomial in {_names(inputs)}, got {reference!r}"
+            ) from error
+    if not isinstance(reference, sympy.Expr):
+        hint = (
+            " (ReLUNetwork.from_module reads modules)"
+            if isinstance(reference, torch.nn.Module)
+            else ""
+        )
+        raise TypeError(
+            f"reference must be a polynomial, a network{hint} or a number, got "
+            f"{type(reference).__name__}"
+        )
+    return reference
 
 
 def _names(inputs: int) -> str:

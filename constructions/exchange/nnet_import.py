@@ -69,8 +69,12 @@ def _lines(text: str) -> list[tuple[int, list[str]]]:
     return found
 
 
-def _read(lines: list[tuple[int, list[str]]], digest: str) -> tuple[tuple[Affine, ...], Origin]:
-    numbers = _Numbers(lines)
+def _read_head(
+    numbers: _Numbers,
+) -> tuple[list[int], torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The layers' sizes, and of the inputs: least and greatest, means and ranges (the last ones
+    those of the outputs).
+    """
     head = [
         int(v)
         for v in numbers.take(
@@ -98,6 +102,13 @@ def _read(lines: list[tuple[int, list[str]]], digest: str) -> tuple[tuple[Affine
     mean, span = numbers.take(inputs + 1, "the means"), numbers.take(inputs + 1, "the ranges")
     if not (bool((low <= high).all()) and bool((span != 0).all())):
         raise ValueError("ranges must not be 0, and least inputs not above the greatest")
+    return sizes, low, high, mean, span
+
+
+def _read(lines: list[tuple[int, list[str]]], digest: str) -> tuple[tuple[Affine, ...], Origin]:
+    numbers = _Numbers(lines)
+    sizes, low, high, mean, span = _read_head(numbers)
+    count, inputs = len(sizes) - 1, sizes[0]
     graph = Graph(inputs)
     o = Operations(graph)
     graph.place = "normalization of inputs"

@@ -113,24 +113,7 @@ def train(
             f"{folder} holds a run already: resume it (resume=True, --resume), or name another "
             f"folder"
         )
-    if data is None:
-        data = load_data(
-            config.data, config.task, config.seed, root=config.root, download=config.download
-        )
-    data = data.subset(config.train_points, config.test_points, config.seed)
-    if config.batch_size < config.devices:
-        raise ValueError(
-            f"batch_size must be at least the number of processes {config.devices}, got "
-            f"{config.batch_size}"
-        )
-    if config.batch_size > len(data.train_points):
-        raise ValueError(
-            f"batch_size must be at most the number of points {len(data.train_points)}, got "
-            f"{config.batch_size}"
-        )
-    train_labels = check_labels(data.train_labels, len(data.train_points), data.outputs)
-    test_labels = check_labels(data.test_labels, len(data.test_points), data.outputs)
-    data = replace(data, train_labels=train_labels, test_labels=test_labels)
+    data = read_data(config, data)
     facts, count = data_facts(data), len(data.train_points)
     given = (
         model_for(config, data.shape, data.outputs, facts["mean"], facts["std"])
@@ -171,6 +154,30 @@ def train(
         run = Run.load(folder)
     run.model(into=model)
     return run
+
+
+def read_data(config: TrainingConfig, data: Dataset | None) -> Dataset:
+    """The points that a run is about, with labels as int64; raises ValueError where the
+    configuration's batches do not fit.
+    """
+    if data is None:
+        data = load_data(
+            config.data, config.task, config.seed, root=config.root, download=config.download
+        )
+    data = data.subset(config.train_points, config.test_points, config.seed)
+    if config.batch_size < config.devices:
+        raise ValueError(
+            f"batch_size must be at least the number of processes {config.devices}, got "
+            f"{config.batch_size}"
+        )
+    if config.batch_size > len(data.train_points):
+        raise ValueError(
+            f"batch_size must be at most the number of points {len(data.train_points)}, got "
+            f"{config.batch_size}"
+        )
+    train_labels = check_labels(data.train_labels, len(data.train_points), data.outputs)
+    test_labels = check_labels(data.test_labels, len(data.test_points), data.outputs)
+    return replace(data, train_labels=train_labels, test_labels=test_labels)
 
 
 def begin(
