@@ -528,6 +528,35 @@ def test_right_forms_are_not():
     assert not list(faults(ast.parse(source).body[0]))
 
 
+# -- sizes -----------------------------------------------------------------------------------------
+
+LONG_FILE, LONG_FUNCTION = 300, 70
+"""Lines (of functions: without docstring) from which on the first ones say why it is whole."""
+
+
+def lines_of(node):
+    """The lines of a function without its docstring."""
+    words = node.body[0] if ast.get_docstring(node) is not None else None
+    spoken = words.end_lineno - words.lineno + 1 if words else 0
+    return node.end_lineno - node.lineno + 1 - spoken
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_is_long_says_why_it_is_whole(package):
+    silent = []
+    for path, tree in TREES[package].items():
+        text = path.read_text()
+        long = len(text.splitlines()) > LONG_FILE
+        if long and "Whole, because" not in " ".join(ast.get_docstring(tree).split()):
+            silent.append(str(path.relative_to(ROOT)))
+        functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        for node in functions:
+            why = "# Whole, because" in ast.get_source_segment(text, node)
+            if lines_of(node) > LONG_FUNCTION and not why:
+                silent.append(f"{path.relative_to(ROOT)}: {node.name}")
+    assert silent == []
+
+
 # -- packaging -------------------------------------------------------------------------------------
 
 

@@ -151,6 +151,7 @@ def boundary_distances(
         >>> found.upper.numpy().round(6), found.lower.numpy().round(3)  # the first is 1/8
         (array([0.125, 0.   ]), array([0.115, 0.   ]))
     """
+    # Whole, because each bound starts from the one before.
     check_ball(ball, positive=True)
     unit, radius = Ball(ball.p, 1.0), ball.radius
     if steps < 1 or restarts < 1:

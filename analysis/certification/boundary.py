@@ -92,6 +92,7 @@ def boundary_distance(
         >>> lower <= Fraction(1, 8) <= upper, float(upper - lower) <= 1e-6
         (True, True)
     """
+    # Whole, because it is one bisection, and its state.
     network, norm = read_network(network), read_norm(norm)
     gap = read_positive("gap", gap)
     point = np.array(exact_floats(read_numbers(network, centre, "centre"), "centre"))

@@ -27,6 +27,7 @@ def add_certify_commands(commands: Any) -> None:
 
 def add_certify(commands: Any) -> None:
     """Add `cgro certify`."""
+    # Whole, because it is a list of options.
     command = commands.add_parser(
         "certify",
         help="prove or refute margins and VNN-LIB properties, with certificates",

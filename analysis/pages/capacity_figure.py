@@ -34,6 +34,7 @@ def lower_bound(dimensions: Sequence[int] = DIMENSIONS) -> Drawing:
     >>> lower_bound([2, 20, 60, 80, 100]).rows[1][:4]
     [20, 19073486328125, 2, 1000]
     """
+    # Whole, because it is one figure: panels, numbers and caption.
     rows = capacity_table(dimensions, DELTA, points=POINTS, mu=MU)
     far = [row for row in rows if row.dimension >= 50]
     if len(far) < 3:

@@ -68,6 +68,7 @@ def draw_regions(
     reach: float | None = None,
 ) -> None:
     """The same on given axes; colours are full beyond +-reach (None: the largest value)."""
+    # Whole, because it is one picture, layer upon layer.
     d = found.arrangement.d
     if not found.complete:
         raise ValueError(f"only complete results can be drawn, got: {found.method}")

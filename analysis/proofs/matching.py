@@ -63,6 +63,7 @@ def match(subject: Subject) -> Matched:
     that joins the two parts, the network's layers are block-diagonal, f_clean's units first; then
     they are the reference's.
     """
+    # Whole, because it is one walk along two networks, layer by layer.
     network, x, hints = subject.network, subject.x, subject.hints
     outputs, tail = network.outputs, 2 if hints.variant != "paper" else hints.m + 4
     depth = len(network.layers) - tail

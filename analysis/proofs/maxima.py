@@ -43,6 +43,7 @@ def is_maximum(network: ReLUNetwork, centre: Corner, lower: Corner, upper: Corne
     shift there, then f is a network of these maxima, one layer shorter, on the ranges that they
     have; and so on, until one number is left.
     """
+    # Whole, because it is one proof, level by level.
     layers = [
         (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
     ]

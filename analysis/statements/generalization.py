@@ -112,6 +112,7 @@ def robust_generalization() -> Iterator[Check]:
     """The worst loss chosen after the sample, in one dimension; rates; how much the printed bound
     says of MNIST.
     """
+    # Whole, because it is one statement: its checks one after the other.
     density = stats.beta(4, 4)
     grid = np.linspace(-1, 2, 10_001)
     rough = float(np.abs(np.diff(np.gradient(density.pdf(grid), grid))).sum())

@@ -42,6 +42,7 @@ def measure_constructed(
     """Build f_S from the clean run's network, scaled to margins near 1, and put it beside the
     learned network.
     """
+    # Whole, because it is a list of measurements of one network.
     run = entry.run
     part, memorized = sampled(data, settings), sampled(data, settings, memorized=True)
     shared = {
@@ -155,6 +156,7 @@ def beside(
     settings: StudySettings,
 ) -> Json:
     """Agreement tables, radial profiles and memorization shares of the learned network and f_S."""
+    # Whole, because it is a list of measurements of the same models.
     run, ball = entry.run, entry.config.ball
     learned, clean, built = run.model(), pair["f_clean"], near(pair["f_S"])
     exactly = run.model().double()  # attacked points lie next to the boundary, as float64 sees it

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def margins(run: RunStudy, models: Mapping[str, Distances]) -> Drawing:
     """Histograms of the distance to the nearest error."""
+    # Whole, because it is one figure: panels, numbers and caption.
     radius = run.config.radius
 
     def draw() -> Figure:

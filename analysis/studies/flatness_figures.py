@@ -33,6 +33,7 @@ def robust_memorization(
     run: RunStudy, profiles: Mapping[str, Mapping[str, Profile]], proved: bool
 ) -> Drawing:
     """Gradient norm and loss change over the radius, around training and test points."""
+    # Whole, because it is one figure: panels, numbers and caption.
     radius = run.config.radius
 
     def draw() -> Figure:
@@ -128,6 +129,7 @@ def robust_memorization(
 
 def learning_process(run: RunStudy) -> Drawing:
     """Gradient norm over the radius, one curve an epoch."""
+    # Whole, because it is one figure: panels, numbers and caption.
 
     def draw() -> Figure:
         figure, panels = new_figure(9.6, 3.7, 2)
@@ -211,6 +213,7 @@ def changed(run: RunStudy, part: str, first: int, last: int) -> str:
 
 def flatness(run: RunStudy) -> Drawing:
     """Local and global flatness over epochs, with accuracies beside."""
+    # Whole, because it is one figure: panels, numbers and caption.
     epochs = list(run.profiles)
     curves = {part: [at_radius(run, epoch, part) for epoch in epochs] for part in PARTS}
     inside = run.profiles[epochs[0]]["train"].radii.index(run.config.radius)

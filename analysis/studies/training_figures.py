@@ -93,6 +93,7 @@ def capacity(study: Study) -> Iterator[Drawing]:
 
 def capacity_of(runs: Sequence[RunStudy]) -> Drawing:
     """The figure of one sweep over width."""
+    # Whole, because it is one figure: panels, numbers and caption.
     attacked = {"train": "train_sample", "test": "test"}
     found = {
         (kind, part): errors_of(
@@ -167,6 +168,7 @@ def feature_learning(run: PatchRun) -> Drawing:
     """The signal and the noise that the papers' two-layer network learns on patch-structured data,
     over its steps.
     """
+    # Whole, because it is one figure: panels, numbers and caption.
     config, found = run.config, phases(run)
     step, signal = run.curves["step"], config.scales.alpha**3 * run.curves["U"]
     noise = run.curves["V"]

@@ -168,6 +168,7 @@ def lemmas(run: PatchRun) -> list[Inequality]:
         ... ]  # neither T_0 nor T_1 was reached
         ['Lemma 4.3', 'Lemma C.8', 'Lemma C.9']
     """
+    # Whole, because it is a list of inequalities in the same terms.
     found = phases(run)
     config, (alpha, sigma, sigma_0, gamma), curves = run.config, run.config.scales, run.curves
     rate, steps, u, V, U = config.rate, curves["step"], curves["u"], curves["V"], curves["U"]

@@ -250,6 +250,7 @@ def count_table(
         >>> row.network, row.measured, row.closed_form
         ('f_S', 42914, 42914)
     """
+    # Whole, because it is one loop, which makes row after row.
     grid = [(n, d) for d in dimensions for n in points]
     least = least_dimension(hidden)
     for n, d in grid:

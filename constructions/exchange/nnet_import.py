@@ -106,6 +106,7 @@ def _read_head(
 
 
 def _read(lines: list[tuple[int, list[str]]], digest: str) -> tuple[tuple[Affine, ...], Origin]:
+    # Whole, because it reads one file from beginning to end.
     numbers = _Numbers(lines)
     sizes, low, high, mean, span = _read_head(numbers)
     count, inputs = len(sizes) - 1, sizes[0]

@@ -71,6 +71,7 @@ def write_onnx(
         ... ).item()
         0.10000000149011612
     """
+    # Whole, because it writes one file from beginning to end.
     path = _named(path, ".onnx")
     if not isinstance(network, nn.Module):
         check_network(network)

@@ -276,6 +276,7 @@ class Graph:
         result: Compiled,
     ) -> dict[int, Form]:
         """Append a layer; the forms of what later layers need, on its units."""
+        # Whole, because a block of units is placed after those before it.
         rows: list[Form] = []  # blocks of units
         starts: list[int] = [0]
         width = forms[next(iter(forms))].map.weight.shape[1]

@@ -67,6 +67,7 @@ def walk(
     ranges are added. Ranges end on the grid. Raises ValueError where `table_of` has no table or
     numbers leave 2^-RANGE..2^RANGE.
     """
+    # Whole, because every line is a bound that the next ones need, layer by layer.
     points = np.stack([lower, upper], axis=1)  # (units, points of its group): what a unit is there
     group = np.arange(len(lower))
     reach, grid = (

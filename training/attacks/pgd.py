@@ -118,6 +118,7 @@ def pgd(
         >>> attacked
         tensor([[0.2500, 0.7500]])
     """
+    # Whole, because it is one loop, and its state.
     check_differentiable(model)
     x, labels = as_float(x, None, "x").detach(), as_tensor(labels, "labels")
     start = None if start is None else as_float(start, x.dtype, "start").detach()

@@ -91,6 +91,7 @@ def train(
         ...     run.status, run.final["test"]["points"], run.final["test"]["robust_accuracy"] > 0.5
         ('finished', 360, True)
     """
+    # Whole, because it is one call: checks in the order in which they cost, processes, the run.
     for name, value, kind in (
         ("config", config, TrainingConfig),
         ("data", data, Dataset),
