@@ -1,11 +1,10 @@
 # fmt: off
 """Checks certificates (format: docs/certificates.md), in integers: `python check_certificate.py CERT.json [--network FILE]`.
 Checked: each query, for the layers in CERT; with --network, that FILE has the SHA-256 CERT names. Not checked: that they are
-FILE's layers, or margins of a property (see cgro check-certificate). It needs check_boxes.py beside it for proofs by boxes.
-    R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  for l <= z <= u, h = max(0, z), any multiplier D,
-and D z is linear in the layer below. For pairs of units it is over the polygon that bounds of z_p, z_q and z_p +- z_q leave.
-Weights are over 2^scale, multipliers over 2^s, inputs and bounds of z over 2^g. What is printed was checked, or it says not."""
-import copy, decimal, gzip, hashlib, itertools, json, math, operator, pathlib, re, runpy, sys
+FILE's layers, or margins of a property (see `cgro check-certificate`). What proofs give is computed from integers by files
+beside this one, check_trees.py (bounds of units) and check_boxes.py (boxes that are split); with one input, here, by points
+between which no unit changes sign. Weights are over 2^scale, inputs over 2^g. What is printed was checked, or it says not."""
+import decimal, functools, gzip, hashlib, json, math, operator, pathlib, re, runpy, sys
 from fractions import Fraction
 FORMAT, PROPERTY, WORD = "cgro certificate 1", "cgro property certificate 1", 48  # longer multipliers are combined more slowly
 SCALE, LONG, DEEP = 1 << 13, 1 << 16, 1 << 17  # most bits of scales, of a point's denominators, and that layers may add
@@ -50,7 +49,7 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         self.units = self.starts[-2]  # hidden ones, numbered through the layers; the outputs come after them
     def combine(self, layer, factors):  # the sum of a layer's rows times factors, {column: integer}
         (packed, size, width, shift), out = self.packed[layer], {}
-        if packed and all(abs(v) >> WORD == 0 for v in factors.values()):
+        if packed and max(map(abs, factors.values()), default=0) >> WORD == 0:
             half, total = 1 << 8 * size - 1, shift + sum([v * packed[k] for k, v in factors.items()])
             raw = total.to_bytes(size * width, "little")
             return {j: int.from_bytes(raw[size * j : size * j + size], "little") - half for j in range(width)}
@@ -73,98 +72,12 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
             units += found
         margins = [[sum([x * units[k][i] for k, x in goal.items()]) for goal in self.goals(label)] for i in range(len(points))]
         return [Fraction(min(v), w) for v, w in zip(margins, weights)], units[: self.units]
-class Part:  # a part of a query's set: bounds of units and, for units in pairs, (p, q, the corners of their polygon)
-    def __init__(self, network, query):
-        self.network, self.g, self.box, self.ball = network, query["scale"], (query["lower"], query["upper"]), query.get("ball")
-        self.low, self.high, self.octagons, self.corners = [], [], {}, {}
-        facts, members, paired = query["facts"][::-1], [k for pair in query["pairs"] for k in pair], set()
-        require(all(type(k) is int for k in members) and len(set(members)) == len(members), "a unit is in two pairs")
-        below = list(zip(*self.box))
-        for i, (rows, bias, scale) in enumerate(network.layers[:-1]):  # all units by intervals, then the pairs, then the facts
-            start, stop = network.starts[i : i + 2]
-            middle, width = [a + b for a, b in below], [b - a for a, b in below]
-            for k, (row, b) in enumerate(zip(rows, bias), start):
-                m, r = sum([w * middle[j] for j, w in row]) + (b << self.g + 1), sum([abs(w) * width[j] for j, w in row])
-                near = any(j in paired for j, _ in row)
-                self.low.append(self.bound(i, {k: 1}) if near else m - r >> scale + 1)
-                self.high.append(-self.bound(i, {k: -1}) if near else -(-m - r >> scale + 1))
-            pairs = [(p, q) for p, q in query["pairs"] if start <= p < stop and start <= q < stop]
-            self.octagons |= {(p, q): [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)] for p, q in pairs}
-            while facts and start <= facts[-1][0] < stop:
-                k, sign, multipliers = facts.pop()
-                require(type(k) is type(sign) is int and sign in (-1, 1), "the sign of a fact must be -1 or 1")
-                bounds, better = (self.low, max) if sign > 0 else (self.high, min)
-                bounds[k] = better(bounds[k], sign * self.bound(i, {k: sign}, multipliers))
-            _ = [self.meet(p, q) for p, q in pairs]
-            paired = {k - start for pair in pairs for k in pair}
-            below = [(max(a, 0), max(b, 0)) for a, b in zip(self.low[start:], self.high[start:])]
-        require(not facts, "facts must be about hidden units, in the order of the layers")
-    def bound(self, layer, signs, multipliers=(0, (), ())):  # of the sum of signs times z of units of a layer, {number: sign}
-        network, low, high, (s, units, numbers) = self.network, self.low, self.high, multipliers
-        require(all(type(v) is int for v in (s, *units, *numbers)) and s <= SCALE, "multipliers must be integers")
-        (_, bias, scale), first, total = network.layers[layer], network.starts[layer], 0
-        factors = once(zip(units, numbers, strict=True))
-        form = network.combine(layer, {k - first: x << s for k, x in signs.items()})
-        part = sum([x * bias[k - first] for k, x in signs.items()]) << s + self.g
-        for i in range(layer - 1, -1, -1):
-            start, stop = network.starts[i : i + 2]
-            d = {k - start: v for k, v in factors.items() if start <= k < stop}
-            for j in form | d:
-                k, r, v = start + j, form.get(j, 0), d.get(j, 0) << scale
-                if k in self.corners:
-                    p, q, ends = self.corners[k]
-                    if k == p or (p - start not in form and p - start not in d):  # once
-                        a, b, x, y = (t.get(n - start, 0) for t in (form, d) for n in (p, q))
-                        part += min([a * e + b * f - (x * m + y * n << scale) for m, n, e, f in ends]) >> 1
-                else:
-                    ends = [(r - v if t > 0 else -v) * t for t in (low[k], high[k])]
-                    part += min(ends) if low[k] >= 0 or high[k] <= 0 else min(*ends, 0)
-            total, (_, bias, scale) = total + (part >> s + scale), network.layers[i]
-            form, part = network.combine(i, d), sum([v * bias[j] for j, v in d.items()]) << self.g
-        ends = sum([r * self.box[r < 0][j] for j, r in form.items()])
-        if self.ball:  # inputs that reach the box before the ball stop there; the others share what is left of the radius
-            centre, left, free, met = self.ball["centre"], self.ball["radius"] ** 2, form, True
-            while met:
-                size, gaps = sum([r * r for r in free.values()]), {j: centre[j] - self.box[r < 0][j] for j, r in free.items()}
-                met = {j: gap**2 for j, gap in gaps.items() if gap**2 * size < left * free[j] ** 2}
-                left, free = left - sum(met.values()), {j: r for j, r in free.items() if j not in met}
-            low = sum([r * (centre[j] if j in free else self.box[r < 0][j]) for j, r in form.items()])
-            ends = max(ends, low - math.isqrt(size * left) - 1)
-        return total + (part + ends >> s + scale)
-    def meet(self, p, q):  # find 2 (z_p, z_q, h_p, h_q) at the corners of the linear pieces of h_p and h_q on a pair's polygon
-        (a, c), (b, d), (e, f, g, h) = [self.low[p], self.low[q]], [self.high[p], self.high[q]], self.octagons[p, q]
-        lines = [(1, 0, v) for v in {a, 0, b} if a <= v <= b] + [(0, 1, v) for v in {c, 0, d} if c <= v <= d]
-        self.corners[p] = self.corners[q] = p, q, (found := set())
-        for (m, n, v), (r, s, w) in itertools.combinations([*lines, (1, 1, e), (1, 1, f), (1, -1, g), (1, -1, h)], 2):
-            if top := m * s - n * r:
-                x, y = 2 * (v * s - w * n) // top, 2 * (m * w - r * v) // top
-                if 2 * a <= x <= 2 * b and 2 * c <= y <= 2 * d and 2 * e <= x + y <= 2 * f and 2 * g <= x - y <= 2 * h:
-                    found.add((x, y, max(x, 0), max(y, 0)))
-    def split(self, unit, on):  # the part where z_unit >= 0, or <= 0
-        part = copy.copy(self)
-        part.low, part.high, part.corners = self.low[:], self.high[:], dict(self.corners)
-        (part.low if on else part.high)[unit] = max(part.low[unit], 0) if on else min(part.high[unit], 0)
-        _ = unit in part.corners and part.meet(*part.corners[unit][:2])
-        return part
-    def least(self, tree, goal):  # a lower bound of a goal, proved by a tree; infinity if the part is empty
-        stack, least = [(self, tree)], math.inf
-        while stack:
-            part, node = stack.pop()
-            entries(node, "unit on off" if "unit" in node else "leaf goal")
-            if "unit" in node:
-                require(type(node["unit"]) is int and 0 <= node["unit"] < self.network.units, f"no unit {node['unit']}")
-                stack += [(part.split(node["unit"], side == "on"), node[side]) for side in ("on", "off")]
-            elif not any(map(operator.gt, part.low, part.high)) and all(ends for _, _, ends in part.corners.values()):
-                value = part.bound(len(self.network.layers) - 1, goal if node["goal"] else {}, node["leaf"])
-                require(type(node["goal"]) is bool and value > 0, "a leaf's bound is not positive")
-                least = min(least, Fraction(value, 2**self.g)) if node["goal"] else least
-        return least
+@functools.cache
+def beside(name):  # what a file beside this one defines
+    return runpy.run_path(str(pathlib.Path(__file__).with_name(name)))
 def least_margin(network, query):  # the lower bound of the margin that a query's proof gives
-    if "boxes" in query:
-        return runpy.run_path(str(pathlib.Path(__file__).with_name("check_boxes.py")))["least_margin"](network, query)
     if "points" not in query:
-        root = Part(network, query)
-        return min([root.least(*pair) for pair in zip(query["trees"], network.goals(query["label"]), strict=True)])
+        return beside("check_boxes.py" if "boxes" in query else "check_trees.py")["least_margin"](network, query)
     points, ends = [*map(rational, query["points"])], [Fraction(query[v][0], 2 ** query["scale"]) for v in ("lower", "upper")]
     require(network.inputs == 1 and [points[0], points[-1]] == ends and points == sorted(points), "points must span the set")
     least = []  # some points at a time, with one in common
@@ -177,7 +90,8 @@ def check(network, query, of=""):  # why a query is rejected, or "" if its proof
     try:
         ways = {"refuted": "witness", "proved": "bound " + ({"points", "boxes"} & {*query} or {"pairs facts trees"}).pop()}
         require(query["verdict"] in ways, "the verdict is neither proved nor refuted")
-        entries(query, "label verdict scale lower upper " + ways[query["verdict"]], "ball difference" + " groups" * bool(of))
+        more = "ball difference" + " targets" * ("trees" in query) + " groups" * bool(of)
+        entries(query, "label verdict scale lower upper " + ways[query["verdict"]], more)
         g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
         centre, radius = (entries(ball, "centre radius") or ball["centre"], ball["radius"]) if "ball" in query else (lower, 0)
         def inside(x):  # a point times 2^g
