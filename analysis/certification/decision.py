@@ -30,12 +30,12 @@ from constructions.internal import (
 )
 from training.internal import check_labels
 
+from ..branching.search import Search
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_domain, read_network, read_numbers, read_positive
 from ..search.bounding import BROKEN
 from ..search.prepared import prepare
 from ..search.question import Question, Undecided
-from ..search.search import Search
 from ..search.sets import ExactSet
 from ..splitting.splitting import decide_by_splitting
 
@@ -275,7 +275,7 @@ def decide_margin(
     try:
         with np.errstate(all="ignore"):  # what overflows is not finite, and proves nothing
             by_splitting = decide_by_splitting(question, search.end)
-            query, boxes = by_splitting or (search.run(), len(search.leaves))
+            query, boxes = by_splitting or (search.run(), search.leaves)
         if query["verdict"] == "refuted":
             rejected = checker.check(known.exact, query)
         else:  # what `check` would find: the set and the bound are right by construction
@@ -286,13 +286,13 @@ def decide_margin(
             )
         loss = query_loss(network, query)
     except Undecided as reason:
-        return Certification("unresolved", leaves=len(search.leaves), reason=str(reason))
+        return Certification("unresolved", leaves=search.leaves, reason=str(reason))
     except BROKEN as error:  # floats, solver or proof; mistakes of the program are no verdicts
-        return Certification("unresolved", leaves=len(search.leaves), reason=f"no proof: {error}")
+        return Certification("unresolved", leaves=search.leaves, reason=f"no proof: {error}")
     if rejected:
         return Certification(
             "unresolved",
-            leaves=len(search.leaves),
+            leaves=search.leaves,
             reason=f"the checker rejects the proof: {rejected}",
         )
     within = (
@@ -305,7 +305,7 @@ def decide_margin(
         witness = tuple(Fraction(v) for v in query["witness"])
         found = question.margin(witness)
         if found + loss > 0:
-            return Certification("unresolved", leaves=len(search.leaves), reason=within)
+            return Certification("unresolved", leaves=search.leaves, reason=within)
         return Certification("refuted", None, witness, found + loss, query=query, network=network)
     leaves = max(1, len(query["points"]) - 1) if "points" in query else boxes
     if bound <= loss:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checkers.check_certificate import Part
+from ..checkers.check_trees import Part
 
 Array = np.ndarray
 

@@ -10,13 +10,21 @@ from .bounding import Array, Layer, least
 from .layers import Bounded
 from .leaves import Leaf, multipliers
 
+Used = list[tuple[Array, Array]]
+"""Which lower and which upper bounds of each layer are used."""
 
-def facts(bounded: Bounded, leaves: list[Leaf]) -> list[list[Any]]:
-    """The bounds by multipliers on which the leaves rest, in the order of the layers."""
-    need = [
-        (np.zeros(len(a.bias), dtype=bool), np.zeros(len(a.bias), dtype=bool))
-        for a in bounded.layers
-    ]
+
+def nothing(bounded: Bounded) -> Used:
+    """No bound."""
+    sizes = [len(a.bias) for a in bounded.layers]
+    return [(np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)) for n in sizes]
+
+
+def facts(bounded: Bounded, leaves: list[Leaf], need: Used | None = None) -> list[list[Any]]:
+    """The bounds by multipliers on which the leaves rest, and that are needed besides, in the order
+    of the layers.
+    """
+    need = nothing(bounded) if need is None else need
     for leaf in leaves:
         layers, form = bounded.restricted(leaf.splits), leaf.form
         for i in range(len(layers) - 1, -1, -1):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checkers import check_certificate as checker
+from ..checkers import check_trees as checker
 from .bounding import Array, Inputs, Layer, lower_bounds
 from .question import Question
 

@@ -54,11 +54,11 @@ def leaf_of(
     return None
 
 
-def multipliers(layers: list[Layer], factors: list[Array]) -> list[Any]:
+def multipliers(layers: list[Layer], factors: list[Array], bits: int = BITS) -> list[Any]:
     """Nonzero multipliers as certificates hold them: [s, [units], [integers over 2^s]]."""
     units = np.concatenate([np.zeros(0, dtype=np.int64), *(a.units for a in layers)])
     numbers = np.concatenate([np.zeros(0), *factors])
-    scale = max(0, BITS - math.frexp(float(np.abs(numbers).max(initial=0.0)))[1])
+    scale = max(0, bits - math.frexp(float(np.abs(numbers).max(initial=0.0)))[1])
     whole = np.rint(np.ldexp(numbers, scale))
     keep = np.flatnonzero(whole)
     return [scale if len(keep) else 0, units[keep].tolist(), [int(v) for v in whole[keep].tolist()]]

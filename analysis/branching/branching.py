@@ -1,0 +1,271 @@
+"""Branch and bound over the signs of units, many parts at once.
+
+Parts whose goal has a lower bound > 0 are closed, as are those without counterexamples (see
+`contraction`); others are cut at the unit whose split promises most. Floats choose; what they
+found becomes a certificate in `unfolding`, and `check_certificate` judges that.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from ..search.bounding import Array
+from ..search.layers import Bounded, Splits
+from ..search.leaves import Leaf
+from ..search.question import Question, Undecided
+from ..search.sets import Point
+from ..search.tree import Cut, Prover, Witness
+from .contraction import WEIGHTS, Contraction, Targets, contract, tuned
+from .parts import FLOAT, Goal, Optimised, Parts, Tensor, bound, descend, lines_of, optimise
+
+BATCH = 8
+"""Parts that are cut at once."""
+
+MOST = 20_000
+"""Parts that are open at once, at most: each takes some 100 kB."""
+
+CANDIDATES = 6
+"""Units of each part whose split is tried before one is chosen."""
+
+ROUNDS, AGAIN = 10, 2
+"""Most rounds of contraction on the whole set, and rounds after a split."""
+
+FEWER = (0.25, 1.0, 2.0)
+"""Multiples of the weights of the whole set that are tried after a split."""
+
+TARGETS = 512
+"""Most units of a layer that are contracted."""
+
+SPARE = 1e-3
+"""Bounds exceed 0 by this share of what the whole set lacked, and contradict each other by this
+share of a unit's width there: integers lose a little.
+"""
+
+
+@dataclass(eq=False)
+class Node:
+    """A part in the tree: the contractions (with its row in each) that lead from its parent's
+    bounds to its own, then a cut or what closes it.
+
+    splits: units that are split on the way to it. Closed by bounds of the goal (a row of parts with
+    their slopes), by a leaf of linear programs, or by a unit (layer, position) whose lower bound
+    exceeds its upper one by a gap.
+    """
+
+    splits: Splits
+    bound: float
+    rounds: list[tuple[Contraction, int]] = field(default_factory=list)
+    parts: tuple[Optimised, int] | None = None
+    leaf: Leaf | None = None
+    empty: tuple[Cut, float] | None = None
+    cut: Cut | None = None
+    children: list[Node] = field(default_factory=list)
+
+    def close(self, unit: Cut, gap: float) -> None:
+        """No counterexample is there."""
+        self.empty, self.bound, self.parts = (unit, gap), math.inf, None
+
+    def branch(self, cut: Cut) -> list[Node]:
+        """The parts where a unit is on, and off."""
+        self.cut, self.parts = cut, None
+        self.children = [Node({**self.splits, cut: on}, self.bound) for on in (True, False)]
+        return self.children
+
+
+class Branching:
+    """Proves a form positive on a set, many parts at once; `leaves` counts those proved."""
+
+    def __init__(
+        self,
+        question: Question,
+        bounded: Bounded,
+        prover: Prover,
+        form: Array,
+        constant: float,
+        end: float,
+    ) -> None:
+        self.question, self.prover, self.end = question, prover, end
+        self.form, self.constant = form, constant
+        self.goal = Goal.of(bounded.layers, form, constant, question.inputs)
+        self.whole = Parts.root(bounded.layers)
+        self.leaves, self.enough, self.targets = 0, 0.0, list[Targets]()
+
+    def prove(self) -> Node | Point:
+        """The root of a closed tree for form @ h + constant > 0, or a counterexample; raises
+        `Undecided`.
+        """
+        root, count = self.root(), itertools.count()
+        heap = [] if self.is_closed(root) else [(root.bound, next(count), root)]
+        while heap:
+            if time.monotonic() > self.end or len(heap) > MOST:
+                why = "time limit" if len(heap) <= MOST else "too many parts"
+                raise Undecided(f"{why}, with {self.leaves} parts proved and {len(heap)} open")
+            taken = [heapq.heappop(heap)[2] for _ in range(min(BATCH, len(heap)))]
+            for node in self.cut(taken):
+                if isinstance(node, Witness):
+                    return node.point
+                if not self.is_closed(node):
+                    heapq.heappush(heap, (node.bound, next(count), node))
+        return root
+
+    def is_closed(self, node: Node) -> bool:
+        """Whether nothing is to be done; counts leaves. Raises `Undecided` for NaN."""
+        if math.isnan(node.bound):
+            raise Undecided("float32 does not hold the network's numbers")
+        closed = node.bound > self.enough
+        self.leaves += closed
+        return closed
+
+    def root(self) -> Node:
+        """The whole set, bounded as well as rounds of contraction can."""
+        found = optimise(self.goal, self.whole, 40, 0.0)
+        node = Node({}, float(found.bounds))
+        self.enough = SPARE * abs(node.bound)
+        for _ in range(ROUNDS):
+            if node.bound > self.enough or time.monotonic() > self.end:
+                break
+            parts, self.targets = found.parts, []
+            for k in range(len(parts.low) - 1, -1, -1):
+                units, lack = worth(parts, k, found.forms), -found.bounds
+                if len(units) == 0:
+                    continue
+                chosen = self.plain(k, units)
+                chosen = tuned(self.goal, parts, chosen, lack) if k else chosen
+                step = contract(self.goal, parts, chosen, lack, (1.0,) if k else WEIGHTS)
+                self.targets.append(chosen)
+                node.rounds.append((step, 0))
+                if bool(step.is_empty):
+                    node.close(*step.widest(0))
+                    return node
+                parts = step.after
+            before, found = node.bound, optimise(self.goal, parts, 20, self.enough)
+            node.bound = float(found.bounds)
+            if not node.bound > before + 0.02 * abs(before):
+                break
+        node.parts = found, 0
+        return node
+
+    def plain(self, layer: int, units: Tensor) -> Targets:
+        """Units of a layer as targets, with the same weights."""
+        width = (self.whole.high[layer] - self.whole.low[layer])[0, units]
+        return Targets(layer, units, SPARE * width, torch.ones(2 * len(units), dtype=FLOAT), [])
+
+    def cut(self, nodes: list[Node]) -> list[Node | Witness]:
+        """The children of nodes, bounded."""
+        out: list[Node | Witness] = []
+        parts, forms = gathered(nodes)
+        layer, unit = choose(self.goal, parts, forms)
+        for node, k in zip(nodes, layer.tolist(), strict=True):
+            if k < 0:  # no open unit
+                out += self.settled(node)
+        rows = (layer >= 0).nonzero()[:, 0]
+        if len(rows):
+            chosen = [nodes[i] for i in rows.tolist()]
+            out += self.split(chosen, parts.at(rows), layer[rows], unit[rows], self.targets)
+        return out
+
+    def split(
+        self, nodes: list[Node], parts: Parts, layer: Tensor, unit: Tensor, targets: list[Targets]
+    ) -> list[Node | Witness]:
+        """The two parts of each node, bounded."""
+        both = Parts.joined([parts.split(layer, unit, on) for on in (True, False)])
+        cuts = zip(layer.tolist(), unit.tolist(), strict=True)
+        pairs = [node.branch(cut) for node, cut in zip(nodes, cuts, strict=True)]
+        children = [pair[side] for side in (0, 1) for pair in pairs]
+        lack = torch.tensor([-node.bound for node in children])
+        empty = torch.zeros(len(children), dtype=torch.bool)
+        for chosen in targets * AGAIN:
+            if chosen.layer == 0:
+                is_open = ((both.low[0] < 0) & (both.high[0] > 0)).any(dim=0)
+                chosen = self.plain(0, is_open.nonzero()[:TARGETS, 0])
+            step = contract(self.goal, both, chosen, lack, FEWER)
+            for row in (~empty).nonzero()[:, 0].tolist():
+                children[row].rounds.append((step, row))
+                if step.is_empty[row]:
+                    children[row].close(*step.widest(row))
+            empty |= step.is_empty
+            both = step.after
+        found = optimise(self.goal, both, 12, self.enough)
+        for row in (~empty).nonzero()[:, 0].tolist():
+            children[row].bound, children[row].parts = float(found.bounds[row]), (found, row)
+        witness = self.witness(found, empty)
+        return [*children, witness] if witness else list(children)
+
+    def witness(self, found: Optimised, empty: Tensor) -> Witness | None:
+        """A counterexample where linear bounds are least, if one is there."""
+        points = self.question.inputs.lowest(found.inputs[~empty].double().numpy())
+        if len(points) == 0:
+            return None
+        best = points[self.question.margins(points)[0].argmin()]
+        point = self.question.replay(best)
+        return None if point is None else Witness(point)
+
+    def settled(self, node: Node) -> list[Node | Witness]:
+        """A node without open units, as linear programs see it: closed, refuted, or cut again."""
+        late = f"time limit, with {self.leaves} parts proved"
+        match self.prover.part(self.form, self.constant, node.splits, late):
+            case Leaf() as leaf:
+                node.leaf, node.bound, node.parts = leaf, math.inf, None
+                return [node]
+            case Witness() as witness:
+                return [witness]
+            case k, j:
+                assert node.parts is not None
+                found, row = node.parts
+                parts = found.parts.at(torch.tensor([row]))
+                return self.split([node], parts, torch.tensor([k]), torch.tensor([j]), [])
+
+
+def gathered(nodes: list[Node]) -> tuple[Parts, list[Tensor]]:
+    """The parts of nodes, and the forms of the goal at each layer."""
+    rows = [node.parts for node in nodes if node.parts is not None]
+    parts = Parts.joined([found.parts.at(torch.tensor([row])) for found, row in rows])
+    forms = [
+        torch.cat([found.forms[k][row : row + 1] for found, row in rows])
+        for k in range(len(parts.low))
+    ]
+    return parts, forms
+
+
+def worth(parts: Parts, layer: int, forms: list[Tensor]) -> Tensor:
+    """Open units of a layer of the one part whose bounds matter for those above."""
+    low, high = parts.low[layer][0], parts.high[layer][0]
+    score = torch.where((low < 0) & (high > 0), high - low, 0.0)
+    if layer == len(parts.low) - 1:
+        score = torch.where(forms[layer][0] < 0, score, 0.0)
+    return score.topk(min(TARGETS, int((score > 0).sum()))).indices
+
+
+def choose(goal: Goal, parts: Parts, forms: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Where to cut each part: the layer (-1: no unit is open) and the unit.
+
+    The best of a few units, by the worse of the goal's bounds on the two sides; those few by what
+    their lines lose.
+
+    Source: De Palma et al. 2021 (filtered smart branching).
+    """
+    scores = []
+    for k, lines in enumerate(lines_of(parts)):
+        ends = torch.minimum(-parts.low[k], parts.high[k])
+        lost = forms[k].clamp_min(0) * ends / 4 - forms[k].clamp_max(0) * lines.offset
+        scores.append(torch.where(lines.is_open, lost + 1e-12 * ends, -1.0))
+    sizes = [s.shape[1] for s in scores]
+    layers = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    units = torch.cat([torch.arange(n) for n in sizes])
+    top = torch.cat(scores, dim=1).topk(min(CANDIDATES, sum(sizes)), dim=1)
+    best = torch.full((len(parts),), -torch.inf)
+    layer = torch.full((len(parts),), -1)
+    unit = torch.zeros_like(layer)
+    for at, score in zip(top.indices.T, top.values.T, strict=True):
+        sides = [parts.split(layers[at], units[at], on) for on in (True, False)]
+        found = torch.minimum(*(bound(goal, descend(goal, s, lines_of(s))) for s in sides))
+        better = (score >= 0) & ((found > best) | (layer < 0))
+        best = torch.where(better, found, best)
+        layer, unit = torch.where(better, layers[at], layer), torch.where(better, units[at], unit)
+    return layer, unit

@@ -1,0 +1,176 @@
+"""Bounds of hidden units at the points that would be counterexamples.
+
+Where a goal is <= 0, sign * z >= sign * z + weight * goal for every weight >= 0. A linear lower
+bound of the right side is therefore a bound of a unit that holds at all counterexamples, though not
+on the whole set. Bounds of units make those of the goal better, and these again those of units.
+
+Source: Kotha et al. 2023 (bounds of preimages); Zhang et al. 2022 (output constraints).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import torch
+
+from .parts import FLOAT, Adam, Goal, Lines, Parts, Tensor, descend, lines_of
+
+WEIGHTS = (1 / 16, 1 / 4, 1.0, 4.0)
+"""Weights of the goal that are tried, times (width of the unit) / (what the goal lacks)."""
+
+SLOPES = 16
+"""Slopes are multiples of 1 / SLOPES, as certificates hold them."""
+
+STEPS = 10
+"""Steps of Adam that choose weights and slopes on the whole set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Units of a layer whose bounds are sought: lower ones, then upper ones.
+
+    weights (2 len(units),) of the goal are relative; slopes[i] (2 len(units), n_i) are the lower
+    slopes of the layers below. A unit's bounds contradict each
+    other if the lower exceeds the upper by more than `spare` (len(units),).
+    """
+
+    layer: int
+    units: Tensor
+    spare: Tensor
+    weights: Tensor
+    slopes: list[Tensor]
+
+    def signed(self, rows: Tensor) -> Tensor:
+        """sign * rows of the units, (2 len(units), ...)."""
+        return torch.cat([rows[self.units], -rows[self.units]])
+
+
+@dataclass(frozen=True, eq=False)
+class Contraction:
+    """New bounds of one layer of many parts, and all from which they follow.
+
+    before: the parts; weights (parts, 2 units) of the goal; low, high (parts, n) as found.
+    """
+
+    before: Parts
+    targets: Targets
+    weights: Tensor
+    low: Tensor
+    high: Tensor
+
+    @functools.cached_property
+    def is_empty(self) -> Tensor:
+        """Which parts (parts,) have no counterexample: a lower bound exceeds an upper one."""
+        units = self.targets.units
+        return (self.low[:, units] > self.high[:, units] + self.targets.spare).any(dim=1)
+
+    def widest(self, row: int) -> tuple[tuple[int, int], float]:
+        """The unit of a part whose lower bound exceeds its upper one most, and by how much."""
+        gaps = self.low[row] - self.high[row]
+        unit = int(gaps.argmax())
+        return (self.targets.layer, unit), float(gaps[unit])
+
+    @functools.cached_property
+    def after(self) -> Parts:
+        """The parts with the new bounds (those that are empty with any)."""
+        middle = (self.low + self.high) / 2
+        crossed = self.low > self.high
+        low, high = list(self.before.low), list(self.before.high)
+        low[self.targets.layer] = torch.where(crossed, middle, self.low)
+        high[self.targets.layer] = torch.where(crossed, middle, self.high)
+        return replace(self.before, low=low, high=high)
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Sums sign * z + weight * goal of many parts and targets, carried down to below their layer.
+
+    of_goal (parts, n), constant (parts,) are of the goal; of_units (t, n), biases (t,) of sign * z.
+    """
+
+    goal: Goal
+    parts: Parts
+    lines: list[Lines]
+    of_goal: Tensor
+    constant: Tensor
+    of_units: Tensor
+    biases: Tensor
+
+    @classmethod
+    def of(cls, goal: Goal, parts: Parts, targets: Targets) -> Sums:
+        """The sums of targets."""
+        k, lines = targets.layer, lines_of(parts)
+        chain = descend(goal, parts, lines, k)[-1]
+        factors = chain.factors(lines[k], parts.alpha[k], parts.beta[k], parts.sign[k])
+        chain = chain.below(goal, k, lines[k], factors)
+        of_units, biases = targets.signed(goal.weights[k]), targets.signed(goal.biases[k])
+        return cls(goal, parts, lines[:k], chain.forms, chain.constant, of_units, biases)
+
+    def least(self, weights: Tensor, slopes: list[Tensor]) -> Tensor:
+        """Lower bounds (parts, t), for weights (parts, t) of the goal, and lower slopes below."""
+        constants = weights * self.constant[:, None] + self.biases
+        forms = weights[..., None] * self.of_goal[:, None] + self.of_units
+        for i in range(len(self.lines) - 1, -1, -1):
+            wide = self.lines[i].wide
+            factors = wide.factors(forms, slopes[i])
+            constants = constants + wide.constants(forms) + factors @ self.goal.biases[i]
+            forms = factors @ self.goal.weights[i]
+        return constants + self.goal.least(forms)
+
+
+def scales(parts: Parts, targets: Targets, lack: Tensor) -> Tensor:
+    """Weights (parts, 2 units) of which multiples are tried, powers of 2: about the width of the
+    unit / what the goal lacks.
+    """
+    k, lack = targets.layer, lack.clamp_min(1e-3)[:, None]
+    width = (parts.high[k] - parts.low[k])[:, targets.units].clamp_min(1e-6)
+    return (torch.cat([width, width], dim=1) / lack * targets.weights).log2().round().exp2()
+
+
+def contract(
+    goal: Goal, parts: Parts, targets: Targets, lack: Tensor, multiples: tuple[float, ...]
+) -> Contraction:
+    """The best bounds over multiples of the weights; lack (parts,): minus the goal's bounds."""
+    count, k = len(targets.units), targets.layer
+    base = scales(parts, targets, lack).expand(-1, 2 * count)
+    best, weights = torch.full_like(base, -torch.inf), torch.zeros_like(base)
+    sums = Sums.of(goal, parts, targets)
+    for multiple in multiples:
+        found = sums.least(base * multiple, targets.slopes)
+        weights = torch.where(found > best, base * multiple, weights)
+        best = torch.maximum(best, found)
+    low, high = parts.low[k].clone(), parts.high[k].clone()
+    low[:, targets.units] = torch.maximum(low[:, targets.units], best[:, :count])
+    high[:, targets.units] = torch.minimum(high[:, targets.units], -best[:, count:])
+    return Contraction(parts, targets, weights, low, high)
+
+
+def tuned(goal: Goal, parts: Parts, targets: Targets, lack: Tensor) -> Targets:
+    """Targets in the one part, with weights and slopes that raise their bounds there."""
+    double, below = len(targets.weights), range(targets.layer)
+    slopes = [(parts.high[i] > -parts.low[i]).to(FLOAT).repeat(double, 1) for i in below]
+    base = scales(parts, targets, lack)
+    best = torch.full((double,), -torch.inf)
+    weights = torch.ones(double)
+    sums = Sums.of(goal, parts, targets)
+    for multiple in WEIGHTS:
+        found = sums.least(base * multiple, slopes)[0]
+        weights = torch.where(found > best, multiple, weights)
+        best = torch.maximum(best, found)
+    chosen = [t.requires_grad_() for t in (weights.log(), *slopes)]
+    kept = [t.detach().clone() for t in chosen]
+    adam = Adam(chosen, [0.15] * len(chosen))
+    for step in range(STEPS + 1):
+        with torch.enable_grad():
+            found = sums.least(base * chosen[0].exp(), chosen[1:])[0]
+        better = found.detach() > best
+        best = torch.where(better, found.detach(), best)
+        for old, new in zip(kept, chosen, strict=True):
+            old[better] = new.detach()[better]
+        if step < STEPS:
+            adam.step(torch.autograd.grad(found.sum(), chosen), 0.97**step)
+            for t in chosen[1:]:
+                t.data.clamp_(0.0, 1.0)
+    coarse = [(t * SLOPES).round() / SLOPES for t in kept[1:]]
+    return replace(targets, weights=kept[0].exp(), slopes=coarse)
