@@ -43,7 +43,7 @@ FLOORS = {
     "analysis": (
         "quantities checkers",
         "proofs search",
-        "splitting",
+        "branching splitting",
         "certification",
         "behaviour",
         "pages theory",
@@ -306,7 +306,9 @@ STANDALONE = {
     "check_balls.py",
     "check_certificate.py",
     "check_boxes.py",
+    "check_facts.py",
     "check_memorization.py",
+    "check_trees.py",
 }
 """Programs kept short enough to be read whole: a comment on the line of a definition is its
 docstring.

@@ -21,6 +21,7 @@ from analysis import (
     sup_error,
 )
 from analysis.checkers import check_certificate as checker
+from analysis.checkers import check_trees
 from constructions import (
     Ball,
     Origin,
@@ -159,7 +160,7 @@ def check_bounds(seeds):
             "upper": [int(Fraction(v) * 2**80) for v in upper],
         }
         read = checker.Network(certificate_network(network))
-        part = checker.Part(read, query | {"pairs": [], "facts": []})
+        part = check_trees.Part(read, query | {"pairs": [], "facts": []})
         exact = [
             Fraction(part.bound(len(read.layers) - 1, {read.units + k: 1}), 2**80)
             for k in range(classes)
@@ -539,11 +540,11 @@ def test_mistakes_of_the_program_are_no_verdicts(monkeypatch):
         RuntimeError("HiGHS"),
         MemoryError("big"),
     ):
-        monkeypatch.setattr("analysis.search.search.attack", raising(error))
+        monkeypatch.setattr("analysis.branching.search.attack", raising(error))
         result = certify(*query)
         assert (result.verdict, result.reason) == ("unresolved", f"no proof: {error}")
     for error in (TypeError("mistake"), AttributeError("mistake"), KeyError("mistake")):
-        monkeypatch.setattr("analysis.search.search.attack", raising(error))
+        monkeypatch.setattr("analysis.branching.search.attack", raising(error))
         with pytest.raises(type(error), match="mistake"):
             certify(*query)
 

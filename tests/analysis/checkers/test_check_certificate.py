@@ -19,6 +19,7 @@ import highspy
 import numpy as np
 import pytest
 from oracles import cells_of
+from slow_proofs import SlowProof, contains, ends_of, forward, margin
 
 from analysis.certification.decision import certify, certify_box
 from analysis.checkers import check_certificate as checker
@@ -31,6 +32,7 @@ STANDARD = {
     "copy",
     "decimal",
     "fractions",
+    "functools",
     "gzip",
     "hashlib",
     "itertools",
@@ -44,181 +46,6 @@ STANDARD = {
 
 
 # -- an independent reading of certificates, in Fractions ------------------------------------------
-
-
-def forward(data, point):
-    """z of all hidden units, layer by layer, and the outputs, at a rational point."""
-    values, hidden = list(point), []
-    for depth, layer in enumerate(data["layers"], start=1):
-        z = [
-            sum((Fraction(w) * values[j] for j, w in zip(*row, strict=True)), Fraction(b))
-            for row, b in zip(layer["rows"], layer["bias"], strict=True)
-        ]
-        if depth == len(data["layers"]):
-            return hidden, z
-        hidden += z
-        values = [max(v, Fraction(0)) for v in z]
-    raise AssertionError("a network has at least one layer")
-
-
-def margin(data, label, point):
-    outputs = forward(data, point)[1]
-    if len(outputs) == 1:
-        return label * outputs[0]
-    return min(outputs[label] - v for k, v in enumerate(outputs) if k != label)
-
-
-def ends_of(query):
-    return [[Fraction(v, 2 ** query["scale"]) for v in query[side]] for side in ("lower", "upper")]
-
-
-def contains(query, point):
-    """Whether a point is in a query's set."""
-    if not all(
-        a <= v <= b for a, v, b in zip(ends_of(query)[0], point, ends_of(query)[1], strict=True)
-    ):
-        return False
-    if not (ball := query.get("ball")):
-        return True
-    unit = Fraction(1, 2 ** query["scale"])
-    away = sum((v - c * unit) ** 2 for v, c in zip(point, ball["centre"], strict=True))
-    return away <= (ball["radius"] * unit) ** 2
-
-
-def clip(polygon, a, b, c):
-    """The part of a convex polygon where a x + b y >= c."""
-    out = []
-    for (x, y), (s, t) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
-        here, there = a * x + b * y - c, a * s + b * t - c
-        if here >= 0:
-            out.append((x, y))
-        if here * there < 0:
-            ratio = here / (here - there)
-            out.append((x + ratio * (s - x), y + ratio * (t - y)))
-    return out
-
-
-class SlowProof:
-    """What a proof by bounds on a box proves, with no rounding at all: never less than what the
-    checker may accept.
-    """
-
-    def __init__(self, data, query):
-        self.query, self.box, self.layers, self.first = query, ends_of(query), [], [0]
-        for layer in data["layers"]:
-            rows = [{j: Fraction(w) for j, w in zip(*row, strict=True)} for row in layer["rows"]]
-            self.layers.append((rows, [Fraction(b) for b in layer["bias"]]))
-            self.first.append(self.first[-1] + len(rows))
-        self.bounds, self.octagons, self.partner, self.known = {}, {}, {}, {}
-        facts = list(query["facts"])
-        for depth in range(len(self.layers) - 1):
-            units = range(self.first[depth], self.first[depth + 1])
-            for k in units:
-                self.bounds[k] = [self.below(depth, {k: 1}, {}), -self.below(depth, {k: -1}, {})]
-            pairs = [
-                tuple(pair) for pair in query["pairs"] if pair[0] in units and pair[1] in units
-            ]
-            for p, q in pairs:
-                forms = ({p: 1, q: 1}, {p: -1, q: -1}, {p: 1, q: -1}, {p: -1, q: 1})
-                self.octagons[p, q] = [self.below(depth, form, {}) for form in forms]
-            while facts and facts[0][0] in units:
-                unit, sign, multipliers = facts.pop(0)
-                value = sign * self.below(depth, {unit: sign}, numbers_of(multipliers))
-                self.bounds[unit] = (
-                    [max(self.bounds[unit][0], value), self.bounds[unit][1]]
-                    if sign > 0
-                    else [
-                        self.bounds[unit][0],
-                        min(self.bounds[unit][1], value),
-                    ]
-                )
-            self.partner |= {k: pair for pair in pairs for k in pair}
-        if facts:
-            raise ValueError("a fact about no hidden unit")
-
-    def pieces(self, p, q, bounds):
-        """The polygon of a pair, cut into the quadrants."""
-        key = (p, q, *bounds[p], *bounds[q])
-        if key not in self.known:
-            self.known[key] = self.cut(p, q, *bounds[p], *bounds[q])
-        return self.known[key]
-
-    def cut(self, p, q, a, b, c, d):
-        if a > b or c > d:
-            return []
-        polygon = [(a, c), (b, c), (b, d), (a, d)]
-        for side, value in zip(
-            ((1, 1), (-1, -1), (1, -1), (-1, 1)), self.octagons[p, q], strict=True
-        ):
-            polygon = clip(polygon, *side, value)
-        return [
-            clip(clip(polygon, s, 0, 0), 0, t, 0) for s, t in itertools.product((1, -1), repeat=2)
-        ]
-
-    def below(self, depth, form, factors, bounds=None):
-        """A lower bound of a form of units of a layer, or of the outputs."""
-        bounds = self.bounds if bounds is None else bounds
-        total = Fraction(0)
-        for layer in range(depth, -1, -1):
-            rows, bias = self.layers[layer]
-            start, sums = self.first[layer], {}
-            for k, x in form.items():
-                total += x * bias[k - start]
-                for j, w in rows[k - start].items():
-                    sums[j] = sums.get(j, 0) + x * w
-            if layer == 0:
-                return total + sum(r * self.box[0 if r > 0 else 1][j] for j, r in sums.items())
-            start, stop = self.first[layer - 1 : layer + 1]
-            form = {k: v for k, v in factors.items() if start <= k < stop}
-            seen = set()
-            for k in {start + j for j in sums} | set(form):
-                group = self.partner.get(k, (k,))
-                if group in seen:
-                    continue
-                seen.add(group)
-                r, d = [sums.get(n - start, 0) for n in group], [form.get(n, 0) for n in group]
-                if len(group) == 1:
-                    low, high = bounds[k]
-                    at = [(t,) for t in (low, high, *([Fraction(0)] if low < 0 < high else []))]
-                else:
-                    at = [point for piece in self.pieces(*group, bounds) for point in piece]
-                total += min(
-                    sum(a * max(t, 0) - b * t for a, b, t in zip(r, d, point, strict=True))
-                    for point in at
-                )
-        raise AssertionError("the loop ends at the inputs")
-
-    def tree(self, node, goal, bounds):
-        if "unit" in node:
-            k = node["unit"]
-            low, high = bounds[k]
-            parts = ("on", [max(low, Fraction(0)), high]), ("off", [low, min(high, Fraction(0))])
-            return min(self.tree(node[side], goal, {**bounds, k: part}) for side, part in parts)
-        if any(low > high for low, high in bounds.values()):
-            return float("inf")
-        if any(not any(self.pieces(p, q, bounds)) for p, q in self.octagons):
-            return float("inf")
-        value = self.below(
-            len(self.layers) - 1, goal if node["goal"] else {}, numbers_of(node["leaf"]), bounds
-        )
-        if value <= 0:
-            raise ValueError("a leaf that proves nothing")
-        return value if node["goal"] else float("inf")
-
-    def bound(self):
-        label, outputs = self.query["label"], range(*self.first[-2:])
-        if len(outputs) == 1:
-            goals = [{outputs[0]: label}]
-        else:
-            goals = [{outputs[label]: 1, k: -1} for k in outputs if k != outputs[label]]
-        return min(
-            self.tree(*pair, self.bounds) for pair in zip(self.query["trees"], goals, strict=True)
-        )
-
-
-def numbers_of(multipliers):
-    scale, units, numbers = multipliers
-    return {k: Fraction(v) / Fraction(2) ** scale for k, v in zip(units, numbers, strict=True)}
 
 
 def proof_fails(data, query):
@@ -510,6 +337,39 @@ def drop_pair(rng, data, query, points):
     query["pairs"].pop(rng.randrange(len(query["pairs"])))
 
 
+def node_facts(query):
+    return [fact for node in nodes(query, "facts") for fact in node["facts"]]
+
+
+def change_slope(rng, data, query, points):
+    slopes = rng.choice([target[2] for target in query["targets"] if target[2]])
+    slopes[rng.randrange(len(slopes))] = rng.choice([-1, 0, 4, 8, 12, 16, 17])
+
+
+def turn_target(rng, data, query, points):
+    rng.choice(query["targets"])[1] *= -1
+
+
+def change_power(rng, data, query, points):
+    powers = rng.choice(node_facts(query))[1]
+    powers[rng.randrange(len(powers))] += rng.choice([-9, -2, -1, 1, 2, 9])
+
+
+def change_number(rng, data, query, points):
+    numbers = rng.choice(node_facts(query))[0]
+    numbers[rng.randrange(len(numbers))] = rng.randrange(-1, len(query["targets"]) + 1)
+
+
+def change_factor(rng, data, query, points):
+    factors = rng.choice(node_facts(query))[2][2]
+    factors[rng.randrange(len(factors))] *= rng.choice([-1, 0, 2])
+
+
+def drop_facts(rng, data, query, points):
+    facts = rng.choice(nodes(query, "facts"))["facts"]
+    facts.pop(rng.randrange(len(facts)))
+
+
 def turn_goal(rng, data, query, points):
     leaf = rng.choice(leaves(query))
     leaf["goal"] = not leaf["goal"]
@@ -564,6 +424,7 @@ TREES = [
     turn_fact,
 ]
 TREES += [swap_branches, change_unit, drop_pair, turn_goal]
+FACTS = [change_slope, turn_target, change_power, change_number, change_factor, drop_facts]
 POINTS = [change_point, drop_point, swap_points]
 WITNESS = [change_witness, shrink_set, change_weight, change_bias, flip_label, change_scale]
 
@@ -600,8 +461,8 @@ def test_broken_proofs_are_rejected():
     """Each mutant is a proof that does not give its bound by exact arithmetic, be the statement
     true or not.
     """
-    found = dict.fromkeys((m.__name__ for m in TREES + POINTS), 0)
-    for name, data, query, _ in mutants(proved, TREES + POINTS, 6):
+    found = dict.fromkeys((m.__name__ for m in TREES + FACTS + POINTS), 0)
+    for name, data, query, _ in mutants(proved, TREES + FACTS + POINTS, 6):
         if proof_fails(data, query):
             found[name] += 1
             assert judge(data, query), (name, data, query)
@@ -968,10 +829,21 @@ def test_bounds_are_exact_for_extreme_weights(tiny):
     assert judge(data, {**proof, "bound": str(least + Fraction(1, 10**1000))})
 
 
-@pytest.mark.parametrize("script", [SCRIPT, SCRIPT.with_name("check_boxes.py")])
-def test_the_checker_imports_nothing_but_the_standard_library(script):
+BESIDE = {  # what each file may import, run from beside it, and how many lines it may have
+    "check_certificate.py": (STANDARD, ["name"], 250),
+    "check_trees.py": (STANDARD, ['"check_facts.py"'], 150),
+    "check_facts.py": ({"math", "numpy"}, [], 120),
+    "check_boxes.py": (STANDARD, [], 80),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_the_checker_imports_nothing_but_the_standard_library(name):
+    """And numpy, where there are facts of nodes."""
+    text = SCRIPT.with_name(name).read_text()
+    allowed, files, lines = BESIDE[name]
     names, run = set(), []
-    for node in ast.walk(ast.parse(script.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
@@ -981,12 +853,16 @@ def test_the_checker_imports_nothing_but_the_standard_library(script):
             assert getattr(node.func, "id", "") not in {"__import__", "eval", "exec", "compile"}
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "runpy":
             run.append(node.attr)
-    assert names <= STANDARD <= sys.stdlib_module_names
-    # the one file that it runs is the other one here, which is held to the same rules
-    beside = 'runpy.run_path(str(pathlib.Path(__file__).with_name("check_boxes.py")))'
-    assert run == ["run_path"] * script.read_text().count(beside)
-    assert len(run) == (script == SCRIPT)
-    assert len(script.read_text().splitlines()) <= (250 if script == SCRIPT else 80)
+    assert names <= allowed
+    assert sys.stdlib_module_names >= STANDARD
+    # the files that it runs are others here, which are held to the same rules
+    beside = [f"runpy.run_path(str(pathlib.Path(__file__).with_name({file})))" for file in files]
+    assert all(text.count(each) == 1 for each in beside)
+    assert run == ["run_path"] * len(files)
+    if name == SCRIPT.name:
+        chosen = 'beside("check_boxes.py" if "boxes" in query else "check_trees.py")'
+        assert text.count("beside(") == 1 + text.count(chosen) == 2
+    assert len(text.splitlines()) <= lines
 
 
 # -- solvers that fail or lie ----------------------------------------------------------------------

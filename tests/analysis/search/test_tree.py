@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from analysis.branching.search import Search
 from analysis.checkers import check_certificate as checker
 from analysis.search.bounding import Layer
 from analysis.search.layers import bound_layers
@@ -12,7 +13,6 @@ from analysis.search.leaves import leaf_of
 from analysis.search.prepared import prepare
 from analysis.search.question import Question, Undecided
 from analysis.search.relaxation import Relaxation, Solution, Status
-from analysis.search.search import Search
 from analysis.search.sets import ExactSet
 from analysis.search.tree import Prover, loosest, widest
 from constructions import ReLUNetwork
@@ -68,7 +68,7 @@ def test_what_is_found_is_accepted_by_the_checker():
     bound = checker.least_margin(known.exact, query)
     assert bound > 0
     assert checker.check(known.exact, query | {"bound": str(bound)}) == ""
-    assert len(search.leaves) == str(query["trees"]).count("leaf")
+    assert search.leaves == str(query["trees"]).count("leaf")
 
 
 def test_a_solver_that_fails_is_named(monkeypatch):

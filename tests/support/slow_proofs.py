@@ -1,0 +1,239 @@
+"""Certificates read again without the checkers, in Fractions, with no rounding at all."""
+
+import itertools
+from fractions import Fraction
+
+
+def forward(data, point):
+    """z of all hidden units, layer by layer, and the outputs, at a rational point."""
+    values, hidden = list(point), []
+    for depth, layer in enumerate(data["layers"], start=1):
+        z = [
+            sum((Fraction(w) * values[j] for j, w in zip(*row, strict=True)), Fraction(b))
+            for row, b in zip(layer["rows"], layer["bias"], strict=True)
+        ]
+        if depth == len(data["layers"]):
+            return hidden, z
+        hidden += z
+        values = [max(v, Fraction(0)) for v in z]
+    raise AssertionError("a network has at least one layer")
+
+
+def margin(data, label, point):
+    outputs = forward(data, point)[1]
+    if len(outputs) == 1:
+        return label * outputs[0]
+    return min(outputs[label] - v for k, v in enumerate(outputs) if k != label)
+
+
+def ends_of(query):
+    return [[Fraction(v, 2 ** query["scale"]) for v in query[side]] for side in ("lower", "upper")]
+
+
+def contains(query, point):
+    """Whether a point is in a query's set."""
+    if not all(
+        a <= v <= b for a, v, b in zip(ends_of(query)[0], point, ends_of(query)[1], strict=True)
+    ):
+        return False
+    if not (ball := query.get("ball")):
+        return True
+    unit = Fraction(1, 2 ** query["scale"])
+    away = sum((v - c * unit) ** 2 for v, c in zip(point, ball["centre"], strict=True))
+    return away <= (ball["radius"] * unit) ** 2
+
+
+def clip(polygon, a, b, c):
+    """The part of a convex polygon where a x + b y >= c."""
+    out = []
+    for (x, y), (s, t) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        here, there = a * x + b * y - c, a * s + b * t - c
+        if here >= 0:
+            out.append((x, y))
+        if here * there < 0:
+            ratio = here / (here - there)
+            out.append((x + ratio * (s - x), y + ratio * (t - y)))
+    return out
+
+
+class SlowProof:
+    """What a proof by bounds on a box proves, with no rounding at all: never less than what the
+    checker may accept.
+    """
+
+    def __init__(self, data, query):
+        self.query, self.box, self.layers, self.first = query, ends_of(query), [], [0]
+        for layer in data["layers"]:
+            rows = [{j: Fraction(w) for j, w in zip(*row, strict=True)} for row in layer["rows"]]
+            self.layers.append((rows, [Fraction(b) for b in layer["bias"]]))
+            self.first.append(self.first[-1] + len(rows))
+        self.bounds, self.octagons, self.partner, self.known = {}, {}, {}, {}
+        facts = list(query["facts"])
+        for depth in range(len(self.layers) - 1):
+            units = range(self.first[depth], self.first[depth + 1])
+            for k in units:
+                self.bounds[k] = [self.below(depth, {k: 1}, {}), -self.below(depth, {k: -1}, {})]
+            pairs = [
+                tuple(pair) for pair in query["pairs"] if pair[0] in units and pair[1] in units
+            ]
+            for p, q in pairs:
+                forms = ({p: 1, q: 1}, {p: -1, q: -1}, {p: 1, q: -1}, {p: -1, q: 1})
+                self.octagons[p, q] = [self.below(depth, form, {}) for form in forms]
+            while facts and facts[0][0] in units:
+                unit, sign, multipliers = facts.pop(0)
+                value = sign * self.below(depth, {unit: sign}, numbers_of(multipliers))
+                self.bounds[unit] = (
+                    [max(self.bounds[unit][0], value), self.bounds[unit][1]]
+                    if sign > 0
+                    else [
+                        self.bounds[unit][0],
+                        min(self.bounds[unit][1], value),
+                    ]
+                )
+            self.partner |= {k: pair for pair in pairs for k in pair}
+        if facts:
+            raise ValueError("a fact about no hidden unit")
+
+    def pieces(self, p, q, bounds):
+        """The polygon of a pair, cut into the quadrants."""
+        key = (p, q, *bounds[p], *bounds[q])
+        if key not in self.known:
+            self.known[key] = self.cut(p, q, *bounds[p], *bounds[q])
+        return self.known[key]
+
+    def cut(self, p, q, a, b, c, d):
+        if a > b or c > d:
+            return []
+        polygon = [(a, c), (b, c), (b, d), (a, d)]
+        for side, value in zip(
+            ((1, 1), (-1, -1), (1, -1), (-1, 1)), self.octagons[p, q], strict=True
+        ):
+            polygon = clip(polygon, *side, value)
+        return [
+            clip(clip(polygon, s, 0, 0), 0, t, 0) for s, t in itertools.product((1, -1), repeat=2)
+        ]
+
+    def below(self, depth, form, factors, bounds=None, stop=None):
+        """A lower bound of a form of units of a layer, or of the outputs: a number, and with `stop`
+        also a form of z of that layer.
+        """
+        bounds = self.bounds if bounds is None else bounds
+        total = Fraction(0)
+        for layer in range(depth, -1, -1):
+            rows, bias = self.layers[layer]
+            start, sums = self.first[layer], {}
+            for k, x in form.items():
+                total += x * bias[k - start]
+                for j, w in rows[k - start].items():
+                    sums[j] = sums.get(j, 0) + x * w
+            if layer == 0:
+                return total + sum(r * self.box[0 if r > 0 else 1][j] for j, r in sums.items())
+            start, above = self.first[layer - 1 : layer + 1]
+            form = {k: v for k, v in factors.items() if start <= k < above}
+            seen = set()
+            for k in {start + j for j in sums} | set(form):
+                group = self.partner.get(k, (k,))
+                if group in seen:
+                    continue
+                seen.add(group)
+                r, d = [sums.get(n - start, 0) for n in group], [form.get(n, 0) for n in group]
+                if len(group) == 1:
+                    low, high = bounds[k]
+                    at = [(t,) for t in (low, high, *([Fraction(0)] if low < 0 < high else []))]
+                else:
+                    at = [point for piece in self.pieces(*group, bounds) for point in piece]
+                total += min(
+                    sum(a * max(t, 0) - b * t for a, b, t in zip(r, d, point, strict=True))
+                    for point in at
+                )
+            if layer - 1 == stop:
+                return total, form
+        raise AssertionError("the loop ends at the inputs")
+
+    def by_lines(self, depth, form, slopes, bounds):
+        """A lower bound of a form of units of a layer, with slopes over 16 for all units below."""
+        total = Fraction(0)
+        for layer in range(depth, -1, -1):
+            rows, bias = self.layers[layer]
+            start, sums, below = self.first[layer], {}, {}
+            for k, x in form.items():
+                total += x * bias[k - start]
+                for j, w in rows[k - start].items():
+                    sums[j] = sums.get(j, 0) + x * w
+            if layer == 0:
+                return total + sum(r * self.box[0 if r > 0 else 1][j] for j, r in sums.items())
+            for j, r in sums.items():
+                k = self.first[layer - 1] + j
+                low, high = bounds[k]
+                if not low < 0 < high:
+                    slope = Fraction(low >= 0)
+                elif r > 0:
+                    slope = Fraction(slopes[k], 16)
+                else:
+                    slope = high / (high - low)
+                    total -= r * slope * low
+                below[k] = r * slope
+            form = below
+        raise AssertionError("the loop ends at the inputs")
+
+    def learn(self, bounds, goal, chosen, powers, multipliers):
+        """Bounds of units where the goal is less than the query's bound."""
+        targets = [self.query["targets"][n] for n in chosen if n >= 0]
+        (depth,) = {max(i for i, k in enumerate(self.first[:-2]) if k <= t[0]) for t in targets}
+        total, form = self.below(len(self.layers) - 1, goal, numbers_of(multipliers), bounds, depth)
+        out = dict(bounds)
+        for (unit, sign, slopes), power in zip(targets, powers, strict=True):
+            if not {*slopes} <= {*range(17)} or sign not in (-1, 1):
+                raise ValueError("a slope that is not in [0, 1]")
+            weight = Fraction(2) ** power
+            sums = {k: weight * v for k, v in form.items()}
+            sums[unit] = sums.get(unit, 0) + sign
+            value = sign * (
+                weight * (total - Fraction(self.query["bound"]))
+                + self.by_lines(depth, sums, slopes, bounds)
+            )
+            low, high = out[unit]
+            out[unit] = [max(low, value), high] if sign > 0 else [low, min(high, value)]
+        return out
+
+    def tree(self, node, goal, bounds, enough=0):
+        if node.get("facts"):
+            enough = Fraction(self.query["bound"])
+            for fact in node["facts"]:
+                bounds = self.learn(bounds, goal, *fact)
+            rest = {k: v for k, v in node.items() if k != "facts"}
+            return min(enough, self.tree(rest, goal, bounds, enough))
+        if "unit" in node:
+            k = node["unit"]
+            low, high = bounds[k]
+            parts = ("on", [max(low, Fraction(0)), high]), ("off", [low, min(high, Fraction(0))])
+            return min(
+                self.tree(node[side], goal, {**bounds, k: part}, enough) for side, part in parts
+            )
+        if any(low > high for low, high in bounds.values()):
+            return float("inf")
+        if any(not any(self.pieces(p, q, bounds)) for p, q in self.octagons):
+            return float("inf")
+        value = self.below(
+            len(self.layers) - 1, goal if node["goal"] else {}, numbers_of(node["leaf"]), bounds
+        )
+        if value <= 0:
+            raise ValueError("a leaf that proves nothing")
+        if node["goal"] and value < enough:
+            raise ValueError("a leaf that proves less than its facts suppose")
+        return value if node["goal"] else float("inf")
+
+    def bound(self):
+        label, outputs = self.query["label"], range(*self.first[-2:])
+        if len(outputs) == 1:
+            goals = [{outputs[0]: label}]
+        else:
+            goals = [{outputs[label]: 1, k: -1} for k in outputs if k != outputs[label]]
+        return min(
+            self.tree(*pair, self.bounds) for pair in zip(self.query["trees"], goals, strict=True)
+        )
+
+
+def numbers_of(multipliers):
+    scale, units, numbers = multipliers
+    return {k: Fraction(v) / Fraction(2) ** scale for k, v in zip(units, numbers, strict=True)}
