@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,8 +23,9 @@ from constructions.internal import (
 )
 from training import is_error, output_margin, pgd, project
 
+from ..certification.balls import Balls
 from ..quantities.measured import Measured
-from ..quantities.reading import read_labelled, read_mask, read_network
+from ..quantities.reading import read_labelled, read_mask, read_network, read_positive
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,12 +37,14 @@ class RobustError(Result):
         upper: points not proved robust; None where nothing tried to prove it.
         adversarial: the strongest point found in each ball, float64, (N, D).
         refuted: which of them are re-checked errors, bool, (N,).
+        proved: which balls are proved to hold no error, bool, (N,); None where nothing tried.
     """
 
     lower: Measured
     upper: Measured | None
     adversarial: Floats
     refuted: Flags
+    proved: Flags | None = None
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         upper = {} if self.upper is None else {"and": self.upper.said}
@@ -81,6 +86,8 @@ def robust_error(
     ball: Ball,
     *,
     proved: torch.Tensor | None = None,
+    max_seconds: float | None = None,
+    certificate: str | os.PathLike[str] | None = None,
     starts: tuple[torch.Tensor, ...] = (),
     steps: int = 20,
     restarts: int = 1,
@@ -99,18 +106,25 @@ def robust_error(
         labels: (N,), -1, +1 or 0..K-1.
         ball: norm and radius.
         proved: which points are certified robust, bool, (N,); the upper bound counts the others.
+        max_seconds: how long to decide, as `certify` does, the balls that are left: each for a
+            short time first, then for longer. Looked at between steps; interrupted (Ctrl-C), what
+            is known so far counts. None: no proofs are sought.
+        certificate: a file for the proofs and counterexamples that are found in this time. If it
+            exists, they are read from there, and checked again: so a later call goes on.
         starts: further candidate points, (N, D) each (adversarial examples of another network),
             tried as they are.
         steps: of the attack, for each restart.
         restarts: of the attack.
         seed: of its random points.
-        report: called with a `Progress` once an attack step.
+        report: called with a `Progress` once an attack step, and once a ball that was decided, with
+            the interval so far.
 
     Returns:
         `RobustError`, both bounds certified.
 
     Raises:
-        ValueError: for labels or shapes that do not fit.
+        ValueError: for labels or shapes that do not fit, and for a file that is no certificate of
+            this network.
         RuntimeError: if a point proved robust is refuted: one of the two is then wrong.
 
     Example:
@@ -118,38 +132,32 @@ def robust_error(
         >>> robust_error(affine([[1.0]], [-0.5]), [[0.6], [1.0]], [1, 1], Ball("inf", 0.25))
         RobustError: share of balls that hold an error
           robust error >= 50% (certified bound, 1 of 2)
+        >>> robust_error(
+        ...     affine([[1.0]], [-0.5]), [[0.6], [1.0]], [1, 1], Ball("inf", 0.25), max_seconds=9
+        ... )
+        RobustError: share of balls that hold an error
+          robust error >= 50%, and <= 50% (all certified bound, 1 of 2)
     """
     network = read_network(network)
     exact_points, labels = read_labelled(network, points, labels)
+    if max_seconds is not None:
+        max_seconds = read_positive("max_seconds", max_seconds)
+    elif certificate is not None:
+        raise ValueError("certificate needs max_seconds: without it no proofs are sought")
     proved = None if proved is None else read_mask(proved, len(labels), "proved")
-    generator = torch.Generator().manual_seed(seed)
-    fast = exact_points.float()
-
-    def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return -output_margin(outputs, target)
-
-    found = pgd(
-        network,
-        fast,
-        labels,
-        ball,
-        objective,
-        steps=steps,
-        restarts=restarts,
-        generator=generator,
-        report=report,
+    adversarial, refuted = attacked(
+        network, exact_points, labels, ball, starts, steps, restarts, seed, report
     )
-    adversarial = project(found.double(), exact_points, ball)
-    value = output_margin(network(adversarial), labels)
-    for start in (exact_points, *starts):
-        candidate = project(start.double(), exact_points, ball)
-        candidate_value = output_margin(network(candidate), labels)
-        better = candidate_value < value
-        adversarial = torch.where(better[:, None], candidate, adversarial)
-        value = torch.where(better, candidate_value, value)
-    refuted = value <= 0
-    if refuted.any():
-        refuted[refuted.clone()] = certainly_wrong(network, adversarial[refuted], labels[refuted])
+    if max_seconds is not None:
+        proved = torch.zeros(len(labels), dtype=torch.bool) if proved is None else proved.clone()
+        rows = (~(refuted | proved)).nonzero()[:, 0].tolist()
+        known = int(refuted.sum()), len(labels)
+        balls = Balls.around(network, exact_points, labels.tolist(), ball, rows, known)
+        balls.decide(max_seconds, None if certificate is None else Path(certificate), report)
+        proved[balls.numbers("proved")] = True
+        for i in balls.numbers("refuted"):
+            refuted[i] = True
+            adversarial[i] = torch.tensor([float(v) for v in balls.found[i].witness or ()])
     if proved is not None and (refuted & proved).any():
         i = int((refuted & proved).nonzero()[0])
         raise RuntimeError(
@@ -161,7 +169,48 @@ def robust_error(
         if proved is None
         else Measured.share(int((~proved).sum()), len(labels), "certified upper bound")
     )
-    return RobustError(lower, upper, adversarial, refuted)
+    return RobustError(lower, upper, adversarial, refuted, proved)
+
+
+def attacked(
+    network: ReLUNetwork,
+    points: Points,
+    labels: Labels,
+    ball: Ball,
+    starts: tuple[torch.Tensor, ...],
+    steps: int,
+    restarts: int,
+    seed: int,
+    report: Report,
+) -> tuple[Points, Flags]:
+    """The strongest point found in each ball, and which of them are re-checked errors."""
+
+    def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return -output_margin(outputs, target)
+
+    found = pgd(
+        network,
+        points.float(),
+        labels,
+        ball,
+        objective,
+        steps=steps,
+        restarts=restarts,
+        generator=torch.Generator().manual_seed(seed),
+        report=report,
+    )
+    adversarial = project(found.double(), points, ball)
+    value = output_margin(network(adversarial), labels)
+    for start in (points, *starts):
+        candidate = project(start.double(), points, ball)
+        candidate_value = output_margin(network(candidate), labels)
+        better = candidate_value < value
+        adversarial = torch.where(better[:, None], candidate, adversarial)
+        value = torch.where(better, candidate_value, value)
+    refuted = value <= 0
+    if refuted.any():
+        refuted[refuted.clone()] = certainly_wrong(network, adversarial[refuted], labels[refuted])
+    return adversarial, refuted
 
 
 def certainly_wrong(network: ReLUNetwork, points: Points, labels: Labels) -> Flags:

@@ -210,6 +210,13 @@ def certify(
         (Fraction(1, 2), Fraction(1, 2))
     """
     network = read_network(network)
+    return decide_margin(network, ball_set(network, centre, ball, domain), label, max_seconds)
+
+
+def ball_set(
+    network: ReLUNetwork, centre: Any, ball: Ball, domain: tuple[float, float] | None
+) -> ExactSet:
+    """The ball within the domain, exactly; raises ValueError as `certify`."""
     check_ball(ball)
     point = read_numbers(network, centre, "centre")
     if not math.isinf(ball.p) and any(v.denominator & (v.denominator - 1) for v in point):
@@ -227,7 +234,7 @@ def certify(
         exact_set.ball and _outside(exact_set)
     ):
         raise ValueError(f"the {ball} around centre has no point in domain {domain}")
-    return decide_margin(network, exact_set, label, max_seconds)
+    return exact_set
 
 
 @renamed("network lower upper label", box=lambda lower, upper: (lower, upper))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -44,6 +45,11 @@ class Query:
 
     set: ExactSet
     label: int
+
+    @property
+    def key(self) -> str:
+        """What tells it from other queries about the same network."""
+        return _key({"label": self.label, **self.set.to_json()})
 
 
 def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
@@ -95,25 +101,30 @@ def certify_all(
 
     `out` is written at the end, and when interrupted: then the results so far are returned.
     """
-    kept = _read_certificate(out, network) if out else {}
+    kept = read_kept(out, network) if out else {}
     results: list[Certification] = []
     step = stepping(report, "certifying", len(queries))
     try:
         for query in queries:
-            key = _key({"label": query.label, **query.set.to_json()})
             results.append(
-                kept.get(key) or decide_margin(network, query.set, query.label, max_seconds)
+                kept.get(query.key) or decide_margin(network, query.set, query.label, max_seconds)
             )
             step()
     except KeyboardInterrupt:
         pass
-    held = kept | {_key(r.query): r for r in results if r.query is not None}
-    if out and held:
-        write_file(out, json.dumps(certificate_of(list(held.values())), allow_nan=False))
+    if out:
+        keep(out, kept, results)
     return results
 
 
-def _read_certificate(path: Path, network: ReLUNetwork) -> dict[str, Certification]:
+def keep(out: Path, kept: dict[str, Certification], results: Sequence[Certification]) -> None:
+    """Write the certificate of all that was kept and of what is new."""
+    held = kept | {_key(r.query): r for r in results if r.query is not None}
+    if held:
+        write_file(out, json.dumps(certificate_of(list(held.values())), allow_nan=False))
+
+
+def read_kept(path: Path, network: ReLUNetwork) -> dict[str, Certification]:
     """What a certificate proves about this network, by set and label; nothing if there is none."""
     known = prepare(network)
     try:

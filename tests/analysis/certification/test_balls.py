@@ -1,0 +1,111 @@
+"""Shares of balls decided within a time: intervals, resuming, interruption, hopeless balls."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import robust_error
+from analysis.certification import balls
+from analysis.checkers import check_certificate as checker
+from constructions import Ball, ReLUNetwork, affine
+
+BALL = Ball("inf", 0.05)
+
+
+@pytest.fixture
+def case():
+    """A random network that is right at most of its points, in places by little."""
+    rng = np.random.default_rng(1)
+    sizes = [4, 12, 12, 1]
+    layers = [
+        (rng.normal(size=(b, a)) / np.sqrt(a), rng.normal(size=b) / 4)
+        for a, b in itertools.pairwise(sizes)
+    ]
+    network = ReLUNetwork.from_layers(layers)
+    points = torch.from_numpy(rng.integers(0, 17, size=(40, 4)) / 16)
+    labels = torch.where(network(points)[:, 0] > 0, 1, -1)
+    labels[:3] *= -1
+    return network, points, labels
+
+
+def test_all_balls_are_decided_and_the_certificate_holds(case, tmp_path):
+    network, points, labels = case
+    told = []
+    file = tmp_path / "balls.json"
+    found = robust_error(
+        network, points, labels, BALL, max_seconds=60.0, certificate=file, report=told.append
+    )
+    assert found.lower.count == found.upper.count
+    assert torch.equal(found.proved, ~found.refuted)
+    assert 3 <= found.lower.count < 40
+    assert [t.stage for t in told if t.stage.startswith("proving")][-1].split()[1] == (
+        f"{100 * found.lower.value:.1f}%"
+    )
+    assert all(not why for why, _ in checker.judge(json.loads(file.read_text())))
+    assert len(json.loads(file.read_text())["queries"]) >= int(found.proved.sum())
+    margins = network(found.adversarial)[:, 0] * labels
+    assert bool((margins[found.refuted] <= 1e-9).all())
+
+
+def test_a_later_call_goes_on_from_the_certificate(case, tmp_path, monkeypatch):
+    network, points, labels = case
+    file = tmp_path / "balls.json"
+    whole = robust_error(network, points, labels, BALL, max_seconds=60.0, certificate=file)
+    real, calls = balls.decide_margin, []
+
+    def few(*given):
+        calls.append(0)
+        if len(calls) > 5:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    file.unlink()
+    monkeypatch.setattr(balls, "decide_margin", few)
+    part = robust_error(network, points, labels, BALL, max_seconds=60.0, certificate=file)
+    assert part.lower.count <= whole.lower.count < part.upper.count
+    assert int(part.proved.sum()) > 0
+    monkeypatch.setattr(balls, "decide_margin", lambda *given: calls.append(1) or real(*given))
+    calls.clear()
+    again = robust_error(network, points, labels, BALL, max_seconds=60.0, certificate=file)
+    assert torch.equal(again.proved, whole.proved)
+    assert len(calls) == 40 - int(again.refuted.sum()) - int(part.proved.sum())
+
+
+def test_a_time_that_is_too_short_proves_less_and_nothing_wrong(case):
+    network, points, labels = case
+    found = robust_error(network, points, labels, BALL, max_seconds=1e-9)
+    assert found.upper.count == 40
+    assert int(found.proved.sum()) == 0
+
+
+def test_a_ball_that_ends_before_its_time_is_not_tried_again(monkeypatch):
+    calls = []
+    unresolved = balls.Certification("unresolved", reason="the margin is 0")
+    monkeypatch.setattr(balls, "decide_margin", lambda *given: calls.append(0) or unresolved)
+    found = robust_error(affine([[1.0]]), [[0.5]], [1], Ball("inf", 0.1), max_seconds=30.0)
+    assert len(calls) == 1
+    assert found.upper.count == 1
+
+
+def test_points_proved_before_are_not_asked_about(case, monkeypatch):
+    network, points, labels = case
+    monkeypatch.setattr(balls, "decide_margin", None)  # would fail
+    proved = robust_error(network, points, labels, BALL).refuted.logical_not()
+    found = robust_error(network, points, labels, BALL, proved=proved, max_seconds=1.0)
+    assert found.upper.count == found.lower.count
+
+
+def test_bad_input(case, tmp_path):
+    network, points, labels = case
+    with pytest.raises(ValueError, match="max_seconds must be > 0, got 0"):
+        robust_error(network, points, labels, BALL, max_seconds=0)
+    with pytest.raises(ValueError, match="certificate needs max_seconds"):
+        robust_error(network, points, labels, BALL, certificate=tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(ValueError, match="no certificate that could be continued"):
+        robust_error(
+            network, points, labels, BALL, max_seconds=1.0, certificate=tmp_path / "a.json"
+        )
