@@ -37,7 +37,6 @@ SPARES = (0.3, 0.03)
 checker rejects what is left.
 """
 
-
 LESS = 13
 """The bound that is claimed is by so many powers of 2 less than the least slack of a leaf."""
 
@@ -46,8 +45,7 @@ class Search:
     """The search for an answer to one question; `leaves` are the parts proved so far."""
 
     def __init__(self, question: Question, max_seconds: float) -> None:
-        self.question, self.start = question, time.monotonic()
-        self.end = self.start + max_seconds
+        self.question, self.end = question, time.monotonic() + max_seconds
         self.leaves = 0
 
     def run(self) -> dict[str, Any]:
