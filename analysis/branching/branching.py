@@ -28,7 +28,7 @@ BATCH = 8
 """Parts that are cut at once."""
 
 MOST = 20_000
-"""Parts that are open at once, at most: each takes some 100 kB."""
+"""Most open parts. Closed ones, too, keep what they were found by: some 100 kB each."""
 
 CANDIDATES = 6
 """Units of each part whose split is tried before one is chosen."""
@@ -115,7 +115,7 @@ class Branching:
         return root
 
     def is_closed(self, node: Node) -> bool:
-        """Whether nothing is to be done; counts leaves. Raises `Undecided` for NaN."""
+        """Whether a new node's bound is enough; counts it then. Raises `Undecided` for NaN."""
         if math.isnan(node.bound):
             raise Undecided("float32 does not hold the network's numbers")
         closed = node.bound > self.enough

@@ -1,6 +1,4 @@
-"""What leaves need of bounds of units: by what share of its slack a leaf would lose at most if a
-bound were worse.
-"""
+"""For each bound of a unit: what share of its slack a leaf loses, at most, if that bound is worse."""
 
 from __future__ import annotations
 
@@ -12,15 +10,15 @@ import numpy as np
 from ..search.bounding import Array, Layer, least
 
 TINY = 1e-100
-"""A share that is no more than a mark."""
+"""Marks a bound that is needed though no slack depends on it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
     """What leaves need of the lower bounds of a layer, or of the upper ones times -1.
 
-    share (n,): of a leaf's slack, lost at most for each unit that a bound is below `level`; a bound
-    above it is as good.
+    share (n,): of a leaf's slack, lost at most for each 1 by which a bound is below `level` (n,);
+    a bound above it is as good.
     """
 
     share: Array
@@ -40,7 +38,9 @@ class Side:
         self.share[units], self.level[units] = 0.0, -np.inf
 
     def add(self, lost: Array, width: Array, bounds: Array) -> None:
-        """Losses (t, n) where bounds (n,) are worse by a width; below 0 from 0 on."""
+        """Add that t forms lose so much, (t, n), where bounds (n,) are worse by a width (n,):
+        shares grow by the quotient, levels to the bound, but not above 0.
+        """
         lost = lost.sum(axis=0)
         self.share[:] += lost / width
         self.level[:] = np.where(

@@ -25,8 +25,8 @@ from .parts import Goal
 from .unfolding import Unfolding
 
 SHARE = 0.2
-"""The share of the time that branching by bounds may take: to write down and check what it finds
-takes some four times as long.
+"""The share of the time that branching by bounds may take (to write down and check what it finds
+takes some four times as long), and linear programs where they come first.
 """
 
 FEW = 60
@@ -86,7 +86,9 @@ class Search:
         return self.question.proved(facts(bounded, leaves), trees)
 
     def by_bounds(self, bounded: Bounded) -> dict[str, Any] | None:
-        """An answer by bounds of many parts at once, that the checker has accepted, or None."""
+        """By bounds of many parts at once: a counterexample, evaluated exactly, a proof that the
+        checker has accepted, or None.
+        """
         question, end = self.question, self.share()
         if question.network.pairs or not bounded.layers:
             return None

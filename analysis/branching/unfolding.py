@@ -29,7 +29,7 @@ BITS = 32
 
 class Unfolding:
     """Trees for a certificate, and what they rest on: bounds of the whole set that are `used`,
-    `programs` of linear programs, and `targets` of bounds in nodes. The least `slack` of a leaf.
+    leaves by linear `programs`, and `targets` of bounds in nodes. The least `slack` of a leaf.
     """
 
     def __init__(self, bounded: Bounded, inputs: Inputs, spare: float) -> None:
