@@ -1,4 +1,4 @@
-"""For each bound of a unit: what share of its slack a leaf loses, at most, if that bound is worse."""
+"""For each bound of a unit: what share of its slack a leaf loses, at most, if it is worse."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Many parts of one set at once: linear bounds of a goal, with slopes and multipliers optimised.
 
-A part is where some units are on or off. Numbers are float32 (float64 in `unfolding`), not relied
-upon: they
-choose what a certificate says, and `check_certificate` computes what that proves.
+A part is where some units are on or off. Numbers are float32 (float64 in `unfolding`) and are not
+relied upon: they choose what a certificate says, and `check_certificate` computes what that proves.
 """
 
 from __future__ import annotations
