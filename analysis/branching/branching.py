@@ -179,6 +179,7 @@ class Branching:
         pairs = [node.branch(cut) for node, cut in zip(nodes, cuts, strict=True)]
         children = [pair[side] for side in (0, 1) for pair in pairs]
         lack = torch.tensor([-node.bound for node in children])
+        lack = lack.clamp_min(10 * self.enough)  # less would weigh the goal more than integers hold
         empty = torch.zeros(len(children), dtype=torch.bool)
         for chosen in targets * AGAIN:
             if chosen.layer == 0:
