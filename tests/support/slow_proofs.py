@@ -113,6 +113,14 @@ class SlowProof:
             clip(clip(polygon, s, 0, 0), 0, t, 0) for s, t in itertools.product((1, -1), repeat=2)
         ]
 
+    def carried(self, layer, form):
+        """A form of z of a layer as a constant and a form of what the layer reads, by position."""
+        (rows, bias), start, sums = self.layers[layer], self.first[layer], {}
+        for k, x in form.items():
+            for j, w in rows[k - start].items():
+                sums[j] = sums.get(j, 0) + x * w
+        return sum(x * bias[k - start] for k, x in form.items()), sums
+
     def below(self, depth, form, factors, bounds=None, stop=None):
         """A lower bound of a form of units of a layer, or of the outputs: a number, and with `stop`
         also a form of z of that layer.
@@ -120,12 +128,8 @@ class SlowProof:
         bounds = self.bounds if bounds is None else bounds
         total = Fraction(0)
         for layer in range(depth, -1, -1):
-            rows, bias = self.layers[layer]
-            start, sums = self.first[layer], {}
-            for k, x in form.items():
-                total += x * bias[k - start]
-                for j, w in rows[k - start].items():
-                    sums[j] = sums.get(j, 0) + x * w
+            constant, sums = self.carried(layer, form)
+            total += constant
             if layer == 0:
                 return total + sum(r * self.box[0 if r > 0 else 1][j] for j, r in sums.items())
             start, above = self.first[layer - 1 : layer + 1]
@@ -154,12 +158,8 @@ class SlowProof:
         """A lower bound of a form of units of a layer, with slopes over 16 for all units below."""
         total = Fraction(0)
         for layer in range(depth, -1, -1):
-            rows, bias = self.layers[layer]
-            start, sums, below = self.first[layer], {}, {}
-            for k, x in form.items():
-                total += x * bias[k - start]
-                for j, w in rows[k - start].items():
-                    sums[j] = sums.get(j, 0) + x * w
+            (constant, sums), below = self.carried(layer, form), {}
+            total += constant
             if layer == 0:
                 return total + sum(r * self.box[0 if r > 0 else 1][j] for j, r in sums.items())
             for j, r in sums.items():
