@@ -21,7 +21,7 @@ from ..search.leaves import Leaf
 from ..search.question import Question, Undecided
 from ..search.sets import Point
 from ..search.tree import Cut, Prover, Witness
-from .contraction import WEIGHTS, Contraction, Targets, contract, tuned
+from .contraction import WEIGHTS, Contraction, Targets, contract, scales, tuned
 from .parts import FLOAT, Goal, Optimised, Parts, Tensor, bound, descend, lines_of, optimise
 
 BATCH = 8
@@ -33,11 +33,11 @@ MOST = 20_000
 CANDIDATES = 6
 """Units of each part whose split is tried before one is chosen."""
 
-ROUNDS, AGAIN = 10, 2
-"""Most rounds of contraction on the whole set, and rounds after a split."""
+ROUNDS = 10
+"""Most rounds of contraction on the whole set."""
 
-FEWER = (0.25, 1.0, 2.0)
-"""Multiples of the weights of the whole set that are tried after a split."""
+AGAIN = (1 / 16, 1 / 4, 1.0, 4.0), (1 / 2, 1.0, 2.0), (1 / 2, 1.0, 2.0)
+"""The rounds after a split: the multiples that are tried of the weights that were best before."""
 
 TARGETS = 512
 """Most units of a layer that are contracted."""
@@ -137,7 +137,8 @@ class Branching:
                     continue
                 chosen = self.plain(k, units)
                 chosen = tuned(self.goal, parts, chosen, lack) if k else chosen
-                step = contract(self.goal, parts, chosen, lack, (1.0,) if k else WEIGHTS)
+                base = scales(parts, chosen, lack)
+                step = contract(self.goal, parts, chosen, base, (1.0,) if k else WEIGHTS)
                 self.targets.append(chosen)
                 node.rounds.append((step, 0))
                 if bool(step.is_empty):
@@ -181,17 +182,18 @@ class Branching:
         lack = torch.tensor([-node.bound for node in children])
         lack = lack.clamp_min(10 * self.enough)  # less would weigh the goal more than integers hold
         empty = torch.zeros(len(children), dtype=torch.bool)
-        for chosen in targets * AGAIN:
-            if chosen.layer == 0:
-                is_open = ((both.low[0] < 0) & (both.high[0] > 0)).any(dim=0)
-                chosen = self.plain(0, is_open.nonzero()[:TARGETS, 0])
-            step = contract(self.goal, both, chosen, lack, FEWER)
-            for row in (~empty).nonzero()[:, 0].tolist():
-                children[row].rounds.append((step, row))
-                if step.is_empty[row]:
-                    children[row].close(*step.widest(row))
-            empty |= step.is_empty
-            both = step.after
+        targets = [t if t.layer else self.plain(0, open_units(both)) for t in targets]
+        bases = [scales(both, chosen, lack) for chosen in targets]
+        for multiples in AGAIN:
+            for n, chosen in enumerate(targets):
+                step = contract(self.goal, both, chosen, bases[n], multiples)
+                bases[n] = step.weights
+                for row in (~empty).nonzero()[:, 0].tolist():
+                    children[row].rounds.append((step, row))
+                    if step.is_empty[row]:
+                        children[row].close(*step.widest(row))
+                empty |= step.is_empty
+                both = step.after
         found = optimise(self.goal, both, 12, self.enough)
         for row in (~empty).nonzero()[:, 0].tolist():
             children[row].bound, children[row].parts = float(found.bounds[row]), (found, row)
@@ -232,6 +234,12 @@ def gathered(nodes: list[Node]) -> tuple[Parts, list[Tensor]]:
         for k in range(len(parts.low))
     ]
     return parts, forms
+
+
+def open_units(parts: Parts) -> Tensor:
+    """Units of the first layer whose sign is not known in all parts."""
+    is_open = ((parts.low[0] < 0) & (parts.high[0] > 0)).any(dim=0)
+    return is_open.nonzero()[:TARGETS, 0]
 
 
 def worth(parts: Parts, layer: int, forms: list[Tensor]) -> Tensor:

@@ -121,7 +121,7 @@ class Sums:
 
 def scales(parts: Parts, targets: Targets, lack: Tensor) -> Tensor:
     """Weights (parts, 2 units) of which multiples are tried, powers of 2: about the width of the
-    unit / what the goal lacks.
+    unit / what the goal lacks (parts,), minus its bound.
     """
     k, lack = targets.layer, lack.clamp_min(1e-3)[:, None]
     width = (parts.high[k] - parts.low[k])[:, targets.units].clamp_min(1e-6)
@@ -129,11 +129,10 @@ def scales(parts: Parts, targets: Targets, lack: Tensor) -> Tensor:
 
 
 def contract(
-    goal: Goal, parts: Parts, targets: Targets, lack: Tensor, multiples: tuple[float, ...]
+    goal: Goal, parts: Parts, targets: Targets, base: Tensor, multiples: tuple[float, ...]
 ) -> Contraction:
-    """The best bounds over multiples of the weights; lack (parts,): minus the goal's bounds."""
+    """The best bounds over multiples of weights `base` (parts, 2 units) of the goal."""
     count, k = len(targets.units), targets.layer
-    base = scales(parts, targets, lack).expand(-1, 2 * count)
     best, weights = torch.full_like(base, -torch.inf), torch.zeros_like(base)
     sums = Sums.of(goal, parts, targets)
     for multiple in multiples:

@@ -37,12 +37,11 @@ class Side:
         """Something else gives these bounds."""
         self.share[units], self.level[units] = 0.0, -np.inf
 
-    def add(self, lost: Array, width: Array, bounds: Array) -> None:
-        """Add that t forms lose so much, (t, n), where bounds (n,) are worse by a width (n,):
-        shares grow by the quotient, levels to the bound, but not above 0.
+    def add(self, lost: Array, bounds: Array) -> None:
+        """Add the shares (n,) that are lost for each 1 by which bounds (n,) are worse; levels grow
+        to the bound, but not above 0.
         """
-        lost = lost.sum(axis=0)
-        self.share[:] += lost / width
+        self.share[:] += lost
         self.level[:] = np.where(
             lost > 0, np.maximum(self.level, np.minimum(bounds, 0)), self.level
         )
@@ -72,28 +71,49 @@ class Need:
         )
 
     def add(
-        self,
-        k: int,
-        forms: Array,
-        factors: Array,
-        bounds: tuple[Array, Array],
-        whole: Layer,
-        by_rule: bool = False,
+        self, k: int, form: Array, factor: Array, bounds: tuple[Array, Array], whole: Layer
     ) -> None:
-        """Add what least values of forms relu(z) - factors z (t, n) need of the bounds of a layer;
-        whole: the layer on the whole set, where bounds are at worst. By rule, factors are other
-        ones where a unit's sign is not known.
+        """Add what the least value of form relu(z) - factor z (n,) needs of the bounds of a layer;
+        whole: the layer on the whole set, where bounds are at worst.
         """
         low, high = bounds
-        now, spare = least(forms, factors, low, high), 0.05 * (whole.high - whole.low) + 1e-9
-        worst, best = np.minimum(low, whole.low) - spare, np.maximum(high, whole.high) + spare
-        under = now - least(forms, factors, worst, high)
-        above = now - least(forms, factors, low, best)
-        if by_rule:
-            under += np.where(low >= 0, np.abs(forms) * high, 0.0)
-            above += np.where(high <= 0, np.abs(forms) * -low, 0.0)
-        self.low[k].add(under, low - worst, low)
-        self.high[k].add(above, best - high, -high)
-        matters = forms.any(axis=0)  # a unit whose sign is known needs the bound that says so
+        worst, best = worse(bounds, whole)
+        now = least(form, factor, low, high)
+        under = now - least(form, factor, worst, high)
+        above = now - least(form, factor, low, best)
+        self.note(k, under / (low - worst), above / (best - high), bounds)
+        self.signs(k, form != 0, whole)
+
+    def add_by_rule(
+        self, k: int, positive: Array, negative: Array, bounds: tuple[Array, Array], whole: Layer
+    ) -> None:
+        """The same of lines that follow from bounds, for the sums (n,) of the positive parts of
+        forms and of the negative ones.
+        """
+        low, high = bounds
+        worst, best = worse(bounds, whole)
+        is_open = (low < 0) & (high > 0)
+        chord = high / np.where(is_open, high - low, 1.0)
+        both = positive + negative  # a unit whose sign is lost gets other lines
+        on = (negative * np.maximum(-worst, 0) + both * high) / (low - worst)
+        off = (negative * np.maximum(best, 0) - both * low) / (best - high)
+        under = np.where(is_open, negative * chord, np.where(low >= 0, on, 0.0))
+        above = np.where(is_open, negative * (1 - chord), np.where(high <= 0, off, 0.0))
+        self.note(k, under, above, bounds)
+        self.signs(k, both > 0, whole)
+
+    def note(self, k: int, under: Array, above: Array, bounds: tuple[Array, Array]) -> None:
+        """Add shares that are lost for each 1 by which bounds are worse."""
+        self.low[k].add(under, bounds[0])
+        self.high[k].add(above, -bounds[1])
+
+    def signs(self, k: int, matters: Array, whole: Layer) -> None:
+        """A unit whose sign is known needs the bound that says so."""
         self.low[k].share[matters & (whole.low >= 0)] += TINY
         self.high[k].share[matters & (whole.high <= 0)] += TINY
+
+
+def worse(bounds: tuple[Array, Array], whole: Layer) -> tuple[Array, Array]:
+    """The worst bounds that units may have."""
+    spare = 0.05 * (whole.high - whole.low) + 1e-9
+    return np.minimum(bounds[0], whole.low) - spare, np.maximum(bounds[1], whole.high) + spare

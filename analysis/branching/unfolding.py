@@ -115,7 +115,7 @@ class Unfolding:
     ) -> None:
         """Add what the goal's chains need, from the last layer down."""
         for k, chain, d in zip(range(len(self.sizes) - 1, -1, -1), chains, factors, strict=False):
-            terms = (share * chain.forms).numpy(), (share * d).numpy()
+            terms = (share * chain.forms[0]).numpy(), (share * d[0]).numpy()
             need.add(k, *terms, bounds_of(parts, k), self.bounded.layers[k])
 
     def facts(self, step: Contraction, row: int, need: Need, limit: float) -> list[Any]:
@@ -137,21 +137,21 @@ class Unfolding:
         kept = kept[cost[kept] > 0]
         if len(kept) == 0:
             return []
-        share = torch.from_numpy(shares[kept])[:, None]
+        share = torch.from_numpy(shares[kept])
         count = len(units)
         need.low[k].forget(units[kept[kept < count]])
         need.high[k].forget(units[kept[kept >= count] - count])
         weights = step.weights[row].double()[kept]
         chains, above = self.chain(before, k - 1)
-        self.note(need, chains, above, float(share[:, 0] @ weights), before)
+        self.note(need, chains, above, float(share @ weights), before)
         forms = (
             weights[:, None] * chains[-1].forms + step.targets.signed(self.goal.weights[k])[kept]
         )
         lines = lines_of(before)
         for i in range(k - 1, -1, -1):
             d = lines[i].factors(forms, step.targets.slopes[i].double()[kept])
-            terms = (share * forms).numpy(), (share * d).numpy()
-            need.add(i, *terms, bounds_of(before, i), self.bounded.layers[i], by_rule=True)
+            terms = (share @ forms.clamp_min(0)).numpy(), (share @ -forms.clamp_max(0)).numpy()
+            need.add_by_rule(i, *terms, bounds_of(before, i), self.bounded.layers[i])
             forms = d @ self.goal.weights[i]
         return [self.fact(step.targets, kept, weights, above)]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from random_questions import points_of, question_of, units_of
 
-from analysis.branching.contraction import SLOPES, WEIGHTS, Targets, contract, tuned
+from analysis.branching.contraction import SLOPES, WEIGHTS, Targets, contract, scales, tuned
 from analysis.branching.parts import Goal, Parts, optimise
 from analysis.search.layers import bound_layers
 
@@ -91,11 +91,12 @@ def test_bounds_of_units_hold_where_the_goal_is_at_most_0(seed):
         chosen = some_targets(rng, parts, k)
         chosen = tuned(goal, parts, chosen, lack) if k and seed % 2 else chosen
         assert all(bool(((t >= 0) & (t <= 1)).all()) for t in chosen.slopes)
-        step = contract(goal, parts, chosen, lack, WEIGHTS)
+        step = contract(goal, parts, chosen, scales(parts, chosen, lack), WEIGHTS)
         cut += check_units(step, 0, everywhere, units, goals)
         parts = step.after
     both, inside = split(rng, parts, units)
-    step = contract(goal, both, some_targets(rng, both, 0), lack.expand(len(both)), WEIGHTS)
+    chosen = some_targets(rng, both, 0)
+    step = contract(goal, both, chosen, scales(both, chosen, lack.expand(len(both))), WEIGHTS)
     for row, here in enumerate(inside):
         check_units(step, row, here, units, goals)
     assert cut >= -ROUNDING
@@ -107,6 +108,7 @@ def test_contraction_makes_units_narrower():
         rng, goal, root, units, goals = case(seed, 0.02)
         k, found = len(units) - 1, optimise(goal, root, 20, np.inf)
         chosen = tuned(goal, found.parts, some_targets(rng, root, k), -found.bounds)
-        step = contract(goal, found.parts, chosen, -found.bounds, (1.0,))
+        base = scales(found.parts, chosen, -found.bounds)
+        step = contract(goal, found.parts, chosen, base, (1.0,))
         cuts.append(check_units(step, 0, np.ones(len(goals), bool), units, goals))
     assert np.mean(cuts) > 0.05
