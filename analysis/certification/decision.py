@@ -33,6 +33,7 @@ from training.internal import check_labels
 from ..branching.search import Search
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_domain, read_network, read_numbers, read_positive
+from ..search.at_once import decide_at_once
 from ..search.bounding import BROKEN
 from ..search.prepared import prepare
 from ..search.question import Question, Undecided
@@ -274,15 +275,19 @@ def decide_margin(
         label = index(label)
     except TypeError as error:
         raise TypeError(f"label must be an integer, got {label!r}") from error
-    check_labels(torch.tensor([label]), 1, network.outputs)
+    if not (label in (-1, 1) if network.outputs == 1 else 0 <= label < network.outputs):
+        check_labels(torch.tensor([label]), 1, network.outputs)
     max_seconds = read_positive("max_seconds", max_seconds)
     known = prepare(network)
     question = Question(known, exact_set, label)
     search = Search(question, max_seconds)
     try:
         with np.errstate(all="ignore"):  # what overflows is not finite, and proves nothing
-            by_splitting = decide_by_splitting(question, search.end)
-            query, boxes = by_splitting or (search.run(), search.leaves)
+            query = decide_at_once(question, search.end)
+            by_splitting = None if query else decide_by_splitting(question, search.end)
+            query, boxes = (
+                (query, 1) if query else by_splitting or (search.run(), search.leaves)
+            )
         if query["verdict"] == "refuted":
             rejected = checker.check(known.exact, query)
         else:  # what `check` would find: the set and the bound are right by construction
@@ -322,6 +327,8 @@ def decide_margin(
 
 def query_loss(network: ReLUNetwork, query: dict[str, Any]) -> Fraction:
     """`margin_loss` on the box of a query of a certificate."""
+    if network.origin is None or network.origin.is_exact:
+        return Fraction(0)
     unit = Fraction(1, 2 ** query["scale"])
     lower, upper = ([v * unit for v in query[side]] for side in ("lower", "upper"))
     return margin_loss(network, lower, upper, query["label"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from .bounding import Array, Layer, least
 from .layers import Bounded
-from .leaves import Leaf, multipliers
+from .leaves import Leaf, multiplier_rows
 
 Used = list[tuple[Array, Array]]
 """Which lower and which upper bounds of each layer are used."""
@@ -28,39 +28,37 @@ def facts(bounded: Bounded, leaves: list[Leaf], need: Used | None = None) -> lis
     for leaf in leaves:
         layers, form = bounded.restricted(leaf.splits), leaf.form
         for i in range(len(layers) - 1, -1, -1):
-            note(need[i], form, leaf.factors[i], layers[i])
+            note(need[i], form[None], leaf.factors[i][None], layers[i])
             form = leaf.factors[i] @ layers[i].weight
     out: list[list[Any]] = []
     for i in range(len(bounded.layers) - 1, -1, -1):
         layer, linear, below = bounded.layers[i], bounded.linear[i], bounded.layers[:i]
-        n, rows = len(layer.bias), []
-        for sign, needed, better, offset in (
-            (1, need[i][0], linear.above, 0),
-            (-1, need[i][1], linear.under, n),
-        ):
-            for j in np.flatnonzero(needed).tolist():
-                form = sign * layer.weight[j]
-                proof = (
-                    [d[offset + j] for d in linear.factors]
-                    if better[j]
-                    else [np.zeros(len(a.bias)) for a in below]
-                )
-                if better[j]:
-                    rows.append([int(layer.units[j]), sign, multipliers(below, proof)])
-                for k in range(i - 1, -1, -1):
-                    note(need[k], form, proof[k], below[k])
-                    form = proof[k] @ below[k].weight
-        out = rows + out
+        n = len(layer.bias)
+        chosen = [np.flatnonzero(needed) for needed in need[i]]  # lower bounds, upper ones
+        better = np.concatenate([linear.above[chosen[0]], linear.under[chosen[1]]])
+        units = np.concatenate(chosen)
+        signs = np.repeat([1, -1], [len(side) for side in chosen])
+        places = (units + n * (signs < 0))[better]
+        proofs = [np.zeros((len(units), len(a.bias))) for a in below]
+        for proof, known in zip(proofs, linear.factors, strict=False):  # none by intervals
+            proof[better] = known[places]
+        forms = signs[:, None] * layer.weight[units]
+        rows = multiplier_rows(below, [proof[better] for proof in proofs], len(places))
+        numbers, sides = layer.units[units[better]].tolist(), signs[better].tolist()
+        out = [list(fact) for fact in zip(numbers, sides, rows, strict=True)] + out
+        for k in range(i - 1, -1, -1):
+            note(need[k], forms, proofs[k], below[k])
+            forms = proofs[k] @ below[k].weight
     return out
 
 
-def note(need: tuple[Array, Array], form: Array, factors: Array, a: Layer) -> None:
-    """Add which lower and upper bounds of a layer enter the least value of form relu(z) -
-    factors z.
+def note(need: tuple[Array, Array], forms: Array, factors: Array, a: Layer) -> None:
+    """Add which lower and upper bounds of a layer enter the least values of forms relu(z) -
+    factors z, (t, n).
     """
-    if not form.any() and not factors.any():
-        return
-    now, wide = least(form, factors, a.low, a.high), 1.0 + np.abs(a.low) + np.abs(a.high)
-    paired = np.isin(np.arange(len(form)), a.pairs) & ((form != 0) | (factors != 0))
-    need[0][:] |= (least(form, factors, -wide, a.high) < now) | paired
-    need[1][:] |= (least(form, factors, a.low, wide) < now) | paired
+    now, wide = least(forms, factors, a.low, a.high), 1.0 + np.abs(a.low) + np.abs(a.high)
+    paired = np.zeros(forms.shape, dtype=bool)
+    paired[:, a.pairs] = True
+    paired &= (forms != 0) | (factors != 0)
+    need[0][:] |= ((least(forms, factors, -wide, a.high) < now) | paired).any(axis=0)
+    need[1][:] |= ((least(forms, factors, a.low, wide) < now) | paired).any(axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 
@@ -45,12 +46,14 @@ class Bounded:
         return layers
 
 
+@functools.lru_cache(maxsize=1)
 def bound_layers(question: Question, end: float) -> Bounded:
     """The units that matter, bounded by intervals and by linear functions, with the multipliers
     that prove the latter.
 
     end: the time (`time.monotonic`) from which on intervals must do. With pairs the checker's
     bounds by intervals serve, and units that are surely off are left out; else all units are in.
+    What was found last is kept.
     """
     layers: list[Layer] = []
     linear: list[Linear] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,9 +55,21 @@ def leaf_of(
 
 def multipliers(layers: list[Layer], factors: list[Array], bits: int = BITS) -> list[Any]:
     """Nonzero multipliers as certificates hold them: [s, [units], [integers over 2^s]]."""
+    return multiplier_rows(layers, [d[None] for d in factors], 1, bits)[0]
+
+
+def multiplier_rows(
+    layers: list[Layer], factors: list[Array], count: int, bits: int = BITS
+) -> list[list[Any]]:
+    """`multipliers` of each row of factors (count, n_i), a layer each."""
     units = np.concatenate([np.zeros(0, dtype=np.int64), *(a.units for a in layers)])
-    numbers = np.concatenate([np.zeros(0), *factors])
-    scale = max(0, bits - math.frexp(float(np.abs(numbers).max(initial=0.0)))[1])
-    whole = np.rint(np.ldexp(numbers, scale))
-    keep = np.flatnonzero(whole)
-    return [scale if len(keep) else 0, units[keep].tolist(), [int(v) for v in whole[keep].tolist()]]
+    numbers = np.concatenate([np.zeros((count, 0)), *factors], axis=1)
+    sizes = np.abs(numbers).max(axis=1, initial=0.0)
+    scales = np.maximum(0, bits - np.frexp(sizes)[1])
+    whole = np.rint(np.ldexp(numbers, scales[:, None]))
+    out: list[list[Any]] = []
+    for scale, row in zip(scales.tolist(), whole, strict=True):
+        keep = np.flatnonzero(row)
+        integers = [int(v) for v in row[keep].tolist()]
+        out.append([scale if len(keep) else 0, units[keep].tolist(), integers])
+    return out

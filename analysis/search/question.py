@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -32,6 +32,7 @@ class Question:
     network: Prepared
     set: ExactSet
     label: int
+    last: dict[Point, Fraction] = field(default_factory=dict, init=False)
 
     @functools.cached_property
     def inputs(self) -> Inputs:
@@ -70,9 +71,12 @@ class Question:
         return values[np.arange(len(points)), worst], gradient
 
     def margin(self, point: Sequence[Fraction]) -> Fraction:
-        """The exact margin at a point."""
-        margins: list[Fraction] = self.network.exact.evaluate([list(point)], self.label)[0]
-        return margins[0]
+        """The exact margin at a point; that of the last one is kept."""
+        if self.last.get(tuple(point)) is None:
+            self.last.clear()
+            margins: list[Fraction] = self.network.exact.evaluate([list(point)], self.label)[0]
+            self.last[tuple(point)] = margins[0]
+        return self.last[tuple(point)]
 
     def replay(self, point: Array) -> Point | None:
         """The point, moved into the set, if its exact margin is <= 0; evaluated unless it is

@@ -41,18 +41,22 @@ class ExactSet:
 
     def to_json(self) -> dict[str, Any]:
         """As certificates hold it."""
-        top = 1 << self.scale
-        out: dict[str, Any] = {"scale": self.scale}
-        out |= {
-            "lower": [math.floor(v * top) for v in self.lower],
-            "upper": [math.ceil(v * top) for v in self.upper],
+        out: dict[str, Any] = {
+            "scale": self.scale,
+            "lower": [self._below(v) for v in self.lower],
+            "upper": [-self._below(-v) for v in self.upper],
         }
         if self.ball:
+            centre, radius = self.ball  # dyadic
             out["ball"] = {
-                "centre": [int(v * top) for v in self.ball[0]],
-                "radius": int(self.ball[1] * top),
+                "centre": [self._below(v) for v in centre],
+                "radius": self._below(radius),
             }
         return out
+
+    def _below(self, value: Fraction) -> int:
+        """The greatest integer over 2^scale that is not above."""
+        return (value.numerator << self.scale) // value.denominator
 
     def to_floats(self) -> Inputs:
         """The nearest set in float64."""
