@@ -135,6 +135,54 @@ class Arrangement:
         open_ = ~(np.abs(z[ids, units]) > noise[units] + slope[units] * radius[ids])
         return ids[open_], units[open_]
 
+    def settle(
+        self,
+        layer: int,
+        z: np.ndarray,
+        pairs: tuple[np.ndarray, np.ndarray],
+        points: Vertices,
+        signs: np.ndarray,
+        radius: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of the pairs that `unclear` gives, those that stay open when errors are followed from
+        layer to layer at each vertex; z (V, n_l) is put right where a sign becomes clear.
+        """
+        ids, units = pairs
+        rows, place = np.unique(ids, return_inverse=True)
+        if len(rows) == 0:
+            return pairs
+        found, error = self.followed(layer, points[rows], signs[rows], radius[rows])
+        clear = np.abs(found[place, units]) > error[place, units]
+        z[ids[clear], units[clear]] = found[place[clear], units[clear]]
+        return ids[~clear], units[~clear]
+
+    def followed(
+        self, layer: int, points: Vertices, signs: np.ndarray, radius: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pre-activations (V, n_l) of a layer at points under the exact patterns `signs` of true
+        vertices within `radius` (V,), and how far they are from those at the vertices at most.
+
+        Values and slopes have running errors E = |W_l| E_(l-1) + gamma_n (|W_l| |h| + |b_l|), of
+        active units only, with twice gamma_n for their own rounding (Higham 2002, section 3.3). The
+        bound is that of the value, plus the radius times the sum of the slopes' sizes.
+        """
+        count = len(points)
+        slopes = np.repeat(np.eye(self.d)[:, None], count, axis=1)
+        hidden = np.concatenate([points[None], slopes])  # values, then slopes by each input
+        error = np.zeros(hidden.shape)
+        for j in range(layer + 1):
+            size, u = np.abs(self.weights[j]).T, (hidden.shape[2] + 4) * UNIT_ROUNDOFF
+            gamma = 2 * u / (1 - 2 * u)
+            rounding = gamma * (np.abs(hidden) @ size) + UNDERFLOW
+            rounding[0] += gamma * np.abs(self.biases[j])
+            z, error = hidden @ self.weights[j].T, (1 + gamma) * (error @ size) + rounding
+            z[0] += self.biases[j]
+            active = signs[:, self.starts[j] : self.starts[j + 1]] > 0
+            if j < layer:
+                hidden, error = z * active, error * active
+        reach = (np.abs(z[1:]) + error[1:]).sum(axis=0) * radius[:, None]
+        return z[0], (1 + 1e-9) * (error[0] + reach)
+
     def chunks(self, count: int) -> list[slice]:
         """Parts of 0..count in which a layer's pre-activations fit into a processor's cache."""
         size = max(256, CHUNK_BYTES // (8 * max([1, *self.widths])))
@@ -189,6 +237,8 @@ class Arrangement:
             bad = ~np.isfinite(x).all(axis=0)
             x[:, bad] = points.T[:, bad]
             residual = np.abs(_times(matrix, x) + constant) + self.gamma * magnitude
+            if d == 1:
+                self._follow(residual, x, constraints, signs)
             size = np.abs(inverse)
             defect = np.repeat(-np.eye(d)[:, :, None], count, axis=2)
             for k in range(d):
@@ -200,6 +250,18 @@ class Arrangement:
             radius = _times(size, residual).max(axis=0) / (1 - 2 * contraction) * (1 + 1e-9)
         radius[bad | ~(contraction < 0.25) | ~np.isfinite(radius)] = np.inf
         return x.T, radius
+
+    def _follow(
+        self, residual: np.ndarray, x: np.ndarray, constraints: np.ndarray, signs: np.ndarray
+    ) -> None:
+        """Better residuals (1, V) of units that vanish at vertices x (1, V): errors followed."""
+        units = constraints[:, 0] - 2
+        layers = np.where(units >= 0, self.layer_of[units], -1)
+        for layer in set(layers[units >= 0].tolist()):
+            at = np.flatnonzero(layers == layer)
+            z, error = self.followed(layer, x.T[at], signs[at], np.zeros(len(at)))
+            own = range(len(at)), units[at] - self.starts[layer]
+            residual[0, at] = np.fmin(residual[0, at], np.abs(z[own]) + error[own])
 
     def _row_bounds(self, constraints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """L and M of constraints (V, d), as (d, V)."""

@@ -80,8 +80,14 @@ class ExactPoints:
             if i in needed or i in self.points:
                 continue
             needed.add(i)
-            stack.extend(parents[i, :2].tolist())
+            if self.arrangement.d > 1:
+                stack.extend(parents[i, :2].tolist())
         todo = sorted(needed)
+        if self.arrangement.d == 1:
+            for i in todo:
+                first, second, unit = parents[i].tolist()
+                self.points[i] = self._zero(unit, signs[first] + signs[second])
+            todo = []
         while todo:
             ready = [
                 i
@@ -98,6 +104,19 @@ class ExactPoints:
                     self.points[i] = (p if p[-1] > 0 else -p) // math.gcd(*p)
             todo = [i for i in todo if i not in self.points]
         return np.stack([self.points[i] for i in ids])
+
+    def _zero(self, unit: int, signs: np.ndarray) -> np.ndarray:
+        """The zero of a unit of one input on an edge, whose signs (units,) these are, as a row of
+        integers: they are shorter, and sooner found, than by way of parents.
+        """
+        a, layer = self.arrangement, int(self.arrangement.layer_of[unit])
+        rows = np.array([[1, 0], [0, 1]], dtype=object)  # coefficient and constant of each value
+        for j in range(layer):
+            z = self.layers[j].apply(rows) * (signs[a.starts[j] : a.starts[j + 1]] > 0)
+            rows = np.concatenate([z, rows[:, -1:] * self.layers[j].scale], axis=1)
+        slope, constant = self.layers[layer].apply(rows, unit - int(a.starts[layer])).tolist()
+        point = np.array([-constant, slope] if slope > 0 else [constant, -slope], dtype=object)
+        return point // math.gcd(slope, constant)
 
     def values(
         self, ids: Sequence[int], unit: int, parents: np.ndarray, signs: np.ndarray

@@ -87,10 +87,11 @@ class Lattice:
                 )
             z[part] = a.affine(layer, hidden)
             rows[part] = a.exact_rows(layer, hidden, exact)
-            signs[part] = np.sign(z[part])
             ids, units = a.unclear(layer, z[part], self.radius.view[part])
             inexact = ~rows[part][ids, units]
-            ids, units = ids[inexact], units[inexact]
+            near = self.points.view[part], self.signs.view[part], self.radius.view[part]
+            ids, units = a.settle(layer, z[part], (ids[inexact], units[inexact]), *near)
+            signs[part] = np.sign(z[part])
             signs[part][ids, units] = self._arbitrate(ids + part.start, units + first)
         self.signs.view[:, first:last] = signs
         self.values, self.exact_values = Table(z, by_rows=True), Table(rows, by_rows=True)
@@ -407,16 +408,21 @@ class Lattice:
         z = stack[layer]
         rows = self._exact_rows(layer, points, known, stack, signs)
         open_ids, open_units = a.unclear(layer, z, radius)
-        inexact = ~rows[open_ids, open_units]
-        open_ids, open_units = open_ids[inexact], open_units[inexact]
-        found = np.sign(z).astype(np.int8)
         change = su[:, first:last] * sw[:, first:last] == -1
         change[:, : unit - first + 1] = False
+        inexact = ~rows[open_ids, open_units]
+        open_ids, open_units = open_ids[inexact], open_units[inexact]
+        needed = change[open_ids, open_units]
+        fixed, pairs = (
+            (open_ids[~needed], open_units[~needed]),
+            (open_ids[needed], open_units[needed]),
+        )
+        open_ids, open_units = a.settle(layer, z, pairs, points, signs, radius)
+        found = np.sign(z).astype(np.int8)
         inherited = signs[:, first:last]
-        found[open_ids, open_units] = inherited[open_ids, open_units]
+        found[fixed] = inherited[fixed]
         if (~change & (found != inherited)).any():
             self.sound = False
-        needed = change[open_ids, open_units]
         inherited[change] = found[change]
         self.points.append(points)
         self.radius.append(radius)
@@ -425,8 +431,8 @@ class Lattice:
         self.signs.append(signs)
         self.values.append(z)
         self.exact_values.append(rows)
-        if needed.any():
-            units, where = first + open_units[needed], ids[open_ids[needed]]
+        if len(open_ids):
+            units, where = first + open_units, ids[open_ids]
             self.signs.data[where, units] = self._arbitrate(where, units)
         signs = self.signs.data[ids, first:last]
         for words, side in zip(self.sides[0], (signs > 0, signs < 0), strict=True):

@@ -83,7 +83,9 @@ class Skeleton:
             if layer:
                 hidden = np.maximum(old[part], 0.0)
             z[part] = a.affine(layer, hidden)
-            if len(a.unclear(layer, z[part], self.radius.view[part])[0]):
+            radius = self.radius.view[part]
+            near = self.points.view[part], self.signs.view[part], radius
+            if len(a.settle(layer, z[part], a.unclear(layer, z[part], radius), *near)[0]):
                 raise Degenerate("a unit may vanish at a vertex of others")
             self.signs.view[part, first:last] = np.sign(z[part])
         if z is not old:
@@ -179,12 +181,15 @@ class Skeleton:
             # signs of earlier layers, and of earlier units, are those of the cut edges
             expected = signs[:, first:last]
             ids, units = a.unclear(layer, z, radius)
+            other = expected[ids, units] != 0  # units on which the vertex does not lie
+            pairs = ids[other], units[other]
+            ids, units = a.settle(layer, z, pairs, points, signs, radius)
             wrong, at = np.nonzero((z > 0) != (expected > 0))
             own = np.count_nonzero(
                 (constraints >= 2 * self.d + first) & (constraints < 2 * self.d + last)
             )
             zeros = expected.size - np.count_nonzero(expected)
-            if expected[ids, units].any() or expected[wrong, at].any() or zeros != own:
+            if len(ids) or expected[wrong, at].any() or zeros != own:
                 raise Degenerate("a unit may vanish at a vertex of others")
             self.points.view[new], self.radius.view[new], self.values.view[new] = points, radius, z
 

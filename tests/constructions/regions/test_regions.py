@@ -38,6 +38,7 @@ from constructions import (
 )
 from constructions.regions import chords, limits, skeleton
 from constructions.regions import counting as module
+from constructions.regions.arrangement import Arrangement
 from constructions.regions.limits import Stop
 
 VALUES = [-1, 0, 1, 0.5]
@@ -433,6 +434,70 @@ def test_the_last_layer_by_chords(sizes):
     found, full = count_regions(network, (-1, 1)), count_regions(network, (-1, 1), method="lattice")
     assert "chords" in found.method
     assert (found.faces, found.certified) == (full.faces, True)
+
+
+def scaled(seed, *sizes):
+    """Random float64 weights that keep the size of values from layer to layer."""
+    generator = np.random.default_rng(seed)
+    layers = [
+        (generator.normal(size=(n, m)) * np.sqrt(2 / m), generator.normal(size=n) * 0.3)
+        for m, n in itertools.pairwise(sizes)
+    ]
+    return ReLUNetwork.from_layers(layers)
+
+
+def test_deep_networks_of_one_input_need_no_integers():
+    network = scaled(0, 1, *[100] * 6, 1)
+    found = count_regions(network, (-3, 3))
+    assert (found.complete, found.certified) == (True, True)
+    assert "every sign certain in float64" in found.method
+    faces = linear_regions(network, (-3, 3))
+    assert faces.cells == found.cells > 400
+    assert " 0 signs decided in integers" in faces.method
+    ends = np.unique(np.concatenate([region.vertices[:, 0] for region in faces.regions]))
+    assert len(ends) == found.cells + 1
+    middles = torch.from_numpy((ends[:-1] + ends[1:]) / 2)[:, None]
+    patterns, hidden = [], middles
+    for layer in network.layers[:-1]:
+        z = hidden @ layer.weight.to_dense().T + layer.bias.to_dense()[:, 0]
+        patterns.append(z > 0)
+        hidden = z.clamp_min(0)
+    assert len(torch.cat(patterns, dim=1).unique(dim=0)) == found.cells
+
+
+def test_exact_vertices_of_one_input_come_from_forms():
+    network = scaled(1, 1, 8, 8, 8, 1)
+    check(network, (np.full(1, -2.0), np.full(1, 2.0)), exact=True)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_errors_that_are_followed_hold(d):
+    """Float values at a point near a vertex, against exact ones at the vertex."""
+    network, generator = scaled(d, d, 12, 12, 12, 1), np.random.default_rng(d)
+    arrangement = Arrangement.of(network, np.full(d, -2.0), np.full(d, 2.0))
+    radius = 2.0 ** -generator.integers(10, 60, size=20)
+    points = generator.uniform(-1, 1, (20, d))
+    worst = 0.0
+    for point, far in zip(points, radius, strict=True):
+        away = [Fraction(far) * int(s) * Fraction(7, 8) for s in generator.choice([-1, 1], d)]
+        hidden = [Fraction(v) + w for v, w in zip(point.tolist(), away, strict=True)]
+        signs = np.zeros((1, arrangement.units), dtype=np.int8)
+        for layer, (weight, bias) in enumerate(
+            zip(arrangement.weights, arrangement.biases, strict=True)
+        ):
+            exact = [
+                sum((Fraction(w) * v for w, v in zip(row, hidden, strict=True)), Fraction(b))
+                for row, b in zip(weight.tolist(), bias.tolist(), strict=True)
+            ]
+            z, error = arrangement.followed(layer, point[None], signs, np.array([far]))
+            gaps = [abs(Fraction(v) - w) for v, w in zip(z[0].tolist(), exact, strict=True)]
+            ratios = [g / Fraction(e) for g, e in zip(gaps, error[0].tolist(), strict=True)]
+            assert max(ratios) <= 1
+            worst = max(worst, float(max(ratios)))
+            start = arrangement.starts[layer]
+            signs[0, start : start + len(exact)] = [(v > 0) - (v < 0) for v in exact]
+            hidden = [max(v, Fraction(0)) for v in exact]
+    assert worst > 0.5  # no more than needed
 
 
 def test_generic_networks_against_the_oracle():
