@@ -57,7 +57,7 @@ class Search:
         if witness := attack(question):
             return question.refuted(witness)
         if len(question.inputs.lower) == 1:
-            return sweep(question)
+            return sweep(question, self.end)
         bounded = bound_layers(question, self.end)
         if sum(int(((a.low < 0) & (a.high > 0)).sum()) for a in bounded.layers) <= FEW:
             try:

@@ -24,7 +24,10 @@ sign on the set; with fewer, splitting at the zeros of units does.
 """
 
 FEW_INPUTS = 5
-"""From two to so many inputs, it may come first for a single margin; one has breakpoints."""
+"""Up to so many inputs, it may come first for a single margin."""
+
+SWEPT = 2**12
+"""One input has breakpoints, which are soon evaluated exactly with up to so many weights."""
 
 SPLITTING_SHARE = 0.75
 """The share of the time that input splitting gets."""
@@ -233,7 +236,9 @@ def decide_by_splitting(question: Question, end: float) -> tuple[dict[str, Any],
     does not come first, or does not decide in its share of the time until `end`.
     """
     splitting = InputSplitting(question, None, question.replay, share_of(end))
-    if not 1 < len(question.inputs.lower) <= FEW_INPUTS or not splitting.come_first():
+    inputs, weights = len(question.inputs.lower), sum(w.size for w, _ in splitting.layers)
+    swept = inputs == 1 and weights <= SWEPT
+    if inputs > FEW_INPUTS or swept or not splitting.come_first():
         return None
     try:
         found = splitting.attack() or splitting.run()
