@@ -14,6 +14,9 @@ from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
 from .bounding import BROKEN, Array, Inputs, Layer
 
+PAIRED = (1, 1, 0, 0), (1, -1, 0, 0), (1, -1, -1, 0), (1, -1, 0, 1), (1, 1, -0.5, -0.5)
+"""Coefficients of h_p, h_q, z_p and z_q in the rows of a pair."""
+
 
 class Status(Enum):
     """How a linear program ended."""
@@ -46,15 +49,16 @@ class Relaxation:
     or of every pair of units.
 
     Rows are h >= z and h <= high (z - low) / (high - low); pairs add the ranges of h_p + h_q, h_p -
-    h_q, h_p - h_q - z_p and h_p - h_q + z_q. The duals of the rows, times the coefficients that z
-    has in them, are multipliers of a certificate.
+    h_q, h_p - h_q - z_p, h_p - h_q + z_q and h_p + h_q - (z_p + z_q) / 2. The duals of the rows,
+    times the coefficients that z has in them, are multipliers of a certificate.
     """
 
     def __init__(self, layers: list[Layer], inputs: Inputs) -> None:
         self.layers, self.inputs = layers, inputs
         self.offsets = np.cumsum([len(inputs.lower), *(len(a.bias) for a in layers)])
         columns = int(self.offsets[-1])
-        rows, low, high, units, factors = [], [], [], [], []
+        rows, low, high = [], [], []
+        places, units, factors = [], [], []  # rows, units that have z in them, coefficients of -z
         self.first: list[int] = []
         count = 0
         for i, a in enumerate(layers):
@@ -71,23 +75,25 @@ class Relaxation:
             rows += [h - z, h[unstable] - diags_array(slope) @ z[unstable]]
             low += [a.bias, np.full(len(unstable), -np.inf)]
             high += [np.where(a.low >= 0, a.bias, np.inf), slope * (a.bias - a.low)[unstable]]
+            places.append(count + np.arange(n + len(unstable)))
             units += [start + np.arange(n), start + unstable]
             factors += [np.ones(n), slope]
             self.first.append(count)
             count += n + len(unstable)
             if len(a.pairs):
                 p, q = a.pairs.T
-                for one, two, c, e in ((1, 1, 0, 0), (1, -1, 0, 0), (1, -1, -1, 0), (1, -1, 0, 1)):
+                for one, two, c, e in PAIRED:
                     values = a.ends @ np.array([c, e, one, two])
                     shift = c * a.bias[p] + e * a.bias[q]
                     rows.append(one * h[p] + two * h[q] + c * z[p] + e * z[q])
                     low.append(values.min(axis=1) - shift)
                     high.append(values.max(axis=1) - shift)
-                    units.append(start + (q if e else p))
-                    factors.append(np.full(len(p), -float(c + e)))
+                    places += [count + np.arange(len(p))] * 2
+                    units += [start + p, start + q]
+                    factors += [np.full(len(p), -float(c)), np.full(len(p), -float(e))]
                     count += len(p)
-        self.units, self.factors = (
-            np.concatenate(v) if v else np.zeros(0) for v in (units, factors)
+        self.places, self.units, self.factors = (
+            np.concatenate(v) if v else np.zeros(0) for v in (places, units, factors)
         )
         matrix = vstack(rows, format="csr") if rows else csr_array((0, columns))
         matrix.eliminate_zeros()
@@ -187,7 +193,7 @@ class Relaxation:
         return True
 
     def _multipliers(self, duals: Array) -> list[Array]:
-        weights = duals[: len(self.units)] * self.factors  # tangents have no units
+        weights = duals[self.places.astype(np.int64)] * self.factors  # tangents have no units
         total = np.bincount(
             self.units.astype(np.int64), weights=weights, minlength=int(self.offsets[-1])
         )

@@ -23,6 +23,12 @@ FEW = 4
 TANGENTS = 200
 """A part without open units needs as many tangents as it takes, at most so many."""
 
+MANY = 16
+"""With more inputs, distances are long maxima."""
+
+GAP = 1e-7
+"""Scores of units up to this are rounding."""
+
 Cut = tuple[int, int]
 """A unit, (layer, position in it), at whose zero a part is cut."""
 
@@ -134,15 +140,20 @@ def widest(layers: list[Layer]) -> Cut | None:
 
 def loosest(layers: list[Layer], point: Array, duals: list[Array], inputs: int) -> Cut | None:
     """The open unit whose relaxation matters most: its gap at the program's solution times the
-    weight of its upper line.
+    weight of its upper line. With pairs and many inputs, units of the last layer with a gap come
+    first: long maxima and gates are decided from the outputs down.
     """
-    scores, before, at = [], point[:inputs], inputs
-    for a, d in zip(layers, duals, strict=True):
+    scores, before, at, last = [], point[:inputs], inputs, 0
+    for i, (a, d) in enumerate(zip(layers, duals, strict=True)):
         h = point[at : at + len(a.bias)]
         gap = np.maximum(h - np.maximum(a.weight @ before + a.bias, 0), 0)
         width = np.minimum(-a.low, a.high)
         scores.append(gap * (1e-3 + np.maximum(-d, 0)) + 1e-12 * width)
         before, at = h, at + len(a.bias)
+        if len(a.bias) and np.where(width > 0, scores[i], 0.0).max() > GAP:
+            last = i
+    if inputs > MANY and any(len(a.pairs) for a in layers):
+        scores[:last] = [np.full(len(a.bias), -1.0) for a in layers[:last]]
     return _best(layers, scores)
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from analysis.branching.search import Search
 from analysis.checkers import check_certificate as checker
+from analysis.search import relaxation
 from analysis.search.bounding import Layer
+from analysis.search.facts import facts
 from analysis.search.layers import bound_layers
 from analysis.search.leaves import leaf_of
 from analysis.search.prepared import prepare
@@ -94,3 +96,42 @@ def test_answers_of_the_solver_that_are_none_are_failures(monkeypatch):
     monkeypatch.setattr(Relaxation, "_solve", mistaken)
     with pytest.raises(TypeError, match="a mistake"):
         relaxation.solve(1.0, 1)
+
+
+@pytest.mark.parametrize("low", [-1.0, -0.25])
+def test_pairs_that_make_a_maximum_are_bounded_tightly(low, monkeypatch):
+    """max(|u|, |v|) <= 1 for -1 <= u, v <= 1, or where u is cut at one side, by one program."""
+    first = np.array([[1.0, 1.0], [1.0, -1.0], [1.0, 0.0]])
+    bias, last = np.array([0.0, 0.0, 2.0]), np.array([[-1.0, -1.0, 1.0]])
+    network = ReLUNetwork.from_layers([(first, bias), (last, np.array([1.0 + 2.0**-10 - 2.0]))])
+    box = ExactSet([Fraction(low), Fraction(-1)], [Fraction(1), Fraction(1)])
+    question = Question(prepare(network), box, 1)
+    assert question.network.pairs == [(0, 1)]
+    bounded, least = bound_layers(question, np.inf), []
+    for rows in (relaxation.PAIRED, relaxation.PAIRED[:-1]):
+        monkeypatch.setattr(relaxation, "PAIRED", rows)
+        program = Relaxation(bounded.layers, question.inputs)
+        program.minimise(bounded.forms[0])
+        found = program.solve(10.0, 1)
+        least.append(float(bounded.forms[0] @ found.point[2:] + question.constants[0]))
+    assert 0 < least[0] < 2.0**-9
+    assert least[1] < -0.1
+    monkeypatch.undo()
+    prover = Prover(question, bounded, [], np.inf)
+    tree = prover.prove(bounded.forms[0], float(question.constants[0]))
+    query = question.proved(facts(bounded, prover.leaves), [tree])
+    assert checker.least_margin(question.network.exact, query) > 0
+
+
+def test_with_pairs_and_many_inputs_units_near_the_outputs_are_cut_first():
+    def of(inputs, pairs):
+        """Two layers of two open units each, the first of the inputs, which are 0."""
+        first, second = layer([-1.0] * 2, [1.0] * 2), layer([-1.0] * 2, [1.0] * 2)
+        octagons = [[-9.0, 9.0, -9.0, 9.0] for _ in pairs]
+        rest = first.bias, first.low, first.high, first.units, pairs, octagons
+        return [Layer.of(np.zeros((2, inputs)), *rest), second]
+
+    duals = [np.array([-1.0, -1.0]), np.array([-1.0, -1.0])]
+    for inputs, pairs, cut in ((2, [(0, 1)], 0), (20, [], 0), (20, [(0, 1)], 1)):
+        point = np.array([*[0.0] * inputs, 0.9, 0.8, 1.0, 0.8])  # gaps of 0.9, 0.8; 0.1, 0
+        assert loosest(of(inputs, pairs), point, duals, inputs) == (cut, 0)
