@@ -73,7 +73,7 @@ def bound_layers(question: Question, end: float) -> Bounded:
     for i, (weight, bias) in enumerate(question.network.arrays[:-1]):
         plus, minus = np.maximum(weight, 0), np.minimum(weight, 0)
         low, high = plus @ low + minus @ high + bias, plus @ high + minus @ low + bias
-        units = question.network.exact.starts[i] + np.arange(len(bias))
+        units = question.network.starts[i] + np.arange(len(bias))
         layer = add(Layer.of(weight, bias, low, high, units))
         low, high = np.maximum(layer.low, 0), np.maximum(layer.high, 0)
     return Bounded(layers, linear, question.forms)

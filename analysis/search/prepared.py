@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +16,44 @@ from .bounding import Array
 from .pairs import find_pairs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
-    """A network as certificates hold it, its digest, as the checker reads it, its dense layers as
-    arrays, and its pairs.
+    """A network's dense layers as arrays, and its pairs; when asked for, as certificates hold it,
+    its digest, and as the checker reads it, which takes longer.
     """
 
-    data: dict[str, Any]
-    digest: str
-    exact: checker.Network
+    inputs: int
     arrays: list[tuple[Array, Array]]
-    pairs: list[tuple[int, int]]
+
+    @functools.cached_property
+    def starts(self) -> list[int]:
+        """The number of the first unit of each layer, and of one more."""
+        return list(itertools.accumulate((len(bias) for _, bias in self.arrays), initial=0))
+
+    @functools.cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Units that belong together."""
+        return find_pairs(self.arrays)
+
+    @functools.cached_property
+    def data(self) -> dict[str, Any]:
+        """The network as certificates hold it."""
+        layers = []
+        for weight, bias in self.arrays:
+            columns = [np.flatnonzero(row) for row in weight]
+            rows = [[c.tolist(), row[c].tolist()] for c, row in zip(columns, weight, strict=True)]
+            layers.append({"rows": rows, "bias": bias.tolist()})
+        return {"inputs": self.inputs, "layers": layers}
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 that names it."""
+        return checker.digest(self.data)
+
+    @functools.cached_property
+    def exact(self) -> checker.Network:
+        """The network in integers."""
+        return checker.Network(self.data)
 
 
 @functools.lru_cache(maxsize=8)
@@ -36,10 +64,4 @@ def prepare(network: ReLUNetwork) -> Prepared:
     arrays = [
         (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
     ]
-    layers = []
-    for weight, bias in arrays:
-        columns = [np.flatnonzero(row) for row in weight]
-        rows = [[c.tolist(), row[c].tolist()] for c, row in zip(columns, weight, strict=True)]
-        layers.append({"rows": rows, "bias": bias.tolist()})
-    data = {"inputs": int(network.inputs), "layers": layers}
-    return Prepared(data, checker.digest(data), checker.Network(data), arrays, find_pairs(arrays))
+    return Prepared(int(network.inputs), arrays)

@@ -527,13 +527,17 @@ def test_mistakes_of_the_program_are_no_verdicts(monkeypatch):
     """What floats and the solver raise leaves a query open; a TypeError is seen."""
 
     def raising(error):
-        def broken(question):
+        def broken(*question):
             raise error
 
         return broken
 
     net = affine([[1.0, -1.0]])
     query = net, [0.75, 0.25], Ball("inf", 0.125), 1
+    monkeypatch.setattr("analysis.search.at_once.bound_layers", raising(TypeError("mistake")))
+    with pytest.raises(TypeError, match="mistake"):
+        certify(*query)
+    monkeypatch.setattr("analysis.search.at_once.bound_layers", raising(ValueError("NaN")))
     for error in (
         ValueError("NaN"),
         OverflowError("inf"),
