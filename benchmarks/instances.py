@@ -1,9 +1,15 @@
 """Queries with known answers, for any verifier: python benchmarks/instances.py --out FOLDER
-[--max-m M] [--seed S].
+[--max-m M] [--seed S]; and ours beside nnenum's answers to those of a folder: --field FOLDER
+[--peer PYTHON] [--max-seconds S].
 
-Writes onnx/*.onnx (float32, exactly), vnnlib/*.vnnlib (1.0), instances.csv with onnx,vnnlib,timeout
-in each line, as the verification competition has it, and answers.csv with onnx,vnnlib,answer.
-"sat": some point of the box is misclassified.
+`--field`: expected.csv in FOLDER has columns network, property and nnenum (the right answer, sat or
+unsat). Each is decided by `analysis.decide`, and by nnenum in turn where PYTHON, an interpreter
+that has it, is given; CPU seconds of one thread, ours without the start of Python, nnenum's with
+it, as it comes.
+
+`--out`: writes onnx/*.onnx (float32, exactly), vnnlib/*.vnnlib (1.0), instances.csv with
+onnx,vnnlib,timeout in each line, as the verification competition has it, and answers.csv with
+onnx,vnnlib,answer. "sat": some point of the box is misclassified.
 
 - Ladder. D_m = f_m - f_(m+1) for squaring networks f_m, m = 1..M: this is the tooth g_(m+1) /
   4^(m+1), so on [0, 1] its least value is 0 and its greatest is u = 4^-(m+1), both attained. f =
@@ -22,11 +28,18 @@ in each line, as the verification competition has it, and answers.csv with onnx,
 import argparse
 import csv
 import itertools
+import os
+import resource
+import subprocess
+import tempfile
+import time
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from analysis import decide
 from constructions import (
     Ball,
     affine,
@@ -132,14 +145,61 @@ def write(folder, max_m=10, seed=0):
     return rows
 
 
+def nnenum(python, network, asked, max_seconds):
+    """The answer of nnenum, in one process, and its CPU seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "result"
+        command = [python, "-m", "nnenum.nnenum", network, asked, str(max_seconds), out, "1"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        word = out.read_text(encoding="utf-8") if out.exists() and not done.returncode else "error"
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"holds": "unsat", "violated": "sat"}.get(word, word), seconds
+
+
+def compare(folder, python=None, max_seconds=60):
+    """Print our answers beside the right ones, and nnenum's; returns how many of ours are wrong."""
+    torch.set_num_threads(1)
+    with (folder / "expected.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    decide(*(folder / rows[0][name] for name in ("network", "property")), max_seconds=1)  # loads
+    wrong = slow = 0
+    for row in rows:
+        network, asked = folder / row["network"], folder / row["property"]
+        start = time.process_time()
+        found = decide(network, asked, max_seconds=max_seconds)
+        seconds = time.process_time() - start
+        wrong += found.result != row["nnenum"]
+        line = (
+            f"{row['network'][:28]:28} {row['property'][:36]:36} {found.result:7} {seconds:6.2f} s"
+        )
+        if python:
+            word, its = nnenum(python, network, asked, max_seconds)
+            slow += seconds > max(10, 3 * its)
+            line += f"   nnenum {word:7} {its:6.2f} s"
+        print(line + "   WRONG" * (found.result != row["nnenum"]), flush=True)
+    beyond = f", {slow} beyond 3 times nnenum's seconds and 10 s" if python else ""
+    print(f"{len(rows)} queries, {wrong} wrong or unknown{beyond}")
+    return wrong
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write verification queries with known answers.")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the files")
+    parser.add_argument("--out", type=Path, help="folder of the files")
+    parser.add_argument("--field", type=Path, help="folder of queries with an expected.csv")
+    parser.add_argument("--peer", help="a Python interpreter that has nnenum")
+    parser.add_argument("--max-seconds", type=float, default=60, help="for one of --field")
     parser.add_argument(
         "--max-m", type=int, default=10, help="the ladder's highest rung (default: 10)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of points")
     options = parser.parse_args()
+    if options.field:
+        raise SystemExit(int(compare(options.field, options.peer, options.max_seconds) > 0))
+    if not options.out:
+        parser.error("one of --out and --field is needed")
     rows = write(options.out, options.max_m, options.seed)
     sat = sum(answer == "sat" for *_, answer in rows)
     print(f"{options.out}: {len(rows)} queries, {sat} sat and {len(rows) - sat} unsat")

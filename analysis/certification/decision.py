@@ -285,9 +285,7 @@ def decide_margin(
         with np.errstate(all="ignore"):  # what overflows is not finite, and proves nothing
             query = decide_at_once(question, search.end)
             by_splitting = None if query else decide_by_splitting(question, search.end)
-            query, boxes = (
-                (query, 1) if query else by_splitting or (search.run(), search.leaves)
-            )
+            query, boxes = (query, 1) if query else by_splitting or (search.run(), search.leaves)
         if query["verdict"] == "refuted":
             rejected = checker.check(known.exact, query)
         else:  # what `check` would find: the set and the bound are right by construction
