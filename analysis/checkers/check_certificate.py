@@ -24,6 +24,9 @@ def rational(text):  # "p/q" or "p"
 def read(path):  # a JSON file
     text = pathlib.Path(path).read_text("utf-8")
     return json.loads(text, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)  # integers: 4300 digits
+def over(scale, number):  # a float64 times 2^scale, which makes it an integer
+    top, bottom = number.as_integer_ratio()
+    return top << scale + 1 - bottom.bit_length()
 class Network:  # layers (rows of (column, weight), bias, scale), and dense rows as one long integer each to combine them
     def __init__(self, data):
         entries(data, "inputs layers")
@@ -38,12 +41,12 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
             require(all(type(j) is int and 0 <= j < width for row in rows for j in row), "a column is out of range")
             require(len(rows) == len(bias) > 0, "a layer does not have as many rows as biases, or none")
             scale = max([w.as_integer_ratio()[1].bit_length() - 1 for w in numbers])
-            rows = [[(j, int(Fraction(w) * 2**scale)) for j, w in row.items() if w] for row in rows]
+            rows = [[(j, over(scale, w)) for j, w in row.items() if w] for row in rows]
             longest = max([w.bit_length() for row in rows for _, w in row], default=0)
             size, dense = (longest + len(rows).bit_length() + WORD) // 8 + 1, 4 * sum(map(len, rows)) > width * len(rows)
             shift = int.from_bytes((1 << 8 * size - 1).to_bytes(size, "little") * width, "little") if dense else 0
             self.packed.append(([sum([w << 8 * size * j for j, w in row]) for row in rows if dense], size, width, shift))
-            self.layers.append((rows, [int(Fraction(b) * 2**scale) for b in bias], scale))
+            self.layers.append((rows, [over(scale, b) for b in bias], scale))
             self.starts.append(self.starts[-1] + len(rows))
             self.growth, width = self.growth + scale + longest, len(rows)
         self.units = self.starts[-2]  # hidden ones, numbered through the layers; the outputs come after them
