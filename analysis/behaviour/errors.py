@@ -17,6 +17,7 @@ from constructions.internal import (
     Points,
     Report,
     Said,
+    check_ball,
     renamed,
     silent,
     stepped,
@@ -24,6 +25,7 @@ from constructions.internal import (
 from training import is_error, output_margin, pgd, project
 
 from ..certification.balls import Balls
+from ..certification.queries import read_kept
 from ..quantities.measured import Measured
 from ..quantities.reading import read_labelled, read_mask, read_network, read_positive
 
@@ -47,8 +49,13 @@ class RobustError(Result):
     proved: Flags | None = None
 
     def _says(self) -> tuple[str, dict[str, Said]]:
-        upper = {} if self.upper is None else {"and": self.upper.said}
-        return "share of balls that hold an error", {"robust error": self.lower.said} | upper
+        numbers = {"robust error": self.lower.said}
+        if self.upper is not None and self.lower.count == self.upper.count is not None:
+            count, total = self.upper.count, self.upper.total or 0
+            numbers = {"robust error": Measured.share(count, total).said}
+        elif self.upper is not None:
+            numbers["and"] = self.upper.said
+        return "share of balls that hold an error", numbers
 
 
 def clean_error(network: ReLUNetwork, points: Any, labels: Any) -> Measured:
@@ -109,8 +116,9 @@ def robust_error(
         max_seconds: how long to decide, as `certify` does, the balls that are left: each for a
             short time first, then for longer. Looked at between steps; interrupted (Ctrl-C), what
             is known so far counts. None: no proofs are sought.
-        certificate: a file for the proofs and counterexamples that are found in this time. If it
-            exists, they are read from there, and checked again: so a later call goes on.
+        certificate: a file for all proofs and counterexamples, written once a minute, too. If it
+            exists, it is read and checked first, which does not count as time to decide: so a later
+            call goes on, with an equal share of its time, at least, for each ball that is left.
         starts: further candidate points, (N, D) each (adversarial examples of another network),
             tried as they are.
         steps: of the attack, for each restart.
@@ -123,8 +131,9 @@ def robust_error(
         `RobustError`, both bounds certified.
 
     Raises:
-        ValueError: for labels or shapes that do not fit, and for a file that is no certificate of
-            this network.
+        ValueError: for labels or shapes that do not fit, points outside [0,1]^D, and a file that is
+            no certificate of this network, or cannot be one.
+        TypeError: for what is no network, no ball, or no number.
         RuntimeError: if a point proved robust is refuted: one of the two is then wrong.
 
     Example:
@@ -136,26 +145,35 @@ def robust_error(
         ...     affine([[1.0]], [-0.5]), [[0.6], [1.0]], [1, 1], Ball("inf", 0.25), max_seconds=9
         ... )
         RobustError: share of balls that hold an error
-          robust error >= 50%, and <= 50% (all certified bound, 1 of 2)
+          robust error 50% (exact, 1 of 2)
     """
     network = read_network(network)
-    exact_points, labels = read_labelled(network, points, labels)
+    exact_points, labels = read_labelled(network, points, labels, cube=True)
+    check_ball(ball)
     if max_seconds is not None:
         max_seconds = read_positive("max_seconds", max_seconds)
     elif certificate is not None:
         raise ValueError("certificate needs max_seconds: without it no proofs are sought")
+    file = None if certificate is None else Path(certificate)
+    kept = {} if file is None else read_kept(file, network, report)
     proved = None if proved is None else read_mask(proved, len(labels), "proved")
     adversarial, refuted = attacked(
         network, exact_points, labels, ball, starts, steps, restarts, seed, report
     )
     if max_seconds is not None:
         proved = torch.zeros(len(labels), dtype=torch.bool) if proved is None else proved.clone()
-        rows = (~(refuted | proved)).nonzero()[:, 0].tolist()
-        known = int(refuted.sum()), len(labels)
-        balls = Balls.around(network, exact_points, labels.tolist(), ball, rows, known)
-        balls.decide(max_seconds, None if certificate is None else Path(certificate), report)
+        balls = Balls(
+            network,
+            exact_points,
+            labels.tolist(),
+            ball,
+            easiest_first(network, adversarial, labels, ~(refuted | proved)),
+            {i: adversarial[i] for i in refuted.nonzero()[:, 0].tolist()},
+            kept,
+        )
+        balls.decide(max_seconds, file, report)
         proved[balls.numbers("proved")] = True
-        for i in balls.numbers("refuted"):
+        for i in set(balls.numbers("refuted")) - set(balls.attacked):
             refuted[i] = True
             adversarial[i] = torch.tensor([float(v) for v in balls.found[i].witness or ()])
     if proved is not None and (refuted & proved).any():
@@ -170,6 +188,14 @@ def robust_error(
         else Measured.share(int((~proved).sum()), len(labels), "certified upper bound")
     )
     return RobustError(lower, upper, adversarial, refuted, proved)
+
+
+def easiest_first(
+    network: ReLUNetwork, adversarial: Points, labels: Labels, chosen: Flags
+) -> list[int]:
+    """The points that are chosen, those with the largest margins under attack first."""
+    rows = output_margin(network(adversarial), labels).argsort(descending=True)
+    return [int(i) for i in rows[chosen[rows]]]
 
 
 def attacked(

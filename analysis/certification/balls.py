@@ -12,42 +12,42 @@ from constructions import Ball, Progress, ReLUNetwork
 from constructions.internal import Report, silent
 
 from .decision import Certification, ball_set, decide_margin
-from .queries import Query, keep, read_kept
+from .queries import Query, keep, refuted_at
 
 FIRST, MORE = 0.5, 4.0
 """The seconds that each ball gets in the first round, and how many times as long in the next."""
 
+EVERY = 60.0
+"""Seconds after which what is known is written again."""
 
-@dataclass
+
+@dataclass(eq=False)
 class Balls:
-    """Questions about balls, and what is found; of a total, so many are refuted already.
+    """Questions about the balls within [0,1]^D around some rows of many points, in the order in
+    which they are tried, and what is found.
 
-    A round gives each open ball the same time, the next more, so that what is left goes where it
+    `attacked` has an error for each row where one is known, `kept` what an earlier call found. A
+    round gives each open ball the same time, the next more, so that what is left goes where it
     decides most. A ball that ends without an answer before its time is not tried again.
     """
 
     network: ReLUNetwork
-    queries: dict[int, Query]
-    refuted: int
-    total: int
+    points: Any
+    labels: Sequence[int]
+    ball: Ball
+    rows: Sequence[int]
+    attacked: dict[int, Any]
+    kept: dict[str, Certification]
     found: dict[int, Certification] = field(default_factory=dict)
+    queries: dict[int, Query] = field(default_factory=dict)
     hopeless: set[int] = field(default_factory=set)
 
-    @classmethod
-    def around(
-        cls,
-        network: ReLUNetwork,
-        points: Any,
-        labels: Sequence[int],
-        ball: Ball,
-        rows: Sequence[int],
-        known: tuple[int, int],
-    ) -> Balls:
-        """Balls within [0,1]^D around some of the points; known: how many of all are refuted."""
-        queries = {
-            i: Query(ball_set(network, points[i], ball, (0.0, 1.0)), int(labels[i])) for i in rows
-        }
-        return cls(network, queries, *known)
+    def query(self, row: int) -> Query:
+        """The question about one ball."""
+        if row not in self.queries:
+            ball = ball_set(self.network, self.points[row], self.ball, (0.0, 1.0))
+            self.queries[row] = Query(ball, int(self.labels[row]))
+        return self.queries[row]
 
     def numbers(self, verdict: str) -> list[int]:
         """Which balls have a verdict."""
@@ -57,39 +57,56 @@ class Balls:
     def open(self) -> list[int]:
         """Which balls are not decided."""
         decided = {*self.numbers("proved"), *self.numbers("refuted")}
-        return [i for i in self.queries if i not in decided]
+        return [i for i in self.rows if i not in decided]
 
     def tell(self, report: Report) -> None:
         """Report the interval in which the share of balls with an error lies."""
-        left = len(self.open)
-        low = self.refuted + len(self.numbers("refuted"))
-        stage = f"proving: {100 * low / self.total:.1f}% to {100 * (low + left) / self.total:.1f}%"
-        report(Progress(stage, self.total - left, self.total))
+        left, total = len(self.open), len(self.points)
+        low = len({*self.attacked, *self.numbers("refuted")})
+        stage = f"proving: {100 * low / total:.1f}% to {100 * (low + left) / total:.1f}%"
+        report(Progress(stage, total - left, total))
 
     def decide(
         self, max_seconds: float, certificate: Path | None = None, report: Report = silent
     ) -> None:
-        """Decide what the time allows. What a certificate holds is read from there and checked
-        again; all that is known is written there at the end, and when interrupted.
+        """Decide what the time allows, after what was kept; all that is known is written to a
+        certificate, errors of the attack, too: now and then, at the end, and when interrupted.
         """
-        end, limit = now() + max_seconds, FIRST
-        kept = read_kept(certificate, self.network) if certificate else {}
-        self.found |= {i: kept[q.key] for i, q in self.queries.items() if q.key in kept}
+        limit, end, written = FIRST, now() + max_seconds, now()
         try:
+            if self.kept:
+                self.recall()
+                limit = max(FIRST, max_seconds / max(1, len(self.open)))
             self.tell(report)
             while (rows := [i for i in self.open if i not in self.hopeless]) and end > now():
                 for i in rows:
                     start = now()
                     if start >= end:
                         break
-                    query, seconds = self.queries[i], min(limit, end - start)
+                    query, seconds = self.query(i), min(limit, end - start)
                     self.found[i] = decide_margin(self.network, query.set, query.label, seconds)
                     if now() < start + seconds / 2:
                         self.hopeless.add(i)  # if it is open
                     self.tell(report)
+                    if certificate and now() > written + EVERY:
+                        self.write(certificate)
+                        written = now()
                 limit *= MORE
         except KeyboardInterrupt:
             pass
         finally:
             if certificate:
-                keep(certificate, kept, list(self.found.values()))
+                self.write(certificate)
+
+    def recall(self) -> None:
+        """Find what an earlier call kept."""
+        for i in (*self.rows, *self.attacked):
+            if known := self.kept.get(self.query(i).key):
+                self.found[i] = known
+
+    def write(self, certificate: Path) -> None:
+        """Write all that is known."""
+        for i, point in self.attacked.items():
+            if i not in self.found and (seen := refuted_at(self.network, self.query(i), point)):
+                self.found[i] = seen
+        keep(certificate, self.kept, list(self.found.values()))

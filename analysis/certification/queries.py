@@ -26,6 +26,7 @@ from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
+from ..search.question import Question
 from ..search.sets import ExactSet
 from .certificate_files import read_certificate
 from .decision import Certification, certificate_of, decide_margin, query_loss
@@ -124,8 +125,29 @@ def keep(out: Path, kept: dict[str, Certification], results: Sequence[Certificat
         write_file(out, json.dumps(certificate_of(list(held.values())), allow_nan=False))
 
 
-def read_kept(path: Path, network: ReLUNetwork) -> dict[str, Certification]:
-    """What a certificate proves about this network, by set and label; nothing if there is none."""
+def refuted_at(network: ReLUNetwork, query: Query, point: Any) -> Certification | None:
+    """A query that a point near the set refutes, exactly; None if it does not.
+
+    >>> from constructions import affine
+    >>> query = Query(ExactSet([Fraction(0)], [Fraction(1)]), 1)
+    >>> refuted_at(affine([[1.0]], [-0.5]), query, [0.25]).margin
+    Fraction(-1, 4)
+    """
+    known = prepare(network)
+    witness = tuple(query.set.nearest([float(v) for v in point]))
+    found = Question(known, query.set, query.label).refuted(witness)
+    return None if checker.check(known.exact, found) else _result(network, known.exact, found)
+
+
+def read_kept(
+    path: Path, network: ReLUNetwork, report: Report = silent
+) -> dict[str, Certification]:
+    """What a certificate proves about this network, by set and label; nothing if there is none.
+
+    Raises ValueError for what is no certificate of this network, and no file that can be written.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"a certificate must be a file in a folder that exists, got {path}")
     known = prepare(network)
     try:
         content = read_certificate(path)
@@ -139,9 +161,12 @@ def read_kept(path: Path, network: ReLUNetwork) -> dict[str, Certification]:
         ) from error
     if content["digest"] != known.digest:
         raise ValueError(f"{path} exists and is about another network: choose another file")
-    sound = (query for query in content["queries"] if not checker.check(known.exact, query))
-    results = ((_key(query), _result(network, known.exact, query)) for query in sound)
-    return {key: result for key, result in results if result is not None}
+    step, kept = stepping(report, "checking what is proved", len(content["queries"])), {}
+    for query in content["queries"]:
+        if not checker.check(known.exact, query):
+            kept[_key(query)] = _result(network, known.exact, query)
+        step()
+    return {key: result for key, result in kept.items() if result is not None}
 
 
 def _result(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import robust_error
+from analysis import Measured, robust_error
 from analysis.certification import balls
 from analysis.checkers import check_certificate as checker
 from constructions import Ball, ReLUNetwork, affine
@@ -45,7 +45,9 @@ def test_all_balls_are_decided_and_the_certificate_holds(case, tmp_path):
         f"{100 * found.lower.value:.1f}%"
     )
     assert all(not why for why, _ in checker.judge(json.loads(file.read_text())))
-    assert len(json.loads(file.read_text())["queries"]) >= int(found.proved.sum())
+    held = [query["verdict"] for query in json.loads(file.read_text())["queries"]]
+    assert held.count("refuted") == found.lower.count
+    assert "robust error " + str(Measured.share(found.lower.count, 40)) in str(found)
     margins = network(found.adversarial)[:, 0] * labels
     assert bool((margins[found.refuted] <= 1e-9).all())
 
@@ -72,6 +74,52 @@ def test_a_later_call_goes_on_from_the_certificate(case, tmp_path, monkeypatch):
     again = robust_error(network, points, labels, BALL, max_seconds=60.0, certificate=file)
     assert torch.equal(again.proved, whole.proved)
     assert len(calls) == 40 - int(again.refuted.sum()) - int(part.proved.sum())
+
+
+def test_points_with_large_margins_come_first(case, monkeypatch):
+    network, points, labels = case
+    asked = []
+    unresolved = balls.Certification("unresolved", reason="time limit")
+    monkeypatch.setattr(
+        balls, "decide_margin", lambda net, box, label, s: asked.append(box) or unresolved
+    )
+    found = robust_error(network, points, labels, BALL, max_seconds=30.0)
+    margins = (network(found.adversarial)[:, 0] * labels)[~found.refuted]
+    order = margins.argsort(descending=True)
+    expected = points[~found.refuted][order][:, 0].tolist()
+    assert [float(max(0, box.lower[0])) for box in asked] == [max(0.0, v - 0.05) for v in expected]
+
+
+def test_what_is_known_is_written_while_others_are_tried(case, tmp_path, monkeypatch):
+    network, points, labels = case
+    file, real, held = tmp_path / "balls.json", balls.decide_margin, []
+
+    def counted(*given):
+        held.append(len(json.loads(file.read_text())["queries"]) if file.exists() else 0)
+        return real(*given)
+
+    monkeypatch.setattr(balls, "EVERY", 0.0)
+    monkeypatch.setattr(balls, "decide_margin", counted)
+    robust_error(network, points, labels, BALL, max_seconds=60.0, certificate=file)
+    assert held[0] == 0
+    assert held[2] > held[1] > 0
+
+
+def test_a_later_call_gives_each_ball_that_is_left_its_share(case, tmp_path, monkeypatch):
+    network, points, labels = case
+    file, seconds = tmp_path / "balls.json", []
+    unresolved = balls.Certification("unresolved", reason="time limit")
+
+    def undecided(*given):
+        seconds.append(given[-1])
+        return unresolved
+
+    robust_error(network, points[:20], labels[:20], BALL, max_seconds=60.0, certificate=file)
+    monkeypatch.setattr(balls, "decide_margin", undecided)
+    found = robust_error(network, points, labels, BALL, max_seconds=600.0, certificate=file)
+    left = 20 - int(found.refuted[20:].sum())
+    assert len(seconds) == left
+    assert seconds == [pytest.approx(600 / left)] * left
 
 
 def test_a_time_that_is_too_short_proves_less_and_nothing_wrong(case):
@@ -102,6 +150,13 @@ def test_bad_input(case, tmp_path):
     network, points, labels = case
     with pytest.raises(ValueError, match="max_seconds must be > 0, got 0"):
         robust_error(network, points, labels, BALL, max_seconds=0)
+    with pytest.raises(TypeError, match=r"ball must be a Ball, got float"):
+        robust_error(network, points, labels, 0.1)
+    with pytest.raises(ValueError, match=r"points must lie in \[0, 1\], got values in \[0, 255\]"):
+        robust_error(network, 255 * points, labels, BALL)
+    for path in (tmp_path, tmp_path / "none" / "a.json"):
+        with pytest.raises(ValueError, match="must be a file in a folder that exists, got"):
+            robust_error(network, points, labels, BALL, max_seconds=1.0, certificate=path)
     with pytest.raises(ValueError, match="certificate needs max_seconds"):
         robust_error(network, points, labels, BALL, certificate=tmp_path / "a.json")
     (tmp_path / "a.json").write_text("{}")
