@@ -1,21 +1,37 @@
 """Certificates read again without the checkers, in Fractions, with no rounding at all."""
 
 import itertools
+import math
 from fractions import Fraction
 
 
+def ratio(value):
+    """Numerator and denominator of a number."""
+    number = value if isinstance(value, (int, float)) else Fraction(value)
+    return number.as_integer_ratio()
+
+
 def forward(data, point):
-    """z of all hidden units, layer by layer, and the outputs, at a rational point."""
-    values, hidden = list(point), []
+    """z of all hidden units, layer by layer, and the outputs, at a rational point.
+
+    Values are integers over a common `unit`, which are faster than fractions.
+    """
+    unit = math.lcm(*(v.denominator for v in point))
+    values, hidden = [v.numerator * (unit // v.denominator) for v in point], []
     for depth, layer in enumerate(data["layers"], start=1):
+        rows = [(columns, [ratio(w) for w in weights]) for columns, weights in layer["rows"]]
+        biases = [ratio(b) for b in layer["bias"]]
+        scale = math.lcm(*(d for _, row in rows for _, d in row), *(d for _, d in biases))
         z = [
-            sum((Fraction(w) * values[j] for j, w in zip(*row, strict=True)), Fraction(b))
-            for row, b in zip(layer["rows"], layer["bias"], strict=True)
+            sum(n * (scale // d) * values[j] for j, (n, d) in zip(columns, row, strict=True))
+            + m * (scale // e) * unit
+            for (columns, row), (m, e) in zip(rows, biases, strict=True)
         ]
+        unit *= scale
         if depth == len(data["layers"]):
-            return hidden, z
-        hidden += z
-        values = [max(v, Fraction(0)) for v in z]
+            return hidden, [Fraction(v, unit) for v in z]
+        hidden += [Fraction(v, unit) for v in z]
+        values = [max(v, 0) for v in z]
     raise AssertionError("a network has at least one layer")
 
 
