@@ -10,7 +10,7 @@ import torch
 from analysis import Measured, robust_error
 from analysis.certification import balls
 from analysis.checkers import check_certificate as checker
-from constructions import Ball, ReLUNetwork, affine
+from constructions import Ball, ReLUNetwork, affine, level_set
 
 BALL = Ball("inf", 0.05)
 
@@ -50,6 +50,41 @@ def test_all_balls_are_decided_and_the_certificate_holds(case, tmp_path):
     assert "robust error " + str(Measured.share(found.lower.count, 40)) in str(found)
     margins = network(found.adversarial)[:, 0] * labels
     assert bool((margins[found.refuted] <= 1e-9).all())
+
+
+def distance(point, segment):
+    """From a point of the plane to a segment, in float64."""
+    a, b = (np.array([float(v) for v in end]) for end in segment)
+    share = float((point - a) @ (b - a)) / max(float((b - a) @ (b - a)), 1e-300)
+    return float(np.linalg.norm(a + min(max(share, 0.0), 1.0) * (b - a) - point))
+
+
+def test_the_share_of_l_2_balls_is_that_of_distances_to_the_boundary(tmp_path):
+    """With two inputs the decision boundary is a union of segments, which `level_set` has."""
+    rng = np.random.default_rng(3)
+    layers = [
+        (rng.normal(size=(b, a)), rng.normal(size=b) / 2)
+        for a, b in itertools.pairwise([2, 10, 8, 1])
+    ]
+    points = torch.from_numpy(rng.integers(0, 65, size=(40, 2)) / 64)
+    layers[-1][1][0] -= float(ReLUNetwork.from_layers(layers)(points).median())
+    network = ReLUNetwork.from_layers(layers)
+    labels = torch.where(network(points)[:, 0] > 0, 1, -1)
+    boundary = level_set(network, (0, 1))
+    segments = [boundary.vertices[face] for face in boundary.faces]
+    far = np.array([min(distance(x, s) for s in segments) for x in points.numpy()])
+    radius = float(np.round(np.median(far) * 64)) / 64
+    assert np.abs(far - radius).min() > 1e-4
+    file = tmp_path / "balls.json"
+    found = robust_error(
+        network, points, labels, Ball(2, radius), max_seconds=60.0, certificate=file
+    )
+    assert found.refuted.tolist() == (far < radius).tolist()
+    assert found.proved.tolist() == (far > radius).tolist()
+    assert 10 < found.lower.count < 30
+    held = json.loads(file.read_text())
+    assert all("ball" in query for query in held["queries"])
+    assert all(not why for why, _ in checker.judge(held))
 
 
 def test_a_later_call_goes_on_from_the_certificate(case, tmp_path, monkeypatch):
