@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge, Lt
 
 import constructions
 from constructions.internal import Settings, read_norm, setting
@@ -33,6 +35,8 @@ class CompareSettings(Settings):
         training_attack_steps: of the attacks in adversarial training.
         attack_steps: of the attacks on trained networks.
         constructed_attack_steps: of those on networks that are built.
+        certify_seconds: how long, for each of training and test data, the balls of the learned
+            network are decided that attack and linear bounds leave; 0: these alone.
         flat_points: points behind each flatness curve.
         attacked_points: the first so many training points are attacked (None: all), and those of
             f_clean alone certified beyond these.
@@ -60,6 +64,11 @@ class CompareSettings(Settings):
     training_attack_steps: int = 7
     attack_steps: int = 40
     constructed_attack_steps: int = 10
+    certify_seconds: Annotated[float, Ge(0), Lt(math.inf)] = setting(
+        15.0,
+        "seconds to decide the learned network's open balls, for each of training and test data "
+        "of a task; 0: linear bounds alone",
+    )
     flat_points: int = 64
     attacked_points: int | None = None
     sampled_points: int | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -20,6 +20,7 @@ from ..certification.margins import certified_margins
 from ..proofs.memorization import MemorizationProof, certify_memorization
 from ..proofs.separations import KnownSeparation
 from ..quantities.measured import Measured, Shares
+from ..theory.constrained import proved_balls
 from .result import ModelErrors, ModelResult, SmallMargin, SplitErrors, TaskResult, ZoneCounts
 from .settings import CompareSettings
 
@@ -28,11 +29,17 @@ BUILT = ("f_adv", "f_S")
 SPLITS = ("train", "test")
 
 CHECKED = 128
-"""Training points of f_S and f_adv that are attacked: a check only, as all their balls are proved.
+"""Training points of f_S and f_adv that are attacked, as a check only, where all their balls are
+proved.
 """
 
-Tick = Callable[[], None]
-"""Advances the progress by one."""
+
+class Tick(Protocol):
+    """Advances the progress by one, or tells only what is going on."""
+
+    def __call__(self, note: str = "") -> None:
+        """With a note, nothing advances."""
+
 
 Points = tuple[torch.Tensor, torch.Tensor]
 """Points (N, D), float64, and labels (N,)."""
@@ -153,8 +160,7 @@ class TaskComparison:
     def build_f_adv(self, tick: Tick) -> None:
         """f_adv, which memorizes the points where f_clean is not proved; f_clean, if there is none.
 
-        All its training balls are proved: those memorized by its statement, the others by f_clean's
-        certificates.
+        Around memorized and attacked points it is proved from the weights, by `proved_balls`.
         """
         x, y = self.points["train"]
         clean = self.networks["f_clean"]
@@ -165,19 +171,32 @@ class TaskComparison:
             lower = self.apart.found.lower
             built = f_adv(clean, x, y, self.ball, margins=self.margins, separation=lower)
         self.networks["f_adv"] = built
-        self.proved["f_adv", "train"] = torch.ones(len(x), dtype=torch.bool)
+        memorized = self.margins <= self.ball.radius
+        asked = memorized.clone()
+        asked[: len(self.attacked("train")[0])] = True
+        proved = torch.zeros(len(x), dtype=torch.bool)
+        proved[asked] = proved_balls(built, x[asked], y[asked], self.ball, memorized[asked])
+        self.proved["f_adv", "train"] = proved
         tick()
 
     # -- measurements ------------------------------------------------------------------------------
 
     def attack(self, name: str, split: str, tick: Tick) -> None:
-        """Errors on points and on balls. f_S and f_adv are also tried on f_clean's attacked points,
-        which must be there.
+        """Errors on points and on balls; what attack and linear bounds leave of learned is decided
+        within a time, by proofs kept beside its run. f_S and f_adv are also tried on f_clean's
+        attacked points, which must be there.
         """
         x, y = self.attacked(split)
         network, proved = self.networks[name], self.proved.get((name, split))
         starts = self.attacks["f_clean", split].adversarial if name in BUILT else x
-        every = max(1, len(x) // CHECKED) if name in BUILT and split == "train" else 1
+        is_check = name in BUILT and proved is not None and bool(proved.all())
+        every = max(1, len(x) // CHECKED) if is_check else 1
+        seconds = self.settings.certify_seconds if name == "learned" else 0.0
+        kept = self.runs / f"{self.data.task}-{name}" / f"proofs-{self.ball.radius:g}-{split}.json"
+
+        def report(told: Progress) -> None:
+            tick(told.stage if told.stage.startswith("proving") else "")
+
         found = self.attacks[name, split] = robust_error(
             network,
             x[::every],
@@ -187,7 +206,9 @@ class TaskComparison:
             starts=(starts[::every],),
             steps=self.settings.steps_of(name in BUILT),
             seed=self.settings.seed,
-            report=lambda told: tick(),
+            report=report,
+            max_seconds=seconds or None,
+            certificate=kept if seconds else None,
         )
         clean = clean_error(network, *self.points[split])
         if proved is not None and proved.all():

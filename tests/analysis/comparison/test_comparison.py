@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,14 @@ from accessibility import check_accessible
 
 import analysis.comparison.task
 from analysis import CompareSettings, compare, write_report
+from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
 from analysis.comparison.report import summary
 from analysis.comparison.settings import DEFAULT_RADIUS
 from analysis.comparison.stages import stages
-from constructions import load, separation, squaring
-from training import TASKS
+from analysis.comparison.task import TaskComparison
+from constructions import ReLUNetwork, load, separation, squaring
+from training import TASKS, Dataset
 
 QUICK = CompareSettings(
     clean_epochs=12,
@@ -32,6 +35,7 @@ QUICK = CompareSettings(
     learned_widths=(48,),
     attack_steps=10,
     constructed_attack_steps=2,
+    certify_seconds=0.0,  # what is found in a time is not reproducible
     flat_points=4,
 )
 CHROMIUM = (
@@ -85,7 +89,8 @@ def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
 
 
 def test_separations_are_measured_once(monkeypatch):
-    """Of the training points, and of all: f_S and its proof are handed what was measured."""
+    """Of training points, and of all: f_S and its proof are handed what was measured. And of those
+    that f_adv memorizes, for its own proof."""
     sizes = []
 
     def count(points, *given, **named):
@@ -97,8 +102,8 @@ def test_separations_are_measured_once(monkeypatch):
     monkeypatch.setattr("constructions.classifiers.memorization.find_separation", count)
     few = replace(QUICK, tasks=("parity",), clean_epochs=1, adversarial_epochs=1)
     few = replace(few, attack_steps=1, constructed_attack_steps=1, flat_points=1)
-    compare(replace(few, attacked_points=16, sampled_points=16))
-    assert sizes == [1437, 1797]
+    (task,) = compare(replace(few, attacked_points=16, sampled_points=16)).tasks
+    assert sizes == [1437, 1797, task.small_margin.memorized]
 
 
 def test_errors_by_their_former_names(quick):
@@ -145,6 +150,87 @@ def test_report_is_complete_and_self_contained(quick, tmp_path):
         for end in ("png", "svg")
     ]
     assert not list((tmp_path / "out").rglob(".*"))  # nothing temporary is left
+
+
+def least_margin(network, low, high, label):
+    """The exact least margin on a box of the plane, of one hidden layer: at a crossing of two
+    lines, on which a unit is 0 or an edge lies."""
+    rows = [[Fraction(v) for v in row] for row in network.layers[0].weight.to_dense().tolist()]
+    bias = [Fraction(v) for v in network.layers[0].bias.to_dense()[:, 0].tolist()]
+    lines = [(*row, b) for row, b in zip(rows, bias, strict=True)]
+    lines += [(1, 0, -end[0]) for end in (low, high)] + [(0, 1, -end[1]) for end in (low, high)]
+    margins = []
+    for (a, b, c), (d, e, f) in itertools.combinations(lines, 2):
+        if a * e - b * d == 0:
+            continue
+        x = Fraction(b * f - c * e, a * e - b * d), Fraction(c * d - a * f, a * e - b * d)
+        if all(u <= v <= w for u, v, w in zip(low, x, high, strict=True)):
+            margins.append(label * network.exact(x)[0])
+    return min(margins)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9, 20.0])
+def test_the_printed_interval_holds_the_exact_robust_error(tmp_path, seconds):
+    """Of a random network: whatever the time; with enough of it, both ends are exact."""
+    g = torch.Generator().manual_seed(7)
+    points = torch.randint(2, 15, (60, 2), generator=g).double() / 16
+    weight, bias, last = (
+        torch.randn(size, generator=g).double() for size in ((10, 2), 10, (1, 10))
+    )
+    hidden = (weight, bias / 2)
+    zero = -ReLUNetwork.from_layers([hidden, (last, torch.zeros(1))])(points).median()
+    network = ReLUNetwork.from_layers([hidden, (last, zero.reshape(1))])
+    labels = torch.where(network(points)[:, 0] > 0, 1, -1)
+    data = Dataset.from_tensors(points, labels, points, labels)
+    told = []
+    task = TaskComparison(data, replace(QUICK, certify_seconds=seconds), tmp_path)
+    task.networks["learned"] = network
+    (tmp_path / f"{data.task}-learned").mkdir()
+    radius = Fraction(task.ball.radius)
+    boxes = [
+        tuple([min(max(v + s * radius, Fraction(0)), Fraction(1)) for v in x] for s in (-1, 1))
+        for x in ([Fraction(v) for v in row] for row in points.tolist())
+    ]
+    exact = sum(
+        least_margin(network, *box, y) <= 0 for box, y in zip(boxes, labels.tolist(), strict=True)
+    )
+    assert 5 < exact < 55
+    task.certify("learned", "test", lambda note="": told.append(note))
+    bounded = 60 - int(task.proved["learned", "test"].sum())
+    task.attack("learned", "test", lambda note="": told.append(note))
+    errors = task.errors["learned", "test"]
+    assert errors.robust.count <= exact <= errors.robust_upper.count <= bounded
+    assert (errors.robust.kind, errors.robust_upper.kind) == (
+        "certified lower bound",
+        "certified upper bound",
+    )
+    proofs = list(tmp_path.rglob("proofs-*.json"))
+    if seconds > 1:
+        assert exact < bounded  # linear bounds alone are not enough
+        assert errors.robust.count == exact == errors.robust_upper.count
+        share = f"{100 * exact / 60:.1f}%"
+        assert [note for note in told if note][-1] == f"proving: {share} to {share}"
+        (file,) = proofs
+        assert all(not why for why, _ in checker.judge(json.loads(file.read_text())))
+    else:
+        assert not proofs or seconds
+        assert any(told) == (seconds > 0)
+
+
+def test_f_adv_is_not_called_proved_where_it_is_not(tmp_path, monkeypatch):
+    """Its kind is what the proof of its weights says."""
+    real = analysis.comparison.task.proved_balls
+
+    def all_but_one(*given):
+        return real(*given).index_fill(0, torch.tensor([0]), False)
+
+    monkeypatch.setattr(analysis.comparison.task, "proved_balls", all_but_one)
+    settings = replace(QUICK, tasks=("parity",), adversarial_epochs=1)
+    (task,) = compare(settings).tasks
+    errors = task.models["f_adv"].errors.train
+    assert errors.robust.kind == "certified lower bound"
+    assert (errors.robust.count, errors.robust_upper.count) == (0, 1)
+    assert errors.robust_upper.total == 1437
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -225,7 +311,7 @@ def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
     }
     quick |= {
         name: getattr(QUICK, name)
-        for name in ("attack_steps", "constructed_attack_steps", "flat_points")
+        for name in ("attack_steps", "constructed_attack_steps", "certify_seconds", "flat_points")
     }
     found = []
 
