@@ -1,4 +1,7 @@
-"""One task's comparison, measured part by part; `stages` says in which order."""
+"""One task's comparison, measured part by part; `stages` says in which order.
+
+Whole, because its parts share what is trained, built and measured so far.
+"""
 
 from __future__ import annotations
 
