@@ -20,7 +20,12 @@ from .options import add_options, given
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from constructions import Ball, ReLUNetwork
     from training import Run, Trial
+
+    from ..behaviour.errors import RobustError
+
+    Labelled = tuple[Any, Any]
 
 
 def add_training_commands(commands: Any) -> None:
@@ -57,6 +62,13 @@ def add_training_commands(commands: Any) -> None:
     )
     command.add_argument("--part", default="test", choices=["test", "train"], help="of the data")
     command.add_argument("--points", type=int, metavar="N", help="only the first N points")
+    command.add_argument(
+        "--certify",
+        type=float,
+        metavar="SECONDS",
+        help="decide in this time how many balls hold an error, too; proofs are kept in the run's "
+        "folder, and a later call goes on from them",
+    )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=run_evaluate)
 
@@ -221,8 +233,10 @@ def robustly(found: dict[str, Any]) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
+    from constructions import ReLUNetwork
     from constructions.internal import write_file
 
+    from ..quantities.reading import read_positive
     from .console import percent, progress_bar
 
     run = training.Run.load(options.folder)
@@ -234,6 +248,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
         if not 1 <= options.points <= len(points):
             raise ValueError(f"--points must be in 1..{len(points)}, got {options.points}")
         points, labels = points[: options.points], labels[: options.points]
+    network = None
+    if options.certify is not None:
+        read_positive("--certify", options.certify)
+        network = ReLUNetwork.from_module(model, data.shape)
     with progress_bar() as bar:
         task = bar.add_task(f"{options.attack} on {len(points)} points", total=len(points))
         found = training.evaluate(
@@ -247,6 +265,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
             report=lambda told: bar.update(task, completed=told.done),
         )
     epoch = run.epoch if options.epoch is None else options.epoch
+    certified = None
+    if network is not None:
+        proofs = f"proofs-{options.part}-{epoch}-{ball.p:g}-{ball.radius:g}.json"
+        certified = certify_run(network, (points, labels), ball, options, run.folder / proofs)
     facts = {
         "epoch": epoch,
         "part": options.part,
@@ -254,6 +276,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
         "radius": ball.radius,
     }
     record = {**facts, **dataclasses.asdict(found)}
+    if certified is not None:
+        low, high = certified.lower, certified.upper
+        record["robust_error"] = {"lower": low.to_json(), "upper": high and high.to_json()}
     path = run.folder / "evaluations.jsonl"
     write_file(
         path,
@@ -265,7 +290,32 @@ def run_evaluate(options: argparse.Namespace) -> None:
     which = f"{found.points:,} {options.part} points, epoch {epoch}"
     robust = robustly(record).replace(found.attack, f"{found.attack} in the {ball}")
     print(f"{which}: {percent(found.accuracy)} right{robust}; mean loss {found.loss:.4f}")
+    if certified is not None:
+        print(certified)
     print(f"data: {run.about['data']['source']}")
+
+
+def certify_run(
+    network: ReLUNetwork, data: Labelled, ball: Ball, options: argparse.Namespace, proofs: Path
+) -> RobustError:
+    """The robust error of a run's network on points and labels, decided within a time."""
+    from ..behaviour.errors import robust_error
+    from .console import progress_bar
+
+    points, labels = data
+    with progress_bar() as bar:
+        task = bar.add_task("certifying", total=len(points))
+        return robust_error(
+            network,
+            points.flatten(1),
+            labels,
+            ball,
+            max_seconds=options.certify,
+            certificate=proofs,
+            report=lambda told: bar.update(
+                task, description=told.stage, total=told.total, completed=told.done
+            ),
+        )
 
 
 def run_sweep(options: argparse.Namespace) -> None:

@@ -8,7 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from analysis import certify
+from analysis.checkers import check_certificate
 from analysis.commands.cli import main
+from constructions import ReLUNetwork
 from training import Run, TrainingConfig, load_data, sweep, train, trials
 
 QUICK = [
@@ -92,6 +95,26 @@ def test_evaluate_measures_and_keeps_what_it_measured(folder, capsys):
     kept = [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
     assert kept[0] == printed
     assert (kept[1]["points"], kept[1]["epoch"]) == (30, 1)
+
+
+def test_evaluate_certifies_and_goes_on(folder, capsys):
+    command = ["evaluate", str(folder), "--attack", "clean", "--points", "12", "--certify"]
+    assert main([*command, "0"]) == 2
+    assert "--certify must be" in capsys.readouterr().err
+    assert main([*command, "20", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)["robust_error"]
+    (proofs,) = folder.glob("proofs-test-*.json")
+    judged = [reason for reason, _ in check_certificate.judge(json.loads(proofs.read_text()))]
+    assert judged == [""] * 12
+    run, data = Run.load(folder), Run.load(folder).dataset()
+    network = ReLUNetwork.from_module(run.model(), data.shape)
+    wrong = [
+        certify(network, point.flatten(), run.config.ball, int(label)).verdict == "refuted"
+        for point, label in zip(data.test_points[:12], data.test_labels[:12], strict=True)
+    ]
+    assert printed["lower"]["count"] == printed["upper"]["count"] == sum(wrong)
+    assert main([*command, "20"]) == 0
+    assert "robust error" in capsys.readouterr().out
 
 
 def test_images_in_folders_are_trained_on(tmp_path, capsys):
