@@ -217,6 +217,7 @@ def test_the_printed_interval_holds_the_exact_robust_error(tmp_path, seconds):
         assert any(told) == (seconds > 0)
 
 
+@pytest.mark.slow
 def test_f_adv_is_not_called_proved_where_it_is_not(tmp_path, monkeypatch):
     """Its kind is what the proof of its weights says."""
     real = analysis.comparison.task.proved_balls
@@ -304,32 +305,24 @@ def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(
     assert "radius must be finite and >= 0" in capsys.readouterr().err
 
 
-def test_compare_command_prints_json(monkeypatch, capsys, tmp_path):
-    quick = {
-        name: getattr(QUICK, name)
-        for name in ("clean_epochs", "adversarial_epochs", "clean_widths", "learned_widths")
-    }
-    quick |= {
-        name: getattr(QUICK, name)
-        for name in ("attack_steps", "constructed_attack_steps", "certify_seconds", "flat_points")
-    }
-    found = []
+def test_compare_command_prints_json(quick, monkeypatch, capsys, tmp_path):
+    asked = []
 
-    def compare_few(settings, **rest):
-        found.append(compare(replace(settings, **quick), **rest))
-        return found[0]
+    def compare_quickly(settings, **given):
+        asked.append((settings.tasks, settings.certify_seconds))
+        return quick[0]
 
-    monkeypatch.setattr("analysis.comparison.comparison.compare", compare_few)
-    assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b"), "--json"]) == 0
+    monkeypatch.setattr("analysis.comparison.comparison.compare", compare_quickly)
+    command = ["compare", "--task", "parity", "--out", str(tmp_path / "a b")]
+    assert main([*command, "--certify-seconds", "3", "--json"]) == 0
     out = json.loads(capsys.readouterr().out)
     assert [task["task"] for task in out["tasks"]] == ["parity"]
     assert (tmp_path / "a b" / "report.html").exists()
-    # the same, as tables
-    monkeypatch.setattr("analysis.comparison.comparison.compare", lambda *_, **given: found[0])
-    assert main(["compare", "--task", "parity", "--out", str(tmp_path / "a b")]) == 0
+    assert main(command) == 0  # the same, as tables
     shown = capsys.readouterr().out
     assert "robust training error 0 (certified)" in shown.replace("\n", " ")
     assert "f_adv" in shown
+    assert asked == [(("parity",), 3.0), (("parity",), CompareSettings().certify_seconds)]
 
 
 def test_count_command(capsys, tmp_path):
