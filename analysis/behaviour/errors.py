@@ -119,6 +119,8 @@ def robust_error(
         certificate: a file for all proofs and counterexamples, written once a minute, too. If it
             exists, it is read and checked first, which does not count as time to decide: so a later
             call goes on, with an equal share of its time, at least, for each ball that is left.
+            Networks of more than 2^18 weights are bounded by `certified_margins` first: what that
+            proves has no entry.
         starts: further candidate points, (N, D) each (adversarial examples of another network),
             tried as they are.
         steps: of the attack, for each restart.

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic as now
 from typing import Any
 
+import torch
+
 from constructions import Ball, Progress, ReLUNetwork
 from constructions.internal import Report, silent
 
+from ..search.at_once import SMALL
 from .decision import Certification, ball_set, decide_margin
+from .margins import certified_margins
 from .queries import Query, keep, refuted_at
 
 FIRST, MORE = 0.5, 4.0
@@ -19,6 +24,9 @@ FIRST, MORE = 0.5, 4.0
 
 EVERY = 60.0
 """Seconds after which what is known is written again."""
+
+TOGETHER = 4
+"""Balls that linear bounds are found of at once, in networks of more than `SMALL` weights."""
 
 
 @dataclass(eq=False)
@@ -28,7 +36,9 @@ class Balls:
 
     `attacked` has an error for each row where one is known, `kept` what an earlier call found. A
     round gives each open ball the same time, the next more, so that what is left goes where it
-    decides most. A ball that ends without an answer before its time is not tried again.
+    decides most. A ball that ends without an answer before its time is not tried again. Of large
+    networks linear bounds prove first what they can (`bounded`), in float64 with its rounding
+    accounted for: to write and check a certificate takes some ten times as long there.
     """
 
     network: ReLUNetwork
@@ -41,6 +51,7 @@ class Balls:
     found: dict[int, Certification] = field(default_factory=dict)
     queries: dict[int, Query] = field(default_factory=dict)
     hopeless: set[int] = field(default_factory=set)
+    bounded: set[int] = field(default_factory=set)
 
     def query(self, row: int) -> Query:
         """The question about one ball."""
@@ -51,7 +62,8 @@ class Balls:
 
     def numbers(self, verdict: str) -> list[int]:
         """Which balls have a verdict."""
-        return [i for i, result in self.found.items() if result.verdict == verdict]
+        found = [i for i, result in self.found.items() if result.verdict == verdict]
+        return found + sorted(self.bounded if verdict == "proved" else ())
 
     @property
     def open(self) -> list[int]:
@@ -72,19 +84,23 @@ class Balls:
         """Decide what the time allows, after what was kept; all that is known is written to a
         certificate, errors of the attack, too: now and then, at the end, and when interrupted.
         """
-        limit, end, written = FIRST, now() + max_seconds, now()
+        limit, end, written, over = FIRST, now() + max_seconds, now(), 0.0
         try:
             if self.kept:
                 self.recall()
+            if sum(math.prod(layer.weight.shape) for layer in self.network.layers) > SMALL:
+                self.bound(end, report)
+            if self.kept:
                 limit = max(FIRST, max_seconds / max(1, len(self.open)))
             self.tell(report)
             while (rows := [i for i in self.open if i not in self.hopeless]) and end > now():
                 for i in rows:
                     start = now()
-                    if start >= end:
-                        break
+                    if start + over >= end:
+                        return
                     query, seconds = self.query(i), min(limit, end - start)
                     self.found[i] = decide_margin(self.network, query.set, query.label, seconds)
+                    over = max(over, now() - start - seconds)  # reading and checking take theirs
                     if now() < start + seconds / 2:
                         self.hopeless.add(i)  # if it is open
                     self.tell(report)
@@ -97,6 +113,21 @@ class Balls:
         finally:
             if certificate:
                 self.write(certificate)
+
+    def bound(self, end: float, report: Report) -> None:
+        """Prove what linear bounds do, as long as there is time."""
+        rows = torch.tensor(self.open, dtype=torch.int64)
+        for k in range(0, len(rows), TOGETHER):
+            if now() >= end:
+                break
+            some = rows[k : k + TOGETHER]
+            labels = torch.tensor([int(self.labels[i]) for i in some])
+            try:
+                margins = certified_margins(self.network, self.points[some], labels, self.ball)
+            except ValueError:  # layers too large to be dense, or weights of such sizes
+                return
+            self.bounded.update(some[margins > 0].tolist())
+            self.tell(report)
 
     def recall(self) -> None:
         """Find what an earlier call kept."""

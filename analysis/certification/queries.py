@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -148,6 +149,8 @@ def read_kept(
     """
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"a certificate must be a file in a folder that exists, got {path}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"a certificate must be in a folder that can be written to, got {path}")
     known = prepare(network)
     try:
         content = read_certificate(path)

@@ -156,12 +156,15 @@ def read_radii(radii: Sequence[float]) -> list[float]:
 
 
 def read_positive(name: str, value: Any) -> float:
-    """A number > 0; raises TypeError or ValueError that names the argument."""
+    """A number > 0, inf beyond float64; raises TypeError or ValueError that names the argument."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not value > 0:
         raise ValueError(f"{name} must be > 0, got {value}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def read_numbers(network: ReLUNetwork, values: Any, name: str) -> list[Fraction]:

@@ -60,7 +60,7 @@ def _match(weight: Array, group: list[int]) -> list[tuple[int, int]]:
         scores = []
         for i, j in combinations(range(len(left)), 2):
             kept = min(np.count_nonzero(rows[i] + rows[j]), np.count_nonzero(rows[i] - rows[j]))
-            if kept < max(sizes[i], sizes[j]) or kept < sizes[i] + sizes[j] - 1:
+            if kept < np.count_nonzero((rows[i] != 0) | (rows[j] != 0)):
                 scores.append((kept - sizes[i] - sizes[j], i, j))
         taken = set[int]()
         for _, i, j in sorted(scores):

@@ -2,15 +2,16 @@
 
 import itertools
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
 
-from analysis import Measured, robust_error
+from analysis import Measured, certified_margins, robust_error
 from analysis.certification import balls
 from analysis.checkers import check_certificate as checker
-from constructions import Ball, ReLUNetwork, affine, level_set
+from constructions import Ball, ReLUNetwork, affine, compose, level_set
 
 BALL = Ball("inf", 0.05)
 
@@ -181,7 +182,44 @@ def test_points_proved_before_are_not_asked_about(case, monkeypatch):
     assert found.upper.count == found.lower.count
 
 
-def test_bad_input(case, tmp_path):
+def test_large_networks_are_bounded_first(case, tmp_path, monkeypatch):
+    """What linear bounds prove is not searched for; in all, the same is proved and refuted."""
+    network, points, _ = case
+    network = compose(affine([[1.0]], [-float(network(points).median())]), network)
+    labels, ball = torch.where(network(points)[:, 0] > 0, 1, -1), Ball("inf", 0.3)
+    whole = robust_error(network, points, labels, ball, max_seconds=60.0)
+    real, asked, file = balls.decide_margin, [], tmp_path / "balls.json"
+    monkeypatch.setattr(balls, "SMALL", 0)
+    monkeypatch.setattr(balls, "decide_margin", lambda *given: asked.append(0) or real(*given))
+    found = robust_error(network, points, labels, ball, max_seconds=60.0, certificate=file)
+    bounded = int((certified_margins(network, points, labels, ball)[~found.refuted] > 0).sum())
+    assert 0 < bounded < int(found.proved.sum())
+    assert torch.equal(found.proved, whole.proved)
+    attacked = int(robust_error(network, points, labels, ball).refuted.sum())
+    assert len(asked) == 40 - bounded - attacked
+    assert len(json.loads(file.read_text())["queries"]) == 40 - bounded
+    few = robust_error(network, points, labels, ball, max_seconds=1e-9)
+    assert int(few.proved.sum()) == 0
+
+
+def test_balls_that_would_take_longer_than_is_left_are_not_begun(case, monkeypatch):
+    network, points, labels = case
+    unresolved = balls.Certification("unresolved", reason="time limit")
+    clock, calls = [0.0], []
+
+    def slow(*given):
+        calls.append(given[-1])
+        clock[0] += given[-1] + 40.0  # to read and check takes so long whatever the limit
+        return unresolved
+
+    monkeypatch.setattr(balls, "now", lambda: clock[0])
+    monkeypatch.setattr(balls, "decide_margin", slow)
+    robust_error(network, points, labels, BALL, max_seconds=100.0)
+    assert len(calls) == 2
+    assert clock[0] <= 100.0
+
+
+def test_bad_input(case, tmp_path, monkeypatch):
     network, points, labels = case
     with pytest.raises(ValueError, match="max_seconds must be > 0, got 0"):
         robust_error(network, points, labels, BALL, max_seconds=0)
@@ -194,6 +232,12 @@ def test_bad_input(case, tmp_path):
             robust_error(network, points, labels, BALL, max_seconds=1.0, certificate=path)
     with pytest.raises(ValueError, match="certificate needs max_seconds"):
         robust_error(network, points, labels, BALL, certificate=tmp_path / "a.json")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *given: False)
+        with pytest.raises(ValueError, match="must be in a folder that can be written to, got"):
+            robust_error(network, points, labels, BALL, max_seconds=1.0, certificate="a.json")
+    found = robust_error(network, points[:1], labels[:1], BALL, max_seconds=10**400)
+    assert found.lower.count == found.upper.count
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(ValueError, match="no certificate that could be continued"):
         robust_error(

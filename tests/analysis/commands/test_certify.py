@@ -352,3 +352,11 @@ def test_pairs_are_found_in_constructed_networks_and_not_in_random_ones():
         )
         == []
     )
+
+
+def test_units_that_are_pooled_are_no_pairs():
+    """Windows that overlap have the same outgoing weights; nothing of their rows cancels."""
+    window = np.array([[0.5, 1.0, -2.0, 0, 0, 0], [0, 0.5, 1.0, -2.0, 0, 0]])
+    mean = np.array([[0.5, 0.5]]), np.zeros(1)
+    assert find_pairs([(window, np.zeros(2)), mean]) == []
+    assert find_pairs([(np.array([[0.5, 1.0], [0.5, -1.0]]), np.zeros(2)), mean]) == [(0, 1)]
