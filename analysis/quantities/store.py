@@ -22,11 +22,16 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def path(self, question: Json, ending: str) -> Path:
+        """A file in the folder, which exists then, that is named by a question."""
+        words = json.dumps({**question, "format": FORMAT}, sort_keys=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"{hashlib.sha256(words.encode()).hexdigest()[:20]}{ending}"
+
     def answer(self, question: Json, compute: Callable[[], Json]) -> Json:
         """compute(), or what it gave before to this question. A damaged file is computed again."""
+        path = self.path(question, ".json")
         question = json.loads(json.dumps({**question, "format": FORMAT}))
-        name = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:20]
-        path = self.folder / f"{name}.json"
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
             if held["question"] == question:
@@ -34,6 +39,5 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             pass  # not there, or cut short
         found = compute()
-        self.folder.mkdir(parents=True, exist_ok=True)
         write_file(path, json.dumps({"question": question, "answer": found}, allow_nan=False))
         return dict(json.loads(json.dumps(found)))

@@ -39,7 +39,9 @@ def study(
     """Measure finished runs, and build f_S beside those that were trained adversarially.
 
     Of clean runs (radius 0) on the same data, that with the fewest test errors whose network is
-    read as affine layers and ReLU serves as f_clean for the others; without one there is no f_S. A
+    read as affine layers and ReLU serves as f_clean for the others; without one there is no f_S.
+    Balls around the points of an adversarial run whose network is read so are decided for
+    `settings.certify_seconds` a part; an interrupt (Ctrl-C) ends that with what is proved. A
     run that is damaged, unfinished or without its data is a problem, and the others are measured.
 
     Args:

@@ -10,10 +10,21 @@ from constructions import Ball, ReLUNetwork
 from training import Dataset, Run
 
 from ..behaviour.boundary_distances import boundary_distances
+from ..behaviour.errors import robust_error
 from ..behaviour.flatness import flatness_profile
 from ..quantities import statistics
+from ..quantities.measured import Measured, ShareBounds
 from ..quantities.store import Store
-from .answers import PARTS, Distances, Json, PartDistances, Profile, Profiles
+from .answers import (
+    PARTS,
+    Distances,
+    Json,
+    PartDistances,
+    Profile,
+    Profiles,
+    kept_optional,
+    read_optional,
+)
 from .settings import StudySettings
 from .study import RADII, RunStudy
 
@@ -40,7 +51,50 @@ def measure_run(
     tell(f"{entry.name}: distances to the boundary")
     question = {**about(entry, run.epoch, settings), "what": "distances"}
     kept = store.answer(question, lambda: distances_of(run.model(), part, run, settings).to_json())
-    return replace(entry, distances=Distances.from_json(kept))
+    entry = replace(entry, distances=Distances.from_json(kept))
+    for split in PARTS if settings.certify_seconds else ():
+        bounds = robust_errors_of(entry, part, split, settings, store, tell)
+        if bounds is not None:
+            entry.robust_errors[split] = bounds
+    return entry
+
+
+def robust_errors_of(
+    entry: RunStudy, part: Dataset, split: str, settings: StudySettings, store: Store, tell: Tell
+) -> ShareBounds | None:
+    """Between which bounds the robust error of a run's last network lies on training or test
+    points; None if the network is not read as affine layers and ReLU.
+
+    Proofs are kept in a certificate of their own, from which one with more time goes on.
+    """
+    network, ball = as_network(entry), entry.config.ball
+    if network is None:
+        return None
+    question = {
+        **about(entry, entry.run.epoch, settings),
+        "what": "robust error",
+        "part": split,
+        "steps": settings.steps,
+    }
+    proofs = store.path(question, "-proofs.json")
+
+    def decide() -> Json:
+        flat = part.flat()
+        found = robust_error(
+            network,
+            getattr(flat, f"{split}_points"),
+            getattr(flat, f"{split}_labels"),
+            ball,
+            steps=settings.steps,
+            seed=settings.seed,
+            max_seconds=settings.certify_seconds,
+            certificate=proofs,
+            report=lambda told: tell(f"{entry.name}: {PARTS[split]} points, {told.stage}"),
+        )
+        return {"lower": found.lower.to_json(), "upper": kept_optional(found.upper)}
+
+    found = store.answer({**question, "seconds": settings.certify_seconds}, decide)
+    return ShareBounds(Measured.from_json(found["lower"]), read_optional(found["upper"]))
 
 
 def sampled(data: Dataset, settings: StudySettings, memorized: bool = False) -> Dataset:

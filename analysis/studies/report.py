@@ -15,8 +15,8 @@ from constructions.internal import write_file
 from ..pages.drawing import write_csv
 from ..pages.figure import Drawing
 from ..pages.page import embedded, percent, render, versions
-from ..quantities.measured import Measured
-from .answers import OUTSIDE, PARTS
+from ..quantities.measured import Measured, ShareBounds
+from .answers import OUTSIDE, PARTS, kept_optional
 from .curves import at_radius, interval
 from .figures import drawings
 from .papers import PAPERS
@@ -66,6 +66,7 @@ def page_of(study: Study, drawn: list[Drawing], files: dict[str, dict[str, str]]
         names=", ".join(run.name for run in study.runs),
         summaries=summaries(study),
         rows=[row_of(run) for run in study.runs],
+        certified=[(run.name, *certified_cells(run)) for run in study.runs if run.robust_errors],
         sources=list(
             dict.fromkeys(f"{run.data}: {run.recorded.data.source}" for run in study.runs)
         ),
@@ -93,6 +94,10 @@ def study_json(study: Study) -> dict[str, Any]:
             },
             "gaps": {epoch: gap.to_json() for epoch, gap in run.gaps.items()},
             "distances": run.distances.to_json() if run.distances else {},
+            "robust_errors": {
+                part: {"lower": found.lower.to_json(), "upper": kept_optional(found.upper)}
+                for part, found in run.robust_errors.items()
+            },
             "final": run.run.final,
         }
         for run in study.runs
@@ -142,8 +147,20 @@ def row_of(run: RunStudy) -> list[str]:
     ]
 
 
+def certified_cells(run: RunStudy) -> list[str]:
+    """Between which bounds the robust error of training and test points lies, in percent."""
+    return [bounds_told(run.robust_errors[part]) for part in PARTS]
+
+
+def bounds_told(found: ShareBounds) -> str:
+    """A share from below and from above, in percent."""
+    assert found.upper is not None  # as balls were decided
+    low, high = percent(found.lower), percent(found.upper)
+    return low if low == high else f"{low} to {high}"
+
+
 def summaries(study: Study) -> dict[str, str]:
-    """The answer for each robust run, in three sentences with numbers."""
+    """The answer for each robust run, in three or four sentences with numbers."""
     return {run.name: summary_of(study, run) for run in study.runs if run.profiles}
 
 
@@ -175,8 +192,16 @@ def overfitting(run: RunStudy) -> str:
         f"{clean.total} test points, and under attack on at least {percent(test)} of them and "
         f"{percent(train)} of "
         f"{train.total} training points, {100 * gap.value:.1f} {points_interval(gap)} points "
-        f"apart: {verdict}."
+        f"apart: {verdict}.{proved(run)}"
     )
+
+
+def proved(run: RunStudy) -> str:
+    """The certified robust errors in a sentence."""
+    if not run.robust_errors:
+        return ""
+    train, test = certified_cells(run)
+    return f" Proved of these points: {test} of test and {train} of training balls hold an error."
 
 
 def flatness_told(run: RunStudy, built: Constructed | None) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from constructions.internal import Settings, setting
 
@@ -24,6 +25,8 @@ class StudySettings(Settings):
         steps: of the searches.
         epochs: checkpoints that are profiled.
         memorized: training points that f_S is built on; None for all.
+        certify_seconds: how long, for each of training and test points of a run, the balls are
+            decided that attack and linear bounds leave; 0: none is.
         seed: of the points and searches.
 
     Raises:
@@ -41,6 +44,11 @@ class StudySettings(Settings):
     steps: Count = setting(20, "steps of the searches")
     epochs: Count = setting(8, "checkpoints that are profiled")
     memorized: int | None = setting(None, "training points that f_S is built on (default: all)")
+    certify_seconds: Annotated[float, Ge(0), Lt(math.inf)] = setting(
+        15.0,
+        "seconds to decide, for each of training and test points of a run, which balls hold an "
+        "error; 0: attacks alone",
+    )
     seed: Annotated[int, Ge(0)] = setting(0, "of the points and searches")
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from constructions import Result
 from constructions.internal import Said, said
 from training import Run, TrainingConfig
 
-from ..quantities.measured import Measured
+from ..quantities.measured import Measured, ShareBounds
 from .answers import Distances, Facts, Json, Profile, Radial, Share
 from .recorded import RunRecord
 from .settings import StudySettings
@@ -21,8 +21,8 @@ RADII = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 
 @dataclass(frozen=True, repr=False)
 class RunStudy(Result):
-    """One run with its profiles by epoch and part ("train", "test"), and the gap between robust
-    test and training error.
+    """One run with its profiles by epoch and part ("train", "test"), the gap between robust test
+    and training error, and by part the robust error of the points measured, from both sides.
     """
 
     run: Run
@@ -32,12 +32,20 @@ class RunStudy(Result):
     profiles: dict[int, dict[str, Profile]] = field(default_factory=dict)
     gaps: dict[int, Measured] = field(default_factory=dict)
     distances: Distances | None = None
+    robust_errors: dict[str, ShareBounds] = field(default_factory=dict)
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         radius = f"radius {self.config.radius:g}"
         what = f"{self.name}: {self.config.model} on {self.data}, {radius}, {self.run.status}"
         gaps = {f"robust gap at epoch {epoch}": gap.said for epoch, gap in self.gaps.items()}
-        return what, {"parameters": said(self.parameters, "exact"), **dict(list(gaps.items())[-1:])}
+        ends = {
+            f"robust error, {part} points {side}": end.said
+            for part, found in self.robust_errors.items()
+            for side, end in (("at least", found.lower), ("at most", found.upper))
+            if end is not None
+        }
+        last = dict(list(gaps.items())[-1:])
+        return what, {"parameters": said(self.parameters, "exact"), **last, **ends}
 
     @property
     def config(self) -> TrainingConfig:

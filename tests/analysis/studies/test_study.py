@@ -13,6 +13,7 @@ import pytest
 import torch
 from accessibility import check_accessible
 
+from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
 from analysis.quantities.measured import Measured
 from analysis.quantities.statistics import correlation, difference, mean, median, ratio, share
@@ -166,19 +167,43 @@ def test_gaps_are_differences_of_what_the_searches_found(found):
 def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
     first = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    assert len(files) == 5  # two epochs, distances, f_S, comparison
-    assert all(json.loads(content)["question"]["format"] == FORMAT for content in files.values())
+    proofs = [path for path in files if path.name.endswith("-proofs.json")]
+    answers = [json.loads(files[path])["question"]["format"] for path in files.keys() - proofs]
+    assert answers == [FORMAT] * 7  # two epochs, distances, robust errors, f_S, comparison
+    assert len(proofs) == 2
 
     def never(*args, **kwargs):
         raise AssertionError("measured again")
 
     monkeypatch.setattr("analysis.studies.profiles.flatness_profile", never)
+    monkeypatch.setattr("analysis.studies.profiles.robust_error", never)
     for module in ("profiles", "beside"):
         monkeypatch.setattr(f"analysis.studies.{module}.boundary_distances", never)
     again = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
     assert again.run("robust").profiles == first.run("robust").profiles
+    assert again.run("robust").robust_errors == first.run("robust").robust_errors
     assert again.constructed == first.constructed
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_robust_errors_are_proved(runs, tmp_path):
+    """Small networks are decided completely, by a certificate that the checker accepts; more time
+    goes on from it, and without time nothing is proved.
+    """
+    (run,) = study([runs / "robust"], FEW, kept=tmp_path).runs
+    assert list(run.robust_errors) == ["train", "test"]
+    for part, found in run.robust_errors.items():
+        assert found.lower.count == found.upper.count
+        assert found.upper.total == 16
+        assert found.lower.count >= run.distances.parts[part].wrong.count
+    for file in tmp_path.glob("*-proofs.json"):
+        judged = list(checker.judge(json.loads(file.read_text())))
+        assert len(judged) == 16
+        assert not any(why for why, _ in judged)
+    page = write_study(study([runs / "robust"], FEW, kept=tmp_path), tmp_path / "page")
+    assert "Certified robust errors" in page.read_text()
+    (without,) = study([runs / "robust"], replace(FEW, certify_seconds=0.0), kept=tmp_path).runs
+    assert without.robust_errors == {}
 
 
 def test_a_damaged_answer_is_computed_again(tmp_path):
@@ -244,7 +269,7 @@ def test_the_page_is_accessible_and_self_contained(page, some):
     check_accessible(text)
     assert not re.search(r"https?://(?!www\.w3\.org)", re.sub(r"data:[^\"]*", "", text))
     assert summaries(some)["robust"] in html.unescape(text)
-    assert summaries(some)["robust"].count(". ") == 2  # three sentences
+    assert summaries(some)["robust"].count(". ") == 3  # four sentences
     numbers_of = json.loads((page.parent / "study.json").read_text())
     assert [run["name"] for run in numbers_of["runs"]] == ["robust", "clean"]
 
