@@ -33,7 +33,7 @@ from training import output_margin
 from training.internal import check_labels, copied, measuring, read_outputs
 
 from ..certification.boundary import boundary_distance
-from ..certification.margins import certified_margins
+from ..certification.margins import certified_margins, is_small
 from ..quantities.measured import Kind, ShareBounds
 from ..quantities.reading import Model, read_cube, read_model, read_positive
 from ..quantities.statistics import share
@@ -41,11 +41,6 @@ from .errors import certainly_wrong
 
 BATCH = 256
 """Points attacked at once."""
-
-DENSE = 2**20
-"""Entries of a layer up to which modules are read and networks bounded; LeNet-5's 7.5 million would
-take seconds a point.
-"""
 
 LEVELS, OCTAVE = 64, 8
 """Radii that are tried for proofs, and how many of them lie between one radius and its double."""
@@ -119,7 +114,7 @@ def boundary_distances(
         restarts: of the attack.
         seed: of its random points.
         certified: whether to prove anything; then models are bounded if they are a `ReLUNetwork`,
-            or a module that `ReLUNetwork.from_module` reads and whose layers have at most `DENSE`
+            or a module that `ReLUNetwork.from_module` reads and whose layers have at most 2^20
             entries. Not so for LeNet-5 on MNIST, whose lower is None, and whose upper is empirical.
         proved: radii whose balls are proved already, one or (N,), float64 (such as delta for f_S
             and its training points, by `certify_memorization`).
@@ -262,11 +257,6 @@ def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
     except (TypeError, ValueError):
         return None
     return network if is_small(network) else None
-
-
-def is_small(network: ReLUNetwork) -> bool:
-    """Whether its layers are small enough to be bounded as dense ones."""
-    return max(math.prod(layer.weight.shape) for layer in network.layers) <= DENSE
 
 
 def _read_proved(proved: Any, count: int) -> torch.Tensor | None:

@@ -25,6 +25,7 @@ from constructions.internal import (
 from training import is_error, output_margin, pgd, project
 
 from ..certification.balls import Balls
+from ..certification.memorizing import proved_at_once
 from ..certification.queries import read_kept
 from ..quantities.measured import Measured
 from ..quantities.reading import read_labelled, read_mask, read_network, read_positive
@@ -37,7 +38,8 @@ class RobustError(Result):
     Attributes:
         lower: re-checked counterexamples.
         upper: points not proved robust; None where nothing tried to prove it.
-        adversarial: the strongest point found in each ball, float64, (N, D).
+        adversarial: the strongest point found in each ball, float64, (N, D); where `proved` was
+            given, among the point and the starts.
         refuted: which of them are re-checked errors, bool, (N,).
         proved: which balls are proved to hold no error, bool, (N,); None where nothing tried.
     """
@@ -112,7 +114,9 @@ def robust_error(
         points: (N, D) in [0,1].
         labels: (N,), -1, +1 or 0..K-1.
         ball: norm and radius.
-        proved: which points are certified robust, bool, (N,); the upper bound counts the others.
+        proved: which points are certified robust, bool, (N,); the upper bound counts the others,
+            and the attack spares them. None: none, or of f_S and f_adv those that thresholds,
+            separations, and linear bounds near the other points prove.
         max_seconds: how long to decide, as `certify` does, the balls that are left: each for a
             short time first, then for longer. Looked at between steps; interrupted (Ctrl-C), what
             is known so far counts. None: no proofs are sought.
@@ -158,12 +162,14 @@ def robust_error(
         raise ValueError("certificate needs max_seconds: without it no proofs are sought")
     file = None if certificate is None else Path(certificate)
     kept = {} if file is None else read_kept(file, network, report)
-    proved = None if proved is None else read_mask(proved, len(labels), "proved")
-    adversarial, refuted = attacked(
-        network, exact_points, labels, ball, starts, steps, restarts, seed, report
-    )
+    tried = proved is not None or max_seconds is not None or network.screen is not None
+    if proved is not None:
+        proved = read_mask(proved, len(labels), "proved").clone()
+    else:
+        proved = proved_at_once(network, exact_points, labels, ball)
+    search = Search(steps, restarts, seed, report)
+    adversarial, refuted = attacked(network, exact_points, labels, ball, starts, ~proved, search)
     if max_seconds is not None:
-        proved = torch.zeros(len(labels), dtype=torch.bool) if proved is None else proved.clone()
         balls = Balls(
             network,
             exact_points,
@@ -178,17 +184,15 @@ def robust_error(
         for i in set(balls.numbers("refuted")) - set(balls.attacked):
             refuted[i] = True
             adversarial[i] = torch.tensor([float(v) for v in balls.found[i].witness or ()])
-    if proved is not None and (refuted & proved).any():
+    if (refuted & proved).any():
         i = int((refuted & proved).nonzero()[0])
         raise RuntimeError(
             f"point {i} was proved robust and refuted: a proof or an evaluation is wrong"
         )
     lower = Measured.share(int(refuted.sum()), len(labels), "certified lower bound")
-    upper = (
-        None
-        if proved is None
-        else Measured.share(int((~proved).sum()), len(labels), "certified upper bound")
-    )
+    if not tried:
+        return RobustError(lower, None, adversarial, refuted)
+    upper = Measured.share(int((~proved).sum()), len(labels), "certified upper bound")
     return RobustError(lower, upper, adversarial, refuted, proved)
 
 
@@ -200,34 +204,50 @@ def easiest_first(
     return [int(i) for i in rows[chosen[rows]]]
 
 
+@dataclass(frozen=True)
+class Search:
+    """How an attack searches, and what it reports to."""
+
+    steps: int
+    restarts: int
+    seed: int
+    report: Report
+
+    def __call__(self, network: ReLUNetwork, points: Points, labels: Labels, ball: Ball) -> Points:
+        """The strongest point that projected gradient descent finds in each ball, in float32."""
+
+        def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            return -output_margin(outputs, target)
+
+        return pgd(
+            network,
+            points.float(),
+            labels,
+            ball,
+            objective,
+            steps=self.steps,
+            restarts=self.restarts,
+            generator=torch.Generator().manual_seed(self.seed),
+            report=self.report,
+        )
+
+
 def attacked(
     network: ReLUNetwork,
     points: Points,
     labels: Labels,
     ball: Ball,
     starts: tuple[torch.Tensor, ...],
-    steps: int,
-    restarts: int,
-    seed: int,
-    report: Report,
+    chosen: Flags,
+    search: Search,
 ) -> tuple[Points, Flags]:
-    """The strongest point found in each ball, and which of them are re-checked errors."""
-
-    def objective(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return -output_margin(outputs, target)
-
-    found = pgd(
-        network,
-        points.float(),
-        labels,
-        ball,
-        objective,
-        steps=steps,
-        restarts=restarts,
-        generator=torch.Generator().manual_seed(seed),
-        report=report,
-    )
-    adversarial = project(found.double(), points, ball)
+    """The strongest point found in each ball, and which of them are re-checked errors; only those
+    chosen are searched, elsewhere points and starts alone are tried.
+    """
+    adversarial = points.clone()
+    if chosen.any():
+        found = search(network, points[chosen], labels[chosen], ball)
+        adversarial[chosen] = project(found.double(), points[chosen], ball)
     value = output_margin(network(adversarial), labels)
     for start in (points, *starts):
         candidate = project(start.double(), points, ball)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from time import monotonic as now
 from typing import Any
 
 import torch
 
-from constructions import Ball, Progress, ReLUNetwork
+from constructions import Ball, Progress, ReLUNetwork, localize
 from constructions.internal import Report, silent
 
 from ..search.at_once import SMALL
@@ -60,6 +61,17 @@ class Balls:
             self.queries[row] = Query(ball, int(self.labels[row]))
         return self.queries[row]
 
+    @cached_property
+    def near(self) -> dict[int, ReLUNetwork]:
+        """The network on each ball: for f_S, f_clean or a small one."""
+        found, asked = dict[int, ReLUNetwork](), torch.tensor(self.rows, dtype=torch.int64)
+        for rows, local in localize(self.network, self.points[asked], self.ball):
+            for row in asked[rows]:
+                if local.screen is not None:
+                    ((_, local),) = localize(self.network, self.points[row][None], self.ball)
+                found[int(row)] = local
+        return found
+
     def numbers(self, verdict: str) -> list[int]:
         """Which balls have a verdict."""
         found = [i for i, result in self.found.items() if result.verdict == verdict]
@@ -88,7 +100,8 @@ class Balls:
         try:
             if self.kept:
                 self.recall()
-            if sum(math.prod(layer.weight.shape) for layer in self.network.layers) > SMALL:
+            weights = sum(math.prod(layer.weight.shape) for layer in self.network.layers)
+            if weights > SMALL and self.network.screen is None:
                 self.bound(end, report)
             if self.kept:
                 limit = max(FIRST, max_seconds / max(1, len(self.open)))
@@ -99,7 +112,8 @@ class Balls:
                     if start + over >= end:
                         return
                     query, seconds = self.query(i), min(limit, end - start)
-                    self.found[i] = decide_margin(self.network, query.set, query.label, seconds)
+                    network = self.network if certificate else self.near[i]
+                    self.found[i] = decide_margin(network, query.set, query.label, seconds)
                     over = max(over, now() - start - seconds)  # reading and checking take theirs
                     if now() < start + seconds / 2:
                         self.hopeless.add(i)  # if it is open

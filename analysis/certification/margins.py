@@ -20,6 +20,11 @@ CHUNK = 2**20
 page faults.
 """
 
+DENSE = 2**20
+"""Entries of a layer up to which modules are read and networks bounded; LeNet-5's 3.7 million take
+seconds a point.
+"""
+
 SIZES = 1e-100, 1e100
 """Sizes of weights whose products neither overflow nor underflow unseen in a few layers."""
 
@@ -95,6 +100,11 @@ def certified_margins(
     parts = run_shards(work, -(-len(points) // SHARD), question, engine)
     found = torch.tensor([value for part in parts for value in part], dtype=torch.float64)
     return _less(found, _lost(network, labels))
+
+
+def is_small(network: ReLUNetwork) -> bool:
+    """Whether its layers are small enough to be bounded as dense ones."""
+    return max(math.prod(layer.weight.shape) for layer in network.layers) <= DENSE
 
 
 def _lost(network: ReLUNetwork, labels: torch.Tensor) -> torch.Tensor:

@@ -18,10 +18,11 @@ from ..behaviour.agreement import (
     class_groups,
     quantile_groups,
 )
-from ..behaviour.boundary_distances import boundary_distances, is_small
+from ..behaviour.boundary_distances import boundary_distances
 from ..behaviour.memorization_share import memorization_part, memorization_share
 from ..behaviour.rays import radial_profile
 from ..behaviour.zones import agreement_table, outer_radius
+from ..certification.margins import is_small
 from ..proofs.memorization import certify_memorization
 from ..quantities.measured import Measured
 from ..quantities.store import Store

@@ -4,7 +4,6 @@ margin.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,10 @@ from constructions import Ball, localize
 from constructions.internal import Flags, Report, Said, Unpacked, renamed, silent, stepped, stepping
 from training import is_error
 
-from ..behaviour.boundary_distances import DENSE
 from ..behaviour.errors import robust_error
 from ..certification.decision import certify
 from ..certification.margins import certified_margins
+from ..certification.memorizing import near
 from ..proofs.memorization import certify_memorization
 from ..quantities.measured import Measured
 from ..quantities.reading import read_labelled, read_mask, read_network
@@ -83,19 +82,15 @@ def proved_balls(
             certify_memorization(network, x[memorized], y[memorized], ball).verdict == "proved"
         )
     rest = (~memorized).nonzero()[:, 0]
-    for rows, local in localize(network, x[rest], ball) if len(rest) else ():
+    for rows, local in near(network, x[rest], ball) if len(rest) else ():
         chosen = rest[rows]
-        if len(chosen) and max(math.prod(layer.weight.shape) for layer in local.layers) <= DENSE:
-            proved[chosen] = certified_margins(local, x[chosen], y[chosen], ball) > 0
+        proved[chosen] = certified_margins(local, x[chosen], y[chosen], ball) > 0
     open_ = rest[~proved[rest]].tolist()
     step = stepping(report, "certifying", len(open_))
     for i in open_:
         ((_, local),) = localize(network, x[i : i + 1], ball)
-        bound = certified_margins(local, x[i : i + 1], y[i : i + 1], ball)
-        proved[i] = (
-            bool(bound > 0)
-            or certify(local, x[i], ball, int(y[i]), max_seconds=max_seconds).verdict == "proved"
-        )
+        found = certify(local, x[i], ball, int(y[i]), max_seconds=max_seconds)
+        proved[i] = found.verdict == "proved"
         step()
     return proved
 

@@ -21,7 +21,7 @@ from ..networks.network import ReLUNetwork, check_network
 from ..networks.storage import MemorizerParts
 from .memorizer import Memorizer
 
-SCREENED_FROM = 2**20
+SCREENED_FROM = 2**14
 """Coordinates of all centres (N D) from which f_S evaluates itself through its screen."""
 
 GROUP_MEMORY = {"cpu": 2**23, "cuda": 2**30}

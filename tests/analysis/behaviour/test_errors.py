@@ -15,6 +15,7 @@ from analysis import (
     clean_error,
     robust_error,
 )
+from analysis.behaviour import errors
 from analysis.behaviour.errors import certainly_wrong
 from constructions import (
     Ball,
@@ -24,6 +25,7 @@ from constructions import (
     explain,
     f_S,
     parallel,
+    separation,
     soft_indicator,
     source_difference,
     squaring,
@@ -99,7 +101,7 @@ def test_f_s_is_proved_on_training_balls_and_refuted_elsewhere(p, classes):
     assert robust_error(network, far, label, ball).lower.value == 1.0  # f = f_clean there
 
 
-def test_a_proof_that_an_attack_refutes_is_an_error():
+def test_a_proof_that_a_candidate_refutes_is_an_error():
     points, labels = torch.full((1, 2), 0.5), torch.tensor([1])
     with pytest.raises(RuntimeError, match="proved robust and refuted"):
         robust_error(
@@ -108,7 +110,57 @@ def test_a_proof_that_an_attack_refutes_is_an_error():
             labels,
             Ball("inf", 0.2),
             proved=torch.tensor([True]),
+            starts=(torch.tensor([[0.3, 0.5]]),),
         )
+
+
+def test_points_that_are_proved_are_not_attacked(monkeypatch):
+    """The attack sees the others alone; with all proved there is none."""
+    seen, real = [], errors.pgd
+    monkeypatch.setattr(
+        errors, "pgd", lambda net, x, *a, **k: seen.append(len(x)) or real(net, x, *a, **k)
+    )
+    network, ball = affine([[1.0, 0.0]], [-0.45]), Ball("inf", 0.2)
+    points, labels = torch.tensor([[0.5, 0.5], [0.9, 0.5], [0.1, 0.5]]), torch.tensor([1, 1, -1])
+    found = robust_error(network, points, labels, ball, proved=torch.tensor([False, True, True]))
+    assert seen == [1]
+    assert found.refuted.tolist() == [True, False, False]
+    assert torch.equal(found.adversarial[1:], points[1:].double())
+    robust_error(network, points[1:], labels[1:], ball, proved=torch.tensor([True, True]))
+    assert seen == [1]
+
+
+@pytest.mark.parametrize("norm", ["inf", 2])
+def test_balls_of_a_memorizing_network_are_proved_without_being_asked(norm):
+    """Training balls from thresholds and separations, others as of the networks near them; a moved
+    label or a larger radius is not proved.
+    """
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(60, 6, dtype=torch.float64, generator=generator)
+    labels = torch.where(points[:, 0] > 0.5, 1, -1)
+    labels[:8] *= -1
+    apart = separation(points, labels, norm=float(norm)).distance
+    ball, others = (
+        Ball(norm, apart / 4),
+        torch.rand(40, 6, dtype=torch.float64, generator=generator),
+    )
+    network = f_S(affine([[8.0, 0, 0, 0, 0, 0]], [-4.0]), points, labels, ball)
+    found = robust_error(network, points, labels, ball)
+    assert bool(found.proved.all())
+    assert found.upper.count == 0
+    truth = torch.where(others[:, 0] > 0.5, 1, -1)
+    near = robust_error(network, others, truth, ball)
+    plain = robust_error(ReLUNetwork.from_module(network.to_module("dense")), others, truth, ball)
+    assert bool(near.proved.any())
+    assert not bool((near.proved & plain.refuted).any())
+    assert plain.upper is None
+    more = robust_error(network, others, truth, ball, max_seconds=20.0)
+    assert bool((more.proved >= near.proved).all())
+    assert not bool((more.proved & plain.refuted).any())
+    wrong = robust_error(network, points, -labels, ball)
+    assert not bool(wrong.proved.any())
+    large = robust_error(network, points, labels, Ball(norm, 0.9 * apart))
+    assert int(large.proved.sum()) < 60
 
 
 def test_counterexamples_are_errors_in_exact_arithmetic_inside_the_exact_ball():
