@@ -70,7 +70,8 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
             sums = [(p << SLOPE) + (v << up >> CHORD - SLOPE) + least << scale for p, v in zip(sums, offset)]
             if t:  # what rows have lost
                 size = (1 << self.g) + sum([max(abs(a), abs(b)) for a, b in zip(*self.reads(part, i))])
-                sums = [p - (int(v) * size << t) for p, v in zip(sums, np.abs(factors).sum(axis=1).tolist())]
+                lost = whole(*product(np.abs(factors), np.ones(len(known))))  # .sum() may exceed 2^53
+                sums = [p - (v * size << t) for p, v in zip(sums, lost)]
             downs = np.frexp((np.abs(top) * (1 << HALF) + np.abs(rest))[:, :-1].max(axis=1))[1] - CUT + 1
             forms = shifted(top[:, :-1], HALF - downs) + shifted(rest[:, :-1], -downs)  # each loses less than 2
             bias = [v << t + self.g for v in whole(top[:, -1], rest[:, -1])]

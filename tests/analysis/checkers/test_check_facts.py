@@ -12,7 +12,7 @@ from random_questions import nodes, points_of, proved_with_facts
 from slow_proofs import SlowProof, forward, margin
 
 from analysis.checkers import check_certificate as checker
-from analysis.checkers.check_facts import Facts, product
+from analysis.checkers.check_facts import Facts, product, whole
 from analysis.checkers.check_trees import Part
 
 SIZES = ["mild", "mixed", "tiny", "huge", "long"]
@@ -255,6 +255,15 @@ def test_products_at_their_limits_are_exact():
         top, rest = product(np.full((3, 256), float(forms)), np.full((256, 2), float(rows)))
         whole = (top.astype(np.int64).astype(object) << 16) + rest.astype(np.int64)
         assert (whole == 256 * forms * rows).all()
+
+
+def test_sums_of_millions_of_factors_are_exact():
+    """What rounding of weights costs is such a sum, of more than 53 bits here."""
+    factors = np.full((1, 1 << 22), 2.0**32 - 1)
+    factors[0, ::3] -= 2
+    true = sum(map(int, factors[0]))
+    assert true > 1 << 53
+    assert whole(*product(factors, np.ones(1 << 22))) == [true]
 
 
 def test_weights_of_63_bits_prove_nothing_false():
