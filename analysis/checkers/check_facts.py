@@ -33,6 +33,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         self.box, self.least = root.box, sum([min(v, 0) for v in root.box[0]])  # of sums of inputs, with any weights in [0, 1]
         self.widths = [self.network.inputs, *[len(rows) for rows, _, _ in self.network.layers]]
         self.ends, self.up = cut([*root.box[0], *[-v for v in root.box[1]]], SUM - (2 * self.widths[0]).bit_length())
+        require(len(targets) * max(self.widths) <= 1 << 27, "there are too many targets")
         for k, sign, slopes in targets:
             require({*map(type, (k, sign, *slopes))} == {int} and sign in (-1, 1), "a target is not of integers")
             require({*slopes} <= {*range(17)} and 0 <= k < self.network.units, "no such unit, or a slope that is not in [0, 1]")

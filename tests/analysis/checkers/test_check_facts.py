@@ -292,6 +292,27 @@ def test_weights_of_63_bits_prove_nothing_false():
     assert "not positive" in checker.check(checker.Network(data), query)
 
 
+def test_small_files_with_many_targets_are_refused():
+    """Each target is a row of its layer: they would take gigabytes."""
+    inputs = 20_000
+    layers = [{"rows": [[[0], [1.0]]], "bias": [0.0]}] * 2
+    query = {
+        "label": 1,
+        "verdict": "proved",
+        "scale": 0,
+        "lower": [1] * inputs,
+        "upper": [1] * inputs,
+        "bound": "1/2",
+        "pairs": [],
+        "facts": [],
+        "targets": [[0, 1, []]] * 20_000,
+        "trees": [{"leaf": [0, [0], [1]], "goal": True}],
+    }
+    network = checker.Network({"inputs": inputs, "layers": layers})
+    assert checker.check(network, query) == "ValueError: there are too many targets"
+    assert checker.check(network, query | {"targets": [[0, 1, []]]}) == ""
+
+
 # -- forgeries -------------------------------------------------------------------------------------
 
 
