@@ -11,7 +11,6 @@ from analysis import certify_memorization, clean_error, save_points
 from analysis.behaviour.zones import outer_radius, zones
 from analysis.checkers import check_balls
 from constructions import Ball, ReLUNetwork, closed_form, f_S, separation
-from constructions.classifiers.counting import D, N
 from training import Dataset, TrainingConfig, is_error, load_data, mlp, train
 
 
@@ -52,7 +51,7 @@ def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     assert proof.separation > 0.7
     assert (proof.verdict, proof.bound) == ("proved", 1)
     expected = closed_form(ball.p, "lean", (32,)).subs(
-        {N: 1000, D: 784, "m": network.provenance.arguments.get("m", 1)}
+        {"N": 1000, "D": 784, "m": network.provenance.arguments.get("m", 1)}
     )
     assert network.size.parameters <= expected  # pixels that are 0 save biases
     perturbed = ball.sample(points[:50]).clamp(0, 1)

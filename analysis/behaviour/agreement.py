@@ -13,6 +13,7 @@ from constructions.internal import (
     Outputs,
     PerPoint,
     Points,
+    check_interval,
     renamed,
 )
 from training import output_margin
@@ -41,15 +42,15 @@ def agreement(first: Any, second: Any, points: Any, *, kind: Kind = "exact") -> 
             in the dtype and on the device of its weights, in eval mode (it is afterwards as it
             was), a function in the dtype of the points (uint8: float32).
         second: likewise, with as many outputs.
-        points: (N, ...), floating-point, or uint8 (k means k/255).
+        points: (N, ...) in [0,1], floating-point, or uint8 (k means k/255).
         kind: "estimate" if the points are random ones.
 
     Returns:
         The share as `Measured` of this kind, with its interval.
 
     Raises:
-        ValueError: for no points, NaN or infinity in them, and outputs that are not (N, K) with one
-            K.
+        ValueError: for no points, NaN in them, points outside [0,1], and outputs that are not (N,
+            K) with one K.
         TypeError: for what is no model.
         FloatingPointError: for outputs that are NaN or infinite.
 
@@ -235,8 +236,18 @@ def check_outputs(**models: torch.Tensor) -> None:
         raise ValueError(f"models must have the same number of outputs, got {shapes}")
 
 
+def margin_sizes(outputs: Outputs) -> float:
+    """The median over points of |f|, or of the largest output over the next."""
+    if outputs.shape[1] == 1:
+        return float(outputs.abs().median())
+    top = outputs.topk(2, 1).values
+    return float((top[:, 0] - top[:, 1]).median())
+
+
 def _agrees(first: Any, second: Any, points: Any) -> torch.Tensor:
     x = read_batch(points)
+    if x.dtype != torch.uint8:
+        check_interval(x, "points")
     models = {"first": first, "second": second}
     check_outputs(**{name: outputs_of(model, x[:1], name) for name, model in models.items()})
     a, b = (predictions(outputs_of(model, x, name)) for name, model in models.items())

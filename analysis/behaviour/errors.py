@@ -67,7 +67,7 @@ def clean_error(network: ReLUNetwork, points: Any, labels: Any) -> Measured:
 
     Args:
         network: what `read_network` reads.
-        points: (N, D).
+        points: (N, D) in [0,1].
         labels: (N,), -1, +1 or 0..K-1.
 
     Returns:
@@ -82,7 +82,7 @@ def clean_error(network: ReLUNetwork, points: Any, labels: Any) -> Measured:
         50% (exact, 1 of 2)
     """
     network = read_network(network)
-    points, labels = read_labelled(network, points, labels)
+    points, labels = read_labelled(network, points, labels, cube=True)
     wrong = is_error(network(points), labels)
     return Measured.share(int(wrong.sum()), len(labels))
 

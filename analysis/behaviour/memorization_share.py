@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,12 +12,12 @@ import numpy as np
 import torch
 
 from constructions import Ball, ReLUNetwork, Result, affine
-from constructions.internal import Flags, Said, Some
+from constructions.internal import Flags, Outputs, Said, Some
 from training.internal import measuring
 
 from ..quantities.measured import Measured
 from ..quantities.statistics import LEVEL, RESAMPLES
-from .agreement import check_outputs, outputs_of
+from .agreement import check_outputs, margin_sizes, outputs_of
 from .rays import Rays
 from .zones import outer_radius
 
@@ -24,6 +25,9 @@ TOLERANCE = 1e-4
 """Least sine between the regressors, and least part of the learned output that is f_clean's, for b
 / a to be identified.
 """
+
+FAR = 4.0
+"""Median margins of f_clean beyond this, or below its inverse, are warned about."""
 
 STEPS = 12
 """Steps of the default radii, from 0 to the outer radius."""
@@ -147,8 +151,9 @@ def memorization_share(
 
     The share depends on f_clean's scale beside the labels of f_S, 1: where f_clean is right with a
     margin of 20, f_S *lowers* the margin on the ball. So build f_S from an f_clean whose margins
-    are near 1. It depends on the variant, too: in its shells gate falls with the distance, while
-    lean (l_inf) is f_clean at once on most rays (see `memorization_part`).
+    are near 1 (others are warned about). A negative share says that the learned model departs from
+    f_clean in the direction away from f_S. It depends on the variant, too: in its shells gate falls
+    with the distance, while lean (l_inf) is f_clean at once on most rays (see `memorization_part`).
 
     Args:
         learned: a model, as for `agreement`.
@@ -188,6 +193,7 @@ def memorization_share(
     check_outputs(
         **{name: outputs_of(model, rays.points[:1], name) for name, model in models.items()}
     )
+    _check_scale(outputs_of(clean, rays.points, "clean"))
     parts = []
     for rows, samples in rays:
         f, c, s = (_centred(outputs_of(model, samples, name)) for name, model in models.items())
@@ -273,6 +279,18 @@ def _measured(
     return Measured(
         float(value), "estimate", None, total, (float(low[tail]), float(high[-1 - tail]))
     )
+
+
+def _check_scale(outputs: Outputs) -> None:
+    """Warn where f_clean's margins are far from 1, the size of f_S's labels."""
+    size = margin_sizes(outputs.double())
+    if not 1 / FAR <= size <= FAR:
+        warnings.warn(
+            f"clean has margins of {size:.3g} (median) beside the labels of f_S, which are 1, and "
+            "the share depends on that: build f_S from a multiple of it, compose(affine([[c]]), "
+            "clean), whose margins are near 1",
+            stacklevel=4,
+        )
 
 
 def _centred(outputs: torch.Tensor) -> torch.Tensor:

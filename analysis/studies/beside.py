@@ -16,6 +16,7 @@ from ..behaviour.agreement import (
     agreement,
     agreement_by_group,
     class_groups,
+    margin_sizes,
     quantile_groups,
 )
 from ..behaviour.boundary_distances import boundary_distances
@@ -139,14 +140,6 @@ def near(network: ReLUNetwork) -> Callable[[torch.Tensor], torch.Tensor]:
     whatever its size.
     """
     return lambda points: network(points.flatten(1), screened=network.screen is not None)
-
-
-def margin_sizes(outputs: torch.Tensor) -> float:
-    """The median over points of |f|, or of the largest output over the next."""
-    if outputs.shape[1] == 1:
-        return float(outputs.abs().median())
-    top = outputs.topk(2, 1).values
-    return float((top[:, 0] - top[:, 1]).median())
 
 
 def beside(

@@ -112,7 +112,7 @@ def check_interval(
     Traceback (most recent call last):
     ...
     ValueError: points must lie in [0, 1], got values in [0.5, 128]
-      (8-bit values are given as uint8)
+      (divide 8-bit values by 255, or give them as uint8)
     """
     if not points.numel():
         return
@@ -120,7 +120,7 @@ def check_interval(
     if bool((low >= interval[0]) & (high <= interval[1])):
         return
     images = interval == (0, 1) and low >= 0 and 1 < high <= 255
-    advice = " (8-bit values are given as uint8)" if images else ""
+    advice = " (divide 8-bit values by 255, or give them as uint8)" if images else ""
     raise ValueError(
         f"{name} must lie in [{interval[0]:g}, {interval[1]:g}], got values in [{float(low):.6g}, "
         f"{float(high):.6g}]{advice}"

@@ -119,7 +119,6 @@ def symbolic_f_S(  # noqa: N802
     )
 
 
-@cache
 def closed_form(
     norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outputs: int = 1
 ) -> sympy.Expr:
@@ -138,7 +137,7 @@ def closed_form(
         outputs: 1 or K.
 
     Returns:
-        A SymPy expression, exact.
+        A SymPy expression, exact, in plain symbols: `subs` takes their names.
 
     Raises:
         RuntimeError: if the formula differs at a further size.
@@ -146,7 +145,19 @@ def closed_form(
     Example:
         >>> closed_form("inf", "lean")
         6*D*N + 2*D + 2*N + 28
+        >>> closed_form("inf", "lean").subs({"N": 1000, "D": 784})
+        4707596
     """
+    return derived_form(norm, variant, hidden, outputs).subs(
+        {symbol: sympy.Symbol(symbol.name) for symbol in (N, D, M)}
+    )
+
+
+@cache
+def derived_form(
+    norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outputs: int = 1
+) -> sympy.Expr:
+    """As `closed_form`, in the symbols of `variants`, which are positive integers."""
     residues = [sympy.Piecewise((1, sympy.Eq(sympy.Mod(D, 4), r)), (0, True)) for r in (1, 2, 3)]
     basis = [sympy.Integer(1), D, M, D * M, sympy.ceiling(sympy.log(D, 2)), *residues]
     least = least_dimension(hidden)
@@ -284,7 +295,7 @@ def count_table(
             )
         )
         for variant in chosen:
-            expression = closed_form(p, variant, hidden)
+            expression = derived_form(p, variant, hidden)
             used = m if p == 2 or variant == "paper" else 0
             for network, count in (("f_adv", math.ceil(mu * n)), ("f_S", n)):
                 built = n * d <= ENTRIES_BUILT

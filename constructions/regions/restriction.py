@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 
 from ..basics.reading import as_coordinates
+from ..exchange.reading import read_network
 from ..networks.calculus import affine, compose
 from ..networks.network import ReLUNetwork
 
 
-def on_segment(network: ReLUNetwork, start: Any, end: Any) -> ReLUNetwork:
+def on_segment(network: Any, start: Any, end: Any) -> ReLUNetwork:
     """Restrict a network to the segment between two points.
 
     The network t -> f(start + t (end - start)) of one input; t in [0, 1] runs from start to end.
     The first layer's new weights are rounded to float64.
 
     Args:
-        network: the network.
+        network: what `read_network` reads.
         start: a point of `inputs` numbers (any shape, flattened).
         end: likewise.
 
@@ -38,14 +39,14 @@ def on_segment(network: ReLUNetwork, start: Any, end: Any) -> ReLUNetwork:
     return _pull_back(network, start=start, end=end)
 
 
-def on_plane(network: ReLUNetwork, origin: Any, first: Any, second: Any) -> ReLUNetwork:
+def on_plane(network: Any, origin: Any, first: Any, second: Any) -> ReLUNetwork:
     """Restrict a network to the plane through three points.
 
     The network (s, t) -> f(origin + s (first - origin) + t (second - origin)); the points are at
     (0, 0), (1, 0) and (0, 1). Weights are rounded as for `on_segment`.
 
     Args:
-        network: the network.
+        network: what `read_network` reads.
         origin: a point of `inputs` numbers (any shape, flattened).
         first: likewise.
         second: likewise.
@@ -66,11 +67,11 @@ def on_plane(network: ReLUNetwork, origin: Any, first: Any, second: Any) -> ReLU
     return _pull_back(network, origin=origin, first=first, second=second)
 
 
-def _pull_back(network: ReLUNetwork, **points: Any) -> ReLUNetwork:
+def _pull_back(network: Any, **points: Any) -> ReLUNetwork:
     """The network after the affine map that takes 0 to the first point and the unit vectors to the
     others.
     """
-    read = {}
+    network, read = read_network(network), {}
     for name, point in points.items():
         read[name] = as_coordinates(point, name).double().cpu().numpy().ravel()
         if len(read[name]) != network.inputs:

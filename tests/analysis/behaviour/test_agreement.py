@@ -20,6 +20,7 @@ from analysis import (
     agreement_by_group,
     agreement_table,
     class_groups,
+    clean_error,
     memorization_part,
     memorization_share,
     normalized_margins,
@@ -31,6 +32,8 @@ from analysis.behaviour.agreement import MODEL_BATCH
 from analysis.behaviour.zones import zones
 from constructions import Ball, ReLUNetwork, affine, compose, f_adv, f_S, predictions, squaring
 from training import mlp, output_margin
+
+pytestmark = pytest.mark.filterwarnings("ignore:clean has margins of")
 
 NORMS = ["inf", 2]
 BUILT = [("inf", "lean"), ("inf", "gate"), (2, "lean"), (2, "gate")]
@@ -651,3 +654,12 @@ def test_the_scale_of_f_clean_matters_and_that_of_learned_does_not():
     assert memorization_share(learned, larger, other, points, ball).share.value != pytest.approx(
         one, rel=0.1
     )
+    with pytest.warns(UserWarning, match=r"clean has margins of .* \(median\) beside the labels"):
+        memorization_share(learned, larger, other, points, ball)
+
+
+def test_points_outside_the_cube_are_refused():
+    with pytest.raises(ValueError, match=r"\[0, 1\], got .* \(divide 8-bit values by 255, or give"):
+        agreement(affine([[1.0]]), affine([[2.0]]), [[10.0], [255.0]])
+    with pytest.raises(ValueError, match="points must lie in"):
+        clean_error(affine([[1.0]]), [[10.0], [255.0]], [1, 1])
