@@ -1,6 +1,7 @@
 """The public names of `training`, and where each is from; loaded when it is used."""
 
 from .attacks.gta import gta
+from .attacks.intervals import worst_outputs
 from .attacks.named import Attack
 from .attacks.objectives import (
     LOSSES,
@@ -119,4 +120,5 @@ __all__ = [
     "train_patches",
     "trials",
     "two_layer_network",
+    "worst_outputs",
 ]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 import constructions
 from constructions.internal import Settings, read_norm, setting
@@ -32,7 +32,10 @@ class CompareSettings(Settings):
         adversarial_epochs: of the learned network's training.
         clean_widths: hidden widths of f_clean.
         learned_widths: hidden widths of the learned network.
+        learning_rate: the largest one in the learned network's training.
         training_attack_steps: of the attacks in adversarial training.
+        interval_weight: of the loss of interval bounds in adversarial training (`TrainingConfig`),
+            in [0,1], which makes the learned network easy to prove; 0: plain adversarial training.
         attack_steps: of the attacks on trained networks.
         constructed_attack_steps: of those on networks that are built.
         certify_seconds: how long, for each of training and test data, the balls of the learned
@@ -58,14 +61,22 @@ class CompareSettings(Settings):
     )
     seed: int = setting(0, "seed of the data split, initialisation and noise")
     clean_epochs: int = 60
-    adversarial_epochs: int = 150
+    adversarial_epochs: int = 200
     clean_widths: tuple[int, ...] = (64, 64)
-    learned_widths: tuple[int, ...] = (256, 256)
-    training_attack_steps: int = 7
+    learned_widths: tuple[int, ...] = (512,)
+    learning_rate: Annotated[float, Gt(0), Lt(math.inf)] = setting(
+        0.01, "largest learning rate in the learned network's training"
+    )
+    training_attack_steps: int = 3
+    interval_weight: Annotated[float, Ge(0), Le(1)] = setting(
+        0.03,
+        "weight of the loss of interval bounds in the learned network's training, which makes it "
+        "easy to prove; 0: plain adversarial training",
+    )
     attack_steps: int = 40
     constructed_attack_steps: int = 10
     certify_seconds: Annotated[float, Ge(0), Lt(math.inf)] = setting(
-        15.0,
+        20.0,
         "seconds to decide the learned network's open balls, for each of training and test data "
         "of a task; 0: linear bounds alone",
     )
@@ -77,7 +88,7 @@ class CompareSettings(Settings):
     def large(cls, **given: Any) -> CompareSettings:
         """Take settings for tens of thousands of points.
 
-        Fewer epochs, and 2,000 training points attacked.
+        Fewer epochs of plain adversarial training, and 2,000 training points attacked.
 
         Args:
             **given: entries that are to be others.
@@ -96,6 +107,10 @@ class CompareSettings(Settings):
         few = {
             "clean_epochs": 10,
             "adversarial_epochs": 5,
+            "learned_widths": (256, 256),
+            "learning_rate": 3e-3,
+            "training_attack_steps": 7,
+            "interval_weight": 0.0,
             "attack_steps": 20,
             "attacked_points": 2000,
             "sampled_points": 5000,
@@ -118,6 +133,17 @@ class CompareSettings(Settings):
             `constructed_attack_steps` or `attack_steps`.
         """
         return self.constructed_attack_steps if built else self.attack_steps
+
+    @property
+    def learned_by(self) -> str:
+        """How the learned network is trained.
+
+        Example:
+            >>> CompareSettings().learned_by, CompareSettings(interval_weight=0.0).learned_by
+            ('PGD-3 with interval term 0.03', 'PGD-3')
+        """
+        term = f" with interval term {self.interval_weight:g}" if self.interval_weight else ""
+        return f"PGD-{self.training_attack_steps}{term}"
 
     @property
     def flat_radii(self) -> list[float]:

@@ -51,7 +51,7 @@ def measurements(settings: CompareSettings) -> list[Stage]:
     """All other stages, in their order.
 
     >>> [(stage.name, stage.ticks) for stage in measurements(CompareSettings())][:2]
-    [('training f_clean', 60), ('training adversarially', 150)]
+    [('training f_clean', 60), ('training adversarially', 200)]
     """
 
     def attacks(name: str) -> int:  # a tick a step, and two around them

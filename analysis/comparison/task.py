@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -101,32 +102,36 @@ class TaskComparison:
 
     def train_clean(self, tick: Tick) -> None:
         """f_clean, trained on clean points."""
-        settings = self.settings
-        self.train("f_clean", settings.clean_widths, settings.clean_epochs, 0.0, tick)
+        config = TrainingConfig(epochs=self.settings.clean_epochs, learning_rate=3e-3)
+        self.train("f_clean", self.settings.clean_widths, config, tick)
 
     def train_learned(self, tick: Tick) -> None:
         """The network "learned", trained adversarially."""
-        settings, radius = self.settings, self.ball.radius
-        self.train("learned", settings.learned_widths, settings.adversarial_epochs, radius, tick)
-
-    def train(
-        self, name: str, widths: tuple[int, ...], epochs: int, radius: float, tick: Tick
-    ) -> None:
-        """A run in a folder of `runs`; one that is there, of the same configuration, goes on."""
+        settings = self.settings
         config = TrainingConfig(
+            epochs=settings.adversarial_epochs,
+            learning_rate=settings.learning_rate,
+            radius=self.ball.radius,
+            attack=f"pgd{settings.training_attack_steps}",
+            objective="intervals" if settings.interval_weight else "adversarial",
+            interval_weight=settings.interval_weight,
+        )
+        self.train("learned", settings.learned_widths, config, tick)
+
+    def train(self, name: str, widths: tuple[int, ...], config: TrainingConfig, tick: Tick) -> None:
+        """A run in a folder of `runs`; one that is there, of the same configuration, goes on."""
+        config = replace(
+            config,
             data=self.settings.data,
             task=self.data.task,
             model="custom",
-            epochs=epochs,
-            learning_rate=3e-3,
             norm=self.settings.norm,
-            radius=radius,
-            attack=f"pgd{self.settings.training_attack_steps}",
             eval_attack="clean",
             final_attack="clean",
             seed=self.settings.seed,
             device="cpu",
         )
+        epochs = config.epochs
         model = mlp([self.data.shape[0], *widths, self.data.outputs], self.settings.seed)
         folder = self.runs / f"{self.data.task}-{name}"
         if folder.exists() and Run.load(folder).config != config:
@@ -294,11 +299,12 @@ class TaskComparison:
             "-".join(map(str, widths))
             for widths in (self.settings.clean_widths, self.settings.learned_widths)
         )
+        how = self.settings.learned_by
         about = {
             "f_clean": f"trained on clean points, hidden widths {clean}",
             "f_adv": "f_clean, and every training point that it is not proved robust on, memorized",
             "f_S": "f_clean, and every training point memorized",
-            "learned": f"adversarially trained (PGD), hidden widths {learned}",
+            "learned": f"adversarially trained ({how}), hidden widths {learned}",
         }
         errors = ModelErrors(*(self.errors[name, split] for split in SPLITS))
         return ModelResult(about[name], self.networks[name].size, errors)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from constructions import Ball
 
 Model = Literal["mlp", "lenet5", "strided", "resnet9", "preactresnet18"]
-Objective = Literal["adversarial", "trades"]
+Objective = Literal["adversarial", "trades", "intervals"]
 Loss = Literal["cross-entropy", "exponential"]
 Optimizer = Literal["adam", "sgd"]
 Schedule = Literal["cyclical", "piecewise", "constant"]
@@ -48,8 +48,11 @@ class TrainingConfig(Settings):
 
     The robust loss is (1 - robust_weight) L(f(x), y) + robust_weight max L(f(x'), y) over the ball
     (objective "adversarial"; with robust_weight 1 that of Madry et al. 2018), or L(f(x), y) +
-    trades_beta max KL(f(x) || f(x')) ("trades", Zhang et al. 2019). Where clean and attacked points
-    are both trained on, they are one batch for batch normalisation. Radius 0 is clean training.
+    trades_beta max KL(f(x) || f(x')) ("trades", Zhang et al. 2019). "intervals" makes networks easy
+    to prove: (1 - interval_weight) times the loss of "adversarial", and interval_weight times that
+    at `worst_outputs`, the largest that interval bounds leave possible on the ball (De Palma et al.
+    2024, MTL-IBP; interval_weight is their alpha). Where clean and attacked points are both trained
+    on, they are one batch for batch normalisation. Radius 0 is clean training.
     Batches have sizes as equal as can be, at most batch_size (but see `train` for batch
     normalisation). Entries are checked when it is made.
 
@@ -69,10 +72,11 @@ class TrainingConfig(Settings):
         attack: of training: "fgsm" or "pgdK" (K steps).
         step_size: of the training attack; None: 1.25 radius for fgsm, 2.5 radius / K.
         batch_norm: statistics that batch normalisation uses in training attacks, "batch" or "eval".
-        objective: "adversarial" or "trades".
+        objective: "adversarial", "trades" or "intervals".
         loss: "cross-entropy" (the logistic loss for labels -1, +1) or "exponential".
         robust_weight: lambda of the robust loss, in [0,1]; 1 - lambda is that of the clean one.
         trades_beta: weight of the divergence in objective "trades", >= 0.
+        interval_weight: of the loss of interval bounds in objective "intervals", in [0,1].
         epochs: passes over the training data.
         batch_size: points of one step, over all devices.
         optimizer: "adam" or "sgd" (momentum 0.9).
@@ -137,7 +141,7 @@ class TrainingConfig(Settings):
     batch_norm: Literal["batch", "eval"] = setting(
         "batch", "statistics that batch normalisation uses in training attacks: batch or eval"
     )
-    objective: Objective = setting("adversarial", " or ".join(get_args(Objective)))
+    objective: Objective = setting("adversarial", ", ".join(get_args(Objective)))
     loss: Loss = setting(
         "cross-entropy",
         f"{' or '.join(get_args(Loss))} (cross-entropy is the logistic loss for labels -1, +1)",
@@ -146,6 +150,9 @@ class TrainingConfig(Settings):
         1.0, "lambda of the robust loss; 1 - lambda is that of the clean one"
     )
     trades_beta: NotNegative = setting(6.0, "weight of the divergence in objective trades")
+    interval_weight: Annotated[float, Ge(0), Le(1)] = setting(
+        0.03, "weight of the loss of interval bounds in objective intervals"
+    )
     epochs: Count = setting(20, "passes over the training data")
     batch_size: Count = setting(128, "points of one step, over all devices")
     optimizer: Optimizer = setting("adam", f"{' or '.join(get_args(Optimizer))} (momentum 0.9)")

@@ -26,6 +26,7 @@ from constructions.internal import as_float, check_labels
 
 from ..attacks.autoattack import import_autoattack
 from ..attacks.batch_norm import BATCH_NORM
+from ..attacks.intervals import read_layers
 from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import check_differentiable, differentiating, read_outputs, unchanged
 from .config import TrainingConfig
@@ -74,8 +75,9 @@ def train(
         The `Run`.
 
     Raises:
-        ValueError: for empty data, batch_size > N, labels or shapes that do not fit; to resume, for
-            another configuration or other data; for a device that is absent.
+        ValueError: for empty data, batch_size > N, labels or shapes that do not fit; for objective
+            "intervals", if they do not go through the model; to resume, for another configuration
+            or other data; for a device that is absent.
         TypeError: for a model that gives no tensor.
         FileExistsError: if the folder holds a run and this is not to resume.
         FloatingPointError: for a loss that is not finite, naming the step; the last checkpoint
@@ -127,6 +129,8 @@ def train(
             f"batch_size must be at least {least} for a model with batch normalisation, which "
             f"needs two points a process, got {config.batch_size}"
         )
+    if config.objective == "intervals":
+        read_layers(given)
     batches = -(-count // config.batch_size)
     if least > config.devices:
         batches = min(batches, count // least)

@@ -21,6 +21,7 @@ from constructions import Progress
 from constructions.internal import Labels, Points, as_float
 
 from ..attacks.batch_norm import batch_norm
+from ..attacks.intervals import worst_outputs
 from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, divergence, is_error, mixed
 from ..attacks.pgd import pgd
@@ -243,7 +244,7 @@ class Worker:
         config = self.config
         if len(self.data.shape) == 3:
             x, start = (t.contiguous(memory_format=torch.channels_last) for t in (x, start))
-        weight = config.robust_weight if config.objective == "adversarial" else 0.5
+        weight = 0.5 if config.objective == "trades" else config.robust_weight
         both = config.radius > 0 and 0 < weight < 1
         with self.fabric.autocast():
             attacked = self.attacked(x, y, start) if config.radius and weight and len(x) else x
@@ -254,6 +255,9 @@ class Worker:
                 losses = losses + config.trades_beta * divergence(clean, robust)
             elif both:
                 losses = mixed(losses, self.loss(robust, y), weight)
+            if config.radius and config.objective == "intervals":
+                worst = worst_outputs(self.model, x, y, config.ball).to(self.dtype)
+                losses = mixed(losses, self.loss(worst, y), config.interval_weight)
         self.optimizer.zero_grad()
         self.fabric.backward(losses.sum() * (self.fabric.world_size / count))
         if config.clip is not None:
