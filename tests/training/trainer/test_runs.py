@@ -144,6 +144,7 @@ def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
     "changes",
     [
         {"objective": "trades"},
+        {"objective": "intervals", "interval_weight": 0.1},
         {"robust_weight": 0.5},
         {"robust_weight": 0.0},
         {"loss": "exponential", "learning_rate": 3e-3},
@@ -617,6 +618,7 @@ def test_damaged_metrics_are_errors(text, whole, tmp_path):
         ({"seed": -1}, "seed must be greater than or equal to 0, got -1"),
         ({"trades_beta": math.nan}, "trades_beta must be less than inf, got nan"),
         ({"trades_beta": -1.0}, "trades_beta must be greater than or equal to 0, got -1.0"),
+        ({"interval_weight": 2}, "interval_weight must be less than or equal to 1, got 2"),
         ({"hidden": [8, 0]}, r"hidden\[1\] must be greater than or equal to 1, got 0"),
         ({"learning_rte": 1}, r"unknown entry 'learning_rte' \(did you mean 'learning_rate'\?\)"),
     ],
