@@ -10,7 +10,8 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import CompareSettings, RobustError, certified_margins, robust_error
+from analysis import CompareSettings, certified_margins, robust_error
+from analysis.behaviour.errors import RobustError
 from analysis.pages.drawing import BLUE, RED, new_figure
 from constructions import Ball, ReLUNetwork
 from training import Dataset, Run, TrainingConfig, load_data, mlp, train

@@ -77,26 +77,28 @@ def summary(task: TaskResult) -> str:
     built, learned, clean = (task.models[name].errors for name in ("f_S", "learned", "f_clean"))
     gap = built.test.robust.value - built.test.clean.value
     learned_gap = learned.test.robust.value - learned.train.robust.value
+    upper = learned.train.robust if learned.train.robust.kind == "exact" else None
+    upper = learned.train.robust_upper or upper
+    certified_gap = learned.test.robust.value - upper.value if upper else 0.0
     overfits = gap >= 0.05
     conclusion = (
         "clean generalization and robust overfitting, by construction"
         if overfits
         else "at this radius f_clean hardly errs more under attack than without"
     )
-    pattern = (
-        "the same pattern, as far as the attack sees"
-        if overfits and learned_gap >= 0.05 and learned.test.clean.value <= 0.05
-        else "robust overfitting does not show"
-    )
+    pattern = "robust overfitting does not show"
+    if overfits and learned_gap >= 0.05 and learned.test.clean.value <= 0.05:
+        pattern = "the same pattern, as far as the attack sees"
+        if certified_gap >= 0.05:
+            points = math.floor(1000 * certified_gap) / 10
+            pattern = f"the same pattern, certified, by at least {points:.1f} points"
     return (
         f"f_S has robust training error 0 (certified), clean test error "
         f"{percent(built.test.clean)} (f_clean: "
         f"{percent(clean.test.clean)}) and robust test error at least "
         f"{percent(built.test.robust)}: {conclusion}. "
-        f"On the adversarially trained network the attack succeeds in "
-        f"{percent(learned.train.robust)} of the training balls "
-        f"and {percent(learned.test.robust)} of the test balls (lower bounds, "
-        f"{100 * learned_gap:.1f} points apart), with "
+        f"The adversarially trained network has an error in {bounds(learned.train)} of the "
+        f"training balls and {bounds(learned.test)} of the test balls (attack to proof), with "
         f"clean test error {percent(learned.test.clean)}: {pattern}. Learned and constructed "
         f"give the same label on "
         f"{percent(task.agreement['clean test points'])} of the clean test points and, estimated, "
