@@ -38,8 +38,15 @@ class Box:
         if isinstance(layer, nn.Linear):
             return Box(layer(self.center), self.reach(layer.weight))
         if isinstance(layer, nn.Conv2d):
-            ways = layer.stride, layer.padding, layer.dilation, layer.groups
-            radius = functional.conv2d(self.radius, layer.weight.abs(), None, *ways)
+            radius = functional.conv2d(
+                self.radius,
+                layer.weight.abs(),
+                None,
+                layer.stride,
+                layer.padding,
+                layer.dilation,
+                layer.groups,
+            )
             return Box(layer(self.center), radius)
         low, high = layer(self.center - self.radius), layer(self.center + self.radius)
         return Box((low + high) / 2, (high - low) / 2)
@@ -108,7 +115,7 @@ def worst_outputs(model: nn.Module, x: Points, labels: Labels, ball: Ball) -> Ou
         ... ).item()
         -1.25
     """
-    *layers, last = read_layers(model)
+    layers, last = read_layers(model)
     region: Box | Round = Round(x, ball.radius)
     if math.isinf(ball.p):
         low, high = (x - ball.radius).clamp_min(0), (x + ball.radius).clamp_max(1)
@@ -124,8 +131,9 @@ def worst_outputs(model: nn.Module, x: Points, labels: Labels, ball: Ball) -> Ou
     return outputs - outputs.gather(1, y[:, None]) + reach[torch.arange(len(y)), y]
 
 
-def read_layers(model: nn.Module) -> list[nn.Module]:
-    """The layers of a model that intervals go through; raises ValueError for one with others.
+def read_layers(model: nn.Module) -> tuple[list[nn.Module], nn.Linear]:
+    """The layers of a model that intervals go through, and the last one; raises ValueError for a
+    model with others.
 
     >>> read_layers(nn.Sequential(nn.Linear(2, 1), nn.Sigmoid()))
     Traceback (most recent call last):
@@ -134,14 +142,12 @@ def read_layers(model: nn.Module) -> list[nn.Module]:
     MaxPool2d, Flatten, Unflatten and Normalize, which ends in a Linear, got Sigmoid()
     """
     layers = list(flat(model))
-    wrong = [layer for layer in layers if not is_read(layer)]
-    if not wrong and not (layers and isinstance(layers[-1], nn.Linear)):
-        wrong = [model]
-    if wrong:
-        raise ValueError(
-            f"interval bounds need a Sequential of {READ}, which ends in a Linear, got {wrong[0]}"
-        )
-    return layers
+    wrong = next((layer for layer in layers if not is_read(layer)), None)
+    if wrong is None and layers and isinstance(layers[-1], nn.Linear):
+        return layers[:-1], layers[-1]
+    raise ValueError(
+        f"interval bounds need a Sequential of {READ}, which ends in a Linear, got {wrong or model}"
+    )
 
 
 def flat(model: nn.Module) -> Iterator[nn.Module]:
