@@ -64,9 +64,7 @@ class CompareSettings(Settings):
     adversarial_epochs: int = 200
     clean_widths: tuple[int, ...] = (64, 64)
     learned_widths: tuple[int, ...] = (512,)
-    learning_rate: Annotated[float, Gt(0), Lt(math.inf)] = setting(
-        0.01, "largest learning rate in the learned network's training"
-    )
+    learning_rate: Annotated[float, Gt(0), Lt(math.inf)] = 0.01
     training_attack_steps: int = 3
     interval_weight: Annotated[float, Ge(0), Le(1)] = setting(
         0.03,
