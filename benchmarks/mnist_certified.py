@@ -32,6 +32,8 @@ def trained(folder: Path, options: argparse.Namespace, radius: float, start: Run
         width=options.width,
         radius=radius,
         attack="pgd3",
+        objective="intervals" if options.interval_weight and radius else "adversarial",
+        interval_weight=options.interval_weight,
         epochs=options.epochs if radius else 1,
         learning_rate=2e-3,
         eval_points=500,
@@ -84,6 +86,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=200.0, help="to search, each row")
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument(
+        "--interval-weight", type=float, default=0.03, help="in adversarial training; 0: plain"
+    )
     parser.add_argument("--out", type=Path, default=Path("results/mnist-certified"))
     options = parser.parse_args()
     torch.set_num_threads(1)

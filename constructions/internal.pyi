@@ -54,6 +54,7 @@ from .basics.shapes import (
     Vector,
     VectorCurve,
 )
+from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import same
 from .networks.network import check_network, structure_digest
@@ -93,6 +94,7 @@ __all__ = [
     "TestLabels",
     "TestPoints",
     "Unpacked",
+    "Variant",
     "Vector",
     "VectorCurve",
     "as_coordinates",

@@ -202,8 +202,13 @@ class TaskComparison:
         seconds = self.settings.certify_seconds if name == "learned" else 0.0
         kept = self.runs / f"{self.data.task}-{name}" / f"proofs-{self.ball.radius:g}-{split}.json"
 
+        left = self.settings.steps_of(name in BUILT) + 2
+
         def report(told: Progress) -> None:
-            tick(told.stage if told.stage.startswith("proving") else "")
+            nonlocal left
+            step = told.stage == "attacking"
+            left -= step
+            tick("" if step else told.stage)
 
         found = self.attacks[name, split] = robust_error(
             network,
@@ -218,6 +223,8 @@ class TaskComparison:
             max_seconds=seconds or None,
             certificate=kept if seconds else None,
         )
+        for _ in range(left):
+            tick()  # what is proved was not attacked
         clean = clean_error(network, *self.points[split])
         if proved is not None and proved.all():
             self.errors[name, split] = SplitErrors(clean, Measured.share(0, len(proved)))

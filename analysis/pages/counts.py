@@ -14,8 +14,8 @@ import sympy
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from constructions import CountRow, closed_form, fitted_exponent
-from constructions.internal import norm_name, read_norm
+from constructions import VARIANTS, CountRow, closed_form, fitted_exponent
+from constructions.internal import Variant, norm_name, read_norm
 
 from .plots import CountCurve, count_figure
 
@@ -67,16 +67,20 @@ def exponents(rows: Sequence[CountRow]) -> list[Exponent]:
     return found
 
 
+def variants_of(rows: Sequence[CountRow]) -> list[Variant]:
+    """The variants of f_S in a table."""
+    return [variant for variant in VARIANTS if any(row.variant == variant for row in rows)]
+
+
 def as_json(
     rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float
 ) -> dict[str, Any]:
     """Rows, exponents and closed forms as plain JSON values."""
-    variants = dict.fromkeys(r.variant for r in rows if r.variant)
     return {
         "settings": describe(norm, hidden, mu),
         "rows": [asdict(row) for row in rows],
         "exponents": [asdict(e) for e in exponents(rows)],
-        "closed_forms": {variant: str(closed_form(norm, variant, hidden)) for variant in variants},
+        "closed_forms": {name: str(closed_form(norm, name, hidden)) for name in variants_of(rows)},
     }
 
 
@@ -110,7 +114,7 @@ def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: f
             f"{r.closed_form} \\\\"
         )
     lines += [r"\bottomrule", r"\end{tabular}"]
-    for variant in dict.fromkeys(r.variant for r in rows if r.variant):
+    for variant in variants_of(rows):
         lines.append(f"% f_S, {variant}: {sympy.latex(closed_form(norm, variant, hidden))}")
     return "\n".join(lines) + "\n"
 
