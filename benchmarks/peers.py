@@ -7,8 +7,9 @@ sign of one output). Without FOLDER two networks are trained on digits, by PGD-7
 
 A peer's NAME is that of a function in benchmarks/verifiers.py, PYTHON an interpreter that has it
 (several --peer may be given). Each verifier, ours too, works in a process of its own on one thread.
-It is told no limit: the system ends it after SECONDS of CPU time. Starting, importing and a first
-small question are not counted. Of several classes peers are asked about one after another.
+It is told no limit: the system ends it after SECONDS of CPU time, which then count. Starting,
+importing and a first small question do not. Of several classes peers are asked about one after
+another.
 
 A question is settled by a point of the box that is misclassified in exact arithmetic (whoever
 found it; moved into the box if it sticks out), or by our certificate once the checker accepts it.
@@ -18,6 +19,7 @@ checker refuses it; "wrong". Ratio: CPU seconds over ours, of questions to which
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -37,11 +39,9 @@ from analysis.search.prepared import prepare
 from constructions import ReLUNetwork
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+SLOW = 20  # times the limit, by the clock: then a process is killed, should it wait for something
 WARM = {"layers": [([[1.0]], [0.0])] * 2, "lower": [0.0], "upper": [1.0], "label": 1}
 """The first question: the identity, through one ReLU, is 0 somewhere."""
-
-SLOW = 20
-"""A process is killed after so many times the limit by the clock, should it wait for something."""
 
 
 class Verifier:
@@ -61,6 +61,7 @@ class Verifier:
                 stderr=subprocess.DEVNULL,
                 text=True,
                 env={**os.environ, **ONE_THREAD},
+                process_group=0,
             )
             self.say(WARM, 600)
         return self.say(question, self.limit)
@@ -78,17 +79,19 @@ class Verifier:
             timer.cancel()
         if answer:
             return json.loads(answer)
-        code = self.close()
+        code = self.process.wait()
+        self.close()
         if question is WARM:
             raise SystemExit(f"{' '.join(self.command)} must answer, got exit status {code}")
         return "timeout" if code == -signal.SIGPROF else "error", f"exit status {code}", limit
 
     def close(self):
-        """The exit status."""
-        process, self.process = self.process, None
-        if process:
-            process.communicate()
-        return process and process.returncode
+        """End the process, and those that it started."""
+        if self.process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.communicate()
+            self.process = None
 
 
 # -- what is settled -------------------------------------------------------------------------------
@@ -105,8 +108,12 @@ def accepted(network, question, query):
 
 
 def misclassified(network, question, point):
-    sides = zip(point, question["lower"], question["upper"], strict=True)
-    point = [min(max(Fraction(v), Fraction(low)), Fraction(high)) for v, low, high in sides]
+    """Whether a point, moved into the box, is misclassified; False for what is no point."""
+    try:
+        sides = zip(point, question["lower"], question["upper"], strict=True)
+        point = [min(max(Fraction(v), Fraction(low)), Fraction(high)) for v, low, high in sides]
+    except (TypeError, ValueError, OverflowError):
+        return False
     values, label = network.exact(point).tolist(), question["label"]
     if len(values) == 1:
         return label * values[0] <= 0
@@ -118,7 +125,7 @@ def judge(network, question, answers):
     shown = {}
     for name, (word, proof, _) in answers.items():
         if word == "sat":
-            shown[name] = proof is not None and misclassified(network, question, proof)
+            shown[name] = misclassified(network, question, proof)
         elif word == "unsat" and name == "cgro":
             shown[name] = accepted(network, question, proof)
     truths = {answers[name][0] for name, right in shown.items() if right}
@@ -144,12 +151,17 @@ def judge(network, question, answers):
 
 def trained(folder, widths=(32, 64), radii=(0.05, 0.1), count=40):
     """Networks of digits, odd against even, 64-W-W-1, and balls around the first test points."""
+    import torch
+
     from training import TrainingConfig, load_data, mlp, train
 
+    torch.set_num_threads(1)
     data = load_data("digits", "parity").flat()
     points, labels = (v[:count].numpy() for v in (data.test_points, data.test_labels))
     for width in widths:
-        config = TrainingConfig(epochs=60, radius=0.1, attack="pgd7", final_attack="pgd20")
+        config = TrainingConfig(
+            epochs=60, radius=0.1, attack="pgd7", final_attack="pgd20", eval_points=100
+        )
         run = train(config, folder / f"run{width}", data=data, model=mlp([64, width, width, 1]))
         network = ReLUNetwork.from_module(run.model(into=mlp([64, width, width, 1])))
         weights = {f"W{i}": a.weight.to_dense().numpy() for i, a in enumerate(network.layers)}
@@ -179,39 +191,36 @@ def questions(folder, count):
         yield file.name.removesuffix(".queries.npz"), ReLUNetwork.from_layers(layers), found
 
 
-def table(name, judged, taken):
+def table(name, judged):
     """A line for each verifier: words, CPU seconds in all and of the median, ratio to ours."""
-    for verifier, seconds in taken.items():
-        words = Counter(words[verifier] for _, words in judged)
-        sat = sum(words[verifier] == "right" and truth == "sat" for truth, words in judged)
-        counts = f"{words.pop('right', 0)} right ({sat})"
-        counts += "".join(f", {n} {word}" for word, n in sorted(words.items()))
-        both = [w[verifier] == w["cgro"] == "right" for _, w in judged]
-        ours, theirs = (
-            sum(s for s, right in zip(taken[v], both, strict=True) if right)
-            for v in ("cgro", verifier)
-        )
-        ratio = f"{theirs / ours:8.3g}" if any(both) else "       -"
+    for verifier in judged[0][1]:
+        found = Counter(words[verifier] for _, words, _ in judged)
+        sat = sum(words[verifier] == "right" and truth == "sat" for truth, words, _ in judged)
+        counts = f"{found.pop('right', 0)} right ({sat})"
+        counts += "".join(f", {n} {word}" for word, n in sorted(found.items()))
+        both = [a for _, words, a in judged if words[verifier] == words["cgro"] == "right"]
+        ours, theirs = (sum(answers[v][2] for answers in both) for v in ("cgro", verifier))
+        ratio = f"{theirs / ours:8.3g}" if both else "       -"
+        seconds = [answers[verifier][2] for _, _, answers in judged]
         line = f"{name:28} {verifier:10} {counts:44} {sum(seconds):8.3f} s"
         print(f"{line} {statistics.median(seconds):8.4f} s {ratio}", flush=True)
 
 
 def compare(folder, peers, limit, count=None):
     """Print the table; returns how many of our answers are wrong, unreplayed or errors."""
-    verifiers = {name: Verifier(name, python, limit) for name, python in peers.items()}
-    bad = 0
+    verifiers, bad = {name: Verifier(name, python, limit) for name, python in peers.items()}, 0
     print(f"{'questions':28} {'verifier':10} {'':44} {'CPU, all':>10} {'median':>10}    ratio")
-    for name, network, asked in questions(folder, count):
-        judged, taken = [], {verifier: [] for verifier in verifiers}
-        for question in asked:
-            answers = {name: verifier.ask(question) for name, verifier in verifiers.items()}
-            judged.append(judge(network, question, answers))
-            for verifier, (_, _, seconds) in answers.items():
-                taken[verifier].append(seconds)
-            bad += judged[-1][1]["cgro"] in ("wrong", "unreplayed", "error")
-        table(name, judged, taken)
-    for verifier in verifiers.values():
-        verifier.close()
+    try:
+        for name, network, asked in questions(folder, count):
+            judged = []
+            for question in asked:
+                answers = {key: verifier.ask(question) for key, verifier in verifiers.items()}
+                judged.append((*judge(network, question, answers), answers))
+            table(name, judged)
+            bad += sum(w["cgro"] in ("wrong", "unreplayed", "error") for _, w, _ in judged)
+    finally:
+        for verifier in verifiers.values():
+            verifier.close()
     return bad
 
 

@@ -155,6 +155,8 @@ def highs():
         model.run()
         if model.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
             return "unsat", None
+        if not model.getSolution().value_valid:
+            return "unknown", None
         return "sat", list(model.getSolution().col_value[: len(lower)])
 
     return decide
@@ -214,6 +216,7 @@ def serve(decide):
     """Questions in, a line each, answers out; more CPU time than is allowed ends the process."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a verifier prints is no answer
+    os.register_at_fork(after_in_child=answers.close)  # so that its end is seen, whoever is left
     with answers:
         for line in sys.stdin:
             asked = json.loads(line)

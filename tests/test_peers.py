@@ -64,7 +64,7 @@ def test_points_are_replayed_in_the_box():
     asked = question(0.125, 1.0, 1)
     assert words(asked, a=("sat", [0.0]))[1] == {"a": "right"}  # moved to 1/8
     above = float(np.nextafter(0.25, 1))
-    for point in ([above], [5.0], None):
+    for point in ([above], [5.0], [float("nan")], [float("inf")], [], None):
         assert words(asked, a=("sat", point), b=("unsat", None)) == (
             None,
             {"a": "unreplayed", "b": "claimed"},
@@ -103,7 +103,7 @@ def test_the_system_ends_what_takes_too_long():
     assert verifier.ask(asked)[::2] == ("timeout", 0.02)
     assert verifier.process is None
     assert verifier.ask(peers.WARM)[0] == "sat"  # by a new process
-    assert verifier.close() == 0
+    verifier.close()
 
 
 def test_what_cannot_be_asked_is_an_error(tmp_path):
