@@ -175,8 +175,7 @@ def trained(folder, widths=(32, 64), radii=(0.05, 0.1), count=40):
 
 def questions(folder, count):
     """(name, network, questions) of each file of questions, at most count of each."""
-    files = sorted(folder.glob("*queries.npz"))
-    if not files:
+    if not (files := sorted(folder.glob("*queries.npz"))):
         raise SystemExit(f"FOLDER must hold *.queries.npz, got {folder}")
     for file in files:
         with np.load(file.with_name(f"{file.name.split('.')[0]}.npz")) as parts:
