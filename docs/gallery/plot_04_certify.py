@@ -21,6 +21,7 @@ from matplotlib.patches import Rectangle
 import analysis
 from analysis import certificate_of, certify
 from constructions import Ball, ReLUNetwork
+from training import mlp
 
 plt.rcParams.update({"figure.constrained_layout.use": True})
 
@@ -31,7 +32,7 @@ plt.rcParams.update({"figure.constrained_layout.use": True})
 torch.manual_seed(0)
 points = torch.rand(300, 2)
 labels = torch.where(points[:, 1] > 0.5 + 0.25 * torch.sin(6.3 * points[:, 0]), 1, -1)
-module = torch.nn.Sequential(torch.nn.Linear(2, 24), torch.nn.ReLU(), torch.nn.Linear(24, 1))
+module = mlp([2, 24, 1])
 optimizer = torch.optim.Adam(module.parameters(), lr=0.03)
 for _ in range(300):
     optimizer.zero_grad()
@@ -44,7 +45,7 @@ network = ReLUNetwork.from_module(module)
 # *margin*, label times output, is positive where the label is right; 0 counts as an error. Proved:
 # a certified bound that no point of the ball falls below. Refuted: a point, with its exact margin.
 
-questions = [([0.3, 0.3], 0.2, -1), ([0.75, 0.75], 0.15, 1), ([0.75, 0.45], 0.2, 1)]
+questions = [([0.25, 0.25], 0.2, -1), ([0.75, 0.75], 0.15, 1), ([0.75, 0.45], 0.2, 1)]
 results = [certify(network, x, Ball("inf", radius), label) for x, radius, label in questions]
 for (x, radius, label), result in zip(questions, results, strict=True):
     print(f"radius {radius} around {x}, label {label:+}\n  {result!r}")

@@ -19,6 +19,7 @@ from matplotlib.patches import Rectangle
 import analysis
 from analysis import decide
 from constructions import read_network, write_onnx
+from training import mlp
 
 plt.rcParams.update({"figure.constrained_layout.use": True})
 folder = tempfile.TemporaryDirectory()
@@ -32,10 +33,7 @@ file = Path(folder.name, "brake.onnx")
 torch.manual_seed(0)
 inputs = torch.rand(500, 2)
 wanted = (0.6 + inputs[:, 0] - 1.4 * inputs[:, 1]).clamp(0, 1)
-module = torch.nn.Sequential(
-    *(torch.nn.Linear(2, 16), torch.nn.ReLU(), torch.nn.Linear(16, 16), torch.nn.ReLU()),
-    torch.nn.Linear(16, 1),
-)
+module = mlp([2, 16, 16, 1])
 optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
 for _ in range(300):
     optimizer.zero_grad()
@@ -82,12 +80,10 @@ figure, axes = plt.subplots(figsize=(4.8, 4.2))
 image = axes.imshow(values, origin="lower", extent=(0, 1, 0, 1), cmap="Greys", vmin=0, vmax=2)
 lines = axes.contour(line, line, values, levels=[0.25, 0.5], colors="black", linestyles=["--", "-"])
 axes.clabel(lines)
-for (x, y), width, height, name in (
-    ((0.7, 0), 0.3, 0.4, "unsat:\nproved"),
-    ((0.3, 0.3), 0.4, 0.4, "sat"),
-):
-    axes.add_patch(Rectangle((x, y), width, height, fill=False, linewidth=2, edgecolor="black"))
-    axes.annotate(name, (x + 0.03, y + 0.03), weight="bold")
+axes.add_patch(Rectangle((0.7, 0), 0.3, 0.4, fill=False, linewidth=2))
+axes.annotate("unsat:\nproved", (0.73, 0.03), weight="bold")
+axes.add_patch(Rectangle((0.3, 0.3), 0.4, 0.4, fill=False, linewidth=2))
+axes.annotate("sat", (0.6, 0.33), weight="bold")
 axes.plot(*map(float, middle.witness), "X", color="black", markersize=9)
 axes.set(xlabel="speed", ylabel="distance")
 bar = figure.colorbar(image, label="brake", shrink=0.85)

@@ -13,6 +13,7 @@ import torch
 from matplotlib.collections import LineCollection
 
 from constructions import Ball, ReLUNetwork, count_regions, f_S, linear_regions, serra_upper
+from training import mlp
 
 plt.rcParams.update({"figure.constrained_layout.use": True})
 
@@ -24,10 +25,7 @@ steps = torch.linspace(0.15, 0.85, 4, dtype=torch.float64)
 points = torch.cartesian_prod(steps, steps[:3]) + 0.05 * torch.rand(12, 2, dtype=torch.float64)
 labels = torch.where(points.sum(1) > 0.9, 1, -1)
 labels[[1, 6]] *= -1
-module = torch.nn.Sequential(
-    *(torch.nn.Linear(2, 12), torch.nn.ReLU(), torch.nn.Linear(12, 12), torch.nn.ReLU()),
-    torch.nn.Linear(12, 1),
-)
+module = mlp([2, 12, 12, 1], seed=2)
 optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
 for _ in range(100):
     optimizer.zero_grad()

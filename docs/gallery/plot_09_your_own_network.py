@@ -76,7 +76,7 @@ colours = {"f_clean": "#E69F00", "f_S": "#0072B2", "yours": "#D55E00"}
 figure, axes = plt.subplots(figsize=(5, 3))
 for row, ((name, _), error) in enumerate(errors.items()):
     low, high = 100 * error.lower.value, 100 * error.upper.value
-    axes.plot([low, high], [row, row], "|-", color=colours[name], linewidth=4, markersize=18)
+    axes.plot([low, high], [row, row], "o-", color=colours[name], linewidth=4)
 axes.set(xlabel="robust error (%): certified interval, or exact", xlim=(-3, 103))
 axes.set_yticks(range(6), [f"{name}, {part}" for name, part in errors])
 axes.set_ylim(5.6, -0.6)
