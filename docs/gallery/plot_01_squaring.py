@@ -21,10 +21,15 @@ x = torch.linspace(0, 1, 1025, dtype=torch.float64)[:, None]
 # doubles their number, which is what depth is good for.
 
 figure, axes = plt.subplots(figsize=(5, 2.6))
-for s, colour, style in ((1, "#56B4E9", "-"), (2, "#CC79A7", "--"), (3, "#009E73", ":")):
+for s, colour, style in (
+    (1, "#56B4E9", "-"),
+    (2, "#CC79A7", "--"),
+    (3, "#009E73", ":"),
+):
     axes.plot(x, tooth(s)(x), color=colour, linestyle=style, label=f"s = {s}")
 axes.set(xlabel="x", ylabel="tooth(s)(x)")
 figure.legend(loc="outside upper center", ncols=3, frameon=False)
+plt.show()
 
 # %%
 # Subtract from x one tooth over 4, two teeth over 16, ...: after m steps this is the straight-line
@@ -32,13 +37,18 @@ figure.legend(loc="outside upper center", ncols=3, frameon=False)
 
 figure, (curve, error) = plt.subplots(2, 1, figsize=(5, 5), sharex=True)
 curve.plot(x, x**2, color="black", linewidth=3, alpha=0.3, label="x²")
-for m, colour, style in ((1, "#56B4E9", "-"), (2, "#CC79A7", "--"), (3, "#009E73", ":")):
+for m, colour, style in (
+    (1, "#56B4E9", "-"),
+    (2, "#CC79A7", "--"),
+    (3, "#009E73", ":"),
+):
     network = squaring(m)
     curve.plot(x, network(x), color=colour, linestyle=style, label=f"m = {m}")
     error.plot(x, network(x) - x**2, color=colour, linestyle=style)
 curve.set_ylabel("squaring(m)(x)")
 error.set(xlabel="x", ylabel="error (at 1,025 points)")
 curve.legend(frameon=False)
+plt.show()
 
 # %%
 # The plotted error is of 1,025 points. :func:`analysis.sup_error` looks at each linear piece, in
@@ -47,7 +57,9 @@ curve.legend(frameon=False)
 depths = range(1, 9)
 errors = [sup_error(squaring(m), "x**2", (0, 1)) for m in depths]
 for m, found in zip(depths, errors, strict=True):
-    print(f"m = {m}: {squaring(m).size.parameters:2} parameters, error {found.value} (exact)")
+    print(
+        f"m = {m}: {squaring(m).size.parameters:2} parameters, error {found.value} (exact)"
+    )
 
 # %%
 # That is the published statement, 4\ :sup:`-(m+1)`. Every network of the library knows the

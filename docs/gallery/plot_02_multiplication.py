@@ -33,6 +33,7 @@ image = axes.imshow(
 )
 axes.set(xlabel="x", ylabel="y", title="network − x y (at 401 × 401 points)")
 figure.colorbar(image, ticks=[-bound, 0, bound], format="%.4f")
+plt.show()
 
 # %%
 # :func:`analysis.sup_error` gives the exact range of this error over all real x and y of the

@@ -24,7 +24,9 @@ plt.rcParams.update({"figure.constrained_layout.use": True})
 
 torch.manual_seed(0)
 steps = torch.linspace(0.14, 0.86, 4, dtype=torch.float64)
-points = torch.cartesian_prod(steps, steps) + 0.06 * (torch.rand(16, 2, dtype=torch.float64) - 0.5)
+points = torch.cartesian_prod(steps, steps) + 0.06 * (
+    torch.rand(16, 2, dtype=torch.float64) - 0.5
+)
 labels = torch.where(points[:, 0] + points[:, 1] > 1, 1, -1)
 labels[[1, 10, 13]] *= -1
 
@@ -32,7 +34,9 @@ module = mlp([2, 8, 1], seed=3)
 optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
 for _ in range(150):
     optimizer.zero_grad()
-    torch.nn.functional.softplus(-labels * module(points.float())[:, 0]).mean().backward()
+    torch.nn.functional.softplus(
+        -labels * module(points.float())[:, 0]
+    ).mean().backward()
     optimizer.step()
 clean = ReLUNetwork.from_module(module)
 print(f"f_clean: share of wrong labels {clean_error(clean, points, labels)!r}")
@@ -56,7 +60,9 @@ print(f"parameters (exact): f_clean {clean.size.parameters}, f_S {f.size.paramet
 def draw(axes, network, title):
     line = torch.linspace(0, 1, 401, dtype=torch.float64)
     values = network(torch.cartesian_prod(line, line)).reshape(401, 401).T.numpy()
-    axes.imshow(values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-3, vmax=3)
+    axes.imshow(
+        values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-3, vmax=3
+    )
     axes.contour(line, line, values, levels=[0], colors="black", linewidths=1)
     for label, marker in ((1, "o"), (-1, "s")):
         axes.plot(*points[labels == label].T, marker, color="black", markersize=4)
@@ -71,6 +77,7 @@ for x, y in points.tolist():
         square = Rectangle((x - radius, y - radius), 2 * radius, 2 * radius, fill=False)
         panels[1].add_patch(square)
         square.set(linestyle=style, linewidth=0.8)
+plt.show()
 
 # %%
 # The same along a line through a point with a surprising label: flat on the ball, steep in the
@@ -79,11 +86,14 @@ for x, y in points.tolist():
 centre, offset = points[10], torch.linspace(-0.12, 0.12, 801, dtype=torch.float64)
 line = centre + torch.stack([offset, torch.zeros_like(offset)], dim=1)
 figure, axes = plt.subplots(figsize=(5, 3))
-axes.axvspan(-ball.radius, ball.radius, color="#0072B2", alpha=0.12, linewidth=0, label="ball")
+axes.axvspan(
+    -ball.radius, ball.radius, color="#0072B2", alpha=0.12, linewidth=0, label="ball"
+)
 axes.plot(offset, clean(line), color="#E69F00", linewidth=4, label="f_clean")
 axes.plot(offset, f(line), color="#0072B2", label="f_S")
 axes.set(xlabel="x₁ less that of the point", ylabel="value (801 points)")
 axes.legend(frameon=False)
+plt.show()
 
 # %%
 # That the picture does not lie is a theorem, and it is checked on the weights that are there. The
@@ -91,4 +101,3 @@ axes.legend(frameon=False)
 # at least
 
 print(certify_memorization(f, points, labels, ball))
-plt.show()

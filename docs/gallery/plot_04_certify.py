@@ -46,7 +46,9 @@ network = ReLUNetwork.from_module(module)
 # a certified bound that no point of the ball falls below. Refuted: a point, with its exact margin.
 
 questions = [([0.25, 0.25], 0.2, -1), ([0.75, 0.75], 0.15, 1), ([0.75, 0.45], 0.2, 1)]
-results = [certify(network, x, Ball("inf", radius), label) for x, radius, label in questions]
+results = [
+    certify(network, x, Ball("inf", radius), label) for x, radius, label in questions
+]
 for (x, radius, label), result in zip(questions, results, strict=True):
     print(f"radius {radius} around {x}, label {label:+}\n  {result!r}")
 
@@ -55,16 +57,21 @@ for (x, radius, label), result in zip(questions, results, strict=True):
 line = torch.linspace(0, 1, 401, dtype=torch.float64)
 values = network(torch.cartesian_prod(line, line)).reshape(401, 401).T.numpy()
 figure, axes = plt.subplots(figsize=(4.6, 4.2))
-image = axes.imshow(values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-6, vmax=6)
+image = axes.imshow(
+    values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-6, vmax=6
+)
 axes.contour(line, line, values, levels=[0], colors="black", linewidths=1)
 for ((x, y), radius, _), result in zip(questions, results, strict=True):
     corner, style = (x - radius, y - radius), "-" if result.verdict == "proved" else ":"
-    axes.add_patch(Rectangle(corner, 2 * radius, 2 * radius, fill=False, lw=2, ls=style))
+    axes.add_patch(
+        Rectangle(corner, 2 * radius, 2 * radius, fill=False, lw=2, ls=style)
+    )
     axes.annotate(result.verdict, (x, y), ha="center", va="center", weight="bold")
     if result.witness:
         axes.plot(*map(float, result.witness), "X", color="black", markersize=9)
 axes.set(xlabel="x₁", ylabel="x₂")
 figure.colorbar(image, label="output of the network", shrink=0.85)
+plt.show()
 
 # %%
 # The certificate holds the weights, the sets, and the proofs. The checker is run as a program of
@@ -89,4 +96,3 @@ check(certificate)
 
 certificate["queries"][0]["bound"] = "7"
 check(certificate)
-plt.show()

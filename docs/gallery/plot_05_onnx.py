@@ -77,8 +77,12 @@ print(f"in the middle, brake at most 0.25\n  {middle!r}")
 line = torch.linspace(0, 1, 301, dtype=torch.float64)
 values = network(torch.cartesian_prod(line, line)).reshape(301, 301).T.numpy()
 figure, axes = plt.subplots(figsize=(4.8, 4.2))
-image = axes.imshow(values, origin="lower", extent=(0, 1, 0, 1), cmap="Greys", vmin=0, vmax=2)
-lines = axes.contour(line, line, values, levels=[0.25, 0.5], colors="black", linestyles=["--", "-"])
+image = axes.imshow(
+    values, origin="lower", extent=(0, 1, 0, 1), cmap="Greys", vmin=0, vmax=2
+)
+lines = axes.contour(
+    line, line, values, levels=[0.25, 0.5], colors="black", linestyles=["--", "-"]
+)
 axes.clabel(lines)
 axes.add_patch(Rectangle((0.7, 0), 0.3, 0.4, fill=False, linewidth=2))
 axes.annotate("unsat:\nproved", (0.73, 0.03), weight="bold")
@@ -88,6 +92,7 @@ axes.plot(*map(float, middle.witness), "X", color="black", markersize=9)
 axes.set(xlabel="speed", ylabel="distance")
 bar = figure.colorbar(image, label="brake", shrink=0.85)
 bar.ax.set_ylim(0, 1)
+plt.show()
 
 # %%
 # The proof is a file, too. The stand-alone checker of the previous example computes it again; that
@@ -99,4 +104,3 @@ checker = Path(analysis.__file__).parent / "checkers" / "check_certificate.py"
 command = [sys.executable, "-I", "-S", str(checker), "certificate.json"]
 print(subprocess.run(command, cwd=folder.name, capture_output=True, text=True).stdout)
 folder.cleanup()
-plt.show()

@@ -12,7 +12,14 @@ import numpy as np
 import torch
 from matplotlib.collections import LineCollection
 
-from constructions import Ball, ReLUNetwork, count_regions, f_S, linear_regions, serra_upper
+from constructions import (
+    Ball,
+    ReLUNetwork,
+    count_regions,
+    f_S,
+    linear_regions,
+    serra_upper,
+)
 from training import mlp
 
 plt.rcParams.update({"figure.constrained_layout.use": True})
@@ -22,14 +29,18 @@ plt.rcParams.update({"figure.constrained_layout.use": True})
 
 torch.manual_seed(1)
 steps = torch.linspace(0.15, 0.85, 4, dtype=torch.float64)
-points = torch.cartesian_prod(steps, steps[:3]) + 0.05 * torch.rand(12, 2, dtype=torch.float64)
+points = torch.cartesian_prod(steps, steps[:3]) + 0.05 * torch.rand(
+    12, 2, dtype=torch.float64
+)
 labels = torch.where(points.sum(1) > 0.9, 1, -1)
 labels[[1, 6]] *= -1
 module = mlp([2, 12, 12, 1], seed=2)
 optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
 for _ in range(100):
     optimizer.zero_grad()
-    torch.nn.functional.softplus(-labels * module(points.float())[:, 0]).mean().backward()
+    torch.nn.functional.softplus(
+        -labels * module(points.float())[:, 0]
+    ).mean().backward()
     optimizer.step()
 clean = ReLUNetwork.from_module(module)
 f = f_S(clean, points, labels, Ball("inf", 0.05))
@@ -45,7 +56,9 @@ for name, network in (("f_clean", clean), ("f_S", f)):
 # %%
 # Without counting one can say only what holds for all networks of these widths, which is far more:
 
-print(f"f_clean: at most {serra_upper(clean.hidden, 2):,} cells (upper bound, Serra et al. 2018)")
+print(
+    f"f_clean: at most {serra_upper(clean.hidden, 2):,} cells (upper bound, Serra et al. 2018)"
+)
 
 # %%
 # ``linear_regions`` gives the regions themselves: corners, maps, volumes. Thin grey lines part
@@ -56,25 +69,32 @@ print(f"f_clean: at most {serra_upper(clean.hidden, 2):,} cells (upper bound, Se
 def draw(axes, network, title):
     line = torch.linspace(0, 1, 401, dtype=torch.float64)
     values = network(torch.cartesian_prod(line, line)).reshape(401, 401).T.numpy()
-    axes.imshow(values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-6, vmax=6)
+    axes.imshow(
+        values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-6, vmax=6
+    )
     found = linear_regions(network, (0, 1), pieces=True)
     beside = {}  # of each side of a cell: the pieces on it
     for polygon, piece in zip(found.polygons(), found.piece, strict=True):
         for side in zip(polygon, np.roll(polygon, 1), strict=True):
             beside.setdefault(tuple(sorted(side)), set()).add(piece)
     cells = [found.vertices[list(side)] for side in beside]
-    pieces = [found.vertices[list(side)] for side, both in beside.items() if len(both) == 2]
+    pieces = [
+        found.vertices[list(side)] for side, both in beside.items() if len(both) == 2
+    ]
     axes.add_collection(LineCollection(cells, colors="#00000060", linewidths=0.25))
     axes.add_collection(LineCollection(pieces, colors="black", linewidths=0.7))
     for label, marker in ((1, "o"), (-1, "s")):
         axes.plot(*points[labels == label].T, marker, color="black", markersize=4)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="x₁", ylabel="x₂")
-    axes.set_title(f"{title}: {found.cells:,} cells, {found.pieces} pieces (exact)", fontsize=10)
+    axes.set_title(
+        f"{title}: {found.cells:,} cells, {found.pieces} pieces (exact)", fontsize=10
+    )
 
 
 figure, panels = plt.subplots(2, 1, figsize=(4.2, 8), sharex=True)
 draw(panels[0], clean, "f_clean")
 draw(panels[1], f, "f_S")
+plt.show()
 
 # %%
 # The volumes of the cells, as fractions, add up to exactly 1: no cell was missed.
@@ -82,4 +102,3 @@ draw(panels[1], f, "f_S")
 found = linear_regions(f, (0, 1), arithmetic="integers")
 print(f"sum of {found.cells:,} volumes: {found.volumes.sum()} (exact)")
 print(f"smallest: {float(found.volumes.min()):.1e} (exact, rounded here)")
-plt.show()

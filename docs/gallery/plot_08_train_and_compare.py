@@ -32,22 +32,26 @@ shared = {
     "eval_attack": "pgd3",
     "final_attack": "pgd20",
 }
-train(TrainingConfig(hidden=(32,), epochs=20, **shared), runs / "clean")
+train(TrainingConfig(hidden=(32,), epochs=12, **shared), runs / "clean")
 run = train(
     TrainingConfig(hidden=(128, 128), epochs=40, radius=0.1, attack="pgd5", **shared),
     runs / "adversarial",
 )
 print(f"clean test accuracy {run.final['test']['accuracy']:.0%} (exact, of 100 images)")
-print(f"robust test accuracy at most {run.final['test']['robust_accuracy']:.0%} (empirical, PGD)")
+print(
+    f"robust test accuracy at most {run.final['test']['robust_accuracy']:.0%} (empirical, PGD)"
+)
 
 # %%
 # ``study`` trains nothing. It measures both runs and f_S, built from the clean run's network on
 # the same 300 images, whose balls it proves.
 
-settings = StudySettings(points=32, steps=3, epochs=1, certify_seconds=0)
+settings = StudySettings(points=24, steps=3, epochs=1, certify_seconds=0)
 found = study([runs / "clean", runs / "adversarial"], settings, kept=runs / "kept")
 (beside,) = found.constructed
-print(f"f_S: {beside.facts.proof} on all balls of {beside.facts.memorized} training images")
+print(
+    f"f_S: {beside.facts.proof} on all balls of {beside.facts.memorized} training images"
+)
 print(f"parameters (exact): {beside.facts.parameters}")
 
 # %%
@@ -66,9 +70,11 @@ for name, (profile, colour, marker) in profiles.items():
     axes.semilogy(profile.radii, values, marker=marker, color=colour, label=name)
 axes.axvline(0.1, color="black", linestyle="--", linewidth=1)
 axes.set(
-    xlabel="radius of the ball (dashed: of training)", ylabel="mean largest gradient (at least)"
+    xlabel="radius of the ball (dashed: of training)",
+    ylabel="mean largest gradient (at least)",
 )
 figure.legend(loc="outside upper center", ncols=3, frameon=False)
+plt.show()
 
 # %%
 # *Agreement*: how often the learned network and f_S give the same label, by zone.
@@ -81,4 +87,3 @@ for zone, share in beside.agreement["by zone"].items():
 # line, ``cgro report RUN RUN``. ``cgro compare`` runs everything at full size.
 
 folder.cleanup()
-plt.show()

@@ -40,8 +40,14 @@ def fit(model, steps, attacked):
     return model.eval()
 
 
-convolution = [torch.nn.Conv2d(1, 8, 3, stride=2, padding=1), torch.nn.ReLU(), torch.nn.Flatten()]
-yours = fit(torch.nn.Sequential(*convolution, torch.nn.Linear(128, 1)), 300, attacked=True)
+convolution = [
+    torch.nn.Conv2d(1, 8, 3, stride=2, padding=1),
+    torch.nn.ReLU(),
+    torch.nn.Flatten(),
+]
+yours = fit(
+    torch.nn.Sequential(*convolution, torch.nn.Linear(128, 1)), 300, attacked=True
+)
 
 # %%
 # Reading it takes the shape of one input; afterwards it takes flat rows. What was read, and what
@@ -54,7 +60,12 @@ train_rows, test_rows = train_points.flatten(1), test_points.flatten(1)
 # %%
 # f_S beside it: a clean network of its own, and indicators of the balls around the same points.
 
-dense = [torch.nn.Flatten(), torch.nn.Linear(64, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1)]
+dense = [
+    torch.nn.Flatten(),
+    torch.nn.Linear(64, 16),
+    torch.nn.ReLU(),
+    torch.nn.Linear(16, 1),
+]
 clean = read_network(fit(torch.nn.Sequential(*dense), 300, attacked=False), data.shape)
 built = f_S(clean, train_rows, train_labels, ball)
 
@@ -64,7 +75,10 @@ built = f_S(clean, train_rows, train_labels, ball)
 # where nothing stays open, the error is exact.
 
 networks = {"f_clean": clean, "f_S": built, "yours": network}
-parts = {"training": (train_rows[:60], train_labels[:60]), "test": (test_rows, test_labels)}
+parts = {
+    "training": (train_rows[:60], train_labels[:60]),
+    "test": (test_rows, test_labels),
+}
 errors = {}
 for name, model in networks.items():
     for part, (points, labels) in parts.items():
@@ -81,6 +95,7 @@ axes.set(xlabel="robust error (%): certified interval, or exact", xlim=(-3, 103)
 axes.set_yticks(range(6), [f"{name}, {part}" for name, part in errors])
 axes.set_ylim(5.6, -0.6)
 axes.grid(axis="x")
+plt.show()
 
 # %%
 # So f_S is right on whole training balls, by construction, and on test balls as bad as f_clean.
@@ -91,7 +106,8 @@ axes.grid(axis="x")
 # your network has changed:
 
 torch.manual_seed(0)
-changed = pgd(yours, train_points, train_labels, ball, classification_loss, steps=10).flatten(1)
+changed = pgd(
+    yours, train_points, train_labels, ball, classification_loss, steps=10
+).flatten(1)
 for name, points in (("test points", test_rows), ("attacked training points", changed)):
     print(f"same label as f_S, {name}: {agreement(network, built, points)!r}")
-plt.show()

@@ -49,7 +49,14 @@ for name, label, colour, style in (
     ("clean", "f_clean (exact)", "#E69F00", "-"),
 ):
     logs = [math.log10(max(1, getattr(row, name))) for row in rows]
-    axes.plot([row.dimension for row in rows], logs, style, color=colour, label=label, linewidth=2)
+    axes.plot(
+        [row.dimension for row in rows],
+        logs,
+        style,
+        color=colour,
+        label=label,
+        linewidth=2,
+    )
 crossing = next(row.dimension for row in rows if row.lower > row.cgro)
 axes.annotate(f"beyond f_S\nfrom D = {crossing} on", (0, 0), (crossing + 1, 20))
 axes.axvline(crossing, color="black", linewidth=0.8, linestyle=":")

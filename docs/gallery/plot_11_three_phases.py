@@ -48,15 +48,26 @@ learned.axhline(1, color="black", linewidth=0.8, linestyle=":")
 learned.set(ylabel="learned (computed)", xscale="log", yscale="symlog", ylim=(-0.1, 20))
 learned.legend(frameon=False, loc="upper left")
 for part, style in (("train", "-"), ("test", "--")):
-    error.plot(step, 100 * curves[f"clean_{part}"], style, color="#56B4E9", label=f"clean, {part}")
     error.plot(
-        step, 100 * curves[f"robust_{part}"], style, color="#D55E00", label=f"robust, {part}"
+        step,
+        100 * curves[f"clean_{part}"],
+        style,
+        color="#56B4E9",
+        label=f"clean, {part}",
+    )
+    error.plot(
+        step,
+        100 * curves[f"robust_{part}"],
+        style,
+        color="#D55E00",
+        label=f"robust, {part}",
     )
 error.set(xlabel="step of gradient descent (+ 1)", ylabel="error (%)", xscale="log")
 error.legend(frameon=False)
 for axes in (learned, error):
     for end in ends:
         axes.axvline(end + 1, color="black", linewidth=0.8, linestyle="--")
+plt.show()
 
 # %%
 # So clean test error falls with the signal, in the first phase. Robust *training* error falls much
@@ -64,6 +75,7 @@ for axes in (learned, error):
 # is clean generalization and robust overfitting, in one network.
 
 for name in ("clean_train", "clean_test", "robust_train", "robust_test"):
-    kind = "exact, of 20" if name.endswith("train") else "estimate, of 1,000 fresh images"
+    kind = (
+        "exact, of 20" if name.endswith("train") else "estimate, of 1,000 fresh images"
+    )
     print(f"{name.replace('_', ' ')} error: {100 * curves[name][-1]:.1f}% ({kind})")
-plt.show()

@@ -9,6 +9,7 @@ expects beside it.
 """
 
 import json
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -25,7 +26,9 @@ colours = {"f_clean": "#E69F00", "f_S": "#0072B2", "learned": "#D55E00"}
 
 for row in kept["size"]["rows"]:
     print(f"{row['norm']}: {row['parameters']:,} parameters (exact count)", end=", ")
-    print(f"proved in {row['proof_seconds']} s, checked in {row['check_seconds']} s (measured)")
+    print(
+        f"proved in {row['proof_seconds']} s, checked in {row['check_seconds']} s (measured)"
+    )
 
 # %%
 # **Robust error**, the share of images with an adversarial example within 0.1 of each pixel. Both
@@ -37,11 +40,15 @@ figure, axes = plt.subplots(figsize=(5, 3.2))
 rows, of = kept["certified"]["rows"], kept["certified"]["of"]
 for place, row in enumerate(rows):
     ends = [100 * row["least"] / of, 100 * row["most"] / of]
-    axes.plot(ends, [place, place], "|-", color=colours[row["network"]], lw=4, ms=16, mew=2.5)
+    axes.plot(
+        ends, [place, place], "|-", color=colours[row["network"]], lw=4, ms=16, mew=2.5
+    )
 axes.set_yticks(range(len(rows)), [f"{row['network']}, {row['part']}" for row in rows])
-axes.set(xlabel="robust error (%), certified interval", xlim=(-3, 100), ylim=(5.6, -0.6))
+axes.set(
+    xlabel="robust error (%), certified interval", xlim=(-3, 100), ylim=(5.6, -0.6)
+)
 axes.grid(axis="x")
-print(kept["certified"]["how"])
+print(textwrap.fill(kept["certified"]["how"], 80))
 
 # %%
 # f_S is right on all training balls and on test balls no better than f_clean: clean generalization
@@ -53,7 +60,9 @@ print(kept["certified"]["how"])
 
 for row in kept["trained"]["rows"]:
     print(f"{row['attack']}: clean test accuracy {row['clean']}% (exact, of 10,000)")
-    print(f"  robust, at most (empirical): {row['robust_training']}% of 1,000 training images,")
+    print(
+        f"  robust, at most (empirical): {row['robust_training']}% of 1,000 training images,"
+    )
     print(f"  {row['robust_test']}% of 10,000 test images")
 
 # %%
@@ -66,10 +75,17 @@ for place, row in enumerate(kept["contrast"]["rows"]):
     colour = colours[row["network"].split(",")[0]]
     axes.semilogx(row["ratio"], place, "o", color=colour)
     if row["interval"]:
-        axes.plot(row["interval"], [place, place], "|-", color=colour, linewidth=2, markersize=12)
+        axes.plot(
+            row["interval"],
+            [place, place],
+            "|-",
+            color=colour,
+            linewidth=2,
+            markersize=12,
+        )
 axes.set_yticks(range(3), [row["network"] for row in kept["contrast"]["rows"]])
 axes.set(xlabel="gradient at radius 0.2 over 0.1 (estimate)", xlim=(0.8, 250))
 axes.set(ylim=(2.6, -0.6))
 axes.grid(axis="x")
-print(kept["contrast"]["how"])
+print(textwrap.fill(kept["contrast"]["how"], 80))
 plt.show()
