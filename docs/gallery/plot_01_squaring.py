@@ -57,9 +57,8 @@ plt.show()
 depths = range(1, 9)
 errors = [sup_error(squaring(m), "x**2", (0, 1)) for m in depths]
 for m, found in zip(depths, errors, strict=True):
-    print(
-        f"m = {m}: {squaring(m).size.parameters:2} parameters, error {found.value} (exact)"
-    )
+    size = squaring(m).size.parameters
+    print(f"m = {m}: {size:2} parameters, error {found.value} (exact)")
 
 # %%
 # That is the published statement, 4\ :sup:`-(m+1)`. Every network of the library knows the

@@ -56,9 +56,8 @@ for name, network in (("f_clean", clean), ("f_S", f)):
 # %%
 # Without counting one can say only what holds for all networks of these widths, which is far more:
 
-print(
-    f"f_clean: at most {serra_upper(clean.hidden, 2):,} cells (upper bound, Serra et al. 2018)"
-)
+bound = serra_upper(clean.hidden, 2)
+print(f"f_clean: at most {bound:,} cells (upper bound, Serra et al. 2018)")
 
 # %%
 # ``linear_regions`` gives the regions themselves: corners, maps, volumes. Thin grey lines part

@@ -98,6 +98,5 @@ plt.show()
 
 for name in ("f_S", "learned"):
     low, high = boundary_distance(networks[name][0], points[13], "inf", gap=1e-3)
-    print(
-        f"{name}: between {float(low):.5f} and {float(high):.5f} (certified, rounded here)"
-    )
+    ends = f"between {float(low):.5f} and {float(high):.5f}"
+    print(f"{name}: {ends} (certified bounds, rounded here)")

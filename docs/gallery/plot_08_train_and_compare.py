@@ -38,9 +38,7 @@ run = train(
     runs / "adversarial",
 )
 print(f"clean test accuracy {run.final['test']['accuracy']:.0%} (exact, of 100 images)")
-print(
-    f"robust test accuracy at most {run.final['test']['robust_accuracy']:.0%} (empirical, PGD)"
-)
+print(f"robust, at most {run.final['test']['robust_accuracy']:.0%} (empirical, PGD)")
 
 # %%
 # ``study`` trains nothing. It measures both runs and f_S, built from the clean run's network on
@@ -49,10 +47,9 @@ print(
 settings = StudySettings(points=24, steps=3, epochs=1, certify_seconds=0)
 found = study([runs / "clean", runs / "adversarial"], settings, kept=runs / "kept")
 (beside,) = found.constructed
-print(
-    f"f_S: {beside.facts.proof} on all balls of {beside.facts.memorized} training images"
-)
-print(f"parameters (exact): {beside.facts.parameters}")
+facts = beside.facts
+print(f"f_S: {facts.proof} on all balls of {facts.memorized} training images")
+print(f"parameters (exact): {facts.parameters}")
 
 # %%
 # *Flatness*: the largest gradient of the loss in a ball, mean over points. Flat in the training

@@ -23,13 +23,12 @@ plt.rcParams.update({"figure.constrained_layout.use": True, "axes.grid": True})
 print("parameters of f_S (linear f_clean, l∞):", closed_form("inf", "lean"))
 for row in count_table([100, 1000], [64], variants=["lean"], hidden=()):
     if row.network == "f_S":
-        print(
-            f"N = {row.points:5,}: {row.measured:,} counted, {row.closed_form:,} by formula (exact)"
-        )
+        counts = f"{row.measured:,} counted, {row.closed_form:,} by formula"
+        print(f"N = {row.points:5,}: {counts} (exact)")
 
 # %%
-# Now the papers' hard case: points on a grid, whose label is the side of the plane x_D = 1/2 that
-# they lie on. A clean classifier needs two parameters. Balls have radius 0.1 in the maximum norm.
+# Now the papers' hard case: points on a grid, each moved to one side of the plane x_D = 1/2, which
+# is its label. A clean classifier needs two parameters. Balls have radius 0.1 in the maximum norm.
 
 rows = capacity_table(range(2, 61), 0.1, points=1000)
 for row in rows[18::20]:
@@ -37,9 +36,9 @@ for row in rows[18::20]:
     print(f"  every robust network: at least {row.lower:,} (certified lower bound)")
 
 # %%
-# f_S memorizes 1,000 points and grows linearly. What is robust on *all* the grid's points (99% of
-# them, for the worst labels) needs more parameters than f_S from some dimension on, and
-# exponentially many in the end. f_S built on all grid points is such a network.
+# f_S memorizes 1,000 points and grows linearly. A network that is robust at all but 1% of the
+# grid's points, for the worst choice of sides, needs more parameters than that from some dimension
+# on, and exponentially many in the end. f_S on all of the grid's points is such a network.
 
 figure, axes = plt.subplots(figsize=(5, 4.6))
 for name, label, colour, style in (

@@ -26,9 +26,8 @@ colours = {"f_clean": "#E69F00", "f_S": "#0072B2", "learned": "#D55E00"}
 
 for row in kept["size"]["rows"]:
     print(f"{row['norm']}: {row['parameters']:,} parameters (exact count)", end=", ")
-    print(
-        f"proved in {row['proof_seconds']} s, checked in {row['check_seconds']} s (measured)"
-    )
+    times = f"proved in {row['proof_seconds']} s, checked in {row['check_seconds']} s"
+    print(f"{times} (measured)")
 
 # %%
 # **Robust error**, the share of images with an adversarial example within 0.1 of each pixel. Both
@@ -60,10 +59,8 @@ print(textwrap.fill(kept["certified"]["how"], 80))
 
 for row in kept["trained"]["rows"]:
     print(f"{row['attack']}: clean test accuracy {row['clean']}% (exact, of 10,000)")
-    print(
-        f"  robust, at most (empirical): {row['robust_training']}% of 1,000 training images,"
-    )
-    print(f"  {row['robust_test']}% of 10,000 test images")
+    print(f"  robust, at most: {row['robust_training']}% of 1,000 training images,")
+    print(f"  {row['robust_test']}% of 10,000 test images (empirical)")
 
 # %%
 # **Flatness**: how much larger is the largest gradient of the loss when the ball around a training
