@@ -8,6 +8,8 @@ import torch
 
 shape_checks.install()  # before anything imports the packages
 
+collect_ignore_glob = ["docs/gallery/*.py"]  # scripts: tests/docs runs them
+
 
 @pytest.fixture(autouse=True)
 def _doctests(doctest_namespace, request, tmp_path_factory, monkeypatch):
