@@ -32,6 +32,12 @@ def add_compare_command(commands: Any) -> None:
         "--out", type=Path, default=Path("results/compare"), help="folder of the report"
     )
     command.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="tasks at the same time (default: both on digits, else one)",
+    )
+    command.add_argument(
         "--json", action="store_true", help="print every number as JSON instead of the tables"
     )
     command.set_defaults(run=run_compare)
@@ -49,13 +55,16 @@ def run_compare(options: argparse.Namespace) -> None:
     words = given(options, CompareSettings)
     if options.task != "both":
         words["tasks"] = (options.task,)
-    kind = CompareSettings if words.get("data", "digits") == "digits" else CompareSettings.large
-    settings = kind(**words)
+    small = words.get("data", "digits") == "digits"
+    settings = CompareSettings(**words) if small else CompareSettings.large(**words)
+    jobs = options.jobs if options.jobs is not None else len(settings.tasks) if small else 1
     check_settings(settings)
     options.out.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
         bar = progress.add_task("starting", total=None)
-        result = compare(settings, report=showing(progress, bar), runs=options.out / "runs")
+        result = compare(
+            settings, report=showing(progress, bar), runs=options.out / "runs", jobs=jobs
+        )
         progress.update(bar, description="writing the report")
         page = write_report(result, options.out)
     if options.json:

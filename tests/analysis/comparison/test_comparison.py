@@ -60,6 +60,31 @@ def test_progress_counts_what_it_announces(quick):
     assert told[-1].done == told[-1].total == len(calls)
 
 
+def test_tasks_side_by_side_are_the_same(tmp_path):
+    """Two processes give what one gives; their progress is counted, their failures are raised."""
+    few = {"clean_epochs": 2, "adversarial_epochs": 1, "attack_steps": 2, "attacked_points": 40}
+    settings = replace(QUICK, **few, flat_points=2, sampled_points=20)
+    told = []
+    one = compare(settings)
+    two = compare(settings, jobs=2, report=told.append)
+    for a, b in zip(one.tasks, two.tasks, strict=True):
+        assert replace(a, seconds=0.0).to_json() == replace(b, seconds=0.0).to_json()
+        assert all(same(a.networks[name], b.networks[name]) for name in a.networks)
+    assert told[-1].done == told[-1].total == 2 * sum(stages(settings).values())
+    assert {"parity: attacking", "classes: attacking"} <= {progress.stage for progress in told}
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        compare(settings, jobs=2, runs=tmp_path / "file")
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        compare(settings, jobs=0)
+
+
+def same(first, second):
+    """Whether two networks have equal layers."""
+    points = torch.rand(8, first.inputs, generator=torch.Generator().manual_seed(0))
+    return torch.equal(first(points.double()), second(points.double()))
+
+
 def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
     (task,) = quick[0].tasks
     errors = {name: model.errors for name, model in task.models.items()}
