@@ -4,25 +4,32 @@ agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty, Queue
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
-from constructions import Progress
+from constructions import Progress, ReLUNetwork
 from constructions.internal import Report, renamed, silent
-from training import load_data
+from training import Dataset, load_data
 
 from ..pages.page import versions
+from .own import read_own
 from .result import Comparison, TaskResult
 from .settings import CompareSettings, check_settings
 from .stages import Announce, checks, measurements, stages
 from .task import TaskComparison, Tick
+
+ARGUMENTS = {"learned": "model", "f_clean": "clean"}
+"""The arguments by which networks are given."""
 
 
 def _announced(announce: Announce) -> Report:
@@ -60,8 +67,10 @@ def _announcing(report: Report, total: int) -> Announce:
 
 @renamed("settings announce runs", report=_announced)
 def compare(
-    settings: CompareSettings,
+    settings: CompareSettings | None = None,
     *,
+    model: Any = None,
+    clean: Any = None,
     report: Report = silent,
     runs: Path | None = None,
     jobs: int = 1,
@@ -69,7 +78,11 @@ def compare(
     """Run all tasks: train, build, attack, prove, and compare the networks.
 
     Args:
-        settings: what to compare.
+        settings: what to compare; None for the defaults.
+        model: your own network in place of the learned one, which is not trained then: a module, a
+            `ReLUNetwork`, or what `settings.model` names. Tasks of another number of outputs are
+            left out.
+        clean: likewise, in place of f_clean.
         report: called with a `Progress` at every advance.
         runs: folder of the training runs; those that it holds of the same configuration go on, or
             are taken as they are. None keeps none.
@@ -80,24 +93,28 @@ def compare(
         A `Comparison`.
 
     Raises:
-        ValueError: before any training, if the settings do not fit the data.
+        ValueError: before any training, if settings or networks do not fit the data.
 
     Cost: on digits some 45 CPU seconds a task, on MNIST some twenty minutes, most of it training,
     bounds and attacks of the learned networks; memory on MNIST some 6 GB a task.
     """
+    settings = settings or CompareSettings()
     check_settings(settings)
     if isinstance(jobs, bool) or not isinstance(jobs, int):
         raise TypeError(f"jobs must be an integer, got {jobs!r}")
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
+    data = [load_data(settings.data, name, settings.seed) for name in settings.tasks]
+    named = {
+        "learned": settings.model if model is None else model,
+        "f_clean": settings.clean if clean is None else clean,
+    }
+    sources = {name: source for name, source in named.items() if source is not None}
+    settings, data, given = with_own(settings, data, sources)
     announce = _announcing(report, sum(stages(settings).values()) * len(settings.tasks))
     with TemporaryDirectory() as folder:
-        tasks = [
-            TaskComparison(
-                load_data(settings.data, name, settings.seed).flat(), settings, runs or Path(folder)
-            )
-            for name in settings.tasks
-        ]
+        where = runs or Path(folder)
+        tasks = [TaskComparison(images.flat(), settings, where, given) for images in data]
         for task in tasks:
             checks().run(task, announce)
         if jobs > 1 and len(tasks) > 1:
@@ -106,6 +123,31 @@ def compare(
         while tasks:  # what a task holds beside its result goes before the next one
             results.append(compare_task(tasks.pop(0), announce))
     return Comparison(settings, results, versions())
+
+
+def with_own(
+    settings: CompareSettings, data: Sequence[Dataset], sources: Mapping[str, Any]
+) -> tuple[CompareSettings, list[Dataset], dict[str, ReLUNetwork]]:
+    """Networks that are given, and the tasks that they fit. Raises ValueError if there is none."""
+    given, words = dict[str, ReLUNetwork](), dict[str, Any]()
+    for name, source in sources.items():
+        argument = ARGUMENTS[name]
+        given[name], words[argument] = read_own(source, data[0].shape, argument)
+        inputs, pixels = given[name].inputs, math.prod(data[0].shape)
+        if inputs != pixels:
+            raise ValueError(
+                f"{argument} must have {pixels} inputs, the numbers of an image, got {inputs}"
+            )
+    outputs = {network.outputs for network in given.values()}
+    fit = [images for images in data if outputs <= {images.outputs}]
+    if not fit:
+        asked = " or ".join(f"{images.outputs} ({images.task})" for images in data)
+        raise ValueError(
+            f"{' and '.join(words)} must have outputs {asked}, got "
+            + " and ".join(str(network.outputs) for network in given.values())
+        )
+    tasks = tuple(images.task for images in fit)
+    return dataclasses.replace(settings, tasks=tasks, **words), fit, given
 
 
 def side_by_side(

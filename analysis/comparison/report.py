@@ -97,7 +97,7 @@ def summary(task: TaskResult) -> str:
         f"{percent(built.test.clean)} (f_clean: "
         f"{percent(clean.test.clean)}) and robust test error at least "
         f"{percent(built.test.robust)}: {conclusion}. "
-        f"The adversarially trained network has an error in {bounds(learned.train)} of the "
+        f"The learned network has an error in {bounds(learned.train)} of the "
         f"training balls and {bounds(learned.test)} of the test balls (attack to proof), with "
         f"clean test error {percent(learned.test.clean)}: {pattern}. Learned and constructed "
         f"give the same label on "

@@ -36,6 +36,9 @@ class CompareSettings(Settings):
         training_attack_steps: of the attacks in adversarial training.
         interval_weight: of the loss of interval bounds in adversarial training (`TrainingConfig`),
             in [0,1], which makes the learned network easy to prove; 0: plain adversarial training.
+        model: your own network in place of the learned one, which is not trained then: what
+            `read_own` reads from a name.
+        clean: likewise, in place of f_clean.
         attack_steps: of the attacks on trained networks.
         constructed_attack_steps: of those on networks that are built.
         certify_seconds: how long, for each of training and test data, the balls of the learned
@@ -71,6 +74,12 @@ class CompareSettings(Settings):
         "weight of the loss of interval bounds in the learned network's training, which makes it "
         "easy to prove; 0: plain adversarial training",
     )
+    model: str | None = setting(
+        None,
+        "your own network in place of the adversarially trained one: .onnx, .safetensors, .npz, "
+        ".nnet, weights (.pt, .pth), a run's folder, or module:function",
+    )
+    clean: str | None = setting(None, "likewise, in place of f_clean")
     attack_steps: int = 40
     constructed_attack_steps: int = 10
     certify_seconds: Annotated[float, Ge(0), Lt(math.inf)] = setting(
@@ -134,12 +143,14 @@ class CompareSettings(Settings):
 
     @property
     def learned_by(self) -> str:
-        """How the learned network is trained.
+        """How the learned network is trained, or where it is from.
 
         Example:
             >>> CompareSettings().learned_by, CompareSettings(interval_weight=0.0).learned_by
             ('PGD-3 with interval term 0.03', 'PGD-3')
         """
+        if self.model is not None:
+            return f"given: {self.model}"
         term = f" with interval term {self.interval_weight:g}" if self.interval_weight else ""
         return f"PGD-{self.training_attack_steps}{term}"
 

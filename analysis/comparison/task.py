@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -14,13 +15,13 @@ from typing import Protocol
 import torch
 
 from constructions import Progress, ReLUNetwork, Separation, f_adv, f_S
-from constructions.internal import Flags, Labels, Rows
+from constructions.internal import Flags, Labels, Rows, structure_digest
 from training import Dataset, Run, TrainingConfig, is_error, mlp, train
 
 from ..behaviour.errors import RobustError, clean_error, robust_error
 from ..behaviour.flatness import FlatnessProfile, flatness_profile
 from ..behaviour.zones import agreement_table, outer_radius, zones
-from ..certification.margins import certified_margins
+from ..certification.margins import certified_margins, is_small
 from ..proofs.memorization import MemorizationProof, certify_memorization
 from ..proofs.separations import KnownSeparation
 from ..quantities.measured import Measured, Shares
@@ -64,8 +65,15 @@ class TaskComparison:
     outer: float
     seconds: float = 0.0
 
-    def __init__(self, data: Dataset, settings: CompareSettings, runs: Path) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        settings: CompareSettings,
+        runs: Path,
+        given: Mapping[str, ReLUNetwork] | None = None,
+    ) -> None:
         self.data, self.settings, self.runs, self.ball = data, settings, runs, settings.ball
+        self.given = dict(given or {})  # networks that are not trained
         self.points: dict[str, Points] = {
             "train": (data.train_points, data.train_labels),
             "test": (data.test_points, data.test_labels),
@@ -119,7 +127,14 @@ class TaskComparison:
         self.train("learned", settings.learned_widths, config, tick)
 
     def train(self, name: str, widths: tuple[int, ...], config: TrainingConfig, tick: Tick) -> None:
-        """A run in a folder of `runs`; one that is there, of the same configuration, goes on."""
+        """A run in a folder of `runs`; one that is there, of the same configuration, goes on. A
+        network that is given is taken instead.
+        """
+        if name in self.given:
+            self.networks[name] = self.given[name]
+            for _ in range(config.epochs):
+                tick()
+            return
         config = replace(
             config,
             data=self.settings.data,
@@ -150,7 +165,12 @@ class TaskComparison:
     def certify(self, name: str, split: str, tick: Tick) -> None:
         """On which balls a trained network is proved right: of learned on attacked points only."""
         x, y = self.attacked(split) if name == "learned" else self.points[split]
-        self.proved[name, split] = certified_margins(self.networks[name], x, y, self.ball) > 0
+        network = self.networks[name]
+        self.proved[name, split] = (
+            certified_margins(network, x, y, self.ball) > 0
+            if is_small(network)
+            else torch.zeros(len(x), dtype=torch.bool)  # that would take seconds a point
+        )
         tick()
 
     def build_f_S(self, tick: Tick) -> None:  # noqa: N802 - the papers' name
@@ -200,7 +220,12 @@ class TaskComparison:
         is_check = name in BUILT and proved is not None and bool(proved.all())
         every = max(1, len(x) // CHECKED) if is_check else 1
         seconds = self.settings.certify_seconds if name == "learned" else 0.0
-        kept = self.runs / f"{self.data.task}-{name}" / f"proofs-{self.ball.radius:g}-{split}.json"
+        folder = f"{self.data.task}-{name}"
+        if name in self.given:
+            folder = f"{self.data.task}-given-{structure_digest(network)[:12]}"
+        kept = self.runs / folder / f"proofs-{self.ball.radius:g}-{split}.json"
+        if seconds:
+            kept.parent.mkdir(parents=True, exist_ok=True)
 
         left = self.settings.steps_of(name in BUILT) + 2
 
@@ -308,10 +333,14 @@ class TaskComparison:
         )
         how = self.settings.learned_by
         about = {
-            "f_clean": f"trained on clean points, hidden widths {clean}",
+            "f_clean": f"given: {self.settings.clean}"
+            if "f_clean" in self.given
+            else f"trained on clean points, hidden widths {clean}",
             "f_adv": "f_clean, and every training point that it is not proved robust on, memorized",
             "f_S": "f_clean, and every training point memorized",
-            "learned": f"adversarially trained ({how}), hidden widths {learned}",
+            "learned": how
+            if "learned" in self.given
+            else f"adversarially trained ({how}), hidden widths {learned}",
         }
         errors = ModelErrors(*(self.errors[name, split] for split in SPLITS))
         return ModelResult(about[name], self.networks[name].size, errors)

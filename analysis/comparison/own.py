@@ -1,0 +1,167 @@
+"""A network of the user's own, to be compared: as it is, from a file or run, or from a factory."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from constructions import ReLUNetwork, read_network
+from training import Run, build_model
+
+WEIGHTS = (".pt", ".pth", ".safetensors")
+"""Files of weights, as `torch.save(model.state_dict(), file)` and safetensors write them."""
+
+CHANNELS = {"lenet5": 6, "strided": 16}
+"""Models that are recognised by their weights' names, with the channels of width 1."""
+
+REMEDY = 'give a factory "module:function" that returns the model with its weights'
+
+
+def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[ReLUNetwork, str]:
+    """Read a network that is to be compared, and say in words where it is from.
+
+    Args:
+        source: what `read_network` reads; the folder of a run; a file of weights, .pt, .pth or
+            .safetensors, of a Sequential of Linear and ReLU in turn, or of `lenet5` or `strided`;
+            or "module:function", imported from the current folder, too, and called.
+        shape: of one image.
+        name: of the argument, in messages.
+
+    Returns:
+        The network of flat rows, and its source.
+
+    Raises:
+        ValueError: that names the argument and what is wrong. Of files nothing but tensors is
+            unpickled.
+        FileNotFoundError: if there is no such file.
+        TypeError: for a factory's result that is no network.
+
+    Example:
+        >>> net, source = read_own(nn.Linear(4, 2), (4,))
+        >>> net.inputs, net.outputs, source
+        (4, 2, 'Linear')
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return read_rows(source, shape), type(source).__name__
+    path = Path(source)
+    if path.is_dir():
+        return read_rows(Run.load(path).model(), shape), str(path)
+    if not path.exists() and ":" in str(source):
+        return read_rows(made(str(source), name), shape), str(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"{name} must be a file, a run, or module:function, got {source}")
+    held = weights(path, name) if path.suffix in WEIGHTS else None
+    network: Any = path if held is None else model_of(held, shape, f"{name} {path.name}")
+    return read_rows(network, shape), path.name
+
+
+def read_rows(network: Any, shape: Sequence[int]) -> ReLUNetwork:
+    """A network that takes images, or else flat rows, as one of flat rows."""
+    try:
+        return read_network(network, shape)
+    except ValueError as error:
+        try:
+            return read_network(network, (math.prod(shape),))
+        except ValueError as flat:
+            raise ValueError(f"neither images nor flat rows go through: {error}; {flat}") from flat
+
+
+def made(source: str, name: str) -> Any:
+    """What a factory returns."""
+    module, _, function = source.partition(":")
+    with here_first():
+        try:
+            factory = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{name} {source} cannot be imported: {error}") from error
+        return factory()
+
+
+@contextmanager
+def here_first() -> Iterator[None]:
+    """The current folder is where modules are looked for, too."""
+    sys.path.insert(0, os.getcwd())
+    try:
+        yield
+    finally:
+        sys.path.remove(os.getcwd())
+
+
+def weights(path: Path, name: str) -> dict[str, torch.Tensor] | None:
+    """The tensors of a file by their names; None for a network in this library's own format."""
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(path, framework="pt") as file:
+                own = "cgro" in (file.metadata() or {})
+                return None if own else {key: file.get_tensor(key) for key in list(file.keys())}
+        except (SafetensorError, OSError) as error:
+            raise ValueError(
+                f"{name} {path} is not a readable safetensors file: {error}"
+            ) from error
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{name} {path} holds more than tensors, or is damaged, and loading that may execute "
+            "code: write torch.save(model.state_dict(), file), or " + REMEDY
+        ) from error
+    if isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
+        held = held["state_dict"]
+    if not isinstance(held, Mapping) or not all(isinstance(v, torch.Tensor) for v in held.values()):
+        raise ValueError(f"{name} {path} must hold a state_dict of tensors, or {REMEDY}")
+    return dict(held)
+
+
+def model_of(held: Mapping[str, torch.Tensor], shape: Sequence[int], name: str) -> nn.Module:
+    """The model that weights are of. Raises ValueError if no known one fits."""
+    layers = {key.removesuffix(".weight"): w for key, w in held.items() if key.endswith(".weight")}
+    if layers and all(w.ndim == 2 for w in layers.values()):
+        model = in_turn(layers, name)
+        strange = held.keys() ^ model.state_dict().keys()
+        if strange:
+            raise ValueError(f"{name} lacks or has too much: {', '.join(sorted(strange))}")
+        model.load_state_dict(dict(held))
+        return model.eval()
+    rows = [len(w) for w in layers.values()]
+    for kind, channels in CHANNELS.items() if rows else ():
+        try:
+            model = build_model(kind, shape, rows[-1], width=rows[0] / channels)
+            model.load_state_dict(dict(held))
+        except (RuntimeError, ValueError):
+            continue
+        return model.eval()
+    raise ValueError(
+        f"{name} holds weights {', '.join(list(held)[:4])}, ... of no known model (Linear and ReLU "
+        f"in turn, {', '.join(CHANNELS)}) on images of shape {tuple(shape)}: {REMEDY}"
+    )
+
+
+def in_turn(layers: Mapping[str, torch.Tensor], name: str) -> nn.Sequential:
+    """Linear and ReLU in turn, numbered as a Sequential numbers them."""
+    places = [int(key) if key.isdigit() else -1 for key in layers]
+    if places != list(range(places[0], places[0] + 2 * len(places), 2)) or places[0] not in (0, 1):
+        raise ValueError(
+            f"{name} must be numbered as a Sequential of Linear and ReLU in turn, 0, 2, 4, ..., "
+            f"got {', '.join(layers)} (a layer may be missing): {REMEDY}"
+        )
+    for (a, w), (b, v) in itertools.pairwise(layers.items()):
+        if v.shape[1] != len(w):
+            raise ValueError(
+                f"{name}: layer {b} takes {v.shape[1]} numbers, but layer {a} gives {len(w)}"
+            )
+    modules: list[nn.Module] = [nn.Flatten()] * places[0]
+    for w in layers.values():
+        modules += [nn.Linear(w.shape[1], len(w), dtype=w.dtype), nn.ReLU()]
+    return nn.Sequential(*modules[:-1])
