@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ from .options import NETWORK_HELP
 
 if TYPE_CHECKING:
     from ..certification.decision import Certification
+    from ..certification.queries import Query
+
+BALLS = "--memorized, --point, --points"
+"""What --norm and --radius are for."""
 
 
 def add_certify_commands(commands: Any) -> None:
@@ -65,11 +70,25 @@ def add_certify(commands: Any) -> None:
         metavar="FILE",
         help=".npz with x (N, D) and y (N,): what an f_S memorizes",
     )
-    command.add_argument(
-        "--norm", choices=["inf", "2"], help="norm of the balls (--memorized; default: inf)"
+    task.add_argument(
+        "--point",
+        type=Fraction,
+        nargs="+",
+        metavar="X",
+        help="the ball of --norm and --radius within [0,1]^D around this point, for --label",
+    )
+    task.add_argument(
+        "--points",
+        type=Path,
+        metavar="FILE",
+        help="likewise, the balls around points x (N, D) with labels y (N,) of an .npz",
     )
     command.add_argument(
-        "--radius", type=float, metavar="R", help="radius of the balls (--memorized)"
+        "--norm", choices=["inf", "2"], help=f"norm of the balls ({BALLS}; default: inf)"
+    )
+    command.add_argument("--radius", type=float, metavar="R", help=f"radius of the balls ({BALLS})")
+    command.add_argument(
+        "--label", type=int, metavar="Y", help="of --point (default: what the network gives)"
     )
     command.add_argument(
         "--out",
@@ -139,6 +158,8 @@ def run_certify(options: argparse.Namespace) -> None:
         ("vnnlib", run_property),
         ("memorized", run_memorized),
         ("queries", run_queries),
+        ("point", run_balls),
+        ("points", run_balls),
     ):
         if getattr(options, name):
             run(options)
@@ -154,8 +175,13 @@ def check_certify(options: argparse.Namespace) -> None:
         raise ValueError(f"--jobs must be at least 1, got {options.jobs}")
     if not options.instances and (options.jobs is not None or options.results):
         raise ValueError("--jobs and --results belong to --instances")
-    if (options.instances or options.vnnlib) and (options.norm or options.radius is not None):
-        raise ValueError("--norm and --radius belong to --memorized")
+    balls = options.memorized or options.point or options.points
+    if not balls and not options.queries and (options.norm or options.radius is not None):
+        raise ValueError(f"--norm and --radius belong to {BALLS}")
+    if balls and options.radius is None:
+        raise ValueError(f"--radius must be given with {BALLS}")
+    if options.label is not None and not options.point:
+        raise ValueError("--label belongs to --point")
     if options.instances and options.out:
         raise ValueError("--out belongs to one network: use --results with --instances")
     if options.results and not options.results.parent.is_dir():
@@ -244,8 +270,6 @@ def run_memorized(options: argparse.Namespace) -> None:
     from ..proofs.memorization import certify_memorization
     from .console import progress_bar
 
-    if options.radius is None:
-        raise ValueError("--radius must be given with --memorized")
     network = constructions.load(options.network)
     points, labels = read_labelled_points(options.memorized)
     norm: Any = options.norm or "inf"
@@ -270,20 +294,50 @@ def run_memorized(options: argparse.Namespace) -> None:
 
 def run_queries(options: argparse.Namespace) -> None:
     """`cgro certify --queries`."""
-    from ..certification.decision import MAX_SECONDS
-    from ..certification.queries import certify_all, read_queries
-    from .console import output, progress_bar, showing
+    from ..certification.queries import read_queries
 
     if options.norm or options.radius is not None:
         given = {"--norm": options.norm, "--radius": options.radius}
         text = " and ".join(f"{name} {value}" for name, value in given.items() if value is not None)
         raise ValueError(
-            f"--norm and --radius belong to --memorized, got {text} with --queries: its sets are "
-            f"boxes, and no l_2 balls "
-            "(those are decided by analysis.certify)"
+            f"--norm and --radius belong to {BALLS}, got {text} with --queries: its sets are boxes"
         )
     network = constructions.load(options.network)
-    queries, seconds = read_queries(options.queries, network), options.max_seconds or MAX_SECONDS
+    show_certified(options, network, read_queries(options.queries, network))
+
+
+def run_balls(options: argparse.Namespace) -> None:
+    """`cgro certify --point` and `--points`."""
+    from ..certification.decision import ball_set
+    from ..certification.queries import Query, read_labelled_points
+
+    network = constructions.load(options.network)
+    norm: Any = options.norm or "inf"
+    ball = constructions.Ball(norm, options.radius)
+    points: Any = [options.point]
+    labels: Any = [options.label]
+    if options.points:
+        points, labels = read_labelled_points(options.points)
+    elif options.label is None:
+        values = network([[float(x) for x in options.point]])
+        labels = constructions.predictions(values).tolist()
+    balls = [ball_set(network, point, ball, (0.0, 1.0)) for point in points]
+    queries = [Query(ball, int(label)) for ball, label in zip(balls, labels, strict=True)]
+    if not options.json:
+        asked = f"label {queries[0].label}" if options.point else "each label"
+        print(f"{asked} in the whole {ball} around the point, within [0,1]^D")
+    show_certified(options, network, queries)
+
+
+def show_certified(
+    options: argparse.Namespace, network: constructions.ReLUNetwork, queries: list[Query]
+) -> None:
+    """Decide queries, and print what is found."""
+    from ..certification.decision import MAX_SECONDS
+    from ..certification.queries import certify_all
+    from .console import output, progress_bar, showing
+
+    seconds = options.max_seconds or MAX_SECONDS
     with progress_bar() as progress:
         bar = progress.add_task("certifying", total=len(queries))
         results = certify_all(network, queries, seconds, options.out, showing(progress, bar))

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -223,7 +224,7 @@ def test_balls_and_missing_folders_are_refused_before_any_work(files, monkeypatc
     arguments = ("certify", folder / "net.safetensors", "--queries", folder / "queries.npz")
     assert run(*arguments, "--norm", "2", "--radius", "0.1") == 2
     assert (
-        "got --norm 2 and --radius 0.1 with --queries: its sets are boxes, and no l_2 balls"
+        "got --norm 2 and --radius 0.1 with --queries: its sets are boxes"
         in capsys.readouterr().err
     )
     assert run(*arguments, "--out", folder / "missing" / "c.json") == 2
@@ -352,6 +353,33 @@ def test_pairs_are_found_in_constructed_networks_and_not_in_random_ones():
         )
         == []
     )
+
+
+def test_balls_around_points(tmp_path, capsys):
+    """One point on the command line, or many in a file, as `certify` decides them."""
+    network, certificate = tmp_path / "net.safetensors", tmp_path / "c.json"
+    affine([[1.0, 0.0]], [-0.5]).save(network)
+    assert (
+        run("certify", network, "--point", 0.75, 0.5, "--radius", 0.125, "--out", certificate) == 0
+    )
+    shown = capsys.readouterr().out
+    assert "label 1 in the whole l_inf ball of radius 0.125 around the point" in shown
+    assert ">= 0.125 (certified bound)" in shown
+    assert run("check-certificate", certificate, "--network", network) == 0
+    assert "accepted as proved: margin >= 0.125" in capsys.readouterr().out
+    np.savez(tmp_path / "p.npz", x=[[0.75, 0.5], [0.625, 0.5], [0.25, 0.5]], y=[1, 1, -1])
+    common = ["certify", network, "--points", tmp_path / "p.npz", "--norm", 2, "--json"]
+    assert run(*common, "--radius", 0.1875) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["verdict"] for row in found] == ["proved", "refuted", "proved"]
+    for wrong, why in (
+        (["--point", 0.75, 0.5], "--radius must be given with"),
+        (["--point", 0.75, "--radius", 0.1], r"x must have shape \(..., 2\)"),
+        (["--point", 0.75, 0.5, "--radius", 0.1, "--label", 3], "label"),
+        (["--points", tmp_path / "p.npz", "--radius", 0.1, "--label", 1], "--label belongs to"),
+    ):
+        assert run("certify", network, *wrong) == 2
+        assert re.search(why, capsys.readouterr().err)
 
 
 def test_units_that_are_pooled_are_no_pairs():
