@@ -13,14 +13,13 @@ from constructions.internal import (
     Outputs,
     PerPoint,
     Points,
-    check_interval,
     renamed,
 )
 from training import output_margin
 from training.internal import as_float, as_tensor, check_labels, measuring, placement, read_outputs
 
 from ..quantities.measured import Kind, Measured, Shares
-from ..quantities.reading import read_batch, read_mask, read_model
+from ..quantities.reading import check_scaled, read_batch, read_mask, read_model
 from ..quantities.statistics import share
 
 NETWORK_BATCH, MODEL_BATCH = 2**12, 2**9
@@ -42,15 +41,15 @@ def agreement(first: Any, second: Any, points: Any, *, kind: Kind = "exact") -> 
             in the dtype and on the device of its weights, in eval mode (it is afterwards as it
             was), a function in the dtype of the points (uint8: float32).
         second: likewise, with as many outputs.
-        points: (N, ...) in [0,1], floating-point, or uint8 (k means k/255).
+        points: (N, ...), floating-point, or uint8 (k means k/255).
         kind: "estimate" if the points are random ones.
 
     Returns:
         The share as `Measured` of this kind, with its interval.
 
     Raises:
-        ValueError: for no points, NaN in them, points outside [0,1], and outputs that are not (N,
-            K) with one K.
+        ValueError: for no points, NaN or infinity in them, images of 0 to 255 in floats, and
+            outputs that are not (N, K) with one K.
         TypeError: for what is no model.
         FloatingPointError: for outputs that are NaN or infinite.
 
@@ -246,8 +245,7 @@ def margin_sizes(outputs: Outputs) -> float:
 
 def _agrees(first: Any, second: Any, points: Any) -> torch.Tensor:
     x = read_batch(points)
-    if x.dtype != torch.uint8:
-        check_interval(x, "points")
+    check_scaled(x)
     models = {"first": first, "second": second}
     check_outputs(**{name: outputs_of(model, x[:1], name) for name, model in models.items()})
     a, b = (predictions(outputs_of(model, x, name)) for name, model in models.items())

@@ -28,7 +28,7 @@ from ..certification.balls import Balls
 from ..certification.memorizing import proved_at_once
 from ..certification.queries import read_kept
 from ..quantities.measured import Measured
-from ..quantities.reading import read_labelled, read_mask, read_network, read_positive
+from ..quantities.reading import check_scaled, read_labelled, read_mask, read_network, read_positive
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,14 +67,14 @@ def clean_error(network: ReLUNetwork, points: Any, labels: Any) -> Measured:
 
     Args:
         network: what `read_network` reads.
-        points: (N, D) in [0,1].
+        points: (N, D).
         labels: (N,), -1, +1 or 0..K-1.
 
     Returns:
         The share as `Measured`, exact on these points.
 
     Raises:
-        ValueError: for labels or shapes that do not fit.
+        ValueError: for labels or shapes that do not fit, and images of 0 to 255 in floats.
 
     Example:
         >>> from constructions import affine
@@ -82,7 +82,8 @@ def clean_error(network: ReLUNetwork, points: Any, labels: Any) -> Measured:
         50% (exact, 1 of 2)
     """
     network = read_network(network)
-    points, labels = read_labelled(network, points, labels, cube=True)
+    points, labels = read_labelled(network, points, labels)
+    check_scaled(points)
     wrong = is_error(network(points), labels)
     return Measured.share(int(wrong.sum()), len(labels))
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from constructions import VARIANTS, CountRow, closed_form, fitted_exponent
 from constructions.internal import Variant, norm_name, read_norm
 
-from .plots import CountCurve, count_figure
+from .plots import CountCurve, CountPanel, count_figure
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,32 @@ def as_csv(rows: Sequence[CountRow]) -> str:
 
 
 def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> str:
-    """A booktabs table, and the closed forms as equations."""
+    """A table with caption for the packages booktabs and siunitx, and the closed forms."""
+    about = (
+        describe(norm, hidden, mu).replace("l_inf", r"$\ell_\infty$").replace("l_2", r"$\ell_2$")
+    )
+    for name in ("f_clean", "f_adv"):
+        about = about.replace(name, rf"$f_{{\mathrm{{{name[2:]}}}}}$")
+    columns = " ".join(
+        f"S[table-format={len(str(max(values)))}]"
+        for values in (
+            [r.points for r in rows],
+            [r.dimension for r in rows],
+            [r.depth for r in rows],
+            [r.measured for r in rows],
+            [r.closed_form for r in rows],
+        )
+    )
     lines = [
-        f"% nonzero parameters (exact counts); {describe(norm, hidden, mu)}; m = "
-        f"{max(r.m for r in rows)}",
-        r"\begin{tabular}{llrrrrr}",
+        "% needs \\usepackage{booktabs,siunitx}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{Nonzero parameters, counted exactly; {about}; "
+        rf"$m = {max(r.m for r in rows)}$.}}",
+        r"\label{tab:parameters}",
+        rf"\begin{{tabular}}{{ll{columns}}}",
         r"\toprule",
-        r"network & variant & $N$ & $D$ & depth & parameters & closed form \\",
+        r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} \\",
         r"\midrule",
     ]
     for r in rows:
@@ -113,7 +132,7 @@ def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: f
             f"{name} & {r.variant} & {r.points} & {r.dimension} & {r.depth} & {r.measured} & "
             f"{r.closed_form} \\\\"
         )
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     for variant in variants_of(rows):
         lines.append(f"% f_S, {variant}: {sympy.latex(closed_form(norm, variant, hidden))}")
     return "\n".join(lines) + "\n"
@@ -160,11 +179,23 @@ def as_table(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: f
 
 
 def as_figure(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> Figure:
-    """Parameters beyond f_clean's against N at the largest D (or against D if there is one N only),
-    on log-log axes.
+    """Parameters beyond f_clean's on log-log axes: against N at the largest D, and against D at the
+    largest N, each where the grid has two sizes.
     """
-    by_points = len({r.points for r in rows}) >= 2
-    field, fixed = ("points", "dimension") if by_points else ("dimension", "points")
+    varied = {
+        "points": len({r.points for r in rows}) >= 2,
+        "dimension": len({r.dimension for r in rows}) >= 2,
+    }
+    shown = [field for field, several in varied.items() if several] or ["points"]
+    panels = [CountPanel(*curves_over(rows, field)) for field in shown]
+    return count_figure(panels, f"{describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}")
+
+
+def curves_over(rows: Sequence[CountRow], field: str) -> tuple[list[CountCurve], str]:
+    """The curve of each network and variant over "points" or "dimension", at the largest value of
+    the other; and the axis in words.
+    """
+    fixed, variable = ("dimension", "N") if field == "points" else ("points", "D")
     limit = max(getattr(r, fixed) for r in rows)
     slopes = {(e.network, e.variant, e.variable): e.exponent for e in exponents(rows)}
     clean = {(r.points, r.dimension): r.measured for r in rows if r.network == "f_clean"}
@@ -177,11 +208,13 @@ def as_figure(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: 
             for r in rows
             if (r.network, r.variant) == (network, variant) and getattr(r, fixed) == limit
         ]
-        slope = slopes.get((network, variant, "N" if by_points else "D"))
+        slope = slopes.get((network, variant, variable))
         label = f"{network}, {variant}" + (f": slope {slope:.3f}" if slope is not None else "")
         sizes = [getattr(r, field) for r in own]
         beyond = [r.measured - clean[r.points, r.dimension] for r in own]
         curves.append(CountCurve(label, network, sizes, beyond))
-    xlabel = f"training points N (D = {limit})" if by_points else f"dimension D (N = {limit})"
-    title = f"{describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}"
-    return count_figure(curves, xlabel, title)
+    words = {
+        "points": f"training points N (D = {limit})",
+        "dimension": f"dimension D (N = {limit})",
+    }
+    return curves, words[field]

@@ -131,22 +131,33 @@ class CountCurve:
     parameters: Sequence[float]
 
 
-def count_figure(curves: Sequence[CountCurve], xlabel: str, title: str) -> Figure:
-    """Parameters against N or D on log-log axes; labels of curves state their fitted exponents."""
-    figure, (axes,) = new_figure(7.2, 4.2)
+@dataclass(frozen=True)
+class CountPanel:
+    """Curves over one size, which `over` names."""
+
+    curves: list[CountCurve]
+    over: str
+
+
+def count_figure(panels: Sequence[CountPanel], title: str) -> Figure:
+    """Parameters against N, D or both on log-log axes; labels of curves state their fitted
+    exponents.
+    """
+    figure, every = new_figure(5.4 * len(panels) + 0.6, 4.2, len(panels))
     palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555"]
     markers = "osD^vPX"
-    for k, curve in enumerate(curves):
-        style = {
-            "color": palette[k % 7],
-            "marker": markers[k % 7],
-            "linestyle": "--" if curve.network == "f_adv" else "-",
-        }
-        axes.loglog(curve.sizes, curve.parameters, label=curve.label, markersize=4, **style)
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel("parameters beyond f_clean's (measured)")
-    axes.set_title(title, fontsize=9)
-    axes.legend(fontsize=8.5, frameon=False)
+    for axes, panel in zip(every, panels, strict=True):
+        for k, curve in enumerate(panel.curves):
+            style = {
+                "color": palette[k % 7],
+                "marker": markers[k % 7],
+                "linestyle": "--" if curve.network == "f_adv" else "-",
+            }
+            axes.loglog(curve.sizes, curve.parameters, label=curve.label, markersize=4, **style)
+        axes.set_xlabel(panel.over)
+        axes.legend(fontsize=8.5, frameon=False)
+    every[0].set_ylabel("parameters beyond f_clean's (measured)")
+    figure.suptitle(title, fontsize=9)
     return figure
 
 

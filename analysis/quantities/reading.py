@@ -94,6 +94,25 @@ def read_cube(points: Any, name: str = "points", dtype: torch.dtype | None = Non
     return x
 
 
+def check_scaled(points: torch.Tensor, name: str = "points") -> None:
+    """Raise ValueError for floating-point points that are 8-bit values, 0 to 255, not divided.
+
+    >>> check_scaled(torch.tensor([[0.0, 200.0]]))
+    Traceback (most recent call last):
+    ...
+    ValueError: points must be scaled, got whole numbers in [0, 200]: divide 8-bit values by 255, or
+      give them as uint8
+    """
+    if not points.is_floating_point() or not points.numel():
+        return
+    low, high = (float(end) for end in points.aminmax())
+    if low >= 0 and 32 <= high <= 255 and bool((points == points.round()).all()):
+        raise ValueError(
+            f"{name} must be scaled, got whole numbers in [{low:g}, {high:g}]: divide 8-bit values "
+            "by 255, or give them as uint8"
+        )
+
+
 def read_points(network: ReLUNetwork, points: Any, *, cube: bool = False) -> torch.Tensor:
     """Points (N, D) of a network as float64, finite (uint8: k/255), and in [0,1]^D if asked.
 

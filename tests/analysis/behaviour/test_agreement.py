@@ -658,8 +658,14 @@ def test_the_scale_of_f_clean_matters_and_that_of_learned_does_not():
         memorization_share(learned, larger, other, points, ball)
 
 
-def test_points_outside_the_cube_are_refused():
-    with pytest.raises(ValueError, match=r"\[0, 1\], got .* \(divide 8-bit values by 255, or give"):
-        agreement(affine([[1.0]]), affine([[2.0]]), [[10.0], [255.0]])
-    with pytest.raises(ValueError, match="points must lie in"):
-        clean_error(affine([[1.0]]), [[10.0], [255.0]], [1, 1])
+def test_images_that_are_not_scaled_are_refused():
+    """Whole numbers up to 255 in floats are 8-bit values; other points may lie anywhere."""
+    one, images = affine([[1.0]]), torch.tensor([[10.0], [255.0]])
+    with pytest.raises(
+        ValueError, match=r"whole numbers in \[10, 255\]: divide 8-bit values by 255"
+    ):
+        agreement(one, affine([[2.0]]), images)
+    with pytest.raises(ValueError, match="points must be scaled"):
+        clean_error(one, images, [1, 1])
+    assert clean_error(one, [[-3.0], [40.5]], [1, 1]).count == 1
+    assert agreement(one, one, images.to(torch.uint8)).value == 1.0

@@ -406,7 +406,13 @@ def test_count_command(capsys, tmp_path):
     with files["csv"].open() as file:
         assert len(list(csv.DictReader(file))) == 30
     assert sum(line.endswith(r"\\") for line in files["latex"].read_text().splitlines()) == 31
-    assert files["svg"].read_text().lstrip().startswith("<?xml")
+    latex = files["latex"].read_text()
+    assert r"\caption{Nonzero parameters, counted exactly; $\ell_\infty$ balls; $f_{" in latex
+    assert latex.count("S[table-format=") == 5
+    drawn = files["svg"].read_text()
+    assert drawn.lstrip().startswith("<?xml")
+    assert "training points N (D = 16)" in drawn
+    assert "dimension D (N = 40)" in drawn
     assert main(["count", "--points", "0"]) == 2
     assert "points must be >= 1" in capsys.readouterr().err
 
