@@ -6,6 +6,7 @@ import pytest
 import shape_checks
 import torch
 
+collect_ignore = ["docs/auto", "docs/gallery", "docs/conf.py"]  # for Sphinx
 shape_checks.install()  # before anything imports the packages
 
 collect_ignore_glob = ["docs/gallery/*.py"]  # scripts: tests/docs runs them

@@ -34,6 +34,7 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
 autodoc_type_aliases = pages.api.shape_names()
 python_use_unqualified_type_names = True
 napoleon_use_ivar = True
@@ -43,7 +44,7 @@ viewcode_line_numbers = True
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto/gallery",
-    "filename_pattern": r"\.py$",
+    "filename_pattern": r"/plot_",
     "within_subsection_order": "FileNameSortKey",
     "show_signature": False,
     "download_all_examples": False,

@@ -1,4 +1,4 @@
-"""Pages for files that stand beside the code, and links that lead to them."""
+"""Pages for files that stand beside the code, and links that work there and on the site."""
 
 import os
 import re
@@ -12,6 +12,14 @@ COPIED = {
     "benchmarks/README.md": "benchmarks.md",
 }
 """Files outside of docs/ that are pages of the site, and their names in docs/auto."""
+ELSEWHERE = {
+    **{file: f"auto/{page}" for file, page in COPIED.items()},
+    "README.md": "index.md",
+    "docs/gallery": "auto/gallery/index.rst",
+    "constructions/__init__.pyi": "auto/api.rst",
+    "analysis/commands/cli.py": "auto/commands.md",
+}
+"""Where links of the code lead on the site: from what is there to the page that is made of it."""
 LINK = re.compile(r"\]\((?!\w+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 """A relative link or picture of Markdown: its target, its anchor."""
 
@@ -36,10 +44,7 @@ def relinked(text: str, file: Path, page: Path) -> str:
     def link(found: re.Match[str]) -> str:
         target = (file.parent / found[1]).resolve()
         name = target.relative_to(ROOT).as_posix() if target.is_relative_to(ROOT) else ""
-        if name in COPIED:
-            target = DOCS / "auto" / COPIED[name]
-        elif name == "README.md":
-            target = DOCS / "index.md"
+        target = DOCS / ELSEWHERE[name] if name in ELSEWHERE else target
         return f"]({Path(os.path.relpath(target, page.parent)).as_posix()}{found[2] or ''})"
 
     return LINK.sub(link, text)
