@@ -17,9 +17,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
-    # "sphinx_gallery.gen_gallery",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["gallery/*"]  # its pages are made in auto/
+exclude_patterns = ["gallery/*", "**sg_execution_times.rst"]  # pages of the gallery are in auto/
+highlight_language = "text"
+suppress_warnings = ["sphinx_gallery.space_in_filename"]  # the folder's path may have one
 
 html_theme = "furo"
 html_title = "cgro"

@@ -64,7 +64,12 @@ def card(entry: Claim, again: list[Claim], title: str, measured: str) -> Iterato
     """Claim, verdict, checks and code of a statement."""
     yield ""
     yield from (f"({claim.name})=" for claim in (entry, *again))
-    yield from (f"## {title}", "", f"::::{{container}} statement {entry.verdict.replace(' ', '-')}", "")
+    yield from (
+        f"## {title}",
+        "",
+        f"::::{{container}} statement {entry.verdict.replace(' ', '-')}",
+        "",
+    )
     yield from (plain(entry.text[:1].upper() + entry.text[1:]) + ".", "")
     yield from ("Verdict", f": **{entry.verdict}**", "")
     if entry.note:
