@@ -27,6 +27,7 @@ check: $(READY)
 
 docs: $(READY)
 	@$(RUN) -c "import furo, myst_parser, sphinx_gallery" 2>/dev/null || $(INSTALL) '.[docs]'
+	@rm -rf site
 	$(RUN) -m sphinx -W --keep-going -q -d build/doctrees docs site
 	@echo "site/index.html"
 
