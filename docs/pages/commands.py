@@ -7,6 +7,8 @@ from unittest.mock import patch
 
 from analysis.commands.cli import build_parser
 
+from .ledger import plain
+
 
 def made() -> dict[str, str]:
     """One page, a section a command."""
@@ -19,8 +21,8 @@ def made() -> dict[str, str]:
         "Exit status of all: 0 if done, 2 for bad input, 130 if interrupted (Ctrl-C).",
     ]
     for name, command, text in commands(parser):
-        lines += ["", f"(cgro-{name})=", f"## cgro {name}", "", sentence(text), ""]
-        lines += [command.description or "", "", "```text", usage(command), "```", ""]
+        lines += ["", f"(cgro-{name})=", f"## cgro {name}", "", plain(sentence(text)), ""]
+        lines += [plain(command.description or ""), "", "```text", usage(command), "```", ""]
         lines += [line for action in command._actions for line in option(action)]
         if command.epilog:
             lines += ["```text", command.epilog % {"prog": command.prog}, "```"]
@@ -44,18 +46,18 @@ def usage(command: argparse.ArgumentParser) -> str:
 
 
 def option(action: argparse.Action) -> Iterator[str]:
-    """An entry of a definition list: how the option is written, and what it does.
+    r"""An entry of a definition list: how the option is written, and what it does.
 
     >>> parser = argparse.ArgumentParser()
-    >>> list(option(parser.add_argument("--jobs", metavar="N", help="processes")))
-    ['`--jobs N`', ': processes', '']
+    >>> list(option(parser.add_argument("--jobs", metavar="N", help="a/* [N]")))
+    ['`--jobs N`', ': a/\\* \\[N\\]', '']
     """
     if action.help == argparse.SUPPRESS:
         return
     formatter = argparse.HelpFormatter("cgro")
     written = formatter._format_action_invocation(action)
     text = (action.help or "") % {**vars(action), "prog": "cgro"}
-    yield from (f"`{written}`", f": {text}", "")
+    yield from (f"`{written}`", f": {plain(text)}", "")
 
 
 def sentence(text: str) -> str:
