@@ -2,12 +2,13 @@
 PYTHON ?= python3
 RUN = .venv/bin/python
 READY = .venv/.ready
+INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 ifneq ($(shell .venv/bin/python -c "print(1)" 2>/dev/null),1)
 .PHONY: $(READY)  # no interpreter, or one that went away: set up again
 endif
 
-.PHONY: compare test slow check clean
+.PHONY: compare test slow check docs clean
 
 compare: $(READY)
 	$(RUN) -m analysis compare --out results/compare
@@ -24,12 +25,18 @@ check: $(READY)
 	$(RUN) -m mypy
 	$(RUN) -m pytest -q tests/test_architecture.py
 
+docs: $(READY)
+	@$(RUN) -c "import furo, myst_parser, sphinx_gallery" 2>/dev/null || $(INSTALL) '.[docs]'
+	@rm -rf site
+	$(RUN) -m sphinx -W --keep-going -q -d build/doctrees docs site
+	@echo "site/index.html"
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cgro needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up .venv (downloads PyTorch; some minutes on a slow line)"
 	$(PYTHON) -m venv --clear .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) '.[dev]'
 	@touch $@
 
 clean:
-	rm -rf .venv results
+	rm -rf .venv results site docs/auto build/doctrees

@@ -8,7 +8,7 @@ import torch
 
 shape_checks.install()  # before anything imports the packages
 
-collect_ignore_glob = ["docs/gallery/*.py"]  # scripts: tests/docs runs them
+collect_ignore = ["docs/auto", "docs/conf.py", "docs/gallery"]  # for Sphinx; tests/docs runs them
 
 
 @pytest.fixture(autouse=True)

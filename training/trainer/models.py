@@ -251,6 +251,7 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Shape, int, Channels], list[nn.Module]]
 """What builds each convolutional network, and the least height and width of its images."""
 
 MODELS = ("mlp", *CONVOLUTIONAL)
+"""What `build_model` knows by name."""
 
 
 @differentiating

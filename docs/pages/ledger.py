@@ -1,0 +1,93 @@
+"""The pages of statements: one a paper, a card a statement, from the ledger and its last record."""
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+
+from analysis.statements.claims import Claim, ledger
+from analysis.statements.papers import PAPERS
+from analysis.statements.report import BEGIN, END
+
+from .copied import DOCS
+
+CELLS = re.compile(r"(?<!\\)\|")
+
+
+def made() -> dict[str, str]:
+    """A page a paper."""
+    record = recorded((DOCS / "statements.md").read_text(encoding="utf-8"))
+    return {f"statements/{paper}.md": "\n".join(page(paper, record[paper])) for paper in PAPERS}
+
+
+def recorded(text: str) -> dict[str, dict[str, str]]:
+    """What was measured, in the words of docs/statements.md: by paper and statement."""
+    titles = {title: paper for paper, title in PAPERS.items()}
+    found: dict[str, dict[str, str]] = {paper: {} for paper in PAPERS}
+    paper = ""
+    for line in text.split(BEGIN)[1].split(END)[0].splitlines():
+        if line.startswith("### "):
+            paper = titles[line[4:]]
+        elif line.startswith("| ") and not line.startswith("| statement"):
+            cells = [cell.strip() for cell in CELLS.split(line)[1:-1]]
+            found[paper][cells[0]] = cells[3]
+    return found
+
+
+def shortened(text: str) -> str:
+    """docs/statements.md on the site: the count and the papers' pages in place of the tables."""
+    if BEGIN not in text:
+        return text
+    before, rest = text.split(BEGIN)
+    tables, after = rest.split(END)
+    lines = [tables.strip().splitlines()[0], ""]
+    lines += [f"- [{title}](auto/statements/{paper}.md)" for paper, title in PAPERS.items()]
+    lines += ["", "```{toctree}", ":hidden:", ""]
+    lines += [f"{title} <auto/statements/{paper}>" for paper, title in PAPERS.items()]
+    return before + "\n".join([*lines, "```"]) + after
+
+
+def page(paper: str, record: dict[str, str]) -> Iterator[str]:
+    """All cards of a paper, those that restate one of it together."""
+    yield from (f"# {PAPERS[paper]}", "")
+    yield "Each statement with what it claims, in our words, a verdict that stands only if all its"
+    yield "checks hold, what these measured (numbers are of one machine), and the code that ran."
+    claims = ledger([paper])
+    for entry in claims:
+        if not entry.restates.startswith(f"{paper}-"):
+            again = [other for other in claims if other.restates == entry.name]
+            title = " = ".join(claim.statement for claim in (entry, *again))
+            yield from card(entry, again, title, record[title])
+
+
+def card(entry: Claim, again: list[Claim], title: str, measured: str) -> Iterator[str]:
+    """Claim, verdict, checks and code of a statement."""
+    yield ""
+    yield from (f"({claim.name})=" for claim in (entry, *again))
+    yield from (
+        f"## {title}",
+        "",
+        f"::::{{container}} statement {entry.verdict.replace(' ', '-')}",
+        "",
+    )
+    yield from (plain(entry.text[:1].upper() + entry.text[1:]) + ".", "")
+    yield from ("Verdict", f": **{entry.verdict}**", "")
+    if entry.note:
+        yield from ("Why" if not entry.measure else "Note", f": {plain(entry.note)}", "")
+    if entry.restates:
+        yield from ("Measured", f": as [{entry.restates}](#{entry.restates})", "")
+    elif measured:
+        first, *more = measured.split("; ")
+        yield from ("Measured", f": - {first}", *(f"  - {check}" for check in more), "")
+    if entry.measure:
+        yield from ("Run it", f": `cgro verify --only {entry.restates or entry.name}`", "")
+        if not entry.restates:
+            yield from (f"<details><summary>Code: {entry.file}</summary>", "", "```python")
+            yield from (textwrap.dedent(inspect.getsource(entry.measure)).rstrip(), "```", "")
+            yield from ("</details>", "")
+    yield "::::"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return re.sub(r"([\\|_*<\[\]])", r"\\\1", text)
