@@ -208,6 +208,8 @@ OTHERS = {
     # take a ReLUNetwork, no module
     *("distance_error", "memorization_part", "outer_radius", "sup_error"),
     *("mixed",),  # takes losses
+    "worst_outputs",  # of a training step: with gradients, in the mode that the model is in
+    "compare",  # reads a module as a ReLUNetwork: see test_own.py
 }
 
 

@@ -15,6 +15,11 @@ GROUP_LIMIT = 256
 """Larger groups of units with equal outgoing weights are only searched for equal and opposite rows.
 """
 
+SHORT = 8
+"""Rows of so many inputs together belong together where they share two, longer ones only where
+something cancels: windows of a convolution that are pooled share many.
+"""
+
 Row = dict[int, float]
 
 
@@ -60,7 +65,8 @@ def _match(weight: Array, group: list[int]) -> list[tuple[int, int]]:
         scores = []
         for i, j in combinations(range(len(left)), 2):
             kept = min(np.count_nonzero(rows[i] + rows[j]), np.count_nonzero(rows[i] - rows[j]))
-            if kept < np.count_nonzero((rows[i] != 0) | (rows[j] != 0)):
+            both = np.count_nonzero((rows[i] != 0) | (rows[j] != 0))
+            if kept < both or (both < sizes[i] + sizes[j] - 1 and both <= SHORT):
                 scores.append((kept - sizes[i] - sizes[j], i, j))
         taken = set[int]()
         for _, i, j in sorted(scores):

@@ -384,7 +384,8 @@ def test_balls_around_points(tmp_path, capsys):
 
 def test_units_that_are_pooled_are_no_pairs():
     """Windows that overlap have the same outgoing weights; nothing of their rows cancels."""
-    window = np.array([[0.5, 1.0, -2.0, 0, 0, 0], [0, 0.5, 1.0, -2.0, 0, 0]])
+    weights = np.linspace(0.5, 3.0, 9)
+    window = np.stack([np.append(weights, 0.0), np.append(0.0, weights)])
     mean = np.array([[0.5, 0.5]]), np.zeros(1)
     assert find_pairs([(window, np.zeros(2)), mean]) == []
     assert find_pairs([(np.array([[0.5, 1.0], [0.5, -1.0]]), np.zeros(2)), mean]) == [(0, 1)]

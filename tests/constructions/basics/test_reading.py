@@ -104,7 +104,7 @@ def test_what_are_no_points_is_refused(values, error, message):
 def test_intervals_have_advice_for_bytes_in_other_types():
     check_interval(torch.zeros(0), "x")
     check_interval(torch.tensor([0.0, 1.0]), "x")
-    with pytest.raises(ValueError, match=r"x must lie in \[0, 1\], got .* given as uint8\)$"):
+    with pytest.raises(ValueError, match=r"x must lie in \[0, 1\], got .* give them as uint8\)$"):
         check_interval(torch.tensor([0.0, 255.0]), "x")
     with pytest.raises(ValueError, match=r"x must lie in \[0, 1\], got values in \[-1, 2\]$"):
         check_interval(torch.tensor([-1.0, 2.0]), "x")

@@ -246,7 +246,7 @@ def test_own_tensors():
             (X * float("nan"), Y, X, Y),
             "train_points must lie in \\[0, 1\\], got values in \\[nan, nan",
         ),
-        ((X, Y, X * 255, Y), "test_points must lie in .* given as uint8"),
+        ((X, Y, X * 255, Y), "test_points must lie in .* give them as uint8"),
         ((X - 1, Y, X, Y), "train_points must lie in"),
         ((X.long(), Y, X, Y), "uint8 .* got torch.int64"),
         ((X, Y, X.double(), Y), "one shape and dtype"),
