@@ -60,6 +60,7 @@ def test_progress_counts_what_it_announces(quick):
     assert told[-1].done == told[-1].total == len(calls)
 
 
+@pytest.mark.slow
 def test_tasks_side_by_side_are_the_same(tmp_path):
     """Two processes give what one gives; their progress is counted, their failures are raised."""
     few = {"clean_epochs": 2, "adversarial_epochs": 1, "attack_steps": 2, "attacked_points": 40}
