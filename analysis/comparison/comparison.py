@@ -145,6 +145,7 @@ def with_own(
         raise ValueError(
             f"{' and '.join(words)} must have outputs {asked}, got "
             + " and ".join(str(network.outputs) for network in given.values())
+            + " (two logits: wrap them as logit[1] - logit[0])" * (2 in outputs)
         )
     tasks = tuple(images.task for images in fit)
     return dataclasses.replace(settings, tasks=tasks, **words), fit, given

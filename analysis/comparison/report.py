@@ -17,6 +17,9 @@ SAVED = 2**24
 """Most numbers of a network that a comparison writes; f_S is built again from f_clean and the data.
 """
 
+CHANCE = 0.4
+"""Clean test errors of the learned network from which nothing is concluded."""
+
 TASK_NAMES = {"parity": "Odd (+1) against even (-1)", "classes": "Ten classes"}
 
 
@@ -80,6 +83,12 @@ def summary(task: TaskResult) -> str:
     upper = learned.train.robust if learned.train.robust.kind == "exact" else None
     upper = learned.train.robust_upper or upper
     certified_gap = learned.test.robust.value - upper.value if upper else 0.0
+    if learned.test.clean.value >= CHANCE:
+        return (
+            f"The learned network errs on {percent(learned.test.clean)} of the clean test points, "
+            "so nothing is concluded. Does it take pixels in [0,1], and are its labels those of "
+            "the task (parity: positive for odd)?"
+        )
     overfits = gap >= 0.05
     conclusion = (
         "clean generalization and robust overfitting, by construction"
@@ -98,7 +107,7 @@ def summary(task: TaskResult) -> str:
         f"{percent(clean.test.clean)}) and robust test error at least "
         f"{percent(built.test.robust)}: {conclusion}. "
         f"The learned network has an error in {bounds(learned.train)} of the "
-        f"training balls and {bounds(learned.test)} of the test balls (attack to proof), with "
+        f"training balls and {bounds(learned.test)} of the test balls (certified), with "
         f"clean test error {percent(learned.test.clean)}: {pattern}. Learned and constructed "
         f"give the same label on "
         f"{percent(task.agreement['clean test points'])} of the clean test points and, estimated, "

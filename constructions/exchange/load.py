@@ -71,7 +71,9 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         raise ValueError(
             f"{path} holds pickled Python objects, and loading those may execute code: load it "
             f"yourself if you trust it and pass the module or program, e.g. "
-            f"read_network(torch.export.load(path)), or export it to ONNX"
+            f"read_network(torch.export.load(path)), or export it to ONNX; of a state_dict, load "
+            f"it into its module, m.load_state_dict(torch.load(path)), and save that: "
+            f'read_network(m.eval()).save("net.safetensors")'
         )
     if path.suffix != ".safetensors":
         raise ValueError(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Protocol
 
 import sympy
@@ -92,7 +93,24 @@ class Provenance(Result):
 
 
 LEMMAS: dict[str, Lemma] = {}
-"""All registered statements by the name of the construction that implements them."""
+"""All registered statements by the name of the construction that implements them; those of modules
+that were not used yet come with `register_all`.
+"""
+
+HOMES = (
+    "gadgets.approximation",
+    "gadgets.distances",
+    "gadgets.indicators",
+    "classifiers.memorization",
+    "capacity.interpolation",
+)
+"""The modules above whose constructions register statements when they are imported."""
+
+
+def register_all() -> None:
+    """Import what registers statements: names of the package load their modules at first use."""
+    for home in HOMES:
+        import_module(f"constructions.{home}")
 
 
 class Built(Protocol):

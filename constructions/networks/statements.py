@@ -20,7 +20,7 @@ import sympy
 
 from ..basics.engine import Engine
 from .network import ReLUNetwork, check_network
-from .provenance import LEMMAS, Lemma, Provenance, parts_of
+from .provenance import LEMMAS, Lemma, Provenance, parts_of, register_all
 
 P = ParamSpec("P")
 
@@ -185,6 +185,7 @@ def statements() -> str:
         >>> statements().splitlines()[0]
         '| function | source | statement | claims (checked on built networks) |'
     """
+    register_all()
     lines = [
         "| function | source | statement | claims (checked on built networks) |",
         "|---|---|---|---|",

@@ -21,7 +21,7 @@ from ..basics.shapes import Labels, Points
 from ..graphs.origin import Errors, Origin
 from ..linear.affine import Affine
 from ..linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
-from .provenance import LEMMAS, Lemma, Provenance
+from .provenance import LEMMAS, Lemma, Provenance, register_all
 
 FORMAT = 1
 
@@ -253,6 +253,8 @@ def _describe_provenance(origin: Provenance) -> dict[str, Any]:
 def _build_provenance(tree: dict[str, Any]) -> Provenance:
     """A statement that this version does not know keeps its name, without claims."""
     name = tree["lemma"]
+    if name not in LEMMAS:
+        register_all()
     lemma = (
         LEMMAS.get(name, Lemma(str(name), "unknown to this version of cgro", "")) if name else None
     )

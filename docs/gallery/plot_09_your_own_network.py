@@ -100,7 +100,7 @@ plt.show()
 # %%
 # So f_S is right on whole training balls, by construction, and on test balls as bad as f_clean.
 #
-# .. Here compare(model=yours, ...) is to ask all of this at once, as soon as it takes a model.
+# ``compare(model=yours)``, or ``cgro compare --model FILE``, asks all of this at once.
 #
 # Do the two give the same labels? On the test points, and on training points that an attack on
 # your network has changed:

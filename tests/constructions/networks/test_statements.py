@@ -6,6 +6,7 @@ the checker must see them."""
 
 import dataclasses
 import itertools
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -26,15 +27,18 @@ from constructions import (
     affine,
     delay,
     explain,
+    f_S,
     implements,
     parts,
     squaring,
     statements,
 )
+from constructions.networks.provenance import HOMES, register_all
 
 BALL, CLEAN = Ball("inf", 0.125), affine([[4.0, 0.5]], [-2.0])
 POINTS, LABELS = [[0.25, 0.5], [0.75, 0.375]], [1, -1]
 
+register_all()
 CASES = {
     "absolute": [{}],
     "tooth": [{"s": s} for s in range(1, 7)],
@@ -318,3 +322,29 @@ def test_the_table_of_statements_in_the_docs_is_up_to_date():
         "\n<!-- end -->"
     )[0]
     assert table == statements()
+
+
+def test_statements_are_known_before_their_modules_are_used(tmp_path):
+    """In a fresh process: the table is whole, and a file says which statement built its network."""
+    f_S(affine([[4.0, 0.0]], [-2.0]), [[0.25, 0.5], [0.75, 0.5]], [1, -1], Ball("inf", 0.125)).save(
+        tmp_path / "f.safetensors"
+    )
+    code = (
+        "import sys, constructions; net = constructions.load(sys.argv[1]);"
+        "print(constructions.explain(net)); print(constructions.statements())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "f.safetensors")]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "unknown" not in shown
+    assert all(f"| `{name}" in shown or f"| {name}" in shown for name in LEMMAS)
+
+
+def test_all_homes_of_statements_are_known():
+    """Modules with registered constructions, and no others, are imported for them."""
+    root = Path(constructions.__file__).parent
+    homes = {
+        ".".join(path.relative_to(root).with_suffix("").parts)
+        for path in root.rglob("*.py")
+        if "\n@implements(" in path.read_text(encoding="utf-8")
+    }
+    assert homes == set(HOMES)
