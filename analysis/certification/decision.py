@@ -234,7 +234,8 @@ def ball_set(
     if any(a > b for a, b in zip(lower, upper, strict=True)) or (
         exact_set.ball and _outside(exact_set)
     ):
-        raise ValueError(f"the {ball} around centre has no point in domain {domain}")
+        scale = " (pixels of 0 to 255 or 0 to 16 are divided first)" if domain == (0.0, 1.0) else ""
+        raise ValueError(f"the {ball} around centre has no point in domain {domain}{scale}")
     return exact_set
 
 

@@ -153,7 +153,7 @@ def main(path="", *more):  # check a certificate; 0 if it holds queries and all 
     found, whole, source = judge(data := read(path)), data["format"] == PROPERTY, data.get("source") and origin(data["source"])
     for file in map(str, more[1:]):
         seen = hashlib.sha256((gzip.decompress if file.endswith(".gz") else bytes)(pathlib.Path(file).read_bytes())).hexdigest()
-        require(source and seen == source[-64:], f"{file} is not {source or 'a file that is named'}")
+        require(source and seen == source[-64:], f"{file} is not {source or 'named'} (cgro check-certificate compares layers)")
     _ = [print(f"query {i}: {f'rejected: {why}' if why else f'accepted as {what}'}") for i, (why, what) in enumerate(found)]
     hint = f"(cgro check-certificate CERT --network FILE{' --vnnlib FILE' * whole} does)"
     _ = whole and print(f"property: not compared, nor that these are margins of it and their boxes leave no gap {hint}")
