@@ -146,7 +146,7 @@ def read_points(path: str) -> list[np.ndarray]:  # x and y of an .npz file, if i
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("usage: check_balls.py CERTIFICATE POINTS.npz (one ball, box or property: check_certificate.py)")
+        sys.exit("rejected: usage: check_balls.py CERTIFICATE POINTS.npz (one ball, box or property: check_certificate.py)")
     try:
         certificate = Path(sys.argv[1]).read_text(encoding="utf-8")
         content = json.loads(certificate, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)

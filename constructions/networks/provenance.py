@@ -93,9 +93,7 @@ class Provenance(Result):
 
 
 LEMMAS: dict[str, Lemma] = {}
-"""All registered statements by the name of the construction that implements them; those of modules
-that were not used yet come with `register_all`.
-"""
+"""All registered statements by the name of the construction that implements them."""
 
 HOMES = (
     "gadgets.approximation",
@@ -108,7 +106,7 @@ HOMES = (
 
 
 def register_all() -> None:
-    """Import what registers statements: names of the package load their modules at first use."""
+    """Import what registers statements: else a module does so when it is first used."""
     for home in HOMES:
         import_module(f"constructions.{home}")
 
