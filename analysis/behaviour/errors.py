@@ -38,8 +38,8 @@ class RobustError(Result):
     Attributes:
         lower: re-checked counterexamples.
         upper: points not proved robust; None where nothing tried to prove it.
-        adversarial: the strongest point found in each ball, float64, (N, D); where `proved` was
-            given, among the point and the starts.
+        adversarial: the strongest point found in each ball, float64, (N, D); of balls that were
+            proved before, of the point itself and the starts.
         refuted: which of them are re-checked errors, bool, (N,).
         proved: which balls are proved to hold no error, bool, (N,); None where nothing tried.
     """

@@ -63,13 +63,12 @@ class Balls:
 
     @cached_property
     def near(self) -> dict[int, ReLUNetwork]:
-        """The network on each ball: for f_S, f_clean or a small one."""
+        """The network on each ball: for f_S, f_clean, which many share, or a small one."""
         found, asked = dict[int, ReLUNetwork](), torch.tensor(self.rows, dtype=torch.int64)
-        for rows, local in localize(self.network, self.points[asked], self.ball):
-            for row in asked[rows]:
-                if local.screen is not None:
-                    ((_, local),) = localize(self.network, self.points[row][None], self.ball)
-                found[int(row)] = local
+        for rows, shared in localize(self.network, self.points[asked], self.ball):
+            for row in asked[rows].tolist():
+                ((_, own),) = localize(self.network, self.points[row : row + 1], self.ball)
+                found[row] = shared if shared.size == own.size else own
         return found
 
     def numbers(self, verdict: str) -> list[int]:
@@ -112,7 +111,8 @@ class Balls:
                     if start + over >= end:
                         return
                     query, seconds = self.query(i), min(limit, end - start)
-                    network = self.network if certificate else self.near[i]
+                    whole = certificate or self.network.screen is None
+                    network = self.network if whole else self.near[i]
                     self.found[i] = decide_margin(network, query.set, query.label, seconds)
                     over = max(over, now() - start - seconds)  # reading and checking take theirs
                     if now() < start + seconds / 2:

@@ -63,8 +63,10 @@ def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[Re
     if not path.is_file():
         raise FileNotFoundError(f"{name} must be a file, a run, or module:function, got {source}")
     held = weights(path, name) if path.suffix in WEIGHTS else None
-    network: Any = path if held is None else model_of(held, shape, f"{name} {path.name}")
-    return read_rows(network, shape), path.name
+    if held is None:
+        return read_rows(path, shape), path.name
+    model, kind = model_of(held, shape, f"{name} {path.name}")
+    return read_rows(model, shape), f"{path.name}, weights taken as of {kind}"
 
 
 def read_rows(network: Any, shape: Sequence[int]) -> ReLUNetwork:
@@ -124,8 +126,12 @@ def weights(path: Path, name: str) -> dict[str, torch.Tensor] | None:
     return dict(held)
 
 
-def model_of(held: Mapping[str, torch.Tensor], shape: Sequence[int], name: str) -> nn.Module:
-    """The model that weights are of. Raises ValueError if no known one fits."""
+def model_of(
+    held: Mapping[str, torch.Tensor], shape: Sequence[int], name: str
+) -> tuple[nn.Module, str]:
+    """The model that weights are taken to be of, and its kind in words: weights do not say what is
+    between them. Raises ValueError if no known one fits.
+    """
     layers = {key.removesuffix(".weight"): w for key, w in held.items() if key.endswith(".weight")}
     if layers and all(w.ndim == 2 for w in layers.values()):
         model = in_turn(layers, name)
@@ -133,7 +139,7 @@ def model_of(held: Mapping[str, torch.Tensor], shape: Sequence[int], name: str) 
         if strange:
             raise ValueError(f"{name} lacks or has too much: {', '.join(sorted(strange))}")
         model.load_state_dict(dict(held))
-        return model.eval()
+        return model.eval(), "Linear and ReLU in turn"
     rows = [len(w) for w in layers.values()]
     for kind, channels in CHANNELS.items() if rows else ():
         try:
@@ -141,7 +147,7 @@ def model_of(held: Mapping[str, torch.Tensor], shape: Sequence[int], name: str) 
             model.load_state_dict(dict(held))
         except (RuntimeError, ValueError):
             continue
-        return model.eval()
+        return model.eval(), kind
     raise ValueError(
         f"{name} holds weights {', '.join(list(held)[:4])}, ... of no known model (Linear and ReLU "
         f"in turn, {', '.join(CHANNELS)}) on images of shape {tuple(shape)}: {REMEDY}"

@@ -48,20 +48,9 @@ learned.axhline(1, color="black", linewidth=0.8, linestyle=":")
 learned.set(ylabel="learned (computed)", xscale="log", yscale="symlog", ylim=(-0.1, 20))
 learned.legend(frameon=False, loc="upper left")
 for part, style in (("train", "-"), ("test", "--")):
-    error.plot(
-        step,
-        100 * curves[f"clean_{part}"],
-        style,
-        color="#56B4E9",
-        label=f"clean, {part}",
-    )
-    error.plot(
-        step,
-        100 * curves[f"robust_{part}"],
-        style,
-        color="#D55E00",
-        label=f"robust, {part}",
-    )
+    for kind, color in (("clean", "#56B4E9"), ("robust", "#D55E00")):
+        share = 100 * curves[f"{kind}_{part}"]
+        error.plot(step, share, style, color=color, label=f"{kind}, {part}")
 error.set(xlabel="step of gradient descent (+ 1)", ylabel="error (%)", xscale="log")
 error.legend(frameon=False)
 for axes in (learned, error):

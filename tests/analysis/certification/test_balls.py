@@ -11,7 +11,7 @@ import torch
 from analysis import Measured, certified_margins, robust_error
 from analysis.certification import balls
 from analysis.checkers import check_certificate as checker
-from constructions import Ball, ReLUNetwork, affine, compose, level_set
+from constructions import Ball, ReLUNetwork, affine, compose, f_S, level_set, separation
 
 BALL = Ball("inf", 0.05)
 
@@ -217,6 +217,31 @@ def test_balls_that_would_take_longer_than_is_left_are_not_begun(case, monkeypat
     robust_error(network, points, labels, BALL, max_seconds=100.0)
     assert len(calls) == 2
     assert clock[0] <= 100.0
+
+
+@pytest.mark.parametrize("norm", ["inf", 2])
+def test_the_networks_that_are_asked_about_are_f_s_on_their_balls(norm):
+    """Each equals the whole f_S at random points of its ball; far from centres all are f_clean."""
+    generator = torch.Generator().manual_seed(1)
+
+    def uniform(*shape):
+        return torch.rand(*shape, dtype=torch.float64, generator=generator)
+
+    centres = uniform(40, 3)
+    labels = torch.where(centres[:, 0] > 0.5, 1, -1)
+    labels[:6] *= -1
+    apart = separation(centres, labels, norm=float(norm)).distance
+    ball = Ball(norm, apart / 4)
+    network = f_S(affine([[4.0, 1.0, 0.0]], [-2.5]), centres, labels, ball)
+    points = uniform(60, 3)
+    points[:30] = (centres[:30] + (uniform(30, 3) - 0.5) * 1.5 * apart).clamp(0, 1)
+    asked = balls.Balls(network, points, [1] * 60, ball, range(60), {}, {}).near
+    assert sorted(asked) == list(range(60))
+    assert 1 < len({id(local) for local in asked.values()}) < 60
+    for row, local in asked.items():
+        around = points[row] + (uniform(40, 3) - 0.5) * 2 * ball.radius
+        inside = ball.project(around, points[row].expand(40, 3)).clamp(0, 1)
+        assert torch.allclose(local(inside), network(inside, screened=False), atol=1e-9)
 
 
 def test_bad_input(case, tmp_path, monkeypatch):

@@ -51,7 +51,8 @@ def test_all_ways_in_give_the_same(module, points, tmp_path, monkeypatch):
     expected = module(points)
     for source in ("a.pt", "b.pth", "c.safetensors", "d.onnx", "e.safetensors", "mine:made"):
         network, said = read_own(source, SHAPE)
-        assert said == source
+        taken = ", weights taken as of Linear and ReLU in turn"
+        assert said == source + taken * (source in ("a.pt", "b.pth", "c.safetensors"))
         assert torch.allclose(network(points), expected, atol=1e-6), source
     assert torch.allclose(read_own(module, SHAPE)[0](points), expected, atol=1e-6)
 
@@ -61,7 +62,8 @@ def test_weights_of_the_models_of_this_library(kind, tmp_path):
     model = build_model(kind, (1, 28, 28), 10, width=0.5, seed=3).eval()
     torch.save(model.state_dict(), tmp_path / "w.pt")
     images = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    network, _ = read_own(tmp_path / "w.pt", (1, 28, 28))
+    network, said = read_own(tmp_path / "w.pt", (1, 28, 28))
+    assert said.endswith("Linear and ReLU in turn" if kind == "mlp" else f"taken as of {kind}")
     assert torch.allclose(network(images.flatten(1)), model(images), atol=1e-5)
 
 
@@ -133,9 +135,10 @@ def test_a_comparison_of_an_own_network(module, tmp_path):
     )
     (again,) = both.tasks
     assert again.models["f_clean"].description == "given: Linear"
-    assert again.models["learned"].description == "given: own.pt"
+    own = "own.pt, weights taken as of Linear and ReLU in turn"
+    assert again.models["learned"].description == f"given: {own}"
     assert again.models["learned"].errors.test.clean == task.models["learned"].errors.test.clean
-    assert both.settings.model == "own.pt"
+    assert both.settings.model == own
     with pytest.raises(ValueError, match=r"model must have outputs 10 \(classes\), got 1"):
         compare(replace(FEW, tasks=("classes",)), model=module)
     with pytest.raises(ValueError, match=r"model must have outputs .*, got 7"):
