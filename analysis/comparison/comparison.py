@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty, Queue
@@ -159,19 +161,38 @@ def side_by_side(
     An interrupt (Ctrl-C) reaches the processes, which know what it ends: proving alone, or all.
     """
     context, ticks = get_context("spawn"), dict[str, Tick]()
-    with context.Manager() as manager, ProcessPoolExecutor(min(jobs, len(tasks)), context) as pool:
+    with (
+        left_to_others(),
+        context.Manager() as manager,
+        ProcessPoolExecutor(min(jobs, len(tasks)), context) as pool,
+    ):
         told: Queue[tuple[str, str, str | None]] = manager.Queue()
         ends = [pool.submit(_apart, task, told) for task in tasks]
         while not (all(end.done() for end in ends) and told.empty()):
             if any(end.done() and end.exception() for end in ends):
                 break
-            with suppress(Empty, KeyboardInterrupt):
+            with suppress(Empty):
                 task, stage, note = told.get(timeout=0.1)
                 if note is None:
                     ticks[task] = announce(f"{task}: {stage}")
                 else:
                     ticks[task](f"{task}: {note}" if note else "")
         return [end.result() for end in ends]
+
+
+@contextmanager
+def left_to_others() -> Iterator[None]:
+    """Interrupts do nothing here; the processes begun meanwhile get them as always (a handler, not
+    being ignored, ends with a process).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _apart(task: TaskComparison, told: Queue[tuple[str, str, str | None]]) -> TaskResult:

@@ -7,8 +7,10 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -78,6 +80,30 @@ def test_tasks_side_by_side_are_the_same(tmp_path):
         compare(settings, jobs=2, runs=tmp_path / "file")
     with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
         compare(settings, jobs=0)
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_all_processes_and_keeps_the_runs(tmp_path):
+    """Ctrl-C goes to the group, as from a terminal: status 130, one line, no trace."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "analysis", "compare", "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    begun = [tmp_path / "runs" / f"{task}-learned" / "metrics.jsonl" for task in TASKS]
+    end = time.monotonic() + 200
+    while not all(path.exists() for path in begun) and time.monotonic() < end:
+        assert process.poll() is None
+        time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    shown, _ = process.communicate(timeout=100)
+    assert process.returncode == 130, shown
+    assert "cgro compare: interrupted" in shown
+    assert "Traceback" not in shown
+    assert all(path.exists() for path in begun)
 
 
 def same(first, second):
