@@ -102,7 +102,7 @@ def main() -> None:
     """Train, certify, draw."""
     torch.set_num_threads(1)
     plain = replace(DEFAULT, interval_weight=0.0).learned_by
-    frontiers = {plain: frontier(0.0), DEFAULT.learned_by: frontier(DEFAULT.interval_weight)}
+    frontiers = {plain: frontier(0.0), DEFAULT.learned_by: frontier(DEFAULT.term)}
     figure_of(frontiers).savefig(Path(__file__).with_suffix(".png"), dpi=115)
 
 

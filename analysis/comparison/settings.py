@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from constructions import Ball
 
 DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
+DEFAULT_TERM = {math.inf: 0.03, 2.0: 0.3}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class CompareSettings(Settings):
         learning_rate: the largest one in the learned network's training.
         training_attack_steps: of the attacks in adversarial training.
         interval_weight: of the loss of interval bounds in adversarial training (`TrainingConfig`),
-            in [0,1], which makes the learned network easy to prove; 0: plain adversarial training.
+            in [0,1], which makes the learned network easy to prove; 0: plain adversarial training;
+            None takes 0.03 (l_inf) or 0.3 (l_2).
         model: your own network in place of the learned one, which is not trained then: what
             `read_own` reads from a name.
         clean: likewise, in place of f_clean.
@@ -69,10 +71,10 @@ class CompareSettings(Settings):
     learned_widths: tuple[int, ...] = (512,)
     learning_rate: Annotated[float, Gt(0), Lt(math.inf)] = 0.01
     training_attack_steps: int = 3
-    interval_weight: Annotated[float, Ge(0), Le(1)] = setting(
-        0.03,
+    interval_weight: Annotated[float, Ge(0), Le(1)] | None = setting(
+        None,
         "weight of the loss of interval bounds in the learned network's training, which makes it "
-        "easy to prove; 0: plain adversarial training",
+        "easy to prove; 0: plain adversarial training (default: 0.03 for inf, 0.3 for 2)",
     )
     model: str | None = setting(
         None,
@@ -130,6 +132,11 @@ class CompareSettings(Settings):
         radius = DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius
         return constructions.Ball(self.norm, radius)
 
+    @property
+    def term(self) -> float:
+        """The weight of the loss of interval bounds."""
+        return DEFAULT_TERM[self.norm] if self.interval_weight is None else self.interval_weight
+
     def steps_of(self, built: bool) -> int:
         """Choose the steps of the attacks: on networks that are built they are a check only.
 
@@ -151,7 +158,7 @@ class CompareSettings(Settings):
         """
         if self.model is not None:
             return f"given: {self.model}"
-        term = f" with interval term {self.interval_weight:g}" if self.interval_weight else ""
+        term = f" with interval term {self.term:g}" if self.term else ""
         return f"PGD-{self.training_attack_steps}{term}"
 
     @property

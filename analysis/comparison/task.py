@@ -121,8 +121,8 @@ class TaskComparison:
             learning_rate=settings.learning_rate,
             radius=self.ball.radius,
             attack=f"pgd{settings.training_attack_steps}",
-            objective="intervals" if settings.interval_weight else "adversarial",
-            interval_weight=settings.interval_weight,
+            objective="intervals" if settings.term else "adversarial",
+            interval_weight=settings.term,
         )
         self.train("learned", settings.learned_widths, config, tick)
 
