@@ -166,3 +166,6 @@ def check_settings(settings: CompareSettings) -> None:
         raise ValueError(f"seed must be >= 0, got {settings.seed}")
     if not settings.ball.radius > 0:
         raise ValueError(f"radius must be positive, got {settings.ball.radius:g}")
+    from constructions.internal import warn_of_scale  # with torch, which the help needs not
+
+    warn_of_scale(settings.ball)
