@@ -1,6 +1,6 @@
 """The names of `constructions.internal`, and where each is from; loaded when it is used."""
 
-from .basics.ball import check_ball
+from .basics.ball import check_ball, warn_of_scale
 from .basics.engine import run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
@@ -58,6 +58,7 @@ from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import same
 from .networks.network import check_network, structure_digest
+from .networks.owners import shares
 
 __all__ = [
     "Alike",
@@ -125,9 +126,11 @@ __all__ = [
     "said",
     "same",
     "setting",
+    "shares",
     "silent",
     "stepped",
     "stepping",
+    "warn_of_scale",
     "structure_digest",
     "write_file",
 ]

@@ -21,6 +21,7 @@ from constructions.internal import (
     renamed,
     silent,
     stepped,
+    warn_of_scale,
 )
 from training import is_error, output_margin, pgd, project
 
@@ -157,6 +158,7 @@ def robust_error(
     network = read_network(network)
     exact_points, labels = read_labelled(network, points, labels, cube=True)
     check_ball(ball)
+    warn_of_scale(ball, network.inputs)
     if max_seconds is not None:
         max_seconds = read_positive("max_seconds", max_seconds)
     elif certificate is not None:

@@ -26,6 +26,7 @@ from constructions.internal import (
     exact_box,
     renamed,
     said,
+    warn_of_scale,
     write_file,
 )
 from training.internal import check_labels
@@ -229,6 +230,8 @@ def ball_set(
     lower, upper = [v - radius for v in point], [v + radius for v in point]
     if domain is not None:
         low, high = read_domain(domain)
+        if low == 0 and high == 1:
+            warn_of_scale(ball, len(point))
         lower, upper = [max(v, low) for v in lower], [min(v, high) for v in upper]
     exact_set = ExactSet(lower, upper, None if math.isinf(ball.p) else (point, radius))
     if any(a > b for a, b in zip(lower, upper, strict=True)) or (

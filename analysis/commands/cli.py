@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from .certifying import add_certify_commands
@@ -22,6 +23,7 @@ from .verify import add_verify_command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0: done, 2: bad input, 130: interrupted)."""
     options = build_parser().parse_args(arguments)
+    usual, warnings.formatwarning = warnings.formatwarning, in_words
     try:
         run: Callable[[argparse.Namespace], None] = options.run
         run(options)
@@ -35,7 +37,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note = str(interrupt) or "files of an earlier run, if any, are as they were"
         print(f"cgro {options.command}: interrupted; {note}", file=sys.stderr)
         return 130
+    finally:
+        warnings.formatwarning = usual
     return 0
+
+
+def in_words(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning without the line of code that gives it."""
+    return f"cgro: {'' if category is UserWarning else category.__name__ + ': '}{message}\n"
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from constructions import Progress, ReLUNetwork
-from constructions.internal import Report, renamed, silent
+from constructions.internal import Report, renamed, silent, warn_of_scale
 from training import Dataset, load_data
 
 from ..pages.page import versions
@@ -103,6 +103,7 @@ def compare(
     """
     settings = settings or CompareSettings()
     check_settings(settings)
+    warn_of_scale(settings.ball)
     if isinstance(jobs, bool) or not isinstance(jobs, int):
         raise TypeError(f"jobs must be an integer, got {jobs!r}")
     if jobs < 1:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from constructions import Block, Constant, Kron, Matrix, ReLUNetwork, Result, explain
-from constructions.internal import Said
+from constructions.internal import Said, shares
 
 from .drawing import save_figure
 from .plots import network_figure
@@ -56,12 +56,17 @@ class Inspection(Result):
     network: ReLUNetwork
 
     def layers(self) -> list[dict[str, object]]:
-        """List the layers: form, shape, nonzero weights and biases, stored numbers.
+        """List the layers: form, shape, nonzero weights and biases, stored numbers, and which rows
+        belong to which part of the network.
 
         Returns:
-            One record a layer; counts are exact.
+            One record a layer; counts are exact. The last column is there for networks of several
+            parts.
         """
-        return [
+        whose: dict[int, list[str]] = {}
+        for share in shares(self.network):
+            whose.setdefault(share.layer, []).append(f"{share.part}: {share.rows}")
+        records: list[dict[str, object]] = [
             {
                 "layer": index,
                 "form": form_of(layer.weight),
@@ -72,6 +77,9 @@ class Inspection(Result):
             }
             for index, layer in enumerate(self.network.layers, start=1)
         ]
+        for record, parts in zip(records, whose.values(), strict=False):
+            record["rows of"] = "; ".join(parts)
+        return records
 
     def to_json(self) -> dict[str, object]:
         """Sizes, layers and the provenance text as plain JSON values."""
@@ -93,7 +101,9 @@ class Inspection(Result):
         """What the terminal shows."""
         table = Table(title="Layers (exact counts)", title_justify="left")
         for name in self.layers()[0]:
-            table.add_column(name, justify="left" if name == "form" else "right", overflow="fold")
+            table.add_column(
+                name, justify="left" if name in ("form", "rows of") else "right", overflow="fold"
+            )
         for record in self.layers():
             table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in record.values()))
         sizes = Table(title="Size", title_justify="left", show_header=False)

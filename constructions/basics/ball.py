@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,3 +166,24 @@ def check_ball(ball: Any, *, positive: bool = False) -> None:
         raise TypeError(f"ball must be a Ball, got {type(ball).__name__}")
     if positive and ball.radius == 0:
         raise ValueError(f"ball must have a radius > 0, got {ball}")
+
+
+def warn_of_scale(ball: Ball, dimension: int | None = None) -> None:
+    """Warn of a ball that holds all of [0,1]^D, whatever its centre: 8, say, instead of 8/255.
+
+    Called where points are in [0,1]. dimension: D; None: unknown, only l_inf balls are looked at.
+
+    >>> warn_of_scale(Ball("inf", 8 / 255), 784)  # says nothing
+    """
+    if ball.p == math.inf:
+        least = 1.0
+    elif dimension is not None:
+        least = math.sqrt(dimension)
+    else:
+        return
+    if ball.radius > least:
+        warnings.warn(
+            f"the {ball} holds all of [0,1]^D around any point: if the radius is in grey levels of "
+            f"0 to 255, divide it by 255: {ball.radius:g} / 255 = {ball.radius / 255:.3g}",
+            stacklevel=1,  # here: said once, whoever notices it first
+        )

@@ -182,10 +182,11 @@ def check_labels(
     wrong = found.abs() != 1 if outputs == 1 else (found < 0) | (found >= outputs)
     if wrong.any():
         i = int(wrong.nonzero()[0])
+        binary = outputs == 2 and bool((found.abs() == 1).all())
         allowed, advice = (
             ("-1 or +1", ": use -1/+1, such as 2 * labels - 1")
             if outputs == 1
-            else (f"0..{outputs - 1}", "")
+            else (f"0..{outputs - 1}", ": use (labels + 1) // 2" if binary else "")
         )
         raise ValueError(
             f"{name} must be {allowed} for a network with {outputs} outputs, got {given[i].item()} "

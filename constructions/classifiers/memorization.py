@@ -9,6 +9,7 @@ and both are built by one function.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -17,13 +18,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..basics.ball import Ball, check_ball
+from ..basics.ball import Ball, check_ball, warn_of_scale
 from ..basics.engine import HERE, Engine
 from ..basics.floats import from_shared, power_of_two
 from ..basics.reading import as_tensor, check_labels
 from ..basics.shapes import Labels, Outputs
 from ..gadgets.approximation import UNIT, check_depth
-from ..gadgets.indicators import thresholds
+from ..gadgets.indicators import Thresholds, thresholds
 from ..gadgets.points import read_points
 from ..linear.matrix import Dense
 from ..nearness.separation import nearest_within_class
@@ -35,11 +36,24 @@ from .memorizer import Memorizer, distance_error
 from .screening import MemorizerScreen
 from .variants import VARIANTS, Variant
 
+INNER = (
+    "inner is not the radius: it is the radius (l_2: its square) plus distance_error, rounded up to"
+    " a dyadic number, so that the indicator is 1 on the whole ball in spite of both; it is 0 from "
+    "outer on"
+)
+"""Why f_S and f_adv have other thresholds than the radius."""
+
+NARROW = 2.0**-10
+"""Width of a shell, in units of points in [0,1], below which f_S warns: a quarter of a grey level
+of 255.
+"""
+
 
 @implements(
     "CGRO (anonymous 2023), equation (C) and Theorem 5.2",
     "f_S = f_clean outside the training balls and y_i on B_p(x_i, delta), with poly(D) + O~(ND) "
     "parameters",
+    INNER,
 )
 def f_S(  # noqa: N802 - the papers' name
     clean: nn.Module | ReLUNetwork,
@@ -64,7 +78,8 @@ def f_S(  # noqa: N802 - the papers' name
     The paper's rewriting f_clean + sum_i (y_i - f_clean) 1{...} counts a point twice where balls
     overlap; it is refused where outer balls of one class do. gate and lean cap the indicators of a
     class at 1 instead. In float32 the paper's form loses about 2^-24 (2 |f_clean|)^2; gate and lean
-    do not depend on the size of f_clean. Large networks evaluate themselves through a screen: see
+    do not depend on the size of f_clean. A warning tells of a ball that holds all of [0,1]^D (8 for
+    8/255), and of a shell narrower than `NARROW`, a quarter of a grey level. Large networks evaluate themselves through a screen: see
     `localize`.
 
     Args:
@@ -112,6 +127,7 @@ def f_S(  # noqa: N802 - the papers' name
     "CGRM (anonymous 2023), Section 1 and Theorem 3.3",
     "f_adv memorizes only points nearer than delta to f_clean's decision boundary: poly(D) + O~(mu "
     "N D) parameters",
+    INNER,
 )
 def f_adv(
     clean: nn.Module | ReLUNetwork,
@@ -238,6 +254,7 @@ def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any
         raise ValueError(
             f"clean takes {network.inputs} inputs but centres have {points.shape[1]} coordinates"
         )
+    warn_of_scale(ball, network.inputs)
     values = check_labels(labels, points.shape[0], network.outputs).cpu().numpy()
     return _Problem(network, points, values)
 
@@ -281,6 +298,7 @@ def _memorize(
         )
     error = distance_error(ball.p, variant, dimension, m)
     cut = thresholds(ball, separated, error)
+    _warn_of_width(ball, cut, separated, where)
     if variant == "paper" and not assumed:
         same = nearest_within_class(
             centres.entries.numpy(), labels, norm=p, engine=replace(engine, journal=None)
@@ -297,6 +315,20 @@ def _memorize(
     network = memorizer.network()
     network = replace(network, screen=MemorizerScreen(memorizer, network.layers))
     return record(network, separation=separated, separation_assumed=assumed, **memorizer.facts())
+
+
+def _warn_of_width(ball: Ball, cut: Thresholds, separated: float, where: str) -> None:
+    """Warn of a shell that is too narrow for float32 (l_2: its width in distance, not squared)."""
+    inner, outer = cut.inner, cut.outer
+    width = outer - inner if ball.p == math.inf else math.sqrt(outer) - math.sqrt(inner)
+    if width < NARROW:
+        warnings.warn(
+            f"the shell in which f passes from label to clean is only {width:.2g} wide: gradients "
+            f"there are steep, and float32 rounds them. The radius {ball.radius:g} is nearly half "
+            f"the separation {separated:.6g}{where}: a radius of {separated / 4:.3g} leaves as "
+            f"much room as it takes, or leave out one of the two points",
+            stacklevel=5,
+        )
 
 
 def least_depth(

@@ -29,6 +29,8 @@ from ..linear.affine import Affine
 from ..linear.matrix import Block, Constant, Dense, Identity, Matrix, Sparse, kron, zeros
 from ..networks.calculus import affine, compose, copies, delay, parallel
 from ..networks.network import ReLUNetwork, check_network
+from ..networks.owners import CARRIED, OUTPUT, owned
+from ..networks.provenance import Provenance, parts_of
 from .variants import VARIANTS, Variant
 
 _E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
@@ -208,7 +210,7 @@ def assemble(
     centres: N x D. targets: N K x 1 values to memorize. members: classes x N, class c's row sums
     its indicators.
     """
-    indicators = _indicators(centres, p, cut, variant, m)
+    clean, indicators = owned(clean, "f_clean"), _indicators(centres, p, cut, variant, m)
     if variant == "paper":
         return _multiply(clean, indicators, targets, m, bound)
     return _gate(clean, indicators, members, bound)
@@ -251,11 +253,10 @@ def _multiply(
         )
     )
     products = compose(copies(count * outputs, product), affine(factors, kron(targets, _E1)))
-    carried = delay(
-        affine(Block(((Identity(outputs), zeros(outputs, count)),))), product.size.depth
-    )
+    kept = owned(affine(Block(((Identity(outputs), zeros(outputs, count)),))), CARRIED)
+    carried = delay(kept, product.size.depth)
     total = Block(((Identity(outputs), kron(Constant(1, count), Identity(outputs))),))
-    return compose(affine(total), parallel(carried, products), base)
+    return compose(owned(affine(total), OUTPUT), parallel(carried, products), base)
 
 
 def _gate(
@@ -267,7 +268,10 @@ def _gate(
     outputs, classes = clean.outputs, members.shape[0]
     one = Constant(classes, 1)
     # sum -> 1 - relu(1 - sum) = min(1, sum)
-    cap = ReLUNetwork((Affine(-members, one), Affine(-Identity(classes), one)))
+    cap = owned(
+        ReLUNetwork((Affine(-members, one), Affine(-Identity(classes), one))),
+        "sum of each class's indicators, at most 1",
+    )
     caps = delay(compose(cap, indicators), 1, nonnegative=True)
     depth = max(clean.size.depth, caps.size.depth)
     base = parallel(
@@ -284,6 +288,11 @@ def _gate(
     out = Block(((kron(Identity(outputs), _JOIN), read),))
     switch = ReLUNetwork(
         (Affine(into, zeros(2 * outputs + classes, 1)), Affine(out, zeros(outputs, 1))),
-        provenance=copies(outputs, gate(bound)).provenance,
+        provenance=Provenance(
+            None,
+            {},
+            parts_of(gate(bound), count=outputs),
+            ((("gate", 2 * outputs), (CARRIED, classes)), ((OUTPUT, outputs),)),
+        ),
     )
     return compose(switch, base)

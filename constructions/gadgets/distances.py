@@ -25,11 +25,16 @@ from ..linear.matrix import (
 )
 from ..networks.calculus import affine, compose, copies, delay, parallel
 from ..networks.network import ReLUNetwork
+from ..networks.owners import CARRIED, owned
 from ..networks.statements import implements
 from .approximation import UNIT, absolute, maximum, squaring
 from .points import read_points
 
 _N, _m = Symbol("N"), Symbol("m")
+
+
+# whose rows they are, as `explain` prints it
+_DIFFERENCES, _SUM, _DISTANCES = "differences from centres", "sum of squares", "distances"
 
 
 @implements(
@@ -126,6 +131,7 @@ def linf_distances(centres: Matrix) -> ReLUNetwork:
     neighbours = ReLUNetwork(
         (first, Affine(kron(Identity(count), gather), second_bias)), (0.0, math.inf)
     )
+    neighbours = owned(neighbours, _DIFFERENCES)
     return compose(copies(count, maximum(pairs + odd)), neighbours, exact=False)
 
 
@@ -141,7 +147,8 @@ def squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
     )
     differences = affine(kron(Constant(count, 1), Identity(dimension)), shift, UNIT)
     squares = copies(count * dimension, compose(squaring(m), absolute()))
-    return compose(affine(kron(Identity(count), Constant(1, dimension))), squares, differences)
+    added = owned(affine(kron(Identity(count), Constant(1, dimension))), _DISTANCES)
+    return compose(added, squares, owned(differences, _DIFFERENCES))
 
 
 def shared_squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
@@ -149,15 +156,16 @@ def shared_squared_distances(centres: Matrix, m: int) -> ReLUNetwork:
     are >= 0.
     """
     count, dimension = centres.shape
-    squares = compose(affine(Constant(1, dimension)), copies(dimension, squaring(m)))
-    carried = delay(affine(Identity(dimension), domain=UNIT), m, nonnegative=True)
+    squares = compose(owned(affine(Constant(1, dimension)), _SUM), copies(dimension, squaring(m)))
+    point = owned(affine(Identity(dimension), domain=UNIT), CARRIED)
+    carried = delay(point, m, nonnegative=True)
     both = delay(parallel(squares, carried), 1, nonnegative=True)
     if isinstance(centres, Dense):
         linear: Matrix = Dense(-2 * centres.entries, copy=False)
         norms: Matrix = Dense(squared_norms(centres.entries)[:, None] + shared_rounding(dimension))
     else:
         linear, norms = Unknown(count, dimension), Unknown(count, 1)
-    return compose(affine(Block(((Constant(count, 1), linear),)), norms), both)
+    return compose(owned(affine(Block(((Constant(count, 1), linear),)), norms), _DISTANCES), both)
 
 
 def squared_norms(points: Rows) -> PerPoint:

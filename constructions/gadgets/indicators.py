@@ -13,6 +13,7 @@ from ..basics.ball import Ball
 from ..linear.affine import Affine
 from ..linear.matrix import Constant, Dense, Identity, Matrix, Unknown, kron, zeros
 from ..networks.network import ReLUNetwork
+from ..networks.owners import several
 from ..networks.provenance import LEMMAS, Provenance
 from ..networks.statements import implements
 from .points import read_points
@@ -118,10 +119,9 @@ def lean_indicators(centres: Matrix, inner: float, outer: float) -> ReLUNetwork:
     one = Provenance(
         LEMMAS["lean_indicator"], {"inner": inner, "outer": outer, "D": dimension, "K": 1}
     )
-    origin = Provenance(None, {}, ((count, one),))
-    return ReLUNetwork(
-        (Affine(sides, bias), Affine(excess, Constant(count, 1)), out), provenance=origin
-    )
+    layers = (Affine(sides, bias), Affine(excess, Constant(count, 1)), out)
+    rows = tuple(((several(count, "lean_indicator"), layer.weight.shape[0]),) for layer in layers)
+    return ReLUNetwork(layers, provenance=Provenance(None, {}, ((count, one),), rows))
 
 
 @dataclass(frozen=True)

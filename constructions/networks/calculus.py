@@ -7,6 +7,7 @@ form.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sympy
@@ -29,7 +30,8 @@ from ..linear.matrix import (
 from ..linear.merging import merged, rounded
 from .inheritance import inherited, layer_errors, met, repeated
 from .network import ReLUNetwork
-from .provenance import Provenance, parts_of
+from .owners import CARRIED, owners, stacked, times
+from .provenance import Owners, Provenance, parts_of
 
 
 def affine(weight: Any, bias: Any = None, domain: tuple[float, float] | None = None) -> ReLUNetwork:
@@ -90,7 +92,7 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
     """
     if not networks:
         raise ValueError("compose needs at least one network")
-    result, errors = networks[-1], layer_errors(networks[-1])
+    result, errors, rows = networks[-1], layer_errors(networks[-1]), owners(networks[-1])
     for outer in reversed(networks[:-1]):  # from the inside: the other association loses structure
         if outer.inputs != result.outputs:
             raise ValueError(
@@ -102,8 +104,10 @@ def compose(*networks: ReLUNetwork, exact: bool = True) -> ReLUNetwork:
         middle = (between,) if between is not None else _carried(facing, last)
         own, *later = layer_errors(outer)
         errors = (*errors[:-1], *met(facing, own, last, errors[-1], len(middle), exact), *later)
+        twice = (tuple((name, 2 * height) for name, height in rows[-1]),) * (len(middle) - 1)
+        rows = (*rows[:-1], *twice, *owners(outer))
         result = ReLUNetwork((*result.layers[:-1], *middle, *outer.layers[1:]), result.domain)
-    return _composed("compose", result, errors, *networks)
+    return _composed("compose", result, errors, rows, *networks)
 
 
 def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
@@ -139,6 +143,7 @@ def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
     depth = max(len(network.layers) for network in networks)
     aligned = [delay(network, depth - len(network.layers)) for network in networks]
     layers, errors = [], []
+    rows = tuple(map(stacked, zip(*map(owners, aligned), strict=True)))
     for level in range(depth):
         maps = [network.layers[level] for network in aligned]
         layers.append(Affine(*_beside(maps, level)))
@@ -147,7 +152,7 @@ def parallel(*networks: ReLUNetwork) -> ReLUNetwork:
         errors.append(Errors(*_beside(whole, level)) if any(off) else None)
     domains = [network.domain for network in networks if network.domain]
     domain = (max(d[0] for d in domains), min(d[1] for d in domains)) if domains else None
-    return _composed("parallel", ReLUNetwork(tuple(layers), domain), errors, *networks)
+    return _composed("parallel", ReLUNetwork(tuple(layers), domain), errors, rows, *networks)
 
 
 def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
@@ -176,7 +181,8 @@ def copies(count: Count, network: ReLUNetwork) -> ReLUNetwork:
         for a in network.layers
     )
     errors = [repeated(error, count) for error in layer_errors(network)]
-    made_of = Provenance(None, {}, parts_of(network, count=count))
+    rows = tuple(times(count, each) for each in owners(network))
+    made_of = Provenance(None, {}, parts_of(network, count=count), rows)
     origin = inherited(f"copies {count}", layers, errors, [network])
     return ReLUNetwork(layers, network.domain, made_of, origin=origin)
 
@@ -208,7 +214,7 @@ def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> Re
         raise ValueError(f"layers must be >= 0, got {layers}")
     if layers == 0:
         return network
-    outputs = network.outputs
+    outputs, each = network.outputs, 1 if nonnegative else 2
     split = (
         Identity(outputs)
         if nonnegative
@@ -222,7 +228,11 @@ def delay(network: ReLUNetwork, layers: int, *, nonnegative: bool = False) -> Re
     units = split.shape[0]
     carry = (Affine(Identity(units), zeros(units, 1)),) * (layers - 1)
     hold = ReLUNetwork((Affine(split, zeros(units, 1)), *carry, Affine(join, zeros(outputs, 1))))
-    return compose(hold, network)
+    # the first of them merges with the network's last layer, and belongs to the same parts
+    first = tuple((name, each * rows) for name, rows in owners(network)[-1])
+    later = (((CARRIED, units),),) * (layers - 1)
+    held = Provenance(None, {}, (), (first, *later, ((CARRIED, outputs),)))
+    return compose(replace(hold, provenance=held), network)
 
 
 def add(*networks: ReLUNetwork) -> ReLUNetwork:
@@ -268,9 +278,14 @@ def _beside(maps: Sequence[Affine | Errors], level: int) -> tuple[Matrix, Matrix
 
 
 def _composed(
-    how: str, result: ReLUNetwork, errors: Sequence[Errors | None], *networks: ReLUNetwork
+    how: str,
+    result: ReLUNetwork,
+    errors: Sequence[Errors | None],
+    rows: tuple[Owners, ...],
+    *networks: ReLUNetwork,
 ) -> ReLUNetwork:
     found = parts_of(*networks)
-    made_of = Provenance(None, {}, found) if found else None
+    named = any(network.provenance and network.provenance.rows for network in networks)
+    made_of = Provenance(None, {}, found, rows) if found or named else None
     origin = inherited(how, result.layers, errors, networks)
     return ReLUNetwork(result.layers, result.domain, made_of, origin=origin)

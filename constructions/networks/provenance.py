@@ -13,6 +13,9 @@ import sympy
 
 from ..basics.result import Result, Said
 
+Owners = tuple[tuple[str, Any], ...]
+"""Whose the rows of a layer are, from the first on: names of parts, each with how many rows."""
+
 
 @dataclass(frozen=True, repr=False)
 class Lemma(Result):
@@ -25,12 +28,14 @@ class Lemma(Result):
         claims: from a quantity (depth, units, parameters, sup_error, pieces, ...) to an expression
             in the construction's arguments. Counts are equalities for generic arguments (no weight
             or bias vanishes by accident); errors are bounds.
+        notes: what a reader of its arguments may stumble over, a line each.
     """
 
     name: str
     source: str
     statement: str
     claims: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         claims = {name: Said(str(claim), "claimed") for name, claim in self.claims.items()}
@@ -70,11 +75,14 @@ class Provenance(Result):
         lemma: the statement; None for a plain composition.
         arguments: of the construction, with computed facts.
         parts: pairs of a count and the provenance of a part.
+        rows: for each layer, whose its rows are: pairs of a part's name and a number of rows;
+            empty where the network has no parts.
     """
 
     lemma: Lemma | None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[tuple[Any, Provenance], ...] = ()
+    rows: tuple[Owners, ...] = ()
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         parts = ", ".join(f"{count} {part.title}" for count, part in self.parts)

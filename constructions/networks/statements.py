@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ParamSpec
 
@@ -20,13 +20,14 @@ import sympy
 
 from ..basics.engine import Engine
 from .network import ReLUNetwork, check_network
+from .owners import Share, inside, shares
 from .provenance import LEMMAS, Lemma, Provenance, parts_of, register_all
 
 P = ParamSpec("P")
 
 
 def implements(
-    source: str, statement: str, **claims: sympy.Expr | int | str
+    source: str, statement: str, *notes: str, **claims: sympy.Expr | int | str
 ) -> Callable[[Callable[P, ReLUNetwork]], Callable[P, ReLUNetwork]]:
     """Register a function as the implementation of a published statement, with its claims.
 
@@ -35,6 +36,7 @@ def implements(
     Args:
         source: author, year, number.
         statement: what it says, in one line.
+        *notes: what a reader of the arguments may stumble over, a line each; `explain` prints them.
         **claims: SymPy expressions or strings of them, by quantity; their symbols are arguments of
             the construction, D (the network's input dimension) or K (its output dimension).
 
@@ -56,7 +58,7 @@ def implements(
             name: sympy.sympify(claim, locals={"N": sympy.Symbol("N")})
             for name, claim in claims.items()
         }
-        lemma = LEMMAS[build.__name__] = Lemma(build.__name__, source, statement, parsed)
+        lemma = LEMMAS[build.__name__] = Lemma(build.__name__, source, statement, parsed, notes)
         signature = inspect.signature(build)
 
         @functools.wraps(build)
@@ -71,7 +73,7 @@ def implements(
                 for name, v in arguments.items()
                 if v is not None and not isinstance(v, Engine)
             }
-            return replace(network, provenance=Provenance(lemma, plain, parts_of(network)))
+            return replace(network, provenance=made_of(network, lemma, plain))
 
         return construct
 
@@ -82,7 +84,12 @@ def record(network: ReLUNetwork, **arguments: Any) -> ReLUNetwork:
     """The network with further facts for its provenance (thresholds, computed sizes), to be kept by
     `implements`.
     """
-    return replace(network, provenance=Provenance(None, arguments, parts_of(network)))
+    return replace(network, provenance=made_of(network, None, arguments))
+
+
+def made_of(network: ReLUNetwork, lemma: Lemma | None, arguments: Mapping[str, Any]) -> Provenance:
+    """Provenance of a network that was composed: its parts, and whose its rows are."""
+    return Provenance(lemma, arguments, parts_of(network), inside(network))
 
 
 def parts(network: ReLUNetwork) -> networkx.DiGraph:
@@ -117,13 +124,19 @@ def parts(network: ReLUNetwork) -> networkx.DiGraph:
 
 
 def explain(network: ReLUNetwork) -> str:
-    """Say which statements built a network, with their claims at its arguments.
+    """Say which statements built a network, with their claims at its arguments, and whose its
+    parameters are.
+
+    A row of a layer is one unit (or output): its weights and its bias. Each row belongs to one
+    part, so the parameters of the parts, a line each, add up to those of the network. Where the
+    last affine map of one part merges with the first of another, the row belongs to the latter.
 
     Args:
         network: a `ReLUNetwork`.
 
     Returns:
-        A tree as text, two or three lines a part.
+        A tree as text: what built the network, its parameters by part (exact counts) where it has
+        several, and two or three lines for each part that has a statement.
 
     Example:
         >>> from constructions import squaring
@@ -142,17 +155,39 @@ def explain(network: ReLUNetwork) -> str:
         lines.append(indent + head)
         if origin.lemma:
             lines.append(f"{indent}  {origin.lemma.source}: {origin.lemma.statement}")
+            lines.extend(f"{indent}  note: {note}" for note in origin.lemma.notes)
             claims = origin.lemma.evaluate(origin.arguments)
             if claims:
                 lines.append(
                     f"{indent}  claims: "
                     + ", ".join(f"{name} = {value}" for name, value in claims.items())
                 )
+        if network is not None:
+            lines.extend(_ledger(network))
         for times, part in origin.parts:
             visit(part, indent + "    ", times, None)
 
     visit(network.provenance or Provenance(None), "", 1, network)
     return "\n".join(lines)
+
+
+def _ledger(network: ReLUNetwork) -> list[str]:
+    """A line a part, and their sum; nothing for a network of one part."""
+    found: dict[str, list[Share]] = {}
+    for share in shares(network):
+        found.setdefault(share.part, []).append(share)
+    if len(found) < 2:
+        return []
+    sums = {part: sum(share.parameters for share in each) for part, each in found.items()}
+    wide = len(f"{sum(sums.values()):,}")
+    where = {part: dict.fromkeys(share.layer for share in each) for part, each in found.items()}
+    rows = [
+        f"{count:{wide},}  {part} (layer{'s' * (len(where[part]) > 1)} "
+        f"{', '.join(map(str, where[part]))})"
+        for part, count in sums.items()
+    ]
+    total = f"{sum(sums.values()):{wide},}  in all"
+    return ["  parameters, by part:", *(f"    {row}" for row in (*rows, total))]
 
 
 def _plain(value: Any) -> Any:

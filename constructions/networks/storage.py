@@ -247,6 +247,7 @@ def _describe_provenance(origin: Provenance) -> dict[str, Any]:
         "lemma": origin.lemma.name if origin.lemma else None,
         "arguments": dict(origin.arguments),
         "parts": parts,
+        "rows": origin.rows,
     }
 
 
@@ -259,4 +260,7 @@ def _build_provenance(tree: dict[str, Any]) -> Provenance:
         LEMMAS.get(name, Lemma(str(name), "unknown to this version of cgro", "")) if name else None
     )
     parts = tuple((int(count), _build_provenance(part)) for count, part in tree["parts"])
-    return Provenance(lemma, dict(tree["arguments"]), parts)
+    rows = tuple(
+        tuple((str(name), int(count)) for name, count in each) for each in tree.get("rows", ())
+    )
+    return Provenance(lemma, dict(tree["arguments"]), parts, rows)

@@ -29,6 +29,7 @@ from constructions.internal import (
     silent,
     stepped,
     stepping,
+    warn_of_scale,
 )
 
 from ..datasets.reading import check_differentiable, measuring, read_outputs
@@ -123,7 +124,7 @@ def pgd(
     x, labels = as_float(x, None, "x").detach(), as_tensor(labels, "labels")
     start = None if start is None else as_float(start, x.dtype, "start").detach()
     step = 2.5 * ball.radius / max(steps, 1) if step_size is None else step_size
-    _check(x, labels, steps, step, restarts, start, random_start, keep)
+    _check(x, labels, steps, step, restarts, start, random_start, keep, ball)
     result = x.clone()  # what rows that left the batch keep
     if not len(x):
         return result
@@ -306,8 +307,9 @@ def _check(
     start: torch.Tensor | None,
     random_start: bool,
     keep: str,
+    ball: Ball,
 ) -> None:
-    """Raise ValueError for arguments of `pgd` that are out of range."""
+    """Raise ValueError for arguments of `pgd` out of range, and warn of a ball in grey levels."""
     if steps < 1 or restarts < 1:
         raise ValueError(f"steps and restarts must be >= 1, got {steps} and {restarts}")
     if not 0 <= step < math.inf:
@@ -327,6 +329,7 @@ def _check(
             f"start must have the shape of x, {tuple(x.shape)}, got {tuple(start.shape)}"
         )
     check_interval(x, "x")
+    warn_of_scale(ball, x[:1].numel())
 
 
 def _check_finite(checks: list[tuple[int, int, torch.Tensor]]) -> None:

@@ -187,10 +187,13 @@ class TrainingConfig(Settings):
     )
 
     def __post_init__(self) -> None:
+        from constructions.internal import warn_of_scale
+
         from ..attacks.named import Attack  # with torch, which the help of `cgro train` needs not
 
         super().__post_init__()
         object.__setattr__(self, "radius", self.ball.radius)
+        warn_of_scale(self.ball)
         read_task(self.task)
         for name in ("attack", "eval_attack", "final_attack"):
             Attack.parse(getattr(self, name))

@@ -240,9 +240,20 @@ def check_outputs(model: nn.Module, data: Dataset) -> int:
     except RuntimeError as error:
         raise ValueError(f"model must read points of shape {tuple(data.shape)}: {error}") from error
     if found != (count, data.outputs):
+        advice = ""
+        if found == (count, 1) and data.outputs == 2:
+            advice = (
+                ": labels 0 and 1 are for two outputs; for one output use -1/+1, such as "
+                "2 * labels - 1"
+            )
+        elif found == (count, 2) and data.outputs == 1:
+            advice = (
+                ": labels -1 and +1 are for one output; for two outputs use 0/1, such as "
+                "(labels + 1) // 2"
+            )
         raise ValueError(
             f"model must give outputs of shape {(count, data.outputs)} for {count} points, got "
-            f"{found}"
+            f"{found}{advice}"
         )
     if any(isinstance(module, BATCH_NORM) for module in model.modules()):
         try:

@@ -33,6 +33,7 @@ from constructions import (
     squaring,
     statements,
 )
+from constructions.networks.owners import shares
 from constructions.networks.provenance import HOMES, register_all
 
 BALL, CLEAN = Ball("inf", 0.125), affine([[4.0, 0.5]], [-2.0])
@@ -220,6 +221,60 @@ def test_explain_counts_the_parts():
     assert explain(affine([[1.0]])).splitlines() == [
         "ReLU network: depth 0, width 0, 0 units, 1 parameters (2 dense)"
     ]
+
+
+@pytest.mark.parametrize("name", sorted(LEMMAS))
+def test_parameters_by_part_add_up(name):
+    """Each row of each layer is counted once, and as its entries say."""
+    for arguments in CASES[name]:
+        network = getattr(constructions, name)(**arguments)
+        found = shares(network)
+        rows = {}
+        for share in found:
+            layer = network.layers[share.layer - 1]
+            each = slice(share.first - 1, share.last)
+            entries = torch.cat([layer.weight.to_dense(), layer.bias.to_dense()], 1)[each]
+            assert share.parameters == int(entries.count_nonzero())
+            rows.setdefault(share.layer, []).extend(range(share.first, share.last + 1))
+        for index, layer in enumerate(network.layers if found else (), start=1):
+            assert rows[index] == list(range(1, layer.weight.shape[0] + 1))
+        text = explain(network)
+        assert ("by part:" in text) == (len({share.part for share in found}) > 1)
+        if "by part:" in text:
+            *lines, total = text.split("by part:\n")[1].split("  in all")[0].split("\n")
+            count = [int(line.split()[0].replace(",", "")) for line in lines]
+            assert sum(count) == int(total.replace(",", "")) == network.size.parameters
+
+
+@pytest.mark.parametrize("variant", ["lean", "gate", "paper"])
+def test_f_s_says_whose_its_parameters_are(variant, tmp_path):
+    clean = torch.nn.Sequential(torch.nn.Linear(2, 12), torch.nn.ReLU(), torch.nn.Linear(12, 1))
+    points = [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9], [0.1, 0.9], [0.9, 0.1], [0.5, 0.1]]
+    ball = Ball("inf", 0.05)
+    network = f_S(clean, points, [1, -1] * 3, ball, variant=variant)
+    text = explain(network)
+    assert "6 x lean_indicator (layers 1, 2)" in text or variant != "lean"
+    assert "62  f_clean (layers 1, 2)" in text  # 2 x 12 + 12, and 2 x (12 + 1): its two signs
+    assert f"{network.size.parameters}  in all" in text
+    assert "note: inner is not the radius" in text
+    network.save(tmp_path / "f.safetensors")
+    assert explain(constructions.read_network(tmp_path / "f.safetensors")) == text
+    other = constructions.compose(affine([[1.0], [1.0]]), network)
+    changed = dataclasses.replace(network, layers=other.layers)
+    assert not shares(changed)  # what is recorded speaks of other layers
+    assert "by part" not in explain(changed)
+
+
+def test_rows_of_composed_networks_have_owners():
+    """Copies, delays and values that are carried, too."""
+    squares = constructions.copies(3, squaring(2))
+    both = constructions.parallel(delay(squares, 3), squares)
+    assert {share.part for share in shares(both)} == {"3 x squaring", "carried values"}
+    assert sum(share.parameters for share in shares(both)) == both.size.parameters
+    lost = affine([[-(2.0**60)], [-1.0], [2.0**60]])
+    deeper = constructions.compose(affine([[1.0, 1.0, 1.0]], [0.5]), lost, squaring(2))
+    assert deeper.size.depth == 3
+    assert sum(share.parameters for share in shares(deeper)) == deeper.size.parameters
 
 
 # -- the checker itself ----------------------------------------------------------------------------

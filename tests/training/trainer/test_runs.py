@@ -550,6 +550,23 @@ def test_wrong_arguments_of_evaluate_are_named(changes, error, message):
         evaluate(mlp([3, 10]), **arguments | changes)
 
 
+@pytest.mark.parametrize(
+    ("outputs", "labels", "advice"),
+    [
+        (1, [0, 1], r"for one output use -1/\+1, such as 2 \* labels - 1"),
+        (2, [-1, 1], r"for two outputs use 0/1, such as \(labels \+ 1\) // 2"),
+    ],
+)
+def test_binary_labels_for_another_number_of_outputs(outputs, labels, advice, tmp_path):
+    points = torch.rand(2, 3)
+    data = Dataset.from_tensors(points, labels, points, labels)
+    config = replace(SMALL, batch_size=2)
+    with pytest.raises(ValueError, match=advice):
+        train(config, tmp_path / "run", data=data, model=mlp([3, 4, outputs]))
+    with pytest.raises(ValueError, match="labels"):
+        evaluate(mlp([3, 4, outputs]), points, torch.tensor(labels), Ball("inf", 0.1))
+
+
 def test_errors_before_any_work(digits, tmp_path, whole):
     folder = tmp_path / "run"
     with pytest.raises(
