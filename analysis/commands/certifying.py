@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .options import NETWORK_HELP
+from .options import NETWORK_HELP, read_net
 
 if TYPE_CHECKING:
     from ..certification.decision import Certification
@@ -196,15 +196,11 @@ def run_property(options: argparse.Namespace) -> None:
     from ..certification.deciding import NO_FORM, decide
     from ..certification.decision import MAX_SECONDS
 
-    kept = None
+    kept, network = None, read_net(options.network)
     if options.out and options.out.exists():
-        network, asked = (
-            constructions.load(options.network),
-            constructions.read_property(options.vnnlib),
-        )
-        kept = read_decision(options.out, network, asked)
+        kept = read_decision(options.out, network, constructions.read_property(options.vnnlib))
     seconds = options.max_seconds or MAX_SECONDS
-    found = kept or decide(options.network, options.vnnlib, max_seconds=seconds)
+    found = kept or decide(network, options.vnnlib, max_seconds=seconds)
     if kept:
         print(f"{options.out} shows this already: checked again, not sought again", file=sys.stderr)
     elif options.out and found.certificate is not None:
@@ -270,7 +266,7 @@ def run_memorized(options: argparse.Namespace) -> None:
     from ..proofs.memorization import certify_memorization
     from .console import progress_bar
 
-    network = constructions.load(options.network)
+    network = read_net(options.network)
     points, labels = read_labelled_points(options.memorized)
     norm: Any = options.norm or "inf"
     with progress_bar() as progress:
@@ -302,7 +298,7 @@ def run_queries(options: argparse.Namespace) -> None:
         raise ValueError(
             f"--norm and --radius belong to {BALLS}, got {text} with --queries: its sets are boxes"
         )
-    network = constructions.load(options.network)
+    network = read_net(options.network)
     show_certified(options, network, read_queries(options.queries, network))
 
 
@@ -311,7 +307,7 @@ def run_balls(options: argparse.Namespace) -> None:
     from ..certification.decision import ball_set
     from ..certification.queries import Query, read_labelled_points
 
-    network = constructions.load(options.network)
+    network = read_net(options.network)
     norm: Any = options.norm or "inf"
     ball = constructions.Ball(norm, options.radius)
     points: Any = [options.point]
@@ -398,7 +394,7 @@ def run_check(options: argparse.Namespace) -> None:
     from ..certification.check_files import check_file
 
     asked = constructions.read_property(options.vnnlib) if options.vnnlib else None
-    network = constructions.load(options.network) if options.network else None
+    network = read_net(options.network) if options.network else None
     found = check_file(options.certificate, network, options.points, asked)
     queries = found if asked is None else found[1:]
     if asked is not None:

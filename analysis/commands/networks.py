@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .options import add_network
+from .options import add_network, read_net
 
 if TYPE_CHECKING:
     from constructions import RegionCount
@@ -114,7 +114,7 @@ def run_inspect(options: argparse.Namespace) -> None:
     from ..pages.inspection import Inspection
     from .console import output
 
-    inspection = Inspection(constructions.load(options.network))
+    inspection = Inspection(read_net(options.network))
     if options.plot:
         inspection.plot(options.plot)
     if options.json:
@@ -128,7 +128,7 @@ def run_regions(options: argparse.Namespace) -> None:
     from ..pages.region_report import region_bounds, regions_json
     from .console import output, progress_bar, showing
 
-    network, box = constructions.load(options.network), tuple(options.box)
+    network, box = read_net(options.network), tuple(options.box)
     if options.plot and network.inputs > 2:
         raise ValueError(
             f"--plot draws networks with 1 or 2 inputs, got {network.inputs}; see "
@@ -181,7 +181,7 @@ def run_export(options: argparse.Namespace) -> None:
         raise ValueError("--onnx or --vnnlib must be given: there is nothing to write")
     if (options.vnnlib is None) != (options.queries is None):
         raise ValueError("--vnnlib and --queries must be given together")
-    network = constructions.load(options.network)
+    network = read_net(options.network)
     if options.vnnlib:
         from ..certification.queries import read_queries
 

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from constructions.internal import Settings
 
-NETWORK_HELP = ".safetensors of cgro, .onnx, .onnx.gz, .nnet, or .npz (W0, b0, W1, b1, ...)"
+if TYPE_CHECKING:
+    from constructions import ReLUNetwork
+
+NETWORK_HELP = (
+    ".safetensors, .onnx, .onnx.gz, .nnet, .npz (W0, b0, W1, b1, ...), weights of Linear and ReLU "
+    "in turn (.pt, .pth), a run's folder, or module:function"
+)
 
 
 def add_network(command: argparse.ArgumentParser) -> None:
     """The argument that names a network's file."""
     command.add_argument("network", type=Path, metavar="NET", help=NETWORK_HELP)
+
+
+def read_net(source: Path) -> ReLUNetwork:
+    """The network that the argument NET, or --network, names; of weights, what they are taken for
+    is said.
+    """
+    from ..comparison.own import read_own
+
+    network, said = read_own(source, name="NET")
+    if said not in (source.name, str(source)):
+        print(said, file=sys.stderr)
+    return network
 
 
 def add_options(command: argparse.ArgumentParser, kind: type[Settings]) -> None:

@@ -1,4 +1,4 @@
-"""A network of the user's own, to be compared: as it is, from a file or run, or from a factory."""
+"""A network of the user's own: as it is, from a file or run, or from a factory."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ CHANNELS = {"lenet5": 6, "strided": 16}
 """Models that are recognised by their weights, with the channels of width 1."""
 
 
-def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[ReLUNetwork, str]:
-    """Read a network that is to be compared, and say in words where it is from.
+def read_own(
+    source: Any, shape: Sequence[int] | None = None, name: str = "model"
+) -> tuple[ReLUNetwork, str]:
+    """Read a network that is to be compared or proved, and say in words where it is from.
 
     Args:
         source: what `read_network` reads; the folder of a run; a file of weights, .pt, .pth or
             .safetensors, of a Sequential of Linear and ReLU in turn, or of `lenet5` or `strided`;
             or "module:function", imported from the current folder, too, and called.
-        shape: of one image.
+        shape: of one image; None where only the source says it (a run, layers of flat rows).
         name: of the argument, in messages.
 
     Returns:
@@ -44,7 +46,7 @@ def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[Re
         TypeError: for a factory's result that is no network.
 
     Example:
-        >>> net, source = read_own(nn.Linear(4, 2), (4,))
+        >>> net, source = read_own(nn.Linear(4, 2))
         >>> net.inputs, net.outputs, source
         (4, 2, 'Linear')
     """
@@ -54,7 +56,8 @@ def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[Re
     if path is None:
         return read_rows(made(str(source), name), shape), str(source)
     if path.is_dir():
-        return read_rows(Run.load(path).model(), shape), str(path)
+        run = Run.load(path)
+        return read_rows(run.model(), tuple(run.about["data"]["shape"])), str(path)
     held = weights(path, name) if path.suffix in WEIGHTS else None
     if held is None:
         return read_rows(path, shape), path.name
@@ -62,8 +65,13 @@ def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[Re
     return read_rows(model, shape), f"{path.name}, weights taken as of {kind}"
 
 
-def read_rows(network: Any, shape: Sequence[int]) -> ReLUNetwork:
+def read_rows(network: Any, shape: Sequence[int] | None) -> ReLUNetwork:
     """A network that takes images, or else flat rows, as one of flat rows."""
+    if shape is None:
+        try:
+            return read_network(network)
+        except TypeError as error:  # convolutions do not say the shape of an image
+            raise ValueError(f"{error}; else give a run's folder or an .onnx file") from error
     try:
         return read_network(network, shape)
     except ValueError as error:
@@ -117,7 +125,7 @@ def weights(path: Path, name: str) -> dict[str, torch.Tensor] | None:
 
 
 def model_of(
-    held: Mapping[str, torch.Tensor], shape: Sequence[int], name: str
+    held: Mapping[str, torch.Tensor], shape: Sequence[int] | None, name: str
 ) -> tuple[nn.Module, str]:
     """The model that weights are taken to be of, and its kind in words: weights do not say what is
     between them. Raises ValueError if no known one fits.
@@ -128,15 +136,20 @@ def model_of(
         model = in_turn(layers)
         model.load_state_dict(dict(held))
         return model.eval(), "Linear and ReLU in turn"
+    if shape is None and layers:
+        raise ValueError(
+            f"{name} holds convolutions, which do not say the shape of an image: give a run's "
+            "folder or an .onnx file"
+        )
     rows = [len(w) for w in layers.values()]
-    for kind, channels in CHANNELS.items() if rows else ():
+    for kind, channels in CHANNELS.items() if shape is not None and rows else ():
         try:
             model = build_model(kind, shape, rows[-1], width=rows[0] / channels)
             model.load_state_dict(dict(held))
         except (RuntimeError, ValueError):
             continue
         return model.eval(), kind
-    raise ValueError(unknown(held, shape, name))
+    raise ValueError(unknown(held, shape or (), name))
 
 
 def in_turn(layers: Mapping[str, torch.Tensor]) -> nn.Sequential:

@@ -61,7 +61,15 @@ def prepare(network: ReLUNetwork) -> Prepared:
     """Read a network once for many queries. Raises ValueError for a layer too large to be dense or
     without float64 entries.
     """
-    arrays = [
-        (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
-    ]
+    try:
+        arrays = [
+            (a.weight.to_dense().numpy(), a.bias.to_dense()[:, 0].numpy()) for a in network.layers
+        ]
+    except ValueError as error:
+        if network.screen is None:
+            raise
+        raise ValueError(
+            f"{error}: of an f_S of this size all training balls are proved together, by "
+            "certify_memorization (cgro certify NET --memorized FILE.npz --radius R)"
+        ) from error
     return Prepared(int(network.inputs), arrays)

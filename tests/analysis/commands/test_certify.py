@@ -5,18 +5,23 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from plain_networks import cgro
+from torch import nn
 
+from analysis import certify
 from analysis.certification.queries import certify_all, read_queries
 from analysis.checkers import check_certificate, check_memorization
 from analysis.commands.cli import main
 from analysis.search.pairs import find_pairs
+from analysis.search.prepared import prepare
 from constructions import Ball, ReLUNetwork, affine, f_S, load, read_property
+from training import TrainingConfig, train
 
 
 @pytest.fixture
@@ -380,6 +385,60 @@ def test_balls_around_points(tmp_path, capsys):
     ):
         assert run("certify", network, *wrong) == 2
         assert re.search(why, capsys.readouterr().err)
+
+
+def test_networks_of_ones_own_come_in_as_for_compare(tmp_path, capsys, monkeypatch):
+    """Weights (what they are taken for is said), runs of any shape, factories; the certificate of
+    weights is compared by layers.
+    """
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 1))
+    torch.save(module.state_dict(), "mine.pt")
+    torch.save(nn.Sequential(nn.Conv2d(1, 2, 3)).state_dict(), "conv.pt")
+    Path("factories.py").write_text(
+        "import torch\ndef flat():\n    m = torch.nn.Linear(2, 1)\n"
+        "    torch.nn.init.ones_(m.weight)\n    return m\n"
+        "def conv():\n    return torch.nn.Conv2d(1, 2, 3)\n"
+    )
+    ball = ["--point", 0.5, 0.25, "--radius", 0.0078125]
+    assert run("certify", "mine.pt", *ball, "--out", "c.json") == 0
+    shown = capsys.readouterr()
+    assert shown.err.strip() == "mine.pt, weights taken as of Linear and ReLU in turn"
+    expected = certify(
+        module, [0.5, 0.25], Ball("inf", 0.0078125), int(module(torch.tensor([[0.5, 0.25]])).sign())
+    )
+    assert expected.verdict == "proved"
+    assert f">= {float(expected.bound):.6g} (certified bound)" in shown.out
+    assert run("check-certificate", "c.json", "--network", "mine.pt") == 0
+    assert "accepted as proved" in capsys.readouterr().out
+    assert run("inspect", "mine.pt") == run("certify", "factories:flat", *ball) == 0
+    few = {"final_attack": "clean", "eval_attack": "clean", "train_points": 200, "test_points": 20}
+    train(TrainingConfig(epochs=1, hidden=(4,), task="parity", **few), "runs/mine")
+    capsys.readouterr()
+    assert run("certify", "runs/mine", "--point", *[0.5] * 64, "--radius", 0.0) == 0
+    assert "1 proved" in capsys.readouterr().out
+    for source, why in (
+        ("conv.pt", "convolutions, which do not say the shape of an image: give a run's folder"),
+        ("factories:conv", "else give a run's folder or an .onnx file"),
+        ("none.pt", "NET must be a file, a run, or module:function, got none.pt"),
+    ):
+        assert run("certify", source, *ball) == 2
+        assert why in capsys.readouterr().err
+
+
+def test_an_f_s_that_is_too_large_for_one_ball_is_pointed_to_memorized(
+    tmp_path, capsys, monkeypatch
+):
+    points = [[0.25, 0.5], [0.75, 0.5]]
+    built = f_S(affine([[1.0, 0.0]], [-0.5]), points, [1, -1], Ball("inf", 0.0625))
+    built.save(tmp_path / "f.safetensors")
+    monkeypatch.setattr("constructions.linear.matrix.ENTRY_LIMIT", 1)
+    ball = ["--point", 0.25, 0.5, "--radius", 0.0625, "--label", 1]
+    assert run("certify", tmp_path / "f.safetensors", *ball) == 2
+    assert "(cgro certify NET --memorized FILE.npz --radius R)" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"the limit is 1$"):  # what is no f_S is no hint
+        prepare(replace(built, screen=None))
 
 
 def test_units_that_are_pooled_are_no_pairs():
