@@ -120,4 +120,3 @@ Proof.
     eapply check_points_sound; eauto.
   - destruct (check_refuted_sound _ _ _ _ _ _ _ _ H) as [x [s [X [I M]]]]. exists x. split; auto. eapply margin_goal; eauto.
 Qed.
-Print Assumptions check_query_sound.

@@ -260,4 +260,3 @@ Proof.
   - set (z := last_point a ps) in *. apply Rmult_le_reg_r with (IZR (fst z)); auto.
     replace (IZR (snd z) / IZR (fst z) * P g * IZR (fst z)) with (IZR (snd z) * P g) by (field; lra). nra.
 Qed.
-Print Assumptions check_points_sound.
