@@ -144,10 +144,12 @@ def origin(source):  # what the network was read from, as the certificate says: 
     entries(source, "kind digest", "parameters merged carried rounded difference")
     name, rule = f"{source['kind']} {source['digest']}", "[ .A-Za-z]{1,20}( [(][ .,A-Za-z]{1,60}[)])? [0-9a-f]{64}"
     return require(re.fullmatch(rule, name), "a source is not named by kind and SHA-256") or name
-def judge(data, of="", checks=lambda net, queries, of: [check(net, q, of) for q in queries]):
-    # (why it is rejected or "", what it states) for each query of a certificate
+def check_all(network, queries, of):  # the same of all queries
+    return [check(network, query, of) for query in queries]
+def judge(data, of="", checks=check_all):  # (why it is rejected or "", what it states) for each query of a certificate
     if data["format"] == PROPERTY and not of:  # parts are certificates; that they are about this property is not checked here
-        return [v for p in entries(data, "format source parts") or data["parts"] for v in judge(p, " of a margin network", checks)]
+        parts = entries(data, "format source parts") or data["parts"]
+        return [v for p in parts for v in judge(p, " of a margin network", checks)]
     entries(data, "format network digest queries", "conjuncts constraints" if of else "source")
     require(data["format"] == FORMAT, f"the format is not {FORMAT}")
     require(data["digest"] == digest(data["network"]), "the network does not have this digest")

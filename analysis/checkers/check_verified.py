@@ -1,10 +1,10 @@
 # fmt: off
 """Checks certificates by a program extracted from Coq: `python check_verified.py CERT.json`, once `make checker` has built it.
 
-`check_certificate.py`, beside this file, reads the file: format, digest, numbers taken exactly, sets that are not empty. This file
-writes network and queries as integers for the program (PROGRAM, or what $CGRO_CHECKER names) and prints its verdicts. The program
-is `check_query` of proofs/checker/Certificate.v, whose theorem `check_query_sound` says: what it accepts holds at all real points
-of the set (or at the witness). Trusted are Coq and its extraction (ExtractChecker.v says what it replaces), OCaml, zarith,
+`check_certificate.py`, beside this file, reads the file: format, digest, numbers taken exactly, sets that are not empty. This
+file writes network and queries as integers for the program (PROGRAM, or what $CGRO_CHECKER names) and prints its verdicts. The
+program is `check_query` of proofs/checker/Certificate.v, whose theorem `check_query_sound` says: what it accepts holds at all
+real points of the set (or at the witness). Trusted are Coq and its extraction (ExtractChecker.v says what it replaces), OCaml, zarith,
 main.ml, which reads what is written here, and these two files; not trusted: pairs, facts, trees, multipliers, boxes, points.
 Not covered, and so rejected: facts of nodes (`targets`)."""
 import functools, math, os, pathlib, runpy, subprocess, sys
@@ -19,7 +19,7 @@ def require(condition, reason):  # or reject
 def program():  # the path of the program
     path = pathlib.Path(os.environ.get("CGRO_CHECKER") or PROGRAM)
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: `make checker` builds the verified checker, $CGRO_CHECKER names one elsewhere")
+        raise FileNotFoundError(f"no file {path}: `make checker` builds the verified checker, $CGRO_CHECKER names another")
     return path
 def listing(items):  # their number, and each
     items = [*items]
@@ -90,13 +90,13 @@ class Writer:  # of a network and queries, as ml/main.ml reads them
         goal, words, stack = "label", [], [query["boxes"]]
         if "groups" in query:
             outputs, groups = range(len(self.network.layers[-1][1])), query["groups"]
-            require(groups and all(type(k) is int and k in outputs for group in groups for k in group), "a group must hold outputs")
+            require(groups and all(type(k) is int and k in outputs for v in groups for k in v), "a group must hold outputs")
             require(all(len({*group}) == len(group) for group in groups), "a group names an output twice")
             goal = "groups " + listing(map(integers, groups))
         while stack:
             node = stack.pop()
             if "input" in node:
-                require({*node} == {"input", "at", "below", "above"}, "a split must have input, at, below and above, and no more")
+                require({*node} == {"input", "at", "below", "above"}, "a split has other entries")
                 require(type(node["input"]) is type(node["at"]) is int and node["input"] >= 0, "a split is not of integers")
                 words.append(f"split {node['input']} {node['at']:#x}")
                 stack += [node["above"], node["below"]]
@@ -104,6 +104,12 @@ class Writer:  # of a network and queries, as ml/main.ml reads them
                 require({*node} == ({"mix"} if "groups" in query else set()), "a leaf has wrong entries")
                 words.append(f"mixes {listing(map(integers, node.get('mix', [])))}")
         return f"boxes {goal} {' '.join(words)}"
+    def points(self, query):  # from one end of the interval to the other
+        points = [*map(beside("check_certificate.py")["rational"], query["points"])]
+        ends = [query[side][0] for side in ("lower", "upper")]
+        require([points[0] * 2 ** query["scale"], points[-1] * 2 ** query["scale"]] == ends, "points must span the set")
+        require(self.network.inputs == 1 and points == sorted(points), "points must be in order, on a line")
+        return "points " + listing(f"{v.denominator:#x} {v.numerator:#x}" for v in points)
     def query(self, query, lost):  # all of it; `stated` has checked its form
         require(type(query["label"]) is int, "no such label")
         edges = listing(f"{a:#x} {b:#x}" for a, b in zip(query["lower"], query["upper"], strict=True))
@@ -114,7 +120,7 @@ class Writer:  # of a network and queries, as ml/main.ml reads them
         else:
             bound = beside("check_certificate.py")["rational"](query["bound"])
             if "points" in query:
-                proof = "points " + listing(f"{over:#x} {top:#x}" for over, (top,) in map(fractions, zip(query["points"])))
+                proof = self.points(query)
             else:
                 proof = (self.boxes if "boxes" in query else self.bounds)(query)
         return f"{query['scale']} {edges} {ball} {query['label']:#x} {bound.numerator:#x} {bound.denominator:#x} {proof}"
@@ -126,7 +132,8 @@ def reasons(network, queries, of):  # why each query is rejected, or "" if the p
             found.append("")
         except Exception as error:
             found.append(checker["plain"](error))
-    done = subprocess.run([program()], input=f"{writer.layers}\n{listing(texts)}\n", capture_output=True, text=True, check=False)
+    text = f"{writer.layers}\n{listing(texts)}\n"
+    done = subprocess.run([program()], input=text, capture_output=True, text=True, check=False)
     verdicts = iter(done.stdout.split())
     said = {"accepted": "", "rejected": "ValueError: the proof does not give the bound, or the point is no counterexample"}
     failed = f"the program failed: {done.stderr.strip()[:100] or done.returncode}"
