@@ -18,4 +18,5 @@ Extract Constant Rmax => "Rat.max".
 Extract Constant ClassicalDedekindReals.sig_forall_dec => "(fun _ -> assert false)".
 Extract Constant RbaseSymbolsImpl.Rabst => "(fun _ -> assert false)".
 Extract Constant RbaseSymbolsImpl.Rrepr => "(fun _ -> assert false)".
-Extraction "checker/ml/nets.ml" squaring settled_squaring multiplication memorize memorizeK indicators indicators2 maximum linf_distance eval.
+Extraction "networks/nets.ml" squaring settled_squaring multiplication maximum linf_distance soft_indicator
+  lean_indicator memorize memorizeK indicators indicators2.

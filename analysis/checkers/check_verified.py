@@ -4,9 +4,9 @@
 `check_certificate.py`, beside this file, reads the file: format, digest, numbers taken exactly, sets that are not empty. This
 file writes network and queries as integers for the program (PROGRAM, or what $CGRO_CHECKER names) and prints its verdicts. The
 program is `check_query` of proofs/checker/Certificate.v, whose theorem `check_query_sound` says: what it accepts holds at all
-real points of the set (or at the witness). Trusted are Coq and its extraction (ExtractChecker.v says what it replaces), OCaml, zarith,
-main.ml, which reads what is written here, and these two files; not trusted: pairs, facts, trees, multipliers, boxes, points.
-Not covered, and so rejected: facts of nodes (`targets`)."""
+real points of the set (or at the witness). Trusted are Coq and its extraction (ExtractChecker.v says what it replaces), OCaml,
+zarith, main.ml, which reads what is written here, and these two files; not trusted: pairs, facts, trees, multipliers, boxes and
+points. Not covered, and so rejected: facts of nodes (`targets`)."""
 import functools, math, os, pathlib, runpy, subprocess, sys
 PROGRAM = pathlib.Path(__file__).parents[2] / "proofs" / "checker" / "ml" / "check"
 TRUSTED = "checked by check_query, extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers"
@@ -74,7 +74,7 @@ class Writer:  # of a network and queries, as ml/main.ml reads them
         members, partners, facts, last = [k for pair in query["pairs"] for k in pair], [{} for _ in range(self.hidden)], {}, 0
         require({*map(type, members)} <= {int} and len({*members}) == len(members), "a unit is in two pairs")
         for p, q in query["pairs"]:
-            if 0 <= min(p, q) and max(p, q) < self.network.units and self.place(p)[0] == self.place(q)[0]:
+            if min(p, q) >= 0 and max(p, q) < self.network.units and self.place(p)[0] == self.place(q)[0]:
                 i, k = self.place(min(p, q))
                 partners[i][k] = abs(q - p) - 1
         for unit, sign, multipliers in query["facts"]:
@@ -119,10 +119,8 @@ class Writer:  # of a network and queries, as ml/main.ml reads them
             proof = f"witness {over:#x} {integers(numerators)}"
         else:
             bound = beside("check_certificate.py")["rational"](query["bound"])
-            if "points" in query:
-                proof = self.points(query)
-            else:
-                proof = (self.boxes if "boxes" in query else self.bounds)(query)
+            kind = next((name for name in ("points", "boxes") if name in query), "bounds")
+            proof = {"points": self.points, "boxes": self.boxes, "bounds": self.bounds}[kind](query)
         return f"{query['scale']} {edges} {ball} {query['label']:#x} {bound.numerator:#x} {bound.denominator:#x} {proof}"
 def reasons(network, queries, of):  # why each query is rejected, or "" if the program accepts it
     checker, writer, texts, found = beside("check_certificate.py"), Writer(network), [], []

@@ -47,7 +47,7 @@ def drawn(rng, widths, bits=6):
 
 
 def in_boxes(content):
-    """A certificate whose first query is proved by 16 boxes instead, if they prove it; else None."""
+    """A certificate whose first query is proved by 16 boxes instead; None if they do not."""
     query, network = content["queries"][0], checker.Network(content["network"])
 
     def node(lower, upper, depth):
@@ -68,8 +68,8 @@ def in_boxes(content):
 
 @functools.cache
 def certificates():
-    """Texts: proofs by points, trees with pairs and facts, boxes with and without groups; l_2 balls;
-    counterexamples; networks that were built.
+    """Texts: proofs by points, trees with pairs and facts, boxes with and without groups; l_2
+    balls; counterexamples; networks that were built.
     """
     out, rng = [], np.random.default_rng(0)
     for widths in ([1, 6, 4, 1], [2, 8, 8, 1], [2, 6, 6, 3], [4, 10, 10, 3], [6, 16, 16, 1]):

@@ -47,7 +47,7 @@ def test_all_kinds_are_accepted_and_say_the_same_as_in_python():
                 names = ("points", "boxes", "groups", "ball", "witness")
                 kinds |= {name for name in names if name in query}
                 kinds |= {name for name in ("pairs", "facts", "trees") if query.get(name)}
-    assert kinds == {*"points boxes groups ball witness pairs facts trees".split()}
+    assert kinds == {"points", "boxes", "groups", "ball", "witness", "pairs", "facts", "trees"}
 
 
 @built
