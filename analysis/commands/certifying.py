@@ -406,9 +406,7 @@ def run_check(options: argparse.Namespace) -> None:
 
     asked = constructions.read_property(options.vnnlib) if options.vnnlib else None
     network = constructions.load(options.network) if options.network else None
-    found = check_file(
-        options.certificate, network, options.points, asked, proved=options.verified
-    )
+    found = check_file(options.certificate, network, options.points, asked, proved=options.verified)
     queries = found if asked is None else found[1:]
     if asked is not None:
         whole = found[0]
