@@ -149,7 +149,7 @@ def model_of(
         except (RuntimeError, ValueError):
             continue
         return model.eval(), kind
-    raise ValueError(unknown(held, shape or (), name))
+    raise ValueError(unknown(held, shape, name))
 
 
 def in_turn(layers: Mapping[str, torch.Tensor]) -> nn.Sequential:
