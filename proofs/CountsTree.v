@@ -126,3 +126,108 @@ Proof.
       rewrite dot_idrow by (cbn [length]; rewrite ?map_length; lia). cbn [nth]. lra.
     + rewrite dot_idrow by (cbn [length]; rewrite ?map_length; lia). cbn [nth]. f_equal. lra.
 Qed.
+
+(** * the tree *)
+(** The first layer of a level, met by rows of u entries with biases b. *)
+Definition hold_layer : layer := [([1], 0)].
+Definition level_cost (n : nat) (u : list nat) (b : vec) : nat :=
+  if Nat.even n then pairs (n / 2) u b else (pairs (n / 2) (rot u) (rot b) + score hold_layer (skipn (2 * (n / 2)) (rot u)) (skipn (2 * (n / 2)) (rot b)))%nat.
+Lemma level_first n : (1 <= n)%nat -> exists l, hidden (level n) = [l] /\
+  forall L u, blocks L u -> length L = n -> params_layer (merge l L) = level_cost n u (map snd L).
+Proof.
+  intros N. unfold level, level_cost. destruct (Nat.even n) eqn:E.
+  - rewrite hidden_maxes. eexists; split; [reflexivity|]. intros L u Bl _. now rewrite (params_merge _ _ _ Bl).
+  - assert (Hd : hidden (dsum (2 * (n / 2)) (maxes (n / 2)) hold) = [diag (2 * (n / 2)) (diag_copies (n / 2) 2 max2_layer) hold_layer]).
+    { unfold dsum. rewrite hidden_maxes. reflexivity. }
+    unfold compose. rewrite Hd. cbn [hidden rotate app]. eexists; split; [reflexivity|]. intros L u Bl Ln.
+    destruct (blocks_rotate n L u Bl Ln N) as [Br Zr]. rewrite params_assoc. change (Net [] _) with (rotate n) in *.
+    rewrite (params_merge _ _ _ Br), Zr, score_diag. reflexivity.
+Qed.
+(** Its readout: sums of two, and for odd n one unit alone. *)
+Definition level_rows (n : nat) : list nat := repeat 2%nat (n / 2) ++ (if Nat.even n then [] else [1%nat]).
+Lemma level_readout n : (2 <= n)%nat -> blocks (readout (level n)) (level_rows n) /\ map snd (readout (level n)) = repeat 0 (n - n / 2).
+Proof.
+  intros N. unfold level, level_rows. destruct (Nat.even n) eqn:E.
+  - rewrite app_nil_r. split; [apply blocks_maxes|]. rewrite biases_maxes. f_equal. apply Nat.even_spec in E as [p E].
+    replace (n / 2)%nat with p by (rewrite E, Nat.mul_comm, Nat.div_mul; auto). lia.
+  - assert (Dm : depth (maxes (n / 2)) = depth hold) by now rewrite depth_maxes.
+    assert (Ro : readout (compose (dsum (2 * (n / 2)) (maxes (n / 2)) hold) (rotate n)) = readout (dsum (2 * (n / 2)) (maxes (n / 2)) hold)).
+    { unfold compose, dsum. rewrite hidden_maxes. reflexivity. }
+    rewrite Ro. destruct (wf_maxes (n / 2)) as [W _]. split.
+    + apply blocks_dsum; auto; [apply blocks_maxes|]. cbn [hold readout]. replace 1%nat with (count [1]) by counted. apply blocks_one.
+    + rewrite readout_dsum by auto. rewrite map_snd_diag, biases_maxes. cbn [hold readout map snd].
+      assert (O : Nat.odd n = true) by (unfold Nat.odd; now rewrite E). apply Nat.odd_spec in O as [p O].
+      replace (n / 2)%nat with p by (apply (Nat.div_unique n 2 p 1); lia). replace (n - p)%nat with (p + 1)%nat by lia.
+      now rewrite repeat_app.
+Qed.
+(** n sums of two; n - 1 of them and one unit alone. *)
+Definition row_kinds (last : bool) (n : nat) : list nat := if last then repeat 2%nat (n - 1) ++ [1%nat] else repeat 2%nat n.
+Lemma rot_repeat {A} (x : A) n : rot (repeat x n) = repeat x n.
+Proof. destruct n; auto. cbn [repeat rot]. change [x] with (repeat x 1). rewrite <- repeat_app. now replace (n + 1)%nat with (S n) by lia. Qed.
+Lemma pairs_prefix p u v b d : length u = (2 * p)%nat -> length b = (2 * p)%nat -> pairs p (u ++ v) (b ++ d) = pairs p u b.
+Proof.
+  revert u b. induction p; intros u b U Bl; [unfold pairs; reflexivity|].
+  destruct u as [|x [|y u]], b as [|s [|t b]]; simpl in U, Bl; try lia. cbn [app]. rewrite !pairs_S, IHp by lia. reflexivity.
+Qed.
+Lemma pairs_last' p : (1 <= p)%nat -> pairs p (repeat 2%nat (2 * p - 1) ++ [1%nat]) (repeat 0 (2 * p)) = (6 * p - 2)%nat.
+Proof.
+  intros P. destruct p as [|p]; [lia|]. replace (2 * S p - 1)%nat with (S (2 * p)) by lia. replace (2 * S p)%nat with (S (S (2 * p))) by lia.
+  rewrite pairs_last. lia.
+Qed.
+(** What a level of the tree above the first costs. *)
+Lemma level_cost_kinds last n : (2 <= n)%nat ->
+  level_cost n (row_kinds last n) (repeat 0 n) = (3 * n - (if last then 2 else 0) - (if Nat.even n then 0 else 1))%nat.
+Proof.
+  intros N. unfold level_cost. destruct (Nat.even n) eqn:E.
+  - apply Nat.even_spec in E as [p E]. replace (n / 2)%nat with p by (rewrite E, Nat.mul_comm, Nat.div_mul; auto). rewrite E.
+    destruct last; cbn [row_kinds]; [rewrite pairs_last' by lia | rewrite pairs_even]; lia.
+  - assert (O : Nat.odd n = true) by (unfold Nat.odd; now rewrite E). apply Nat.odd_spec in O as [p O].
+    replace (n / 2)%nat with p by (apply (Nat.div_unique n 2 p 1); lia). rewrite rot_repeat, O, repeat_app.
+    assert (Z : forall k, score hold_layer [k] [0] = k).
+    { intros k. unfold hold_layer. rewrite score_cons, score_nil. cbn [wcount dot]. rewrite (nz_1 1), (nz_eq (_ + 0) 0), nz_0 by lra. lia. }
+    assert (Sb : skipn (2 * p) (repeat 0 (2 * p) ++ repeat 0 1) = [0]) by (rewrite skipn_app, repeat_length, Nat.sub_diag, skipn_all2 by (rewrite repeat_length; lia); reflexivity).
+    rewrite Sb. destruct last; cbn [row_kinds].
+    + replace (rot (repeat 2%nat (2 * p + 1 - 1) ++ [1%nat])) with ((repeat 2%nat (2 * p - 1) ++ [1%nat]) ++ [2%nat]).
+      2: { replace (2 * p + 1 - 1)%nat with (S (2 * p - 1)) by lia. reflexivity. }
+      assert (Lq : length (repeat 2%nat (2 * p - 1) ++ [1%nat]) = (2 * p)%nat) by (rewrite app_length, repeat_length; simpl; lia).
+      rewrite pairs_prefix by (rewrite ?repeat_length; auto). rewrite pairs_last', skipn_app, Lq, Nat.sub_diag, skipn_all2 by lia. cbn [skipn app]. rewrite Z. lia.
+    + rewrite rot_repeat, repeat_app. rewrite pairs_prefix, pairs_even by (now rewrite repeat_length).
+      rewrite skipn_app, repeat_length, Nat.sub_diag, skipn_all2 by (rewrite repeat_length; lia). cbn [skipn app repeat]. rewrite Z. lia.
+Qed.
+Lemma level_rows_kinds n : (3 <= n)%nat -> level_rows n = row_kinds (Nat.odd n) (n - n / 2).
+Proof.
+  intros N. unfold level_rows, row_kinds, Nat.odd. destruct (Nat.even n) eqn:E; cbn [negb].
+  - rewrite app_nil_r. f_equal. apply Nat.even_spec in E as [p E]. replace (n / 2)%nat with p by (rewrite E, Nat.mul_comm, Nat.div_mul; auto). lia.
+  - assert (O : Nat.odd n = true) by (unfold Nat.odd; now rewrite E). apply Nat.odd_spec in O as [p O].
+    replace (n / 2)%nat with p by (apply (Nat.div_unique n 2 p 1); lia). f_equal. f_equal. lia.
+Qed.
+(** The layers above the first level. *)
+Theorem params_tree fuel : forall n, (n <= fuel)%nat -> (2 <= n)%nat -> exists l ls, hidden (maximum_ fuel n) = l :: ls /\ hidden (level n) = [l] /\
+  params_of ls = (3 * n - (if Nat.even n then 6 else 5))%nat /\ exists r, readout (maximum_ fuel n) = [(r, 0)] /\ count r = 2%nat.
+Proof.
+  induction fuel as [|k IH]; intros n Hf Hn; [lia|]. cbn [maximum_]. destruct (Nat.leb_spec n 1) as [|_]; [lia|].
+  destruct (level_first n ltac:(lia)) as [l [Hl _]]. destruct (Nat.eq_dec n 2) as [->|N3].
+  - exists l, []. assert (K : maximum_ k (2 - 2 / 2) = Net [] (ident 1)) by (destruct k; reflexivity). rewrite K. refine (conj _ (conj Hl (conj _ _))).
+    + unfold compose. cbn [hidden]. exact Hl.
+    + reflexivity.
+    + assert (Rl : readout (level 2) = [([1; 1], 0)]) by reflexivity. exists [1 * 1; 1 * 1]. unfold compose. cbn [hidden readout]. rewrite Rl. split.
+      * unfold merge, ident, idrow. cbn [map seq fst snd repeat app Nat.sub vcomb vscale vadd dot]. replace (1 * 0 + 0 + 0) with 0 by lra. reflexivity.
+      * rewrite !count_cons, !nz_1 by lra. reflexivity.
+  - assert (n / 2 < n)%nat by (apply Nat.div_lt; lia). assert (Q : (1 <= n / 2)%nat) by (change 1%nat with (2 / 2)%nat; apply Nat.div_le_mono; lia).
+    pose proof (Nat.div_mod n 2 ltac:(lia)) as Dm. pose proof (Nat.mod_upper_bound n 2 ltac:(lia)) as Mb.
+    set (q := (n - n / 2)%nat) in *. assert (Q2 : (2 <= q)%nat) by (unfold q; lia).
+    destruct (IH q ltac:(unfold q; lia) Q2) as [l' [ls' [H1 [H2 [H3 [r [H4 H5]]]]]]].
+    destruct (level_first q ltac:(lia)) as [l'' [Hl' Cl]]. assert (l'' = l') as -> by congruence.
+    exists l, (merge l' (readout (level n)) :: ls'). unfold compose. rewrite H1. cbn [hidden readout]. rewrite Hl. refine (conj _ (conj _ (conj _ _))); auto.
+    + destruct (level_readout n Hn) as [Bl Zb]. destruct (wf_level n ltac:(lia)) as [_ [Ln _]]. fold q in Zb, Ln.
+      rewrite params_of_cons, H3, (Cl _ _ Bl Ln), Zb, level_rows_kinds by lia. fold q. rewrite level_cost_kinds by auto. unfold Nat.odd.
+      destruct (Nat.even n) eqn:En, (Nat.even q) eqn:Eq; cbn [negb].
+      * apply Nat.even_spec in En as [p En]. assert (n / 2 = p)%nat by (rewrite En, Nat.mul_comm, Nat.div_mul; auto). unfold q in *. lia.
+      * apply Nat.even_spec in En as [p En]. assert (n / 2 = p)%nat by (rewrite En, Nat.mul_comm, Nat.div_mul; auto).
+        assert (q <> 2)%nat by (intros Z; rewrite Z in Eq; discriminate). unfold q in *. lia.
+      * assert (O : Nat.odd n = true) by (unfold Nat.odd; now rewrite En). apply Nat.odd_spec in O as [p O].
+        assert (n / 2 = p)%nat by (symmetry; apply (Nat.div_unique n 2 p 1); lia). unfold q in *. lia.
+      * assert (O : Nat.odd n = true) by (unfold Nat.odd; now rewrite En). apply Nat.odd_spec in O as [p O].
+        assert (n / 2 = p)%nat by (symmetry; apply (Nat.div_unique n 2 p 1); lia). unfold q in *. lia.
+    + exists r. split; auto.
+Qed.
