@@ -231,3 +231,165 @@ Proof.
         assert (n / 2 = p)%nat by (symmetry; apply (Nat.div_unique n 2 p 1); lia). unfold q in *. lia.
     + exists r. split; auto.
 Qed.
+
+(** * distances of neighbours, and the first level *)
+Fixpoint firsts (c : vec) : vec := match c with a :: _ :: c' => a :: firsts c' | _ => [] end.
+(** Entries and biases of the readouts: three for a pair, two for a coordinate left alone. *)
+Definition neigh_rows (D : nat) : list nat := repeat 3%nat (D / 2) ++ (if Nat.even D then [] else [2%nat]).
+Definition neigh_biases (c : vec) : vec := firsts c ++ (if Nat.even (length c) then [] else [0]).
+Definition distinct (c : vec) := Forall (fun a => 0 < a) c /\ NoDup c.
+Lemma half_SS n : (S (S n) / 2 = S (n / 2))%nat.
+Proof. replace (S (S n)) with (n + 1 * 2)%nat by lia. rewrite Nat.div_add by lia. lia. Qed.
+Lemma firsts_in : forall n c a, (length c <= n)%nat -> In a (firsts c) -> In a c.
+Proof. induction n; intros [|x [|y c]] a L I; simpl in L, I; try lia; try tauto. destruct I as [->|I]; [left; auto | right; right; apply IHn; auto; lia]. Qed.
+Lemma firsts_distinct : forall n c, (length c <= n)%nat -> distinct c -> distinct (firsts c) /\ length (firsts c) = (length c / 2)%nat.
+Proof.
+  induction n; intros [|x [|y c]] L [P N]; simpl in L; try lia; try (repeat split; constructor).
+  inversion P as [|? ? Px P']; inversion P' as [|? ? Py P'']; inversion N as [|? ? Nx N']; inversion N' as [|? ? Ny N'']; subst.
+  destruct (IHn c ltac:(lia) (conj P'' N'')) as [[Q M] E]. cbn [firsts length]. rewrite half_SS, E. repeat split; auto; constructor; auto.
+  intros I. apply Nx. right. apply (firsts_in (length c)); auto.
+Qed.
+Lemma count_neighbours : forall n c, (length c <= n)%nat -> distinct c ->
+  hid (neighbours c) = (7 * (length c / 2) + (if Nat.even (length c) then 0 else 4))%nat /\
+  blocks (readout (neighbours c)) (neigh_rows (length c)) /\ map snd (readout (neighbours c)) = neigh_biases c.
+Proof.
+  induction n; intros [|a [|b c]] L [P N]; simpl in L; try lia; try (refine (conj _ (conj _ _)); [reflexivity | apply blocks_nil | reflexivity]).
+  - inversion P; subst. refine (conj _ (conj _ _)); [|  | reflexivity].
+    + unfold hid. cbn [neighbours near1 hidden]. unfold params_of. cbn [map list_sum fold_right]. unfold params_layer, count. cbn [map fst snd list_sum fold_right].
+      rewrite (nz_1 1), (nz_1 (-1)), (nz_1 a), (nz_1 (- a)) by lra. reflexivity.
+    + cbn [neighbours near1 readout length]. change (neigh_rows 1) with [2%nat]. replace 2%nat with (count [1; 1]) by counted. apply blocks_one.
+  - inversion P as [|? ? Pa P']; inversion P' as [|? ? Pb P'']; inversion N as [|? ? Na N']; inversion N' as [|? ? Nb N'']; subst.
+    destruct (IHn c ltac:(lia) (conj P'' N'')) as [H [Bl Zb]]. cbn [neighbours length].
+    assert (E : depth (near2 a b) = depth (neighbours c)) by (symmetry; now apply (depth_neighbours (length c))).
+    assert (Ab : b - a <> 0) by (intros Z; apply Na; left; lra).
+    unfold neigh_rows, neigh_biases. cbn [length]. rewrite half_SS. change (Nat.even (S (S (length c)))) with (Nat.even (length c)). refine (conj _ (conj _ _)).
+    + rewrite hid_dsum, H by auto. unfold hid. cbn [near2 hidden]. unfold params_of. cbn [map list_sum fold_right]. unfold params_layer, count. cbn [map fst snd list_sum fold_right].
+      rewrite nz_0, (nz_1 1), (nz_1 (-1)), (nz_1 (b - a)), (nz_1 (- (a + b))) by lra. lia.
+    + cbn [repeat app]. change (3%nat :: ?l) with ([3%nat] ++ l). apply blocks_dsum; auto; [wfs|]. cbn [near2 readout].
+      replace 3%nat with (count [1; 1; -1]) by counted. apply blocks_one.
+    + rewrite readout_dsum, map_snd_diag, Zb by auto. reflexivity.
+Qed.
+(** Pairs of rows of three, and a last row of two, with biases that differ. *)
+Lemma pairs3 p : forall b, length b = (2 * p)%nat -> distinct b -> pairs p (repeat 3%nat (2 * p)) b = (11 * p)%nat.
+Proof.
+  induction p; intros b L [P N]; [reflexivity|]. destruct b as [|s [|t b]]; simpl in L; try lia. replace (2 * S p)%nat with (S (S (2 * p))) by lia.
+  inversion P as [|? ? Ps P']; inversion P' as [|? ? Pt P'']; inversion N as [|? ? Ns N']; inversion N' as [|? ? Nt N'']; subst.
+  cbn [repeat]. rewrite pairs_S, IHp by (try (split; auto); lia). rewrite (nz_1 t) by lra. rewrite (nz_1 (s - t)) by (intros Z; apply Ns; left; lra). lia.
+Qed.
+Lemma pairs32 p : forall b, length b = S (2 * p) -> distinct b -> pairs (S p) (repeat 3%nat (S (2 * p)) ++ [2%nat]) (b ++ [0]) = (11 * p + 8)%nat.
+Proof.
+  induction p; intros b L [P N]; destruct b as [|s [|t b]]; simpl in L; try lia; inversion P as [|? ? Ps P']; subst.
+  - cbn [Nat.mul Nat.add repeat app]. rewrite pairs_S, nz_0, (nz_1 (s - 0)) by lra. reflexivity.
+  - inversion P' as [|? ? Pt P'']; inversion N as [|? ? Ns N']; inversion N' as [|? ? Nt N'']; subst.
+    replace (S (2 * S p)) with (S (S (S (2 * p)))) by lia. remember (S (2 * p)) as q. cbn [repeat app]. rewrite pairs_S, IHp by (try (split; auto); lia).
+    rewrite (nz_1 t) by lra. rewrite (nz_1 (s - t)) by (intros Z; apply Ns; left; lra). lia.
+Qed.
+Lemma skipn_exact {A} (l1 l2 : list A) k : length l1 = k -> skipn k (l1 ++ l2) = l2.
+Proof. intros <-. rewrite skipn_app, Nat.sub_diag, skipn_all. reflexivity. Qed.
+Lemma score_hold k s : s <> 0 -> score hold_layer [k] [s] = (k + 1)%nat.
+Proof. intros H. unfold hold_layer. rewrite score_cons, score_nil. cbn [wcount dot]. rewrite (nz_1 1), (nz_1 (1 * s + 0 + 0)) by lra. lia. Qed.
+(** The first level of the tree. *)
+Lemma count_first c q : distinct c -> (1 <= q)%nat -> let cost := level_cost ((length c + 1) / 2) (neigh_rows (length c)) (neigh_biases c) in
+  (length c = 4 * q -> cost = 11 * q)%nat /\ (length c = 4 * q + 1 -> cost = 11 * q + 1)%nat /\
+  (length c = 4 * q - 2 -> (2 <= q)%nat -> cost = 11 * q - 7)%nat /\ (length c = 4 * q - 1 -> cost = 11 * q - 3)%nat.
+Proof.
+  intros G Q cost. destruct (firsts_distinct _ c (le_n _) G) as [[Pf Nf] Lf]. unfold cost, level_cost, neigh_rows, neigh_biases.
+  refine (conj _ (conj _ (conj _ _))); intros L; rewrite L in *.
+  - replace ((4 * q + 1) / 2)%nat with (2 * q)%nat by (apply (Nat.div_unique _ 2 _ 1); lia).
+    replace (4 * q / 2)%nat with (2 * q)%nat in * by (apply (Nat.div_unique _ 2 _ 0); lia). replace (Nat.even (4 * q)) with true by (symmetry; apply Nat.even_spec; exists (2 * q)%nat; lia).
+    replace (Nat.even (2 * q)) with true by (symmetry; apply Nat.even_spec; exists q; lia). replace (2 * q / 2)%nat with q by (apply (Nat.div_unique _ 2 _ 0); lia).
+    rewrite !app_nil_r. apply pairs3; [auto | split; auto].
+  - replace ((4 * q + 1 + 1) / 2)%nat with (2 * q + 1)%nat by (apply (Nat.div_unique _ 2 _ 0); lia).
+    replace ((4 * q + 1) / 2)%nat with (2 * q)%nat in * by (apply (Nat.div_unique _ 2 _ 1); lia).
+    assert (E1 : Nat.even (4 * q + 1) = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists (2 * q)%nat; lia). rewrite E1.
+    assert (E2 : Nat.even (2 * q + 1) = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists q; lia). rewrite E2.
+    replace ((2 * q + 1) / 2)%nat with q by (apply (Nat.div_unique _ 2 _ 1); lia).
+    destruct (firsts c) as [|s b]; [simpl in Lf; lia|]. simpl in Lf. inversion Pf; inversion Nf; subst.
+    assert (Lb : length b = S (2 * (q - 1))) by lia.
+    replace (rot (repeat 3%nat (2 * q) ++ [2%nat])) with ((repeat 3%nat (S (2 * (q - 1))) ++ [2%nat]) ++ [3%nat]) by (replace (2 * q)%nat with (S (S (2 * (q - 1)))) by lia; reflexivity).
+    replace (rot ((s :: b) ++ [0])) with ((b ++ [0]) ++ [s]) by reflexivity.
+    assert (La : length (repeat 3%nat (S (2 * (q - 1))) ++ [2%nat]) = (2 * q)%nat) by (rewrite app_length, repeat_length; simpl; lia).
+    assert (Lc : length (b ++ [0]) = (2 * q)%nat) by (rewrite app_length; simpl; lia).
+    rewrite pairs_prefix by auto. rewrite !skipn_exact by auto. rewrite score_hold by lra.
+    replace q with (S (q - 1)) at 1 by lia. rewrite pairs32 by (try (split; auto); auto). lia.
+  - intros Q2. replace ((4 * q - 2 + 1) / 2)%nat with (2 * (q - 1) + 1)%nat by (apply (Nat.div_unique _ 2 _ 1); lia).
+    replace ((4 * q - 2) / 2)%nat with (2 * (q - 1) + 1)%nat in * by (apply (Nat.div_unique _ 2 _ 0); lia).
+    replace (Nat.even (4 * q - 2)) with true by (symmetry; apply Nat.even_spec; exists (2 * q - 1)%nat; lia).
+    assert (E2 : Nat.even (2 * (q - 1) + 1) = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists (q - 1)%nat; lia). rewrite E2.
+    replace ((2 * (q - 1) + 1) / 2)%nat with (q - 1)%nat by (apply (Nat.div_unique _ 2 _ 1); lia).
+    rewrite !app_nil_r, rot_repeat, repeat_app. destruct (firsts c) as [|s b]; [simpl in Lf; lia|]. simpl in Lf. inversion Pf; inversion Nf; subst.
+    assert (Lb : length b = (2 * (q - 1))%nat) by lia. cbn [rot]. rewrite pairs_prefix by (rewrite ?repeat_length; auto).
+    rewrite !skipn_exact by (rewrite ?repeat_length; auto). cbn [repeat]. rewrite score_hold by lra.
+    rewrite pairs3 by (try (split; auto); auto). lia.
+  - replace ((4 * q - 1 + 1) / 2)%nat with (2 * q)%nat by (apply (Nat.div_unique _ 2 _ 0); lia).
+    replace ((4 * q - 1) / 2)%nat with (S (2 * (q - 1))) in * by (apply (Nat.div_unique _ 2 _ 1); lia).
+    assert (E1 : Nat.even (4 * q - 1) = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists (2 * q - 1)%nat; lia). rewrite E1.
+    replace (Nat.even (2 * q)) with true by (symmetry; apply Nat.even_spec; exists q; lia). replace (2 * q / 2)%nat with q by (apply (Nat.div_unique _ 2 _ 0); lia).
+    replace q with (S (q - 1)) at 1 by lia. rewrite pairs32 by (try (split; auto); auto). lia.
+Qed.
+
+(** * whole networks *)
+(** An indicator's count, without its readout. *)
+Definition tree_size (D : nat) : nat := (31 * (D / 4) + nth (D mod 4) [0; 9; 15; 25] 0)%nat.
+Theorem tree_size_four D : (4 * (tree_size D + 2) = 31 * D + nth (D mod 4) [8; 13; 6; 15] 0)%nat.
+Proof.
+  unfold tree_size. pose proof (Nat.div_mod D 4 ltac:(lia)) as E. pose proof (Nat.mod_upper_bound D 4 ltac:(lia)) as M.
+  set (q := (D / 4)%nat) in *. destruct (D mod 4)%nat as [|[|[|[|r]]]]; try lia; cbn [nth]; lia.
+Qed.
+Theorem count_linf_distance c : (3 <= length c)%nat -> distinct c ->
+  (hid (linf_distance c) + 6 = tree_size (length c))%nat /\ exists r, readout (linf_distance c) = [(r, 0)] /\ count r = 2%nat.
+Proof.
+  intros L G. set (D := length c) in *. set (P := ((D + 1) / 2)%nat).
+  assert (P2 : (2 <= P)%nat) by (change 2%nat with (4 / 2)%nat; apply Nat.div_le_mono; lia).
+  destruct (params_tree P P (le_n _) P2) as [l [ls [H1 [H2 [H3 [r [H4 H5]]]]]]]. fold (maximum P) in *.
+  destruct (level_first P ltac:(lia)) as [l' [Hl Cl]]. assert (l' = l) as -> by congruence.
+  destruct (count_neighbours _ c (le_n _) G) as [Hn [Bl Zb]]. destruct (wf_neighbours _ c (le_n _)) as [_ Ln]. fold D P in Ln, Hn, Bl.
+  unfold linf_distance. fold D P. destruct (hid_compose (maximum P) (neighbours c) l ls H1) as [Hc Rc]. rewrite Hc, Rc. split; [|exists r; auto].
+  rewrite Hn, H3, (Cl _ _ Bl Ln), Zb. unfold tree_size.
+  pose proof (Nat.div_mod D 4 ltac:(lia)) as E. pose proof (Nat.mod_upper_bound D 4 ltac:(lia)) as M.
+  set (q := (D / 4)%nat) in *. destruct (D mod 4)%nat as [|[|[|[|k]]]]; try lia; cbn [nth].
+  - destruct (count_first c q G ltac:(lia)) as [C _]. fold D P in C. rewrite C by lia.
+    replace (D / 2)%nat with (2 * q)%nat by (apply (Nat.div_unique _ 2 _ 0); lia). assert (Pq : P = (2 * q)%nat) by (symmetry; apply (Nat.div_unique _ 2 _ 1); lia).
+    replace (Nat.even D) with true by (symmetry; apply Nat.even_spec; exists (2 * q)%nat; lia). rewrite Pq.
+    replace (Nat.even (2 * q)) with true by (symmetry; apply Nat.even_spec; exists q; lia). lia.
+  - destruct (count_first c q G ltac:(lia)) as [_ [C _]]. fold D P in C. rewrite C by lia.
+    replace (D / 2)%nat with (2 * q)%nat by (apply (Nat.div_unique _ 2 _ 1); lia). assert (Pq : P = (2 * q + 1)%nat) by (symmetry; apply (Nat.div_unique _ 2 _ 0); lia).
+    assert (E1 : Nat.even D = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists (2 * q)%nat; lia). rewrite E1, Pq.
+    assert (E2 : Nat.even (2 * q + 1) = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists q; lia). rewrite E2. lia.
+  - destruct (count_first c (q + 1) G ltac:(lia)) as [_ [_ [C _]]]. fold D P in C. rewrite C by lia.
+    replace (D / 2)%nat with (2 * q + 1)%nat by (apply (Nat.div_unique _ 2 _ 0); lia). assert (Pq : P = (2 * q + 1)%nat) by (symmetry; apply (Nat.div_unique _ 2 _ 1); lia).
+    replace (Nat.even D) with true by (symmetry; apply Nat.even_spec; exists (2 * q + 1)%nat; lia). rewrite Pq.
+    assert (E2 : Nat.even (2 * q + 1) = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists q; lia). rewrite E2. lia.
+  - destruct (count_first c (q + 1) G ltac:(lia)) as [_ [_ [_ C]]]. fold D P in C. rewrite C by lia.
+    replace (D / 2)%nat with (2 * q + 1)%nat by (apply (Nat.div_unique _ 2 _ 1); lia). assert (Pq : P = (2 * q + 2)%nat) by (symmetry; apply (Nat.div_unique _ 2 _ 0); lia).
+    assert (E1 : Nat.even D = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists (2 * q + 1)%nat; lia). rewrite E1, Pq.
+    replace (Nat.even (2 * q + 2)) with true by (symmetry; apply Nat.even_spec; exists (q + 1)%nat; lia). lia.
+Qed.
+Lemma count_gate_indicators a b D (S : data) : a < b -> a <> 0 -> b <> 0 -> (3 <= D)%nat -> (forall c y, In (c, y) S -> length c = D /\ distinct c) ->
+  hid (gate_indicators a b D S) = (length S * tree_size D)%nat /\ blocks (readout (gate_indicators a b D S)) (repeat 2%nat (length S)) /\
+  map snd (readout (gate_indicators a b D S)) = repeat 0 (length S) /\ depth (gate_indicators a b D S) = gate_depth D.
+Proof.
+  intros Hab A B H3 H. apply (count_beside (gate_indicator a b) D (gate_depth D) (tree_size D) 2); [unfold gate_depth; lia|].
+  intros c y I. destruct (H c y I) as [L G]. destruct (count_linf_distance c ltac:(lia) G) as [Hc [r [Rr Cr]]]. rewrite L in Hc. refine (conj _ (conj _ (conj _ _))).
+  - apply wf_gate_indicator; auto; lia.
+  - apply depth_gate_indicator; auto; lia.
+  - unfold gate_indicator. destruct (hid_compose (soft_indicator a b) (linf_distance c) _ [] eq_refl) as [Hs _]. rewrite Hs, Rr.
+    rewrite (params_merge _ _ [2%nat]) by (rewrite <- Cr; apply blocks_one). cbn [map snd]. rewrite score_soft by auto. cbn [params_of map list_sum fold_right]. lia.
+  - exact (readout_soft a b Hab).
+Qed.
+Section Whole.
+Variables (B a b : R) (D : nat) (clean : net) (S : data).
+Hypotheses (HB : B <> 0) (W : wf D clean) (Hab : a < b) (A0 : a <> 0) (B0 : b <> 0) (H3 : (3 <= D)%nat) (G : forall c y, In (c, y) S -> length c = D /\ distinct c).
+Theorem params_gate : length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> (y < 2)%nat) ->
+  params (memorize2 B (gate_indicators a b D S) S clean) = (length S * (tree_size D + 2) + rest1 clean (gate_depth D + 2))%nat.
+Proof.
+  intros O Y. destruct (count_gate_indicators a b D S Hab A0 B0 H3 G) as [H [Bl [Bi Dp]]].
+  rewrite (params_memorize2 B D 2 (gate_indicators a b D S) clean S) by auto. cbv zeta. rewrite H, Dp. unfold rest1. lia.
+Qed.
+Theorem params_gate_K K : (1 <= K)%nat -> length (readout clean) = K -> (forall c y, In (c, y) S -> (y < K)%nat) ->
+  params (memorizeK B K (gate_indicators a b D S) S clean) = (length S * (tree_size D + 2) + restK clean K (gate_depth D + 2))%nat.
+Proof.
+  intros K1 O Y. destruct (count_gate_indicators a b D S Hab A0 B0 H3 G) as [H [Bl [Bi Dp]]].
+  rewrite (params_memorizeK B D K 2 (gate_indicators a b D S) clean S) by auto. cbv zeta. rewrite H, Dp. unfold restK. lia.
+Qed.
+End Whole.
