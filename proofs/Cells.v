@@ -92,7 +92,7 @@ Qed.
 (** Among more than 2^n points two lie in one convex set on which the network is affine. *)
 Definition in_one_piece (f : net) (n : nat) (x y : vec) := exists (C : vec -> Prop) l, C x /\ C y /\ (forall u, C u -> length u = n) /\
   (forall u v t, C u -> C v -> 0 <= t <= 1 -> C (between t u v)) /\ (forall u, C u -> eval f u = affine l u).
-Theorem pieces_bound f n xs : (forall x, In x xs -> length x = n) -> ForallOrdPairs (fun x y => ~ in_one_piece f n x y) xs -> (length xs <= 2 ^ units f)%nat.
+Theorem pieces_bound f n (xs : list vec) : (forall x, In x xs -> length x = n) -> ForallOrdPairs (fun x y => ~ in_one_piece f n x y) xs -> (length xs <= 2 ^ units f)%nat.
 Proof.
   intros H P. rewrite <- (map_length (pattern f) xs). apply cells_bound.
   - induction xs as [|x xs IH]; [constructor|]. inversion P as [|? ? F P']; subst. cbn [map]. constructor; [|apply IH; auto; intros; apply H; right; auto].
