@@ -82,22 +82,25 @@ Qed.
 Lemma hidden_settled m : (1 <= m)%nat -> exists ls, hidden (settled_squaring m) = [([1], 0); ([1], - (1 / 2))] :: ls /\ params_of ls = (7 * m - 4)%nat /\
   exists r, readout (settled_squaring m) = [(r, 0)] /\ count r = 2%nat.
 Proof.
-  intros M. destruct m as [|m]; [lia|]. eexists. split; [reflexivity|].
+  intros M. destruct m as [|m]; [lia|].
+  exists (map tooth_layer (seq 2 m) ++ [match m with O => [([2; -4], 0); ([1; 0], 0)] | _ => [([2; -4; 0], 0); ([- / 4 ^ m; 0; 1], 0)] end]).
+  split; [destruct m; reflexivity|].
   assert (Ro : exists r, readout (settled_squaring (S m)) = [(r, 0)] /\ count r = 2%nat).
   { eexists. split; [reflexivity|]. pose proof (inv4 (S m)). rewrite !count_cons, !nz_1 by lra. reflexivity. }
   split; [|exact Ro]. rewrite params_of_app. destruct m as [|k].
   - cbn [seq map]. unfold params_of. cbn [map list_sum fold_right]. counted.
   - pose proof (params_teeth k) as T. unfold teeth in T. cbn [seq map tooth_layer] in T. rewrite params_of_cons in T.
     replace (params_layer [([1], 0); ([1], - (1 / 2))]) with 3%nat in T by counted. cbn [seq map tooth_layer] in *.
-    unfold params_of at 2. cbn [map list_sum fold_right]. pose proof (inv4 (S k)).
-    replace (params_layer [([2; -4; 0], 0); ([- / 4 ^ S k; 0; 1], 0)]) with 4%nat by (counted; lra). lia.
+    unfold params_of at 2. cbn [map list_sum fold_right]. assert (I4 : - / 4 ^ S k <> 0) by (intros Z; apply (inv4 (S k)); lra).
+    replace (params_layer [([2; -4; 0], 0); ([- / 4 ^ S k; 0; 1], 0)]) with 4%nat by counted. lia.
 Qed.
 (** A branch: its two rows, then 7 m + 1. *)
 Lemma hidden_branch3 m r : (1 <= m)%nat -> exists l ls, hidden (branch3 m r) = l :: ls /\ l = merge [([1], 0); ([-1], 0)] [(r, 0)] /\
   params_of ls = (7 * m + 1)%nat /\ exists q, readout (branch3 m r) = [(q, 0)] /\ count q = 2%nat.
 Proof.
-  intros Hm. destruct (hidden_settled m Hm) as [ls [E [P [q [Rq Cq]]]]]. unfold branch3, compose at 1. rewrite E. cbn [hidden readout].
-  unfold compose, absolute, linear. cbn [hidden readout app map]. eexists _, _. split; [reflexivity|]. split; [reflexivity|]. split; [|now exists q].
+  intros Hm. destruct (hidden_settled m Hm) as [ls [E [P [q [Rq Cq]]]]].
+  assert (R : readout (branch3 m r) = [(q, 0)]) by (unfold branch3, compose at 1; rewrite E; exact Rq). rewrite R. unfold branch3, compose at 1. rewrite E. cbn [hidden readout].
+  unfold compose, absolute, linear. cbn [hidden readout app map]. eexists _, _. split; [reflexivity|]. split; [reflexivity|]. split; [|exists q; split; auto].
   rewrite params_of_cons, P, (params_merge _ _ [2%nat]).
   - cbn [map snd]. rewrite !score_cons, score_nil. cbn [wcount dot].
     rewrite (nz_1 1), (nz_eq (1 * 0 + 0 + 0) 0), nz_0, (nz_1 (1 * 0 + 0 + - (1 / 2))) by lra. lia.
@@ -135,8 +138,8 @@ Proof.
   destruct (hidden_parallel _ _ _ _ _ _ E2 E3 ltac:(lia)) as [h [Eh Ph]].
   assert (Dh : length h = (m + 1)%nat).
   { assert (Q : depth (parallel (branch3 m [/ (2 * M); 0]) (branch3 m [0; / (2 * M)])) = (m + 2)%nat) by (rewrite depth_parallel; now rewrite !depth_branch3).
-    unfold depth in Q. rewrite Eh in Q. simpl in Q. lia. }
-  destruct (hidden_parallel _ _ _ _ _ _ E1 Eh ltac:(lia)) as [k [Ek Pk]].
+    unfold depth in Q. rewrite Eh in Q. cbn [length] in Q. unfold layer, vec in *. lia. }
+  destruct (hidden_parallel _ _ _ _ _ _ E1 Eh ltac:(etransitivity; [exact D1 | symmetry; exact Dh])) as [k [Ek Pk]].
   destruct (blocks_branch3 m [/ (2 * M); / (2 * M)] Hm) as [B1 Z1]. destruct (blocks_branch3 m [/ (2 * M); 0] Hm) as [B2 Z2]. destruct (blocks_branch3 m [0; / (2 * M)] Hm) as [B3 Z3].
   destruct (wf_branch3 m [/ (2 * M); / (2 * M)] Hm (le_n _)) as [W1 _]. destruct (wf_branch3 m [/ (2 * M); 0] Hm (le_n _)) as [W2 _].
   assert (N : forall r, depth (branch3 m r) <> 0%nat) by (intros; rewrite depth_branch3; lia).
