@@ -29,6 +29,18 @@ Definition wait_inds : nat := (Nat.max (depth clean + 1) (depth inds) - depth in
 Definition base : net := parallel (delay wait_clean (carryK K wait_clean) clean) (delay wait_inds (carry N wait_inds) inds).
 Definition literal : net := compose totals (compose (parallel carried products) base).
 
+(** Their depths. *)
+Lemma wf_carried : wf (K + N) carried.
+Proof.
+  unfold carried. apply wf_compose; [|cbn [readout]; rewrite map_length, seq_length; apply wf_carryK].
+  unfold wf. cbn [hidden readout fit]. unfold fits. rewrite Forall_map. apply Forall_forall. intros k J. apply in_seq in J. cbn [fst].
+  rewrite app_length, idrow_length, repeat_length by lia. lia.
+Qed.
+Lemma depth_carried : depth carried = (m + 3)%nat.
+Proof. unfold carried. rewrite depth_compose, depth_carryK. unfold depth; simpl. lia. Qed.
+Lemma depth_products : (1 <= m)%nat -> depth products = (m + 3)%nat.
+Proof. intros Hm. unfold products. rewrite depth_compose, depth_copies, depth_yarotsky by auto. unfold depth; simpl. lia. Qed.
+
 (** * its value *)
 Variables (ind : vec -> vec -> R) (x : vec).
 Hypotheses (Hm : (1 <= m)%nat) (HM : 0 < M) (W : wf D clean) (O : length (readout clean) = K) (L : length x = D).
@@ -95,16 +107,6 @@ Proof.
   unfold eval, run, affine. cbn [hidden readout fold_left]. rewrite map_map. rewrite <- (map_nth_seq v) at 1. rewrite v_length. apply map_ext_in.
   intros k J. apply in_seq in J. cbn [fst snd]. rewrite dot_two, dot_zeros, dot_idrow by (rewrite ?idrow_length, ?v_length; auto; lia). lra.
 Qed.
-Lemma wf_carried : wf (K + N) carried.
-Proof.
-  unfold carried. apply wf_compose; [|cbn [readout]; rewrite map_length, seq_length; apply wf_carryK].
-  unfold wf. cbn [hidden readout fit]. unfold fits. rewrite Forall_map. apply Forall_forall. intros k J. apply in_seq in J. cbn [fst].
-  rewrite app_length, idrow_length, repeat_length by lia. lia.
-Qed.
-Lemma depth_carried : depth carried = (m + 3)%nat.
-Proof. unfold carried. rewrite depth_compose, depth_carryK. unfold depth; simpl. lia. Qed.
-Lemma depth_products : depth products = (m + 3)%nat.
-Proof. unfold products. rewrite depth_compose, depth_copies, depth_yarotsky by auto. unfold depth; simpl. lia. Qed.
 (** f_clean and the sum of the products. *)
 Definition f_literal (k : nat) : R := nth k v 0 + fold_right Rplus 0 (map (fun i => product_of i k) (seq 0 N)).
 Theorem eval_literal : eval literal x = map f_literal (seq 0 K).
@@ -117,7 +119,7 @@ Proof.
     rewrite dot_idrow by (rewrite ?map_length, ?seq_length; auto; lia).
     rewrite (nth_indep _ 0 (product_of i 0)) by (rewrite map_length, seq_length; lia). now rewrite map_nth, seq_nth by lia.
   - apply wf_carried.
-  - now rewrite depth_carried, depth_products.
+  - now rewrite depth_carried, depth_products by auto.
   - now rewrite app_length, v_length, s_length.
 Qed.
 (** Sums with at most one term that is not 0. *)
