@@ -5,13 +5,12 @@
     The points: for each group g the d points o_g + t e_j; a labelling eps of it is forced by the balls around o_g + t eps, labelled +1,
     and o_g - t eps, labelled -1. *)
 From Coq Require Import Reals Lra List Lia Arith Bool.
-From CGRO Require Import Networks EuclideanDistance Labellings.
+From CGRO Require Import Networks EuclideanDistance Norms Labellings.
 Import ListNotations.
 Open Scope R_scope.
 
 (** * the statement's terms *)
-Definition space (d : nat) (x : vec) := length x = d.
-Definition l2 (x x' : vec) : R := sqrt (d2 x x').
+Definition l2 : vec -> vec -> R := dist (finite 2).
 (** Definition 6.2, for classifiers with labels true = +1 and false = -1 *)
 Definition robust_interpolation (d n : nat) (delta : R) (F : (vec -> bool) -> Prop) :=
   forall (x : nat -> vec) (y : nat -> bool), (forall i, (i < n)%nat -> space d (x i)) ->
@@ -56,9 +55,9 @@ Proof.
   destruct J as [->|J]; [lra|]. specialize (IH J (fun k K => H k (or_intror K))). lra.
 Qed.
 Lemma l2_le x x' r : 0 <= r -> d2 x x' <= r ^ 2 -> l2 x x' <= r.
-Proof. intros R H. unfold l2. rewrite <- (sqrt_pow2 r R). now apply sqrt_le_1_alt. Qed.
+Proof. intros R H. unfold l2. rewrite dist_2, <- (sqrt_pow2 r R). now apply sqrt_le_1_alt. Qed.
 Lemma l2_gt x x' r : 0 <= r -> r ^ 2 < d2 x x' -> r < l2 x x'.
-Proof. intros R H. unfold l2. rewrite <- (sqrt_pow2 r R). apply sqrt_lt_1_alt. split; auto. apply pow2_ge_0. Qed.
+Proof. intros R H. unfold l2. rewrite dist_2, <- (sqrt_pow2 r R). apply sqrt_lt_1_alt. split; auto. apply pow2_ge_0. Qed.
 
 (** * points and centres *)
 Section Groups.
