@@ -149,7 +149,7 @@ Proof.
 Qed.
 
 (** * (e m / k)^k *)
-Open Scope R_scope.
+Local Open Scope R_scope.
 (** the sum times x^k is at most (1 + x)^m, x <= 1 *)
 Lemma below_pow x m : 0 <= x <= 1 -> forall k, INR (below m (S k)) * x ^ k <= (1 + x) ^ m.
 Proof.
