@@ -3,7 +3,7 @@
     sum from i = 1 is false: [covering_from_1]); so k > c n wherever r <= mu n and h(mu) h(c) < 2, h(x) = (e/x)^x ([vc_fraction]);
     for instance with 1% of errors k > n/4 ([one_percent]). *)
 From Coq Require Import Reals Lra List Lia Arith Bool.
-From CGRO Require Import Labellings SauerLemma.
+From CGRO Require Import Logarithms Labellings SauerLemma.
 Import ListNotations.
 
 (** * Hamming balls *)
@@ -78,23 +78,23 @@ Qed.
 
 (** * h *)
 Local Open Scope R_scope.
-Definition h (x : R) : R := Rpower (exp 1 / x) x.
-Lemma h_exp x : 0 < x -> h x = exp (x * (1 - ln x)).
-Proof. intros X. unfold h, Rpower. f_equal. unfold Rdiv. pose proof (exp_pos 1). pose proof (Rinv_0_lt_compat x X). rewrite ln_mult, ln_exp, ln_Rinv by auto. ring. Qed.
+Definition h (x : R) : R := rpow (exp 1 / x) x.
+Lemma h_exp x : 0 < x -> h x = exp (x * (1 - log x)).
+Proof. intros X. unfold h, rpow. f_equal. unfold Rdiv. pose proof (exp_pos 1). pose proof (Rinv_0_lt_compat x X). rewrite log_mult, log_exp, log_inv by auto. ring. Qed.
 (** sum_(i <= k) C(n, i) <= h(x)^n for k <= x n *)
-Lemma below_h n k x : 0 < x <= 1 -> INR k <= x * INR n -> INR (below n (S k)) <= exp (INR n * (x * (1 - ln x))).
+Lemma below_h n k x : 0 < x <= 1 -> INR k <= x * INR n -> INR (below n (S k)) <= exp (INR n * (x * (1 - log x))).
 Proof.
   intros X K. pose proof (below_pow x n ltac:(lra) k) as B.
   assert (E : (1 + x) ^ n <= exp (INR n * x)).
-  { rewrite <- exp_pow. apply pow_incr. pose proof (exp_ineq1_le x). lra. }
-  assert (P : exp (INR n * (x * ln x)) <= x ^ k).
-  { rewrite <- (exp_ln x) at 3 by lra. rewrite exp_pow. assert (L : ln x <= 0).
-    { destruct (Req_dec x 1) as [->|]; [rewrite ln_1; lra|]. left. rewrite <- ln_1. apply ln_increasing; lra. }
-    destruct (Rle_lt_or_eq_dec (INR n * (x * ln x)) (INR k * ln x)) as [Q|Q]; [nra | left; now apply exp_increasing | rewrite Q; lra]. }
-  replace (INR n * (x * (1 - ln x))) with (INR n * x + - (INR n * (x * ln x))) by ring. rewrite exp_plus, exp_Ropp.
-  assert (0 < exp (INR n * (x * ln x))) by apply exp_pos. pose proof (pos_INR (below n (S k))).
-  apply Rmult_le_reg_r with (exp (INR n * (x * ln x))); auto. rewrite Rmult_assoc, Rinv_l by lra.
-  assert (INR (below n (S k)) * exp (INR n * (x * ln x)) <= INR (below n (S k)) * x ^ k) by (now apply Rmult_le_compat_l). lra.
+  { rewrite <- exp_times. apply pow_incr. pose proof (exp_above x). lra. }
+  assert (P : exp (INR n * (x * log x)) <= x ^ k).
+  { rewrite <- (exp_log x) at 3 by lra. rewrite exp_times. assert (L : log x <= 0).
+    { destruct (Req_dec x 1) as [->|]; [rewrite log_1; lra|]. left. rewrite <- log_1. apply log_lt; lra. }
+    destruct (Rle_lt_or_eq_dec (INR n * (x * log x)) (INR k * log x)) as [Q|Q]; [nra | left; now apply exp_lt | rewrite Q; lra]. }
+  replace (INR n * (x * (1 - log x))) with (INR n * x + - (INR n * (x * log x))) by ring. rewrite exp_plus, exp_Ropp.
+  assert (0 < exp (INR n * (x * log x))) by apply exp_pos. pose proof (pos_INR (below n (S k))).
+  apply Rmult_le_reg_r with (exp (INR n * (x * log x))); auto. rewrite Rmult_assoc, Rinv_l by lra.
+  assert (INR (below n (S k)) * exp (INR n * (x * log x)) <= INR (below n (S k)) * x ^ k) by (now apply Rmult_le_compat_l). lra.
 Qed.
 (** More than c n points are shattered where h(mu) h(c) < 2. *)
 Theorem vc_fraction {X} (dom : X -> Prop) F xs r k mu c : Forall dom xs -> vc_at_most dom F k -> up_to_errors F xs r -> xs <> [] ->
@@ -106,25 +106,25 @@ Proof.
   apply le_INR in B. rewrite mult_INR, pow_INR in B. simpl (INR 2) in B.
   pose proof (below_h n r mu Mu R) as B1. pose proof (below_h n k c Cc K) as B2.
   pose proof (pos_INR (below n (S r))). pose proof (pos_INR (below n (S k))).
-  assert (T : (1 + 1) ^ n <= exp (INR n * (mu * (1 - ln mu) + c * (1 - ln c)))).
+  assert (T : (1 + 1) ^ n <= exp (INR n * (mu * (1 - log mu) + c * (1 - log c)))).
   { rewrite Rmult_plus_distr_l, exp_plus. eapply Rle_trans; [exact B|]. now apply Rmult_le_compat. }
-  rewrite h_exp, h_exp, <- exp_plus in H by lra. set (g := mu * (1 - ln mu) + c * (1 - ln c)) in *.
-  assert (G : g < ln 2) by (apply exp_lt_inv; rewrite exp_ln by lra; auto).
-  assert (Q : (1 + 1) ^ n = exp (INR n * ln 2)) by (rewrite <- exp_pow, exp_ln by lra; f_equal; lra).
-  rewrite Q in T. apply Rle_not_lt in T. apply T. apply exp_increasing. apply Rmult_lt_compat_l; auto.
+  rewrite h_exp, h_exp, <- exp_plus in H by lra. set (g := mu * (1 - log mu) + c * (1 - log c)) in *.
+  assert (G : g < log 2) by (apply exp_lt_back; rewrite exp_log by lra; auto).
+  assert (Q : (1 + 1) ^ n = exp (INR n * log 2)) by (rewrite <- exp_times, exp_log by lra; f_equal; lra).
+  rewrite Q in T. apply Rle_not_lt in T. apply T. apply exp_lt. apply Rmult_lt_compat_l; auto.
 Qed.
 (** mu = 1/100 and c = 1/4 *)
 Theorem one_percent : h (1 / 100) * h (1 / 4) < 2.
 Proof.
-  rewrite !h_exp, <- exp_plus by lra. apply Rlt_le_trans with (exp (ln 2)); [|rewrite exp_ln; lra]. apply exp_increasing.
-  replace (ln (1 / 100)) with (- ln 100) by (unfold Rdiv; rewrite Rmult_1_l, ln_Rinv; lra).
-  replace (ln (1 / 4)) with (- (2 * ln 2)).
-  2: { unfold Rdiv. rewrite Rmult_1_l, ln_Rinv by lra. replace 4 with (2 * 2) by lra. rewrite ln_mult by lra. lra. }
-  assert (L3 : 1 <= ln 3).
-  { rewrite <- (ln_exp 1). destruct exp_le_3 as [E| ->]; [left; apply ln_increasing; [apply exp_pos | auto] | lra]. }
-  assert (P : forall a n, 0 < a -> ln (a ^ n) = INR n * ln a).
-  { intros a n A. induction n; [simpl; rewrite ln_1; lra|]. rewrite S_INR. cbn [pow]. rewrite ln_mult, IHn; auto; [lra | now apply pow_lt]. }
-  assert (Q : ln (3 ^ 26 * 100) < ln (2 ^ 50)).
-  { apply ln_increasing; [apply Rmult_lt_0_compat; [apply pow_lt|]; lra | lra]. }
-  rewrite ln_mult, !P in Q by (try apply pow_lt; lra). replace (INR 26) with 26 in Q by (simpl; lra). replace (INR 50) with 50 in Q by (simpl; lra). lra.
+  rewrite !h_exp, <- exp_plus by lra. apply Rlt_le_trans with (exp (log 2)); [|rewrite exp_log; lra]. apply exp_lt.
+  replace (log (1 / 100)) with (- log 100) by (unfold Rdiv; rewrite Rmult_1_l, log_inv; lra).
+  replace (log (1 / 4)) with (- (2 * log 2)).
+  2: { unfold Rdiv. rewrite Rmult_1_l, log_inv by lra. replace 4 with (2 * 2) by lra. rewrite log_mult by lra. lra. }
+  assert (L3 : 1 <= log 3).
+  { rewrite <- (log_exp 1). destruct exp_le_3 as [E| ->]; [left; apply log_lt; [apply exp_pos | auto] | lra]. }
+  assert (P : forall a n, 0 < a -> log (a ^ n) = INR n * log a).
+  { intros a n A. induction n; [simpl; rewrite log_1; lra|]. rewrite S_INR. cbn [pow]. rewrite log_mult, IHn; auto; [lra | now apply pow_lt]. }
+  assert (Q : log (3 ^ 26 * 100) < log (2 ^ 50)).
+  { apply log_lt; [apply Rmult_lt_0_compat; [apply pow_lt|]; lra | lra]. }
+  rewrite log_mult, !P in Q by (try apply pow_lt; lra). replace (INR 26) with 26 in Q by (simpl; lra). replace (INR 50) with 50 in Q by (simpl; lra). lra.
 Qed.

@@ -1,18 +1,18 @@
 (** The l_p norms of R^D, p in [1, oo]: absolute homogeneity, triangle inequality (Minkowski, [norm_triangle]), comparison with
     coordinates; distances and segments. Points are lists of D coordinates. *)
 From Coq Require Import Reals Lra List Lia Arith.
-From CGRO Require Import Networks EuclideanDistance.
+From CGRO Require Import Logarithms Networks EuclideanDistance.
 Import ListNotations.
 Open Scope R_scope.
 
 Inductive exponent := finite (p : R) | infinite.
 Definition is_exponent (e : exponent) := match e with finite p => 1 <= p | infinite => True end.
 
-(** * |a|^p, 0 at 0 (Rpower 0 p is 1) *)
-Definition power (p a : R) : R := if Req_EM_T a 0 then 0 else Rpower (Rabs a) p.
+(** * |a|^p, 0 at 0 *)
+Definition power (p a : R) : R := if Req_EM_T a 0 then 0 else rpow (Rabs a) p.
 Lemma power_0 p : power p 0 = 0.
 Proof. unfold power. destruct Req_EM_T; lra. Qed.
-Lemma power_nz p a : a <> 0 -> power p a = Rpower (Rabs a) p.
+Lemma power_nz p a : a <> 0 -> power p a = rpow (Rabs a) p.
 Proof. intros H. unfold power. destruct Req_EM_T; tauto. Qed.
 Lemma power_ge0 p a : 0 <= power p a.
 Proof. unfold power. destruct Req_EM_T; [lra|]. left. apply exp_pos. Qed.
@@ -27,36 +27,36 @@ Proof.
   destruct (Req_dec a 0) as [->|A]; [rewrite Rmult_0_l, power_0; lra|].
   destruct (Req_dec b 0) as [->|B]; [rewrite Rmult_0_r, power_0; lra|].
   rewrite !power_nz by (auto; now apply Rmult_integral_contrapositive). rewrite Rabs_mult.
-  symmetry. apply Rpower_mult_distr; now apply Rabs_pos_lt.
+  apply rpow_mult; now apply Rabs_pos_lt.
 Qed.
 Lemma power_power p q a : power p (power q a) = power (q * p) a.
 Proof.
   destruct (Req_dec a 0) as [->|A]; [now rewrite !power_0|]. pose proof (power_pos q a A).
-  rewrite (power_nz p), (power_nz (q * p)) by (auto; lra). rewrite Rabs_pos_eq by lra. rewrite power_nz by auto. apply Rpower_mult.
+  rewrite (power_nz p), (power_nz (q * p)) by (auto; lra). rewrite Rabs_pos_eq by lra. rewrite power_nz by auto. apply rpow_rpow.
 Qed.
 Lemma power_1 a : power 1 a = Rabs a.
 Proof.
-  destruct (Req_dec a 0) as [->|A]; [now rewrite power_0, Rabs_R0|]. rewrite power_nz by auto. apply Rpower_1. now apply Rabs_pos_lt.
+  destruct (Req_dec a 0) as [->|A]; [now rewrite power_0, Rabs_R0|]. rewrite power_nz by auto. apply rpow_1. now apply Rabs_pos_lt.
 Qed.
 Lemma power_1' p : power p 1 = 1.
-Proof. rewrite power_nz by lra. rewrite Rabs_R1. unfold Rpower. now rewrite ln_1, Rmult_0_r, exp_0. Qed.
+Proof. rewrite power_nz by lra. rewrite Rabs_R1. apply rpow_of_1. Qed.
 Lemma power_le p a b : 0 < p -> 0 <= a <= b -> power p a <= power p b.
 Proof.
   intros P [A B]. destruct (Req_dec a 0) as [->|N]; [rewrite power_0; apply power_ge0|].
-  rewrite !power_nz by lra. rewrite !Rabs_pos_eq by lra. apply Rle_Rpower_l; lra.
+  rewrite !power_nz by lra. rewrite !Rabs_pos_eq by lra. apply rpow_le; lra.
 Qed.
 
 (** * convexity *)
 (** (1 + u)^p >= 1 + p u *)
-Lemma bernoulli p s : 1 <= p -> 0 < s -> 1 + p * (s - 1) <= Rpower s p.
+Lemma bernoulli p s : 1 <= p -> 0 < s -> 1 + p * (s - 1) <= rpow s p.
 Proof.
-  intros P S. unfold Rpower.
-  (* the tangent of exp at ln s, at p ln s and at 0: s <= s^p / p + 1 - 1/p *)
-  assert (T : forall u, s * (1 + (u - ln s)) <= exp u).
-  { intros u. replace (exp u) with (exp (ln s) * exp (u - ln s)) by (rewrite <- exp_plus; f_equal; lra).
-    rewrite exp_ln by auto. apply Rmult_le_compat_l; [lra|]. apply exp_ineq1_le. }
-  pose proof (T (p * ln s)) as A. pose proof (T 0) as B. rewrite exp_0 in B.
-  assert ((p - 1) * (s * (1 + (0 - ln s))) <= (p - 1) * 1) by (apply Rmult_le_compat_l; lra). lra.
+  intros P S. unfold rpow.
+  (* the tangent of exp at log s, at p log s and at 0: s <= s^p / p + 1 - 1/p *)
+  assert (T : forall u, s * (1 + (u - log s)) <= exp u).
+  { intros u. replace (exp u) with (exp (log s) * exp (u - log s)) by (rewrite <- exp_plus; f_equal; lra).
+    rewrite exp_log by auto. apply Rmult_le_compat_l; [lra|]. apply exp_above. }
+  pose proof (T (p * log s)) as A. pose proof (T 0) as B. rewrite exp_0 in B.
+  assert ((p - 1) * (s * (1 + (0 - log s))) <= (p - 1) * 1) by (apply Rmult_le_compat_l; lra). lra.
 Qed.
 Lemma tangent p c t : 1 <= p -> 0 < c -> 0 <= t -> power p c * (1 + p * (t / c - 1)) <= power p t.
 Proof.
@@ -239,12 +239,15 @@ Qed.
 Lemma power_2 a : power 2 a = a ^ 2.
 Proof.
   destruct (Req_dec a 0) as [->|N]; [rewrite power_0; lra|]. rewrite power_nz by auto.
-  replace 2 with (INR 2) by (simpl; lra). rewrite Rpower_pow by now apply Rabs_pos_lt. apply pow2_abs.
+  replace 2 with (INR 2) by (simpl; lra). rewrite rpow_INR by now apply Rabs_pos_lt. apply pow2_abs.
 Qed.
 Lemma power_half a : 0 <= a -> power (/ 2) a = sqrt a.
 Proof.
   intros H. destruct (Req_dec a 0) as [->|N]; [now rewrite power_0, sqrt_0|].
-  rewrite power_nz, Rabs_pos_eq by auto. apply Rpower_sqrt. lra.
+  rewrite power_nz, Rabs_pos_eq by auto. apply Rsqr_inj.
+  - left. apply rpow_pos.
+  - apply sqrt_pos.
+  - rewrite Rsqr_sqrt by lra. unfold Rsqr, rpow. rewrite <- exp_plus. replace (/ 2 * log a + / 2 * log a) with (log a) by field. apply exp_log. lra.
 Qed.
 Theorem dist_2 x x' : dist (finite 2) x x' = sqrt (d2 x x').
 Proof.

@@ -4,9 +4,10 @@
     [growth] is sharper than A.1 and has neither M nor brackets: 1/(m z_0) + log2(v/z_0) steps are enough.
     The brackets printed in A.1 are read in any of the three usual ways: nothing, rounded down, rounded up. *)
 From Coq Require Import Reals Lra Lia ZArith.
+From CGRO Require Import Logarithms.
 Open Scope R_scope.
 
-Definition log2 (x : R) : R := ln x / ln 2.
+Definition log2 (x : R) : R := log x / log 2.
 Definition floor (x : R) : R := IZR (Int_part x).
 Definition ceiling (x : R) : R := - floor (- x).
 Lemma floor_range x : floor x <= x < floor x + 1.
@@ -29,39 +30,36 @@ Lemma floor_le_ceiling x : floor x <= ceiling x.
 Proof. pose proof (floor_range x). pose proof (ceiling_range x). lra. Qed.
 
 (** * logarithms *)
-Lemma ln_2_pos : 0 < ln 2.
-Proof. rewrite <- ln_1. apply ln_increasing; lra. Qed.
-(** ln t <= t - 1 *)
-Lemma ln_le t : 0 < t -> ln t <= t - 1.
-Proof. intros H. pose proof (exp_ineq1_le (ln t)). rewrite exp_ln in *; lra. Qed.
-Lemma ln_2_le : ln 2 <= 1.
-Proof. pose proof (ln_le 2). lra. Qed.
-(** ln (1 + x) >= x / (1 + x) *)
-Lemma ln_ge x : 0 <= x -> x / (1 + x) <= ln (1 + x).
+Lemma log_of_2_pos : 0 < log 2.
+Proof. rewrite <- log_1. apply log_lt; lra. Qed.
+Lemma log_of_2_le : log 2 <= 1.
+Proof. pose proof (log_below 2). lra. Qed.
+(** log (1 + x) >= x / (1 + x) *)
+Lemma log_ge x : 0 <= x -> x / (1 + x) <= log (1 + x).
 Proof.
   intros H. assert (0 < / (1 + x)) by (apply Rinv_0_lt_compat; lra).
-  pose proof (ln_le (/ (1 + x)) H0). rewrite ln_Rinv in H1 by lra.
+  pose proof (log_below (/ (1 + x)) H0). rewrite log_inv in H1 by lra.
   replace (x / (1 + x)) with (1 - / (1 + x)) by (field; lra). lra.
 Qed.
 Lemma log2_ge x : 0 <= x -> x / (1 + x) <= log2 (1 + x).
 Proof.
-  intros H. pose proof (ln_ge x H). pose proof ln_2_pos. pose proof ln_2_le. unfold log2.
+  intros H. pose proof (log_ge x H). pose proof log_of_2_pos. pose proof log_of_2_le. unfold log2.
   assert (0 <= x / (1 + x)) by (apply Rle_mult_inv_pos; lra).
-  apply Rmult_le_reg_r with (ln 2); auto. replace (ln (1 + x) / ln 2 * ln 2) with (ln (1 + x)) by (field; lra). nra.
+  apply Rmult_le_reg_r with (log 2); auto. replace (log (1 + x) / log 2 * log 2) with (log (1 + x)) by (field; lra). nra.
 Qed.
 Lemma log2_mult a b : 0 < a -> 0 < b -> log2 (a * b) = log2 a + log2 b.
-Proof. intros. unfold log2. rewrite ln_mult by auto. pose proof ln_2_pos. field. lra. Qed.
+Proof. intros. unfold log2. rewrite log_mult by auto. pose proof log_of_2_pos. field. lra. Qed.
 Lemma log2_le a b : 0 < a -> a <= b -> log2 a <= log2 b.
 Proof.
-  intros H L. unfold log2. pose proof ln_2_pos. apply Rmult_le_compat_r; [left; now apply Rinv_0_lt_compat|].
-  destruct L as [L| ->]; [left; now apply ln_increasing | lra].
+  intros H L. unfold log2. pose proof log_of_2_pos. apply Rmult_le_compat_r; [left; now apply Rinv_0_lt_compat|].
+  destruct L as [L| ->]; [left; now apply log_lt | lra].
 Qed.
 Lemma log2_lt a b : 0 < a -> a < b -> log2 a < log2 b.
-Proof. intros H L. unfold log2. pose proof ln_2_pos. apply Rmult_lt_compat_r; [now apply Rinv_0_lt_compat | now apply ln_increasing]. Qed.
+Proof. intros H L. unfold log2. pose proof log_of_2_pos. apply Rmult_lt_compat_r; [now apply Rinv_0_lt_compat | now apply log_lt]. Qed.
 Lemma log2_1 : log2 1 = 0.
-Proof. unfold log2. rewrite ln_1. unfold Rdiv. lra. Qed.
+Proof. unfold log2. rewrite log_1. unfold Rdiv. lra. Qed.
 Lemma log2_2 : log2 2 = 1.
-Proof. unfold log2. pose proof ln_2_pos. field. lra. Qed.
+Proof. unfold log2. pose proof log_of_2_pos. field. lra. Qed.
 Lemma ratio_ge1 v z : 0 < z -> z <= v -> 1 <= v / z.
 Proof. intros. apply Rmult_le_reg_r with z; auto. unfold Rdiv. rewrite Rmult_assoc, Rinv_l; lra. Qed.
 Lemma log2_ratio_nonneg v z : 0 < z -> z <= v -> 0 <= log2 (v / z).
@@ -69,7 +67,7 @@ Proof. intros. pose proof (ratio_ge1 v z H H0). rewrite <- log2_1. apply log2_le
 Lemma log2_ratio v z : 0 < z -> 0 < v -> log2 (v / z) = log2 v - log2 z.
 Proof.
   intros. unfold Rdiv. rewrite log2_mult by (auto; now apply Rinv_0_lt_compat).
-  unfold log2. rewrite ln_Rinv by auto. pose proof ln_2_pos. field. lra.
+  unfold log2. rewrite log_inv by auto. pose proof log_of_2_pos. field. lra.
 Qed.
 
 (** * growth *)

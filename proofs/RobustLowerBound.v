@@ -6,7 +6,7 @@
     a hypothesis here), each size M <= (c K^(D-1) / a)^(1/q) is too small: exp(Omega(D)) ([exponential_size]).
     The shift epsilon_0 of S_phi must be at most the radius of robustness: the printed (0, 1) allows more. The distribution is uniform on S_phi. *)
 From Coq Require Import Reals Lra List Lia Arith Bool FinFun ClassicalDedekindReals.
-From CGRO Require Import Networks Norms Labellings SauerLemma CountingBound MarginAndBoundary MemorizingClassifiers.
+From CGRO Require Import Logarithms Networks Norms Labellings SauerLemma CountingBound MarginAndBoundary MemorizingClassifiers.
 Import ListNotations.
 Local Open Scope R_scope.
 
@@ -269,15 +269,15 @@ Theorem exponential_size e d K delta rho shift (H : nat -> (vec -> R) -> Prop) k
   2 * delta * INR (K - 1) < 1 -> 0 < shift <= rho -> shift <= 1 / 2 ->
   vc_at_most (space (S d)) (signs (H M)) k -> INR k <= a * INR M ^ q -> 0 < a -> (1 <= q)%nat ->
   0 < mu <= 1 -> 0 < c <= 1 -> h mu * h c < 2 ->
-  INR M <= exp ((ln (c / a) + INR d * ln (INR K)) / INR q) ->
+  INR M <= exp ((log (c / a) + INR d * log (INR K)) / INR q) ->
   exists phi, hard_data e d K delta rho shift (H M) mu phi.
 Proof.
   intros E Hk Hd Sh Half V Vc A Q Mu C Hh B.
   assert (Kd : 0 < INR K) by (apply lt_0_INR; lia). assert (Q0 : 0 < INR q) by (apply lt_0_INR; lia).
   assert (P : INR M ^ q <= c / a * INR K ^ d).
-  { eapply Rle_trans; [apply pow_incr; split; [apply pos_INR | exact B]|]. rewrite exp_pow.
-    replace (INR q * ((ln (c / a) + INR d * ln (INR K)) / INR q)) with (ln (c / a) + INR d * ln (INR K)) by (field; lra).
-    rewrite exp_plus, exp_ln by (apply Rdiv_lt_0_compat; lra). rewrite <- exp_pow, exp_ln by auto. lra. }
+  { eapply Rle_trans; [apply pow_incr; split; [apply pos_INR | exact B]|]. rewrite exp_times.
+    replace (INR q * ((log (c / a) + INR d * log (INR K)) / INR q)) with (log (c / a) + INR d * log (INR K)) by (field; lra).
+    rewrite exp_plus, exp_log by (apply Rdiv_lt_0_compat; lra). rewrite <- exp_times, exp_log by auto. lra. }
   apply (lower_bound_grid e d K delta rho shift (H M) k mu c); auto.
   assert (T : a * INR M ^ q <= a * (c / a * INR K ^ d)) by (apply Rmult_le_compat_l; lra).
   replace (a * (c / a * INR K ^ d)) with (c * INR K ^ d) in T by (field; lra). lra.

@@ -2,7 +2,7 @@
     which is at most (e m / k)^k ([sauer_exponential]): for all k <= m, not for m > k + 1 alone, with (e m / 0)^0 = 1.
     [sauer_labellings]: the same for every list of labellings of m points, whether or not a greatest number of them is known. *)
 From Coq Require Import Reals Lra List Lia Arith Bool.
-From CGRO Require Import Labellings.
+From CGRO Require Import Logarithms Labellings.
 Import ListNotations.
 
 (** * binomial coefficients by Pascal's rule, and their sums *)
@@ -163,10 +163,6 @@ Proof.
       replace (x ^ S k) with (x * x ^ k) in * by reflexivity.
       assert (x * (INR (below m (S k)) * x ^ k) <= x * (1 + x) ^ m) by (apply Rmult_le_compat_l; lra). lra.
 Qed.
-Lemma exp_pow a n : exp a ^ n = exp (INR n * a).
-Proof.
-  induction n; [simpl; now rewrite Rmult_0_l, exp_0|]. rewrite S_INR. simpl. rewrite IHn, <- exp_plus. f_equal. ring.
-Qed.
 Theorem below_exponential m k : (k <= m)%nat -> INR (below m (S k)) <= (exp 1 * INR m / INR k) ^ k.
 Proof.
   intros H. destruct k as [|k]; [simpl; rewrite choose_0; simpl; lra|]. set (k' := S k) in *.
@@ -175,8 +171,8 @@ Proof.
   assert (X1 : x <= 1). { unfold x. apply Rmult_le_reg_r with (INR m); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l; lra. }
   pose proof (below_pow x m ltac:(lra) k') as B.
   assert (E : (1 + x) ^ m <= exp 1 ^ k').
-  { rewrite exp_pow. replace (INR k' * 1) with (INR m * x) by (unfold x; field; lra). rewrite <- exp_pow.
-    apply pow_incr. pose proof (exp_ineq1_le x). lra. }
+  { rewrite exp_times. replace (INR k' * 1) with (INR m * x) by (unfold x; field; lra). rewrite <- exp_times.
+    apply pow_incr. pose proof (exp_above x). lra. }
   replace (exp 1 * INR m / INR k') with (exp 1 * / x) by (unfold x; field; lra).
   rewrite Rpow_mult_distr. assert (P : 0 < x ^ k') by (now apply pow_lt).
   apply Rmult_le_reg_r with (x ^ k'); auto. rewrite Rmult_assoc, <- Rpow_mult_distr, Rinv_l, pow1 by lra. lra.
