@@ -2,8 +2,8 @@
     from the decision boundary, and < 0 just where it is nearer; for every p in [1, oo] ([margin_is_distance]; for ReLU networks, which
     are continuous, [margin_is_distance_network]). One half holds as printed for any f: nearer than delta implies a negative margin
     ([near_is_negative]). The other needs three hypotheses that the paper leaves out: y f(x) > 0, the ball lies in the domain, and zeros
-    have no width: next to each zero, y f < 0 somewhere ([zeros_are_limits]). Without the first or the last one it is false
-    ([misclassified_is_negative], [plateau_is_negative]). [touching_is_tie]: y f <= 0 on the closed ball just where the distance is <= delta. *)
+    have no width: next to each zero, y f < 0 somewhere ([zeros_are_limits]). Without any one of them it is false
+    ([misclassified_is_negative], [outside_is_negative], [plateau_is_negative]). [touching_is_tie]: y f <= 0 on the closed ball just where the distance is <= delta. *)
 From Coq Require Import Reals Lra List Lia Arith.
 From CGRO Require Import Networks Norms.
 Import ListNotations.
@@ -312,4 +312,34 @@ Proof.
   - rewrite F. rewrite (relu_neg (1 / 4 - 1 / 2)), (relu_pos (1 / 2 - 3 / 8)), (relu_neg (1 / 2 - 5 / 8)) by lra. lra.
   - intros z S D. destruct (space_line z S) as [a ->]. rewrite dist_line in D by auto.
     constructor; [|constructor]. unfold Rabs in D; destruct Rcase_abs in D; lra.
+Qed.
+(** f = x + 1/16 - 5/2 relu(x - 1/2), label +1: 0 at -1/16, outside of the cube, and at 7/8, its boundary there. 1/8 is 3/4 from it and
+    classified rightly; on its ball of radius 1/4, which leaves the cube, y f reaches -1/16. *)
+Theorem outside_is_negative e : is_exponent e ->
+  let f := output (Net [[([1], 1); ([-1], -1); ([1], -1 / 2)]] [([1; -1; -5 / 2], -15 / 16)]) in
+  boundary_distance e 1 cube f [1 / 8] (3 / 4) /\ margin e 1 f (1 / 4) 1 [1 / 8] (-1 / 16) /\ 0 < 1 * f [1 / 8] /\
+  zeros_are_limits e 1 f (1 / 4) 1 [1 / 8].
+Proof.
+  intros P f. assert (F : forall a, f [a] = a + 1 / 16 - 5 / 2 * relu (a - 1 / 2)).
+  { intros. unfold f, output, eval, run. simpl. replace (-1 * a + 0 + -1) with (- (1 * a + 0 + 1)) by lra.
+    pose proof (relu_diff (1 * a + 0 + 1)). replace (1 * a + 0 + -1 / 2) with (a - 1 / 2) by lra. lra. }
+  assert (B : forall x, boundary e 1 cube f x <-> x = [7 / 8]).
+  { split.
+    - intros [S [C [Z _]]]. destruct (space_line x S) as [a ->]. inversion C as [|? ? A _]. rewrite F in Z. f_equal. relus; lra.
+    - intros ->. repeat split; auto; [constructor; [lra | constructor] | rewrite F; relus; lra |].
+      intros r R. set (s := Rmin r (1 / 8)). assert (0 < s) by (apply Rmin_glb_lt; lra). assert (s <= r) by apply Rmin_l. assert (s <= 1 / 8) by apply Rmin_r.
+      exists [7 / 8 + s], [7 / 8 - s]. rewrite !dist_line, !F by auto. repeat split.
+      + rewrite Rabs_pos_eq; lra.
+      + rewrite Rabs_left; lra.
+      + rewrite !relu_pos by lra. nra. }
+  repeat split.
+  - intros x' Bx. apply B in Bx as ->. rewrite dist_line, Rabs_pos_eq by (auto; lra). lra.
+  - intros b H. specialize (H [7 / 8] (proj2 (B _) eq_refl)). rewrite dist_line, Rabs_pos_eq in H by (auto; lra). lra.
+  - exists [-1 / 8]. rewrite dist_line, Rabs_left, F by (auto; lra). repeat split; try lra. rewrite relu_neg by lra. lra.
+  - intros x' S D. destruct (space_line x' S) as [a ->]. rewrite dist_line in D by auto. rewrite F.
+    assert (-1 / 8 <= a <= 3 / 8) by (unfold Rabs in D; destruct Rcase_abs in D; lra). rewrite relu_neg; lra.
+  - rewrite F, relu_neg by lra. lra.
+  - intros z S D Z r R. destruct (space_line z S) as [a ->]. rewrite dist_line in D by auto. rewrite F in Z.
+    assert (-1 / 8 <= a <= 3 / 8) by (unfold Rabs in D; destruct Rcase_abs in D; lra). rewrite relu_neg in Z by lra.
+    exists [a - r]. rewrite dist_line, Rabs_left, F, relu_neg by (auto; lra). repeat split; lra.
 Qed.

@@ -1,8 +1,8 @@
 (** CGRM, Proposition 3.2: f_adv, in any l_p, on every finite population (weighted points with labels +1, -1) and every sample
     ([f_adv_errors]): robust training error 0, clean test error 0, and robust test error at least kappa mu, mu being f_clean's,
     where at most a share 1 - kappa of mu is hidden: hidden are those small-margin points on whose ball all errors of f_clean lie
-    within delta of memorized points. Points farther than 2 delta from all memorized ones are not hidden ([f_adv_far]); and the robust
-    test error is at most mu ([f_adv_at_most]). Where the sample covers the population it is 0, whatever mu is ([f_adv_covered],
+    within delta of memorized points. Points farther than 2 delta from all memorized ones are not hidden ([f_adv_far], in numbers
+    [f_adv_numbers]); and the robust test error is at most mu ([f_adv_at_most]). Where the sample covers the population it is 0, whatever mu is ([f_adv_covered],
     [omega_mu_fails]): so Omega(mu) as printed needs such a condition. CGRO's f_S is the case in which all points are memorized.
     [memorizing_errors] says the same of whatever memorizes, soft rims included.
     A value 0 counts as an error. So memorized must be all training points whose ball holds a value y f_clean <= 0: margin <= delta, not
@@ -175,6 +175,26 @@ Proof.
   apply mass_le; auto. intros w x y I [[z [[Sz [Dz R]] Wz]] Far]. apply (exposed_fooled e d dom delta within clean f_adv M F).
   exists z. repeat split; auto. intros [c [y' [J D]]]. unfold within in D. specialize (Far c y' J).
   pose proof (dist_triangle e d c z x P (proj2 (YM c y' J)) Sz (Sp w x y I)). rewrite (dist_sym e z x P) in H. lra.
+Qed.
+(** In numbers: if no ball of radius 2 delta around a memorized point weighs more than w, mu - w (number of memorized points) is left. *)
+Theorem f_adv_numbers (pop : population) w : is_exponent e -> weights pop -> (forall c y, In (c, y) M -> (y = 1 \/ y = -1) /\ space d c) ->
+  (forall v x y, In (v, (x, y)) pop -> space d x) ->
+  (forall c y, In (c, y) M -> mass (fun x _ => dist e c x <= 2 * delta) pop <= w) ->
+  robust_error e d dom delta clean pop - w * INR (length M) <= robust_error e d dom delta f_adv pop.
+Proof.
+  intros P W YM Sp B. pose proof (f_adv_far pop P W YM Sp) as F.
+  set (near := fun (l : list labelled) x (_ : R) => exists c y', In (c, y') l /\ dist e c x <= 2 * delta).
+  assert (Near : forall l, incl l M -> mass (near l) pop <= w * INR (length l)).
+  { induction l as [|[c y] l IH]; intros I.
+    - simpl. rewrite mass_none; [lra|]. intros v x y _ [c [y' [[] _]]].
+    - cbn [length]. rewrite S_INR. specialize (IH (fun a J => I a (or_intror J))). pose proof (B c y (I _ (or_introl eq_refl))) as Bc.
+      apply Rle_trans with (mass (fun x _ => dist e c x <= 2 * delta) pop + mass (near l) pop); [|lra].
+      apply mass_split; auto. intros v x z _ [c' [y' [[E|J] D]]] N; apply N; [left; inversion E; now subst | right; exists c', y'; auto]. }
+  specialize (Near M (incl_refl M)). unfold robust_error at 1.
+  assert (T : mass (fooled e d dom delta clean) pop <=
+    mass (fun x y => small e d dom delta clean x y /\ forall c y', In (c, y') M -> 2 * delta < dist e c x) pop + mass (near M) pop); [|lra].
+  apply mass_split; auto. intros v x y _ Sm N. apply N. left. split; auto. intros c y' J.
+  destruct (Rlt_le_dec (2 * delta) (dist e c x)) as [|L]; auto. exfalso. apply N. right. exists c, y'. auto.
 Qed.
 (** The robust test error is at most mu, where labels are more than 2 delta apart, *)
 Theorem f_adv_at_most (pop : population) : is_exponent e -> weights pop -> (forall c y, In (c, y) M -> (y = 1 \/ y = -1) /\ space d c) ->

@@ -2,7 +2,7 @@
     every sample ([network_errors]): robust training error 0 and clean test error 0, not only o(1); robust test error at most mu, f_clean's,
     and at least kappa mu where at most a share 1 - kappa of mu is hidden: hidden are those small-margin points on whose ball all errors
     of f_clean lie nearer than the outer threshold to memorized points ([network_far]: none that is outer + delta away from them).
-    With all training points memorized it is CGRO's Theorem 5.2 = D.1. How many weights it has is counted elsewhere. *)
+    With all training points memorized it is CGRO's Theorem 5.2 = D.1 ([f_S_errors]). How many weights it has is counted elsewhere. *)
 From Coq Require Import Reals Lra List Lia Arith.
 From CGRO Require Import Networks Indicators Memorize MemorizeMargin Norms MarginAndBoundary MemorizingClassifiers.
 Import ListNotations.
@@ -109,3 +109,21 @@ Proof.
   pose proof (dist_triangle infinite d c z x Logic.I (proj1 (points c y K)) Sz (Sp w x s I)) as T. rewrite (dist_sym infinite z x Logic.I) in T. lra.
 Qed.
 End Network.
+(** CGRO, Theorem 5.2 = D.1 (l_inf, two labels): f_S, which memorizes the whole sample, under Assumption 5.1: labels more than 2 delta
+    apart (outer = R - delta > delta), f_clean without clean error and with robust error mu. *)
+Theorem f_S_errors inner outer B delta d clean (dom : vec -> Prop) (pop : population) (S : data) kappa :
+  0 <= delta <= inner -> inner < outer -> wf d clean -> length (readout clean) = 1%nat ->
+  (forall z, space d z -> dom z -> Rabs (output clean z) <= B) ->
+  weights pop -> (forall w x s, In (w, (x, s)) pop -> (s = 1 \/ s = -1) /\ space d x /\ dom x /\ 0 < s * output clean x) ->
+  (forall x y, In (x, y) S -> (y < 2)%nat /\ exists w, In (w, (x, sign_of y)) pop) ->
+  (forall w x s w' c t, In (w, (x, s)) pop -> In (w', (c, t)) pop -> t <> s -> outer + delta <= dist infinite x c) ->
+  let f := f_net inner outer B d clean S in let mu := robust_error infinite d dom delta (output clean) pop in
+  robust_error infinite d dom delta f (uniform (signed S)) = 0 /\ clean_error f pop = 0 /\ robust_error infinite d dom delta f pop <= mu /\
+  (mass (hidden infinite d dom delta (before outer) (output clean) (signed S)) pop <= (1 - kappa) * mu -> kappa * mu <= robust_error infinite d dom delta f pop).
+Proof.
+  intros Hi Hio Wf One Bound W Pop SP Sep. apply network_errors; auto.
+  - intros x y I. destruct (SP x y I) as [Y [w J]]. destruct (Pop w x _ J) as [_ [Sx _]]. auto.
+  - intros x y I. apply (SP x y I).
+  - apply incl_refl.
+  - intros x y I. apply (SP x y I).
+Qed.
