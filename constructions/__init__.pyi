@@ -43,6 +43,8 @@ from .exchange.onnx_export import write_onnx, write_vnnlib
 from .exchange.properties import Conjunct, Constraint, Property
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
+from .functions.one_input import piecewise_linear
+from .functions.pieces import from_pieces
 from .gadgets.approximation import (
     absolute,
     gate,
@@ -145,6 +147,8 @@ __all__ = [
     "explain",
     "f_S",
     "f_adv",
+    "from_pieces",
+    "piecewise_linear",
     "fingerprint",
     "fitted_exponent",
     "gate",

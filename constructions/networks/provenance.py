@@ -101,6 +101,8 @@ HOMES = (
     "gadgets.indicators",
     "classifiers.memorization",
     "capacity.interpolation",
+    "functions.one_input",
+    "functions.pieces",
 )
 """The modules above whose constructions register statements when they are imported."""
 

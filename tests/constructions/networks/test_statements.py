@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import sympy
 import torch
+from classics import CASES as CLASSICS
 from oracles import counts, evaluate, knots, pieces
 
 import constructions
@@ -80,6 +81,7 @@ CASES = {
             "margins": [-0.25, -0.25],
         }
     ],
+    **CLASSICS,
 }
 
 # -- how each quantity is measured -----------------------------------------------------------------

@@ -1,0 +1,20 @@
+"""Arguments for the constructions of `constructions/functions`, generic: no weight vanishes by
+accident.
+"""
+
+from fractions import Fraction
+
+from constructions import linear_regions, squaring, tooth
+
+CASES = {
+    "piecewise_linear": [
+        {"knots": [0.5, 1], "values": [1, 3]},
+        {"knots": [-1, 1, 3, 3.5, 4], "values": [2, -4, 1, 1, 2]},
+        {"knots": [-3, -2, -1, 1], "values": [1, 2, 3, Fraction(1, 2)]},
+    ],
+    "from_pieces": [
+        {"regions": linear_regions(network, box)}
+        for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))
+    ],
+}
+"""By function, the arguments of some calls."""
