@@ -57,6 +57,7 @@ from .gadgets.approximation import (
 from .gadgets.contracts import CONTRACTS, Contract, PartContract, contract, contracts
 from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
+from .gadgets.shallow_maximum import shallow_maximum
 from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
@@ -193,6 +194,7 @@ __all__ = [
     "separation",
     "serra_upper",
     "sharded_values",
+    "shallow_maximum",
     "shattered_set",
     "soft_indicator",
     "squaring",

@@ -99,6 +99,7 @@ HOMES = (
     "gadgets.approximation",
     "gadgets.distances",
     "gadgets.indicators",
+    "gadgets.shallow_maximum",
     "classifiers.memorization",
     "capacity.interpolation",
     "functions.one_input",

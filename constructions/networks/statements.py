@@ -62,6 +62,8 @@ def implements(
         @functools.wraps(build)
         def construct(*args: P.args, **kwargs: P.kwargs) -> ReLUNetwork:
             network = build(*args, **kwargs)
+            if network.provenance is not None and network.provenance.lemma is not None:
+                return network  # the work of another construction, which says so
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             recorded = network.provenance.arguments if network.provenance else {}

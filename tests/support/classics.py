@@ -12,6 +12,7 @@ CASES = {
         {"knots": [-1, 1, 3, 3.5, 4], "values": [2, -4, 1, 1, 2]},
         {"knots": [-3, -2, -1, 1], "values": [1, 2, 3, Fraction(1, 2)]},
     ],
+    "shallow_maximum": [{"n": 5}, {"n": 6}],
     "from_pieces": [
         {"regions": linear_regions(network, box)}
         for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))

@@ -102,15 +102,15 @@ def sup_error(network):
             )
         )
     # max is linear where the order of its arguments is known: each cone's corners and a mixed point
-    if name == "maximum":
-        n = network.inputs
+    if name in ("maximum", "shallow_maximum"):
+        n, factor = network.inputs, network.provenance.arguments.get("factor", 1)
         rows = (
             np.tril(np.ones((n, n), dtype=int))
             if n > 4
             else np.array(list(itertools.product(range(n + 1), repeat=n)))
         )
         return max(
-            abs(v - max(row))
+            abs(v - Fraction(factor) * max(row))
             for v, row in zip(network.exact(rows)[:, 0], rows.tolist(), strict=True)
         )
     if name in ("multiplication", "yarotsky_multiplication"):
@@ -257,6 +257,7 @@ def test_the_checker_accepts_the_original():
         (dataclasses.replace(squaring(2), provenance=squaring(3).provenance), "depth is not 3"),
         (spoiled(constructions.multiplication(2, 1.0), 5, 1.0 + 2.0**-30), "error above 1/64"),
         (spoiled(constructions.maximum(2), 0, 1.5), "error above 0"),
+        (spoiled(constructions.shallow_maximum(5), 1, 0.5), "error above 0"),
         (spoiled(constructions.absolute(), 0, 1.0 + 2.0**-50), "error above 0"),
         (
             dataclasses.replace(
