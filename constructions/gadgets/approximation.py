@@ -252,13 +252,6 @@ def _from_squares(
     return record(ReLUNetwork(network.layers, (-scale, scale)), scale=scale)
 
 
-@implements(
-    "folklore",
-    "max(a, b) = b + relu(a - b), by a balanced tree; for b >= 0 the carried b costs one unit",
-    depth=ceiling(log(_n, 2)),
-    parameters=(9 * _n - 8 + Mod(_n, 2)) / 2,
-    sup_error=0,
-)
 def maximum(n: int, depth: int | None = None) -> ReLUNetwork:
     """Build the network that takes the maximum of n numbers >= 0.
 
@@ -297,6 +290,18 @@ def maximum(n: int, depth: int | None = None) -> ReLUNetwork:
             f"depth must be that of the tree, {tree}, for n = {n} (2 is possible for n = 5; "
             f"shallow_maximum(6) is 12 times the maximum of 6), got {depth!r}"
         )
+    return _tree_of_maxima(n)
+
+
+@implements(
+    "folklore",
+    "max(a, b) = b + relu(a - b), by a balanced tree; for b >= 0 the carried b costs one unit",
+    depth=ceiling(log(_n, 2)),
+    parameters=(9 * _n - 8 + Mod(_n, 2)) / 2,
+    sup_error=0,
+    name="maximum",
+)
+def _tree_of_maxima(n: int) -> ReLUNetwork:
     levels = [affine(Identity(n))]
     while n > 1:
         levels.insert(0, _pairwise_maximum(n))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import product
+from typing import Any
 
 from sympy import Eq, Piecewise, Symbol
 
@@ -95,7 +96,7 @@ def shallow_maximum(n: int) -> ReLUNetwork:
     first = [[float((k == i) - (k == j)) for k in range(n)] for i, j in differences]
     first += [[0.0] * last + [1.0], [0.0] * last + [-1.0]]
     factor = sum(c * len(a) for c, a, _ in terms)
-    linear = Counter({len(place): factor, len(place) + 1: -factor})
+    linear = dict.fromkeys(range(len(place)), 0.0) | {len(place): factor, len(place) + 1: -factor}
     second = []
     for c, a, b in terms:
         lesser = _sum(b, place, last)
@@ -104,8 +105,8 @@ def shallow_maximum(n: int) -> ReLUNetwork:
         second.append(row)
         for k, v in lesser.items():
             linear[k] += c * v
-    rows = [[float(row[k]) for k in range(len(first))] for row in (*second, linear)]
-    rows.append([-v for v in rows[-1]])
+    rows = [[float(row[k]) for k in range(len(first))] for row in second]
+    rows += [[sign * v for v in linear.values()] for sign in (1, -1)]
     out = [*(c for c, _, _ in terms), 1.0, -1.0]
     layers = [(first, [0] * len(first)), (rows, [0] * len(rows)), ([out], [0])]
     return record(ReLUNetwork.from_layers(layers), factor=factor)
@@ -135,10 +136,14 @@ def _symmetries() -> list[tuple[int, ...]]:
 
 def _orbits(terms: tuple[Term, ...]) -> list[Term]:
     """All terms, once each: max(p_01, p_24) is max(x_0, x_1, x_2, x_4), whatever the pairs."""
-    found = {}
+    found: dict[Any, Term] = {}
     for c, a, b in terms:
         for p in _symmetries():
-            sides = [tuple(sorted(tuple(sorted((p[i], p[j]))) for i, j in side)) for side in (a, b)]
-            key = frozenset(sum((*sides[0], *sides[1]), ())) if len(a) == 1 else frozenset(sides)
-            found.setdefault((c, key), (c, *sides))
+            first, second = (
+                tuple(sorted((min(p[i], p[j]), max(p[i], p[j])) for i, j in side))
+                for side in (a, b)
+            )
+            pairs = len(a) > 1
+            key = frozenset({first, second} if pairs else {*first[0], *second[0]})
+            found.setdefault((c, key), (c, first, second))
     return list(found.values())

@@ -26,7 +26,7 @@ P = ParamSpec("P")
 
 
 def implements(
-    source: str, statement: str, **claims: sympy.Expr | int | str
+    source: str, statement: str, *, name: str = "", **claims: sympy.Expr | int | str
 ) -> Callable[[Callable[P, ReLUNetwork]], Callable[P, ReLUNetwork]]:
     """Register a function as the implementation of a published statement, with its claims.
 
@@ -35,6 +35,7 @@ def implements(
     Args:
         source: author, year, number.
         statement: what it says, in one line.
+        name: of the public function, where it chooses between constructions of which this is one.
         **claims: SymPy expressions or strings of them, by quantity; their symbols are arguments of
             the construction, D (the network's input dimension) or K (its output dimension).
 
@@ -53,17 +54,16 @@ def implements(
 
     def register(build: Callable[P, ReLUNetwork]) -> Callable[P, ReLUNetwork]:
         parsed = {
-            name: sympy.sympify(claim, locals={"N": sympy.Symbol("N")})
-            for name, claim in claims.items()
+            quantity: sympy.sympify(claim, locals={"N": sympy.Symbol("N")})
+            for quantity, claim in claims.items()
         }
-        lemma = LEMMAS[build.__name__] = Lemma(build.__name__, source, statement, parsed)
+        called = name or build.__name__
+        lemma = LEMMAS[called] = Lemma(called, source, statement, parsed)
         signature = inspect.signature(build)
 
         @functools.wraps(build)
         def construct(*args: P.args, **kwargs: P.kwargs) -> ReLUNetwork:
             network = build(*args, **kwargs)
-            if network.provenance is not None and network.provenance.lemma is not None:
-                return network  # the work of another construction, which says so
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             recorded = network.provenance.arguments if network.provenance else {}
