@@ -43,8 +43,10 @@ from .exchange.onnx_export import write_onnx, write_vnnlib
 from .exchange.properties import Conjunct, Constraint, Property
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
+from .functions.folding import folding
 from .functions.one_input import piecewise_linear
 from .functions.pieces import from_pieces
+from .functions.separation import l1_distance, sawtooth_bound
 from .gadgets.approximation import (
     absolute,
     gate,
@@ -148,7 +150,10 @@ __all__ = [
     "explain",
     "f_S",
     "f_adv",
+    "folding",
     "from_pieces",
+    "l1_distance",
+    "sawtooth_bound",
     "piecewise_linear",
     "fingerprint",
     "fitted_exponent",

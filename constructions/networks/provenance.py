@@ -102,6 +102,7 @@ HOMES = (
     "gadgets.shallow_maximum",
     "classifiers.memorization",
     "capacity.interpolation",
+    "functions.folding",
     "functions.one_input",
     "functions.pieces",
 )

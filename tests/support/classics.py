@@ -13,6 +13,7 @@ CASES = {
         {"knots": [-3, -2, -1, 1], "values": [1, 2, 3, Fraction(1, 2)]},
     ],
     "shallow_maximum": [{"n": 5}, {"n": 6}],
+    "folding": [{"widths": [5, 4], "d": 2}, {"widths": [3, 2, 4], "d": 1}],
     "from_pieces": [
         {"regions": linear_regions(network, box)}
         for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))
