@@ -47,6 +47,7 @@ from .functions.folding import folding
 from .functions.one_input import piecewise_linear
 from .functions.pieces import from_pieces
 from .functions.separation import l1_distance, sawtooth_bound
+from .functions.sorting import kth_largest, median, sorting
 from .gadgets.approximation import (
     absolute,
     gate,
@@ -152,6 +153,9 @@ __all__ = [
     "f_adv",
     "folding",
     "from_pieces",
+    "kth_largest",
+    "median",
+    "sorting",
     "l1_distance",
     "sawtooth_bound",
     "piecewise_linear",

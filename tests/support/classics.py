@@ -14,6 +14,8 @@ CASES = {
     ],
     "shallow_maximum": [{"n": 5}, {"n": 6}],
     "folding": [{"widths": [5, 4], "d": 2}, {"widths": [3, 2, 4], "d": 1}],
+    "sorting": [{"n": n} for n in (2, 3, 5, 8)],
+    "kth_largest": [{"n": 3, "k": 2}, {"n": 4, "k": 1}],
     "from_pieces": [
         {"regions": linear_regions(network, box)}
         for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))

@@ -113,6 +113,12 @@ def sup_error(network):
             abs(v - Fraction(factor) * max(row))
             for v, row in zip(network.exact(rows)[:, 0], rows.tolist(), strict=True)
         )
+    # as above: linear on each ordering's cone, whose rays are the vectors of zeros and ones
+    if name in ("sorting", "kth_largest"):
+        rows = np.array(list(itertools.product((0, 1), repeat=network.inputs)))
+        ranked = np.sort(rows, axis=1)
+        expected = ranked if name == "sorting" else ranked[:, [-network.provenance.arguments["k"]]]
+        return max(abs(network.exact(rows) - expected).reshape(-1))
     if name in ("multiplication", "yarotsky_multiplication"):
         # With h = 2M/2^m, the network is affine on the polygons cut by the lines x + y, x - y
         # (Yarotsky: x + y, x, y) in h Z. The difference to xy is a saddle there, so it is extremal
