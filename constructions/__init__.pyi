@@ -43,6 +43,7 @@ from .exchange.onnx_export import write_onnx, write_vnnlib
 from .exchange.properties import Conjunct, Constraint, Property
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
+from .functions.boolean import lookup, parity
 from .functions.folding import folding
 from .functions.one_input import piecewise_linear
 from .functions.pieces import from_pieces
@@ -153,6 +154,8 @@ __all__ = [
     "f_adv",
     "folding",
     "from_pieces",
+    "lookup",
+    "parity",
     "kth_largest",
     "median",
     "sorting",

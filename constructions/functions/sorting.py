@@ -142,7 +142,8 @@ def _built(n: int, wanted: list[int]) -> ReLUNetwork:
         before = sorted({*need, *(i for pair in alive for i in pair)})
         place = {wire: k for k, wire in enumerate(before)}
         eye = np.eye(len(before))
-        rows, outputs = [], {}
+        rows: list[np.ndarray] = []
+        outputs: dict[int, list[tuple[int, float]]] = {}
         for i, j in alive:
             rows.append(eye[place[i]] - eye[place[j]])
             outputs |= {i: [(len(rows) - 1, -1.0)], j: [(len(rows) - 1, 1.0)]}
@@ -153,7 +154,8 @@ def _built(n: int, wanted: list[int]) -> ReLUNetwork:
         for k, wire in enumerate(need):
             for unit, weight in outputs[wire]:
                 out[k, unit] = weight
-        stages.append(ReLUNetwork.from_layers([(rows, [0] * len(rows)), (out, [0] * len(need))]))
+        layers = [(np.array(rows), [0] * len(rows)), (out, [0] * len(need))]
+        stages.append(ReLUNetwork.from_layers(layers))
         need, comparators = before, comparators + len(alive)
     network = compose(*stages).restrict((0.0, math.inf))
     return record(network, comparators=comparators, rounds=len(stages))

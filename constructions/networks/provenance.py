@@ -103,6 +103,7 @@ HOMES = (
     "classifiers.memorization",
     "capacity.interpolation",
     "functions.folding",
+    "functions.boolean",
     "functions.sorting",
     "functions.one_input",
     "functions.pieces",

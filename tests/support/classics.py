@@ -16,6 +16,8 @@ CASES = {
     "folding": [{"widths": [5, 4], "d": 2}, {"widths": [3, 2, 4], "d": 1}],
     "sorting": [{"n": n} for n in (2, 3, 5, 8)],
     "kth_largest": [{"n": 3, "k": 2}, {"n": 4, "k": 1}],
+    "lookup": [{"table": [[0, 1], [2, -3]]}, {"table": [1, 2, 3, 4, 5, 6, 7, 8]}],
+    "parity": [{"d": d} for d in (2, 3, 5, 8)],
     "from_pieces": [
         {"regions": linear_regions(network, box)}
         for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))

@@ -47,17 +47,17 @@ def test_distances_that_are_known():
     assert l1_distance(affine([[1.0]]), affine([[-1.0]], [1.0])) == Fraction(1, 2)
 
 
-@pytest.mark.parametrize("s", [4, 5, 6])
+@pytest.mark.parametrize("s", [4, 5])
 def test_no_network_is_nearer_than_the_bound(s):
     """Random ones, and those that follow the tooth as far as their pieces go."""
     generator = np.random.default_rng(s)
-    for width in (1, 2, 3, 5, 8, 12):
+    for width in (1, 2, 5, 12):
         grid = [Fraction(k, 2**s) for k in range(width + 1)]
         follows = piecewise_linear(grid, [k % 2 for k in range(width + 1)]).restrict(None)
         assert follows.size.units == width
         assert l1_distance(tooth(s), follows) >= sawtooth_bound(s, [width])
     for widths in ((2,), (3, 2), (2, 2, 2)):
-        for _ in range(5):
+        for _ in range(2):
             g = random_network(generator, (1, *widths, 1))
             assert l1_distance(tooth(s), g) >= sawtooth_bound(s, widths)
 
