@@ -44,7 +44,9 @@ from .exchange.properties import Conjunct, Constraint, Property
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
 from .functions.boolean import lookup, parity
+from .functions.digits import digit_table
 from .functions.folding import folding
+from .functions.narrow import narrow_maximum
 from .functions.one_input import piecewise_linear
 from .functions.pieces import from_pieces
 from .functions.separation import l1_distance, sawtooth_bound
@@ -154,6 +156,8 @@ __all__ = [
     "f_adv",
     "folding",
     "from_pieces",
+    "digit_table",
+    "narrow_maximum",
     "lookup",
     "parity",
     "kth_largest",

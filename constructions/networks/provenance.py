@@ -103,6 +103,8 @@ HOMES = (
     "classifiers.memorization",
     "capacity.interpolation",
     "functions.folding",
+    "functions.digits",
+    "functions.narrow",
     "functions.boolean",
     "functions.sorting",
     "functions.one_input",

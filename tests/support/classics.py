@@ -18,6 +18,11 @@ CASES = {
     "kth_largest": [{"n": 3, "k": 2}, {"n": 4, "k": 1}],
     "lookup": [{"table": [[0, 1], [2, -3]]}, {"table": [1, 2, 3, 4, 5, 6, 7, 8]}],
     "parity": [{"d": d} for d in (2, 3, 5, 8)],
+    "narrow_maximum": [
+        {"maps": [[1, 2], [3, 1]]},
+        {"maps": [[1, 8, 3], [5, 2, 1], [2, 6, 7], [7, 3, 2]]},
+    ],
+    "digit_table": [{"bits": [[1, 0], [0, 1]]}, {"bits": [[1, 0, 1], [0, 0, 1], [1, 1, 0]]}],
     "from_pieces": [
         {"regions": linear_regions(network, box)}
         for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))
