@@ -49,6 +49,7 @@ from .functions.folding import folding
 from .functions.narrow import narrow_maximum
 from .functions.one_input import piecewise_linear
 from .functions.pieces import from_pieces
+from .functions.polynomials import monomial, polynomial, product
 from .functions.separation import l1_distance, sawtooth_bound
 from .functions.sorting import kth_largest, median, sorting
 from .gadgets.approximation import (
@@ -156,6 +157,9 @@ __all__ = [
     "f_adv",
     "folding",
     "from_pieces",
+    "monomial",
+    "polynomial",
+    "product",
     "digit_table",
     "narrow_maximum",
     "lookup",

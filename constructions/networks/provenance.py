@@ -103,6 +103,7 @@ HOMES = (
     "classifiers.memorization",
     "capacity.interpolation",
     "functions.folding",
+    "functions.polynomials",
     "functions.digits",
     "functions.narrow",
     "functions.boolean",
