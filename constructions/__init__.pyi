@@ -46,10 +46,11 @@ from .exchange.vnnlib_reading import read_property
 from .functions.boolean import lookup, parity
 from .functions.digits import digit_table
 from .functions.folding import folding
+from .functions.interpolants import kuhn_interpolant, mcshane
 from .functions.narrow import narrow_maximum
 from .functions.one_input import piecewise_linear
 from .functions.pieces import from_pieces
-from .functions.polynomials import monomial, polynomial, product
+from .functions.polynomials import monomial, multiplication_tree, polynomial
 from .functions.separation import l1_distance, sawtooth_bound
 from .functions.sorting import kth_largest, median, sorting
 from .gadgets.approximation import (
@@ -157,9 +158,11 @@ __all__ = [
     "f_adv",
     "folding",
     "from_pieces",
+    "kuhn_interpolant",
+    "mcshane",
     "monomial",
     "polynomial",
-    "product",
+    "multiplication_tree",
     "digit_table",
     "narrow_maximum",
     "lookup",

@@ -27,7 +27,7 @@ _n, _m = Symbol("n"), Symbol("m")
     depth=ceiling(log(_n, 2)) * (_m + 3),
     units=(_n - 1) * (6 * _m + 8) + Symbol("carried") * 2 * (_m + 3),
 )
-def product(n: int, m: int) -> ReLUNetwork:
+def multiplication_tree(n: int, m: int) -> ReLUNetwork:
     """Build the network that multiplies n numbers in [-1, 1] to within (n - 1) 4^-(m+1).
 
     A balanced tree of `multiplication(m, 1)`; an odd number of a level is carried. No clipping is
@@ -52,7 +52,7 @@ def product(n: int, m: int) -> ReLUNetwork:
     Source: Yarotsky 2017 (Error bounds for approximations with deep ReLU networks).
 
     Example:
-        >>> network = product(3, 6)
+        >>> network = multiplication_tree(3, 6)
         >>> network([[0.5, -0.5, 0.75]]).item(), network([[0.3, 0.0, 0.7]]).item()
         (-0.1875, 0.0)
         >>> network.provenance.arguments["error"]
@@ -93,8 +93,8 @@ def product_error(n: int, m: int) -> Fraction:
 def polynomial(terms: Mapping[Sequence[int], Any], m: int) -> ReLUNetwork:
     """Build the network of a polynomial on [-1, 1]^d, with a proved error.
 
-    Each term c_a x^a of degree |a| >= 2 is c_a times the `product` of its |a| factors; constant and
-    linear terms are exact.
+    Each term c_a x^a of degree |a| >= 2 is c_a times the `multiplication_tree` of its |a| factors;
+    constant and linear terms are exact.
 
     Args:
         terms: coefficients c_a by exponents a = (a_1, ..., a_d), all tuples of one length, such as
@@ -131,7 +131,7 @@ def polynomial(terms: Mapping[Sequence[int], Any], m: int) -> ReLUNetwork:
         elif len(factors) == 1:
             linear[exponents.index(1)] += c
         else:
-            parts.append((c, compose(product(len(factors), m), affine(factors))))
+            parts.append((c, compose(multiplication_tree(len(factors), m), affine(factors))))
             error += abs(c) * product_error(len(factors), m)
     if any(linear):
         parts.append((Fraction(1), affine([linear])))

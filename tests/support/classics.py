@@ -23,8 +23,13 @@ CASES = {
         {"maps": [[1, 8, 3], [5, 2, 1], [2, 6, 7], [7, 3, 2]]},
     ],
     "digit_table": [{"bits": [[1, 0], [0, 1]]}, {"bits": [[1, 0, 1], [0, 0, 1], [1, 1, 0]]}],
-    "product": [{"n": n, "m": 2} for n in (2, 3, 5)],
+    "multiplication_tree": [{"n": n, "m": 2} for n in (2, 3, 5)],
     "polynomial": [{"terms": {(2, 1): 0.5, (0, 0): 1, (1, 0): 3, (3, 0): -2}, "m": 2}],
+    "kuhn_interpolant": [{"values": [1, 2, 4]}, {"values": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]}],
+    "mcshane": [
+        {"points": [[0.25, 0.5], [0.75, 0.5]], "values": [1, -1]},
+        {"points": [[0.25, 0.5, 0], [0.75, 0.5, 0.5], [1, 0, 0.125]], "values": [1, -1, 2]},
+    ],
     "from_pieces": [
         {"regions": linear_regions(network, box)}
         for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))

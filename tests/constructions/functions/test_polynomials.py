@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import counts, knots
 
-from constructions import monomial, multiplication, polynomial, product
+from constructions import monomial, multiplication, multiplication_tree, polynomial
 
 
 def sup_error_of_power(network, k):
@@ -62,7 +62,7 @@ def test_premises_of_the_induction(m):
 def test_products_on_a_grid(n, m):
     grid = [Fraction(k, 4) for k in range(-4, 5)] if n < 5 else [-1, Fraction(-3, 8), 0, 1]
     points = list(itertools.product(grid, repeat=n))
-    values = product(n, m).exact(points)[:, 0]
+    values = multiplication_tree(n, m).exact(points)[:, 0]
     for x, value in zip(points, values, strict=True):
         expected = Fraction(1)
         for factor in x:
@@ -73,7 +73,7 @@ def test_products_on_a_grid(n, m):
 
 @pytest.mark.parametrize(("n", "m"), [(n, m) for n in range(2, 10) for m in (1, 2, 5)])
 def test_sizes(n, m):
-    depth, _, units, weights, biases, _ = counts(product(n, m))
+    depth, _, units, weights, biases, _ = counts(multiplication_tree(n, m))
     levels, carried, left = 0, 0, n
     while left > 1:
         levels, carried, left = levels + 1, carried + left % 2, (left + 1) // 2
@@ -114,8 +114,8 @@ def test_degree_one_is_affine():
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (lambda: product(1, 2), "n must be an integer >= 2"),
-        (lambda: product(2, 0), "m must be"),
+        (lambda: multiplication_tree(1, 2), "n must be an integer >= 2"),
+        (lambda: multiplication_tree(2, 0), "m must be"),
         (lambda: polynomial({(1,): 1, (1, 2): 1}, 2), "exponents of one length"),
         (lambda: polynomial({(0, 0): 1}, 2), "one that is not constant"),
         (lambda: polynomial({(-1,): 1}, 2), "exponents of terms must be an integer >= 0"),
