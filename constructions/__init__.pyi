@@ -43,6 +43,16 @@ from .exchange.onnx_export import write_onnx, write_vnnlib
 from .exchange.properties import Conjunct, Constraint, Property
 from .exchange.reading import read_network
 from .exchange.vnnlib_reading import read_property
+from .functions.boolean import lookup, parity
+from .functions.digits import digit_table
+from .functions.folding import folding
+from .functions.interpolants import kuhn_interpolant, mcshane
+from .functions.narrow import narrow_maximum
+from .functions.one_input import piecewise_linear
+from .functions.pieces import from_pieces
+from .functions.polynomials import monomial, multiplication_tree, polynomial
+from .functions.separation import l1_distance, sawtooth_bound
+from .functions.sorting import kth_largest, median, sorting
 from .gadgets.approximation import (
     absolute,
     gate,
@@ -55,6 +65,7 @@ from .gadgets.approximation import (
 from .gadgets.contracts import CONTRACTS, Contract, PartContract, contract, contracts
 from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
+from .gadgets.shallow_maximum import shallow_maximum
 from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
@@ -145,6 +156,23 @@ __all__ = [
     "explain",
     "f_S",
     "f_adv",
+    "folding",
+    "from_pieces",
+    "kuhn_interpolant",
+    "mcshane",
+    "monomial",
+    "polynomial",
+    "multiplication_tree",
+    "digit_table",
+    "narrow_maximum",
+    "lookup",
+    "parity",
+    "kth_largest",
+    "median",
+    "sorting",
+    "l1_distance",
+    "sawtooth_bound",
+    "piecewise_linear",
     "fingerprint",
     "fitted_exponent",
     "gate",
@@ -189,6 +217,7 @@ __all__ = [
     "separation",
     "serra_upper",
     "sharded_values",
+    "shallow_maximum",
     "shattered_set",
     "soft_indicator",
     "squaring",

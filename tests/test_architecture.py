@@ -38,6 +38,7 @@ FLOORS = {
         "classifiers",
         "exchange capacity",
         "regions",
+        "functions",
     ),
     "training": ("datasets", "attacks", "trainer", "theory"),
     "analysis": (

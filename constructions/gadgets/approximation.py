@@ -20,6 +20,7 @@ from ..linear.matrix import Dense, Identity, Sparse, kron, zeros
 from ..networks.calculus import affine, compose, copies, delay
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
+from .shallow_maximum import shallow_maximum
 
 _m, _n, _scale = Symbol("m"), Symbol("n"), Symbol("scale")
 
@@ -251,14 +252,7 @@ def _from_squares(
     return record(ReLUNetwork(network.layers, (-scale, scale)), scale=scale)
 
 
-@implements(
-    "folklore",
-    "max(a, b) = b + relu(a - b), by a balanced tree; for b >= 0 the carried b costs one unit",
-    depth=ceiling(log(_n, 2)),
-    parameters=(9 * _n - 8 + Mod(_n, 2)) / 2,
-    sup_error=0,
-)
-def maximum(n: int) -> ReLUNetwork:
+def maximum(n: int, depth: int | None = None) -> ReLUNetwork:
     """Build the network that takes the maximum of n numbers >= 0.
 
     max(a, b) = b + relu(a - b), by a balanced tree: exact wherever the differences of the numbers
@@ -268,12 +262,13 @@ def maximum(n: int) -> ReLUNetwork:
 
     Args:
         n: how many numbers.
+        depth: None for the tree's; five numbers are possible in depth 2, by `shallow_maximum`.
 
     Returns:
         A `ReLUNetwork` R^n -> R on numbers >= 0.
 
     Raises:
-        ValueError: unless n is an integer >= 1.
+        ValueError: unless n is an integer >= 1, and for another depth.
 
     Cost: depth ceil(log2 n), (9n - 8 + n mod 2) / 2 parameters.
 
@@ -282,9 +277,31 @@ def maximum(n: int) -> ReLUNetwork:
     Example:
         >>> maximum(3)([[0.25, 1.5, 1.0]]).item()
         1.5
+        >>> maximum(5).size.depth, maximum(5, depth=2).size.depth
+        (3, 2)
     """
     if not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n must be an integer >= 1, got {n!r}")
+    tree = int(n - 1).bit_length()
+    if (n, depth) == (5, 2):
+        return shallow_maximum(5)
+    if depth not in (None, tree):
+        raise ValueError(
+            f"depth must be that of the tree, {tree}, for n = {n} (2 is possible for n = 5; "
+            f"shallow_maximum(6) is 12 times the maximum of 6), got {depth!r}"
+        )
+    return _tree_of_maxima(n)
+
+
+@implements(
+    "folklore",
+    "max(a, b) = b + relu(a - b), by a balanced tree; for b >= 0 the carried b costs one unit",
+    depth=ceiling(log(_n, 2)),
+    parameters=(9 * _n - 8 + Mod(_n, 2)) / 2,
+    sup_error=0,
+    name="maximum",
+)
+def _tree_of_maxima(n: int) -> ReLUNetwork:
     levels = [affine(Identity(n))]
     while n > 1:
         levels.insert(0, _pairwise_maximum(n))

@@ -107,8 +107,18 @@ HOMES = (
     "gadgets.approximation",
     "gadgets.distances",
     "gadgets.indicators",
+    "gadgets.shallow_maximum",
     "classifiers.memorization",
     "capacity.interpolation",
+    "functions.folding",
+    "functions.interpolants",
+    "functions.polynomials",
+    "functions.digits",
+    "functions.narrow",
+    "functions.boolean",
+    "functions.sorting",
+    "functions.one_input",
+    "functions.pieces",
 )
 """The modules above whose constructions register statements when they are imported."""
 

@@ -28,7 +28,7 @@ P = ParamSpec("P")
 
 
 def implements(
-    source: str, statement: str, *notes: str, **claims: sympy.Expr | int | str
+    source: str, statement: str, *notes: str, name: str = "", **claims: sympy.Expr | int | str
 ) -> Callable[[Callable[P, ReLUNetwork]], Callable[P, ReLUNetwork]]:
     """Register a function as the implementation of a published statement, with its claims.
 
@@ -38,6 +38,7 @@ def implements(
         source: author, year, number.
         statement: what it says, in one line.
         *notes: what a reader of the arguments may stumble over, a line each; `explain` prints them.
+        name: of the public function, where it chooses between constructions of which this is one.
         **claims: SymPy expressions or strings of them, by quantity; their symbols are arguments of
             the construction, D (the network's input dimension) or K (its output dimension).
 
@@ -56,10 +57,11 @@ def implements(
 
     def register(build: Callable[P, ReLUNetwork]) -> Callable[P, ReLUNetwork]:
         parsed = {
-            name: sympy.sympify(claim, locals={"N": sympy.Symbol("N")})
-            for name, claim in claims.items()
+            quantity: sympy.sympify(claim, locals={"N": sympy.Symbol("N")})
+            for quantity, claim in claims.items()
         }
-        lemma = LEMMAS[build.__name__] = Lemma(build.__name__, source, statement, parsed, notes)
+        called = name or build.__name__
+        lemma = LEMMAS[called] = Lemma(called, source, statement, parsed, notes)
         signature = inspect.signature(build)
 
         @functools.wraps(build)

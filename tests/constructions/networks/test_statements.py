@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import sympy
 import torch
+from classics import CASES as CLASSICS
 from oracles import counts, evaluate, knots, pieces
 
 import constructions
@@ -82,6 +83,7 @@ CASES = {
             "margins": [-0.25, -0.25],
         }
     ],
+    **CLASSICS,
 }
 
 # -- how each quantity is measured -----------------------------------------------------------------
@@ -102,17 +104,23 @@ def sup_error(network):
             )
         )
     # max is linear where the order of its arguments is known: each cone's corners and a mixed point
-    if name == "maximum":
-        n = network.inputs
+    if name in ("maximum", "shallow_maximum"):
+        n, factor = network.inputs, network.provenance.arguments.get("factor", 1)
         rows = (
             np.tril(np.ones((n, n), dtype=int))
             if n > 4
             else np.array(list(itertools.product(range(n + 1), repeat=n)))
         )
         return max(
-            abs(v - max(row))
+            abs(v - Fraction(factor) * max(row))
             for v, row in zip(network.exact(rows)[:, 0], rows.tolist(), strict=True)
         )
+    # as above: linear on each ordering's cone, whose rays are the vectors of zeros and ones
+    if name in ("sorting", "kth_largest"):
+        rows = np.array(list(itertools.product((0, 1), repeat=network.inputs)))
+        ranked = np.sort(rows, axis=1)
+        expected = ranked if name == "sorting" else ranked[:, [-network.provenance.arguments["k"]]]
+        return max(abs(network.exact(rows) - expected).reshape(-1))
     if name in ("multiplication", "yarotsky_multiplication"):
         # With h = 2M/2^m, the network is affine on the polygons cut by the lines x + y, x - y
         # (Yarotsky: x + y, x, y) in h Z. The difference to xy is a saddle there, so it is extremal
@@ -327,6 +335,7 @@ def test_the_checker_accepts_the_original():
         (dataclasses.replace(squaring(2), provenance=squaring(3).provenance), "depth is not 3"),
         (spoiled(constructions.multiplication(2, 1.0), 5, 1.0 + 2.0**-30), "error above 1/64"),
         (spoiled(constructions.maximum(2), 0, 1.5), "error above 0"),
+        (spoiled(constructions.shallow_maximum(5), 1, 0.5), "error above 0"),
         (spoiled(constructions.absolute(), 0, 1.0 + 2.0**-50), "error above 0"),
         (
             dataclasses.replace(
