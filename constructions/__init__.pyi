@@ -58,6 +58,7 @@ from .gadgets.indicators import lean_indicator, soft_indicator
 from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
+from .memorizers.nearest import nearest_neighbour
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
     NearPairs,
@@ -172,6 +173,7 @@ __all__ = [
     "montufar_lower",
     "montufar_upper",
     "multiplication",
+    "nearest_neighbour",
     "nearest_within_class",
     "on_plane",
     "on_segment",

@@ -223,6 +223,9 @@ def of_analysis():
         analysis.KernelInterpolant(torch.eye(2), *[torch.ones(2)] * 2, "relu", 0.5, 2.0, 0.0),
         SHARE(3, 12),
         analysis.certify_memorization(f, POINTS, LABELS, BALL),
+        analysis.certify_memorizer(
+            constructions.nearest_neighbour(POINTS, LABELS, BALL), POINTS, LABELS, BALL
+        ),
         analysis.MemorizationShare(
             None, *[ESTIMATE] * 3, GAP, torch.ones(1), tensor([True, False])
         ),

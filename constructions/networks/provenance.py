@@ -101,6 +101,7 @@ HOMES = (
     "gadgets.indicators",
     "classifiers.memorization",
     "capacity.interpolation",
+    "memorizers.nearest",
 )
 """The modules above whose constructions register statements when they are imported."""
 
