@@ -57,7 +57,7 @@ from .gadgets.distances import distance
 from .gadgets.indicators import lean_indicator, soft_indicator
 from .graphs.origin import Origin
 from .linear.affine import Affine
-from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
+from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse, Unknown
 from .memorizers.nearest import nearest_neighbour
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
@@ -99,6 +99,7 @@ __all__ = [
     "Dense",
     "Engine",
     "Identity",
+    "Integers",
     "InterpolationRow",
     "Kron",
     "Lemma",

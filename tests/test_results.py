@@ -42,7 +42,7 @@ GOLDEN = Path(__file__).parent / "golden" / "results.txt"
 
 THINGS = {
     *("Affine", "Attack", "Ball", "Block", "Conjunct", "Constant", "Constraint", "Dataset"),
-    *("Dense", "Engine", "Identity", "Kron", "MixedLearner", "PatchData", "Property"),
+    *("Dense", "Engine", "Identity", "Integers", "Kron", "MixedLearner", "PatchData", "Property"),
     *("ReLUNetwork", "SeparableData", "Sparse", "Unknown", "WideNetwork"),
 }
 """Public dataclasses that are no results but what one works with: they print in one short line."""
