@@ -34,7 +34,7 @@ from .capacity.vc import (
 )
 from .classifiers.counting import CountRow, closed_form, count_table, fitted_exponent
 from .classifiers.memorization import f_adv, f_S, predictions
-from .classifiers.memorizer import fingerprint, memorizer
+from .classifiers.memorizer import f_S_from_thresholds, fingerprint
 from .classifiers.screening import localize
 from .classifiers.variants import VARIANTS
 from .exchange.load import load, load_arrays
@@ -146,6 +146,7 @@ __all__ = [
     "exact_values",
     "explain",
     "f_S",
+    "f_S_from_thresholds",
     "f_adv",
     "fingerprint",
     "fitted_exponent",
@@ -169,7 +170,6 @@ __all__ = [
     "magnitude_bound",
     "margin_network",
     "maximum",
-    "memorizer",
     "minimal_parameters",
     "montufar_lower",
     "montufar_upper",

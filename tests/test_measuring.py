@@ -27,8 +27,8 @@ from constructions import (
     ReLUNetwork,
     affine,
     f_S,
+    f_S_from_thresholds,
     interval_bounds,
-    memorizer,
     separation,
 )
 from constructions.internal import read_norm
@@ -522,7 +522,7 @@ def test_arrays_of_all_layouts_are_read(change):
         lambda x, y: analysis.robust_error(network, x, y, BALL, steps=2).adversarial,
         lambda x, y: f_S(affine([[1.0, 0.0]]), x, y, Ball("inf", 1e-4)).layers[0].weight.to_dense(),
         lambda x, y: (
-            memorizer(affine([[1.0, 0.0]]), x, y, "inf", 0.01, 0.02, bound=2.0)
+            f_S_from_thresholds(affine([[1.0, 0.0]]), x, y, "inf", 0.01, 0.02, bound=2.0)
             .layers[0]
             .weight.to_dense()
         ),
