@@ -26,6 +26,7 @@ from .comparison.comparison import compare
 from .comparison.report import write_report
 from .comparison.result import Comparison
 from .comparison.settings import CompareSettings
+from .memorizers.proof import MemorizerProof, certify_memorizer
 from .pages.inspection import Inspection
 from .proofs.certificates import save_points
 from .proofs.memorization import MemorizationProof, certify_memorization
@@ -99,6 +100,7 @@ __all__ = [
     "Measured",
     "MemorizationProof",
     "MemorizationShare",
+    "MemorizerProof",
     "Phases",
     "Regret",
     "Study",
@@ -121,6 +123,7 @@ __all__ = [
     "certify",
     "certify_box",
     "certify_memorization",
+    "certify_memorizer",
     "change_bound",
     "class_groups",
     "clean_bound",

@@ -34,7 +34,7 @@ from .capacity.vc import (
 )
 from .classifiers.counting import CountRow, closed_form, count_table, fitted_exponent
 from .classifiers.memorization import f_adv, f_S, predictions
-from .classifiers.memorizer import fingerprint, memorizer
+from .classifiers.memorizer import f_S_from_thresholds, fingerprint
 from .classifiers.screening import localize
 from .classifiers.variants import VARIANTS
 from .exchange.load import load, load_arrays
@@ -68,7 +68,8 @@ from .gadgets.indicators import lean_indicator, soft_indicator
 from .gadgets.shallow_maximum import shallow_maximum
 from .graphs.origin import Origin
 from .linear.affine import Affine
-from .linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse, Unknown
+from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse, Unknown
+from .memorizers.nearest import nearest_neighbour
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
     NearPairs,
@@ -109,6 +110,7 @@ __all__ = [
     "Dense",
     "Engine",
     "Identity",
+    "Integers",
     "InterpolationRow",
     "Kron",
     "Lemma",
@@ -155,6 +157,7 @@ __all__ = [
     "exact_values",
     "explain",
     "f_S",
+    "f_S_from_thresholds",
     "f_adv",
     "folding",
     "from_pieces",
@@ -195,11 +198,11 @@ __all__ = [
     "magnitude_bound",
     "margin_network",
     "maximum",
-    "memorizer",
     "minimal_parameters",
     "montufar_lower",
     "montufar_upper",
     "multiplication",
+    "nearest_neighbour",
     "nearest_within_class",
     "on_plane",
     "on_segment",

@@ -37,6 +37,7 @@ FLOORS = {
         "gadgets",
         "classifiers",
         "exchange capacity",
+        "memorizers",
         "regions",
         "functions",
     ),
@@ -44,7 +45,7 @@ FLOORS = {
     "analysis": (
         "quantities checkers",
         "proofs search",
-        "branching splitting",
+        "branching memorizers splitting",
         "certification",
         "behaviour",
         "pages theory",

@@ -27,8 +27,8 @@ from constructions import (
     ReLUNetwork,
     affine,
     f_S,
+    f_S_from_thresholds,
     interval_bounds,
-    memorizer,
     separation,
 )
 from constructions.internal import read_norm
@@ -152,6 +152,7 @@ CALLS = {  # every public function that takes a model
         "certify": lambda f: analysis.certify(f, X[0], BALL, 1),
         "certify_box": lambda f: analysis.certify_box(f, (X[0], X[0] + 0.1), 1),
         "certify_memorization": lambda f: analysis.certify_memorization(f, X, Y, BALL),
+        "certify_memorizer": lambda f: analysis.certify_memorizer(f, X, Y, BALL),
         "change_bound": lambda f: analysis.change_bound(f, X, Y, BALL),
         "clean_bound": lambda f: analysis.clean_bound(f, X, Y),
         "clean_error": lambda f: analysis.clean_error(f, X, Y),
@@ -182,6 +183,7 @@ PIECEWISE = {
         "certify",
         "certify_box",
         "certify_memorization",
+        "certify_memorizer",
         "change_bound",
         "clean_bound",
         "clean_error",
@@ -520,7 +522,7 @@ def test_arrays_of_all_layouts_are_read(change):
         lambda x, y: analysis.robust_error(network, x, y, BALL, steps=2).adversarial,
         lambda x, y: f_S(affine([[1.0, 0.0]]), x, y, Ball("inf", 1e-4)).layers[0].weight.to_dense(),
         lambda x, y: (
-            memorizer(affine([[1.0, 0.0]]), x, y, "inf", 0.01, 0.02, bound=2.0)
+            f_S_from_thresholds(affine([[1.0, 0.0]]), x, y, "inf", 0.01, 0.02, bound=2.0)
             .layers[0]
             .weight.to_dense()
         ),

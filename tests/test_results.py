@@ -42,7 +42,7 @@ GOLDEN = Path(__file__).parent / "golden" / "results.txt"
 
 THINGS = {
     *("Affine", "Attack", "Ball", "Block", "Conjunct", "Constant", "Constraint", "Dataset"),
-    *("Dense", "Engine", "Identity", "Kron", "MixedLearner", "PatchData", "Property"),
+    *("Dense", "Engine", "Identity", "Integers", "Kron", "MixedLearner", "PatchData", "Property"),
     *("ReLUNetwork", "SeparableData", "Sparse", "Unknown", "WideNetwork"),
 }
 """Public dataclasses that are no results but what one works with: they print in one short line."""
@@ -223,6 +223,9 @@ def of_analysis():
         analysis.KernelInterpolant(torch.eye(2), *[torch.ones(2)] * 2, "relu", 0.5, 2.0, 0.0),
         SHARE(3, 12),
         analysis.certify_memorization(f, POINTS, LABELS, BALL),
+        analysis.certify_memorizer(
+            constructions.nearest_neighbour(POINTS, LABELS, BALL), POINTS, LABELS, BALL
+        ),
         analysis.MemorizationShare(
             None, *[ESTIMATE] * 3, GAP, torch.ones(1), tensor([True, False])
         ),

@@ -18,7 +18,7 @@ from constructions import (
     Sparse,
     affine,
     delay,
-    memorizer,
+    f_S_from_thresholds,
 )
 from constructions.internal import same
 
@@ -74,7 +74,7 @@ def match(subject: Subject) -> Matched:
     placeholder = delay(
         affine(Constant(outputs, network.inputs, 0.0)), depth - (hints.variant == "paper")
     )
-    wanted = memorizer(
+    wanted = f_S_from_thresholds(
         placeholder,
         x,
         subject.y,

@@ -84,7 +84,7 @@ class Memorizer:
         return found
 
 
-def memorizer(
+def f_S_from_thresholds(  # noqa: N802 - the papers' name
     clean: ReLUNetwork,
     points: Any,
     labels: Any,
@@ -130,7 +130,7 @@ def memorizer(
         >>> points, labels = [[0.25, 0.5], [0.75, 0.5]], [1, -1]
         >>> built = f_S(clean, points, labels, Ball("inf", 0.125))
         >>> facts = built.provenance.arguments
-        >>> again = memorizer(
+        >>> again = f_S_from_thresholds(
         ...     clean, points, labels, "inf", facts["inner"], facts["outer"], bound=facts["bound"]
         ... )
         >>> torch.equal(again.layers[0].weight.to_dense(), built.layers[0].weight.to_dense())

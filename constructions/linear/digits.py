@@ -23,6 +23,7 @@ from ..basics.reading import flattening
 from .affine import Affine
 from .grid import walk
 from .table import REACH, Table, table_of
+from .wide import WideTable, wide_table
 
 CHUNK = 2**14
 """Numbers of the widest layer that are computed at once, for at least `BATCH` points: a few digits
@@ -106,7 +107,7 @@ class ExactLayers:
     @cached_property
     def _program(self) -> _Program | None:
         """None if the layers must be evaluated in their structured forms."""
-        tables = [table_of(layer) for layer in self.layers]
+        tables = [wide_table(layer) or table_of(layer) for layer in self.layers]
         known = [table for table in tables if table is not None and table.exponent <= REACH]
         return _Program(self.layers, known) if len(known) == len(tables) else None
 
@@ -237,6 +238,15 @@ def _split(values: np.ndarray, base: int) -> Digits:
     return digits
 
 
+def _split_table(table: Table | WideTable, values: np.ndarray, base: int) -> Digits:
+    """Numbers of a layer as digits: floats, or integers over the layer's power of two."""
+    if isinstance(table, Table):
+        return _split(values, base)
+    places, shift = divmod(table.exponent, base)
+    found = _split_integers(values * 2**shift, base)
+    return {k + places: digit for k, digit in found.items()}
+
+
 def _split_integers(values: np.ndarray, base: int) -> Digits:
     """Python integers as digits."""
     size = max((abs(v).bit_length() for v in values.reshape(-1).tolist()), default=0)
@@ -293,18 +303,21 @@ class _Layer:
     more unit.
     """
 
-    def __init__(self, table: Table, base: int, homogeneous: bool) -> None:
+    def __init__(self, table: Table | WideTable, base: int, homogeneous: bool) -> None:
         m, n = table.shape
         rows, columns, values, self.bias = table.rows, table.columns, table.values, {}
         if homogeneous:
             nonzero = np.flatnonzero(table.bias)
             rows = np.concatenate([rows, nonzero, [m]])
             columns = np.concatenate([columns, np.full(len(nonzero), n), [n]])
-            values = np.concatenate([values, table.bias[nonzero], [1.0]])
+            one = [1.0 if isinstance(table, Table) else 2**-table.exponent]
+            values = np.concatenate([values, table.bias[nonzero], np.array(one, values.dtype)])
             m, n = m + 1, n + 1
         else:
-            self.bias = {k: digit[:, None] for k, digit in _split(table.bias, base).items()}
-        digits = _split(values, base)
+            self.bias = {
+                k: digit[:, None] for k, digit in _split_table(table, table.bias, base).items()
+            }
+        digits = _split_table(table, values, base)
         self.rows, self.positions = m, sorted(digits)
         self.weight = _stack([(rows, columns, digits[k]) for k in self.positions], (m, n))
 
@@ -350,11 +363,13 @@ def _stack(
 class _Program:
     """What is prepared once: the number of bits of a digit, layers in digits, layers in float64."""
 
-    def __init__(self, affine: Sequence[Affine], tables: list[Table]) -> None:
+    def __init__(self, affine: Sequence[Affine], tables: list[Table | WideTable]) -> None:
         self.affine, self.tables = affine, tables
         self.inputs = affine[0].weight.shape[1]
         self.widest = max([1, self.inputs, *(table.shape[0] for table in tables)])
-        self.base = _base(max(table.longest for table in tables))
+        self.base = min(
+            _base(table.longest, 53 if isinstance(table, Table) else table.bits) for table in tables
+        )
         self.layers: dict[tuple[int, bool], _Layer] = {}
         self.floats: dict[int, Any] = {}
         self.prefixes: dict[tuple[int, float, float], int] = {}
@@ -459,14 +474,14 @@ def _outwards(value: float) -> float:
     )
 
 
-def _base(longest: int) -> int:
+def _base(longest: int, bits: int = 53) -> int:
     """The most bits a digit may have: with `longest` nonzeros a row, a bias and a carry, sums must
     stay below 2^53.
 
-    The 53 bits of a weight touch at most 53 // base + 3 digits, so a sum has that many products a
+    The bits of a weight touch at most bits // base + 3 digits, so a sum has that many products a
     nonzero.
     """
     base = 24
-    while (longest + 1) * (53 // base + 3) * 2 ** (2 * base - 2) > 2**52:
+    while (longest + 1) * (bits // base + 3) * 2 ** (2 * base - 2) > 2**52:
         base -= 1
     return base

@@ -1,12 +1,12 @@
 """Linear maps kept in the form that makes them small.
 
 Whole, because a rule for products, sums or equality is about pairs of forms, and the forms' methods
-use it: all seven are one noun, read side by side.
+use it: all eight are one noun, read side by side.
 
-A `Matrix` is one of seven immutable forms. Products and sums keep structure where a rule applies;
+A `Matrix` is one of eight immutable forms. Products and sums keep structure where a rule applies;
 where none does they become dense or sparse, and raise above `ENTRY_LIMIT` entries instead of
-allocating. Entries are float64. Sizes are integers, or SymPy expressions when only the *count* of a
-network is wanted.
+allocating. Entries are float64, but for those of `Integers`, which only exact arithmetic reads.
+Sizes are integers, or SymPy expressions when only the *count* of a network is wanted.
 
 >>> tiled = Kron(Constant(3, 1), Identity(2))  # three copies of a two-dimensional input
 >>> tiled.shape, tiled.nonzeros, tiled.stored
@@ -18,6 +18,7 @@ tensor([5., 7., 5., 7., 5., 7.])
 from __future__ import annotations
 
 import itertools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
@@ -501,6 +502,110 @@ class Block(Matrix):
         return Block(tuple(tuple(entry.absolute() for entry in row) for row in self.grid))
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Integers(Matrix):
+    """A matrix of integers of any size, over a common power of two, kept by coordinates.
+
+    `values[k]` 2^exponent stands at (`rows[k]`, `columns[k]`). Weights of hundreds of bits hold
+    whole tables of labels, which float64 cannot: a network with such a matrix is evaluated in exact
+    arithmetic only (`ReLUNetwork.exact`), counted, saved and explained as any other. What needs
+    float64 numbers refuses it.
+
+    Attributes:
+        size: (m, n).
+        rows: row of each entry, int64.
+        columns: column of each entry, int64.
+        values: the integers; zeros are dropped.
+        exponent: of the power of two.
+
+    Raises:
+        ValueError: for positions outside the matrix or named twice, and other numbers of them.
+        TypeError: for values that are no integers.
+
+    Example:
+        >>> large = Integers((1, 2), [0, 0], [0, 1], [2**100, -1], exponent=-1)
+        >>> large.apply(np.array([Fraction(1), Fraction(2)])) - 2**99
+        array([Fraction(-1, 1)], dtype=object)
+        >>> large.apply(torch.ones(2))
+        Traceback (most recent call last):
+        ...
+        ValueError: Integers[1 x 2] has entries of up to 101 bits, which float64 does not hold:
+          evaluate exactly (ReLUNetwork.exact)
+    """
+
+    size: tuple[int, int]
+    rows: EntryRows
+    columns: EntryRows
+    values: tuple[int, ...]
+    exponent: int = 0
+
+    def __post_init__(self) -> None:
+        values = tuple(v.item() if isinstance(v, np.integer) else v for v in self.values)
+        if not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+            raise TypeError("values of an Integers matrix must be integers")
+        rows, columns = (
+            torch.as_tensor(index, dtype=torch.int64).reshape(-1)
+            for index in (self.rows, self.columns)
+        )
+        if not len(rows) == len(columns) == len(values):
+            raise ValueError(
+                f"an Integers matrix needs as many rows and columns as values, got {len(rows)}, "
+                f"{len(columns)} and {len(values)}"
+            )
+        for name, index, size in (("rows", rows, self.size[0]), ("columns", columns, self.size[1])):
+            if index.numel() and not (int(index.min()) >= 0 and int(index.max()) < size):
+                raise ValueError(f"{name} of an Integers matrix must lie in 0..{size - 1}")
+        if len(torch.unique(rows * self.size[1] + columns)) != len(values):
+            raise ValueError("an Integers matrix must not name a position twice")
+        order = np.lexsort((columns.numpy(), rows.numpy())).tolist()
+        kept = [k for k in order if values[k]]
+        object.__setattr__(self, "rows", rows[kept])
+        object.__setattr__(self, "columns", columns[kept])
+        object.__setattr__(self, "values", tuple(values[k] for k in kept))
+        object.__setattr__(self, "exponent", int(self.exponent))
+
+    @property
+    def shape(self) -> tuple[Count, Count]:
+        return self.size
+
+    @property
+    def nonzeros(self) -> Count:
+        return len(self.values)
+
+    @property
+    def stored(self) -> Count:
+        return len(self.values)
+
+    @property
+    def bits(self) -> int:
+        """The most bits that an integer has."""
+        return max((abs(v).bit_length() for v in self.values), default=0)
+
+    def apply(self, x: Array) -> Array:
+        if isinstance(x, torch.Tensor):
+            raise ValueError(self._refusal())
+        scale = Fraction(2) ** self.exponent
+        out = np.full((*x.shape[:-1], self.size[0]), Fraction(0), dtype=object)
+        entries = zip(self.rows.tolist(), self.columns.tolist(), self.values, strict=True)
+        for i, j, value in entries:
+            out[..., i] = out[..., i] + x[..., j] * value
+        return out * scale
+
+    def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        raise ValueError(self._refusal())
+
+    def absolute(self) -> Matrix:
+        return Integers(
+            self.size, self.rows, self.columns, tuple(map(abs, self.values)), self.exponent
+        )
+
+    def _refusal(self) -> str:
+        return (
+            f"{self} has entries of up to {self.bits} bits, which float64 does not hold: evaluate "
+            f"exactly (ReLUNetwork.exact)"
+        )
+
+
 @dataclass(frozen=True)
 class Unknown(Matrix):
     """A matrix of which only the size and the number of nonzeros are known: enough to count.
@@ -584,6 +689,112 @@ def column(values: Any) -> Matrix:
     """Numbers as a one-column matrix; all zeros take the form that says so."""
     entries = exact_float64(values, "a bias").reshape(-1, 1)
     return Dense(entries) if torch.count_nonzero(entries) else zeros(len(entries), 1)
+
+
+def integers(matrix: Matrix) -> Integers:
+    """The same matrix as integers over a common power of two. Raises TypeError for unknown entries,
+    ValueError above `ENTRY_LIMIT`.
+
+    >>> integers(Dense(torch.tensor([[0.75, 6.0]]))).values
+    (3, 24)
+    """
+    match matrix:
+        case Integers():
+            return matrix
+        case Block() if has_integers(matrix):
+            tops, lefts = np.cumsum([0, *matrix.heights]), np.cumsum([0, *matrix.widths])
+            parts = [
+                (integers(entry), int(top), int(left))
+                for top, row in zip(tops, matrix.grid, strict=False)
+                for left, entry in zip(lefts, row, strict=False)
+            ]
+            least = min(part.exponent for part, _, _ in parts)
+            values = [v << (part.exponent - least) for part, _, _ in parts for v in part.values]
+            down = torch.cat([part.rows + top for part, top, _ in parts])
+            right = torch.cat([part.columns + left for part, _, left in parts])
+            return Integers(matrix.shape, down, right, tuple(values), least)
+        case Kron() if has_integers(matrix):
+            a, b = integers(matrix.left), integers(matrix.right)
+            (p, q) = matrix.right.shape
+            return Integers(
+                matrix.shape,
+                (a.rows[:, None] * p + b.rows).reshape(-1),
+                (a.columns[:, None] * q + b.columns).reshape(-1),
+                tuple(v * w for v in a.values for w in b.values),
+                a.exponent + b.exponent,
+            )
+    rows, columns, entries = matrix.coordinates()
+    return _over_powers(matrix.shape, rows, columns, [Fraction(v) for v in entries.tolist()])
+
+
+def _over_powers(
+    shape: tuple[int, int], rows: Any, columns: Any, values: Sequence[Fraction]
+) -> Integers:
+    """Dyadic numbers over the least common power of two that makes them integers."""
+    power = max((v.denominator for v in values), default=1).bit_length() - 1
+    whole = [v.numerator * ((1 << power) // v.denominator) for v in values]
+    return Integers(shape, rows, columns, tuple(whole), -power)
+
+
+def has_integers(matrix: Matrix) -> bool:
+    """Whether an `Integers` matrix is among its parts."""
+    match matrix:
+        case Integers():
+            return True
+        case Kron():
+            return has_integers(matrix.left) or has_integers(matrix.right)
+        case Block():
+            return any(has_integers(entry) for row in matrix.grid for entry in row)
+    return False
+
+
+def in_floats(matrix: Integers) -> Matrix:
+    """The same matrix as a `Sparse` one where float64 holds every entry, away from under- and
+    overflow; else as it is.
+    """
+    sizes = [(abs(v).bit_length(), (v & -v).bit_length()) for v in matrix.values]
+    if not all(
+        top - low < 53 and low + matrix.exponent > -800 and top + matrix.exponent < 800
+        for top, low in sizes
+    ):
+        return matrix
+    held = [
+        math.ldexp(v >> (low - 1), matrix.exponent + low - 1)
+        for v, (_, low) in zip(matrix.values, sizes, strict=True)
+    ]
+    return Sparse(matrix.size, matrix.rows, matrix.columns, torch.tensor(held, dtype=torch.float64))
+
+
+def exact_product(a: Matrix, b: Matrix) -> Matrix:
+    """The product of two matrices entry by entry, in integers of any size."""
+    left, right = integers(a), integers(b)
+    by_row: dict[int, list[tuple[int, int]]] = {}
+    for k, h, w in zip(right.rows.tolist(), right.columns.tolist(), right.values, strict=True):
+        by_row.setdefault(k, []).append((h, w))
+    sums: dict[tuple[int, int], int] = {}
+    for i, j, v in zip(left.rows.tolist(), left.columns.tolist(), left.values, strict=True):
+        for h, w in by_row.get(j, ()):
+            sums[i, h] = sums.get((i, h), 0) + v * w
+    return _from_sums(sums, (a.shape[0], b.shape[1]), left.exponent + right.exponent)
+
+
+def exact_total(a: Matrix, b: Matrix) -> Matrix:
+    """The sum of two matrices entry by entry, in integers of any size."""
+    parts = integers(a), integers(b)
+    least = min(part.exponent for part in parts)
+    sums: dict[tuple[int, int], int] = {}
+    for part in parts:
+        places = zip(part.rows.tolist(), part.columns.tolist(), strict=True)
+        for place, value in zip(places, part.values, strict=True):
+            sums[place] = sums.get(place, 0) + (value << (part.exponent - least))
+    return _from_sums(sums, a.shape, least)
+
+
+def _from_sums(sums: dict[tuple[int, int], int], shape: tuple[int, int], exponent: int) -> Matrix:
+    if not any(sums.values()):
+        return zeros(*shape)
+    rows, columns = (torch.tensor(part) for part in zip(*sums, strict=True))
+    return in_floats(Integers(shape, rows, columns, tuple(sums.values()), exponent))
 
 
 def is_zero(matrix: Matrix) -> bool:
@@ -683,6 +894,8 @@ def is_float64(matrix: Matrix) -> bool:
     False
     """
     match matrix:
+        case Integers():
+            return False
         case Block():
             return all(is_float64(entry) for row in matrix.grid for entry in row)
         case Kron():
@@ -758,6 +971,8 @@ def product(a: Matrix, b: Matrix) -> Matrix:
         return kron(a.left @ b, a.right)
     if _uncertain(a) or _uncertain(b):
         return Unknown(rows, columns)
+    if has_integers(a) or has_integers(b):
+        return exact_product(a, b)
     a, b = nearest(a), nearest(b)
     if isinstance(a, Sparse) or isinstance(b, Sparse):
         return _from_scipy(_to_scipy(a) @ _to_scipy(b))
@@ -786,6 +1001,8 @@ def total(a: Matrix, b: Matrix) -> Matrix:
             return kron(a.left + b.left, a.right)
     if _uncertain(a) or _uncertain(b):
         return Unknown(*a.shape)
+    if has_integers(a) or has_integers(b):
+        return exact_total(a, b)
     a, b = nearest(a), nearest(b)
     if isinstance(a, Sparse) and isinstance(b, Sparse):
         return _from_scipy(_to_scipy(a) + _to_scipy(b))
@@ -816,6 +1033,8 @@ def same(a: Matrix, b: Matrix) -> bool:
         return True
     if any(isinstance(size, int) and size > 2**26 for size in (a.nonzeros, b.nonzeros)):
         return False
+    if has_integers(a) or has_integers(b):
+        return is_zero(exact_total(a, -b))
     return bool((_to_scipy(a) != _to_scipy(b)).nnz == 0)
 
 
@@ -831,6 +1050,12 @@ def _alike(a: Matrix, b: Matrix) -> bool:
             return all(
                 torch.equal(getattr(a, name), getattr(b, name))
                 for name in ("rows", "columns", "values")
+            )
+        case Integers(), Integers():
+            return (
+                torch.equal(a.rows, b.rows)
+                and torch.equal(a.columns, b.columns)
+                and (a.values, a.exponent) == (b.values, b.exponent)
             )
         case Kron(), Kron():
             return (

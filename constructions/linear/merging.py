@@ -23,6 +23,9 @@ from .matrix import (
     Kron,
     Matrix,
     Sparse,
+    exact_product,
+    exact_total,
+    has_integers,
     is_float64,
     is_zero,
     numbers,
@@ -57,6 +60,10 @@ def merged(outer: Affine, inner: Affine) -> Affine | None:
     >>> merged(sums, large) is None
     True
     """
+    parts = outer.weight, outer.bias, inner.weight, inner.bias
+    if any(map(has_integers, parts)):
+        image = exact_total(exact_product(outer.weight, inner.bias), outer.bias)
+        return Affine(exact_product(outer.weight, inner.weight), image)
     with np.errstate(over="ignore"):  # infinity fits nowhere
         if not (_exact_product(outer.weight, inner.weight) and _exact_image(outer, inner.bias)):
             return None

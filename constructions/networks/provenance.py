@@ -119,6 +119,7 @@ HOMES = (
     "functions.sorting",
     "functions.one_input",
     "functions.pieces",
+    "memorizers.nearest",
 )
 """The modules above whose constructions register statements when they are imported."""
 

@@ -20,7 +20,7 @@ from ..basics.files import replacing
 from ..basics.shapes import Labels, Points
 from ..graphs.origin import Errors, Origin
 from ..linear.affine import Affine
-from ..linear.matrix import Block, Constant, Dense, Identity, Kron, Matrix, Sparse
+from ..linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse
 from .provenance import LEMMAS, Lemma, Provenance, register_all
 
 FORMAT = 1
@@ -208,6 +208,17 @@ def _describe(matrix: Matrix, tensors: dict[str, torch.Tensor]) -> dict[str, Any
         case Sparse():
             names = [keep(t) for t in (matrix.rows, matrix.columns, matrix.values)]
             return {"form": "Sparse", "size": list(matrix.size), "tensors": names}
+        case Integers():
+            width = matrix.bits // 8 + 1  # with a sign
+            text = b"".join(v.to_bytes(width, "little", signed=True) for v in matrix.values)
+            held = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).reshape(-1, width).copy())
+            names = [keep(t) for t in (matrix.rows, matrix.columns, held)]
+            return {
+                "form": "Integers",
+                "size": list(matrix.size),
+                "tensors": names,
+                "exponent": matrix.exponent,
+            }
         case Kron():
             return {
                 "form": "Kron",
@@ -231,6 +242,7 @@ def _build(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Matrix:
             (int(tree["size"][0]), int(tree["size"][1])),
             *(tensors[name] for name in tree["tensors"]),
         ),
+        "Integers": lambda: _build_integers(tree, tensors),
         "Kron": lambda: Kron(_build(tree["left"], tensors), _build(tree["right"], tensors)),
         "Block": lambda: Block(
             tuple(tuple(_build(entry, tensors) for entry in row) for row in tree["grid"])
@@ -239,6 +251,16 @@ def _build(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Matrix:
     if tree["form"] not in forms:
         raise ValueError(f"unknown matrix form {tree['form']!r}")
     return forms[tree["form"]]()
+
+
+def _build_integers(tree: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Integers:
+    """Integers from their bytes, little-endian with a sign."""
+    rows, columns, held = (tensors[name] for name in tree["tensors"])
+    if held.dtype != torch.uint8 or held.ndim != 2:
+        raise ValueError("its integers must be rows of bytes")
+    values = [int.from_bytes(row.tobytes(), "little", signed=True) for row in held.numpy()]
+    size = int(tree["size"][0]), int(tree["size"][1])
+    return Integers(size, rows, columns, tuple(values), int(tree["exponent"]))
 
 
 def _describe_provenance(origin: Provenance) -> dict[str, Any]:

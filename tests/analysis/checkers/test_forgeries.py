@@ -24,7 +24,7 @@ from analysis.checkers import check_balls, check_memorization
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
 from analysis.proofs import certificates
-from constructions import Ball, ReLUNetwork, affine, f_S, load, load_arrays, memorizer
+from constructions import Ball, ReLUNetwork, affine, f_S, f_S_from_thresholds, load, load_arrays
 
 FOLDER = Path(checker.__file__).resolve().parent
 
@@ -185,7 +185,7 @@ def built(clean, x, y, *claim):
     x, y = np.array(json.loads(x)), np.array(json.loads(y))
     norm, variant, m, inner, outer, bound = claim
     p = math.inf if norm == "inf" else 2
-    return memorizer(
+    return f_S_from_thresholds(
         ReLUNetwork.from_layers(layers), x, y, p, inner, outer, variant=variant, m=m, bound=bound
     )
 

@@ -21,11 +21,11 @@ from constructions import (
     copies,
     distance,
     f_S,
+    f_S_from_thresholds,
     gate,
     lean_indicator,
     linear_regions,
     maximum,
-    memorizer,
     multiplication,
     separation,
     soft_indicator,
@@ -254,13 +254,13 @@ def test_errors_name_what_is_wrong():
         contract(affine([[1.0]]))
     clean = affine([[4.0, 0.0]], [-2.0])
     with pytest.raises(ValueError, match="variant must be one of"):
-        memorizer(clean, [[0.5, 0.5]], [1], "inf", 0.1, 0.2, variant="other")
+        f_S_from_thresholds(clean, [[0.5, 0.5]], [1], "inf", 0.1, 0.2, variant="other")
     with pytest.raises(ValueError, match="inner must be less"):
-        memorizer(clean, [[0.5, 0.5]], [1], "inf", 0.2, 0.1)
+        f_S_from_thresholds(clean, [[0.5, 0.5]], [1], "inf", 0.2, 0.1)
     with pytest.raises(ValueError, match="labels must be -1 or"):
-        memorizer(clean, [[0.5, 0.5]], [0], "inf", 0.1, 0.2)
+        f_S_from_thresholds(clean, [[0.5, 0.5]], [0], "inf", 0.1, 0.2)
     with pytest.raises(ValueError, match=r"points must have shape \(N, 2\)"):
-        memorizer(clean, [[0.5]], [1], "inf", 0.1, 0.2)
+        f_S_from_thresholds(clean, [[0.5]], [1], "inf", 0.1, 0.2)
     for wrong in (torch.nn.Sequential(torch.nn.Linear(2, 1)), [1], None):
         with pytest.raises(
             TypeError,
@@ -279,7 +279,7 @@ def test_errors_name_what_is_wrong():
             TypeError,
             match=r"clean must be a ReLUNetwork \(ReLUNetwork.from_module reads modules\), got",
         ):
-            memorizer(wrong, [[0.5, 0.5]], [1], "inf", 0.1, 0.2)
+            f_S_from_thresholds(wrong, [[0.5, 0.5]], [1], "inf", 0.1, 0.2)
 
 
 @pytest.mark.parametrize("variant", ["paper", "gate", "lean"])
@@ -288,7 +288,7 @@ def test_memorizer_builds_what_f_s_builds(variant, p):
     clean, points, labels = affine([[4.0, 0.0]], [-2.0]), [[0.2, 0.5], [0.7, 0.4]], [1, -1]
     built = f_S(clean, points, labels, Ball(p, 0.125), variant=variant)
     facts = built.provenance.arguments
-    again = memorizer(
+    again = f_S_from_thresholds(
         clean,
         points,
         labels,

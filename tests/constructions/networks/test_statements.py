@@ -69,6 +69,10 @@ CASES = {
             "values": [0.5, -3, 2, 1],
         },
     ],
+    "nearest_neighbour": [
+        {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.125)},
+        {"points": np.eye(7) / 2 + 0.25, "labels": [0, 1, 2, 2, 1, 0, 2], "ball": BALL},
+    ],
     "f_S": [
         {"clean": CLEAN, "centres": POINTS, "labels": LABELS, "ball": ball, "variant": variant}
         for ball in (BALL, Ball(2, 0.125))

@@ -1,0 +1,134 @@
+"""Proofs about small memorizers: what holds is proved, whatever was changed is not."""
+
+import itertools
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import certify_memorizer
+from analysis.memorizers.nearest import prove_nearest, read_maxima
+from analysis.proofs.matching import Unproved
+from constructions import (
+    Affine,
+    Ball,
+    Dense,
+    ReLUNetwork,
+    affine,
+    f_S,
+    nearest_neighbour,
+    separation,
+)
+
+
+def problem(n, d, outputs, seed=0):
+    rng = np.random.default_rng([seed, n, d, outputs])
+    points = rng.random((n, d))
+    classes = max(2, outputs)
+    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+    return points, 2 * labels - 1 if outputs == 1 else labels
+
+
+def changed(network, level, part, where, by):
+    """The network with one number of one layer changed."""
+    layers = list(network.layers)
+    weight, bias = (m.to_dense().clone() for m in (layers[level].weight, layers[level].bias))
+    (weight if part == "weight" else bias)[where] += by
+    layers[level] = Affine(Dense(weight), Dense(bias))
+    return ReLUNetwork(tuple(layers), network.domain, network.provenance)
+
+
+@pytest.mark.parametrize("p", [2, math.inf])
+@pytest.mark.parametrize("outputs", [1, 2, 5])
+@pytest.mark.parametrize(("n", "d"), [(5, 2), (16, 3), (33, 10)])
+def test_nearest_neighbours_are_proved(n, d, outputs, p):
+    points, labels = problem(n, d, outputs)
+    half = separation(points, labels, norm=2).lower / 2
+    ball = Ball(p, 0.95 * half if p == 2 else 0.5 * half / math.sqrt(d))
+    network = nearest_neighbour(points, labels, ball)
+    for radius in (0.0, ball.radius / 3, ball.radius):
+        proof = certify_memorizer(network, points, labels, Ball(p, radius))
+        assert (proof.verdict, proof.bound) == ("proved", 1)
+    larger = Ball(2, 1.2 * half)
+    assert certify_memorizer(network, points, labels, larger).verdict != "proved"
+
+
+def test_what_is_wrong_is_refuted_or_open():
+    points, labels = problem(20, 4, 1)
+    ball = Ball(2, 0.99 * separation(points, labels, norm=2).lower / 2)
+    network = nearest_neighbour(points, labels, ball)
+    for i in (0, 7, 19):
+        other = labels.copy()
+        other[i] = -other[i]
+        proof = certify_memorizer(network, points, other, ball)
+        assert proof.verdict == "refuted"
+        index, x = proof.witness
+        assert other[index] * network.exact([x])[0, 0] == proof.bound <= 0
+        assert sum((a - Fraction(b)) ** 2 for a, b in zip(x, points[index], strict=True)) <= (
+            Fraction(ball.radius) ** 2
+        )
+    # the nearest two of different labels: one of them moves on towards the other
+    i, j = separation(points, labels, norm=2).pair
+    moved = points.copy()
+    moved[i] += (points[j] - points[i]) * 0.05
+    assert certify_memorizer(network, moved, labels, ball).verdict == "refuted"
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_one_changed_number_is_never_proved_wrongly(outputs):
+    points, labels = problem(9, 2, outputs, seed=1)
+    ball = Ball(2, 0.97 * separation(points, labels, norm=2).lower / 2)
+    network = nearest_neighbour(points, labels, ball)
+    rejected = 0
+    for level, layer in enumerate(network.layers):
+        rows, columns = layer.weight.shape
+        places = [("weight", (i, j)) for i, j in itertools.product(range(rows), range(columns))]
+        for part, where in [*places, *(("bias", (i, 0)) for i in range(rows))]:
+            for by in (1.0, -1.0) if level else (0.125, -0.125):
+                other = changed(network, level, part, where, by)
+                try:
+                    prove_nearest(other, points, labels, ball)
+                except Unproved:
+                    rejected += 1
+                    continue
+                # still right, then: on places all over the balls, exactly
+                generator = np.random.default_rng(0)
+                for i, centre in enumerate(points):
+                    x = generator.normal(size=(60, 2))
+                    x = centre + x / np.linalg.norm(x, axis=1, keepdims=True) * ball.radius * 0.9999
+                    x = x[((x >= 0) & (x <= 1)).all(1)]
+                    values = other.exact(x)
+                    assert (outputs > 1) or (values * labels[i] == 1).all()
+                    assert (outputs == 1) or (values.argmax(1) == labels[i]).all()
+    assert rejected > 100
+
+
+def test_reading_refuses_other_networks():
+    points, labels = problem(8, 2, 1)
+    network = nearest_neighbour(points, labels, Ball(2, 0.01))
+    for other in (
+        affine([[1.0, 2.0]]),
+        ReLUNetwork((*network.layers[:-1], network.layers[-1], *affine([[1.0]]).layers)),
+        ReLUNetwork.from_layers([([[1.0, 0.0]], [-2.0]), ([[1.0]], [0.0]), ([[1.0]], [0.0])]),
+    ):
+        with pytest.raises(Unproved):
+            read_maxima(other)
+    plain = replace(network, provenance=None)
+    with pytest.raises(ValueError, match="network must be built by nearest_neighbour"):
+        certify_memorizer(plain, points, labels, Ball(2, 0.01))
+    clean = f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, Ball(2, 0.001))
+    with pytest.raises(ValueError, match="certify_memorization proves f_S"):
+        certify_memorizer(clean, points, labels, Ball(2, 0.001))
+
+
+def test_thousand_balls_in_784_dimensions():
+    rng = np.random.default_rng(0)
+    points = torch.from_numpy(rng.integers(0, 256, (1000, 784))) / 255
+    labels = rng.choice([-1, 1], 1000)
+    ball = Ball(2, 0.99 * separation(points, labels, norm=2).lower / 2)
+    network = nearest_neighbour(points, labels, ball)
+    assert network.size.parameters < 1000 * 784 + 4 * 1000
+    assert certify_memorizer(network, points, labels, ball).verdict == "proved"
