@@ -136,13 +136,15 @@ def model_of(
         model = in_turn(layers)
         model.load_state_dict(dict(held))
         return model.eval(), "Linear and ReLU in turn"
-    if shape is None and layers:
+    if shape is None:
+        if not layers:
+            raise ValueError(unknown(held, shape, name))
         raise ValueError(
             f"{name} holds convolutions, which do not say the shape of an image: give a run's "
             "folder or an .onnx file"
         )
     rows = [len(w) for w in layers.values()]
-    for kind, channels in CHANNELS.items() if shape is not None and rows else ():
+    for kind, channels in CHANNELS.items() if rows else ():
         try:
             model = build_model(kind, shape, rows[-1], width=rows[0] / channels)
             model.load_state_dict(dict(held))

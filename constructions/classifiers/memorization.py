@@ -79,8 +79,8 @@ def f_S(  # noqa: N802 - the papers' name
     overlap; it is refused where outer balls of one class do. gate and lean cap the indicators of a
     class at 1 instead. In float32 the paper's form loses about 2^-24 (2 |f_clean|)^2; gate and lean
     do not depend on the size of f_clean. A warning tells of a ball that holds all of [0,1]^D (8 for
-    8/255), and of a shell narrower than `NARROW`, a quarter of a grey level. Large networks evaluate themselves through a screen: see
-    `localize`.
+    8/255), and of a shell narrower than `NARROW`, a quarter of a grey level. Large networks
+    evaluate themselves through a screen: see `localize`.
 
     Args:
         clean: an `nn.Linear`, an `nn.Sequential` of Linear and ReLU, or a `ReLUNetwork`, D -> 1
