@@ -127,8 +127,7 @@ def parts(network: ReLUNetwork) -> networkx.DiGraph:
 
 
 def explain(network: ReLUNetwork) -> str:
-    """Say which statements built a network, with their claims at its arguments, and whose its
-    parameters are.
+    """Say which statements built a network, what they claim of it, and whose its parameters are.
 
     A row of a layer is one unit (or output): its weights and its bias. Each row belongs to one
     part, so the parameters of the parts, a line each, add up to those of the network. Where the
