@@ -70,25 +70,101 @@ FORMAL: dict[str, Formal] = {
         "the choice m = O(log(1 / epsilon)), an inequality between numbers",
     ),
     "cgrm-theorem-3.3": Formal(
-        of("Memorize", "memorize_on_ball", "memorize_outside")
-        + of("MemorizeMargin", "f_adv_robust"),
-        "l_inf, two labels, any f_clean, points and D: with the memorized points' classes more "
-        "than outer + delta apart, a network is their label on their balls, f_clean outside of "
-        "the shells, and right on all training balls where f_clean is right on those of the others",
-        "closeness in the shells, which is false as printed; the number of parameters; l_2; that "
-        "our rounded thresholds are such numbers (checked on each network by "
-        "certify_memorization)",
+        of("MemorizeMargin", "f_adv_robust")
+        + of("MarginClasses", "adv_lean_K", "adv_gate_K", "adv_euclidean_K", "adv_shared_K")
+        + of("Memorize", "memorize_outside")
+        + of("Thresholds", "memorize_thresholds", "gate_thresholds", "shared_thresholds")
+        + of("CountsIndicators", "params_lean"),
+        "for any f_clean, points and D, l_inf and l_2, two labels and K classes, variants lean "
+        "and gate: with the memorized points' classes more than outer + delta apart, a network is "
+        "their label on their balls, f_clean outside of the shells, and right on all training "
+        "balls where f_clean is right on those of the others; the dyadic thresholds, in exact "
+        "arithmetic, are such numbers; its parameters, for generic points",
+        "closeness in the shells, which is false as printed; the size of f_clean",
     ),
     "cgro-theorem-5.2": Formal(
         of("Memorize", "memorize_on_ball", "memorize_outside")
         + of("MemorizeClasses", "memorizeK_on_ball", "memorizeK_outside")
-        + of("MemorizeEuclidean", "memorizeK_l2_on_ball", "memorizeK_l2_outside"),
+        + of("MemorizeGate", "gate_on_ball", "gate_outside", "gateK_on_ball", "gateK_outside")
+        + of("MemorizeEuclidean", "memorizeK_l2_on_ball", "memorizeK_l2_outside")
+        + of("MemorizeShared", "shared_on_ball", "shared_outside", "sharedK_on_ball")
+        + of("MemorizeLiteral", "literal_linf_on_ball", "literal_l2_on_ball", "literal_l2_outside")
+        + of("Thresholds", "memorize_thresholds", "gate_thresholds", "shared_thresholds")
+        + of("CountsIndicators", "params_lean", "params_euclidean", "params_shared")
+        + of("CountsTree", "params_gate", "params_gate_K")
+        + of("CountsLiteral", "params_literal_linf", "params_literal_l2")
+        + of("MemorizingNetworks", "network_S_errors"),
         "the representation: for any f_clean, N, D and points whose classes are apart, a network "
-        "is exactly the label on every training ball, and f_clean outside of the shells (l_inf "
-        "lean, two labels and K classes; l_2 gate, K classes)",
-        "closeness in the shells, which is false as printed; the number of parameters; errors on "
-        "a distribution; that our rounded thresholds are such numbers (checked on each network by "
-        "certify_memorization)",
+        "is the label on every training ball (exactly for variants lean and gate, up to 1/4 for "
+        "the printed form: margin 3/4), and f_clean outside of the shells, l_inf and l_2, two "
+        "labels and K classes; the dyadic thresholds, in exact arithmetic, are such numbers; its "
+        "parameters for generic points; its errors on a finite population (l_inf, lean, two "
+        "labels)",
+        "closeness in the shells, which is false as printed; the size of f_clean; samples drawn "
+        "at random",
+    ),
+    "cgrm-proposition-3.1": Formal(
+        of("MarginAndBoundary", "margin_is_distance", "margin_is_distance_network")
+        + of("MarginAndBoundary", "near_is_negative", "far_is_robust", "touching_is_tie")
+        + of("MarginAndBoundary", "misclassified_is_negative", "plateau_is_negative")
+        + of("MarginAndBoundary", "outside_is_negative"),
+        "for continuous f, and for ReLU networks, where y f(x) > 0, the ball is in the domain and "
+        "zeros have no width; for each of the three a counterexample without it; l_p for all p",
+        "that the least value on the ball and the distance exist, which is assumed",
+    ),
+    "cgrm-proposition-3.2": Formal(
+        of("MemorizingClassifiers", "f_adv_errors", "f_adv_far", "f_adv_numbers")
+        + of("MemorizingClassifiers", "f_adv_at_most", "f_adv_covered", "omega_mu_fails"),
+        "on every finite population and for every sample: robust training and clean test error "
+        "are 0, robust test error is at least kappa mu where at most a share 1 - kappa of the "
+        "small-margin mass is within the memorized balls; as printed, Omega(mu) is false",
+        "samples drawn at random, populations that are not finite, K classes",
+    ),
+    "cgrm-corollary-3.4": Formal(
+        of("MemorizingNetworks", "indicators_errors", "network_errors", "indicators_far"),
+        "the same for networks: any l_p and indicators, and the l_inf lean network; both errors "
+        "are 0",
+        "as of Proposition 3.2",
+    ),
+    "cgrm-theorem-3.5": Formal(
+        of("CountingBound", "covering", "nearly_shattered", "vc_fraction", "covering_from_1")
+        + of("RobustLowerBound", "grid_packed", "lower_bound_grid", "exponential_size"),
+        "the counting step 2^n <= sum C(n, i) sum C(n, j) (sums from 0: from 1, as printed, it is "
+        "false), the packing of the cube, and that classes whose VC dimension is at most a size^q "
+        "need exp(Omega(D)) parameters; D >= 2, all p",
+        "that networks of that size have such a VC dimension (Lemma A.7, cited); mu_0-balanced "
+        "distributions: it is uniform on the data set",
+    ),
+    "cgro-theorem-5.3": Formal(
+        of("RobustLowerBound", "data_set_assumptions", "lower_bound_packing", "lower_bound_grid")
+        + of("RobustLowerBound", "exponential_size"),
+        "one data set as Assumption 5.1 wants it, on which all functions of a class of VC "
+        "dimension at most c n are wrong on their share of balls; size exp(Omega(D)), D >= 2",
+        "that networks of that size have such a VC dimension (Lemma A.7, cited)",
+    ),
+    "cgro-lemma-a.1": Formal(
+        of("QuadraticRecursions", "lemma_A_1", "growth"),
+        "as printed, the bracket read as plain, floor and ceiling; and a bound without M",
+    ),
+    "cgro-lemma-a.2": Formal(
+        of("QuadraticRecursions", "lemma_A_2"), "as printed, for all t from t_0 to the horizon"
+    ),
+    "cgro-lemma-a.3": Formal(of("QuadraticRecursions", "lemma_A_3"), "as printed, for real T >= 0"),
+    "cgrm-lemma-a.8": Formal(
+        of("SauerLemma", "sauer_lemma", "sauer_labellings", "sauer_exponential"),
+        "both bounds, for every class and domain; the second for all k <= m",
+    ),
+    "cgrm-proposition-a.9": Formal(
+        of("Cells", "cells_bound", "cell_affine", "cell_convex", "pieces_bound"),
+        "at most 2^n activation patterns occur, each on a convex set on which the network is "
+        "affine; among more than 2^n points two lie in one convex set on which it is affine",
+    ),
+    "gao-theorem-6.1": Formal(
+        of("RobustInterpolation", "robust_interpolation_vc", "robust_interpolation_even")
+        + of("RobustInterpolation", "robust_interpolation_omega", "one_point"),
+        "the lower bound: VC dimension at least floor(n/2) d + (n mod 2), all n, d and delta > 0, "
+        "l_2 on R^d; false for n = 1, where it is 1",
+        "the number of weights that follows from it (Bartlett et al., cited)",
     ),
 }
 """By the names of claims; those that restate one share its entry."""
