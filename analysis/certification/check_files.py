@@ -65,6 +65,13 @@ def check_file(
         raise ValueError(f"{path} is not about this network: its digest differs")
     if decisions:
         return _findings(path, _check_margins, content, network, judge)
+    if proved:
+        if balls:
+            raise ValueError(f"{path} is of many points, which the verified checker does not cover")
+        try:
+            return [Finding("", checked(check_verified.memorized, content))]
+        except ValueError as error:
+            return [Finding(str(error))]
     if content.get("checker") == "library only":
         reason = (
             "this form or size has no proof for the standalone checker: certify_memorization "

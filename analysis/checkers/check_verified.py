@@ -4,12 +4,14 @@
 `check_certificate.py`, beside this file, reads the file: format, digest, numbers taken exactly, sets that are not empty. This
 file writes network and queries as integers for the program (PROGRAM, or what $CGRO_CHECKER names) and prints its verdicts. The
 program is `check_query` of proofs/checker/Certificate.v, whose theorem `check_query_sound` says: what it accepts holds at all
-real points of the set (or at the witness). Trusted are Coq and its extraction (ExtractChecker.v says what it replaces), OCaml,
-zarith, main.ml, which reads what is written here, and these two files; not trusted: pairs, facts, trees, multipliers, boxes and
-points. Not covered, and so rejected: facts of nodes (`targets`)."""
-import functools, math, os, pathlib, runpy, subprocess, sys
+real points of the set (or at the witness). For certificates of memorization (l_inf, variant lean) it is `check_memorized`; its
+theorem `check_memorized_sound` is about all balls at once, by intervals through the weights that are there. Trusted are Coq and
+its extraction (ExtractChecker.v says what it replaces), OCaml, zarith, main.ml, which reads what is written here, and these two
+files; not trusted: pairs, facts, trees, multipliers, boxes and points. Not covered, so rejected: facts of nodes (`targets`);
+memorization in l_2, of variant gate, or refuted."""
+import decimal, functools, hashlib, json, math, os, pathlib, runpy, subprocess, sys
 PROGRAM = pathlib.Path(__file__).parents[2] / "proofs" / "checker" / "ml" / "check"
-TRUSTED = "checked by check_query, extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers"
+TRUSTED = "checked by a program extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers"
 @functools.cache
 def beside(name):  # what a file beside this one defines
     return runpy.run_path(str(pathlib.Path(__file__).with_name(name)))
@@ -131,16 +133,67 @@ def reasons(network, queries, of):  # why each query is rejected, or "" if the p
         except Exception as error:
             found.append(checker["plain"](error))
     text = f"{writer.layers}\n{listing(texts)}\n"
+    verdicts = answers("queries " + text, "ValueError: the proof does not give the bound, or the point is no counterexample")
+    return [reason or next(verdicts) for reason in found]
+def answers(text, rejected):  # of the program: "" where it accepts, else why not, without end
     done = subprocess.run([program()], input=text, capture_output=True, text=True, check=False)
-    verdicts = iter(done.stdout.split())
-    said = {"accepted": "", "rejected": "ValueError: the proof does not give the bound, or the point is no counterexample"}
+    said = {"accepted": "", "rejected": rejected}
     failed = f"the program failed: {done.stderr.strip()[:100] or done.returncode}"
-    return [reason or said.get(next(verdicts, ""), failed) for reason in found]
+    yield from (said.get(word, failed) for word in done.stdout.split())
+    while True:
+        yield failed
+def floats(rows):  # lists of floats as float.hex() writes them, over one power of 2: its exponent, and the integers
+    values = [[float.fromhex(text) for text in row] for row in rows]
+    require(all(v.hex() == text for row, own in zip(rows, values) for text, v in zip(row, own)), "a float is not as written")
+    ratios = [[v.as_integer_ratio() for v in row] for row in values]
+    g = max([bottom.bit_length() - 1 for row in ratios for _, bottom in row], default=0)
+    return g, [[top << g + 1 - bottom.bit_length() for top, bottom in row] for row in ratios]
+def sparse(table, width):  # rows of a layer: from which column on, counted from the row before or from 0, and the weights
+    texts, last = [], 0
+    for columns, weights in table:
+        require(all(type(j) is int and 0 <= j < width for j in columns) and len({*columns}) == len(columns), "wrong columns")
+        row = dict(zip(columns, weights, strict=True))
+        first = min(row, default=0)
+        start, last = (0, first) if first < last else (last, first)
+        listed = [row.get(j, 0) for j in range(first, max(row, default=-1) + 1)]
+        texts.append(f"{min(start, 1)} {first - start} {integers(listed)}")
+    return texts
+def memorized(data):  # what a certificate of memorization proves, in words; ValueError if the program does not accept it
+    old, cert = beside("check_memorization.py"), beside("check_certificate.py")
+    old["_entries"](data, old["CLAIM"], "checker reason")
+    kind = [data[name] for name in ("norm", "variant", "verdict")]
+    require(kind == ["inf", "lean", "proved"], "not covered by the verified checker: memorization is, in l_inf, lean, proved")
+    require(data["format"] == "cgro memorization certificate 1" and data["kind"] == "memorization", "unknown format")
+    require(cert["digest"](data["network"]) == data["digest"], "the digest is another network's")
+    old["_entries"](data["network"], "inputs layers")
+    layers, d, y, claim = data["network"]["layers"], data["network"]["inputs"], data["labels"], cert["rational"](data["margin"])
+    require(type(d) is int and d > 0 and all({*layer} == {"rows", "bias"} for layer in layers), "no network")
+    require(all(len(layer["rows"]) == len(layer["bias"]) > 0 for layer in layers), "sizes of a layer")
+    g, (*biases, (radius,)) = floats([*(layer["bias"] for layer in layers), *data["points"], [data["radius"]]])
+    biases, points, texts, width = biases[: len(layers)], biases[len(layers) :], [], d
+    for layer, bias in zip(layers, biases, strict=True):
+        shift, weights = floats([numbers for _, numbers in layer["rows"]])
+        rows = sparse([(columns, own) for (columns, _), own in zip(layer["rows"], weights)], width)
+        texts.append(f"{shift} {listing(f'{row} {b:#x}' for row, b in zip(rows, bias))}")
+        width = len(rows)
+    require(claim > 0 and radius >= 0 and all(type(v) is int for v in y), "nothing is claimed")
+    require(len(points) == len(y) > 0 and all(0 <= v <= 1 << g for row in points for v in row), "points")
+    listed = listing(f"{integers(row)} {label:#x}" for row, label in zip(points, y))
+    claimed = f"{radius:#x} {claim.numerator:#x} {claim.denominator:#x}"
+    text = f"memorized {g} {listing(texts[:-1])} {texts[-1]} {d} {claimed} {listed}"
+    reason = next(answers(text, "intervals do not give the margin on each ball"))
+    require(not reason, reason)
+    seen = hashlib.sha256(json.dumps([data["points"], y]).encode()).hexdigest()[:16]
+    where = f"points of [0, 1]^{d} within l_inf distance {old['_show'](old['Q'](radius, 1 << g))} of one of its {len(y)} points"
+    about = f"network {data['digest'][:16]} ({d} inputs, {len(layers)} layers, {width} outputs)"
+    least = old["_show"](claim, decimal.ROUND_FLOOR)
+    return f"proved: margin >= {least} > 0 for the label of the centre at all {where} (SHA-256 with labels {seen}); {about}"
 def judge(data):  # as in check_certificate.py
     return beside("check_certificate.py")["judge"](data, checks=reasons)
 def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
     require(path and not more, "usage: python check_verified.py CERT.json")
-    found = judge(beside("check_certificate.py")["read"](path))
+    data = beside("check_certificate.py")["read"](path)
+    found = [("", memorized(data))] if data.get("kind") == "memorization" else judge(data)
     _ = [print(f"query {i}: {f'rejected: {why}' if why else f'accepted as {what}'}") for i, (why, what) in enumerate(found)]
     _ = found and print(TRUSTED)
     return int(any(reason for reason, _ in found)) if found else sys.exit("rejected: it holds no query")

@@ -1,5 +1,5 @@
 From Coq Require Import BinNums ZArith Extraction ExtrOcamlBasic ExtrOcamlNatInt.
-From CGRO Require Import Bounds Balls Certificate.
+From CGRO Require Import Bounds Balls Certificate Memorization.
 (** Z becomes zarith's Z.t. Trusted: these lines, zarith, OCaml, the reader of the file. *)
 Extract Inductive BinNums.positive => "Big.t"
   [ "(fun x -> Big.succ (Big.shift_left x 1))" "(fun x -> Big.shift_left x 1)" "Big.one" ]
@@ -22,4 +22,4 @@ Extract Constant Z.abs => "Big.abs".
 Extract Constant Z.div => "(fun a b -> if Big.sign b = 0 then Big.zero else Big.fdiv a b)".
 Extract Constant Z.of_nat => "Big.of_int".
 Extract Constant Z.sqrt => "Big.sqrt".
-Extraction "checker/ml/checker.ml" check_query.
+Extraction "checker/ml/checker.ml" check_query check_memorized.

@@ -2,7 +2,9 @@
 is refused in so many words.
 """
 
+import functools
 import json
+import random
 import subprocess
 import sys
 from fractions import Fraction
@@ -10,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forging import margin, mutate, outputs, renew
 from verified_forging import certificates, differences, drawn
 
-from analysis import certificate_of, certify
+from analysis import certificate_of, certify, certify_memorization
 from analysis.checkers import check_certificate as checker
+from analysis.checkers import check_memorization
 from analysis.checkers import check_verified as verified
 from analysis.commands.cli import main
-from constructions import Ball
+from constructions import Ball, affine, f_S
 
 SCRIPT = Path(verified.__file__)
 built = pytest.mark.skipif(
@@ -104,7 +108,7 @@ def test_script_and_command_print_verdicts_and_what_is_trusted(certificate, caps
     lines = done.stdout.splitlines()
     assert done.returncode == 0
     assert [line.split()[2] for line in lines[:2]] == ["accepted", "accepted"]
-    assert "check_query, extracted from Coq; trusted: Coq" in lines[2]
+    assert "a program extracted from Coq; trusted: Coq" in lines[2]
     assert main(["check-certificate", str(certificate), "--verified"]) == 0
     assert verified.TRUSTED in capsys.readouterr().out
     certificate.write_text(certificate.read_text().replace('"proved"', '"refuted"'))
@@ -112,6 +116,76 @@ def test_script_and_command_print_verdicts_and_what_is_trusted(certificate, caps
     assert done.returncode == 1
     assert "rejected" in done.stdout
     assert main(["check-certificate", str(certificate), "--verified"]) == 2
+
+
+@functools.cache
+def memorization(norm, variant, classes=1):
+    points = [[0.2, 0.3, 0.4], [0.8, 0.3, 0.6], [0.5, 0.9, 0.1]]
+    labels = [1, -1, 1] if classes == 1 else [0, 1, 2]
+    clean = affine([[1.0, 0.25, 0.5]] * classes, [-0.5] * classes)
+    ball = Ball(norm, 0.0625)
+    network = f_S(clean, points, labels, ball, variant=variant)
+    return json.dumps(certify_memorization(network, points, labels, ball).certificate)
+
+
+@built
+@pytest.mark.parametrize("classes", [1, 3])
+def test_memorization_is_accepted_and_its_forgeries_are_not_accepted_where_they_lie(classes):
+    text, rng = memorization("inf", "lean", classes), random.Random(classes)
+    assert verified.memorized(json.loads(text)) == check_memorization.check(json.loads(text))
+    accepted = 0
+    for _ in range(60):
+        content = renew(mutate(rng, json.loads(text)))
+        try:
+            verified.memorized(json.loads(json.dumps(content)))
+        except Exception:
+            continue
+        accepted += 1
+        layers = [
+            {
+                "rows": [
+                    [row[0], [Fraction(float.fromhex(w)) for w in row[1]]] for row in layer["rows"]
+                ],
+                "bias": [Fraction(float.fromhex(b)) for b in layer["bias"]],
+            }
+            for layer in content["network"]["layers"]
+        ]
+        radius, claim = Fraction(float.fromhex(content["radius"])), Fraction(content["margin"])
+        for centre, label in zip(content["points"], content["labels"], strict=True):
+            for _ in range(4):
+                x = [
+                    min(max(Fraction(float.fromhex(c)) + rng.choice([-1, 0, 1]) * radius, 0), 1)
+                    for c in centre
+                ]
+                assert margin(outputs(layers, x), label) >= claim > 0
+    assert accepted <= 55
+
+
+@built
+def test_too_much_is_not_memorized():
+    content = json.loads(memorization("inf", "lean"))
+    for changes in (
+        {"margin": "1000000001/1000000000"},
+        {"radius": (0.25).hex()},
+        {"labels": [1, 1, 1]},
+        {"points": [*content["points"][:2], content["points"][1]]},
+    ):
+        with pytest.raises(ValueError, match="intervals do not give the margin"):
+            verified.memorized(content | changes)
+
+
+@built
+def test_commands_check_memorization_or_say_that_it_is_not_covered(tmp_path, capsys):
+    path = tmp_path / "c.json"
+    path.write_text(memorization("inf", "lean"))
+    assert main(["check-certificate", str(path), "--verified"]) == 0
+    done = subprocess.run([sys.executable, SCRIPT, path], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] in capsys.readouterr().out
+    for norm, variant in (("inf", "gate"), (2, "lean")):
+        path.write_text(memorization(norm, variant))
+        assert main(["check-certificate", str(path), "--verified"]) == 2
+        assert "not covered by the verified checker" in capsys.readouterr().out
 
 
 def test_a_program_that_is_not_there_is_named(certificate, monkeypatch, capsys):
