@@ -8,7 +8,7 @@ ifneq ($(shell .venv/bin/python -c "print(1)" 2>/dev/null),1)
 .PHONY: $(READY)  # no interpreter, or one that went away: set up again
 endif
 
-.PHONY: compare test slow check docs clean
+.PHONY: compare test slow check docs proofs checker clean
 
 compare: $(READY)
 	$(RUN) -m analysis compare --out results/compare
@@ -31,6 +31,12 @@ docs: $(READY)
 	$(RUN) -m sphinx -W --keep-going -q -d build/doctrees docs site
 	@echo "site/index.html"
 
+proofs:  # the theorems, and the programs that tie them to this code and check certificates; needs Debian's coq and libzarith-ocaml-dev
+	@$(MAKE) --no-print-directory -C proofs -j2 proofs networks
+
+checker:
+	@$(MAKE) --no-print-directory -C proofs -j2 checker
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cgro needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up .venv (downloads PyTorch; some minutes on a slow line)"
@@ -40,3 +46,4 @@ $(READY): pyproject.toml constraints.txt
 
 clean:
 	rm -rf .venv results site docs/auto build/doctrees
+	@$(MAKE) --no-print-directory -C proofs clean

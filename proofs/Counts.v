@@ -1,4 +1,4 @@
-(** The parameters: nonzero weights and biases: squaring, parallel networks, the lean indicators, for all m, N, D. *)
+(** Sizes: nonzero weights and biases of squaring, parallel networks, the lean indicators, for all m, N, D. *)
 From Coq Require Import Reals Lra List Lia Arith.
 From CGRO Require Import Networks Squaring Multiplication Indicators Memorize.
 Import ListNotations.

@@ -186,4 +186,3 @@ Proof.
   apply (f_S2_outside (indicator inner outer) B S). apply (linf_outside inner outer S D); auto.
 Qed.
 End Net.
-Print Assumptions memorize_on_ball.

@@ -150,4 +150,3 @@ Proof.
     apply soft_0; auto. pose proof (phi_error m c x ltac:(congruence) Uc U). specialize (Out c y I). lra.
   - assert (Lc : length (eval clean x) = K) by (unfold eval; now rewrite affine_length). rewrite <- Lc. apply map_nth_seq.
 Qed.
-Print Assumptions memorizeK_l2_on_ball.

@@ -309,6 +309,7 @@ STANDALONE = {
     "check_facts.py",
     "check_memorization.py",
     "check_trees.py",
+    "check_verified.py",
 }
 """Programs kept short enough to be read whole: a comment on the line of a definition is its
 docstring.

@@ -11,7 +11,7 @@ from typing import Any
 
 from constructions import Ball, Property, ReLUNetwork
 
-from ..checkers import check_balls, check_certificate, check_memorization
+from ..checkers import check_balls, check_certificate, check_memorization, check_verified
 from ..proofs.certificates import BALLS, FORMAT, network_digest
 from ..proofs.memorization import certify_memorization
 from ..search.prepared import prepare
@@ -28,6 +28,8 @@ def check_file(
     network: ReLUNetwork | None = None,
     points: Path | None = None,
     asked: Property | None = None,
+    *,
+    proved: bool = False,
 ) -> list[Finding]:
     """What the checker says about each query of a certificate; a proof of memorization counts as
     one query.
@@ -36,16 +38,22 @@ def check_file(
     with the network in the certificate; a certificate of many points holds no network, so what it
     says is proved again from the given one. points: .npz file of x and y, for certificates that
     hold a digest of them only. asked: the property, for certificates of one: with the network, the
-    first finding says whether the certificate is about them. Raises ValueError for a file that is
-    no certificate, or is about another network, and where points are missing.
+    first finding says whether the certificate is about them. proved: ask the program that is
+    extracted from Coq, in place of the checkers in Python. Raises ValueError for a file that is no
+    certificate, or is about another network, where points are missing, and for certificates that
+    the program does not cover; FileNotFoundError where it is not built.
     """
     content = _read(path)
+    judge: Callable[..., Any] = check_certificate.judge
+    if proved:
+        check_verified.program()
+        judge = check_verified.judge
     kind, balls = content.get("format"), content.get("format") == BALLS
     if kind == PROPERTY:
         if (network is None) != (asked is None):
             missing = "--vnnlib" if asked is None else "--network"
             raise ValueError(f"{path} is about a network and a property: give {missing}, too")
-        return _findings(path, check_property, content, network, asked)
+        return _findings(path, check_property, content, network, asked, judge)
     if kind not in (check_certificate.FORMAT, FORMAT, BALLS):
         raise ValueError(f"{path} is no certificate: its format is unknown")
     if asked is not None:
@@ -56,7 +64,7 @@ def check_file(
     ):
         raise ValueError(f"{path} is not about this network: its digest differs")
     if decisions:
-        return _findings(path, _check_margins, content, network)
+        return _findings(path, _check_margins, content, network, judge)
     if content.get("checker") == "library only":
         reason = (
             "this form or size has no proof for the standalone checker: certify_memorization "
@@ -122,11 +130,13 @@ def read_decision(path: Path, network: ReLUNetwork, asked: Property) -> Decision
     return Decision("unsat", None, content, time.monotonic() - start)
 
 
-def _check_margins(content: dict[str, Any], network: ReLUNetwork | None) -> list[Finding]:
+def _check_margins(
+    content: dict[str, Any], network: ReLUNetwork | None, judge: Callable[..., Any]
+) -> list[Finding]:
     """What the checker says about each query; with a network of the same layers, also of what that
     was read from.
     """
-    found = [Finding(*pair) for pair in checked(check_certificate.judge, content)]
+    found = [Finding(*pair) for pair in checked(judge, content)]
     if network is None:
         if content.get("source") is not None:
             check_certificate.origin(content["source"])

@@ -8,7 +8,7 @@ property, and that their boxes leave no gap, is checked here, by building the ma
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -38,14 +38,17 @@ class Finding:
 
 
 def check_property(
-    content: dict[str, Any], network: ReLUNetwork | None = None, asked: Property | None = None
+    content: dict[str, Any],
+    network: ReLUNetwork | None = None,
+    asked: Property | None = None,
+    judge: Callable[[Any], Any] = checker.judge,
 ) -> list[Finding]:
-    """What the checker says about each query of a certificate of a property.
+    """What the checker, `judge`, says about each query of a certificate of a property.
 
     With network and property, first of all whether the parts prove that the network fulfils the
     property; that is looked at where all queries are accepted.
     """
-    found = [Finding(*pair) for pair in checked(checker.judge, content)]
+    found = [Finding(*pair) for pair in checked(judge, content)]
     if network is None or asked is None:
         return found
     reason = "a query is rejected"

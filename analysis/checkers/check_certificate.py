@@ -89,27 +89,31 @@ def least_margin(network, query):  # the lower bound of the margin that a query'
         require(all(min(map(operator.mul, z, z[1:]), default=0) >= 0 for z in units), "a unit changes sign between two points")
         least.append(min(margins))
     return min(least)
-def check(network, query, of=""):  # why a query is rejected, or "" if its proof holds; only margin networks have groups
+def stated(network, query, of=""):  # reject what is no query; the difference from the source. Only margin networks have groups
+    ways = {"refuted": "witness", "proved": "bound " + ({"points", "boxes"} & {*query} or {"pairs facts trees"}).pop()}
+    require(query["verdict"] in ways, "the verdict is neither proved nor refuted")
+    more = "ball difference" + " targets" * ("trees" in query) + " groups" * bool(of)
+    entries(query, "label verdict scale lower upper " + ways[query["verdict"]], more)
+    g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
+    centre, radius = (entries(ball, "centre radius") or ball["centre"], ball["radius"]) if "ball" in query else (lower, 0)
+    def inside(x):  # a point times 2^g
+        away = sum([(v - c) ** 2 for v, c in zip(x, centre)]) if ball else 0
+        return all(a <= v <= b for a, v, b in zip(lower, x, upper, strict=True)) and away <= radius**2
+    require(all(type(v) is int for v in (g, radius, *lower, *upper, *centre)) and g >= 0 <= radius, "no set of integers")
+    require(g <= SCALE and len(lower) == len(upper) == len(centre) == network.inputs, "the set has a wrong size or scale")
+    require((lost := rational(query.get("difference", "0"))) >= 0, "a difference is negative")
+    require(inside([min(max(a, c), b) for a, c, b in zip(lower, centre, upper)]), "the set is empty")
+    require(query["verdict"] == "proved" or inside([rational(v) * 2**g for v in query["witness"]]), "the witness is outside")
+    require(query["verdict"] == "refuted" or lost < rational(query["bound"]), "the proof does not give the bound")
+    return lost
+def check(network, query, of=""):  # why a query is rejected, or "" if its proof holds
     try:
-        ways = {"refuted": "witness", "proved": "bound " + ({"points", "boxes"} & {*query} or {"pairs facts trees"}).pop()}
-        require(query["verdict"] in ways, "the verdict is neither proved nor refuted")
-        more = "ball difference" + " targets" * ("trees" in query) + " groups" * bool(of)
-        entries(query, "label verdict scale lower upper " + ways[query["verdict"]], more)
-        g, lower, upper, ball = query["scale"], query["lower"], query["upper"], query.get("ball")
-        centre, radius = (entries(ball, "centre radius") or ball["centre"], ball["radius"]) if "ball" in query else (lower, 0)
-        def inside(x):  # a point times 2^g
-            away = sum([(v - c) ** 2 for v, c in zip(x, centre)]) if ball else 0
-            return all(a <= v <= b for a, v, b in zip(lower, x, upper, strict=True)) and away <= radius**2
-        require(all(type(v) is int for v in (g, radius, *lower, *upper, *centre)) and g >= 0 <= radius, "no set of integers")
-        require(g <= SCALE and len(lower) == len(upper) == len(centre) == network.inputs, "the set has a wrong size or scale")
-        require((lost := rational(query.get("difference", "0"))) >= 0, "a difference is negative")
-        require(inside([min(max(a, c), b) for a, c, b in zip(lower, centre, upper)]), "the set is empty")
+        lost = stated(network, query, of)
         if query["verdict"] == "refuted":
             point = [*map(rational, query["witness"])]
-            require(inside([x * 2**g for x in point]), "the witness is outside")
             require(network.evaluate([point], query["label"])[0][0] <= -lost, "no counterexample")
         else:
-            require(lost < rational(query["bound"]) <= least_margin(network, query), "the proof does not give the bound")
+            require(rational(query["bound"]) <= least_margin(network, query), "the proof does not give the bound")
     except Exception as error:  # whatever goes wrong, nothing is proved
         return plain(error)
     return ""
@@ -140,14 +144,18 @@ def origin(source):  # what the network was read from, as the certificate says: 
     entries(source, "kind digest", "parameters merged carried rounded difference")
     name, rule = f"{source['kind']} {source['digest']}", "[ .A-Za-z]{1,20}( [(][ .,A-Za-z]{1,60}[)])? [0-9a-f]{64}"
     return require(re.fullmatch(rule, name), "a source is not named by kind and SHA-256") or name
-def judge(data, of=""):  # (why it is rejected or "", what it states) for each query of a certificate
+def check_all(network, queries, of):  # the same of all queries
+    return [check(network, query, of) for query in queries]
+def judge(data, of="", checks=check_all):  # (why it is rejected or "", what it states) for each query of a certificate
     if data["format"] == PROPERTY and not of:  # parts are certificates; that they are about this property is not checked here
-        return [v for p in entries(data, "format source parts") or data["parts"] for v in judge(p, " of a margin network")]
+        parts = entries(data, "format source parts") or data["parts"]
+        return [v for p in parts for v in judge(p, " of a margin network", checks)]
     entries(data, "format network digest queries", "conjuncts constraints" if of else "source")
     require(data["format"] == FORMAT, f"the format is not {FORMAT}")
     require(data["digest"] == digest(data["network"]), "the network does not have this digest")
     net, name = Network(data["network"]), data["digest"][:16]
-    return [(r, "" if r else f"{words(net, q, of)}; network {name}") for q in data["queries"] for r in [check(net, q, of)]]
+    found = zip(checks(net, data["queries"], of), data["queries"], strict=True)
+    return [(r, "" if r else f"{words(net, q, of)}; network {name}") for r, q in found]
 def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
     require(path and len(more) in (0, 2) and {*more[:1]} <= {"--network"}, f"usage: {__doc__.split('`')[1]}; see --help")
     found, whole, source = judge(data := read(path)), data["format"] == PROPERTY, data.get("source") and origin(data["source"])

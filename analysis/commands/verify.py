@@ -67,7 +67,8 @@ def run_verify(options: argparse.Namespace) -> None:
             print(f"{paper}: {PAPERS[paper]}")
             for entry in group:
                 where = f", {entry.file}" if entry.file else ""
-                print(f"  {entry.name}: {entry.text} [{entry.verdict}{where}]")
+                proved = ", formal" if entry.formal else ""
+                print(f"  {entry.name}: {entry.text} [{entry.verdict}{proved}{where}]")
         return
     with progress_bar() as bar:
         task = bar.add_task("measuring", total=len(claims))
@@ -118,4 +119,6 @@ def details(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{entry.name}: as {entry.restates}"
             continue
         yield f"{entry.name}: {verdict_of(outcome)}{': ' if entry.note else ''}{entry.note}"
+        if entry.formal:
+            yield f"  {entry.formal.text}"
         yield from (f"  {'' if check.holds else 'NO: '}{told(check)}" for check in outcome.checks)

@@ -21,6 +21,7 @@ from constructions import Progress, Result
 from constructions.internal import Said, renamed, run_tasks, said, silent
 
 from ..quantities.measured import Kind, Measured
+from .formal import FORMAL, Formal
 from .papers import PAPERS
 
 Verdict = Literal[
@@ -99,6 +100,16 @@ class Claim(Result):
     def file(self) -> str:
         """The file that measures it, as "analysis/statements/lazy.py"; "" if nothing does."""
         return f"{self.measure.__module__.replace('.', '/')}.py" if self.measure else ""
+
+    @property
+    def formal(self) -> Formal | None:
+        """What is proved of it in Coq, if anything.
+
+        Example:
+            >>> Claim("cgrm-lemma-a.5", "", "holds").formal.theorems[0]
+            ('squaring_error', 'proofs/Squaring.v')
+        """
+        return FORMAL.get(self.restates or self.name)
 
     @property
     def statement(self) -> str:

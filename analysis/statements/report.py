@@ -5,6 +5,7 @@ docs/statements.md.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from rich.text import Text
 from constructions.internal import write_file
 
 from ..pages.page import render, versions
-from .claims import Check, Outcome, Verdict, shown
+from .claims import Check, Claim, Outcome, Verdict, shown
 from .papers import PAPERS
 
 BEGIN, END = "<!-- generated: cgro verify -->", "<!-- end of cgro verify -->"
@@ -45,6 +46,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "reproduced": outcome.reproduced,
         "note": entry.note,
         "restates": entry.restates,
+        "formal": asdict(entry.formal) if entry.formal else None,
         "checks": [
             {**asdict(check), "measured": check.measured.to_json()} for check in outcome.checks
         ],
@@ -122,6 +124,7 @@ def write_ledger(outcomes: Sequence[Outcome], path: str | PathLike[str]) -> None
                 outcomes=outcomes,
                 counts=counts(outcomes),
                 papers=PAPERS,
+                sources=_sources(path),
                 versions=versions(),
                 told=told,
                 verdict_of=verdict_of,
@@ -137,6 +140,13 @@ def write_ledger(outcomes: Sequence[Outcome], path: str | PathLike[str]) -> None
         write_file(path, f"{before}{BEGIN}\n{as_markdown(outcomes)}\n{END}{after}")
     else:
         raise ValueError(f"a report must end in .html or .md, got {path}")
+
+
+def _sources(page: Path) -> str:
+    """Where this repository is, seen from a page; "" for an installed copy, which has no proofs."""
+    root = Path(__file__).resolve().parents[2]
+    inside = (root / "proofs").is_dir()
+    return Path(os.path.relpath(root, page.resolve().parent)).as_posix() if inside else ""
 
 
 def as_markdown(outcomes: Sequence[Outcome]) -> str:
@@ -178,10 +188,17 @@ def _markdown_row(outcome: Outcome, again: Sequence[str]) -> str:
         checks.append(f"and {len(outcome.checks) - SHOWN} more")
     statement = " = ".join([entry.statement, *again])
     same = f"as {entry.restates}" if entry.restates else "; ".join(checks)
-    cells = (statement, entry.text, verdict_of(outcome), same, entry.note)
-    return "|" + "".join(
-        f" {cell} |" if cell else " |" for cell in (_plain(cell) for cell in cells)
-    )
+    plain = [_plain(cell) for cell in (statement, entry.text, verdict_of(outcome), same)]
+    notes = ". ".join(part for part in (_plain(entry.note), _proved(entry)) if part)
+    return "|" + "".join(f" {cell} |" if cell else " |" for cell in (*plain, notes))
+
+
+def _proved(entry: Claim) -> str:
+    """What is proved in Coq, with links from docs/ to the files; "" for restatements."""
+    if entry.formal is None or entry.restates:
+        return ""
+    links = ", ".join(f"[`{name}`](../{file})" for name, file in entry.formal.theorems)
+    return f"Proved in Coq: {_plain(entry.formal.says)} ({links}){_plain(entry.formal.left)}"
 
 
 def _plain(text: str) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 import sympy
 
 from ..basics.engine import Engine
+from .formal import proved
 from .network import ReLUNetwork, check_network
 from .provenance import LEMMAS, Lemma, Provenance, parts_of, register_all
 
@@ -123,7 +124,8 @@ def explain(network: ReLUNetwork) -> str:
         network: a `ReLUNetwork`.
 
     Returns:
-        A tree as text, two or three lines a part.
+        A tree as text, some lines a part: statement, claims, and which of these are theorems (files
+        of proofs/), where the weights are exactly those of the theorem.
 
     Example:
         >>> from constructions import squaring
@@ -131,6 +133,8 @@ def explain(network: ReLUNetwork) -> str:
         squaring(m=3, D=1, K=1): depth 3, width 3, 8 units, 19 parameters (29 dense)
           Yarotsky 2017, Proposition 2: x^2 on [0,1] is approximated by sawtooth sums
           claims: depth = 3, parameters = 19, pieces = 8, sup_error = 1/256
+          proved in Coq: sup_error (Squaring.v: squaring_error, sq_error_attained)
+          proved in Coq: parameters (Counts.v: params_squaring)
     """
     check_network(network)
     lines: list[str] = []
@@ -148,6 +152,8 @@ def explain(network: ReLUNetwork) -> str:
                     f"{indent}  claims: "
                     + ", ".join(f"{name} = {value}" for name, value in claims.items())
                 )
+            for name, theorem in proved(origin.lemma.name, origin.arguments).items():
+                lines.append(f"{indent}  proved in Coq: {name} ({theorem})")
         for times, part in origin.parts:
             visit(part, indent + "    ", times, None)
 

@@ -74,6 +74,10 @@ def card(entry: Claim, again: list[Claim], title: str, measured: str) -> Iterato
     yield from ("Verdict", f": **{entry.verdict}**", "")
     if entry.note:
         yield from ("Why" if not entry.measure else "Note", f": {plain(entry.note)}", "")
+    if entry.formal and not entry.restates:
+        links = [f"[`{name}`](../../../{file})" for name, file in entry.formal.theorems]
+        said = f"{plain(entry.formal.says)} ({', '.join(links)}){plain(entry.formal.left)}"
+        yield from ("Proved in Coq", f": {said}", "")
     if entry.restates:
         yield from ("Measured", f": as [{entry.restates}](#{entry.restates})", "")
     elif measured:

@@ -178,4 +178,3 @@ Proof.
   eapply check_on_sound; eauto. intros r. apply ball_least_sound; auto.
   unfold vscale. clear -X. induction X as [|lh v b x I _ IH]; simpl; constructor; auto. unfold inb, inz in *. lra.
 Qed.
-Print Assumptions check_ball_sound.

@@ -18,5 +18,8 @@ Extract Constant Z.eqb => "Big.equal".
 (** both are called with n >= 0 only where it matters: [check] tests the scales *)
 Extract Constant shl => "(fun v n -> Big.shift_left v (Big.to_int n))".
 Extract Constant shr => "(fun v n -> Big.shift_right v (Big.to_int n))".
+Extract Constant Z.abs => "Big.abs".
+Extract Constant Z.div => "(fun a b -> if Big.sign b = 0 then Big.zero else Big.fdiv a b)".
+Extract Constant Z.of_nat => "Big.of_int".
 Extract Constant Z.sqrt => "Big.sqrt".
 Extraction "checker/ml/checker.ml" check_query.

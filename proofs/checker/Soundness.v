@@ -450,4 +450,3 @@ Proof.
   intros H x X. eapply check_on_sound; eauto. intros r. apply least_sound.
   unfold vscale. clear -X. induction X as [|lh v b x I _ IH]; simpl; constructor; auto. unfold inb, inz in *. lra.
 Qed.
-Print Assumptions check_sound.

@@ -27,9 +27,10 @@ Fixpoint zdist2 (g w : Z) (c h : list Z) : Z :=
   match c, h with a :: c', v :: h' => (shl v g - a * w) * (shl v g - a * w) + zdist2 g w c' h' | _, _ => 0 end.
 Definition in_ball_at (g w : Z) (h : list Z) (ball : option (list Z * Z)) : bool :=
   match ball with None => true | Some (c, r) => zdist2 g w c h <=? r * r * (w * w) end.
-Definition check_refuted hid out g box ball (w : Z) (h : list Z) (goals : list (list Z)) : bool :=
-  (0 <=? g) && (0 <? w) && scales_fine hid out && inside g w box h && in_ball_at g w h ball &&
-  existsb (fun s => zdot s (snd (snd (zeval hid out w h))) <=? 0) goals.
+(** some goal is at most p/q there *)
+Definition check_refuted hid out g box ball (p q w : Z) (h : list Z) (goals : list (list Z)) : bool :=
+  (0 <=? g) && (0 <? w) && scales_fine hid out && inside g w box h && in_ball_at g w h ball && (0 <? q) &&
+  let y := snd (zeval hid out w h) in existsb (fun s => q * zdot s (snd y) <=? p * fst y) goals.
 
 Fixpoint agree (z z' : list Z) : bool := (* no unit has opposite signs *)
   match z, z' with a :: y, b :: y' => (0 <=? a * b) && agree y y' | [], [] => true | _, _ => false end.
@@ -95,12 +96,12 @@ Proof. intros [_ E]. now rewrite zdot_R, E, dot_scale_r. Qed.
 (** * counterexamples *)
 Definition in_set (g : Z) (box : bounds) (ball : option (list Z * Z)) (x : vec) :=
   in_box g box x /\ match ball with None => True | Some (c, r) => in_l2_ball g c r x end.
-Theorem check_refuted_sound hid out g box ball w h goals : check_refuted hid out g box ball w h goals = true ->
-  exists x s, in_set g box ball x /\ In s goals /\ dot (zr s) (eval (net_of hid out) x) <= 0.
+Theorem check_refuted_sound hid out g box ball p q w h goals : check_refuted hid out g box ball p q w h goals = true ->
+  exists x s, in_set g box ball x /\ In s goals /\ dot (zr s) (eval (net_of hid out) x) <= IZR p / IZR q.
 Proof.
-  unfold check_refuted. intros H. apply andb_prop in H as [H H6]. apply andb_prop in H as [H H5]. apply andb_prop in H as [H H4].
+  unfold check_refuted. intros H. apply andb_prop in H as [H H6]. apply andb_prop in H as [H Q]. apply Z.ltb_lt, IZR_lt in Q. apply andb_prop in H as [H H5]. apply andb_prop in H as [H H4].
   apply andb_prop in H as [H H3]. apply andb_prop in H as [H1 H2]. apply Z.leb_le in H1. apply Z.ltb_lt in H2.
-  apply existsb_exists in H6 as [s [I H6]]. apply Z.leb_le in H6. apply IZR_le in H6.
+  apply existsb_exists in H6 as [s [I H6]]. apply Z.leb_le in H6. apply IZR_le in H6. rewrite !mult_IZR in H6.
   exists (point w h), s. pose proof (weighted_point w h H2) as W. pose proof (P_pos g H1) as G. apply IZR_lt in H2.
   split; [split|split; auto].
   - clear -H4 H2 G. unfold in_box. revert h H4. induction box as [|lh b IH]; intros [|v h] H; simpl in H; try discriminate; [constructor|].
@@ -112,7 +113,9 @@ Proof.
     { clear -H2. revert h. induction c as [|a c IH]; intros [|v h]; simpl; try lra.
       rewrite plus_IZR, mult_IZR, minus_IZR, IZR_shl, mult_IZR, IH. unfold vscale, point. simpl. field. lra. }
     rewrite K in H5. rewrite !mult_IZR in *. apply Rmult_le_reg_r with (IZR w * IZR w); [nra | lra].
-  - destruct (zeval_R hid out w h _ (scales_fine_R _ _ H3) W) as [A _]. rewrite (goal_R _ _ _ _ A) in H6. destruct A as [A _]. nra.
+  - destruct (zeval_R hid out w h _ (scales_fine_R _ _ H3) W) as [A _]. rewrite (goal_R _ _ _ _ A) in H6. destruct A as [A _].
+    set (v := IZR (fst _)) in *. set (t := dot _ _) in *. apply Rmult_le_reg_r with (IZR q * v); [nra|].
+    replace (IZR p / IZR q * (IZR q * v)) with (IZR p * v) by (field; lra). nra.
 Qed.
 
 (** * segments on which no unit changes its sign: the network is affine there, in any dimension *)
@@ -260,4 +263,3 @@ Proof.
   - set (z := last_point a ps) in *. apply Rmult_le_reg_r with (IZR (fst z)); auto.
     replace (IZR (snd z) / IZR (fst z) * P g * IZR (fst z)) with (IZR (snd z) * P g) by (field; lra). nra.
 Qed.
-Print Assumptions check_points_sound.

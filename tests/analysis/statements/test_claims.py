@@ -7,6 +7,7 @@ import functools
 import itertools
 import json
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from analysis.statements.claims import (
     not_testable,
     share_of,
 )
+from analysis.statements.formal import FORMAL
 from analysis.statements.report import BEGIN, END, as_markdown, counts, save_json, write_ledger
 from constructions import affine, compose, squaring
 
@@ -365,7 +367,7 @@ def test_list_runs_nothing(capsys, monkeypatch):
         "li",
     }
     (line,) = (line for line in lines if line.startswith("  cgro-theorem-5.2: "))
-    assert line.endswith(" [holds with correction, analysis/statements/constructions.py]")
+    assert line.endswith(" [holds with correction, formal, analysis/statements/constructions.py]")
     files = {entry.file for entry in ledger() if entry.measure}
     assert all((Path(__file__).parents[3] / file).is_file() for file in files)
 
@@ -422,3 +424,32 @@ def test_counts_name_what_is_lost():
     assert counts([good, lost]) == "2 statements: 1 not testable, 1 NOT REPRODUCED"
     assert counts([good]) == "1 statement: 1 not testable"
     assert dataclasses.replace(lost, checks=(equal("x", 1, 1),)).reproduced
+
+
+# -- theorems --------------------------------------------------------------------------------------
+
+
+def test_every_theorem_that_is_named_is_in_its_file_and_all_say_what_is_left(tmp_path):
+    """proofs/check.sh takes each `Theorem` of these files, and compares what it assumes."""
+    root = Path(__file__).parents[3]
+    assert set(FORMAL) <= set(LEDGER)
+    assert len(FORMAL) >= 5
+    for formal in FORMAL.values():
+        assert formal.says
+        for name, file in formal.theorems:
+            text = (root / file).read_text()
+            assert re.search(rf"^Theorem {re.escape(name)}\b(?!')", text, re.M), (name, file)
+    assert 'grep -oE "^Theorem ' in (root / "proofs" / "check.sh").read_text()
+
+
+def test_theorems_are_printed_and_linked(capsys, tmp_path):
+    assert main(["verify", "--only", "cgrm-lemma-a.5", "--report", str(tmp_path / "p.html")]) == 0
+    said = "proved in Coq: for all m >= 1 and x in [0,1]"
+    assert f"  {said}" in capsys.readouterr().out
+    page = (tmp_path / "p.html").read_text()
+    (link,) = re.findall('href="([^"]*)"><code>squaring_error', page)
+    assert (tmp_path / link).resolve() == Path(__file__).parents[3] / "proofs" / "Squaring.v"
+    assert main(["verify", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    proved = {line.split(":")[0].strip() for line in lines if ", formal" in line}
+    assert proved == {entry.name for entry in ledger() if entry.formal}

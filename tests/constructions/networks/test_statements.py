@@ -33,6 +33,7 @@ from constructions import (
     squaring,
     statements,
 )
+from constructions.networks.formal import THEOREMS
 from constructions.networks.provenance import HOMES, register_all
 
 BALL, CLEAN = Ball("inf", 0.125), affine([[4.0, 0.5]], [-2.0])
@@ -211,6 +212,22 @@ def test_modules_are_no_networks_with_statements_or_bounds():
     for call in (explain, lambda net: constructions.interval_bounds(net, (0, 1))):
         with pytest.raises(TypeError, match="network must be a ReLUNetwork"):
             call(torch.nn.Linear(1, 1))
+
+
+def test_theorems_are_named_where_the_weights_are_theirs():
+    """Each is in its file of proofs/; a claim that is not the statement's is about its values."""
+    root = Path(__file__).parents[3]
+    for name, theorems in THEOREMS.items():
+        assert name in LEMMAS
+        assert set(theorems) <= {*LEMMAS[name].claims, "values"}
+        for text in theorems.values():
+            file, names = text.split(": ")
+            found = (root / "proofs" / file).read_text()
+            assert all(f"\nTheorem {theorem} " in found for theorem in names.split(", "))
+    soft = constructions.soft_indicator
+    assert "  proved in Coq: values (Distance.v: eval_soft_indicator)" in explain(soft(0.25, 0.5))
+    assert "proved" not in explain(soft(0.1, 0.5))
+    assert "proved" not in explain(constructions.tooth(3))
 
 
 def test_explain_counts_the_parts():

@@ -1,0 +1,44 @@
+"""Which claims about constructions are theorems in proofs/, for all sizes.
+
+Only constructions whose weights are those of the theorem exactly: tests compare them one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+THEOREMS: dict[str, dict[str, str]] = {
+    "squaring": {
+        "sup_error": "Squaring.v: squaring_error, sq_error_attained",
+        "parameters": "Counts.v: params_squaring",
+    },
+    "multiplication": {
+        "sup_error": "Multiplication.v: mul_error, eval_multiplication",
+        "depth": "Memorize.v: multiplication_depth",
+    },
+    "maximum": {"sup_error": "Distance.v: eval_maximum"},
+    "soft_indicator": {"values": "Distance.v: eval_soft_indicator"},
+}
+"""By construction and claim: file of proofs/ and theorems."""
+
+
+def proved(name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The claims that theorems prove of a construction with these arguments; none where a weight
+    had to be rounded.
+
+    >>> proved("soft_indicator", {"inner": 0.25, "outer": 0.5})
+    {'values': 'Distance.v: eval_soft_indicator'}
+    >>> proved("soft_indicator", {"inner": 0.1, "outer": 0.5})
+    {}
+    """
+    if name == "soft_indicator":
+        ends = arguments.get("inner"), arguments.get("outer")
+        if not all(isinstance(v, (int, float)) for v in ends):
+            return {}
+        slope = 1 / (Fraction(ends[1]) - Fraction(ends[0]))  # type: ignore[arg-type]
+        if Fraction(float(slope)) != slope:
+            return {}
+    sizes = [v for key in ("m", "n") if (v := arguments.get(key)) is not None]
+    return THEOREMS.get(name, {}) if all(isinstance(v, int) for v in sizes) else {}

@@ -1,0 +1,135 @@
+"""The program that is extracted from Coq judges as the Python checkers do; what it does not cover
+is refused in so many words.
+"""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from verified_forging import certificates, differences, drawn
+
+from analysis import certificate_of, certify
+from analysis.checkers import check_certificate as checker
+from analysis.checkers import check_verified as verified
+from analysis.commands.cli import main
+from constructions import Ball
+
+SCRIPT = Path(verified.__file__)
+built = pytest.mark.skipif(
+    not verified.PROGRAM.is_file(), reason="the verified checker is not built (make checker)"
+)
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    network = drawn(np.random.default_rng(1), [2, 4, 4, 1])
+    result = certify(network, [0.5, 0.5], Ball("inf", 0.01), -1, max_seconds=5)
+    other = certify(network, [0.5, 0.5], Ball("inf", 0.01), 1, max_seconds=5)
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(certificate_of([result, other])))
+    assert {result.verdict, other.verdict} == {"proved", "refuted"}
+    return path
+
+
+@built
+def test_all_kinds_are_accepted_and_say_the_same_as_in_python():
+    kinds = set()
+    for text in certificates():
+        content = json.loads(text)
+        assert verified.judge(content) == checker.judge(content)
+        assert not any(reason for reason, _ in verified.judge(content))
+        for part in content.get("parts", [content]):
+            for query in part["queries"]:
+                names = ("points", "boxes", "groups", "ball", "witness")
+                kinds |= {name for name in names if name in query}
+                kinds |= {name for name in ("pairs", "facts", "trees") if query.get(name)}
+    assert kinds == {"points", "boxes", "groups", "ball", "witness", "pairs", "facts", "trees"}
+
+
+@built
+@pytest.mark.parametrize("seed", range(3))
+def test_forgeries_are_judged_alike(seed):
+    counts, found = differences(60, seed)
+    assert found == []
+    assert min(counts["both accept"], counts["both reject"]) >= 10
+    assert sum(counts.values()) == 60
+
+
+@built
+def test_bounds_are_the_same_to_the_last_digit():
+    tried = 0
+    for text in certificates():
+        content = json.loads(text)
+        for part in content.get("parts", [content]):
+            network = checker.Network(part["network"])
+            for query in part["queries"]:
+                if query["verdict"] == "proved":
+                    least = checker.least_margin(network, query)
+                    for more, reason in ((0, False), (Fraction(1, 2**200), True)):
+                        query["bound"] = str(least + more)
+                        of = " of a margin network" * ("parts" in content)
+                        (said,) = verified.reasons(network, [query], of)
+                        assert bool(said) == reason
+                        tried += 1
+    assert tried >= 20
+
+
+@built
+def test_a_difference_from_the_source_is_taken_off(certificate):
+    content = json.loads(certificate.read_text())
+    for query in content["queries"]:
+        query["difference"] = "1/1000000000"
+    assert [reason for reason, _ in verified.judge(content)] == ["", ""]
+    for query in content["queries"]:
+        query["difference"] = "1000"
+    assert all(reason for reason, _ in verified.judge(content))
+
+
+@built
+def test_facts_of_nodes_are_refused_by_name(certificate):
+    content = json.loads(certificate.read_text())
+    (query,) = [query for query in content["queries"] if query["verdict"] == "proved"]
+    query["targets"] = []
+    reasons = [reason for reason, _ in verified.judge(content)]
+    assert any("facts of nodes are not covered by the verified checker" in r for r in reasons)
+
+
+@built
+def test_script_and_command_print_verdicts_and_what_is_trusted(certificate, capsys):
+    done = subprocess.run([sys.executable, SCRIPT, certificate], capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert [line.split()[2] for line in lines[:2]] == ["accepted", "accepted"]
+    assert "check_query, extracted from Coq; trusted: Coq" in lines[2]
+    assert main(["check-certificate", str(certificate), "--verified"]) == 0
+    assert verified.TRUSTED in capsys.readouterr().out
+    certificate.write_text(certificate.read_text().replace('"proved"', '"refuted"'))
+    done = subprocess.run([sys.executable, SCRIPT, certificate], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "rejected" in done.stdout
+    assert main(["check-certificate", str(certificate), "--verified"]) == 2
+
+
+def test_a_program_that_is_not_there_is_named(certificate, monkeypatch, capsys):
+    monkeypatch.setenv("CGRO_CHECKER", "/nowhere/check")
+    assert main(["check-certificate", str(certificate), "--verified"]) == 2
+    told = capsys.readouterr().err
+    assert "/nowhere/check" in told
+    assert "make checker" in told
+
+
+@pytest.mark.parametrize("says", ["", "accepted", "accepted\nmaybe", "exit 3"])
+def test_a_program_that_says_too_little_accepts_nothing_more(
+    certificate, says, monkeypatch, tmp_path
+):
+    fake = tmp_path / "fake"
+    fake.write_text(f"#!/bin/sh\ncat > /dev/null\n{says if 'exit' in says else f'echo {says!r}'}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("CGRO_CHECKER", str(fake))
+    reasons = [reason for reason, _ in verified.judge(json.loads(certificate.read_text()))]
+    assert reasons.count("") == says.count("accepted")
+    assert all("the program failed" in reason for reason in reasons if reason)
