@@ -28,7 +28,7 @@ Proof. intros E. unfold compose, hid. rewrite E. cbn [hidden readout]. rewrite p
 (** A composition with an affine map. *)
 Lemma hid_compose0 f g : hidden f = [] -> hid (compose f g) = hid g /\ readout (compose f g) = merge (readout f) (readout g).
 Proof. intros E. unfold compose, hid. rewrite E. split; reflexivity. Qed.
-(** Numbers of weights are those of the hidden layers and of the readout. *)
+(** The parameters are those of the hidden layers and of the readout. *)
 Lemma params_split f : params f = (hid f + out f)%nat.
 Proof. reflexivity. Qed.
 

@@ -1,5 +1,6 @@
 From Coq Require Import Reals Extraction ExtrOcamlBasic ExtrOcamlNatInt.
-From CGRO Require Import Networks Squaring Multiplication Indicators Memorize MemorizeClasses Distance MemorizeEuclidean.
+From CGRO Require Import Networks Squaring Multiplication Indicators Memorize MemorizeClasses Distance MemorizeEuclidean
+  MemorizeIndicators MemorizeGate MemorizeShared Tooth ThreeSquares MemorizeLiteral Thresholds.
 (** To compare weights with the Python code: reals become rationals (the weights use + - * / and integers only). *)
 Extract Inductive BinNums.positive => "Big.t"
   [ "(fun x -> Big.succ (Big.shift_left x 1))" "(fun x -> Big.shift_left x 1)" "Big.one" ]
@@ -19,4 +20,5 @@ Extract Constant ClassicalDedekindReals.sig_forall_dec => "(fun _ -> assert fals
 Extract Constant RbaseSymbolsImpl.Rabst => "(fun _ -> assert false)".
 Extract Constant RbaseSymbolsImpl.Rrepr => "(fun _ -> assert false)".
 Extraction "networks/nets.ml" squaring settled_squaring multiplication maximum linf_distance soft_indicator
-  lean_indicator memorize memorizeK indicators indicators2.
+  lean_indicator memorize memorizeK indicators indicators2
+  tooth yarotsky memorize2 gate_indicators shared_indicators literal target2 targetK thresholds.
