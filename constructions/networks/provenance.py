@@ -103,6 +103,7 @@ HOMES = (
     "classifiers.memorization",
     "capacity.interpolation",
     "functions.folding",
+    "functions.taylor",
     "functions.interpolants",
     "functions.polynomials",
     "functions.digits",
