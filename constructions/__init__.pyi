@@ -53,6 +53,7 @@ from .functions.pieces import from_pieces
 from .functions.polynomials import monomial, multiplication_tree, polynomial
 from .functions.separation import l1_distance, sawtooth_bound
 from .functions.sorting import kth_largest, median, sorting
+from .functions.taylor import taylor_patches
 from .gadgets.approximation import (
     absolute,
     gate,
@@ -161,6 +162,7 @@ __all__ = [
     "f_adv",
     "folding",
     "from_pieces",
+    "taylor_patches",
     "kuhn_interpolant",
     "mcshane",
     "monomial",

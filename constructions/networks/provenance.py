@@ -111,6 +111,7 @@ HOMES = (
     "classifiers.memorization",
     "capacity.interpolation",
     "functions.folding",
+    "functions.taylor",
     "functions.interpolants",
     "functions.polynomials",
     "functions.digits",

@@ -30,6 +30,9 @@ CASES = {
         {"points": [[0.25, 0.5], [0.75, 0.5]], "values": [1, -1]},
         {"points": [[0.25, 0.5, 0], [0.75, 0.5, 0.5], [1, 0, 0.125]], "values": [1, -1, 2]},
     ],
+    "taylor_patches": [
+        {"taylor": {(0, 1): {(0, 0): 0.5, (1, 0): 0.25}, (1, 1): {(1, 1): 1}}, "N": 1, "m": 1}
+    ],
     "from_pieces": [
         {"regions": linear_regions(network, box)}
         for network, box in ((squaring(3), (0, 1)), (tooth(3), (0, 1)), (squaring(2), (0, 0.25)))
