@@ -56,8 +56,7 @@ class Inspection(Result):
     network: ReLUNetwork
 
     def layers(self) -> list[dict[str, object]]:
-        """List the layers: form, shape, nonzero weights and biases, stored numbers, and which rows
-        belong to which part of the network.
+        """List the layers: form, shape, nonzero weights, stored numbers, whose the rows are.
 
         Returns:
             One record a layer; counts are exact. The last column is there for networks of several
