@@ -12,6 +12,9 @@ from analysis.search.layers import bound_layers
 ROUNDING = 1e-4
 """What float32 may be off by, in units of the widest bound."""
 
+EPSILON = 2**-22
+"""What float32 may be off by in a goal, which bounds of units take with their weights."""
+
 
 def case(seed, share):
     """(random generator, goal, the root, bounded layers, z of each layer and goals at points)."""
@@ -74,7 +77,8 @@ def check_units(step, row, inside, units, goals):
     z = units[k][inside & (goals <= 0)]
     low, high = step.low[row].double().numpy(), step.high[row].double().numpy()
     before = step.before.low[k][row], step.before.high[k][row]
-    room = ROUNDING * (1 + max(float(t.abs().max()) for t in before))
+    widest = 1 + max(float(t.abs().max()) for t in before)
+    room = widest * (ROUNDING + EPSILON * float(step.weights[row].max()))
     if len(z):
         assert (z >= low - room).all()
         assert (z <= high + room).all()
