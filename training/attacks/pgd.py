@@ -329,7 +329,7 @@ def _check(
             f"start must have the shape of x, {tuple(x.shape)}, got {tuple(start.shape)}"
         )
     check_interval(x, "x")
-    warn_of_scale(ball, x[:1].numel())
+    warn_of_scale(ball, math.prod(x.shape[1:]))
 
 
 def _check_finite(checks: list[tuple[int, int, torch.Tensor]]) -> None:
