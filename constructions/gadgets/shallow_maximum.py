@@ -54,9 +54,9 @@ def shallow_maximum(n: int) -> ReLUNetwork:
 
     With p_ij = max(x_i, x_j) from the first layer,
 
-        max(x_0, ..., x_4) = max(p_01, p_23) + 1/2 [ max(p_01, x_4) + max(p_23, x_4)
-                             + max(p_04 + p_24, p_14 + p_34) - max(p_01 + p_24, p_14 + p_23)
-                             - max(p_01 + p_34, p_04 + p_23) ].
+        max(x_0, ..., x_4) = max(p_01, p_23) + 1/2 [ max(p_01, x_4) + max(p_23, x_4) +
+                             max(p_04 + p_24, p_14 + p_34) - max(p_01 + p_24, p_14 + p_23) -
+                             max(p_01 + p_34, p_04 + p_23) ].
 
     Both sides are linear on the cones into which the orderings of the x_i and the planes where the
     two arguments of a maximum are equal cut the space; the tests compare them on all rays of all

@@ -17,8 +17,8 @@ from oracles import (
     distance_inf,
     distance_squared,
     evaluate,
-    f_S_from_thresholds,
     lean_ramp,
+    memorizer,
     ramp,
     random_network,
     square_interpolant,
@@ -161,7 +161,7 @@ def test_labels_on_balls_clean_outside_and_the_formula_everywhere(variant, p, ou
     # the formula
     points = [*unit_points(generator), *outside[:2], *(list(map(Fraction, c)) for c in centres)]
     expected = [
-        f_S_from_thresholds(
+        memorizer(
             x,
             evaluate(clean, x),
             list(indicators(facts, x, centres, p, variant)),
