@@ -28,6 +28,8 @@ from .comparison.result import Comparison
 from .comparison.settings import CompareSettings
 from .memorizers.proof import MemorizerProof, certify_memorizer
 from .pages.inspection import Inspection
+from .pages.planes import plot_plane
+from .pages.region_figures import plot_regions
 from .proofs.certificates import save_points
 from .proofs.memorization import MemorizationProof, certify_memorization
 from .proofs.range import SupError
@@ -150,6 +152,8 @@ __all__ = [
     "normalized_margins",
     "outer_radius",
     "phases",
+    "plot_plane",
+    "plot_regions",
     "predicted_max_margin_error",
     "printed_robust_bound",
     "quantile_groups",

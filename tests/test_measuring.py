@@ -211,6 +211,7 @@ OTHERS = {
     *("distance_error", "memorization_part", "outer_radius", "sup_error"),
     *("mixed",),  # takes losses
     "worst_outputs",  # of a training step: with gradients, in the mode that the model is in
+    "plot_plane",  # of two inputs: see test_planes.py
     "compare",  # reads a module as a ReLUNetwork: see test_own.py
 }
 

@@ -15,6 +15,7 @@ from constructions import ReLUNetwork
 from ..behaviour.flatness import FlatnessProfile
 from ..quantities.measured import Measured
 from .drawing import MODEL_COLOURS, muted, new_figure, paper
+from .planes import NEGATIVE, POSITIVE, plot_plane, slice_names
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
@@ -174,7 +175,7 @@ def network_figure(network: ReLUNetwork) -> Figure:
     if draw_graph:
         _draw_graph(network, axes[0])
     if draw_function:
-        _draw_function(network, axes[-1], figure)
+        _draw_function(network, axes[-1])
     if not panels:
         hidden = [float(width) for width in network.hidden]
         axes[0].bar(range(1, len(hidden) + 1), hidden, color="#0072B2")
@@ -197,7 +198,7 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
         axes.plot(
             [x0, x1],
             [y0, y1],
-            color="#B2182B" if weight > 0 else "#2166AC",
+            color=POSITIVE if weight > 0 else NEGATIVE,
             linewidth=strength,
             alpha=0.6,
             zorder=1,
@@ -208,35 +209,29 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
     axes.set_xticks(range(last + 1), ["input", *[str(i) for i in range(1, last)], "output"])
     axes.set_yticks([])
     axes.grid(visible=False)
-    axes.set_title("units; red: weight > 0, blue: < 0", fontsize=10)
+    for colour, label in ((POSITIVE, "weight > 0"), (NEGATIVE, "weight < 0")):
+        axes.plot([], [], color=colour, label=label)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, fontsize=8)
+    axes.set_title("units", fontsize=10)
 
 
-def _draw_function(network: ReLUNetwork, axes: Axes, figure: Figure) -> None:
-    low, high = network.domain or (-1.0, 1.0)
+def _draw_function(network: ReLUNetwork, axes: Axes) -> None:
+    names = slice_names(network)
+    low, high = network.domain or ((-0.25, 1.25) if names else (-1.0, 1.0))
     low, high = max(low, -2.0), min(high, 2.0) if math.isfinite(high) else 1.0
     if network.inputs == 1:
         x = torch.linspace(low, high, 2049, dtype=torch.float64)
         for k in range(network.outputs):
-            axes.plot(x.numpy(), network(x[:, None])[:, k].numpy(), linewidth=1.4)
-        axes.set_xlabel("x")
+            label = f"output {k}" if network.outputs > 1 else "value"
+            axes.plot(x.numpy(), network(x[:, None])[:, k].numpy(), linewidth=1.4, label=label)
+        for name, place in zip(names, (0.0, 1.0), strict=False):
+            axes.axvline(place, color="black", linewidth=0.8, linestyle=":")
+            top = axes.get_xaxis_transform()
+            axes.annotate(name, (place, 0.01), xycoords=top, ha="left", fontsize=8)
+        axes.set_xlabel("t" if names else "x")
+        axes.legend(fontsize=8)
         axes.set_title("value", fontsize=10)
         return
-    line = torch.linspace(low, high, 241, dtype=torch.float64)
-    grid = torch.cartesian_prod(line, line)
-    values = network(grid)[:, 0].reshape(241, 241).T.numpy()
-    top = float(abs(values).max()) or 1.0
-    image = axes.imshow(
-        values, origin="lower", extent=(low, high, low, high), cmap="RdBu_r", vmin=-top, vmax=top
-    )
-    if float(values.min()) < 0 < float(values.max()):
-        axes.contour(
-            line.numpy(), line.numpy(), values, levels=[0.0], colors="#222222", linewidths=1.1
-        )
-    axes.grid(visible=False)
-    axes.locator_params(nbins=5)
-    axes.set_xlabel("x1")
-    axes.set_ylabel("x2")
-    axes.set_title(
-        "value" + (" of the first output" if network.outputs > 1 else "") + "; line: 0", fontsize=10
-    )
-    figure.colorbar(image, ax=axes, shrink=0.85)
+    plot_plane(network, (low, high), output=0, steps=241, axes=axes)
+    if network.outputs > 1:
+        axes.set_title("value of the first output", fontsize=10)

@@ -346,7 +346,7 @@ def data_assumption() -> Iterator[Check]:
     "Omega(1) needs that a share of the small-margin data lies outside of the shells around the "
     "training points (else the "
     "robust test error is 0). Also on all 60,000 images of MNIST, where it is built and proved "
-    "(README). The text at hand of "
+    "(benchmarks/README.md). The text at hand of "
     "li's Theorem 4.4 breaks off; read as this one",
     also=["cgro-theorem-d.1", "li-theorem-4.4"],
 )

@@ -125,14 +125,14 @@ claim(
     "cgrm-figure-1",
     "robust memorization: the loss is flat within the training radius, and sharp outside",
     "empirical only",
-    f"{SETTING}; on MNIST and CIFAR-10: README",
+    f"{SETTING}; on MNIST and CIFAR-10: docs/guide/report.md",
 )(memorizes)
 claim(
     "cgrm-figure-2",
     "learning process: within the training radius the gradient norm at training data falls over "
     "epochs",
     "empirical only",
-    f"{SETTING}, {PEAK}; on MNIST and CIFAR-10: README",
+    f"{SETTING}, {PEAK}; on MNIST and CIFAR-10: docs/guide/report.md",
 )(flattens)
 
 
@@ -141,7 +141,7 @@ claim(
     "robust memorization (a to d), and the learning process (e to h): the gradient norm at "
     "training data falls over epochs",
     "empirical only",
-    f"{SETTING}, {PEAK}; on MNIST and CIFAR-10: README",
+    f"{SETTING}, {PEAK}; on MNIST and CIFAR-10: docs/guide/report.md",
     also=["li-figure-3"],
 )
 def both() -> Iterator[Check]:
@@ -154,7 +154,7 @@ def both() -> Iterator[Check]:
     "cgrm-figure-3",
     "global flatness grows faster than local flatness, and the robust generalization gap with it",
     "empirical only",
-    f"{SETTING}; on CIFAR-10: README",
+    f"{SETTING}; on CIFAR-10: docs/guide/report.md",
     also=["cgro-figure-3", "li-figure-4"],
 )
 def global_and_local() -> Iterator[Check]:
