@@ -18,7 +18,8 @@ from .behaviour.memorization_share import (
 )
 from .behaviour.rays import radial_profile
 from .behaviour.zones import agreement_table, outer_radius
-from .certification.boundary import Interval, boundary_distance
+from .certification.boundary import BoundaryDistance, boundary_distance
+from .certification.check_files import Checked, check
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
 from .certification.margins import certified_margins
@@ -87,8 +88,10 @@ __all__ = [
     "OutcomeProgress",
     "ledger",
     "verify",
+    "BoundaryDistance",
     "BoundaryDistances",
     "Certification",
+    "Checked",
     "CompareSettings",
     "Comparison",
     "Decision",
@@ -97,7 +100,6 @@ __all__ = [
     "GeneralizationBound",
     "Inequality",
     "Inspection",
-    "Interval",
     "KernelInterpolant",
     "Measured",
     "MemorizationProof",
@@ -123,6 +125,7 @@ __all__ = [
     "ShareBounds",
     "Shares",
     "certify",
+    "check",
     "certify_box",
     "certify_memorization",
     "certify_memorizer",

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Circle, Rectangle
 
 from constructions import Ball, ReLUNetwork
 from constructions.internal import box_of, check_ball, check_labels, read_rows
@@ -17,9 +20,6 @@ from constructions.internal import box_of, check_ball, check_labels, read_rows
 from ..behaviour.zones import outer_radius
 from ..quantities.reading import read_network
 from .drawing import new_figure
-
-if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
-    from matplotlib.axes import Axes
 
 SIGNED = "RdBu_r"
 """Colours of an output with a sign."""
@@ -169,8 +169,6 @@ def slice_names(network: ReLUNetwork) -> Sequence[str]:
 
 
 def _points(axes: Axes, network: ReLUNetwork, points: Any, labels: Any, ball: Ball | None) -> None:
-    from matplotlib.patches import Circle, Rectangle
-
     places = read_rows(points)
     if places.shape[1] != 2:
         raise ValueError(f"points must have shape (N, 2), got {tuple(places.shape)}")
@@ -202,8 +200,6 @@ def _points(axes: Axes, network: ReLUNetwork, points: Any, labels: Any, ball: Ba
 
 def class_colours(axes: Axes, winners: np.ndarray) -> np.ndarray:
     """The colour of each of the classes, (red, green, blue), faded; named in the legend."""
-    from matplotlib.colors import to_rgb
-
     faded = np.array([[0.45 * c + 0.55 for c in to_rgb(colour)] for colour in CLASSES])
     for k in np.unique(winners).tolist():
         colour = faded[k % len(CLASSES)]

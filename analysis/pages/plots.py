@@ -15,7 +15,6 @@ from constructions import ReLUNetwork
 from ..behaviour.flatness import FlatnessProfile
 from ..quantities.measured import Measured
 from .drawing import MODEL_COLOURS, muted, new_figure, paper
-from .planes import NEGATIVE, POSITIVE, plot_plane, slice_names
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
@@ -186,6 +185,8 @@ def network_figure(network: ReLUNetwork) -> Figure:
 
 
 def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
+    from .planes import NEGATIVE, POSITIVE
+
     graph = network.graph()
     counts: dict[int, int] = {}
     for layer, _ in graph.nodes:
@@ -216,6 +217,8 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
 
 
 def _draw_function(network: ReLUNetwork, axes: Axes) -> None:
+    from .planes import plot_plane, slice_names
+
     names = slice_names(network)
     low, high = network.domain or ((-0.25, 1.25) if names else (-1.0, 1.0))
     low, high = max(low, -2.0), min(high, 2.0) if math.isfinite(high) else 1.0

@@ -156,7 +156,7 @@ class Result:
         >>> found = separation([[0.0], [0.25], [1.0]], [1, 1, -1])
         >>> found
         Separation: the least distance, between points 1 and 2
-          distance 0.75 (exact); lower >= 0.75 (certified bound)
+          distance 0.75 (exact)
         >>> found.to_dict()
         {'distance': 0.75, 'pair': [1, 2], 'is_exact': True, 'lower': 0.75}
     """

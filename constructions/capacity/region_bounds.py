@@ -145,9 +145,10 @@ def serra_upper(widths: Sequence[int], d: int) -> int:
 
 def _check(widths: Iterable[int], d: int, name: str = "widths") -> list[int]:
     """Widths as a list; raises ValueError and TypeError that name the argument."""
-    read_count("d", d, 1)
     if not isinstance(widths, Iterable):
-        raise TypeError(f"{name} must be integers, one a hidden layer, got {widths!r}")
+        swapped = f": they come first, then d, as in ({d}, {widths})" * isinstance(d, Iterable)
+        raise TypeError(f"{name} must be integers, one a hidden layer, got {widths!r}{swapped}")
+    read_count("d", d, 1)
     layers = [read_count(name, n, 1) for n in widths]
     if not layers:
         raise ValueError("widths must hold at least one layer")

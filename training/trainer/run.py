@@ -18,7 +18,7 @@ import json
 import math
 import shutil
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from constructions.internal import Points, Said, said, write_file
 from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import differentiating
 from .config import TrainingConfig
+from .evaluation import Evaluation
 from .models import build_model
 
 FORMAT = "cgro run 1"
@@ -53,7 +54,8 @@ class Run(Result):
         config: its `TrainingConfig`.
         about: facts about versions, machine and data.
         epochs: the metrics of each finished epoch.
-        final: the metrics of the end; None before it.
+        final: the metrics of the end as they are in the file; None before it. `evaluation()` gives
+            them with their kinds.
     """
 
     folder: Path
@@ -183,6 +185,25 @@ class Run(Result):
             for line in self.epochs
             if (self.folder / "weights" / _name(line["epoch"])).is_file()
         ]
+
+    def evaluation(self, part: str = "test") -> Evaluation:
+        """Give the measurement at the end as what `evaluate` gives, each number with its kind.
+
+        Args:
+            part: "test", "train" (all training points, not attacked), or "train_sample".
+
+        Returns:
+            An `Evaluation`; `final` has the same numbers as they are in the file.
+
+        Raises:
+            ValueError: for a run that is not finished, and another part.
+        """
+        parts = {name: each for name, each in (self.final or {}).items() if type(each) is dict}
+        if part not in parts:
+            known = ", ".join(parts) if parts else f"none yet: the run is {self.status}"
+            raise ValueError(f"part must be one of those measured ({known}), got {part!r}")
+        found = {"attack": "clean", "robust_accuracy": None, **parts[part]}
+        return Evaluation(**{field.name: found[field.name] for field in fields(Evaluation)})
 
     def dataset(self) -> Dataset:
         """Read the data that the run was trained on again.

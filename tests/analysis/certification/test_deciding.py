@@ -251,7 +251,10 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     assert accepted(json.loads((tmp_path / "c.json").read_text()))
     check = ["check-certificate", str(tmp_path / "c.json")]
     assert main(["check-certificate", str(tmp_path / "c.json"), "--network", str(net)]) == 2
-    assert "is about a network and a property: give --vnnlib, too" in capsys.readouterr().err
+    assert (
+        "is about a network and a property: give the property (--vnnlib), too"
+        in capsys.readouterr().err
+    )
     (tmp_path / "model.pt").write_bytes(b"precious")
     asked = ["certify", str(net), "--vnnlib", str(file), "--out"]
     assert main([*asked, str(tmp_path / "model.pt")]) == 2

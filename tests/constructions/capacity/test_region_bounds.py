@@ -117,3 +117,9 @@ def test_one_hyperplane_arrangement_attains_zaslavsky():
     weight, bias = generator.normal(size=(6, 2)), 0.1 * generator.normal(size=6)
     network = ReLUNetwork.from_layers([(weight, bias), (np.ones((1, 6)), np.zeros(1))])
     assert count_regions(network, (-100, 100)).cells == zaslavsky(6, 2) == 22
+
+
+@pytest.mark.parametrize("bound", [serra_upper, montufar_upper])
+def test_swapped_arguments_are_named(bound):
+    with pytest.raises(TypeError, match=r"they come first, then d, as in \(\[8, 8\], 2\)"):
+        bound(2, [8, 8])
