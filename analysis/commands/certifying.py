@@ -310,6 +310,8 @@ def run_queries(options: argparse.Namespace) -> None:
 
 def run_balls(options: argparse.Namespace) -> None:
     """`cgro certify --point` and `--points`."""
+    from constructions.internal import warn_of_scale
+
     from ..certification.decision import ball_set
     from ..certification.queries import Query, read_labelled_points
 
@@ -323,6 +325,7 @@ def run_balls(options: argparse.Namespace) -> None:
     elif options.label is None:
         values = network([[float(x) for x in options.point]])
         labels = constructions.predictions(values).tolist()
+    warn_of_scale(ball, network.inputs)
     balls = [ball_set(network, point, ball, (0.0, 1.0)) for point in points]
     queries = [Query(ball, int(label)) for ball, label in zip(balls, labels, strict=True)]
     if not options.json:
