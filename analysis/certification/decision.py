@@ -213,7 +213,7 @@ def certify(
     """
     network = read_network(network)
     exact_set = ball_set(network, centre, ball, domain)
-    if domain is not None and read_domain(domain) == (0, 1):
+    if domain is not None and read_domain(domain) == (Fraction(0), Fraction(1)):
         warn_of_scale(ball, network.inputs)
     return decide_margin(network, exact_set, label, max_seconds)
 
