@@ -53,6 +53,8 @@ def prove_nearest(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball
     exactly.
     """
     found = read_maxima(network)
+    low, high = network.domain or (-math.inf, math.inf)
+    require(0 <= low and high <= 1, "the network's domain must lie in [0,1], where rows are >= 0")
     require(bool(((x >= 0) & (x <= 1)).all()), "points must lie in [0,1]")
     count = len(found.classes)
     classes = (y + 1) // 2 if network.outputs == 1 else y
@@ -261,7 +263,7 @@ class _Pairs:
         sizes = lengths if self.p == math.inf else np.sqrt(lengths)
         # 4^bits (g(c) - needed) and 4^bits radius |gradient|, with room for what floats round
         reach, needed = float(self.radius) * 2.0**self.bits, float(self.needed) * 4.0**self.bits
-        left = (gaps - needed) * (1 - 2.0**-48)
+        left = (gaps - needed) * (1 - 2.0**-48) - 2.0**-50 * needed  # needed is rounded, too
         clear = (left > 0) & (left >= reach * sizes * (1 + 2.0**-48))
         places = np.argwhere(others & ~clear)
         require(len(places) <= UNDECIDED, "too many pairs are too close")
