@@ -148,16 +148,26 @@ def floats(rows):  # lists of floats as float.hex() writes them, over one power 
     ratios = [[v.as_integer_ratio() for v in row] for row in values]
     g = max([bottom.bit_length() - 1 for row in ratios for _, bottom in row], default=0)
     return g, [[top << g + 1 - bottom.bit_length() for top, bottom in row] for row in ratios]
-def sparse(table, width):  # rows of a layer: from which column on, counted from the row before or from 0, and the weights
+def sparse(table, width, fresh):  # rows of a layer: their first column, from 0 or from the row before, and weights from there
     texts, last = [], 0
     for columns, weights in table:
         require(all(type(j) is int and 0 <= j < width for j in columns) and len({*columns}) == len(columns), "wrong columns")
         row = dict(zip(columns, weights, strict=True))
         first = min(row, default=0)
-        start, last = (0, first) if first < last else (last, first)
+        start, last = (0, first) if fresh or first < last else (last, first)
         listed = [row.get(j, 0) for j in range(first, max(row, default=-1) + 1)]
         texts.append(f"{min(start, 1)} {first - start} {integers(listed)}")
     return texts
+def wants(points, labels, units, far):  # what proves each ball: its own indicator, and one unit of each of another label; hints
+    others = ["whole"] * (units - len(points))
+    for i, (x, label) in enumerate(zip(points, labels)):
+        found = ["-"] * len(points)
+        found[i] = "whole"
+        for k, (z, other) in enumerate(zip(points, labels)):
+            if other != label:
+                j = next((j for j, (a, b) in enumerate(zip(x, z)) if not -far < a - b < far), 0)
+                found[k] = str(2 * j + (x[j] < z[j]))
+        yield listing(others + found)
 def memorized(data):  # what a certificate of memorization proves, in words; ValueError if the program does not accept it
     old, cert = beside("check_memorization.py"), beside("check_certificate.py")
     old["_entries"](data, old["CLAIM"], "checker reason")
@@ -173,12 +183,14 @@ def memorized(data):  # what a certificate of memorization proves, in words; Val
     biases, points, texts, width = biases[: len(layers)], biases[len(layers) :], [], d
     for layer, bias in zip(layers, biases, strict=True):
         shift, weights = floats([numbers for _, numbers in layer["rows"]])
-        rows = sparse([(columns, own) for (columns, _), own in zip(layer["rows"], weights)], width)
+        rows = sparse([(columns, own) for (columns, _), own in zip(layer["rows"], weights)], width, not texts)
         texts.append(f"{shift} {listing(f'{row} {b:#x}' for row, b in zip(rows, bias))}")
         width = len(rows)
     require(claim > 0 and radius >= 0 and all(type(v) is int for v in y), "nothing is claimed")
     require(len(points) == len(y) > 0 and all(0 <= v <= 1 << g for row in points for v in row), "points")
-    listed = listing(f"{integers(row)} {label:#x}" for row, label in zip(points, y))
+    far = int(sum([float.fromhex(data[name]) for name in ("outer", "radius")]) * 2**g)
+    hints = wants(points, y, len(layers[1]["rows"]) if layers[1:] else 0, far)
+    listed = listing(f"{integers(row)} {label:#x} {hint}" for row, label, hint in zip(points, y, hints))
     claimed = f"{radius:#x} {claim.numerator:#x} {claim.denominator:#x}"
     text = f"memorized {g} {listing(texts[:-1])} {texts[-1]} {d} {claimed} {listed}"
     reason = next(answers(text, "intervals do not give the margin on each ball"))
