@@ -54,7 +54,7 @@ def prove_nearest(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball
     """
     found = read_maxima(network)
     low, high = network.domain or (-math.inf, math.inf)
-    require(0 <= low and high <= 1, "the network's domain must lie in [0,1], where rows are >= 0")
+    require(low >= 0 and high <= 1, "the network's domain must lie in [0,1], where rows are >= 0")
     require(bool(((x >= 0) & (x <= 1)).all()), "points must lie in [0,1]")
     count = len(found.classes)
     classes = (y + 1) // 2 if network.outputs == 1 else y

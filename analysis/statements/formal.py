@@ -88,7 +88,7 @@ FORMAL: dict[str, Formal] = {
         + of("MemorizeGate", "gate_on_ball", "gate_outside", "gateK_on_ball", "gateK_outside")
         + of("MemorizeEuclidean", "memorizeK_l2_on_ball", "memorizeK_l2_outside")
         + of("MemorizeShared", "shared_on_ball", "shared_outside", "sharedK_on_ball")
-        + of("MemorizeLiteral", "literal_linf_on_ball", "literal_l2_on_ball", "literal_l2_outside")
+        + of("MemorizeLiteral", "literal_linf_margin", "literal_l2_margin", "literal_l2_outside")
         + of("Thresholds", "memorize_thresholds", "gate_thresholds", "shared_thresholds")
         + of("CountsIndicators", "params_lean", "params_euclidean", "params_shared")
         + of("CountsTree", "params_gate", "params_gate_K")
@@ -121,9 +121,10 @@ FORMAL: dict[str, Formal] = {
         "samples drawn at random, populations that are not finite, K classes",
     ),
     "cgrm-corollary-3.4": Formal(
-        of("MemorizingNetworks", "indicators_errors", "network_errors", "indicators_far"),
-        "the same for networks: any l_p and indicators, and the l_inf lean network; both errors "
-        "are 0",
+        of("MemorizingNetworks", "indicators_errors", "network_errors", "indicators_far")
+        + of("MemorizingNetworksEuclidean", "euclidean_errors"),
+        "the same for networks: any l_p and indicators, the l_inf lean network, and networks of "
+        "squared l_2 distances; both errors are 0",
         "as of Proposition 3.2",
     ),
     "cgrm-theorem-3.5": Formal(
