@@ -49,6 +49,8 @@ def check_file(
         check_verified.program()
         judge = check_verified.judge
     kind, balls = content.get("format"), content.get("format") == BALLS
+    if points is not None and not balls:
+        raise ValueError(f"{path} holds the sets that it is about: --points would not be looked at")
     if kind == PROPERTY:
         if (network is None) != (asked is None):
             missing = "--vnnlib" if asked is None else "--network"
@@ -78,10 +80,6 @@ def check_file(
             "proves it from the network"
         )
         return [Finding(reason)]
-    if points is not None and not balls:
-        raise ValueError(
-            f"{path} holds the points that it is about: --points would not be looked at"
-        )
     if balls and points is None:
         raise ValueError(f"{path} needs the file of the points that it is about (--points)")
     try:

@@ -6,12 +6,14 @@ file writes network and queries as integers for the program (PROGRAM, or what $C
 program is `check_query` of proofs/checker/Certificate.v, whose theorem `check_query_sound` says: what it accepts holds at all
 real points of the set (or at the witness). For certificates of memorization (l_inf, variant lean) it is `check_memorized`; its
 theorem `check_memorized_sound` is about all balls at once, by intervals through the weights that are there. Trusted are Coq and
-its extraction (ExtractChecker.v says what it replaces), OCaml, zarith, main.ml, which reads what is written here, and these two
-files; not trusted: pairs, facts, trees, multipliers, boxes and points. Not covered, so rejected: facts of nodes (`targets`);
-memorization in l_2, of variant gate, or refuted."""
+its extraction (ExtractChecker.v says what it replaces), OCaml, zarith, main.ml, which reads what is written here, this file and
+what it takes of check_certificate.py, check_trees.py and check_memorization.py; not trusted: pairs, facts, trees, multipliers,
+boxes and points. Python's are values at witnesses, and what is compared with files. Not covered, so rejected: facts of nodes
+(`targets`); memorization in l_2, of variant gate, or refuted."""
 import decimal, functools, hashlib, json, math, os, pathlib, runpy, subprocess, sys
 PROGRAM = pathlib.Path(__file__).parents[2] / "proofs" / "checker" / "ml" / "check"
-TRUSTED = "checked by a program extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers"
+TRUSTED = "the queries were checked by {}, extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers in \
+Python, whose are values at witnesses, too, and comparisons with networks and properties"
 @functools.cache
 def beside(name):  # what a file beside this one defines
     return runpy.run_path(str(pathlib.Path(__file__).with_name(name)))
@@ -22,7 +24,12 @@ def program():  # the path of the program
     path = pathlib.Path(os.environ.get("CGRO_CHECKER") or PROGRAM)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: `make checker` builds the verified checker, $CGRO_CHECKER names another")
+    sources = [*PROGRAM.parents[1].glob("*.v"), *PROGRAM.parent.glob("m*.ml")] if path == PROGRAM else []
+    if any(source.stat().st_mtime > path.stat().st_mtime for source in sources):
+        raise ValueError(f"{path} is older than what it is made from: `make checker` builds it again")
     return path
+def trusted():  # whose word the verdicts are
+    return TRUSTED.format(program())
 def listing(items):  # their number, and each
     items = [*items]
     return " ".join([str(len(items)), *items])
@@ -133,15 +140,15 @@ def reasons(network, queries, of):  # why each query is rejected, or "" if the p
         except Exception as error:
             found.append(checker["plain"](error))
     text = f"{writer.layers}\n{listing(texts)}\n"
-    verdicts = answers("queries " + text, "ValueError: the proof does not give the bound, or the point is no counterexample")
+    wrong = "ValueError: the proof does not give the bound, or the point is no counterexample"
+    verdicts = iter(answers("queries " + text, wrong, len(texts)))
     return [reason or next(verdicts) for reason in found]
-def answers(text, rejected):  # of the program: "" where it accepts, else why not, without end
+def answers(text, rejected, count):  # of the program: "" where it accepts, else why not; all failed unless it ends well
     done = subprocess.run([program()], input=text, capture_output=True, text=True, check=False)
-    said = {"accepted": "", "rejected": rejected}
-    failed = f"the program failed: {done.stderr.strip()[:100] or done.returncode}"
-    yield from (said.get(word, failed) for word in done.stdout.split())
-    while True:
-        yield failed
+    said, told = {"accepted": "", "rejected": rejected}, done.stdout.split()
+    if done.returncode or len(told) != count or not {*told} <= {*said}:
+        return [f"the program failed: {done.stderr.strip()[:100] or done.returncode}"] * count
+    return [said[word] for word in told]
 def floats(rows):  # lists of floats as float.hex() writes them, over one power of 2: its exponent, and the integers
     values = [[float.fromhex(text) for text in row] for row in rows]
     require(all(v.hex() == text for row, own in zip(rows, values) for text, v in zip(row, own)), "a float is not as written")
@@ -193,7 +200,7 @@ def memorized(data):  # what a certificate of memorization proves, in words; Val
     listed = listing(f"{integers(row)} {label:#x} {hint}" for row, label, hint in zip(points, y, hints))
     claimed = f"{radius:#x} {claim.numerator:#x} {claim.denominator:#x}"
     text = f"memorized {g} {listing(texts[:-1])} {texts[-1]} {d} {claimed} {listed}"
-    reason = next(answers(text, "intervals do not give the margin on each ball"))
+    (reason,) = answers(text, "intervals do not give the margin on each ball", 1)
     require(not reason, reason)
     seen = hashlib.sha256(json.dumps([data["points"], y]).encode()).hexdigest()[:16]
     where = f"points of [0, 1]^{d} within l_inf distance {old['_show'](old['Q'](radius, 1 << g))} of one of its {len(y)} points"
@@ -203,12 +210,14 @@ def memorized(data):  # what a certificate of memorization proves, in words; Val
 def judge(data):  # as in check_certificate.py
     return beside("check_certificate.py")["judge"](data, checks=reasons)
 def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
-    require(path and not more, "usage: python check_verified.py CERT.json")
-    data = beside("check_certificate.py")["read"](path)
-    found = [("", memorized(data))] if data.get("kind") == "memorization" else judge(data)
-    _ = [print(f"query {i}: {f'rejected: {why}' if why else f'accepted as {what}'}") for i, (why, what) in enumerate(found)]
-    _ = found and print(TRUSTED)
-    return int(any(reason for reason, _ in found)) if found else sys.exit("rejected: it holds no query")
+    program()
+    if path and not more and beside("check_certificate.py")["read"](path).get("kind") == "memorization":
+        print(f"query 0: accepted as {memorized(beside('check_certificate.py')['read'](path))}")
+        wrong = 0
+    else:
+        wrong = beside("check_certificate.py")["main"](path, *more, checks=reasons)
+    print(trusted())
+    return wrong
 if __name__ == "__main__":
     try:
         sys.exit(print(__doc__) if sys.argv[1:] in (["--help"], ["-h"]) else main(*sys.argv[1:]))

@@ -28,6 +28,9 @@ UNDECIDED = 10**5
 
 EXACT = 2.0**53
 
+TINY = 2.0**-500
+"""More than what is lost where squares underflow."""
+
 Units = frozenset[int]
 Functions = frozenset[int]
 
@@ -55,7 +58,7 @@ def prove_nearest(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball
     found = read_maxima(network)
     low, high = network.domain or (-math.inf, math.inf)
     require(low >= 0 and high <= 1, "the network's domain must lie in [0,1], where rows are >= 0")
-    require(bool(((x >= 0) & (x <= 1)).all()), "points must lie in [0,1]")
+    require(bool(((x >= low) & (x <= high)).all()), "points must lie in the network's domain")
     count = len(found.classes)
     classes = (y + 1) // 2 if network.outputs == 1 else y
     members = np.zeros((count, len(found.rows)), dtype=bool)
@@ -179,7 +182,9 @@ class _Reader:
         return self._maxima(classes, scale)
 
     def _maxima(self, classes: Sequence[Functions], scale: float) -> Maxima:
-        require(scale > 0, "the output compares nothing")
+        require(
+            2.0**-900 < scale < 2.0**900, "the output's scale is 0, or near the ends of float64"
+        )
         rows, offsets = self.rows, self.offsets
         if self.sums:
             a, b = (np.array(part) for part in zip(*self.sums, strict=True))
@@ -240,7 +245,11 @@ class _Pairs:
         large = 4 * dimension * most * max(most, 2.0**bits) + 2 * np.abs(offsets).max(initial=0.0)
         require(bool(large < EXACT), "weights are too large for the exact comparison of pairs")
         moved = np.abs(x - centres * 2.0**-bits)
-        size = moved.max(1) if p == math.inf else np.sqrt((moved**2).sum(1)) * (1 + 2.0**-30)
+        size = (
+            moved.max(1)
+            if p == math.inf
+            else np.sqrt((moved**2).sum(1)) * (1 + 2.0**-30) + TINY * moved.any(1)
+        )
         most_moved = Fraction(float(size.max(initial=0.0)))
         return cls(rows, offsets, centres, bits, p, radius + most_moved, 1 / found.scale)
 
@@ -276,4 +285,7 @@ class _Pairs:
                 if self.p == math.inf
                 else gap >= 0 and gap**2 >= least**2 * length
             )
-            require(holds, f"ball {owners[i]} is too large for another class's function")
+            require(
+                holds,
+                f"ball {owners[i]}: no function of its class exceeds the others by enough",
+            )

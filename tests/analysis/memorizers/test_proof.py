@@ -169,3 +169,15 @@ def test_scales_that_are_no_powers_of_two_are_compared_exactly(p):
         rounded = gap - float(1 / Fraction(scale)) * 4.0**23
         hidden += rounded * (1 - 2.0**-48) >= radius * 2**23 * (1 + 2.0**-48)
     assert hidden > 10  # floats alone would have proved these
+
+
+@pytest.mark.parametrize("tiny", [5e-324, 1e-200, 1e-160])
+def test_moves_whose_squares_underflow_are_not_lost(tiny):
+    """Built for the point 0; the ball around (tiny, 1/2) reaches beyond what was built for."""
+    ball, points, labels = Ball(2, 0.125), [[tiny, 0.5], [0.5, 0.5]], [1, -1]
+    other = nearest_neighbour([[0.0, 0.5], [0.5, 0.5]], labels, ball)
+    assert certify_memorizer(other, points, labels, ball).verdict == "unresolved"
+    network = nearest_neighbour(points, labels, ball)
+    assert certify_memorizer(network, points, labels, ball).verdict == "proved"
+    edge = [Fraction(tiny) + Fraction(1, 8), Fraction(1, 2)]
+    assert network.exact([edge])[0, 0] == 1
