@@ -8,12 +8,12 @@ real points of the set (or at the witness). For certificates of memorization (l_
 theorem `check_memorized_sound` is about all balls at once, by intervals through the weights that are there. Trusted are Coq and
 its extraction (ExtractChecker.v says what it replaces), OCaml, zarith, main.ml, which reads what is written here, this file and
 what it takes of check_certificate.py, check_trees.py and check_memorization.py; not trusted: pairs, facts, trees, multipliers,
-boxes and points. Python's are values at witnesses, and what is compared with files. Not covered, so rejected: facts of nodes
+boxes and points. Values at witnesses and comparisons with files are Python's. Not covered, so rejected: facts of nodes
 (`targets`); memorization in l_2, of variant gate, or refuted."""
 import decimal, functools, hashlib, json, math, os, pathlib, runpy, subprocess, sys
 PROGRAM = pathlib.Path(__file__).parents[2] / "proofs" / "checker" / "ml" / "check"
 TRUSTED = "the queries were checked by {}, extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers in \
-Python, whose are values at witnesses, too, and comparisons with networks and properties"
+Python, which also find the values at witnesses and compare with networks and properties"
 @functools.cache
 def beside(name):  # what a file beside this one defines
     return runpy.run_path(str(pathlib.Path(__file__).with_name(name)))
