@@ -15,6 +15,7 @@ Definition score (l : layer) (u : list nat) (b : vec) : nat := list_sum (map (fu
 (** The rows of l have separate supports, of u entries each. *)
 Definition blocks (l : layer) (u : list nat) := length u = length l /\ forall r, count (vcomb r (map fst l)) = wcount r u.
 
+(** A product of facing maps, counted. *)
 Theorem params_merge l2 l1 u : blocks l1 u -> params_layer (merge l2 l1) = score l2 u (map snd l1).
 Proof. intros [_ H]. unfold params_layer, merge, score. rewrite map_map. f_equal. apply map_ext. intros [r b]; cbn [fst snd]. now rewrite H. Qed.
 
@@ -51,8 +52,10 @@ Proof.
   induction r as [|a r IH]; intros [|w rows] j; cbn [vcomb map dot]; try (destruct j; reflexivity).
   now rewrite nth_vadd, nth_vscale, IH.
 Qed.
+(** Equal numbers count alike. *)
 Lemma nz_eq a b : a = b -> nz a = nz b.
 Proof. congruence. Qed.
+(** A row's first entry. *)
 Lemma count_cons a v : count (a :: v) = (nz a + count v)%nat.
 Proof. reflexivity. Qed.
 (** A row of zeros counts nothing. *)
@@ -81,6 +84,7 @@ Proof.
   - rewrite dot_nil_r. lra.
   - destruct r as [|c r]; cbn [dot skipn]; [simpl; lra|]. rewrite IH. lra.
 Qed.
+(** No rows, no entries. *)
 Lemma wcount_nil_r r : wcount r [] = 0%nat.
 Proof. destruct r; reflexivity. Qed.
 (** Entries over two lists of rows. *)
@@ -99,10 +103,13 @@ Proof.
   unfold nz. destruct (Req_EM_T a 0) as [A|A], (Req_EM_T b 0) as [B|B], (Req_EM_T (a * b) 0) as [C|C]; auto; exfalso; subst;
     try (apply C; ring). apply Rmult_integral in C. tauto.
 Qed.
+(** A multiple of a row. *)
 Lemma count_vscale a w : count (vscale a w) = (nz a * count w)%nat.
 Proof. induction w as [|x w IH]; [unfold count; simpl; lia|]. unfold vscale in *. cbn [map]. rewrite !count_cons, IH, nz_mult. lia. Qed.
+(** Adding nothing. *)
 Lemma vadd_nil_r a : vadd a [] = a.
 Proof. destruct a; reflexivity. Qed.
+(** One row alone. *)
 Lemma blocks_one w b : blocks [(w, b)] [count w].
 Proof.
   split; auto. intros [|a r]; [reflexivity|]. cbn [map fst vcomb wcount].
@@ -111,6 +118,7 @@ Qed.
 (** Networks side by side have their rows side by side. *)
 Lemma vcomb_prefix r rows : vcomb (firstn (length rows) r) rows = vcomb r rows.
 Proof. revert r. induction rows as [|w rows IH]; intros [|a r]; auto. cbn [length firstn vcomb]. now rewrite IH. Qed.
+(** A combination of rows of separate networks: the sum of both counts. *)
 Lemma count_vcomb_diag n l1 l2 r : fits n l1 ->
   count (vcomb r (map fst (diag n l1 l2))) = (count (vcomb r (map fst l1)) + count (vcomb (skipn (length l1) r) (map fst l2)))%nat.
 Proof.
@@ -126,6 +134,7 @@ Proof.
       rewrite app_nth2 by (rewrite repeat_length; lia). rewrite repeat_length. reflexivity.
   - apply vcomb_length. rewrite Forall_map. exact F.
 Qed.
+(** Separate networks have separate supports. *)
 Lemma blocks_diag n l1 l2 u1 u2 : fits n l1 -> blocks l1 u1 -> blocks l2 u2 -> blocks (diag n l1 l2) (u1 ++ u2).
 Proof.
   intros F [L1 B1] [L2 B2]. split.
@@ -138,6 +147,7 @@ Proof.
   induction fs as [|a fs IH]; intros [|b gs] n fo go L; simpl in L; try lia; auto.
   cbn [diags width]. specialize (IH gs (length a) fo go ltac:(lia)). destruct (diags (length a) fs gs fo go). exact IH.
 Qed.
+(** The readout of networks in parallel stands in blocks. *)
 Lemma readout_parallel f g D : wf D f -> depth f = depth g -> depth f <> 0%nat ->
   exists n, fits n (readout f) /\ readout (parallel f g) = diag n (readout f) (readout g).
 Proof.
@@ -145,6 +155,7 @@ Proof.
   exists (width (length a) fs). destruct W as [_ W]. split; [now apply fit_last|].
   pose proof (snd_diags fs gs (length a) fo go ltac:(lia)). destruct (diags (length a) fs gs fo go). assumption.
 Qed.
+(** So it has separate supports if theirs have. *)
 Lemma blocks_parallel f g D u v : wf D f -> depth f = depth g -> depth f <> 0%nat ->
   blocks (readout f) u -> blocks (readout g) v -> blocks (readout (parallel f g)) (u ++ v).
 Proof. intros W E N U V. destruct (readout_parallel f g D W E N) as [n [F ->]]. now apply blocks_diag. Qed.
@@ -156,6 +167,7 @@ Proof.
   cbn [diags]. specialize (IH gs (length a) fo go ltac:(lia)). destruct (diags (length a) fs gs fo go). cbn [fst] in *.
   rewrite !params_of_cons, params_diag, IH. lia.
 Qed.
+(** Hidden layers in parallel add up. *)
 Theorem hid_parallel f g : depth f = depth g -> hid (parallel f g) = (hid f + hid g)%nat.
 Proof.
   destruct f as [[|a fs] fo], g as [[|b gs] go]; unfold depth, parallel, hid; cbn [hidden readout length]; intros L; try lia; auto.
@@ -166,15 +178,19 @@ Qed.
 (** * scores *)
 Lemma score_nil u b : score [] u b = 0%nat.
 Proof. reflexivity. Qed.
+(** A layer's first row. *)
 Lemma score_cons r c l u b : score ((r, c) :: l) u b = (wcount r u + nz (dot r b + c) + score l u b)%nat.
 Proof. reflexivity. Qed.
+(** Layers one under the other. *)
 Lemma score_app l1 l2 u b : score (l1 ++ l2) u b = (score l1 u b + score l2 u b)%nat.
 Proof. unfold score. now rewrite map_app, list_sum_app. Qed.
+(** Zeros before a row skip rows. *)
 Lemma wcount_shift n : forall r u, wcount (repeat 0 n ++ r) u = wcount r (skipn n u).
 Proof.
   induction n; intros r [|k u]; cbn [repeat app wcount skipn]; auto; [now rewrite wcount_nil_r|].
   rewrite nz_0, IHn. lia.
 Qed.
+(** And numbers. *)
 Lemma dot_shift n : forall r b, dot (repeat 0 n ++ r) b = dot r (skipn n b).
 Proof. induction n; intros r [|x b]; cbn [repeat app dot skipn]; auto; [now rewrite dot_nil_r|]. rewrite IHn. lra. Qed.
 (** Networks on separate inputs. *)
@@ -186,6 +202,7 @@ Qed.
 (** One coefficient. *)
 Lemma wcount_zeros n u : wcount (repeat 0 n) u = 0%nat.
 Proof. revert u. induction n; intros [|k u]; cbn [repeat wcount]; auto. now rewrite nz_0, IHn. Qed.
+(** A row with a single 1 takes one row's entries. *)
 Lemma wcount_idrow n i u : (i < n)%nat -> length u = n -> wcount (idrow n i) u = nth i u 0%nat.
 Proof.
   intros I L. unfold idrow. rewrite wcount_shift. destruct (skipn i u) as [|k v] eqn:E.
@@ -193,8 +210,10 @@ Proof.
   - cbn [wcount]. rewrite wcount_zeros, nz_1 by lra. rewrite <- (firstn_skipn i u), E, app_nth2; rewrite firstn_length; [|lia].
     rewrite Nat.min_l by lia. rewrite Nat.sub_diag. simpl. lia.
 Qed.
+(** Signs do not matter. *)
 Lemma nz_opp a : nz (- a) = nz a.
 Proof. unfold nz. destruct (Req_EM_T a 0), (Req_EM_T (- a) 0); lra || auto. Qed.
+(** Nor in rows. *)
 Lemma wcount_opp r : forall u, wcount (map Ropp r) u = wcount r u.
 Proof. induction r as [|a r IH]; intros [|k u]; cbn [map wcount]; auto. now rewrite nz_opp, IH. Qed.
 (** All coefficients. *)
@@ -202,12 +221,16 @@ Lemma wcount_repeat s n : forall u, s <> 0 -> length u = n -> wcount (repeat s n
 Proof.
   induction n; intros [|k u] S L; simpl in L; try lia; auto. cbn [repeat wcount]. rewrite IHn, nz_1 by (auto; lia). simpl. lia.
 Qed.
+(** Equal summands. *)
 Lemma list_sum_repeat k n : list_sum (repeat k n) = (k * n)%nat.
 Proof. induction n; simpl; [lia|]. unfold list_sum in *. rewrite IHn. lia. Qed.
+(** A sum by positions. *)
 Lemma sum_nth (u : list nat) : list_sum (map (fun i => nth i u 0%nat) (seq 0 (length u))) = list_sum u.
 Proof. f_equal. induction u as [|k u IH]; cbn [length seq map nth]; auto. f_equal. rewrite <- seq_shift, map_map. exact IH. Qed.
+(** A count by positions. *)
 Lemma map_nz_seq (b : vec) : list_sum (map (fun i => nz (nth i b 0)) (seq 0 (length b))) = count b.
 Proof. unfold count. f_equal. rewrite <- (map_nth_seq b) at 2. now rewrite map_map. Qed.
+(** Sums add up. *)
 Lemma list_sum_add {A} (f g : A -> nat) l : list_sum (map (fun i => (f i + g i)%nat) l) = (list_sum (map f l) + list_sum (map g l))%nat.
 Proof. unfold list_sum. induction l; cbn [map fold_right]; auto. rewrite IHl. lia. Qed.
 (** A delay copies rows. *)

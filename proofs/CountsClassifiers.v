@@ -12,10 +12,12 @@ Proof.
   - f_equal. apply map_ext. intros i. cbn [fst snd]. now rewrite count_idrow, nz_0.
   - rewrite <- (seq_length n 0) at 2. generalize (seq 0 n). induction l; auto. simpl in *. lia.
 Qed.
+(** Layers that carry n numbers. *)
 Lemma params_repeat_ident n k : params_of (repeat (ident n) k) = (k * n)%nat.
 Proof.
   induction k; auto. cbn [repeat]. rewrite params_of_cons, IHk, params_ident. lia.
 Qed.
+(** Zeros count nothing. *)
 Lemma count_zero_biases n : count (repeat 0 n) = 0%nat.
 Proof. apply count_zeros. Qed.
 (** The identity's rows have separate supports. *)
@@ -48,6 +50,7 @@ Proof.
   intros L I. apply count_ext. intros j. rewrite nth_vcomb, dot_idrow by (rewrite ?map_length; auto).
   rewrite (nth_indep _ 0 (nth j [] 0)) by (rewrite map_length; unfold vec in *; lia). now rewrite (map_nth (fun w => nth j w 0)).
 Qed.
+(** Signs of the coefficients do not matter. *)
 Lemma vcomb_opp r : forall rows, count (vcomb (map Ropp r) rows) = count (vcomb r rows).
 Proof.
   intros rows. rewrite <- (count_opp (vcomb r rows)). apply count_ext. intros j.
@@ -66,12 +69,16 @@ Proof.
   intros L. rewrite (params_layer_rows l), L. unfold params_layer at 1, merge, ident. rewrite !map_map. f_equal. apply map_ext_in.
   intros i I. apply in_seq in I. cbn [fst snd]. rewrite count_pick, dot_idrow by (rewrite ?map_length; auto; lia). f_equal. apply nz_eq. lra.
 Qed.
+(** A sum over pairs of rows. *)
 Lemma sum_flat2 (f h : nat -> vec) g l : list_sum (map g (flat_map (fun i => [(f i, 0%R); (h i, 0%R)]) l)) = list_sum (map (fun i => (g (f i, 0%R) + g (h i, 0%R))%nat) l).
 Proof. induction l as [|i l IH]; auto. simpl in *. lia. Qed.
+(** Equal summands, equal sums. *)
 Lemma list_sum_ext (f g : nat -> nat) l : (forall i, In i l -> f i = g i) -> list_sum (map f l) = list_sum (map g l).
 Proof. intros H. f_equal. now apply map_ext_in. Qed.
+(** Doubled summands. *)
 Lemma list_sum_double (f : nat -> nat) l : list_sum (map (fun i => (2 * f i)%nat) l) = (2 * list_sum (map f l))%nat.
 Proof. unfold list_sum. induction l; cbn [map fold_right]; auto. rewrite IHl. lia. Qed.
+(** Constant summands. *)
 Lemma list_sum_const (k : nat) n : list_sum (map (fun _ => k) (seq 0 n)) = (n * k)%nat.
 Proof. generalize 0%nat. induction n; intros s; auto. cbn [seq map]. simpl. unfold list_sum in IHn. rewrite IHn. lia. Qed.
 (** Positive and negative parts double a readout. *)
@@ -83,8 +90,10 @@ Proof.
   rewrite (nz_eq (nth i (map snd l) 0 + 0) (nth i (map snd l) 0)) by lra.
   rewrite (nz_eq (- nth i (map snd l) 0 + 0) (- nth i (map snd l) 0)), nz_opp by lra. lia.
 Qed.
+(** A row that joins two parts. *)
 Lemma count_pick_row n i w : (i < n)%nat -> count (pick n i w) = (2 + count w)%nat.
 Proof. intros I. unfold pick. rewrite count_app, !count_cons, !count_app, !count_zeros, !nz_1 by lra. lia. Qed.
+(** The readout that joins n numbers. *)
 Lemma params_join n : params_layer (joinK n) = (2 * n)%nat.
 Proof.
   unfold params_layer, joinK. rewrite map_map. transitivity (list_sum (map (fun _ => 2%nat) (seq 0 n))); [|rewrite list_sum_const; lia].
@@ -92,6 +101,7 @@ Proof.
 Qed.
 (** What f_clean costs behind a gate: its readout twice, and 2 K for each layer that waits and one more. *)
 Definition wait (K a : nat) : nat := match a with O => 0 | S _ => (2 * K * (a + 1))%nat end.
+(** K outputs that wait. *)
 Lemma params_delayed K a f : length (readout f) = K -> let f' := delay a (carryK K a) f in
   length (readout f') = K /\ (hid f' + 2 * out f' = hid f + 2 * out f + wait K a)%nat.
 Proof.
@@ -101,6 +111,7 @@ Proof.
   - unfold joinK. now rewrite map_length, seq_length.
   - lia.
 Qed.
+(** One output that waits. *)
 Lemma params_delayed1 a f : length (readout f) = 1%nat -> let f' := delay a (carry1 a) f in
   length (readout f') = 1%nat /\ (hid f' + 2 * out f' = hid f + 2 * out f + wait 1 a)%nat.
 Proof.
@@ -118,6 +129,7 @@ Proof.
   induction S as [|[c y] S IH]; auto. cbn [members map length repeat wcount snd]. fold (members S k). rewrite IH. simpl. f_equal.
   destruct Nat.eqb; [rewrite nz_1 by lra | rewrite nz_0]; lia.
 Qed.
+(** A label is one of K. *)
 Lemma sum_indicator y K (w : nat) : (y < K)%nat -> list_sum (map (fun k => if Nat.eqb y k then w else 0%nat) (seq 0 K)) = w.
 Proof.
   intros H. induction K as [|n IH]; [lia|]. rewrite seq_S, map_app, list_sum_app. cbn [map Nat.add]. simpl (list_sum [_]).
@@ -127,6 +139,7 @@ Proof.
     + rewrite list_sum_const. lia.
   - rewrite IH by lia. lia.
 Qed.
+(** All rows of members together. *)
 Lemma members_total w S K : (forall c y, In (c, y) S -> (y < K)%nat) ->
   list_sum (map (fun k => wcount (members S k) (repeat w (length S))) (seq 0 K)) = (w * length S)%nat.
 Proof.
@@ -137,8 +150,10 @@ Proof.
   - cbn [map snd length]. rewrite (list_sum_ext _ (fun k => ((if Nat.eqb y k then w else 0) + list_sum (map (fun cy : vec * nat => if Nat.eqb (snd cy) k then w else 0%nat) S))%nat)) by reflexivity.
     rewrite list_sum_add, sum_indicator by (eapply H; left; reflexivity). rewrite IH by (intros c' y' I; apply (H c'); right; exact I). lia.
 Qed.
+(** A sum of zeros. *)
 Lemma dot_zero_list r n : dot r (repeat 0 n) = 0.
 Proof. revert r. induction n; intros [|a r]; cbn [repeat dot]; auto. rewrite IHn. lra. Qed.
+(** Biases of separate networks. *)
 Lemma map_snd_diag n l1 l2 : map snd (diag n l1 l2) = map snd l1 ++ map snd l2.
 Proof. unfold diag. rewrite map_app, map_map. f_equal. Qed.
 

@@ -11,6 +11,7 @@ Open Scope R_scope.
 Section Beside.
 Variables (F : vec -> net) (D k h w : nat).
 Definition beside (S : data) : net := fold_right (fun cy f => parallel (F (fst cy)) f) (Net (repeat [] k) []) S.
+(** N networks of one size, side by side. *)
 Lemma count_beside S : k <> 0%nat ->
   (forall c y, In (c, y) S -> wf D (F c) /\ depth (F c) = k /\ hid (F c) = h /\ exists r, readout (F c) = [(r, 0)] /\ count r = w) ->
   hid (beside S) = (length S * h)%nat /\ blocks (readout (beside S)) (repeat w (length S)) /\
@@ -51,6 +52,7 @@ Proof.
     replace (params_layer [([1], 0); ([1], - (1 / 2))]) with 3%nat in P by counted. lia.
   - destruct m; eexists; reflexivity.
 Qed.
+(** One squared difference. *)
 Lemma count_coordinate m D j c : (1 <= m)%nat -> (j < D)%nat -> c <> 0 ->
   (hid (coordinate m D j c) + out (squaring m) = 7 * m + 4)%nat /\ readout (coordinate m D j c) = readout (squaring m).
 Proof.
@@ -66,6 +68,7 @@ Proof.
     (nz_eq (-1 * - c + 0 + 0) c), nz_0, (nz_1 (- (1 / 2))), (nz_1 c), (nz_1 (- c)) by lra.
   unfold hid at 1. cbn [hidden params_of map list_sum fold_right]. lia.
 Qed.
+(** All squared differences of a centre. *)
 Lemma count_coordinates m D : (1 <= m)%nat -> forall c j, (j + length c <= D)%nat -> nonzero c ->
   (hid (coordinates m D j c) + length c * out (squaring m) = length c * (7 * m + 4))%nat /\
   blocks (readout (coordinates m D j c)) (repeat (out (squaring m)) (length c)) /\ map snd (readout (coordinates m D j c)) = repeat 0 (length c).
@@ -88,11 +91,13 @@ Lemma score_soft a b k : a <> 0 -> b <> 0 -> score [([-1], b); ([-1], a)] [k] [0
 Proof.
   intros A B. rewrite !score_cons, score_nil. cbn [wcount dot]. rewrite (nz_1 (-1)), (nz_eq (_ + b) b), (nz_eq (_ + a) a), (nz_1 a), (nz_1 b) by lra. lia.
 Qed.
+(** A soft indicator's readout has two entries. *)
 Lemma readout_soft a b : a < b -> exists r, readout (soft_indicator a b) = [(r, 0)] /\ count r = 2%nat.
 Proof.
   intros H. eexists. split; [reflexivity|]. assert (/ (b - a) <> 0) by (apply Rinv_neq_0_compat; lra).
   rewrite !count_cons, !nz_1 by lra. reflexivity.
 Qed.
+(** One indicator. *)
 Lemma count_indicator2 m D a b c : (1 <= m)%nat -> a < b -> a <> 0 -> b <> 0 -> length c = D -> nonzero c ->
   hid (indicator2 m D a b c) = (D * (7 * m + 4) + 4)%nat.
 Proof.
@@ -104,6 +109,7 @@ Proof.
   rewrite params_merge_ident by reflexivity. rewrite (params_merge _ _ _ Bl), Bi. cbn [linear readout map]. rewrite score_cons, score_nil, dot_zero_list.
   rewrite wcount_repeat, list_sum_repeat by (rewrite ?repeat_length; auto; lra). rewrite (nz_eq (0 + 0) 0), nz_0 by lra. cbn [params_of map list_sum fold_right]. lia.
 Qed.
+(** N indicators. *)
 Lemma count_indicators2 m D a b (S : data) : (1 <= m)%nat -> a < b -> a <> 0 -> b <> 0 -> (forall c y, In (c, y) S -> length c = D /\ nonzero c) ->
   hid (indicators2 m D a b S) = (length S * (D * (7 * m + 4) + 4))%nat /\ blocks (readout (indicators2 m D a b S)) (repeat 2%nat (length S)) /\
   map snd (readout (indicators2 m D a b S)) = repeat 0 (length S) /\ depth (indicators2 m D a b S) = (m + 3)%nat.
@@ -115,6 +121,7 @@ Qed.
 (** * l_2, lean: D (8 m - 1) + N (D + 8) *)
 Lemma times_repeat {A} (x : A) n : times n [x] = repeat x n.
 Proof. apply times_one. Qed.
+(** The shared squares: D (8 m - 1). *)
 Lemma count_shared_base m D : (1 <= m)%nat ->
   hid (shared_base m D) = (D * (8 * m - 1))%nat /\ readout (shared_base m D) = ident (1 + D).
 Proof.
@@ -139,6 +146,7 @@ Proof.
   destruct m as [|k]; [lia|]. replace (8 * Datatypes.S k - 1)%nat with (8 * k + 7)%nat by lia. replace (7 * Datatypes.S k - 2)%nat with (7 * k + 5)%nat in P by lia.
   nia.
 Qed.
+(** N indicators over them. *)
 Lemma count_shared_indicators m D a b norm (S : data) : (1 <= m)%nat -> a < b -> a <> 0 -> b <> 0 ->
   (forall c y, In (c, y) S -> length c = D /\ nonzero c /\ norm c <> 0) ->
   hid (shared_indicators m D a b norm S) = (D * (8 * m - 1) + length S * (D + 6))%nat /\
@@ -187,12 +195,14 @@ Definition restK (K L : nat) : nat := (hid clean + 2 * out clean + wait K (L - d
 Section Lean.
 Variables (inner outer : R).
 Hypotheses (Hio : inner < outer) (G : forall c y, In (c, y) S -> length c = D /\ generic inner c).
+(** l_inf, lean, two labels. *)
 Theorem params_lean : length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> (y < 2)%nat) ->
   params (memorize inner outer B D clean S) = (N * (6 * D + 2) + rest1 4)%nat.
 Proof.
   intros O Y. rewrite memorize_any. destruct (count_lean_indicators inner outer D S Hio G) as [H [Bl [Bi Dp]]].
   rewrite (params_memorize2 B D 1 (indicators inner outer D S) clean S) by auto. cbv zeta. rewrite H, Dp. unfold rest1, N. cbn [Nat.add]. lia.
 Qed.
+(** l_inf, lean, K classes. *)
 Theorem params_lean_K K : (1 <= K)%nat -> length (readout clean) = K -> (forall c y, In (c, y) S -> (y < K)%nat) ->
   params (memorizeK B K (indicators inner outer D S) S clean) = (N * (6 * D + 2) + restK K 4)%nat.
 Proof.
@@ -204,6 +214,7 @@ End Lean.
 Section Squares.
 Variables (m : nat) (a b : R).
 Hypotheses (M : (1 <= m)%nat) (Hab : a < b) (A0 : a <> 0) (B0 : b <> 0).
+(** l_2, gate, two labels. *)
 Theorem params_euclidean : (forall c y, In (c, y) S -> length c = D /\ nonzero c) -> length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> (y < 2)%nat) ->
   params (memorize2 B (indicators2 m D a b S) S clean) = (N * (7 * D * m + 4 * D + 6) + rest1 (m + 5))%nat.
 Proof.
@@ -211,6 +222,7 @@ Proof.
   rewrite (params_memorize2 B D 2 (indicators2 m D a b S) clean S) by auto. cbv zeta. rewrite H, Dp. unfold rest1, N.
   replace (m + 3 + 2)%nat with (m + 5)%nat by lia. lia.
 Qed.
+(** l_2, gate, K classes. *)
 Theorem params_euclidean_K K : (forall c y, In (c, y) S -> length c = D /\ nonzero c) -> (1 <= K)%nat -> length (readout clean) = K ->
   (forall c y, In (c, y) S -> (y < K)%nat) ->
   params (memorizeK B K (indicators2 m D a b S) S clean) = (N * (7 * D * m + 4 * D + 6) + restK K (m + 5))%nat.
@@ -221,6 +233,7 @@ Proof.
 Qed.
 Variable norm : vec -> R.
 Hypothesis G : forall c y, In (c, y) S -> length c = D /\ nonzero c /\ norm c <> 0.
+(** l_2, lean, two labels. *)
 Theorem params_shared : length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> (y < 2)%nat) ->
   params (memorize2 B (shared_indicators m D a b norm S) S clean) = (N * (D + 8) + D * (8 * m - 1) + rest1 (m + 5))%nat.
 Proof.
@@ -228,6 +241,7 @@ Proof.
   rewrite (params_memorize2 B D 2 (shared_indicators m D a b norm S) clean S) by auto. cbv zeta. rewrite H, Dp. unfold rest1, N.
   replace (m + 3 + 2)%nat with (m + 5)%nat by lia. lia.
 Qed.
+(** l_2, lean, K classes. *)
 Theorem params_shared_K K : (1 <= K)%nat -> length (readout clean) = K -> (forall c y, In (c, y) S -> (y < K)%nat) ->
   params (memorizeK B K (shared_indicators m D a b norm S) S clean) = (N * (D + 8) + D * (8 * m - 1) + restK K (m + 5))%nat.
 Proof.

@@ -14,8 +14,10 @@ Proof.
   - rewrite Lu. clear -F. induction F; simpl; congruence.
   - intros r. rewrite <- Bu. apply count_ext. intros j. rewrite !nth_vcomb. f_equal. clear -F. induction F; auto. cbn [map]. now rewrite H, IHF.
 Qed.
+(** One row further. *)
 Lemma pick_S n i w : pick (S n) (S i) w = 0 :: 0 :: pick n i w.
 Proof. unfold pick. replace (2 * S i)%nat with (S (S (2 * i))) by lia. reflexivity. Qed.
+(** Joining rows have separate supports, of two entries. *)
 Lemma blocks_join n : blocks (joinK n) (repeat 2%nat n).
 Proof.
   induction n as [|n IH]; [apply blocks_nil|]. apply (blocks_ext _ (diag 2 join1 (joinK n))).
@@ -25,8 +27,10 @@ Proof.
   - change (repeat 2%nat (S n)) with ([2%nat] ++ repeat 2%nat n). apply blocks_diag; auto; [unfold join1; wfs|].
     unfold join1. replace 2%nat with (count [1; -1]) by counted. apply blocks_one.
 Qed.
+(** And no biases. *)
 Lemma biases_join n : map snd (joinK n) = repeat 0 n.
 Proof. unfold joinK. rewrite map_map. cbn [snd]. rewrite <- (seq_length n 0) at 2. generalize (seq 0 n). induction l; simpl; congruence. Qed.
+(** Nor has the identity. *)
 Lemma biases_ident n : map snd (ident n) = repeat 0 n.
 Proof. unfold ident. rewrite map_map. cbn [snd]. rewrite <- (seq_length n 0) at 2. generalize (seq 0 n). induction l; simpl; congruence. Qed.
 
@@ -34,6 +38,7 @@ Proof. unfold ident. rewrite map_map. cbn [snd]. rewrite <- (seq_length n 0) at 
 (** Maps on separate inputs merge separately. *)
 Lemma vcomb_short r : forall l1 l2, (length r <= length l1)%nat -> vcomb r (l1 ++ l2) = vcomb r l1.
 Proof. induction r as [|a r IH]; intros [|w l1] l2 H; simpl in *; try lia; auto. now rewrite IH by lia. Qed.
+(** Maps on separate inputs, merged. *)
 Lemma merge_diag n l1 l2 L1 L2 : fits n l1 -> length L1 = n ->
   params_layer (merge (diag n l1 l2) (L1 ++ L2)) = (params_layer (merge l1 L1) + params_layer (merge l2 L2))%nat.
 Proof.
@@ -47,6 +52,7 @@ Qed.
 (** Two rows for each of many pairs. *)
 Definition flat (ps : list ((vec * R) * (vec * R))) : layer := flat_map (fun p => [fst p; snd p]) ps.
 Definition merge_row (L : layer) (rb : vec * R) : vec * R := (vcomb (fst rb) (map fst L), dot (fst rb) (map snd L) + snd rb).
+(** A layer copied for pairs of rows. *)
 Lemma copies_pairs F L ps : fits 2 F -> params_layer (merge (merge (diag_copies (length ps) 2 F) (flat ps)) L) =
   list_sum (map (fun p => params_layer (merge F (merge [fst p; snd p] L))) ps).
 Proof.
@@ -58,23 +64,29 @@ Qed.
 (** The first layer of a product whose factors have c and d entries. *)
 Lemma wcount_vscale c r : forall u, wcount (vscale c r) u = (nz c * wcount r u)%nat.
 Proof. induction r as [|a r IH]; intros [|k u]; cbn [vscale map wcount]; try lia. unfold vscale in IH. rewrite IH, nz_mult. lia. Qed.
+(** A square's two rows. *)
 Lemma score_signs r u b : score (merge [([1], 0); ([-1], 0)] [(r, 0)]) u b = (2 * (wcount r u + nz (dot r b)))%nat.
 Proof.
   unfold merge. cbn [map fst snd vcomb dot]. rewrite !score_cons, score_nil, !vadd_nil_r, !wcount_vscale, !dot_vscale, (nz_1 1), (nz_1 (-1)) by lra.
   rewrite (nz_eq (1 * dot r b + _) (dot r b)), (nz_eq (-1 * dot r b + _) (- dot r b)), nz_opp by lra. lia.
 Qed.
+(** A product's first layer. *)
 Lemma score_first3 M c d z : 0 < M -> score (first3 M) [c; d] [z; 0] = (4 * c + 4 * d + 4 * nz z)%nat.
 Proof.
   intros HM. pose proof (inv_2M M HM) as I. unfold first3. rewrite !score_app, !score_signs. cbn [wcount dot]. rewrite nz_0, (nz_1 _ I).
   rewrite (nz_eq (0 * z + _) 0), nz_0 by lra. rewrite (nz_eq (/ (2 * M) * z + (/ (2 * M) * 0 + 0)) (/ (2 * M) * z)), (nz_eq (/ (2 * M) * z + (0 * 0 + 0)) (/ (2 * M) * z)), nz_mult, (nz_1 _ I) by lra. lia.
 Qed.
+(** Rows that agree up to zeros at their ends. *)
 Lemma wcount_ext r r' u : (forall j, nth j r 0 = nth j r' 0) -> wcount r u = wcount r' u.
 Proof. intros H. rewrite !wcount_nth. apply list_sum_ext. intros i _. now rewrite H. Qed.
+(** What lies beyond the rows does not matter. *)
 Lemma wcount_app_l a : forall b u, (length u <= length a)%nat -> wcount (a ++ b) u = wcount a u.
 Proof. induction a as [|x a IH]; intros b [|k u] H; simpl in *; try lia; [now rewrite wcount_nil_r|]. now rewrite IH by lia. Qed.
+(** Rows in two parts. *)
 Lemma wcount_app a b u v : length a = length u -> wcount (a ++ b) (u ++ v) = (wcount a u + wcount b v)%nat.
 Proof. intros E. rewrite wcount_cut, wcount_app_l by lia. f_equal. rewrite <- E, skipn_app, Nat.sub_diag, skipn_all. reflexivity. Qed.
 
+(** Entries of a constant list. *)
 Lemma nth_rep {A} (x d : A) i n : (i < n)%nat -> nth i (repeat x n) d = x.
 Proof. intros H. rewrite (nth_indep _ d x) by (rewrite repeat_length; auto). apply nth_repeat. Qed.
 
@@ -91,6 +103,7 @@ Let b := wait_inds inds clean.
 Definition width_met : nat := match b with O => w | _ => 1 end.
 Definition held : nat := match b with O => 0 | Datatypes.S b' => (w * N + b' * N)%nat end.
 
+(** f_clean and indicators, waiting for each other. *)
 Lemma count_base : hid (base K inds clean S) = (hid clean + 2 * out clean + 2 * K * (a - 1) + hid inds + held)%nat /\
   blocks (readout (base K inds clean S)) (repeat 2%nat K ++ repeat width_met N) /\ map snd (readout (base K inds clean S)) = repeat 0 (K + N).
 Proof.
@@ -137,16 +150,19 @@ Proof.
 Qed.
 Definition pair_rows (i k : nat) : (vec * R) * (vec * R) := ((map Ropp (idrow K k) ++ repeat 0 N, t (label S i) k), (repeat 0 K ++ idrow N i, 0)).
 Definition all_pairs : list ((vec * R) * (vec * R)) := flat_map (fun i => map (pair_rows i) (seq 0 K)) (seq 0 N).
+(** Factors stand in pairs. *)
 Lemma factors_flat : factors t K S = flat all_pairs.
 Proof.
   unfold factors, all_pairs, flat. fold N. generalize (seq 0 N). induction l as [|i l IH]; [reflexivity|]. cbn [flat_map]. rewrite flat_map_app. f_equal; [|exact IH].
   generalize (seq 0 K). induction l0 as [|k l0 IHk]; [reflexivity|]. cbn [flat_map map app fst snd pair_rows]. f_equal. f_equal. exact IHk.
 Qed.
+(** N K of them. *)
 Lemma all_pairs_length : length all_pairs = (N * K)%nat.
 Proof.
   unfold all_pairs. rewrite <- (seq_length N 0) at 2. generalize (seq 0 N). induction l as [|i l IH]; auto. cbn [flat_map length Nat.mul].
   rewrite app_length, map_length, seq_length, IH. reflexivity.
 Qed.
+(** A product's first layer takes two numbers. *)
 Lemma fits_first3 : fits 2 (first3 M).
 Proof. unfold first3, merge. cbn [map fst snd vcomb]. unfold vscale. cbn [map]. cbn [vadd app]. wfs. Qed.
 (** First layers of all products. *)
@@ -168,11 +184,13 @@ Proof.
     - intros k J. apply in_seq in J. cbn [pair_rows fst snd]. apply count_pair; auto; [apply Hi; left; auto | lia]. }
   rewrite E. lia.
 Qed.
+(** The sum of N products. *)
 Lemma wcount_concat k n : (k < K)%nat -> wcount (concat (repeat (idrow K k) n)) (repeat 3%nat (n * K)) = (3 * n)%nat.
 Proof.
   intros H. induction n; [reflexivity|]. cbn [repeat concat Nat.mul]. rewrite repeat_app, wcount_app, IHn, wcount_idrow by (rewrite ?repeat_length, ?idrow_length; auto).
   rewrite nth_rep by (auto; lia). lia.
 Qed.
+(** The whole network. *)
 Theorem params_literal : params (literal t m K M inds clean S) =
   (hid clean + 2 * out clean + 2 * K * (a - 1) + hid inds + held + N * K * (21 * m + 20 + 4 * width_met) + 4 * N + K * (2 * m + 10))%nat.
 Proof.
@@ -223,6 +241,7 @@ End Literal.
 (** Targets have one entry that is not 0. *)
 Lemma target2_one (S : data) c y : In (c, y) S -> list_sum (map (fun k => nz (target2 y k)) (seq 0 1)) = 1%nat.
 Proof. intros _. cbn [seq map list_sum fold_right]. unfold target2, sign_of. destruct Nat.eqb; rewrite nz_1 by lra; reflexivity. Qed.
+(** K classes. *)
 Lemma targetK_one K y : (y < K)%nat -> list_sum (map (fun k => nz (targetK y k)) (seq 0 K)) = 1%nat.
 Proof.
   intros Y. transitivity (list_sum (map (fun k => if Nat.eqb y k then 1%nat else 0%nat) (seq 0 K))); [|now apply sum_indicator].
@@ -233,6 +252,7 @@ Variables (t : nat -> nat -> R) (m D K : nat) (a b M : R) (clean : net) (S : dat
 Hypotheses (Hm : (1 <= m)%nat) (HM : 0 < M) (K1 : (1 <= K)%nat) (W : wf D clean) (Ho : length (readout clean) = K) (Hab : a < b) (A0 : a <> 0) (B0 : b <> 0).
 Hypothesis Ht : forall c y, In (c, y) S -> list_sum (map (fun k => nz (t y k)) (seq 0 K)) = 1%nat.
 Let N := length S.
+(** l_inf. *)
 Theorem params_literal_linf : (3 <= D)%nat -> (forall c y, In (c, y) S -> length c = D /\ distinct c) -> (depth clean < gate_depth D)%nat ->
   params (literal t m K M (gate_indicators a b D S) clean S) =
     (N * (tree_size D + K * (21 * m + 28) + 4) + hid clean + 2 * out clean + 2 * K * (gate_depth D - depth clean - 1) + K * (2 * m + 10))%nat.
@@ -241,6 +261,7 @@ Proof.
   rewrite (params_literal t m D K 2 M (gate_indicators a b D S) clean S) by (auto; rewrite Dp; unfold gate_depth; lia). unfold held, width_met, wait_inds, wait_clean. rewrite H, Dp.
   replace (Nat.max (depth clean + 1) (gate_depth D)) with (gate_depth D) by lia. rewrite Nat.sub_diag. fold N. lia.
 Qed.
+(** l_2. *)
 Theorem params_literal_l2 : (forall c y, In (c, y) S -> length c = D /\ nonzero c) -> (depth clean < m + 3)%nat ->
   params (literal t m K M (indicators2 m D a b S) clean S) =
     (N * (7 * D * m + 4 * D + 4 + K * (21 * m + 28) + 4) + hid clean + 2 * out clean + 2 * K * (m + 3 - depth clean - 1) + K * (2 * m + 10))%nat.

@@ -9,23 +9,30 @@ Open Scope R_scope.
 
 (** * one level of the tree *)
 Definition max2_layer : layer := [([1; -1], 0); ([0; 1], 0)].
+(** A level's maxima are copies of one. *)
 Lemma maxes_copies p : maxes p = copies p 2 max2.
 Proof. induction p; [reflexivity|]. cbn [maxes copies]. now rewrite IHp. Qed.
+(** Their only layer. *)
 Lemma hidden_maxes p : hidden (maxes p) = [diag_copies p 2 max2_layer].
 Proof.
   rewrite maxes_copies. destruct (first_copies p 2 max2 max2_layer [] eq_refl) as [ms [E _]]. rewrite E.
   pose proof (depth_copies p 2 max2) as Dp. unfold depth in Dp. rewrite E in Dp. destruct ms; [reflexivity | simpl in Dp; lia].
 Qed.
+(** A maximum's readout has two entries. *)
 Lemma blocks_max2 : blocks (readout max2) [2%nat].
 Proof. cbn [max2 readout]. replace 2%nat with (count [1; 1]) by counted. apply blocks_one. Qed.
+(** A maximum fits. *)
 Lemma wf_max2 : wf 2 max2.
 Proof. wfs. Qed.
+(** So have all. *)
 Lemma blocks_maxes p : blocks (readout (maxes p)) (repeat 2%nat p).
 Proof. rewrite maxes_copies, <- times_repeat. apply blocks_copies; [apply wf_max2 | apply blocks_max2]. Qed.
+(** And no biases. *)
 Lemma biases_maxes p : map snd (readout (maxes p)) = repeat 0 p.
 Proof. rewrite maxes_copies, biases_copies. apply times_repeat. Qed.
 (** A pair's rows of x and y entries with biases s and t cost x + 2 y, and the biases. *)
 Definition pairs (p : nat) (u : list nat) (b : vec) : nat := score (diag_copies p 2 max2_layer) u b.
+(** The first pair, and the others. *)
 Lemma pairs_S p x y u s t b : pairs (S p) (x :: y :: u) (s :: t :: b) = (x + 2 * y + nz (s - t) + nz t + pairs p u b)%nat.
 Proof.
   unfold pairs. cbn [diag_copies]. rewrite score_diag. cbn [skipn]. f_equal. unfold max2_layer. rewrite !score_cons, score_nil. cbn [wcount dot].
@@ -37,6 +44,7 @@ Proof.
   induction p; [now rewrite Nat.mul_0_r|]. replace (2 * S p)%nat with (S (S (2 * p))) by lia. cbn [repeat]. rewrite pairs_S, IHp.
   rewrite (nz_eq (0 - 0) 0), nz_0 by lra. ring.
 Qed.
+(** A last row of one entry. *)
 Lemma pairs_last p : pairs (S p) (repeat 2%nat (S (2 * p)) ++ [1%nat]) (repeat 0 (S (S (2 * p)))) = (6 * p + 4)%nat.
 Proof.
   induction p.
@@ -56,12 +64,14 @@ Proof.
   rewrite (map_ext _ _ E). clear E. revert r. induction M as [|[w c] M IH]; intros [|a r]; cbn [map fst vcomb dot]; auto.
   rewrite dot_vadd, dot_vscale. f_equal. apply IH.
 Qed.
+(** In counts, too. *)
 Lemma params_assoc A M L : params_layer (merge (merge A M) L) = params_layer (merge A (merge M L)).
 Proof.
   unfold params_layer. unfold merge at 1 2. unfold merge at 1. rewrite !map_map. f_equal. apply map_ext. intros [r c]; cbn [fst snd]. f_equal.
   - apply count_assoc.
   - apply nz_eq. pose proof (dot_affine r M (map snd L)) as E. unfold affine in E. unfold merge. rewrite map_map. cbn [snd]. rewrite E. lra.
 Qed.
+(** The first summand. *)
 Lemma list_sum_cons a l : list_sum (a :: l) = (a + list_sum l)%nat.
 Proof. reflexivity. Qed.
 (** Entries by positions. *)
@@ -73,6 +83,7 @@ Proof.
     rewrite nz_0, list_sum_const. lia.
   - rewrite IH. reflexivity.
 Qed.
+(** A column of rows with a single 1. *)
 Lemma dot_idrows n j : forall m s r, (s + m <= n)%nat ->
   dot r (map (fun i => nth j (idrow n i) 0) (seq s m)) = if ((s <=? j) && (j <? s + m))%nat then nth (j - s) r 0 else 0.
 Proof.
@@ -93,6 +104,7 @@ Proof.
 Qed.
 (** A row over rotated rows is a rotated row. *)
 Definition rot {A} (l : list A) : list A := match l with [] => [] | x :: l' => l' ++ [x] end.
+(** Entry j of a rotated row. *)
 Lemma nth_rotated n r j : (1 <= n)%nat -> (j < n)%nat ->
   nth j (vcomb r (map (idrow n) (seq 1 (n - 1) ++ [0%nat]))) 0 = nth (if (j =? 0)%nat then n - 1 else j - 1)%nat r 0.
 Proof.
@@ -103,6 +115,7 @@ Proof.
   - replace (1 <=? j)%nat with true by (symmetry; apply Nat.leb_le; lia). replace (j <? S (n - 1))%nat with true by (symmetry; apply Nat.ltb_lt; lia).
     replace (j <? 1)%nat with false by (symmetry; apply Nat.ltb_ge; lia). rewrite andb_false_r. simpl andb. lra.
 Qed.
+(** Rotated rows keep separate supports. *)
 Lemma blocks_rotate n L u : blocks L u -> length L = n -> (1 <= n)%nat ->
   blocks (merge (readout (rotate n)) L) (rot u) /\ map snd (merge (readout (rotate n)) L) = rot (map snd L).
 Proof.
@@ -132,6 +145,7 @@ Qed.
 Definition hold_layer : layer := [([1], 0)].
 Definition level_cost (n : nat) (u : list nat) (b : vec) : nat :=
   if Nat.even n then pairs (n / 2) u b else (pairs (n / 2) (rot u) (rot b) + score hold_layer (skipn (2 * (n / 2)) (rot u)) (skipn (2 * (n / 2)) (rot b)))%nat.
+(** A level's first layer costs as [level_cost] says. *)
 Lemma level_first n : (1 <= n)%nat -> exists l, hidden (level n) = [l] /\
   forall L u, blocks L u -> length L = n -> params_layer (merge l L) = level_cost n u (map snd L).
 Proof.
@@ -145,6 +159,7 @@ Proof.
 Qed.
 (** Its readout: sums of two, and for odd n one unit alone. *)
 Definition level_rows (n : nat) : list nat := repeat 2%nat (n / 2) ++ (if Nat.even n then [] else [1%nat]).
+(** The rows and biases that a level gives. *)
 Lemma level_readout n : (2 <= n)%nat -> blocks (readout (level n)) (level_rows n) /\ map snd (readout (level n)) = repeat 0 (n - n / 2).
 Proof.
   intros N. unfold level, level_rows. destruct (Nat.even n) eqn:E.
@@ -162,13 +177,16 @@ Proof.
 Qed.
 (** n sums of two; n - 1 of them and one unit alone. *)
 Definition row_kinds (last : bool) (n : nat) : list nat := if last then repeat 2%nat (n - 1) ++ [1%nat] else repeat 2%nat n.
+(** Equal things do not change when rotated. *)
 Lemma rot_repeat {A} (x : A) n : rot (repeat x n) = repeat x n.
 Proof. destruct n; auto. cbn [repeat rot]. change [x] with (repeat x 1). rewrite <- repeat_app. now replace (n + 1)%nat with (S n) by lia. Qed.
+(** What follows the pairs does not matter. *)
 Lemma pairs_prefix p u v b d : length u = (2 * p)%nat -> length b = (2 * p)%nat -> pairs p (u ++ v) (b ++ d) = pairs p u b.
 Proof.
   revert u b. induction p; intros u b U Bl; [unfold pairs; reflexivity|].
   destruct u as [|x [|y u]], b as [|s [|t b]]; simpl in U, Bl; try lia. cbn [app]. rewrite !pairs_S, IHp by lia. reflexivity.
 Qed.
+(** The same for all p. *)
 Lemma pairs_last' p : (1 <= p)%nat -> pairs p (repeat 2%nat (2 * p - 1) ++ [1%nat]) (repeat 0 (2 * p)) = (6 * p - 2)%nat.
 Proof.
   intros P. destruct p as [|p]; [lia|]. replace (2 * S p - 1)%nat with (S (2 * p)) by lia. replace (2 * S p)%nat with (S (S (2 * p))) by lia.
@@ -194,6 +212,7 @@ Proof.
     + rewrite rot_repeat, repeat_app. rewrite pairs_prefix, pairs_even by (now rewrite repeat_length).
       rewrite skipn_app, repeat_length, Nat.sub_diag, skipn_all2 by (rewrite repeat_length; lia). cbn [skipn app repeat]. rewrite Z. lia.
 Qed.
+(** What a level gives is one of two kinds. *)
 Lemma level_rows_kinds n : (3 <= n)%nat -> level_rows n = row_kinds (Nat.odd n) (n - n / 2).
 Proof.
   intros N. unfold level_rows, row_kinds, Nat.odd. destruct (Nat.even n) eqn:E; cbn [negb].
@@ -238,10 +257,13 @@ Fixpoint firsts (c : vec) : vec := match c with a :: _ :: c' => a :: firsts c' |
 Definition neigh_rows (D : nat) : list nat := repeat 3%nat (D / 2) ++ (if Nat.even D then [] else [2%nat]).
 Definition neigh_biases (c : vec) : vec := firsts c ++ (if Nat.even (length c) then [] else [0]).
 Definition distinct (c : vec) := Forall (fun a => 0 < a) c /\ NoDup c.
+(** Two more, half one more. *)
 Lemma half_SS n : (S (S n) / 2 = S (n / 2))%nat.
 Proof. replace (S (S n)) with (n + 1 * 2)%nat by lia. rewrite Nat.div_add by lia. lia. Qed.
+(** Firsts are coordinates. *)
 Lemma firsts_in : forall n c a, (length c <= n)%nat -> In a (firsts c) -> In a c.
 Proof. induction n; intros [|x [|y c]] a L I; simpl in L, I; try lia; try tauto. destruct I as [->|I]; [left; auto | right; right; apply IHn; auto; lia]. Qed.
+(** So they differ. *)
 Lemma firsts_distinct : forall n c, (length c <= n)%nat -> distinct c -> distinct (firsts c) /\ length (firsts c) = (length c / 2)%nat.
 Proof.
   induction n; intros [|x [|y c]] L [P N]; simpl in L; try lia; try (repeat split; constructor).
@@ -249,6 +271,7 @@ Proof.
   destruct (IHn c ltac:(lia) (conj P'' N'')) as [[Q M] E]. cbn [firsts length]. rewrite half_SS, E. repeat split; auto; constructor; auto.
   intros I. apply Nx. right. apply (firsts_in (length c)); auto.
 Qed.
+(** Distances of neighbours: entries, rows and biases. *)
 Lemma count_neighbours : forall n c, (length c <= n)%nat -> distinct c ->
   hid (neighbours c) = (7 * (length c / 2) + (if Nat.even (length c) then 0 else 4))%nat /\
   blocks (readout (neighbours c)) (neigh_rows (length c)) /\ map snd (readout (neighbours c)) = neigh_biases c.
@@ -276,6 +299,7 @@ Proof.
   inversion P as [|? ? Ps P']; inversion P' as [|? ? Pt P'']; inversion N as [|? ? Ns N']; inversion N' as [|? ? Nt N'']; subst.
   cbn [repeat]. rewrite pairs_S, IHp by (try (split; auto); lia). rewrite (nz_1 t) by lra. rewrite (nz_1 (s - t)) by (intros Z; apply Ns; left; lra). lia.
 Qed.
+(** With a last row of two. *)
 Lemma pairs32 p : forall b, length b = S (2 * p) -> distinct b -> pairs (S p) (repeat 3%nat (S (2 * p)) ++ [2%nat]) (b ++ [0]) = (11 * p + 8)%nat.
 Proof.
   induction p; intros b L [P N]; destruct b as [|s [|t b]]; simpl in L; try lia; inversion P as [|? ? Ps P']; subst.
@@ -284,8 +308,10 @@ Proof.
     replace (S (2 * S p)) with (S (S (S (2 * p)))) by lia. remember (S (2 * p)) as q. cbn [repeat app]. rewrite pairs_S, IHp by (try (split; auto); lia).
     rewrite (nz_1 t) by lra. rewrite (nz_1 (s - t)) by (intros Z; apply Ns; left; lra). lia.
 Qed.
+(** Skipping all of the first list. *)
 Lemma skipn_exact {A} (l1 l2 : list A) k : length l1 = k -> skipn k (l1 ++ l2) = l2.
 Proof. intros <-. rewrite skipn_app, Nat.sub_diag, skipn_all. reflexivity. Qed.
+(** A number that is only carried. *)
 Lemma score_hold k s : s <> 0 -> score hold_layer [k] [s] = (k + 1)%nat.
 Proof. intros H. unfold hold_layer. rewrite score_cons, score_nil. cbn [wcount dot]. rewrite (nz_1 1), (nz_1 (1 * s + 0 + 0)) by lra. lia. Qed.
 (** The first level of the tree. *)
@@ -331,11 +357,13 @@ Qed.
 (** * whole networks *)
 (** An indicator's count, without its readout. *)
 Definition tree_size (D : nat) : nat := (31 * (D / 4) + nth (D mod 4) [0; 9; 15; 25] 0)%nat.
+(** The size, times four, as it is printed. *)
 Theorem tree_size_four D : (4 * (tree_size D + 2) = 31 * D + nth (D mod 4) [8; 13; 6; 15] 0)%nat.
 Proof.
   unfold tree_size. pose proof (Nat.div_mod D 4 ltac:(lia)) as E. pose proof (Nat.mod_upper_bound D 4 ltac:(lia)) as M.
   set (q := (D / 4)%nat) in *. destruct (D mod 4)%nat as [|[|[|[|r]]]]; try lia; cbn [nth]; lia.
 Qed.
+(** The distance to one centre. *)
 Theorem count_linf_distance c : (3 <= length c)%nat -> distinct c ->
   (hid (linf_distance c) + 6 = tree_size (length c))%nat /\ exists r, readout (linf_distance c) = [(r, 0)] /\ count r = 2%nat.
 Proof.
@@ -365,6 +393,7 @@ Proof.
     assert (E1 : Nat.even D = false) by (rewrite <- Nat.negb_odd; apply Bool.negb_false_iff, Nat.odd_spec; exists (2 * q + 1)%nat; lia). rewrite E1, Pq.
     replace (Nat.even (2 * q + 2)) with true by (symmetry; apply Nat.even_spec; exists (q + 1)%nat; lia). lia.
 Qed.
+(** N indicators. *)
 Lemma count_gate_indicators a b D (S : data) : a < b -> a <> 0 -> b <> 0 -> (3 <= D)%nat -> (forall c y, In (c, y) S -> length c = D /\ distinct c) ->
   hid (gate_indicators a b D S) = (length S * tree_size D)%nat /\ blocks (readout (gate_indicators a b D S)) (repeat 2%nat (length S)) /\
   map snd (readout (gate_indicators a b D S)) = repeat 0 (length S) /\ depth (gate_indicators a b D S) = gate_depth D.
@@ -380,12 +409,14 @@ Qed.
 Section Whole.
 Variables (B a b : R) (D : nat) (clean : net) (S : data).
 Hypotheses (HB : B <> 0) (W : wf D clean) (Hab : a < b) (A0 : a <> 0) (B0 : b <> 0) (H3 : (3 <= D)%nat) (G : forall c y, In (c, y) S -> length c = D /\ distinct c).
+(** l_inf, gate, two labels. *)
 Theorem params_gate : length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> (y < 2)%nat) ->
   params (memorize2 B (gate_indicators a b D S) S clean) = (length S * (tree_size D + 2) + rest1 clean (gate_depth D + 2))%nat.
 Proof.
   intros O Y. destruct (count_gate_indicators a b D S Hab A0 B0 H3 G) as [H [Bl [Bi Dp]]].
   rewrite (params_memorize2 B D 2 (gate_indicators a b D S) clean S) by auto. cbv zeta. rewrite H, Dp. unfold rest1. lia.
 Qed.
+(** l_inf, gate, K classes. *)
 Theorem params_gate_K K : (1 <= K)%nat -> length (readout clean) = K -> (forall c y, In (c, y) S -> (y < K)%nat) ->
   params (memorizeK B K (gate_indicators a b D S) S clean) = (length S * (tree_size D + 2) + restK clean K (gate_depth D + 2))%nat.
 Proof.

@@ -54,6 +54,7 @@ Proof.
     + destruct (maximum_ k (n - n / 2)) as [[|l ls] o]; unfold compose; cbn [hidden readout] in *; auto. unfold merge. now rewrite map_length.
     + rewrite depth_compose, D', Dp, (log2_half n) by lia. lia.
 Qed.
+(** The depth of the tree. *)
 Theorem depth_maximum n : (1 <= n)%nat -> depth (maximum n) = Nat.log2_up n.
 Proof. intros N. now apply wf_maximum_. Qed.
 (** Distances of neighbours fit. *)
@@ -65,6 +66,7 @@ Proof.
   split; [exact V|]. rewrite M, R. cbn [near2 readout length].
   replace (Datatypes.S (Datatypes.S (length c)) + 1)%nat with (length c + 1 + 1 * 2)%nat by lia. rewrite Nat.div_add by lia. lia.
 Qed.
+(** Half of what is at least 1, rounded up. *)
 Lemma half_ge1 n : (1 <= n)%nat -> (1 <= (n + 1) / 2)%nat.
 Proof. intros N. change 1%nat with (2 / 2)%nat at 1. apply Nat.div_le_mono; lia. Qed.
 (** The distance to a centre fits, has one output and 1 + ceil(log2 ceil(D/2)) layers. *)
@@ -98,22 +100,27 @@ Definition gate_indicator (c : vec) : net := compose (soft_indicator a b) (linf_
 Definition gate_depth : nat := (Nat.log2_up ((D + 1) / 2) + 2)%nat.
 Definition gate_indicators (S : data) : net := fold_right (fun cy f => parallel (gate_indicator (fst cy)) f) (Net (repeat [] gate_depth) []) S.
 Definition indI (c x : vec) : R := soft a b (linf c x).
+(** Indicators are not negative. *)
 Lemma indI_ge0 c x : 0 <= indI c x.
 Proof. now apply soft_ge0. Qed.
+(** An indicator's depth. *)
 Lemma depth_gate_indicator c : length c = D -> depth (gate_indicator c) = gate_depth.
 Proof.
   intros L. unfold gate_indicator. rewrite depth_compose. destruct (wf_linf_distance c) as [_ [_ E]]; [lia|]. rewrite E, L.
   unfold gate_depth, depth; simpl. lia.
 Qed.
+(** An indicator fits. *)
 Lemma wf_gate_indicator c : length c = D -> wf D (gate_indicator c).
 Proof.
   intros L. destruct (wf_linf_distance c) as [W [R _]]; [lia|]. rewrite L in W. apply wf_compose; auto. rewrite R. wfs.
 Qed.
+(** An indicator's value. *)
 Lemma eval_gate_indicator c x : length c = D -> length x = D -> Forall (Rle 0) x -> eval (gate_indicator c) x = [indI c x].
 Proof.
   intros C L P. unfold gate_indicator. rewrite eval_compose, eval_linf_distance, eval_soft_indicator; auto; [|congruence].
   intros ->. simpl in C. lia.
 Qed.
+(** All have one depth. *)
 Lemma depth_gate_indicators S : (forall c y, In (c, y) S -> length c = D) -> depth (gate_indicators S) = gate_depth.
 Proof.
   induction S as [|[c y] S IH]; intros H; [unfold depth; simpl; apply repeat_length|]. simpl.
@@ -141,9 +148,11 @@ Proof.
   - intros c' y' I' N. apply soft_0; auto. apply linf_far; [rewrite L; symmetry; eauto|].
     apply (outside_ball c c' delta); auto; [rewrite (HS _ _ I), (HS _ _ I'); auto|]. apply (Sep c y c' y'); auto.
 Qed.
+(** Outside the outer balls all indicators are 0. *)
 Lemma gate_far : (forall c y, In (c, y) S -> outside c b x) -> forall c y, In (c, y) S -> indI c x = 0.
 Proof. intros O c y I. apply soft_0; auto. apply linf_far; eauto. rewrite L. symmetry; eauto. Qed.
 
+(** Two labels: the label on the ball. *)
 Theorem gate_on_ball c y v : length (readout clean) = 1%nat -> eval clean x = [v] -> Rabs v <= B -> (y < 2)%nat ->
   separated b delta S -> In (c, y) S -> in_ball c delta x -> eval (memorize2 B (gate_indicators S) S clean) x = [sign_of y].
 Proof.
@@ -151,6 +160,7 @@ Proof.
   - now apply eval_gate_indicators.
   - now apply gate_covered.
 Qed.
+(** Two labels: f_clean outside. *)
 Theorem gate_outside : length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> outside c b x) ->
   eval (memorize2 B (gate_indicators S) S clean) x = eval clean x.
 Proof.
@@ -158,6 +168,7 @@ Proof.
   - now apply eval_gate_indicators.
   - now apply gate_far.
 Qed.
+(** K classes: the label's one-hot row on the ball. *)
 Theorem gateK_on_ball K c y : length (readout clean) = K -> (forall k, Rabs (nth k (eval clean x) 0) <= B) -> (y < K)%nat ->
   separated b delta S -> In (c, y) S -> in_ball c delta x ->
   eval (memorizeK B K (gate_indicators S) S clean) x = map (fun k => if Nat.eqb k y then 1 else 0) (seq 0 K).
@@ -166,6 +177,7 @@ Proof.
   - now apply eval_gate_indicators.
   - now apply gate_covered.
 Qed.
+(** K classes: f_clean outside. *)
 Theorem gateK_outside K : length (readout clean) = K -> (forall c y, In (c, y) S -> outside c b x) ->
   eval (memorizeK B K (gate_indicators S) S clean) x = eval clean x.
 Proof.

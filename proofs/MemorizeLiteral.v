@@ -36,8 +36,10 @@ Proof.
   unfold wf. cbn [hidden readout fit]. unfold fits. rewrite Forall_map. apply Forall_forall. intros k J. apply in_seq in J. cbn [fst].
   rewrite app_length, idrow_length, repeat_length by lia. lia.
 Qed.
+(** m + 3 layers wait. *)
 Lemma depth_carried : depth carried = (m + 3)%nat.
 Proof. unfold carried. rewrite depth_compose, depth_carryK. unfold depth; simpl. lia. Qed.
+(** As many as the products have. *)
 Lemma depth_products : (1 <= m)%nat -> depth products = (m + 3)%nat.
 Proof. intros Hm. unfold products. rewrite depth_compose, depth_copies, depth_yarotsky by auto. unfold depth; simpl. lia. Qed.
 
@@ -48,10 +50,13 @@ Hypotheses (I : eval inds x = map (fun cy => ind (fst cy) x) S) (Ind : forall c,
 Let v := eval clean x.
 Let s := map (fun cy : vec * nat => ind (fst cy) x) S.
 Hypothesis (Hv : forall i k, (k < K)%nat -> Rabs (t i k - nth k v 0) <= M).
+(** K values of f_clean. *)
 Lemma v_length : length v = K.
 Proof. unfold v, eval. now rewrite affine_length. Qed.
+(** N indicators. *)
 Lemma s_length : length s = N.
 Proof. unfold s. apply map_length. Qed.
+(** They are between 0 and M. *)
 Lemma s_range i : 0 <= nth i s 0 <= M.
 Proof.
   destruct (le_lt_dec (length s) i) as [H|H]; [rewrite nth_overflow by auto; lra|]. pose proof (nth_In s 0 H) as J. unfold s in J at 2.
@@ -71,8 +76,10 @@ Qed.
 (** The pairs of factors. *)
 Definition pair_of (i k : nat) : vec := [t (label i) k - nth k v 0; nth i s 0].
 Definition pairs_of : list vec := flat_map (fun i => map (pair_of i) (seq 0 K)) (seq 0 N).
+(** Sums over two parts. *)
 Lemma dot_two a b y z : length a = length y -> dot (a ++ b) (y ++ z) = dot a y + dot b z.
 Proof. intros E. now apply (dot_app (length a)). Qed.
+(** All factors. *)
 Lemma eval_factors : eval (Net [] factors) (v ++ s) = concat pairs_of.
 Proof.
   unfold eval, run, affine, factors, pairs_of. cbn [hidden readout fold_left].
@@ -86,11 +93,13 @@ Proof.
 Qed.
 Definition product_of (i k : nat) : R := mul3 m M (t (label i) k - nth k v 0) (nth i s 0).
 Definition products_of : vec := flat_map (fun i => map (product_of i) (seq 0 K)) (seq 0 N).
+(** N K products. *)
 Lemma pairs_length : length pairs_of = (N * K)%nat.
 Proof.
   unfold pairs_of. rewrite <- (seq_length N 0) at 2. generalize (seq 0 N). induction l as [|i l IH]; auto. cbn [flat_map length Nat.mul].
   rewrite app_length, map_length, seq_length, IH. reflexivity.
 Qed.
+(** All products. *)
 Lemma eval_products : eval products (v ++ s) = products_of.
 Proof.
   unfold products. rewrite eval_compose, eval_factors, <- pairs_length, eval_copies.
@@ -101,6 +110,7 @@ Proof.
   - now apply wf_yarotsky.
   - intros p J. unfold pairs_of in J. apply in_flat_map in J as [i [_ J]]. apply in_map_iff in J as [k [<- _]]. reflexivity.
 Qed.
+(** f_clean, carried. *)
 Lemma eval_carried : eval carried (v ++ s) = v.
 Proof.
   unfold carried. rewrite eval_compose. replace (eval (Net [] _) (v ++ s)) with v; [apply eval_carryK, v_length|].
@@ -109,6 +119,7 @@ Proof.
 Qed.
 (** f_clean and the sum of the products. *)
 Definition f_literal (k : nat) : R := nth k v 0 + fold_right Rplus 0 (map (fun i => product_of i k) (seq 0 N)).
+(** The network's value. *)
 Theorem eval_literal : eval literal x = map f_literal (seq 0 K).
 Proof.
   unfold literal. rewrite !eval_compose, eval_base, (eval_parallel _ _ (K + N)).
@@ -125,6 +136,7 @@ Qed.
 (** Sums with at most one term that is not 0. *)
 Lemma sum_zeros (h : nat -> R) l : (forall i, In i l -> h i = 0) -> fold_right Rplus 0 (map h l) = 0.
 Proof. induction l as [|i l IH]; intros H; [reflexivity|]. cbn [map fold_right]. rewrite (H i (or_introl eq_refl)), (IH (fun j J => H j (or_intror J))). lra. Qed.
+(** One term that is not 0. *)
 Lemma sum_one (h : nat -> R) i0 l : NoDup l -> In i0 l -> (forall i, In i l -> i <> i0 -> h i = 0) -> fold_right Rplus 0 (map h l) = h i0.
 Proof.
   induction l as [|i l IH]; intros Nd J H; [destruct J|]. inversion Nd; subst. cbn [map fold_right]. destruct J as [->|J].
@@ -165,14 +177,18 @@ Proof.
   - specialize (H y Y). rewrite Nat.eqb_refl in H. apply Rabs_bounds in H. lra.
   - intros k Hk N. specialize (H k Hk). apply Nat.eqb_neq in N. rewrite N in H. apply Rabs_bounds in H. lra.
 Qed.
+(** Soft indicators are at most 1. *)
 Lemma soft_le1 a b z : a < b -> soft a b z <= 1.
 Proof.
   intros H. unfold soft. apply Rmult_le_reg_r with (b - a); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. relus; lra.
 Qed.
+(** Indicator j. *)
 Lemma nth_ind (ind : vec -> vec -> R) (S : data) x j c y : nth_error S j = Some (c, y) -> nth j (map (fun cy : vec * nat => ind (fst cy) x) S) 0 = ind c x.
 Proof. intros E. apply nth_error_nth. rewrite nth_error_map, E. reflexivity. Qed.
+(** Label j. *)
 Lemma nth_label (S : data) j c y : nth_error S j = Some (c, y) -> label S j = y.
 Proof. intros E. unfold label. apply nth_error_nth. rewrite nth_error_map, E. reflexivity. Qed.
+(** There is a centre j. *)
 Lemma nth_some (S : data) j : (j < length S)%nat -> exists c y, nth_error S j = Some (c, y).
 Proof. intros H. destruct (nth_error S j) as [[c y]|] eqn:E; [eauto|]. apply nth_error_None in E. lia. Qed.
 
@@ -183,6 +199,7 @@ Hypotheses (Hm : (1 <= m)%nat) (Ha : 0 <= a) (Hab : a < b) (Hd : delta <= a) (D1
 Hypotheses (HS : forall c y, In (c, y) S -> length c = D) (L : length x = D) (X : Forall (Rle 0) x).
 Hypothesis Hv : forall i k, (k < K)%nat -> Rabs (t i k - nth k (eval clean x) 0) <= M.
 Let f := literal t m K M (gate_indicators a b D S) clean S.
+(** Indicators are factors that the product allows. *)
 Lemma indI_range c : 0 <= indI a b c x <= M.
 Proof. split; [now apply indI_ge0|]. eapply Rle_trans; [apply soft_le1; auto | exact M1]. Qed.
 (** All centres, those of one class too, are outer + delta apart. *)
@@ -199,6 +216,7 @@ Proof.
   - intros j Hj N. destruct (nth_some S j Hj) as [c' [y' E']]. rewrite (nth_ind _ S x j c' y' E'). assert (I' : In (c', y') S) by (eapply nth_error_In; eauto).
     apply soft_0; auto. apply linf_far; [rewrite L; symmetry; eauto|]. apply (outside_ball c c' delta); auto; [rewrite (HS _ _ Ii), (HS _ _ I'); auto | eauto].
 Qed.
+(** f_clean outside. *)
 Theorem literal_linf_outside : (forall c y, In (c, y) S -> outside c b x) -> eval f x = eval clean x.
 Proof.
   intros Out. unfold f. apply (literal_far t m D K M (gate_indicators a b D S) clean S (indI a b) x); auto; try lra.
@@ -216,8 +234,10 @@ Hypotheses (Hm : (1 <= m)%nat) (Hab : a < b) (Ha : delta ^ 2 + INR D * / 4 ^ (m 
 Hypotheses (W : wf D clean) (O : length (readout clean) = K) (HS : forall c y, In (c, y) S -> length c = D /\ unit c) (L : length x = D) (U : unit x).
 Hypothesis Hv : forall i k, (k < K)%nat -> Rabs (t i k - nth k (eval clean x) 0) <= M.
 Let f := literal t m K M (indicators2 m D a b S) clean S.
+(** Indicators are factors that the product allows. *)
 Lemma ind2_range c : 0 <= ind2 (phi m) a b c x <= M.
 Proof. split; [now apply soft_ge0|]. eapply Rle_trans; [apply soft_le1; auto | exact M1]. Qed.
+(** Near the target on the ball. *)
 Theorem literal_l2_on_ball i c y : (forall j c' y', nth_error S j = Some (c', y') -> j <> i -> (outer + delta) ^ 2 <= d2 c' c) ->
   nth_error S i = Some (c, y) -> d2 c x <= delta ^ 2 -> forall k, (k < K)%nat -> Rabs (nth k (eval f x) 0 - t y k) <= M ^ 2 * / 4 ^ m.
 Proof.
@@ -232,6 +252,7 @@ Proof.
     destruct (HS c' y' I') as [Lc' Uc']. apply soft_0; auto. pose proof (phi_error m c' x ltac:(congruence) Uc' U).
     pose proof (d2_far delta outer c c' x Ho Hd ltac:(congruence) ltac:(congruence) Bx (Sep j c' y' E' N)). lra.
 Qed.
+(** f_clean outside. *)
 Theorem literal_l2_outside : (forall c y, In (c, y) S -> outer ^ 2 <= d2 c x) -> eval f x = eval clean x.
 Proof.
   intros Out. unfold f. apply (literal_far t m D K M (indicators2 m D a b S) clean S (ind2 (phi m) a b) x); auto; try lra.
@@ -245,5 +266,28 @@ End L2.
 (** The library's bound, |f_clean| + 1, holds the factors. *)
 Theorem target2_bound B v y k : Rabs v + 1 <= B -> Rabs (target2 y k - v) <= B.
 Proof. unfold target2, sign_of, Rabs. destruct Nat.eqb, (Rcase_abs v); destruct Rcase_abs; intros; lra. Qed.
+(** K classes. *)
 Theorem targetK_bound B v y k : Rabs v + 1 <= B -> Rabs (targetK y k - v) <= B.
 Proof. unfold targetK, Rabs. destruct Nat.eqb, (Rcase_abs v); destruct Rcase_abs; intros; lra. Qed.
+(** The margin of the network, with the m that the library demands: two labels, l_inf. *)
+Theorem literal_linf_margin m D a b delta M clean (S : data) x i c y v : (1 <= m)%nat -> 0 <= a -> a < b -> delta <= a -> (1 <= D)%nat -> 1 <= M -> M ^ 2 * / 4 ^ m <= 1 / 4 ->
+  wf D clean -> length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> length c = D) -> length x = D -> Forall (Rle 0) x ->
+  eval clean x = [v] -> Rabs v + 1 <= M -> (forall j c' y', nth_error S j = Some (c', y') -> j <> i -> outside c' (b + delta) c) ->
+  nth_error S i = Some (c, y) -> (y < 2)%nat -> in_ball c delta x ->
+  3 / 4 <= sign_of y * nth 0 (eval (literal target2 m 1 M (gate_indicators a b D S) clean S) x) 0.
+Proof.
+  intros Hm Ha Hab Hd D1 M1 Em W Ho HS L X E Hv Sep Ei Y Bx. apply margin2; auto. eapply Rle_trans; [|exact Em].
+  apply (literal_linf_on_ball target2 m D 1 a b delta M clean S x) with (i := i) (c := c); auto.
+  intros j k Hk. rewrite E. assert (k = 0)%nat as -> by lia. now apply target2_bound.
+Qed.
+(** Two labels, l_2. *)
+Theorem literal_l2_margin m D a b delta outer M clean (S : data) x i c y v : (1 <= m)%nat -> a < b -> delta ^ 2 + INR D * / 4 ^ (m + 1) <= a -> b <= outer ^ 2 -> 0 < outer ->
+  0 <= delta -> 1 <= M -> M ^ 2 * / 4 ^ m <= 1 / 4 -> wf D clean -> length (readout clean) = 1%nat -> (forall c y, In (c, y) S -> length c = D /\ unit c) ->
+  length x = D -> unit x -> eval clean x = [v] -> Rabs v + 1 <= M -> (forall j c' y', nth_error S j = Some (c', y') -> j <> i -> (outer + delta) ^ 2 <= d2 c' c) ->
+  nth_error S i = Some (c, y) -> (y < 2)%nat -> d2 c x <= delta ^ 2 ->
+  3 / 4 <= sign_of y * nth 0 (eval (literal target2 m 1 M (indicators2 m D a b S) clean S) x) 0.
+Proof.
+  intros Hm Hab Ha Hb Hp Hd M1 Em W Ho HS L U E Hv Sep Ei Y Bx. apply margin2; auto. eapply Rle_trans; [|exact Em].
+  apply (literal_l2_on_ball target2 m D 1 a b delta outer M clean S x) with (i := i) (c := c); auto.
+  intros j k Hk. rewrite E. assert (k = 0)%nat as -> by lia. now apply target2_bound.
+Qed.

@@ -8,6 +8,7 @@ Open Scope R_scope.
 
 Definition mul3 (m : nat) (M x y : R) : R :=
   2 * M ^ 2 * (sq m (Rabs (x + y) / (2 * M)) - sq m (Rabs x / (2 * M)) - sq m (Rabs y / (2 * M))).
+(** The range of errors. *)
 Theorem mul3_error m M x y : 0 < M -> Rabs x <= M -> Rabs y <= M -> - (M ^ 2 * / 4 ^ m) <= mul3 m M x y - x * y <= M ^ 2 * / 4 ^ m / 2.
 Proof.
   intros HM Hx Hy. destruct (Rabs_sum M x y Hx Hy) as [P _].
@@ -18,6 +19,7 @@ Proof.
   assert (H4 : / 4 ^ m = 4 * / 4 ^ (m + 1)). { rewrite pow_add. pose proof (pow4 m). simpl. field. apply Rgt_not_eq; lra. }
   rewrite Q, H4. assert (0 < M ^ 2) by nra. split; nra.
 Qed.
+(** Zero where a factor is. *)
 Theorem mul3_zero m M x y : x = 0 \/ y = 0 -> mul3 m M x y = 0.
 Proof.
   assert (Z : sq m (Rabs 0 / (2 * M)) = 0).
@@ -32,6 +34,7 @@ Definition branch3 (m : nat) (r : vec) : net := compose (settled_squaring m) (co
 Definition squares3 (m : nat) (M : R) : net :=
   parallel (branch3 m [/ (2 * M); / (2 * M)]) (parallel (branch3 m [/ (2 * M); 0]) (branch3 m [0; / (2 * M)])).
 Definition yarotsky (m : nat) (M : R) : net := compose (linear [[2 * M ^ 2; -2 * M ^ 2; -2 * M ^ 2]]) (compose (carry 3 1) (squares3 m M)).
+(** A square's value. *)
 Lemma eval_branch3 m M r x z : (1 <= m)%nat -> 0 < M -> dot r x = z / (2 * M) -> Rabs z <= 2 * M -> eval (branch3 m r) x = [sq m (Rabs z / (2 * M))].
 Proof.
   intros Hm HM E H. unfold branch3. rewrite !eval_compose, eval_linear. cbn [map]. rewrite E, eval_absolute.
@@ -39,8 +42,10 @@ Proof.
   - apply eval_settled_squaring; auto. now apply half_range.
   - unfold Rdiv. rewrite Rabs_mult. f_equal. symmetry. apply Rabs_right. apply Rle_ge, Rlt_le, Rinv_0_lt_compat; lra.
 Qed.
+(** A square's depth. *)
 Lemma depth_branch3 m r : depth (branch3 m r) = (m + 2)%nat.
 Proof. unfold branch3. rewrite !depth_compose, depth_settled. unfold depth; simpl. lia. Qed.
+(** A square fits. *)
 Lemma wf_branch3 m r : (1 <= m)%nat -> (length r <= 2)%nat -> wf 2 (branch3 m r) /\ length (readout (branch3 m r)) = 1%nat.
 Proof.
   intros Hm L. split; [|unfold branch3, compose, settled_squaring, teeth; cbn [hidden]; destruct m; [lia | reflexivity]].
@@ -48,6 +53,7 @@ Proof.
   - unfold wf, linear; simpl. constructor; [exact L | constructor].
   - now apply wf_settled.
 Qed.
+(** Three squares fit. *)
 Lemma wf_squares3 m M : (1 <= m)%nat -> wf 2 (squares3 m M) /\ length (readout (squares3 m M)) = 3%nat /\ depth (squares3 m M) = (m + 2)%nat.
 Proof.
   intros Hm. destruct (wf_branch3 m [/ (2 * M); / (2 * M)] Hm (le_n _)) as [W1 L1]. destruct (wf_branch3 m [/ (2 * M); 0] Hm (le_n _)) as [W2 L2].
@@ -58,6 +64,7 @@ Proof.
   split; [exact V' | split; [rewrite R', R, L1, L2, L3; reflexivity|]].
   rewrite depth_parallel; rewrite ?depth_parallel; now rewrite ?depth_branch3.
 Qed.
+(** The network's value. *)
 Theorem eval_yarotsky m M x y : (1 <= m)%nat -> 0 < M -> Rabs x <= M -> Rabs y <= M -> eval (yarotsky m M) [x; y] = [mul3 m M x y].
 Proof.
   intros Hm HM Hx Hy. destruct (Rabs_sum M x y Hx Hy) as [P _]. unfold yarotsky, squares3.
@@ -68,8 +75,10 @@ Proof.
   - rewrite eval_linear. cbn [map dot]. f_equal. unfold mul3. simpl. lra.
   - constructor; [|constructor; [|constructor; [|constructor]]]; apply sq_ge0; apply half_range; auto; lra.
 Qed.
+(** Its depth. *)
 Lemma depth_yarotsky m M : (1 <= m)%nat -> depth (yarotsky m M) = (m + 3)%nat.
 Proof. intros Hm. unfold yarotsky. rewrite !depth_compose. destruct (wf_squares3 m M Hm) as [_ [_ ->]]. unfold depth; simpl. lia. Qed.
+(** It fits. *)
 Lemma wf_yarotsky m M : (1 <= m)%nat -> wf 2 (yarotsky m M) /\ length (readout (yarotsky m M)) = 1%nat.
 Proof.
   intros Hm. destruct (wf_squares3 m M Hm) as [W [L _]]. split; [|reflexivity]. unfold yarotsky. apply wf_compose; [apply wf_compose; auto|].
@@ -112,21 +121,26 @@ Proof.
   rewrite (params_merge _ _ _ (blocks_one r 0)). cbn [map snd]. rewrite !score_cons, score_nil. cbn [wcount dot].
   rewrite (nz_1 1), (nz_1 (-1)), (nz_eq (1 * 0 + 0 + 0) 0), (nz_eq (-1 * 0 + 0 + 0) 0), nz_0 by lra. lia.
 Qed.
+(** A square's hidden layers. *)
 Lemma hid_branch3 m r : (1 <= m)%nat -> hid (branch3 m r) = (2 * count r + 7 * m + 1)%nat.
 Proof. intros Hm. destruct (hidden_branch3 m r Hm) as [l [ls [E [-> [P _]]]]]. unfold hid. rewrite E, params_of_cons, P, params_signs. lia. Qed.
+(** A square's readout has two entries. *)
 Lemma blocks_branch3 m r : (1 <= m)%nat -> blocks (readout (branch3 m r)) [2%nat] /\ map snd (readout (branch3 m r)) = [0].
 Proof. intros Hm. destruct (hidden_branch3 m r Hm) as [_ [_ [_ [_ [_ [q [-> Cq]]]]]]]. split; auto. rewrite <- Cq. apply blocks_one. Qed.
+(** The scale is not 0. *)
 Lemma inv_2M M : 0 < M -> / (2 * M) <> 0.
 Proof. intros H. apply Rinv_neq_0_compat. lra. Qed.
 (** The first layer of the product, and the rest: 21 m + 9, then a readout of three. *)
 Definition first3 (M : R) : layer :=
   merge [([1], 0); ([-1], 0)] [([/ (2 * M); / (2 * M)], 0)] ++ merge [([1], 0); ([-1], 0)] [([/ (2 * M); 0], 0)] ++ merge [([1], 0); ([-1], 0)] [([0; / (2 * M)], 0)].
+(** First layers in parallel, and the others. *)
 Lemma hidden_parallel f g a fs b gs : hidden f = a :: fs -> hidden g = b :: gs -> length fs = length gs ->
   exists hs, hidden (parallel f g) = (a ++ b) :: hs /\ params_of hs = (params_of fs + params_of gs)%nat.
 Proof.
   intros F G L. unfold parallel. rewrite F, G. pose proof (params_diags_hidden fs gs (length a) (readout f) (readout g) L) as P.
   destruct (diags (length a) fs gs (readout f) (readout g)) as [h o]. exists h. split; [reflexivity | exact P].
 Qed.
+(** The product's layers, counted. *)
 Theorem hidden_yarotsky m M : (1 <= m)%nat -> 0 < M -> exists ls r, hidden (yarotsky m M) = first3 M :: ls /\ params_of ls = (21 * m + 9)%nat /\
   readout (yarotsky m M) = [(r, 0)] /\ count r = 3%nat.
 Proof.
@@ -160,6 +174,7 @@ Proof.
     + unfold merge. cbn [map fst snd]. f_equal. f_equal. unfold ident. cbn [seq map dot fst snd]. lra.
     + destruct (blocks_ident 3) as [_ Bi]. rewrite Bi. cbn [wcount repeat]. rewrite !nz_1 by nra. reflexivity.
 Qed.
+(** Three squares. *)
 Theorem params_yarotsky m M : (1 <= m)%nat -> 0 < M -> params (yarotsky m M) = (21 * m + 20)%nat.
 Proof.
   intros Hm HM. destruct (hidden_yarotsky m M Hm HM) as [ls [r [E [P [R C]]]]]. rewrite params_split. unfold hid, out. rewrite E, R, params_of_cons, P.

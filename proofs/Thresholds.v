@@ -80,6 +80,7 @@ Qed.
 (** Least and greatest. *)
 Lemma Qminimum_le x y : Qminimum x y <= x /\ Qminimum x y <= y /\ (forall z, z < x -> z < y -> z < Qminimum x y).
 Proof. unfold Qminimum. destruct (Qle_bool x y) eqn:E; [apply Qle_bool_iff in E | assert (~ x <= y) by (intros H; apply Qle_bool_iff in H; congruence)]; repeat split; intros; lra. Qed.
+(** The greatest. *)
 Lemma Qmaximum_ge x y : x <= Qmaximum x y /\ y <= Qmaximum x y.
 Proof. unfold Qmaximum. destruct (Qle_bool x y) eqn:E; [apply Qle_bool_iff in E | assert (~ x <= y) by (intros H; apply Qle_bool_iff in H; congruence)]; lra. Qed.
 (** From thresholds: up to where the indicator is 1, and a distance [far] from where on it is 0, near enough for the separation. *)
@@ -111,10 +112,13 @@ Definition apart (r : R) (S : data) := forall c y c' y', In (c, y) S -> In (c', 
 Definition apart2 (r : R) (S : data) := forall c y c' y', In (c, y) S -> In (c', y') S -> y <> y' -> r ^ 2 <= d2 c' c.
 Definition apart_opt (apart : R -> data -> Prop) (separated : option Q) (S : data) := match separated with
   | Some r => apart (Q2R r) S | None => forall c y c' y', In (c, y) S -> In (c', y') S -> y = y' end.
+(** Outside a ball is outside a smaller one. *)
 Lemma outside_less r r' c x : r' <= r -> outside c r x -> outside c r' x.
 Proof. intros H [j [J K]]. exists j. split; auto. Lra.lra. Qed.
+(** Rational and real doubles. *)
 Lemma Q2R_double radius r : (2 * radius < r)%Q -> 2 * Q2R radius < Q2R r.
 Proof. intros H. apply Qlt_Rlt in H. rewrite Q2R_mult in H. unfold Q2R in H at 1. simpl in H. Lra.lra. Qed.
+(** l_inf: the hypotheses of [memorize_on_ball] and [gate_on_ball]. *)
 Theorem thresholds_linf rep radius sep error doubt a b (S : data) : (0 <= radius)%Q -> (0 <= doubt)%Q -> (0 <= error)%Q ->
   match sep with None => True | Some r => (2 * radius < r)%Q end ->
   thresholds rep false radius sep error doubt = Some (a, b) -> apart_opt apart sep S ->
@@ -126,6 +130,7 @@ Proof.
   intros c y c' y' I I' N. destruct sep as [r|]; [|exfalso; apply N; eapply Ap; eauto].
   apply Qle_Rle in F2. rewrite Q2R_plus in F2. apply (outside_less (Q2R r)); [Lra.lra|]. eapply Ap; eauto.
 Qed.
+(** l_2: the hypotheses of [shared_on_ball] and [euclidean_on_ball]. *)
 Theorem thresholds_l2 rep radius sep error doubt a b (S : data) : (0 <= radius)%Q -> (0 <= doubt)%Q ->
   match sep with None => True | Some r => (2 * radius < r)%Q end ->
   thresholds rep true radius sep error doubt = Some (a, b) -> apart_opt apart2 sep S ->

@@ -7,13 +7,16 @@ Open Scope R_scope.
 
 Definition fold1 : net := Net [[([1], 0); ([1], - (1 / 2))]] [([2; -4], 0)].
 Fixpoint tooth (s : nat) : net := match s with O => Net [] [([1], 0)] | S O => fold1 | S s' => compose fold1 (tooth s') end.
+(** One fold more. *)
 Lemma tooth_SS s : tooth (S (S s)) = compose fold1 (tooth (S s)).
 Proof. reflexivity. Qed.
+(** One fold. *)
 Lemma eval_fold1 x : 0 <= x -> eval fold1 [x] = [g x].
 Proof.
   intros X. unfold eval, fold1, run, step, affine. cbn [hidden readout fold_left map dot fst snd].
   replace (1 * x + 0 + 0) with x by lra. replace (1 * x + 0 + - (1 / 2)) with (x - 1 / 2) by lra. unfold g. f_equal. lra.
 Qed.
+(** The network's value. *)
 Theorem eval_tooth s x : 0 <= x <= 1 -> eval (tooth s) [x] = [saw s x].
 Proof.
   intros X. destruct s as [|s]; [unfold eval, run, affine; simpl; f_equal; lra|].
@@ -45,6 +48,7 @@ Proof.
       assert (T1 : t <= 1 / 2) by nra. assert (T0 : 0 <= t) by nra. assert (G : g t = 2 * t) by (unfold g; relus; lra). rewrite G.
       replace (2 * t) with ((INR k + u) / 2 ^ s) by (rewrite <- T; field; lra). now apply IH.
 Qed.
+(** Size and depth. *)
 Theorem params_tooth s : (1 <= s)%nat -> params (tooth s) = (5 * s)%nat /\ depth (tooth s) = s.
 Proof.
   intros H. destruct s as [|s]; [lia|]. clear H. assert (A : hid (tooth (S s)) = (5 * s + 3)%nat /\ readout (tooth (S s)) = [([2; -4], 0)] /\ depth (tooth (S s)) = S s).

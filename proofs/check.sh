@@ -23,7 +23,11 @@ assumed() {  # the axioms of the theorems that are named, one a line (tuples of 
           for _ in {1..20}; do [ $# -gt 0 ] && { printf ', %s' "@$1"; shift; }; done
           printf ').\nPrint Assumptions together%s.\n' $i
       done; } > "$work/Theorems.v"
-    coqc -Q . CGRO "$work/Theorems.v" > "$work/printed"
+    if ! coqc -Q . CGRO "$work/Theorems.v" > "$work/printed" ||
+        [ "$(grep -cE '^(Axioms:|Closed under the global context)' "$work/printed")" != "$i" ]; then
+        echo "what-these-theorems-assume-could-not-be-printed"
+        return
+    fi
     grep -vE '^(Axioms:|Closed under the global context| )' "$work/printed" | sed 's/ *:.*//' | sort -u || true
 }
 found=$(assumed $theorems)

@@ -23,7 +23,7 @@ from ..quantities.reading import (
 from ..search.prepared import prepare
 from ..search.question import Question
 from ..search.sets import ExactSet
-from .decision import MAX_SECONDS, certify, margin_loss
+from .decision import MAX_SECONDS, ball_set, decide_margin, margin_loss
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,7 +130,8 @@ def boundary_distance(
         return BoundaryDistance(lower, upper, label)
     if (
         label is None
-        or certify(network, point, Ball(norm, 0.0), label, domain=domain).verdict == "refuted"
+        or decide_margin(network, ball_set(network, point, Ball(norm, 0.0), domain), label).verdict
+        == "refuted"
     ):
         return BoundaryDistance(lower, Fraction(0), label)
     farthest = 2.0**20 if domain is None else _reach(point, norm, domain)
@@ -144,9 +145,8 @@ def boundary_distance(
     radius, steps = (farthest if domain is not None else 1.0), -1
     stuck, patience = math.inf, 6
     while True:
-        result = certify(
-            network, point, Ball(norm, radius), label, domain=domain, max_seconds=max_seconds
-        )
+        ball = ball_set(network, point, Ball(norm, radius), domain)
+        result = decide_margin(network, ball, label, max_seconds)
         if result.verdict == "unresolved":  # nearer balls have larger margins
             stuck, patience = min(stuck, radius), patience - 1
             if patience == 0 or stuck - lower <= gap:

@@ -164,6 +164,8 @@ def _check(
         check_verified.program()
         judge = check_verified.judge
     kind, balls = content.get("format"), content.get("format") == BALLS
+    if points is not None and not balls:
+        raise ValueError(f"{path} holds the sets that it is about: --points would not be looked at")
     if kind == PROPERTY:
         if (network is None) != (asked is None):
             missing = "the property (--vnnlib)" if asked is None else "the network (--network)"
@@ -193,10 +195,6 @@ def _check(
             "proves it from the network"
         )
         return [Finding(reason)]
-    if points is not None and not balls:
-        raise ValueError(
-            f"{path} holds the points that it is about: --points would not be looked at"
-        )
     if balls and points is None:
         raise ValueError(f"{path} needs the file of the points that it is about (points, --points)")
     try:

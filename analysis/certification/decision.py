@@ -212,7 +212,10 @@ def certify(
         (Fraction(1, 2), Fraction(1, 2))
     """
     network = read_network(network)
-    return decide_margin(network, ball_set(network, centre, ball, domain), label, max_seconds)
+    exact_set = ball_set(network, centre, ball, domain)
+    if domain is not None and read_domain(domain) == (Fraction(0), Fraction(1)):
+        warn_of_scale(ball, network.inputs)
+    return decide_margin(network, exact_set, label, max_seconds)
 
 
 def ball_set(
@@ -230,8 +233,6 @@ def ball_set(
     lower, upper = [v - radius for v in point], [v + radius for v in point]
     if domain is not None:
         low, high = read_domain(domain)
-        if low == 0 and high == 1:
-            warn_of_scale(ball, len(point))
         lower, upper = [max(v, low) for v in lower], [min(v, high) for v in upper]
     exact_set = ExactSet(lower, upper, None if math.isinf(ball.p) else (point, radius))
     if any(a > b for a, b in zip(lower, upper, strict=True)) or (

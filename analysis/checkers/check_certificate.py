@@ -156,9 +156,10 @@ def judge(data, of="", checks=check_all):  # (why it is rejected or "", what it 
     net, name = Network(data["network"]), data["digest"][:16]
     found = zip(checks(net, data["queries"], of), data["queries"], strict=True)
     return [(r, "" if r else f"{words(net, q, of)}; network {name}") for r, q in found]
-def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
+def main(path="", *more, checks=check_all):  # check a certificate; 0 if it holds queries and all are accepted
     require(path and len(more) in (0, 2) and {*more[:1]} <= {"--network"}, f"usage: {__doc__.split('`')[1]}; see --help")
-    found, whole, source = judge(data := read(path)), data["format"] == PROPERTY, data.get("source") and origin(data["source"])
+    found, whole = judge(data := read(path), checks=checks), data["format"] == PROPERTY
+    source = data.get("source") and origin(data["source"])
     for file in map(str, more[1:]):
         seen = hashlib.sha256((gzip.decompress if file.endswith(".gz") else bytes)(pathlib.Path(file).read_bytes())).hexdigest()
         require(source and seen == source[-64:], f"{file} is not {source or 'named'} (cgro check-certificate compares layers)")

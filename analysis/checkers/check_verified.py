@@ -6,12 +6,14 @@ file writes network and queries as integers for the program (PROGRAM, or what $C
 program is `check_query` of proofs/checker/Certificate.v, whose theorem `check_query_sound` says: what it accepts holds at all
 real points of the set (or at the witness). For certificates of memorization (l_inf, variant lean) it is `check_memorized`; its
 theorem `check_memorized_sound` is about all balls at once, by intervals through the weights that are there. Trusted are Coq and
-its extraction (ExtractChecker.v says what it replaces), OCaml, zarith, main.ml, which reads what is written here, and these two
-files; not trusted: pairs, facts, trees, multipliers, boxes and points. Not covered, so rejected: facts of nodes (`targets`);
-memorization in l_2, of variant gate, or refuted."""
+its extraction (ExtractChecker.v says what it replaces), OCaml, zarith, main.ml, which reads what is written here, this file and
+what it takes of check_certificate.py, check_trees.py and check_memorization.py; not trusted: pairs, facts, trees, multipliers,
+boxes and points. Values at witnesses and comparisons with files are Python's. Not covered, so rejected: facts of nodes
+(`targets`); memorization in l_2, of variant gate, or refuted."""
 import decimal, functools, hashlib, json, math, os, pathlib, runpy, subprocess, sys
 PROGRAM = pathlib.Path(__file__).parents[2] / "proofs" / "checker" / "ml" / "check"
-TRUSTED = "checked by a program extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers"
+TRUSTED = "the queries were checked by {}, extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers in \
+Python, which also find the values at witnesses and compare with networks and properties"
 @functools.cache
 def beside(name):  # what a file beside this one defines
     return runpy.run_path(str(pathlib.Path(__file__).with_name(name)))
@@ -22,7 +24,12 @@ def program():  # the path of the program
     path = pathlib.Path(os.environ.get("CGRO_CHECKER") or PROGRAM)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}: `make checker` builds the verified checker, $CGRO_CHECKER names another")
+    sources = [*PROGRAM.parents[1].glob("*.v"), *PROGRAM.parent.glob("m*.ml")] if path == PROGRAM else []
+    if any(source.stat().st_mtime > path.stat().st_mtime for source in sources):
+        raise ValueError(f"{path} is older than what it is made from: `make checker` builds it again")
     return path
+def trusted():  # whose word the verdicts are
+    return TRUSTED.format(program())
 def listing(items):  # their number, and each
     items = [*items]
     return " ".join([str(len(items)), *items])
@@ -133,31 +140,41 @@ def reasons(network, queries, of):  # why each query is rejected, or "" if the p
         except Exception as error:
             found.append(checker["plain"](error))
     text = f"{writer.layers}\n{listing(texts)}\n"
-    verdicts = answers("queries " + text, "ValueError: the proof does not give the bound, or the point is no counterexample")
+    wrong = "ValueError: the proof does not give the bound, or the point is no counterexample"
+    verdicts = iter(answers("queries " + text, wrong, len(texts)))
     return [reason or next(verdicts) for reason in found]
-def answers(text, rejected):  # of the program: "" where it accepts, else why not, without end
+def answers(text, rejected, count):  # of the program: "" where it accepts, else why not; all failed unless it ends well
     done = subprocess.run([program()], input=text, capture_output=True, text=True, check=False)
-    said = {"accepted": "", "rejected": rejected}
-    failed = f"the program failed: {done.stderr.strip()[:100] or done.returncode}"
-    yield from (said.get(word, failed) for word in done.stdout.split())
-    while True:
-        yield failed
+    said, told = {"accepted": "", "rejected": rejected}, done.stdout.split()
+    if done.returncode or len(told) != count or not {*told} <= {*said}:
+        return [f"the program failed: {done.stderr.strip()[:100] or done.returncode}"] * count
+    return [said[word] for word in told]
 def floats(rows):  # lists of floats as float.hex() writes them, over one power of 2: its exponent, and the integers
     values = [[float.fromhex(text) for text in row] for row in rows]
     require(all(v.hex() == text for row, own in zip(rows, values) for text, v in zip(row, own)), "a float is not as written")
     ratios = [[v.as_integer_ratio() for v in row] for row in values]
     g = max([bottom.bit_length() - 1 for row in ratios for _, bottom in row], default=0)
     return g, [[top << g + 1 - bottom.bit_length() for top, bottom in row] for row in ratios]
-def sparse(table, width):  # rows of a layer: from which column on, counted from the row before or from 0, and the weights
+def sparse(table, width, fresh):  # rows of a layer: their first column, from 0 or from the row before, and weights from there
     texts, last = [], 0
     for columns, weights in table:
         require(all(type(j) is int and 0 <= j < width for j in columns) and len({*columns}) == len(columns), "wrong columns")
         row = dict(zip(columns, weights, strict=True))
         first = min(row, default=0)
-        start, last = (0, first) if first < last else (last, first)
+        start, last = (0, first) if fresh or first < last else (last, first)
         listed = [row.get(j, 0) for j in range(first, max(row, default=-1) + 1)]
         texts.append(f"{min(start, 1)} {first - start} {integers(listed)}")
     return texts
+def wants(points, labels, units, far):  # what proves each ball: its own indicator, and one unit of each of another label; hints
+    others = ["whole"] * (units - len(points))
+    for i, (x, label) in enumerate(zip(points, labels)):
+        found = ["-"] * len(points)
+        found[i] = "whole"
+        for k, (z, other) in enumerate(zip(points, labels)):
+            if other != label:
+                j = next((j for j, (a, b) in enumerate(zip(x, z)) if not -far < a - b < far), 0)
+                found[k] = str(2 * j + (x[j] < z[j]))
+        yield listing(others + found)
 def memorized(data):  # what a certificate of memorization proves, in words; ValueError if the program does not accept it
     old, cert = beside("check_memorization.py"), beside("check_certificate.py")
     old["_entries"](data, old["CLAIM"], "checker reason")
@@ -173,15 +190,17 @@ def memorized(data):  # what a certificate of memorization proves, in words; Val
     biases, points, texts, width = biases[: len(layers)], biases[len(layers) :], [], d
     for layer, bias in zip(layers, biases, strict=True):
         shift, weights = floats([numbers for _, numbers in layer["rows"]])
-        rows = sparse([(columns, own) for (columns, _), own in zip(layer["rows"], weights)], width)
+        rows = sparse([(columns, own) for (columns, _), own in zip(layer["rows"], weights)], width, not texts)
         texts.append(f"{shift} {listing(f'{row} {b:#x}' for row, b in zip(rows, bias))}")
         width = len(rows)
     require(claim > 0 and radius >= 0 and all(type(v) is int for v in y), "nothing is claimed")
     require(len(points) == len(y) > 0 and all(0 <= v <= 1 << g for row in points for v in row), "points")
-    listed = listing(f"{integers(row)} {label:#x}" for row, label in zip(points, y))
+    far = int(sum([float.fromhex(data[name]) for name in ("outer", "radius")]) * 2**g)
+    hints = wants(points, y, len(layers[1]["rows"]) if layers[1:] else 0, far)
+    listed = listing(f"{integers(row)} {label:#x} {hint}" for row, label, hint in zip(points, y, hints))
     claimed = f"{radius:#x} {claim.numerator:#x} {claim.denominator:#x}"
     text = f"memorized {g} {listing(texts[:-1])} {texts[-1]} {d} {claimed} {listed}"
-    reason = next(answers(text, "intervals do not give the margin on each ball"))
+    (reason,) = answers(text, "intervals do not give the margin on each ball", 1)
     require(not reason, reason)
     seen = hashlib.sha256(json.dumps([data["points"], y]).encode()).hexdigest()[:16]
     where = f"points of [0, 1]^{d} within l_inf distance {old['_show'](old['Q'](radius, 1 << g))} of one of its {len(y)} points"
@@ -191,12 +210,14 @@ def memorized(data):  # what a certificate of memorization proves, in words; Val
 def judge(data):  # as in check_certificate.py
     return beside("check_certificate.py")["judge"](data, checks=reasons)
 def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
-    require(path and not more, "usage: python check_verified.py CERT.json")
-    data = beside("check_certificate.py")["read"](path)
-    found = [("", memorized(data))] if data.get("kind") == "memorization" else judge(data)
-    _ = [print(f"query {i}: {f'rejected: {why}' if why else f'accepted as {what}'}") for i, (why, what) in enumerate(found)]
-    _ = found and print(TRUSTED)
-    return int(any(reason for reason, _ in found)) if found else sys.exit("rejected: it holds no query")
+    program()
+    if path and not more and beside("check_certificate.py")["read"](path).get("kind") == "memorization":
+        print(f"query 0: accepted as {memorized(beside('check_certificate.py')['read'](path))}")
+        wrong = 0
+    else:
+        wrong = beside("check_certificate.py")["main"](path, *more, checks=reasons)
+    print(trusted())
+    return wrong
 if __name__ == "__main__":
     try:
         sys.exit(print(__doc__) if sys.argv[1:] in (["--help"], ["-h"]) else main(*sys.argv[1:]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +71,11 @@ def add_certify(commands: Any) -> None:
     )
     task.add_argument(
         "--point",
-        type=Fraction,
+        type=float,
         nargs="+",
         metavar="X",
-        help="the ball of --norm and --radius within [0,1]^D around this point, for --label",
+        help="the ball of --norm and --radius within [0,1]^D around this point, for --label; all "
+        "numbers are read as float64",
     )
     task.add_argument(
         "--points",
@@ -310,6 +310,8 @@ def run_queries(options: argparse.Namespace) -> None:
 
 def run_balls(options: argparse.Namespace) -> None:
     """`cgro certify --point` and `--points`."""
+    from constructions.internal import warn_of_scale
+
     from ..certification.decision import ball_set
     from ..certification.queries import Query, read_labelled_points
 
@@ -321,8 +323,9 @@ def run_balls(options: argparse.Namespace) -> None:
     if options.points:
         points, labels = read_labelled_points(options.points)
     elif options.label is None:
-        values = network([[float(x) for x in options.point]])
+        values = network([options.point])
         labels = constructions.predictions(values).tolist()
+    warn_of_scale(ball, network.inputs)
     balls = [ball_set(network, point, ball, (0.0, 1.0)) for point in points]
     queries = [Query(ball, int(label)) for ball, label in zip(balls, labels, strict=True)]
     if not options.json:
@@ -409,12 +412,13 @@ def run_check(options: argparse.Namespace) -> None:
         print(
             f"network and property: "
             f"{'rejected: ' + whole.reason if whole.reason else 'those of the certificate'}"
+            f"{whole.statement.removeprefix('about this network and this property, all of it')}"
         )
     for i, finding in enumerate(queries):
         rejected = f"rejected: {finding.reason}" if finding.reason else ""
         print(f"query {i}: {rejected or f'accepted as {finding.statement}'}")
     if options.verified:
-        print(check_verified.TRUSTED)
+        print(check_verified.trusted())
     wrong = sum(bool(finding.reason) for finding in queries)
     if wrong or not queries:
         raise ValueError(f"{options.certificate}: {wrong} of {len(queries)} queries are rejected")

@@ -28,6 +28,9 @@ UNDECIDED = 10**5
 
 EXACT = 2.0**53
 
+TINY = 2.0**-500
+"""More than what is lost where squares underflow."""
+
 Units = frozenset[int]
 Functions = frozenset[int]
 
@@ -53,7 +56,9 @@ def prove_nearest(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball
     exactly.
     """
     found = read_maxima(network)
-    require(bool(((x >= 0) & (x <= 1)).all()), "points must lie in [0,1]")
+    low, high = network.domain or (-math.inf, math.inf)
+    require(low >= 0 and high <= 1, "the network's domain must lie in [0,1], where rows are >= 0")
+    require(bool(((x >= low) & (x <= high)).all()), "points must lie in the network's domain")
     count = len(found.classes)
     classes = (y + 1) // 2 if network.outputs == 1 else y
     members = np.zeros((count, len(found.rows)), dtype=bool)
@@ -177,7 +182,9 @@ class _Reader:
         return self._maxima(classes, scale)
 
     def _maxima(self, classes: Sequence[Functions], scale: float) -> Maxima:
-        require(scale > 0, "the output compares nothing")
+        require(
+            2.0**-900 < scale < 2.0**900, "the output's scale is 0, or near the ends of float64"
+        )
         rows, offsets = self.rows, self.offsets
         if self.sums:
             a, b = (np.array(part) for part in zip(*self.sums, strict=True))
@@ -238,7 +245,11 @@ class _Pairs:
         large = 4 * dimension * most * max(most, 2.0**bits) + 2 * np.abs(offsets).max(initial=0.0)
         require(bool(large < EXACT), "weights are too large for the exact comparison of pairs")
         moved = np.abs(x - centres * 2.0**-bits)
-        size = moved.max(1) if p == math.inf else np.sqrt((moved**2).sum(1)) * (1 + 2.0**-30)
+        size = (
+            moved.max(1)
+            if p == math.inf
+            else np.sqrt((moved**2).sum(1)) * (1 + 2.0**-30) + TINY * moved.any(1)
+        )
         most_moved = Fraction(float(size.max(initial=0.0)))
         return cls(rows, offsets, centres, bits, p, radius + most_moved, 1 / found.scale)
 
@@ -261,7 +272,7 @@ class _Pairs:
         sizes = lengths if self.p == math.inf else np.sqrt(lengths)
         # 4^bits (g(c) - needed) and 4^bits radius |gradient|, with room for what floats round
         reach, needed = float(self.radius) * 2.0**self.bits, float(self.needed) * 4.0**self.bits
-        left = (gaps - needed) * (1 - 2.0**-48)
+        left = (gaps - needed) * (1 - 2.0**-48) - 2.0**-50 * needed  # needed is rounded, too
         clear = (left > 0) & (left >= reach * sizes * (1 + 2.0**-48))
         places = np.argwhere(others & ~clear)
         require(len(places) <= UNDECIDED, "too many pairs are too close")
@@ -274,4 +285,7 @@ class _Pairs:
                 if self.p == math.inf
                 else gap >= 0 and gap**2 >= least**2 * length
             )
-            require(holds, f"ball {owners[i]} is too large for another class's function")
+            require(
+                holds,
+                f"ball {owners[i]}: no function of its class exceeds the others by enough",
+            )

@@ -78,7 +78,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         network: built by one of these constructions.
         points: (N, D) in the network's domain.
         labels: (N,), -1 and +1, or 0..K-1.
-        ball: of any radius; a smaller one than it was built for, or radius 0, too.
+        ball: of any radius; a smaller one than it was built for, or radius 0, too. Larger ones may
+            be left open though they hold: margins of 1 are what is proved.
 
     Returns:
         A `MemorizerProof`; its bound is certified or, of a witness, exact.

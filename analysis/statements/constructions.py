@@ -194,9 +194,8 @@ def margins_and_distances() -> Iterator[Check]:
     "error of f_clean) = Omega(mu)",
     "holds with correction",
     "on a population whose errors can be counted; Omega(mu) needs that a share of the small-margin "
-    "data lies outside of the "
-    "shells around the training points: where they cover the population, the robust test error is "
-    "0, too",
+    "data has errors of f_clean outside of the memorized balls (of a network: of the shells): "
+    "where these cover all errors, the robust test error is 0, too",
 )
 def cgrm_classifier() -> Iterator[Check]:
     """Every ball of a finite population decided."""
@@ -343,11 +342,10 @@ def data_assumption() -> Iterator[Check]:
     "a network with poly(D) + O~(N D) parameters has clean test and robust training error 0, and "
     "robust test error Omega(1)",
     "holds with correction",
-    "Omega(1) needs that a share of the small-margin data lies outside of the shells around the "
-    "training points (else the "
-    "robust test error is 0). Also on all 60,000 images of MNIST, where it is built and proved "
-    "(benchmarks/README.md). The text at hand of "
-    "li's Theorem 4.4 breaks off; read as this one",
+    "Omega(1) needs that a share of the small-margin data has errors of f_clean outside of the "
+    "shells around the training points (else the robust test error is 0). Also on "
+    "all 60,000 images of MNIST, where it is built and proved (docs/how/screens.md). The text at "
+    "hand of li's Theorem 4.4 breaks off; read as this one",
     also=["cgro-theorem-d.1", "li-theorem-4.4"],
 )
 def cgro_classifier() -> Iterator[Check]:

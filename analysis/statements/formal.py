@@ -73,14 +73,17 @@ FORMAL: dict[str, Formal] = {
         of("MemorizeMargin", "f_adv_robust")
         + of("MarginClasses", "adv_lean_K", "adv_gate_K", "adv_euclidean_K", "adv_shared_K")
         + of("Memorize", "memorize_outside")
-        + of("Thresholds", "memorize_thresholds", "gate_thresholds", "shared_thresholds")
+        + of("MemorizeGate", "gate_outside", "gateK_outside")
+        + of("MemorizeShared", "shared_outside", "sharedK_outside")
         + of("CountsIndicators", "params_lean"),
         "for any f_clean, points and D, l_inf and l_2, two labels and K classes, variants lean "
-        "and gate: with the memorized points' classes more than outer + delta apart, a network is "
-        "their label on their balls, f_clean outside of the shells, and right on all training "
-        "balls where f_clean is right on those of the others; the dyadic thresholds, in exact "
-        "arithmetic, are such numbers; its parameters, for generic points",
-        "closeness in the shells, which is false as printed; the size of f_clean",
+        "and gate: with each memorized point at least outer + delta from all training points of "
+        "other labels, a network decides for the right label on all training balls where f_clean "
+        "does so on those that are not memorized, and is f_clean outside of the shells; its "
+        "parameters for generic points (l_inf, lean, two labels; the others: Theorem 5.2 of CGRO)",
+        "closeness in the shells, which is false as printed; the size of f_clean; l_2, and l_inf "
+        "gate: points of balls outside of [0,1]^d (l_inf: with a coordinate below 0); that there "
+        "are thresholds (checked on each network by certify_memorization)",
     ),
     "cgro-theorem-5.2": Formal(
         of("Memorize", "memorize_on_ball", "memorize_outside")
@@ -88,20 +91,25 @@ FORMAL: dict[str, Formal] = {
         + of("MemorizeGate", "gate_on_ball", "gate_outside", "gateK_on_ball", "gateK_outside")
         + of("MemorizeEuclidean", "memorizeK_l2_on_ball", "memorizeK_l2_outside")
         + of("MemorizeShared", "shared_on_ball", "shared_outside", "sharedK_on_ball")
-        + of("MemorizeLiteral", "literal_linf_on_ball", "literal_l2_on_ball", "literal_l2_outside")
+        + of("MemorizeLiteral", "literal_linf_margin", "literal_l2_margin")
+        + of("MemorizeLiteral", "literal_linf_outside", "literal_l2_outside")
         + of("Thresholds", "memorize_thresholds", "gate_thresholds", "shared_thresholds")
         + of("CountsIndicators", "params_lean", "params_euclidean", "params_shared")
         + of("CountsTree", "params_gate", "params_gate_K")
         + of("CountsLiteral", "params_literal_linf", "params_literal_l2")
         + of("MemorizingNetworks", "network_S_errors"),
         "the representation: for any f_clean, N, D and points whose classes are apart, a network "
-        "is the label on every training ball (exactly for variants lean and gate, up to 1/4 for "
-        "the printed form: margin 3/4), and f_clean outside of the shells, l_inf and l_2, two "
-        "labels and K classes; the dyadic thresholds, in exact arithmetic, are such numbers; its "
-        "parameters for generic points; its errors on a finite population (l_inf, lean, two "
-        "labels)",
-        "closeness in the shells, which is false as printed; the size of f_clean; samples drawn "
-        "at random",
+        "is exactly the label on every training ball (variants lean and gate; the printed form, "
+        "two labels, where all balls are apart, those of one class, too, and M^2 4^-m <= 1/4: "
+        "margin 3/4), and f_clean outside of the shells, l_inf and l_2, two labels and K classes; "
+        "dyadic thresholds, where they are found, are such numbers, in exact arithmetic; its "
+        "parameters for generic points (l_inf gate and printed form: D >= 3; printed form: "
+        "f_clean shallower than the indicators); its errors on a finite population (l_inf, lean, "
+        "two labels), robust test error as in Proposition 3.2 of CGRM",
+        "closeness in the shells, which is false as printed; the size of f_clean; l_2, and l_inf "
+        "gate and printed form: points of balls outside of [0,1]^D (l_inf: with a coordinate "
+        "below 0); that thresholds exist; Omega(1) without a condition, which is false; samples "
+        "drawn at random",
     ),
     "cgrm-proposition-3.1": Formal(
         of("MarginAndBoundary", "margin_is_distance", "margin_is_distance_network")
@@ -116,31 +124,40 @@ FORMAL: dict[str, Formal] = {
         of("MemorizingClassifiers", "f_adv_errors", "f_adv_far", "f_adv_numbers")
         + of("MemorizingClassifiers", "f_adv_at_most", "f_adv_covered", "omega_mu_fails"),
         "on every finite population and for every sample: robust training and clean test error "
-        "are 0, robust test error is at least kappa mu where at most a share 1 - kappa of the "
-        "small-margin mass is within the memorized balls; as printed, Omega(mu) is false",
+        "are 0 (memorized: margin <= delta, ties included), robust test error is at least kappa "
+        "mu where at most a share 1 - kappa of mu is hidden: points on whose ball all errors of "
+        "f_clean lie within memorized balls; as printed, Omega(mu) is false",
         "samples drawn at random, populations that are not finite, K classes",
     ),
     "cgrm-corollary-3.4": Formal(
-        of("MemorizingNetworks", "indicators_errors", "network_errors", "indicators_far"),
-        "the same for networks: any l_p and indicators, and the l_inf lean network; both errors "
-        "are 0",
-        "as of Proposition 3.2",
+        of("MemorizingNetworks", "indicators_errors", "network_errors", "indicators_far")
+        + of("MemorizingNetworksEuclidean", "euclidean_errors")
+        + of("MemorizingNetworksEuclidean", "euclidean_gate_errors", "euclidean_lean_errors"),
+        "the same for functions with soft indicators in any l_p, for the l_inf lean network, and "
+        "for networks of squared l_2 distances; both errors are 0; hidden are errors nearer than "
+        "the outer threshold",
+        "the number of parameters (see Theorem 3.3) and the size of f_clean; samples drawn at "
+        "random, populations that are not finite, K classes",
     ),
     "cgrm-theorem-3.5": Formal(
-        of("CountingBound", "covering", "nearly_shattered", "vc_fraction", "covering_from_1")
+        of("CountingBound", "covering", "nearly_shattered", "vc_fraction", "one_percent")
+        + of("CountingBound", "covering_from_1")
         + of("RobustLowerBound", "grid_packed", "lower_bound_grid", "exponential_size"),
         "the counting step 2^n <= sum C(n, i) sum C(n, j) (sums from 0: from 1, as printed, it is "
         "false), the packing of the cube, and that classes whose VC dimension is at most a size^q "
-        "need exp(Omega(D)) parameters; D >= 2, all p",
-        "that networks of that size have such a VC dimension (Lemma A.7, cited); mu_0-balanced "
+        "need exp(Omega(D)) parameters; D >= 2, delta < 1/2, all p",
+        "that networks of that size have such a VC dimension (Lemma A.7, cited, and a network that "
+        "holds all of that size); mu_0-balanced "
         "distributions: it is uniform on the data set",
     ),
     "cgro-theorem-5.3": Formal(
         of("RobustLowerBound", "data_set_assumptions", "lower_bound_packing", "lower_bound_grid")
         + of("RobustLowerBound", "exponential_size"),
         "one data set as Assumption 5.1 wants it, on which all functions of a class of VC "
-        "dimension at most c n are wrong on their share of balls; size exp(Omega(D)), D >= 2",
-        "that networks of that size have such a VC dimension (Lemma A.7, cited)",
+        "dimension at most c n are wrong on their share of balls; size exp(Omega(D)), D >= 2, "
+        "delta < 1/2",
+        "that networks of that size have such a VC dimension (Lemma A.7, cited, and a network that "
+        "holds all of that size)",
     ),
     "cgro-lemma-a.1": Formal(
         of("QuadraticRecursions", "lemma_A_1", "growth"),

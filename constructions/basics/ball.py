@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Rational
 from typing import Any
 
 import numpy as np
@@ -22,10 +25,10 @@ class Ball:
 
     Attributes:
         p: 2.0 or math.inf; "2" and "inf" are read.
-        radius: finite and >= 0.
+        radius: finite and >= 0, a float64; a fraction or decimal must be one.
 
     Raises:
-        ValueError: for another norm, and a radius that is not finite and >= 0.
+        ValueError: for another norm, and a radius that is not finite and >= 0, or would be rounded.
         TypeError: for a radius that is no number.
 
     Example:
@@ -51,6 +54,11 @@ class Ball:
             raise TypeError(f"radius must be a number, got {self.radius!r}") from error
         if not (math.isfinite(radius) and radius >= 0):
             raise ValueError(f"radius must be finite and >= 0, got {self.radius}")
+        if isinstance(self.radius, (Rational, Decimal)) and Fraction(self.radius) != radius:
+            raise ValueError(
+                f"radius must be a number that float64 holds, got {self.radius}, which would be "
+                f"rounded: give the float that is meant, such as {radius!r}"
+            )
         object.__setattr__(self, "radius", radius)
 
     @property

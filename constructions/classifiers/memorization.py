@@ -321,7 +321,7 @@ def _warn_of_width(ball: Ball, cut: Thresholds, separated: float, where: str) ->
     """Warn of a shell that is too narrow for float32 (l_2: its width in distance, not squared)."""
     inner, outer = cut.inner, cut.outer
     width = outer - inner if ball.p == math.inf else math.sqrt(outer) - math.sqrt(inner)
-    if width < NARROW:
+    if width < NARROW and ball.radius > separated / 4:
         warnings.warn(
             f"the shell in which f passes from label to clean is only {width:.2g} wide: gradients "
             f"there are steep, and float32 rounds them. The radius {ball.radius:g} is nearly half "

@@ -31,7 +31,7 @@ def digit_table(bits: Any) -> ReLUNetwork:
 
     All of it is exact on integers (float64 sums are, too, where n^2 2^(m+1) and 4^m are below
     2^53). As any table can be stored in the same units, the n m points (i, j) are shattered: the VC
-    dimension of these networks is at least n m, with 3 n + O(m) parameters.
+    dimension of these networks is at least n m, with 5 n + O(m) parameters.
 
     Args:
         bits: 0 and 1, shape (n, m), n >= 2, 1 <= m <= 50.
@@ -44,7 +44,7 @@ def digit_table(bits: Any) -> ReLUNetwork:
     Raises:
         ValueError: for entries other than 0 and 1, and for other shapes.
 
-    Cost: depth m + 2; a unit and three parameters a row, seven units a column.
+    Cost: depth m + 2; a unit and five parameters a row, seven units a column.
 
     Source: Bartlett, Harvey, Liaw and Mehrabian 2019 (Nearly-tight VC-dimension bounds for
     piecewise linear neural networks).

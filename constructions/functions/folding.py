@@ -17,12 +17,12 @@ from .one_input import piecewise_linear
 @implements(
     "Montufar, Pascanu, Cho and Bengio 2014, Theorem 4",
     "folding the cube prod p_l^d times and cutting it by n_L hyperplanes gives "
-    "prod floor(n_l / d)^d * sum_(j <= d) C(n_L, j) linear regions",
+    "prod floor(n_l / d)^d * sum_(j <= d) C(n_L, j) activation cells",
     depth=Symbol("layers"),
     units="D*folds + last",
 )
 def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
-    """Build a network with the number of linear regions that `montufar_lower` promises.
+    """Build a network with as many activation cells as `montufar_lower` promises regions.
 
     Each layer but the last folds every coordinate of [0,1]^d by a zigzag with p = floor(n / d)
     linear pieces, each of them onto [0,1]; its knots are dyadic. So prod p_l^d cells are mapped
@@ -32,7 +32,8 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
 
     into all sum_(j <= d) C(n_L, j) cells: d of them meet where the polynomial with coefficients x_j
     - 1/2 and leading coefficient 1 has roots tau_i, hence in one point, no d + 1 of them, and all
-    these points lie in the open cube. Units beyond d p_l are left out.
+    these points lie in the open cube. Units beyond d p_l are left out. Where n_L <= d, neighbouring
+    cells may carry the same affine map: there are fewer linear regions then.
 
     Args:
         widths: n_1, ..., n_L, units of the hidden layers, each >= d.

@@ -98,15 +98,15 @@ def kuhn_interpolant(values: Any) -> ReLUNetwork:
 @implements(
     "McShane 1934",
     "max_i (y_i - L |x - c_i|_inf) is L-Lipschitz and takes the values y_i at c_i",
-    depth=Symbol("distance_depth") + ceiling(log(Symbol("N"), 2)),
+    depth=Symbol("distance_depth") + Symbol("apart") + ceiling(log(Symbol("N"), 2)),
 )
 def mcshane(points: Any, values: Any) -> ReLUNetwork:
     """Build the network that interpolates values at points and has the least Lipschitz constant.
 
     f(x) = max_i (y_i - L |x - c_i|_inf) with L = max |y_i - y_j| / |c_i - c_j|_inf, rounded up to a
-    float64: f is L-Lipschitz in the norm inf, and no interpolant has a smaller constant. For labels
-    -1 and +1, y_i f >= 1 - L r on the ball of radius r around c_i: right on all balls of a radius
-    below half the separation.
+    float64: f is L-Lipschitz in the norm inf, and up to that rounding no interpolant has a smaller
+    constant. For labels -1 and +1, y_i f >= 1 - L r on the ball of radius r around c_i: right on
+    all balls of a radius below 1 / L, which is half the separation up to that rounding.
 
     Args:
         points: c_i in [0,1], (N, D), distinct; the sums and differences of two coordinates must be
@@ -119,7 +119,8 @@ def mcshane(points: Any, values: Any) -> ReLUNetwork:
     Raises:
         TypeError: for what are no numbers.
         ValueError: for shapes that do not fit, points outside of [0,1] or equal, and numbers that
-            float64 does not hold.
+            float64 does not hold: sums and differences of coordinates, and of a value and an
+            integer below all.
 
     Cost: N l_inf distances (`distance`) and a `maximum` of N numbers; N^2 pairs are looked at.
 
@@ -150,8 +151,10 @@ def mcshane(points: Any, values: Any) -> ReLUNetwork:
         kron(Identity(len(c)), Dense(torch.tensor([[-slope]], dtype=torch.float64))),
         [v - floor for v in y],
     )
-    network = compose(affine([[1]], [floor]), maximum(len(c)), cones, distances).restrict(UNIT)
+    values_at = compose(cones, distances)
+    network = compose(affine([[1]], [floor]), maximum(len(c)), values_at).restrict(UNIT)
     if [Fraction(v) for v in network.exact(c)[:, 0]] != y:
         raise ValueError("points must have coordinates whose sums and differences float64 holds")
     facts = {"N": len(c), "distance_depth": distances.size.depth, "lipschitz": slope}
-    return record(network, **facts)
+    # a layer more where L c_i is no float64, so that the two affine maps stay apart
+    return record(network, apart=values_at.size.depth - distances.size.depth, **facts)

@@ -14,7 +14,7 @@ from ..networks.statements import implements, record
 
 
 @implements(
-    "Hanin and Sellke 2017, Theorem 1 (convex functions)",
+    "Hanin 2019 (convex functions in width d + 1)",
     "the maximum of K affine functions of d numbers >= 0 is a network of width d + 1",
     depth="K_ - 1",
     width="D + 1",
@@ -44,8 +44,8 @@ def narrow_maximum(maps: Any) -> ReLUNetwork:
 
     Cost: depth K - 1, width d + 1, 2 K (d + 1) - d - 1 parameters.
 
-    Source: Hanin and Sellke 2017 (Approximating continuous functions by ReLU nets of minimal
-    width).
+    Source: Hanin 2019 (Universal function approximation by deep neural nets with bounded width and
+    ReLU activations); all continuous functions in a bounded width: Hanin and Sellke 2017.
 
     Example:
         >>> network = narrow_maximum([[1, 0, 0], [0, 1, 0], [-1, -1, 3]])

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
@@ -520,7 +521,7 @@ class Integers(Matrix):
 
     Raises:
         ValueError: for positions outside the matrix or named twice, and other numbers of them.
-        TypeError: for values that are no integers.
+        TypeError: for values, and an exponent, that are no integers.
 
     Example:
         >>> large = Integers((1, 2), [0, 0], [0, 1], [2**100, -1], exponent=-1)
@@ -555,14 +556,14 @@ class Integers(Matrix):
         for name, index, size in (("rows", rows, self.size[0]), ("columns", columns, self.size[1])):
             if index.numel() and not (int(index.min()) >= 0 and int(index.max()) < size):
                 raise ValueError(f"{name} of an Integers matrix must lie in 0..{size - 1}")
-        if len(torch.unique(rows * self.size[1] + columns)) != len(values):
+        if len(set(zip(rows.tolist(), columns.tolist(), strict=True))) != len(values):
             raise ValueError("an Integers matrix must not name a position twice")
         order = np.lexsort((columns.numpy(), rows.numpy())).tolist()
         kept = [k for k in order if values[k]]
         object.__setattr__(self, "rows", rows[kept])
         object.__setattr__(self, "columns", columns[kept])
         object.__setattr__(self, "values", tuple(values[k] for k in kept))
-        object.__setattr__(self, "exponent", int(self.exponent))
+        object.__setattr__(self, "exponent", operator.index(self.exponent))
 
     @property
     def shape(self) -> tuple[Count, Count]:

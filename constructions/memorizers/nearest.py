@@ -25,6 +25,9 @@ from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
 from .reading import Data, read_data
 
+TINY = 2.0**-500
+"""More than what is lost where squares of moves underflow."""
+
 BLOCK = 2**10
 """Points whose differences from all others are computed at once."""
 
@@ -36,7 +39,7 @@ _ONE_HOT = (9 * _K - 12 + Mod(_K, 2)) / 2 + _K * ceiling(log(_K, 2)) + 5 * _K
 @implements(
     "this library; the rule is Cover and Hart's (1967)",
     "|x - c|^2 - |x|^2 is affine in x, so the nearest of N points is told by N rows and maxima: "
-    "right on every l_2 ball of radius below half the separation",
+    "right on l_2 balls of every radius below half the separation, up to a grid of 2^-18 or less",
     depth="levels + top",
     parameters="first + 3*N - 4*classes + odd + delays + head",
 )
@@ -86,9 +89,10 @@ def nearest_neighbour(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     gap, pair = least_gap(centres, bits, data.classes, ball.p, Fraction(ball.radius) + moved)
     if not gap > 0:
         limit = "half the separation" if ball.p == 2 else "what l_2 distances decide"
+        rounded = f", with the {float(moved):.2g} by which points are rounded," if moved else ""
         raise ValueError(
-            f"ball radius must be below {limit}: radius {ball.radius:g} is too large between "
-            f"points {pair[0]} and {pair[1]} of the distinct ones"
+            f"ball radius must be below {limit}: radius {ball.radius:g}{rounded} is too large "
+            f"between points {pair[0]} and {pair[1]} of the distinct ones"
         )
     margin = power_below(gap)
     network, facts = _network(centres, bits, data, margin)
@@ -109,7 +113,7 @@ def on_grid(points: np.ndarray, p: float) -> tuple[np.ndarray, int, Fraction]:
     moved = np.abs(points - integers * 2.0**-bits)  # exact
     if not moved.any():
         return integers, bits, Fraction(0)
-    most = moved.max(1) if p == math.inf else np.sqrt((moved**2).sum(1)) * (1 + 2.0**-30)
+    most = moved.max(1) if p == math.inf else np.sqrt((moved**2).sum(1)) * (1 + 2.0**-30) + TINY
     return integers, bits, Fraction(float(most.max()))
 
 
@@ -117,7 +121,7 @@ def least_gap(
     integers: np.ndarray, bits: int, classes: np.ndarray, p: float, radius: Fraction
 ) -> tuple[Fraction, tuple[int, int]]:
     """A lower bound of the least d^2 - 2 radius d' over pairs of different classes, and the pair
-    that has it; exact in l_inf, in l_2 up to a power of two.
+    that has it; in l_2 the greatest power of two that is one.
 
     In l_2 the least distance decides, as d^2 - 2 r d grows with d >= r. All distances are exact:
     sums of integers below 2^53.

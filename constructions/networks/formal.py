@@ -35,10 +35,12 @@ def proved(name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
     """
     if name == "soft_indicator":
         ends = arguments.get("inner"), arguments.get("outer")
-        if not all(isinstance(v, (int, float)) for v in ends):
-            return {}
-        slope = 1 / (Fraction(ends[1]) - Fraction(ends[0]))  # type: ignore[arg-type]
-        if Fraction(float(slope)) != slope:
+        try:
+            inner, outer = (Fraction(v) for v in ends)  # type: ignore[arg-type]
+            numbers = inner, outer, 1 / (outer - inner)
+            if any(Fraction(float(v)) != v for v in numbers):
+                return {}
+        except (TypeError, ValueError, ArithmeticError):  # no numbers, infinite, or too large
             return {}
     sizes = [v for key in ("m", "n") if (v := arguments.get(key)) is not None]
     return THEOREMS.get(name, {}) if all(isinstance(v, int) for v in sizes) else {}

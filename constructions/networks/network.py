@@ -232,7 +232,7 @@ class ReLUNetwork:
 
         Args:
             x: shape (..., inputs). A tensor is evaluated in its own dtype and on its device; other
-                array-likes become float64.
+                array-likes become float64. Images of uint8 are read as k/255, in float64.
             screened: whether an f_S computes only the indicators that are not 0 (see `localize`),
                 which gives the same values and gradients up to rounding; None: from `SCREENED_FROM`
                 coordinates of centres on.
@@ -245,7 +245,10 @@ class ReLUNetwork:
                 screened=True if there is no screen.
         """
         if not isinstance(x, torch.Tensor):
-            x = torch.as_tensor(np.asarray(x, dtype=np.float64))
+            array = np.asarray(x)
+            x = torch.as_tensor(array if array.dtype == np.uint8 else array.astype(np.float64))
+        if x.dtype == torch.uint8:
+            x = x.double() / 255
         elif not x.is_floating_point():
             x = x.double()
         self.check_points(x)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..linear.affine import Affine
-from ..linear.matrix import Block, Constant, Count, Dense, Identity, Kron, Matrix, Sparse
+from ..linear.matrix import Block, Constant, Count, Dense, Identity, Integers, Kron, Matrix, Sparse
 from .network import ReLUNetwork
 from .provenance import Owners, Provenance, parts_of
 
@@ -123,6 +123,8 @@ def _above(matrix: Matrix, stop: int) -> int:
             return int(matrix.entries[:stop].count_nonzero())
         case Sparse():
             return int((matrix.values[matrix.rows < stop] != 0).sum())
+        case Integers():
+            return int((matrix.rows < stop).sum())
         case Kron():
             whole, rest = divmod(stop, matrix.right.shape[0])
             before = _above(matrix.left, whole)

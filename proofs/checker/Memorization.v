@@ -1,4 +1,5 @@
-(** Many balls at once: an l_inf ball around each point has its label, by intervals through a network of sparse rows. *)
+(** Many balls at once: an l_inf ball around each point has its label, by intervals through a network of sparse rows. Of the
+    first two layers only what is asked for is computed, so that N balls cost N^2 rows, not N^2 D. *)
 From Coq Require Import Reals Lra List Lia ZArith Bool.
 From CGRO Require Import Networks Bounds Soundness Balls Witnesses Boxes Certificate.
 Import ListNotations.
@@ -41,11 +42,44 @@ Fixpoint rows_in (n s : nat) (rs : list srow) : bool :=
   end.
 Fixpoint sizes_in (n : nat) (hid : list slayer) (out : slayer) : bool :=
   match hid with [] => rows_in n 0 (srows out) | l :: hid' => rows_in n 0 (srows l) && sizes_in (length (srows l)) hid' out end.
-(** data: (centre, label) of each ball *)
-Definition check_memorized (g : Z) (hid : list slayer) (out : slayer) (d : nat) (r p q : Z) (data : list (list Z * Z)) : bool :=
+(** What is to be computed of a row of the second layer: all it reads; the k-th unit it reads alone, where no weight is > 0;
+    or nothing, likewise. *)
+Inductive want := Whole | One (k : nat) | Free.
+Record target := Target { down : bool; own : srow; reads : list srow }. (* reads: rows of the first layer, from the first that is read *)
+Fixpoint aim (all cur : list srow) (rs : list srow) : list target :=
+  match rs with
+  | [] => []
+  | r :: rs' => let cur' := skipn (skip r) (if fresh r then all else cur) in
+                Target (forallb (fun w => w <=? 0) (weights r)) r cur' :: aim all cur' rs'
+  end.
+Definition first_row (c : Z) (b : bounds) (r : srow) : Z * Z := row_bounds true c r (skipn (skip r) b).
+Definition whole (c1 c2 : Z) (b : bounds) (t : target) : Z * Z :=
+  row_bounds true c2 (own t) (map (first_row c1 b) (firstn (length (weights (own t))) (reads t))).
+Definition meets (c1 c2 : Z) (b : bounds) (t : target) (w : want) : Z * Z :=
+  let r := own t in
+  match w with
+  | Whole => whole c1 c2 b t
+  | Free => if down t then (0, Z.max 0 (bias r)) else whole c1 c2 b t
+  | One k =>
+      match nth_error (reads t) k with
+      | Some r1 => if down t then (0, Z.max 0 (bias r - shr (- (nthz k (weights r) * fst (first_row c1 b r1))) c2)) else whole c1 c2 b t
+      | None => whole c1 c2 b t
+      end
+  end.
+Fixpoint meet_all (c1 c2 : Z) (b : bounds) (ts : list target) (ws : list want) : bounds :=
+  match ts with [] => [] | t :: ts' => meets c1 c2 b t (hd Whole ws) :: meet_all c1 c2 b ts' (tl ws) end.
+(** data: centre, label and wants of each ball *)
+Definition check_memorized (g : Z) (hid : list slayer) (out : slayer) (d : nat) (r p q : Z) (data : list (list Z * Z * list want)) : bool :=
   (0 <=? g) && (0 <? q) && forallb (fun l => 0 <=? shift l) (out :: hid) && sizes_in d hid out &&
-  forallb (fun cy => Nat.eqb (length (fst cy)) d && label_ok (length (srows out)) (snd cy) &&
-                     margin_ok g p q (snd cy) (outputs_in hid out (ball_box g r (fst cy)))) data.
+  match hid with
+  | l1 :: l2 :: hid' =>
+      forallb fresh (srows l1) &&
+      (let ts := aim (srows l1) (srows l1) (srows l2) in
+       forallb (fun cyw => let '(c, y, ws) := cyw in
+                  Nat.eqb (length c) d && label_ok (length (srows out)) y &&
+                  margin_ok g p q y (outputs_in hid' out (meet_all (shift l1) (shift l2) (ball_box g r c) ts ws))) data)
+  | _ => false
+  end.
 End Program.
 
 (** * what is meant *)
@@ -172,16 +206,84 @@ Proof.
     intros k K N. rewrite forallb_forall in H. specialize (H k ltac:(apply in_seq; lia)). apply orb_prop in H as [H|H]; [now apply Nat.eqb_eq in H|].
     apply Z.leb_le in H. apply (Rat _ _ H). rewrite minus_IZR. pose proof (B (Z.to_nat y)) as [B1 _]. pose proof (B k) as [_ B2]. lra.
 Qed.
+(** the first two layers *)
+Definition unit_at (g c : Z) (X : vec) (r : srow) : R := relu (affine_at g c r (skipn (skip r) X)).
+Lemma rows_of_fresh g c x : (0 <= g)%Z -> (0 <= c)%Z -> forall rs s, forallb fresh rs = true ->
+  vscale (P g) (map relu (affine (rows_of g c s rs) x)) = map (unit_at g c (vscale (P g) x)) rs.
+Proof.
+  intros G C. pose proof (P_pos g G) as Q. induction rs as [|r rs IH]; intros s F; [reflexivity|].
+  cbn [forallb] in F. apply andb_prop in F as [F F']. cbn [rows_of affine map vscale fst snd]. rewrite F. cbn [Nat.add].
+  f_equal; [|exact (IH (skip r) F')]. unfold unit_at. rewrite <- relu_scale by lra. f_equal. unfold affine_at. now apply row_scaled.
+Qed.
+Lemma dot_firstn w : forall t, dot (zr w) (firstn (length w) t) = dot (zr w) t.
+Proof. unfold zr. induction w as [|a w IH]; intros [|v t]; simpl; auto. now rewrite IH. Qed.
+Lemma dot_down w : forallb (fun w => w <=? 0)%Z w = true -> forall t, Forall (Rle 0) t -> dot (zr w) t <= 0.
+Proof.
+  unfold zr. induction w as [|a w IH]; intros H [|v t] F; simpl; try lra. cbn [forallb] in H. apply andb_prop in H as [A H]. apply Z.leb_le, IZR_le in A.
+  inversion F; subst. specialize (IH H t H3). nra.
+Qed.
+Lemma dot_down_one w : forallb (fun w => w <=? 0)%Z w = true -> forall t k, Forall (Rle 0) t -> dot (zr w) t <= IZR (nthz k w) * nth k t 0.
+Proof.
+  intros H t k F. unfold nthz. revert t k H F. induction w as [|a w IH]; intros [|v t] [|k] H F; simpl nth; try (simpl; lra).
+  - cbn [forallb] in H. apply andb_prop in H as [A H]. inversion F; subst. pose proof (dot_down w H t H3). unfold zr in *; simpl. lra.
+  - cbn [forallb] in H. apply andb_prop in H as [A H]. apply Z.leb_le, IZR_le in A. inversion F; subst. specialize (IH t k H H3). unfold zr in *; simpl. nra.
+Qed.
+Lemma first_row_sound g c b X r : (0 <= c)%Z -> within b X -> inz (first_row c b r) (unit_at g c X r).
+Proof. intros C W. exact (row_bounds_sound g true c r _ _ C (within_skip (skip r) b X W)). Qed.
+Lemma meets_sound g c1 c2 b X r cur w : (0 <= c1)%Z -> (0 <= c2)%Z -> within b X ->
+  inz (meets c1 c2 b (Target (forallb (fun w => w <=? 0)%Z (weights r)) r cur) w) (relu (affine_at g c2 r (map (unit_at g c1 X) cur))).
+Proof.
+  intros C1 C2 W. pose proof (P_pos c2 C2) as Q. assert (Qi : 0 < / P c2) by now apply Rinv_0_lt_compat.
+  set (h := map (unit_at g c1 X) cur). assert (Pos : Forall (Rle 0) h).
+  { unfold h. apply Forall_forall. intros v I. apply in_map_iff in I as [? [<- _]]. apply relu_ge0. }
+  assert (A : inz (row_bounds true c2 r (map (first_row c1 b) (firstn (length (weights r)) cur))) (relu (affine_at g c2 r h))).
+  { replace (affine_at g c2 r h) with (affine_at g c2 r (firstn (length (weights r)) h)) by (unfold affine_at; now rewrite dot_firstn).
+    apply (row_bounds_sound g true); auto. unfold h. rewrite firstn_map. generalize (firstn (length (weights r)) cur). intros l.
+    induction l; simpl; constructor; auto. now apply first_row_sound. }
+  assert (Up : forall v, affine_at g c2 r h <= IZR v -> inz (0%Z, Z.max 0 v) (relu (affine_at g c2 r h))).
+  { intros v V. split; cbn [fst snd]; [apply relu_ge0|]. destruct (relu_cases (affine_at g c2 r h)) as [[K E]|[K E]]; rewrite E; [eapply Rle_trans; [exact V|]|]; apply IZR_le; lia. }
+  unfold meets, whole. cbn [own reads down]. destruct w as [|k|]; auto.
+  - destruct (nth_error cur k) as [r1|] eqn:N; auto. destruct (forallb _ (weights r)) eqn:D; auto. apply Up.
+    pose proof (dot_down_one _ D h k Pos) as B. assert (E : nth k h 0 = unit_at g c1 X r1).
+    { unfold h. erewrite nth_indep with (d' := unit_at g c1 X r1); [rewrite map_nth; f_equal; now apply nth_error_nth|].
+      rewrite map_length. apply nth_error_Some. now rewrite N. }
+    rewrite E in B. pose proof (first_row_sound g c1 b X r1 C1 W) as [F _].
+    assert (Nk : IZR (nthz k (weights r)) <= 0).
+    { unfold nthz. apply IZR_le. rewrite forallb_forall in D. destruct (nth_in_or_default k (weights r) 0%Z) as [I| ->]; [now apply Z.leb_le, D | lia]. }
+    unfold affine_at. rewrite minus_IZR. pose proof (IZR_shr (- (nthz k (weights r) * fst (first_row c1 b r1))) c2 C2) as S.
+    rewrite opp_IZR, mult_IZR in S. unfold Rdiv in *. set (u := unit_at g c1 X r1) in *. set (lo := IZR (fst _)) in *. set (m := IZR (nthz k _)) in *.
+    assert (dot (zr (weights r)) h * / P c2 <= m * lo * / P c2) by (apply Rmult_le_compat_r; nra). lra.
+  - destruct (forallb _ (weights r)) eqn:D; auto. apply Up. pose proof (dot_down _ D h Pos). unfold affine_at, Rdiv. nra.
+Qed.
+Lemma meet_all_sound g c1 c2 b X all : (0 <= g)%Z -> (0 <= c1)%Z -> (0 <= c2)%Z -> within b X -> forall rs s ws t,
+  vscale (P g) t = map (unit_at g c1 X) all ->
+  within (meet_all c1 c2 b (aim all (skipn s all) rs) ws) (vscale (P g) (map relu (affine (rows_of g c2 s rs) t))).
+Proof.
+  intros G C1 C2 W. pose proof (P_pos g G) as Q. induction rs as [|r rs IH]; intros s ws t E; [constructor|].
+  cbn [aim meet_all rows_of affine map vscale fst snd]. set (s' := ((if fresh r then O else s) + skip r)%nat).
+  assert (K : skipn (skip r) (if fresh r then all else skipn s all) = skipn s' all).
+  { unfold s'. destruct (fresh r); [reflexivity|]. clear. revert s. induction s as [|s IH] in all |- *; [reflexivity|]. destruct all; simpl; [now rewrite skipn_nil | apply IH]. }
+  rewrite K. constructor; [|apply IH; exact E].
+  rewrite <- relu_scale, row_scaled by (auto; lra). rewrite E, skipn_map. now apply meets_sound.
+Qed.
 Theorem check_memorized_sound g hid out d r p q data : check_memorized g hid out d r p q data = true ->
-  sizes_in d hid out = true /\ forall c y x, In (c, y) data -> in_ball01 g r c x ->
+  sizes_in d hid out = true /\ forall c y ws x, In (c, y, ws) data -> in_ball01 g r c x ->
   margin_at_least (length (srows out)) y (IZR p / IZR q) (eval (snet_of g hid out) x).
 Proof.
   unfold check_memorized. intros H. apply andb_prop in H as [H H5]. apply andb_prop in H as [H H4]. apply andb_prop in H as [H H3]. apply andb_prop in H as [H1 H2].
-  apply Z.leb_le in H1. apply Z.ltb_lt in H2. split; auto. intros c y x I X.
-  rewrite forallb_forall in H5. specialize (H5 _ I). cbn [fst snd] in H5. apply andb_prop in H5 as [H5 M]. apply andb_prop in H5 as [_ Y].
-  assert (S : Forall (fun l => 0 <= shift l)%Z (out :: hid)).
+  apply Z.leb_le in H1. apply Z.ltb_lt in H2. split; auto. intros c y ws x I X. destruct hid as [|l1 [|l2 hid]]; try discriminate H5.
+  apply andb_prop in H5 as [Fr H5]. rewrite forallb_forall in H5. specialize (H5 _ I). cbv beta iota in H5.
+  apply andb_prop in H5 as [H5 M]. apply andb_prop in H5 as [_ Y].
+  assert (S : Forall (fun l => 0 <= shift l)%Z (out :: l1 :: l2 :: hid)).
   { apply Forall_forall. intros l J. rewrite forallb_forall in H3. now apply Z.leb_le, H3. }
-  inversion S; subst. assert (L : length (eval (snet_of g hid out) x) = length (srows out)).
+  inversion S as [|? ? So S1]; subst. inversion S1 as [|? ? Sl1 S2]; subst. inversion S2 as [|? ? Sl2 Sh]; subst.
+  assert (L : length (eval (snet_of g (l1 :: l2 :: hid) out) x) = length (srows out)).
   { unfold eval, snet_of. cbn [hidden readout]. rewrite affine_length. apply rows_of_length. }
-  rewrite <- L in *. apply (margin_ok_sound g p q y (outputs_in hid out (ball_box g r c))); auto. apply outputs_in_sound; auto. now apply ball_box_sound.
+  rewrite <- L in *. set (b := ball_box g r c) in *.
+  apply (margin_ok_sound g p q y (outputs_in hid out (meet_all (shift l1) (shift l2) b (aim (srows l1) (srows l1) (srows l2)) ws))); auto.
+  set (t := step (step x (slayer_of g l1)) (slayer_of g l2)).
+  change (eval (snet_of g (l1 :: l2 :: hid) out) x) with (eval (snet_of g hid out) t).
+  apply outputs_in_sound; auto. unfold t, step at 1, slayer_of at 1.
+  apply (meet_all_sound g (shift l1) (shift l2) b (vscale (P g) x) (srows l1) H1 Sl1 Sl2 (ball_box_sound g r c x H1 X) (srows l2) 0 ws).
+  unfold step, slayer_of. now apply rows_of_fresh.
 Qed.

@@ -115,3 +115,13 @@ def test_the_page_of_statements_keeps_all_but_the_tables():
     assert "| statement | claim |" not in short
     assert short.endswith(text.split(ledger.END)[1])
     assert ledger.shortened("no ledger") == "no ledger"
+
+
+def test_line_counts_of_checkers_are_those_of_the_files():
+    page = (ROOT / "docs" / "how" / "certification.md").read_text()
+    found = dict(re.findall(r"(check_\w+\.py) \((\d+) lines\)", page))
+    assert len(found) == 4
+    for name, lines in found.items():
+        text = (ROOT / "analysis" / "checkers" / name).read_text()
+        assert len(text.splitlines()) == int(lines), name
+        assert f"{lines} " in (ROOT / "docs" / "guide" / "certify.md").read_text(), name

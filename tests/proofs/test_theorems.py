@@ -26,6 +26,11 @@ def compiled(folder, name, text):
     )
 
 
+def test_the_readme_names_every_file():
+    text = (PROOFS / "README.md").read_text()
+    assert [file.name for file in FILES if file.name not in text] == []
+
+
 FALSE = {  # (file, what stands there, what is false)
     "a weight": (
         "Squaring",

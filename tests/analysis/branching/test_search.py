@@ -219,7 +219,9 @@ def test_faults_lead_to_no_wrong_verdict(monkeypatch, kind):
     (place, fault), calls = faulty(kind), []
     counted = lambda *given, **named: calls.append(0) or fault(*given, **named)  # noqa: E731
     monkeypatch.setattr(f"analysis.branching.{place}", counted)
-    check_verdicts(5.0 if kind in ("choice fails", "unfolding fails") else 0.5)
+    for seconds in (0.5, 5.0):  # a busy machine gets nowhere in half a second
+        if not calls:
+            check_verdicts(5.0 if kind in ("choice fails", "unfolding fails") else seconds)
     assert calls
 
 

@@ -353,7 +353,6 @@ def test_wrong_centres_are_refused(arguments):
         certify(affine([[1.0, 1.0]]), *arguments)
 
 
-@pytest.mark.filterwarnings("ignore:the l_inf ball of radius 1 holds")
 def test_centres_and_domains_are_read_as_points_are():
     """The image (1, 0) is (1/255, 0); x_0 - x_1 is least at its ball's corner (1/255 - r, r)."""
     network, image = affine([[1.0, -1.0]]), torch.tensor([1, 0], dtype=torch.uint8)

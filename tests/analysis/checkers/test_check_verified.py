@@ -108,9 +108,9 @@ def test_script_and_command_print_verdicts_and_what_is_trusted(certificate, caps
     lines = done.stdout.splitlines()
     assert done.returncode == 0
     assert [line.split()[2] for line in lines[:2]] == ["accepted", "accepted"]
-    assert "a program extracted from Coq; trusted: Coq" in lines[2]
+    assert lines[2] == verified.trusted()
     assert main(["check-certificate", str(certificate), "--verified"]) == 0
-    assert verified.TRUSTED in capsys.readouterr().out
+    assert verified.trusted() in capsys.readouterr().out
     certificate.write_text(certificate.read_text().replace('"proved"', '"refuted"'))
     done = subprocess.run([sys.executable, SCRIPT, certificate], capture_output=True, text=True)
     assert done.returncode == 1
@@ -197,13 +197,11 @@ def test_a_program_that_is_not_there_is_named(certificate, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("says", ["", "accepted", "accepted\nmaybe", "exit 3"])
-def test_a_program_that_says_too_little_accepts_nothing_more(
-    certificate, says, monkeypatch, tmp_path
-):
+def test_a_program_that_says_too_little_accepts_nothing(certificate, says, monkeypatch, tmp_path):
     fake = tmp_path / "fake"
     fake.write_text(f"#!/bin/sh\ncat > /dev/null\n{says if 'exit' in says else f'echo {says!r}'}\n")
     fake.chmod(0o755)
     monkeypatch.setenv("CGRO_CHECKER", str(fake))
     reasons = [reason for reason, _ in verified.judge(json.loads(certificate.read_text()))]
-    assert reasons.count("") == says.count("accepted")
-    assert all("the program failed" in reason for reason in reasons if reason)
+    assert len(reasons) == 2
+    assert all("the program failed" in reason for reason in reasons)

@@ -374,7 +374,7 @@ def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(
     assert "seed must be >= 0" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
     assert main(["compare", "--radius", "-1", "--out", str(tmp_path)]) == 2
-    assert "radius must be finite and >= 0" in capsys.readouterr().err
+    assert "radius must be positive, got -1" in capsys.readouterr().err
 
 
 def test_compare_command_prints_json(quick, monkeypatch, capsys, tmp_path):

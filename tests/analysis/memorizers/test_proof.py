@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from analysis import certify_memorizer
-from analysis.memorizers.nearest import prove_nearest, read_maxima
+from analysis.memorizers.nearest import Maxima, _Pairs, prove_nearest, read_maxima
 from analysis.proofs.matching import Unproved
 from constructions import (
     Affine,
@@ -132,3 +132,52 @@ def test_thousand_balls_in_784_dimensions():
     network = nearest_neighbour(points, labels, ball)
     assert network.size.parameters < 1000 * 784 + 4 * 1000
     assert certify_memorizer(network, points, labels, ball).verdict == "proved"
+
+
+@pytest.mark.parametrize("domain", [None, (-1.0, 2.0)])
+def test_balls_beyond_the_cube_are_not_proved(domain):
+    """Rows are >= 0 on [0,1]^D only, and a unit that was carried is none elsewhere."""
+    points, labels = [[0.02, 0.5], [0.9, 0.5]], [1, -1]
+    network = nearest_neighbour(points, labels, Ball(2, 0.3))
+    assert certify_memorizer(network, points, labels, Ball(2, 0.3)).verdict == "proved"
+    wider = network.restrict(domain)
+    assert certify_memorizer(wider, points, labels, Ball(2, 0.3)).verdict == "unresolved"
+
+
+@pytest.mark.parametrize("p", [2, math.inf])
+def test_scales_that_are_no_powers_of_two_are_compared_exactly(p):
+    """Two functions of one number whose gap, 4^23 times, is `left` above what is needed; the ball
+    takes just more, which a rounded 1 / scale would hide.
+    """
+    rng, hidden = np.random.default_rng(0), 0
+    for scale in map(float, rng.uniform(0.065, 0.12, 200)):
+        needed = 4**23 / Fraction(scale)
+        gap = math.ceil(needed)
+        left = gap - needed
+        radius = float(left * Fraction(1001, 1000)) / 2**23
+        rows, offsets = np.array([[0.0], [2.0**-23]]), np.array([0.0, -gap / 4**23])
+        found = Maxima(rows, offsets, (frozenset([0]), frozenset([1])), Fraction(scale))
+        for size, holds in ((radius, False), (radius * 0.998, True)):
+            pairs = _Pairs.of(found, np.zeros((1, 1)), p, Fraction(size))
+            values, others = pairs.values(np.array([0])), np.array([[False, True]])
+            assert values[0, 0] - values[0, 1] == gap
+            try:
+                pairs.check(np.array([0]), np.array([0]), others, values)
+                assert holds
+            except Unproved:
+                assert not holds
+        rounded = gap - float(1 / Fraction(scale)) * 4.0**23
+        hidden += rounded * (1 - 2.0**-48) >= radius * 2**23 * (1 + 2.0**-48)
+    assert hidden > 10  # floats alone would have proved these
+
+
+@pytest.mark.parametrize("tiny", [5e-324, 1e-200, 1e-160])
+def test_moves_whose_squares_underflow_are_not_lost(tiny):
+    """Built for the point 0; the ball around (tiny, 1/2) reaches beyond what was built for."""
+    ball, points, labels = Ball(2, 0.125), [[tiny, 0.5], [0.5, 0.5]], [1, -1]
+    other = nearest_neighbour([[0.0, 0.5], [0.5, 0.5]], labels, ball)
+    assert certify_memorizer(other, points, labels, ball).verdict == "unresolved"
+    network = nearest_neighbour(points, labels, ball)
+    assert certify_memorizer(network, points, labels, ball).verdict == "proved"
+    edge = [Fraction(tiny) + Fraction(1, 8), Fraction(1, 2)]
+    assert network.exact([edge])[0, 0] == 1

@@ -23,8 +23,11 @@ from constructions import (
     compose,
     copies,
     delay,
+    explain,
     load,
     parallel,
+    squaring,
+    tooth,
     write_onnx,
 )
 from constructions.internal import same
@@ -197,3 +200,20 @@ def test_what_needs_floats_refuses_with_the_reason(use, tmp_path):
 def test_bad_entries_are_refused(given, error, match):
     with pytest.raises(error, match=match):
         Integers(*given)
+
+
+def test_parts_of_integers_add_up():
+    both = parallel(tooth(2), squaring(2)).restrict(None)
+    joined = compose(both, affine(Integers((1, 1), [0], [0], [2**70 + 1])))
+    said = explain(joined)
+    assert f"{joined.size.parameters:,}" in said
+
+
+@pytest.mark.parametrize("exponent", [0.5, "3"])
+def test_exponents_are_integers(exponent):
+    with pytest.raises(TypeError):
+        Integers((1, 1), [0], [0], [1], exponent=exponent)
+
+
+def test_positions_of_large_matrices_do_not_overflow():
+    assert Integers((2**40, 2**40), [0, 2**24], [0, 0], [1, 1]).nonzeros == 2
