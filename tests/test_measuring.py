@@ -480,7 +480,7 @@ READERS = {
 def test_labels_that_do_not_fit_are_refused_in_the_same_words(reader):
     model = training.mlp([2, 4, 1])
     zero = (
-        "must be -1 or \\+1 for a network with 1 outputs, got 0 at index 1: "
+        "must be -1 or \\+1 for a network with 1 output, got 0 at index 1: "
         "use -1/\\+1, such as 2 \\* labels - 1"
     )
     with pytest.raises(ValueError, match=zero):

@@ -290,7 +290,8 @@ def run_memorized(options: argparse.Namespace) -> None:
         print(json.dumps(facts, allow_nan=False))
         return
     shown = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None))
-    print(f"{shown} (margin: certified bound on all {proof.points} balls)")
+    words = "the ball" if proof.points == 1 else f"all {proof.points:,} balls"
+    print(f"{shown} (margin: certified bound on {words})")
     return
 
 
@@ -370,6 +371,8 @@ def print_certifications(results: list[Certification], total: int) -> None:
     """A table of verdicts and their counts."""
     from rich.table import Table
 
+    from constructions.internal import several
+
     from .console import output
 
     table = Table(title="margin on each set")
@@ -394,12 +397,16 @@ def print_certifications(results: list[Certification], total: int) -> None:
     counts = {v: sum(r.verdict == v for r in results) for v in ("proved", "refuted", "unresolved")}
     counts |= {"not tried": total - len(results)} if len(results) < total else {}
     console.print(
-        ", ".join(f"{n} {v}" for v, n in counts.items()) + f", of {total} queries", highlight=False
+        ", ".join(f"{n} {v}" for v, n in counts.items())
+        + f", of {several(total, 'query', 'queries')}",
+        highlight=False,
     )
 
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
+    from constructions.internal import several
+
     from ..certification.check_files import check_file
     from ..checkers import check_verified
 
@@ -421,7 +428,8 @@ def run_check(options: argparse.Namespace) -> None:
         print(check_verified.trusted())
     wrong = sum(bool(finding.reason) for finding in queries)
     if wrong or not queries:
-        raise ValueError(f"{options.certificate}: {wrong} of {len(queries)} queries are rejected")
+        total = several(len(queries), "query", "queries")
+        raise ValueError(f"{options.certificate}: {wrong} of {total} rejected")
     if asked is not None and whole.reason:
         raise ValueError(f"{options.certificate} is not about this network and property")
     if network is None and options.points is None:

@@ -606,7 +606,7 @@ def test_wrong_arguments_are_named():
     box = Property(([0.0], [2.0]), [([[1]], [0])])
     with pytest.raises(
         ValueError,
-        match="property must be about 2 inputs and 1 outputs, as the network has, got 1 and 1",
+        match="property must be about 2 inputs and 1 output, as the network has, got 1 and 1",
     ):
         decide(affine([[1.0, 1.0]]), box)
     with pytest.raises(ValueError, match=r"boxes must lie in the network's domain \[0.0, 1.0\]"):
