@@ -84,6 +84,9 @@ def print_comparison(result: Comparison, page: Path) -> None:
     from .console import output
 
     console = output()
+    for name, source in (("learned", result.settings.model), ("f_clean", result.settings.clean)):
+        if source is not None:
+            console.print(f"{name}: given, {source}", highlight=False, soft_wrap=True)
     for task in result.tasks:
         table = Table(
             title=f"{TASK_NAMES[task.task]}, {result.settings.ball}", title_justify="left"

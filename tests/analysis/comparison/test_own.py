@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from analysis import CompareSettings, compare
-from analysis.comparison.own import read_own
+from analysis.comparison.own import UNNAMED, read_own
 from constructions import read_network, write_onnx
 from training import TrainingConfig, build_model, train
 
@@ -51,7 +51,7 @@ def test_all_ways_in_give_the_same(module, points, tmp_path, monkeypatch):
     expected = module(points)
     for source in ("a.pt", "b.pth", "c.safetensors", "d.onnx", "e.safetensors", "mine:made"):
         network, said = read_own(source, SHAPE)
-        taken = ", weights taken as of Linear and ReLU in turn"
+        taken = f", weights taken as of Linear and ReLU in turn, {UNNAMED}"
         assert said == source + taken * (source in ("a.pt", "b.pth", "c.safetensors"))
         assert torch.allclose(network(points), expected, atol=1e-6), source
     assert torch.allclose(read_own(module, SHAPE)[0](points), expected, atol=1e-6)
@@ -63,7 +63,7 @@ def test_weights_of_the_models_of_this_library(kind, tmp_path):
     torch.save(model.state_dict(), tmp_path / "w.pt")
     images = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     network, said = read_own(tmp_path / "w.pt", (1, 28, 28))
-    assert said.endswith("Linear and ReLU in turn" if kind == "mlp" else f"taken as of {kind}")
+    assert said.endswith(f"{'Linear and ReLU in turn' if kind == 'mlp' else kind}, {UNNAMED}")
     assert torch.allclose(network(images.flatten(1)), model(images), atol=1e-5)
 
 
@@ -135,7 +135,7 @@ def test_a_comparison_of_an_own_network(module, tmp_path):
     )
     (again,) = both.tasks
     assert again.models["f_clean"].description == "given: Linear"
-    own = "own.pt, weights taken as of Linear and ReLU in turn"
+    own = f"own.pt, weights taken as of Linear and ReLU in turn, {UNNAMED}"
     assert again.models["learned"].description == f"given: {own}"
     assert again.models["learned"].errors.test.clean == task.models["learned"].errors.test.clean
     assert both.settings.model == own
