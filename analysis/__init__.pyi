@@ -19,7 +19,7 @@ from .behaviour.memorization_share import (
 from .behaviour.rays import radial_profile
 from .behaviour.zones import agreement_table, outer_radius
 from .certification.boundary import BoundaryDistance, boundary_distance
-from .certification.check_files import Checked, check
+from .certification.checking import Checked, check_certificate
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
 from .certification.margins import certified_margins
@@ -125,7 +125,7 @@ __all__ = [
     "ShareBounds",
     "Shares",
     "certify",
-    "check",
+    "check_certificate",
     "certify_box",
     "certify_memorization",
     "certify_memorizer",

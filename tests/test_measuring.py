@@ -162,7 +162,9 @@ CALLS = {  # every public function that takes a model
         "first_order_ratios": lambda f: analysis.first_order_ratios(f, X, Y, BALL, [0.1]),
         "flatness_profile": lambda f: analysis.flatness_profile(f, X, Y, BALL, [0.0, 0.1], steps=2),
         "boundary_distance": lambda f: analysis.boundary_distance(f, X[0], "inf", label=1),
-        "check": lambda f: analysis.check(analysis.certify(f, X[0], BALL, 1), f),
+        "check_certificate": lambda f: analysis.check_certificate(
+            analysis.certify(f, X[0], BALL, 1), f
+        ),
         "memorization_share": lambda f: analysis.memorization_share(
             f, first, second, X, BALL, radii=[0.0, 0.1]
         ),
@@ -183,7 +185,7 @@ PIECEWISE = {
         "certified_margins",
         "certify",
         "certify_box",
-        "check",
+        "check_certificate",
         "certify_memorization",
         "certify_memorizer",
         "change_bound",

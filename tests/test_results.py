@@ -220,7 +220,7 @@ def of_analysis():
         analysis.Inequality("Lemma 0.0", "u <= c", 0.5, True, False),
         analysis.Inspection(SQUARING),
         analysis.BoundaryDistance(Fraction(1, 8), math.inf, 1),
-        analysis.check(
+        analysis.check_certificate(
             analysis.certify(
                 constructions.affine([[1.0]]), [0.5], constructions.Ball("inf", 0.25), 1
             )

@@ -95,7 +95,7 @@ def check_together(options: argparse.Namespace) -> None:
         )
 
 
-def check_certificate(options: argparse.Namespace) -> None:
+def check_given(options: argparse.Namespace) -> None:
     """Raise what `cgro check-certificate` would raise for files that are not there, and for what is
     no certificate.
     """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .asked import BALLS, check_asked, check_certificate
+from .asked import BALLS, check_asked, check_given
 from .options import NETWORK_HELP, TAKEN, read_named, read_net
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ def print_certifications(results: list[Certification], total: int) -> None:
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
-    check_certificate(options)
+    check_given(options)
     from constructions.internal import several
 
     from ..certification.check_files import check_file
