@@ -77,9 +77,9 @@ class Claim(Result):
             correction; fails as printed (the checks are counterexamples); was seen in runs, for it
             or as noted, as what it says cannot be computed ("empirical only"); or cannot be tested.
         note: the correction, the counterexample, or why it cannot be tested.
-        on: what its checks are run on: N, D, delta and data, in one line.
         restates: the name of the claim that is the same elsewhere.
         measure: yields its checks; None if it cannot be tested.
+        on: what its checks are run on: N, D, delta and data, in one line.
     """
 
     name: str
@@ -87,8 +87,8 @@ class Claim(Result):
     verdict: Verdict
     note: str = ""
     restates: str = ""
-    on: str = ""
     measure: Callable[[], Iterable[Check]] | None = None
+    on: str = ""
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         return f"{self.name}, {self.verdict}: {self.text}", {}
@@ -198,7 +198,7 @@ def claim(
 
     def enter(measure: Measure) -> Measure:
         for other in (name, *also):
-            _enter(Claim(other, text, verdict, note, name if other != name else "", on, measure))
+            _enter(Claim(other, text, verdict, note, name if other != name else "", measure, on))
         return measure
 
     return enter

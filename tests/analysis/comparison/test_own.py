@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from analysis import CompareSettings, compare
+from analysis.commands.comparing import print_comparison
 from analysis.comparison.own import UNNAMED, read_own
 from constructions import read_network, write_onnx
 from training import TrainingConfig, build_model, train
@@ -116,7 +117,7 @@ def test_what_is_refused(module, tmp_path, monkeypatch):
     assert not (tmp_path / "executed.txt").exists()
 
 
-def test_a_comparison_of_an_own_network(module, tmp_path):
+def test_a_comparison_of_an_own_network(module, tmp_path, capsys):
     """It is not trained, only the task of its outputs is compared, and what is measured is its."""
     torch.save(module.state_dict(), tmp_path / "own.pt")
     before = {k: v.clone() for k, v in module.state_dict().items()}
@@ -139,6 +140,9 @@ def test_a_comparison_of_an_own_network(module, tmp_path):
     assert again.models["learned"].description == f"given: {own}"
     assert again.models["learned"].errors.test.clean == task.models["learned"].errors.test.clean
     assert both.settings.model == own
+    print_comparison(both, tmp_path / "report.html")
+    assert f"learned: given, {own}" in capsys.readouterr().out
+    assert both.to_json()["settings"]["model"] == own
     with pytest.raises(ValueError, match=r"model must have outputs 10 \(classes\), got 1"):
         compare(replace(FEW, tasks=("classes",)), model=module)
     with pytest.raises(ValueError, match=r"model must have outputs .*, got 7"):

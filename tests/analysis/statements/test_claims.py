@@ -188,6 +188,21 @@ def broken():
     raise ArithmeticError("planted")
 
 
+def test_what_checks_run_on_is_in_json_table_and_page(one_more, tmp_path, capsys):
+    one_more("gao-lemma-97", "counted", "holds", on="N = 2, D_x = 3", also=["gao-theorem-97"])(
+        lambda: [equal("one", 1, 1)]
+    )
+    assert main(["verify", "--only", "gao-lemma-97", "gao-theorem-97", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["statements"]
+    assert [row["on"] for row in rows] == ["N = 2, D_x = 3"] * 2
+    for name in ("a.md", "a.html"):
+        path = tmp_path / name
+        assert main(["verify", "--only", "gao-lemma-97", "--report", str(path)]) == 0
+        assert "  on: N = 2, D_x = 3" in capsys.readouterr().out
+        assert "on: N = 2, D" in path.read_text()
+    assert "| *on: N = 2, D\\_x = 3*; one: 1 = 1 (exact) |" in (tmp_path / "a.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("measure", "text"),
     [
