@@ -105,7 +105,9 @@ def test_the_argument_at_fault_is_named():
 
 @pytest.mark.parametrize("function", [montufar_lower, montufar_upper, serra_upper])
 def test_arguments_in_the_other_order_are_named(function):
-    with pytest.raises(ValueError, match=r"^d must be an integer >= 1, got \[10, 10\]"):
+    with pytest.raises(
+        ValueError, match=r"^d must be an integer >= 1, got \[10, 10\]: .* as in \(\[10, 10\], 2\)$"
+    ):
         function(2, [10, 10])
     with pytest.raises(TypeError, match=r"^widths must be integers, one a hidden layer, got 2"):
         function(2, 10)
@@ -117,9 +119,3 @@ def test_one_hyperplane_arrangement_attains_zaslavsky():
     weight, bias = generator.normal(size=(6, 2)), 0.1 * generator.normal(size=6)
     network = ReLUNetwork.from_layers([(weight, bias), (np.ones((1, 6)), np.zeros(1))])
     assert count_regions(network, (-100, 100)).cells == zaslavsky(6, 2) == 22
-
-
-@pytest.mark.parametrize("bound", [serra_upper, montufar_upper])
-def test_swapped_arguments_are_named(bound):
-    with pytest.raises(TypeError, match=r"they come first, then d, as in \(\[8, 8\], 2\)"):
-        bound(2, [8, 8])
