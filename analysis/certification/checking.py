@@ -80,7 +80,7 @@ def check_certificate(
 
     Example:
         >>> from analysis import certify
-        >>> from constructions import affine
+        >>> from constructions import Ball, affine
         >>> network = affine([[1.0, -1.0]])
         >>> found = check_certificate(
         ...     certify(network, [0.75, 0.25], Ball("inf", 0.125), 1), network
