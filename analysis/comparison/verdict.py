@@ -42,8 +42,8 @@ def verdict(task: TaskResult) -> str:
     )
     if built.test.robust.value - built.test.clean.value < APART:
         return (
-            f"At this radius f_S hardly errs more under attack than without, so there is no robust "
-            f"overfitting in which to be like it: {task.learned} has {numbers}."
+            f"At this radius f_S hardly errs more under attack than without, so no robust "
+            f"overfitting is seen in which to be like it: {task.learned} has {numbers}."
         )
     if learned.test.clean.value > CLEAN:
         return f"{who} does not behave like f_S, whose clean errors are fewer: it has {numbers}."

@@ -419,7 +419,7 @@ def test_networks_of_ones_own_come_in_as_for_compare(tmp_path, capsys, monkeypat
     assert run("certify", "runs/mine", "--point", *[0.5] * 64, "--radius", 0.0) == 0
     assert "1 proved" in capsys.readouterr().out
     for source, why in (
-        ("conv.pt", "convolutions do not say the shape of an image: give a run's folder"),
+        ("conv.pt", "convolutions, which do not say the shape of an image: give a run's folder"),
         ("factories:conv", "else give a run's folder or an .onnx file"),
         ("none.pt", "NET must be a file, a run, or module:function, got none.pt"),
     ):

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 import torch
 from accessibility import check_accessible
+from torch import nn
 
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
@@ -464,12 +465,17 @@ def test_runs_with_a_model_of_ones_own_are_reported_like_others(
 ):
     """By the factory that its weights fit; the network is the one that a named model would be."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "factories.py").write_text(
-        "from training import mlp\ndef narrow():\n    return mlp([64, 9, 10])\n"
-        "def mine():\n    return mlp([64, 24, 10])\n"
+    (tmp_path / "own_modules.py").write_text(
+        "from torch import nn\nfrom training import mlp\n"
+        "def narrow():\n    return nn.Sequential(nn.Flatten(), mlp([64, 9, 10]))\n"
+        "def mine():\n    return nn.Sequential(nn.Flatten(), mlp([64, 24, 10]))\n"
     )
     config = TrainingConfig(**{**SMALL, "radius": 0.08, "attack": "pgd3"})
-    train(config, "mine", model=mlp([64, 24, 10]))
+
+    def mine():
+        return nn.Sequential(nn.Flatten(), mlp([64, 24, 10]))
+
+    train(config, "mine", model=mine())
     command = ["report", "mine", str(runs / "clean"), "--out", "out", "--points", "8"]
     command += ["--steps", "1", "--epochs", "1", "--memorized", "60", "--certify-seconds", "1"]
     assert main(command) == 2
@@ -477,16 +483,14 @@ def test_runs_with_a_model_of_ones_own_are_reported_like_others(
         "a model of your own, which its folder does not say: name the factory (--model module:"
         in (capsys.readouterr().err)
     )
-    assert main([*command, "--model", "factories:narrow"]) == 2
+    assert main([*command, "--model", "own_modules:narrow"]) == 2
     assert "which fits none of the models given" in capsys.readouterr().err
-    assert main([*command, "--model", "factories:narrow", "factories:mine"]) == 0
+    assert main([*command, "--model", "own_modules:narrow", "own_modules:mine"]) == 0
     assert capsys.readouterr().out.startswith("mine: custom, trained with pgd3")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "mine beside f_S" in page
     check_accessible(page)
-    (run, _) = study(
-        ["mine", runs / "clean"], FEW, kept="kept", models=[lambda: mlp([64, 24, 10])]
-    ).runs
+    (run, _) = study(["mine", runs / "clean"], FEW, kept="kept", models=[mine]).runs
     weights = run.run.weights()
     assert torch.equal(
         run.run.model().state_dict()[next(iter(weights))], next(iter(weights.values()))
