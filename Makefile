@@ -1,8 +1,18 @@
-# compare, test and check set up .venv themselves when it is missing or older than what it is made from.
+# compare, test and check set up .venv themselves, and update it when it is older than what it is made from.
 PYTHON ?= python3
+EXTRAS ?= dev
 RUN = .venv/bin/python
 READY = .venv/.ready
-INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+PIP = $(RUN) -m pip install --disable-pip-version-check
+UV = $(shell command -v uv || echo .venv/bin/uv)
+LOCKED = --quiet --constraint constraints.txt
+
+# by uv, found or fetched; by pip where uv cannot be had, or cannot reach the packages
+define install
+{ "$(UV)" --version >/dev/null 2>&1 || $(PIP) $(LOCKED) uv; } && \
+"$(UV)" pip install --python $(RUN) $(LOCKED) --editable '.[$(1)]' || \
+$(PIP) $(LOCKED) --editable '.[$(1)]'
+endef
 
 ifneq ($(shell .venv/bin/python -c "print(1)" 2>/dev/null),1)
 .PHONY: $(READY)  # no interpreter, or one that went away: set up again
@@ -26,7 +36,7 @@ check: $(READY)
 	$(RUN) -m pytest -q tests/test_architecture.py
 
 docs: $(READY)
-	@$(RUN) -c "import furo, myst_parser, sphinx_gallery" 2>/dev/null || $(INSTALL) '.[docs]'
+	@$(RUN) -c "import furo, myst_parser, sphinx_gallery" 2>/dev/null || { $(call install,docs); }
 	@rm -rf site
 	$(RUN) -m sphinx -W --keep-going -q -d build/doctrees docs site
 	@echo "site/index.html"
@@ -34,8 +44,8 @@ docs: $(READY)
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "cgro needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up .venv (downloads PyTorch; some minutes on a slow line)"
-	$(PYTHON) -m venv --clear .venv
-	$(INSTALL) '.[dev]'
+	@$(RUN) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(call install,$(EXTRAS))
 	@touch $@
 
 clean:
