@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from training import TASKS
 
+from ..comparison.declared import check_declared
 from ..comparison.settings import CompareSettings, check_settings
 from .options import add_options, given
 
@@ -45,13 +46,6 @@ def add_compare_command(commands: Any) -> None:
 
 def run_compare(options: argparse.Namespace) -> None:
     """`cgro compare`."""
-    import torch
-
-    from ..comparison.comparison import compare
-    from ..comparison.report import write_report
-    from .console import progress_bar, showing
-
-    torch.set_num_threads(1)  # small matrices: a second thread gains little, and costs others much
     words = given(options, CompareSettings)
     if options.task != "both":
         words["tasks"] = (options.task,)
@@ -59,6 +53,14 @@ def run_compare(options: argparse.Namespace) -> None:
     settings = CompareSettings(**words) if small else CompareSettings.large(**words)
     jobs = options.jobs if options.jobs is not None else len(settings.tasks) if small else 1
     check_settings(settings)
+    check_declared(settings)
+    import torch
+
+    from ..comparison.comparison import compare
+    from ..comparison.report import write_report
+    from .console import progress_bar, showing
+
+    torch.set_num_threads(1)  # small matrices: a second thread gains little, and costs others much
     options.out.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
         bar = progress.add_task("starting", total=None)

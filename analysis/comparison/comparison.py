@@ -24,6 +24,7 @@ from constructions.internal import Report, renamed, silent
 from training import Dataset, load_data
 
 from ..pages.page import versions
+from .declared import misfit, unasked
 from .own import read_own
 from .result import Comparison, TaskResult
 from .settings import CompareSettings, check_settings
@@ -137,18 +138,13 @@ def with_own(
         given[name], words[argument] = read_own(source, data[0].shape, argument)
         inputs, pixels = given[name].inputs, math.prod(data[0].shape)
         if inputs != pixels:
-            raise ValueError(
-                f"{argument} must have {pixels} inputs, the numbers of an image, got {inputs}"
-            )
+            raise ValueError(misfit(argument, pixels, inputs))
     outputs = {network.outputs for network in given.values()}
     fit = [images for images in data if outputs <= {images.outputs}]
     if not fit:
-        asked = " or ".join(f"{images.outputs} ({images.task})" for images in data)
-        raise ValueError(
-            f"{' and '.join(words)} must have outputs {asked}, got "
-            + " and ".join(str(network.outputs) for network in given.values())
-            + " (two logits: wrap them as logit[1] - logit[0])" * (2 in outputs)
-        )
+        asked = {images.task: images.outputs for images in data}
+        given_outputs = {ARGUMENTS[name]: network.outputs for name, network in given.items()}
+        raise ValueError(unasked(asked, given_outputs))
     tasks = tuple(images.task for images in fit)
     return dataclasses.replace(settings, tasks=tasks, **words), fit, given
 

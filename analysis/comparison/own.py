@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 import math
 import os
-import pickle
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,13 +18,10 @@ from torch import nn
 from constructions import ReLUNetwork, read_network
 from training import Run, build_model
 
-WEIGHTS = (".pt", ".pth", ".safetensors")
-"""Files of weights, as `torch.save(model.state_dict(), file)` and safetensors write them."""
+from .declared import REMEDY, WEIGHTS, check_in_turn, find_own, layers_of, pickled, unknown
 
 CHANNELS = {"lenet5": 6, "strided": 16}
-"""Models that are recognised by their weights' names, with the channels of width 1."""
-
-REMEDY = 'give a factory "module:function" that returns the model with its weights'
+"""Models that are recognised by their weights, with the channels of width 1."""
 
 
 def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[ReLUNetwork, str]:
@@ -55,13 +50,11 @@ def read_own(source: Any, shape: Sequence[int], name: str = "model") -> tuple[Re
     """
     if not isinstance(source, (str, os.PathLike)):
         return read_rows(source, shape), type(source).__name__
-    path = Path(source)
+    path = find_own(os.fspath(source), name)
+    if path is None:
+        return read_rows(made(str(source), name), shape), str(source)
     if path.is_dir():
         return read_rows(Run.load(path).model(), shape), str(path)
-    if not path.exists() and ":" in str(source):
-        return read_rows(made(str(source), name), shape), str(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"{name} must be a file, a run, or module:function, got {source}")
     held = weights(path, name) if path.suffix in WEIGHTS else None
     if held is None:
         return read_rows(path, shape), path.name
@@ -114,11 +107,8 @@ def weights(path: Path, name: str) -> dict[str, torch.Tensor] | None:
             ) from error
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise ValueError(
-            f"{name} {path} holds more than tensors, or is damaged, and loading that may execute "
-            "code: write torch.save(model.state_dict(), file), or " + REMEDY
-        ) from error
+    except Exception as error:  # whatever a damaged file makes of itself, such as KeyError: 101
+        raise ValueError(pickled(path, name)) from error
     if isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
         held = held["state_dict"]
     if not isinstance(held, Mapping) or not all(isinstance(v, torch.Tensor) for v in held.values()):
@@ -132,12 +122,10 @@ def model_of(
     """The model that weights are taken to be of, and its kind in words: weights do not say what is
     between them. Raises ValueError if no known one fits.
     """
-    layers = {key.removesuffix(".weight"): w for key, w in held.items() if key.endswith(".weight")}
+    layers = layers_of(held)
     if layers and all(w.ndim == 2 for w in layers.values()):
-        model = in_turn(layers, name)
-        strange = held.keys() ^ model.state_dict().keys()
-        if strange:
-            raise ValueError(f"{name} lacks or has too much: {', '.join(sorted(strange))}")
+        check_in_turn({key: tuple(w.shape) for key, w in layers.items()}, held, name)
+        model = in_turn(layers)
         model.load_state_dict(dict(held))
         return model.eval(), "Linear and ReLU in turn"
     rows = [len(w) for w in layers.values()]
@@ -148,26 +136,12 @@ def model_of(
         except (RuntimeError, ValueError):
             continue
         return model.eval(), kind
-    raise ValueError(
-        f"{name} holds weights {', '.join(list(held)[:4])}, ... of no known model (Linear and ReLU "
-        f"in turn, {', '.join(CHANNELS)}) on images of shape {tuple(shape)}: {REMEDY}"
-    )
+    raise ValueError(unknown(held, shape, name))
 
 
-def in_turn(layers: Mapping[str, torch.Tensor], name: str) -> nn.Sequential:
+def in_turn(layers: Mapping[str, torch.Tensor]) -> nn.Sequential:
     """Linear and ReLU in turn, numbered as a Sequential numbers them."""
-    places = [int(key) if key.isdigit() else -1 for key in layers]
-    if places != list(range(places[0], places[0] + 2 * len(places), 2)) or places[0] not in (0, 1):
-        raise ValueError(
-            f"{name} must be numbered as a Sequential of Linear and ReLU in turn, 0, 2, 4, ..., "
-            f"got {', '.join(layers)} (a layer may be missing): {REMEDY}"
-        )
-    for (a, w), (b, v) in itertools.pairwise(layers.items()):
-        if v.shape[1] != len(w):
-            raise ValueError(
-                f"{name}: layer {b} takes {v.shape[1]} numbers, but layer {a} gives {len(w)}"
-            )
-    modules: list[nn.Module] = [nn.Flatten()] * places[0]
+    modules: list[nn.Module] = [nn.Flatten()] * int(next(iter(layers)))
     for w in layers.values():
         modules += [nn.Linear(w.shape[1], len(w), dtype=w.dtype), nn.ReLU()]
     return nn.Sequential(*modules[:-1])

@@ -129,8 +129,12 @@ class CompareSettings(Settings):
     @property
     def ball(self) -> Ball:
         """The ball of perturbations."""
-        radius = DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius
-        return constructions.Ball(self.norm, radius)
+        return constructions.Ball(self.norm, self.ball_radius)
+
+    @property
+    def ball_radius(self) -> float:
+        """The radius of that ball."""
+        return DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius
 
     @property
     def term(self) -> float:
@@ -171,5 +175,5 @@ def check_settings(settings: CompareSettings) -> None:
     """Raise ValueError for settings that fit no data."""
     if settings.seed < 0:
         raise ValueError(f"seed must be >= 0, got {settings.seed}")
-    if not settings.ball.radius > 0:
-        raise ValueError(f"radius must be positive, got {settings.ball.radius:g}")
+    if not settings.ball_radius > 0:
+        raise ValueError(f"radius must be positive, got {settings.ball_radius:g}")
