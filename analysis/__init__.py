@@ -4,6 +4,9 @@ import warnings
 
 import lazy_loader
 
+import cgro
+
+cgro.check_names("constructions", "training")
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

@@ -359,6 +359,7 @@ def test_all_names_what_is_there(package):
     assert {module for _, module, _, level in imports(root) if not level} == {
         "lazy_loader",
         "warnings",
+        *(["cgro"] if ALLOWED[package] else []),  # looks whether those below are cgro's
     }
     found = [name for _, _, names, level in imports(stub) for name in names if level == 1]
     assert sorted(found) == sorted(public_names(package))
@@ -562,7 +563,8 @@ def test_what_is_long_says_why_it_is_whole(package):
 # -- packaging -------------------------------------------------------------------------------------
 
 
-def test_the_wheel_holds_the_three_packages():
+def test_the_wheel_holds_the_three_packages_and_their_command():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == list(PACKAGES)
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel == {"only-include": [*PACKAGES, "cgro.py"], "exclude": ["ruff.toml"]}
     assert not (ROOT / "tests" / "__init__.py").exists()

@@ -6,6 +6,9 @@ import warnings
 
 import lazy_loader
 
+import cgro
+
+cgro.check_names("constructions")
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 _INTERNAL = {

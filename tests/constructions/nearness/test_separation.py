@@ -224,16 +224,14 @@ def test_other_matrix_precisions_lose_no_pair():
 
 
 @pytest.mark.usefixtures("bounded")
-@pytest.mark.parametrize("same_label", [False, True])
-@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize(
+    ("ask", "two"), [(separation, False), (separation, True), (nearest_within_class, False)]
+)
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("form", FORMS)
-def test_bounds_find_what_a_direct_search_finds(form, norm, two, same_label, monkeypatch):
-    if two and same_label:
-        pytest.skip("nearest_within_class takes one set")
+def test_bounds_find_what_a_direct_search_finds(form, norm, ask, two, monkeypatch):
     points, labels = draw(form, 70, 12), np.arange(70) % 3
     others = (draw(form, 40, 12, seed=1), np.arange(40) % 4) if two else ()
-    ask = nearest_within_class if same_label else separation
     found = ask(points, labels, *others, norm=norm)
     monkeypatch.setattr(MODULE, "DIRECT", 2**40)
     direct = ask(points, labels, *others, norm=norm)
