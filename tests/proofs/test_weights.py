@@ -169,9 +169,7 @@ CASES = {  # (network of the library, name and arguments in the development), dr
 def test_weights_are_those_of_the_theorem(case):
     seen = []
 
-    @settings(
-        max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(CASES[case])
     def compare(drawn):
         network, (name, *arguments) = drawn

@@ -377,6 +377,7 @@ def test_comparison_is_reproducible(quick):
     assert again == first
 
 
+@pytest.mark.slow
 def test_l2_and_ten_classes(tmp_path):
     settings = replace(QUICK, tasks=("classes",), norm=2.0, clean_epochs=15)
     result = compare(settings)
