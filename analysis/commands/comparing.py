@@ -79,7 +79,8 @@ def print_comparison(result: Comparison, page: Path) -> None:
     """The comparison's tables and summaries in the terminal."""
     from rich.table import Table
 
-    from ..comparison.report import TASK_NAMES, bounds, summary
+    from ..comparison.report import TASK_NAMES
+    from ..comparison.verdict import bounds, summary
     from ..pages.page import percent
     from .console import output
 
@@ -97,7 +98,7 @@ def print_comparison(result: Comparison, page: Path) -> None:
         for name, model in task.models.items():
             errors = model.errors
             table.add_row(
-                name,
+                task.called(name),
                 f"{model.size.parameters:,}",
                 percent(errors.train.clean),
                 percent(errors.test.clean),

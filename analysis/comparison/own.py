@@ -77,6 +77,17 @@ def read_own(
     return read_rows(model, shape), f"{path.name}, weights taken as of {kind}, {UNNAMED}"
 
 
+def called(source: Any) -> str:
+    """What a network from a source is called in sentences and tables.
+
+    >>> called("runs/mine.pt"), called("nets:mine"), called(nn.Linear(2, 1))
+    ('mine.pt', 'nets:mine', 'the given Linear')
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source).name
+    return f"the given {type(source).__name__}"
+
+
 def read_rows(network: Any, shape: Sequence[int] | None) -> ReLUNetwork:
     """A network that takes images, or else flat rows, as one of flat rows."""
     if shape is None:

@@ -14,7 +14,7 @@ from constructions import ReLUNetwork
 
 from ..behaviour.flatness import FlatnessProfile
 from ..quantities.measured import Measured
-from .drawing import MODEL_COLOURS, muted, new_figure, paper
+from .drawing import MODEL_COLOURS, ink, muted, new_figure, paper
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
@@ -28,24 +28,27 @@ LINES: Any = {  # nested widths, so that curves that coincide are all seen
 }
 
 
-def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
-    """Bars of the errors of several models; a robust error shows what is proved: from its lower to
-    its upper bound.
+def error_figure(
+    errors: Mapping[str, Mapping[str, Measured]], roles: Sequence[str] | None = None
+) -> Figure:
+    """Bars of the errors of several models, by what they are called; their colours are those of
+    their roles. A robust error shows what is proved: from its lower to its upper bound.
     """
     groups = ["clean train", "clean test", "robust train", "robust test"]
     figure, (axes,) = new_figure(7.2, 3.4)
     width = 0.8 / len(errors)
     for k, (model, values) in enumerate(errors.items()):
+        colour = MODEL_COLOURS[roles[k] if roles else model]
         places = np.arange(len(groups)) + (k - (len(errors) - 1) / 2) * width
         heights = [100 * values[group].value for group in groups]
-        axes.bar(places, heights, width * 0.92, color=MODEL_COLOURS[model], label=model)
+        axes.bar(places, heights, width * 0.92, color=colour, label=model)
         for place, height, group in zip(places, heights, groups, strict=True):
             upper = values.get(f"{group} upper")
             if upper is not None and 100 * upper.value > height:
                 axes.plot(
                     [place, place],
                     [height, 100 * upper.value],
-                    color=MODEL_COLOURS[model],
+                    color=colour,
                     linewidth=1.2,
                     alpha=0.7,
                 )
@@ -53,7 +56,7 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
                     [place],
                     [100 * upper.value],
                     marker="_",
-                    color=MODEL_COLOURS[model],
+                    color=colour,
                     markersize=8,
                 )
             label = f"{height:.1f}" if height >= 0.05 else "0"
@@ -70,7 +73,10 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
 
 
 def flatness_figure(
-    profiles: Mapping[str, Mapping[str, FlatnessProfile]], radius: float, outer: float
+    profiles: Mapping[str, Mapping[str, FlatnessProfile]],
+    radius: float,
+    outer: float,
+    learned: str = "learned",
 ) -> Figure:
     """Largest input gradient against radius, around training (left) and test points (right)."""
     figure, panels = new_figure(7.2, 3.3, 2)
@@ -81,7 +87,7 @@ def flatness_figure(
                 profile[which].radii,
                 values,
                 color=MODEL_COLOURS[model],
-                label=model,
+                label=learned if model == "learned" else model,
                 **LINES[model],
             )
         axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
@@ -99,25 +105,47 @@ def flatness_figure(
     return figure
 
 
-def agreement_figure(table: Mapping[str, Measured]) -> Figure:
-    """Label agreement of the learned and the constructed network, one bar a zone."""
-    figure, (axes,) = new_figure(7.2, 0.5 + 0.42 * len(table))
+BASELINES = {"f_clean": "D", "one label everywhere": "|"}
+"""Markers of what says little about agreement."""
+
+
+def agreement_figure(
+    table: Mapping[str, Measured],
+    baselines: Mapping[str, Mapping[str, Measured]] | None = None,
+    learned: str = "learned",
+) -> Figure:
+    """Label agreement of the learned and the constructed network, one bar a zone, and marks where
+    baselines agree with the constructed one.
+    """
+    figure, (axes,) = new_figure(7.2, 0.9 + 0.42 * len(table))
     names = list(table)[::-1]
     values = [100 * table[name].value for name in names]
-    axes.barh(names, values, color="#0072B2", height=0.62)
+    axes.barh(names, values, color=MODEL_COLOURS["learned"], height=0.62, label=learned)
+    for baseline, found in (baselines or {}).items():
+        axes.plot(
+            [100 * found[name].value for name in names],
+            names,
+            BASELINES[baseline],
+            color=ink(),
+            markerfacecolor=paper(),
+            markersize=6 if baseline == "f_clean" else 15,
+            label=baseline,
+        )
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
+        right = max([value, *(100 * found[name].value for found in (baselines or {}).values())])
         axes.annotate(
             f"{value:.1f}%  (n={table[name].total})",
-            (value, i),
+            (right, i),
             va="center",
             fontsize=8.5,
-            xytext=(4, 0),
+            xytext=(7, 0),
             textcoords="offset points",
         )
     axes.set_xlim(0, 125)
     axes.set_xticks(range(0, 101, 20))
-    axes.set_xlabel("same predicted label (%)")
+    axes.set_xlabel("same predicted label as f_S (%)")
     axes.grid(axis="y", visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
     return figure
 
 

@@ -10,12 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from constructions.internal import write_file
 
 from ..pages.drawing import write_csv
 from ..pages.figure import Drawing
 from ..pages.page import embedded, percent, render, versions
 from ..quantities.measured import Measured, ShareBounds
+from ..quantities.statistics import difference
 from .answers import OUTSIDE, PARTS, kept_optional
 from .curves import at_radius, interval
 from .figures import drawings
@@ -172,9 +175,14 @@ def summary_of(study: Study, run: RunStudy) -> str:
 
 def overfitting(run: RunStudy) -> str:
     """Clean and robust errors, and whether they are further apart on test points."""
-    assert run.distances is not None  # as it has profiles
-    train, test = (run.distances.parts[part].wrong for part in PARTS)
-    gap, clean = run.distances.gap, run.profiles[run.run.epoch]["test"].clean_error
+    rates = run.recorded.final.rates
+    train, test = (rates[part].robust_error for part in ("train_sample", "test"))
+    attack = rates["test"].attack
+    if train is None or test is None:  # the run was not attacked at its end
+        assert run.distances is not None  # as it has profiles
+        train, test = (run.distances.parts[part].wrong for part in PARTS)
+        attack = "for this page"
+    gap, clean = difference(errors(test), errors(train)), rates["test"].clean_error
     low, high = gap.interval or (0.0, 0.0)
     verdict = (
         "a robust generalization gap"
@@ -189,11 +197,18 @@ def overfitting(run: RunStudy) -> str:
     return (
         f"{run.config.model}, trained with {run.config.attack} in the {run.config.ball}{stopped}, "
         f"errs on {percent(clean)} of "
-        f"{clean.total} test points, and under attack on at least {percent(test)} of them and "
-        f"{percent(train)} of "
-        f"{train.total} training points, {100 * gap.value:.1f} {points_interval(gap)} points "
+        f"{clean.total:,} test points, and under attack ({attack}) on at least "
+        f"{percent(test)} of them and {percent(train)} of "
+        f"{train.total:,} training points, {100 * gap.value:.1f} {points_interval(gap)} points "
         f"apart: {verdict}.{proved(run)}"
     )
+
+
+def errors(found: Measured) -> np.ndarray:
+    """What a share of points was counted from: 1 for each point with an error, else 0."""
+    assert found.total is not None
+    assert found.count is not None
+    return (np.arange(found.total) < found.count).astype(float)
 
 
 def proved(run: RunStudy) -> str:
@@ -201,7 +216,11 @@ def proved(run: RunStudy) -> str:
     if not run.robust_errors:
         return ""
     train, test = certified_cells(run)
-    return f" Proved of these points: {test} of test and {train} of training balls hold an error."
+    total = run.robust_errors["test"].lower.total
+    return (
+        f" Proved of {total} points of each kind: {test} of test and {train} of training balls "
+        "hold an error."
+    )
 
 
 def flatness_told(run: RunStudy, built: Constructed | None) -> str:
@@ -225,7 +244,7 @@ def flatness_told(run: RunStudy, built: Constructed | None) -> str:
     inside = profiles["f_S"].radii.index(run.config.radius)
     outside = profiles["f_S"].radii.index(OUTSIDE * run.config.radius)
     zero = profiles["f_S"].gradient[inside].value
-    exact = ", by proof exactly" if built.facts.proof == "proved" and zero == 0 else ""
+    exact = " (exactly, by proof)" if built.facts.proof == "proved" and zero == 0 else ""
     clean = profiles["f_clean"].contrast
     ratio = "not defined" if clean is None else f"{interval(clean)} times"
     return (

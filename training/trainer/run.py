@@ -18,6 +18,7 @@ import json
 import math
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
@@ -56,6 +57,7 @@ class Run(Result):
         epochs: the metrics of each finished epoch.
         final: the metrics of the end as they are in the file; None before it. `evaluation()` gives
             them with their kinds.
+        make: makes the module that `model` fills, where the run is of a model of one's own.
     """
 
     folder: Path
@@ -63,6 +65,7 @@ class Run(Result):
     about: dict[str, Any]
     epochs: list[dict[str, Any]] = field(default_factory=list)
     final: dict[str, Any] | None = None
+    make: Callable[[], nn.Module] | None = None
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         numbers = {}
@@ -138,14 +141,7 @@ class Run(Result):
                 and a model of one's own without `into`.
         """
         if into is None:
-            if self.config.model == "custom":
-                raise ValueError(
-                    f"{self.folder} has a model of your own: give a module of its kind as `into`"
-                )
-            facts = self.about["data"]
-            into = model_for(
-                self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"]
-            )
+            into = self._made()
         if self.config.precision == "float64":
             into = into.double()
         try:
@@ -153,6 +149,19 @@ class Run(Result):
         except RuntimeError as error:
             raise ValueError(f"weights of {self.folder} do not fit the model: {error}") from error
         return into.eval()
+
+    def _made(self) -> nn.Module:
+        """A module of the run's kind."""
+        if self.make is not None:
+            return self.make()
+        if self.config.model == "custom":
+            raise ValueError(
+                f"{self.folder} has a model of your own: give a module of its kind as `into`"
+            )
+        facts = self.about["data"]
+        return model_for(
+            self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"]
+        )
 
     def weights(self, epoch: int | None = None) -> dict[str, torch.Tensor]:
         """Give the model's tensors by name after an epoch.

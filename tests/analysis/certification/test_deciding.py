@@ -681,6 +681,7 @@ def run_field(seconds):
     return decided
 
 
+@pytest.mark.slow
 def test_public_benchmarks_are_not_decided_wrongly():
     assert run_field(0.5) >= 10
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from analysis import CompareSettings, compare
+from analysis import CompareSettings, compare, write_report
 from analysis.commands.comparing import print_comparison
 from analysis.comparison.own import UNNAMED, read_own
 from constructions import read_network, write_onnx
@@ -125,6 +125,8 @@ def test_a_comparison_of_an_own_network(module, tmp_path, capsys):
     assert [task.task for task in found.tasks] == ["parity"]
     (task,) = found.tasks
     assert task.models["learned"].description == "given: Sequential"
+    assert task.learned == task.called("learned") == "the given Sequential"
+    assert task.called("f_clean") == "f_clean"
     assert task.models["learned"].size == read_network(module).size
     assert (tmp_path / "runs" / "parity-f_clean").exists()
     assert not (tmp_path / "runs" / "parity-learned").exists()
@@ -143,6 +145,11 @@ def test_a_comparison_of_an_own_network(module, tmp_path, capsys):
     print_comparison(both, tmp_path / "report.html")
     assert f"learned: given, {own}" in capsys.readouterr().out
     assert both.to_json()["settings"]["model"] == own
+    page = write_report(both, tmp_path / "page").read_text()
+    assert "<h1>Does own.pt behave like f_S?</h1>" in page
+    assert ">own.pt</th><td>" in page
+    assert "learned network" not in page
+    assert "own.pt" in (tmp_path / "page" / "figures" / "parity-errors.svg").read_text()
     with pytest.raises(ValueError, match=r"model must have outputs 10 \(classes\), got 1"):
         compare(replace(FEW, tasks=("classes",)), model=module)
     with pytest.raises(ValueError, match=r"model must have outputs .*, got 7"):

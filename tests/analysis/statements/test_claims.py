@@ -83,7 +83,7 @@ QUICK = (
 @pytest.fixture
 def one_more():
     """Enters claims and takes them out again."""
-    before = set(LEDGER)
+    before = {entry.name for entry in ledger()}
     yield claim
     for name in set(LEDGER) - before:
         del LEDGER[name]
