@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import training
 
-from ..studies.papers import FIGURES, MEASURED_IN_TRAINING
-from ..studies.settings import StudySettings
+from ..studies.settings import FIGURES, MEASURED_IN_TRAINING, StudySettings
 from .options import add_options, given
 
 if TYPE_CHECKING:
@@ -87,7 +86,8 @@ def read_settings(options: argparse.Namespace) -> StudySettings:
 
 def run_report(options: argparse.Namespace) -> None:
     """`cgro report`."""
-    from ..studies.report import summaries, write_study
+    from ..studies.report import write_study
+    from ..studies.verdict import summaries
 
     found, page = measured(options, options.runs, lambda done: write_study(done, options.out))
     for name, text in summaries(found).items():

@@ -24,10 +24,11 @@ from analysis.studies.figures import FIGURES, drawings
 from analysis.studies.measure import study
 from analysis.studies.profiles import epochs_of
 from analysis.studies.recorded import Rates
-from analysis.studies.report import row_of, summaries, write_study
+from analysis.studies.report import row_of, write_study
 from analysis.studies.settings import StudySettings
 from analysis.studies.study import RADII
 from analysis.studies.training_figures import feature_learning
+from analysis.studies.verdict import summaries
 from training import PatchConfig, Run, TrainingConfig, mlp, train, train_patches
 
 SMALL = {
