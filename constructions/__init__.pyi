@@ -92,6 +92,7 @@ from .regions.level_set import LevelSet, level_set
 from .regions.limits import Stop
 from .regions.restriction import on_plane, on_segment
 from .regions.result import LinearRegions, Region, RegionCount
+from .regions.topology import Topology, topology
 
 __all__ = [
     "CONTRACTS",
@@ -227,7 +228,9 @@ __all__ = [
     "soft_indicator",
     "squaring",
     "statements",
+    "Topology",
     "tooth",
+    "topology",
     "vc_fraction",
     "vc_upper",
     "write_onnx",
