@@ -39,7 +39,7 @@ print(f"{counted.cells} regions, {montufar_lower(widths, 2)} promised (exact)")
 found = linear_regions(network, (0, 1))
 figure, axes = plt.subplots(figsize=(4.6, 4.2))
 shapes = [found.vertices[list(polygon)] for polygon in found.polygons()]
-values = network(found.points).flatten()
+values = network(found.points).flatten().numpy()
 cells = PolyCollection(shapes, array=values, cmap="cividis", edgecolors="white")
 axes.add_collection(cells)
 axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="x₁", ylabel="x₂", aspect="equal")
@@ -47,28 +47,34 @@ figure.colorbar(cells, label="value in the middle")
 plt.show()
 
 # %%
-# The set where the network is at least 1 has many components; they are counted, too.
+# The set where the network is at least 1.5 has holes; they are counted, too.
 
-found = topology(network, (0, 1), side="above", level=1)
+found = topology(network, (0, 1), side="above", level=1.5)
 print(f"components {found.betti[0]}, loops {found.betti[1]} (exact)")
 
 # %%
 # A tooth of depth s has 2\ :sup:`s` linear pieces. A network with fewer of them cannot follow, so
-# its L1 distance is bounded from below. The best that follows the first pieces, and the bound:
+# its L1 distance is bounded from below. Here is one that follows the first pieces and then stays at
+# 1/2, and what is certified for all networks of as many units:
 
-s, counts = 7, [2, 8, 16, 32, 64, 96, 128]
-follow = [
-    piecewise_linear([k / 2**s for k in range(p + 1)], [k % 2 for k in range(p + 1)])
-    for p in counts
-]
-distances = [l1_distance(tooth(s), f.restrict(None)) for f in follow]
-bounds = [sawtooth_bound(s, [p]) for p in counts]
+s, follow = 7, []
+for p in (2, 8, 16, 32, 64, 96):
+    knots = [k / 2**s for k in range(p + 1)] + [(p + 0.5) / 2**s, 1]
+    heights = [k % 2 for k in range(p + 1)] + [0.5, 0.5]
+    follow.append(piecewise_linear(knots, heights))
+units = [f.size.units for f in follow]
+distances = [l1_distance(tooth(s), f) for f in follow]
+bounds = [sawtooth_bound(s, [n]) for n in units]
 figure, axes = plt.subplots(figsize=(5, 2.8))
-axes.plot(counts, [float(b) for b in bounds], "o-", color="black")
-axes.set(xlabel="units of one hidden layer", ylabel="certified lower bound")
-axes.set_title("L1 distance from tooth(7), at least", fontsize=10)
+axes.plot(
+    units, [float(d) for d in distances], "s--", color="#009E73", label="this one"
+)
+axes.plot(units, [float(b) for b in bounds], "o-", color="black", label="any, at least")
+axes.set(xlabel="units of one hidden layer", ylabel="L1 distance from tooth(7)")
+axes.legend(frameon=False)
 plt.show()
-print(f"with 128 units: {distances[-1]} (exact); the tooth itself has {2 * s}")
+print(f"{units[3]} units: {distances[3]} (exact), no less than {bounds[3]} (certified)")
+print(f"the tooth itself: {tooth(s).size.units} units in {s} layers")
 
 # %%
 # On the other hand, any deep network of n inputs is a network of depth log₂(n + 1), rounded up, on
