@@ -42,8 +42,8 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
         d: input dimension.
 
     Returns:
-        A `ReLUNetwork` R^d -> R with the domain [0,1]; provenance has the `regions`, the number of
-        its activation cells in the cube.
+        A `ReLUNetwork` R^d -> R with the domain [0,1]; provenance has the number of its activation
+        `cells` in the cube.
 
     Raises:
         ValueError: for a layer with fewer than d units, and where float64 does not hold tau_i^d.
@@ -59,7 +59,7 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
         >>> count_regions(network, (0, 1)).cells, montufar_lower([6, 4, 4], 2)
         (396, 396)
     """
-    regions = montufar_lower(widths, d)
+    cells = montufar_lower(widths, d)
     *inner, last = widths
     folds = [copies(d, _zigzag(n // d)) for n in inner]
     unit = 1 << (2 * last - 1).bit_length()
@@ -79,7 +79,7 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
     )
     network = compose(cut, *reversed(folds)).restrict((0.0, 1.0))
     facts = {"layers": len(widths), "folds": sum(n // d for n in inner), "last": last}
-    return record(network, regions=regions, **facts)
+    return record(network, cells=cells, **facts)
 
 
 def _zigzag(pieces: int) -> ReLUNetwork:

@@ -57,7 +57,7 @@ for name, network in (("f_clean", clean), ("f_S", f)):
 # Without counting one can say only what holds for all networks of these widths, which is far more:
 
 bound = serra_upper(clean.hidden, 2)
-print(f"f_clean: at most {bound:,} cells (upper bound, Serra et al. 2018)")
+print(f"f_clean: at most {bound:,} activation cells (upper bound, Serra et al. 2018)")
 
 # %%
 # ``linear_regions`` gives the regions themselves: corners, maps, volumes. Thin grey lines part
@@ -86,7 +86,8 @@ def draw(axes, network, title):
         axes.plot(*points[labels == label].T, marker, color="black", markersize=4)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="x₁", ylabel="x₂")
     axes.set_title(
-        f"{title}: {found.cells:,} cells, {found.pieces} pieces (exact)", fontsize=10
+        f"{title}: {found.cells:,} activation cells,\n{found.pieces} linear pieces (exact)",
+        fontsize=10,
     )
 
 
