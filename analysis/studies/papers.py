@@ -37,7 +37,7 @@ PAPERS = {
 MEASURED_IN_TRAINING = {"learning-curves", "capacity"}
 """Figures of what the runs measured themselves."""
 
-FIGURES = (*PAPERS, "margins", "radial", "lower-bound")
-"""All names of figures: those of the papers, histograms of distances to the boundary, margins along
-rays, sizes over D.
+FIGURES = (*PAPERS, "islands", "margins", "radial", "lower-bound")
+"""All names of figures: those of the papers, components and holes of class regions, histograms of
+distances to the boundary, margins along rays, sizes over D.
 """
