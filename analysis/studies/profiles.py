@@ -14,6 +14,7 @@ from training import Dataset, Run
 from ..behaviour.boundary_distances import boundary_distances
 from ..behaviour.errors import robust_error
 from ..behaviour.flatness import flatness_profile
+from ..behaviour.planes import PlaneRegions, plane_regions
 from ..quantities import statistics
 from ..quantities.measured import Measured, ShareBounds
 from ..quantities.store import Store
@@ -27,7 +28,6 @@ from .answers import (
     kept_optional,
     read_optional,
 )
-from .planes import PlaneRegions, plane_regions
 from .settings import StudySettings
 from .study import RADII, RunStudy
 

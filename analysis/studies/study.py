@@ -10,9 +10,9 @@ from constructions import Result
 from constructions.internal import Said, said
 from training import Run, TrainingConfig
 
+from ..behaviour.planes import PlaneRegions
 from ..quantities.measured import Measured, ShareBounds
 from .answers import Distances, Facts, Json, Profile, Radial, Share
-from .planes import PlaneRegions
 from .recorded import RunRecord
 from .settings import StudySettings
 

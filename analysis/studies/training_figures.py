@@ -11,13 +11,13 @@ import numpy as np
 
 from training import PatchRun
 
+from ..behaviour.planes import REACH
 from ..pages.drawing import BLUE, RED, muted, new_figure
 from ..pages.figure import Drawing
 from ..quantities.measured import Measured
 from ..theory.feature_learning import phases
 from .answers import PARTS
 from .curves import band, headed, numbers, spoken
-from .planes import REACH
 from .recorded import Rates
 from .study import RunStudy, Study
 
@@ -100,8 +100,9 @@ def islands(run: RunStudy) -> Drawing:
         f"of a plane and a label): connected components of these sets and their holes (Betti "
         f"numbers over Z/2 of closed sets, ties included; "
         f"{'exact' if all(one.certified for one in found) else 'estimates'}), after each epoch, in "
-        f"the square from {REACH[0]:g} to {REACH[1]:g} if the points are at (0, 0), (1, 0), (0, 1). "
-        f"The first layer of the network on a plane is rounded to float64."
+        f"the square from {REACH[0]:g} to {REACH[1]:g}, if the points are at (0, 0), (1, 0), "
+        "(0, 1). "
+        "The first layer of the network on a plane is rounded to float64."
     )
     alt = (
         f"Components and holes over the epochs: from {components[0]} and {holes[0]} to "

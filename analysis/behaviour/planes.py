@@ -10,9 +10,8 @@ import torch
 from constructions import ReLUNetwork, Result, on_plane
 from constructions.internal import Said, said
 
-from ..behaviour.class_regions import class_topology
 from ..quantities.measured import Kind
-from .answers import Json
+from .class_regions import class_topology
 
 REACH = (-0.25, 1.25)
 """The square that is looked at: the points are at (0, 0), (1, 0) and (0, 1)."""
@@ -56,12 +55,12 @@ class PlaneRegions(Result):
             "holes": said(self.total(1), self.kind),
         }
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {"labels": self.labels, "betti": self.betti, "certified": self.certified}
 
     @classmethod
-    def from_json(cls, found: Json) -> PlaneRegions:
+    def from_json(cls, found: dict[str, Any]) -> PlaneRegions:
         """What `to_json` gave."""
         betti = [[(int(a), int(b)) for a, b in plane] for plane in found["betti"]]
         return cls(found["labels"], betti, found["certified"])
