@@ -29,12 +29,13 @@ plt.rcParams.update({"figure.constrained_layout.use": True})
 
 # %%
 # Each layer but the last folds the square like paper, so that what the last one cuts appears
-# everywhere, mirrored. Montúfar et al. (2014) promise a number of regions; here they are counted.
+# everywhere, mirrored. Montúfar et al. (2014) promise a number of regions; here the
+# activation cells are counted.
 
 widths = [6, 5]
 network = folding(widths, 2)
 counted = count_regions(network, (0, 1), pieces=True)
-print(f"{counted.cells} regions, {montufar_lower(widths, 2)} promised (exact)")
+print(f"{counted.cells} activation cells, {montufar_lower(widths, 2)} promised (exact)")
 
 found = linear_regions(network, (0, 1))
 figure, axes = plt.subplots(figsize=(4.6, 4.2))
