@@ -8,6 +8,7 @@ from .behaviour.agreement import (
     quantile_groups,
 )
 from .behaviour.boundary_distances import BoundaryDistances, boundary_distances, small_margin
+from .behaviour.class_regions import class_topology
 from .behaviour.errors import clean_error, robust_error
 from .behaviour.exact_flatness import FlatnessBounds, change_bound, exact_flatness
 from .behaviour.flatness import FlatnessProfile, flatness_profile
@@ -131,6 +132,7 @@ __all__ = [
     "certify_memorizer",
     "change_bound",
     "class_groups",
+    "class_topology",
     "clean_bound",
     "clean_error",
     "compare",

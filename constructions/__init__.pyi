@@ -43,6 +43,7 @@ from .exchange.margin_networks import margin_network
 from .exchange.onnx_export import write_onnx, write_vnnlib
 from .exchange.properties import Conjunct, Constraint, Property
 from .exchange.reading import read_network
+from .exchange.restriction import on_plane, on_segment
 from .exchange.vnnlib_reading import read_property
 from .functions.boolean import lookup, parity
 from .functions.digits import digit_table
@@ -91,8 +92,8 @@ from .networks.statements import explain, implements, parts, statements
 from .regions.counting import count_regions, linear_regions
 from .regions.level_set import LevelSet, level_set
 from .regions.limits import Stop
-from .regions.restriction import on_plane, on_segment
 from .regions.result import LinearRegions, Region, RegionCount
+from .regions.topology import Topology, topology
 
 __all__ = [
     "CONTRACTS",
@@ -228,7 +229,9 @@ __all__ = [
     "soft_indicator",
     "squaring",
     "statements",
+    "Topology",
     "tooth",
+    "topology",
     "vc_fraction",
     "vc_upper",
     "write_onnx",

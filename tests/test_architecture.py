@@ -72,6 +72,7 @@ RESULTS = {
     "RegionCount",
     "Separation",
     "Size",
+    "Topology",
 }
 """Plain dataclasses that functions return; their examples are those of the functions."""
 

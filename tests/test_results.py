@@ -103,6 +103,7 @@ def of_constructions():
         *constructions.interpolation_table([(4, 4)]),
         SQUARING.provenance.lemma,
         constructions.level_set(SQUARING, (0, 1), level=0.25),
+        constructions.topology(SQUARING, (0, 1), level=0.25),
         regions,
         regions.regions[0],
         constructions.count_regions(SQUARING, (0, 1)),

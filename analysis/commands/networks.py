@@ -30,7 +30,9 @@ def add_network_commands(commands: Any) -> None:
     command.set_defaults(run=run_inspect)
 
     command = commands.add_parser(
-        "regions", help="linear regions over a box: exact counts, bounds and pictures"
+        "regions",
+        help="linear regions (activation cells, linear pieces) over a box: exact counts, bounds, "
+        "pictures",
     )
     add_network(command)
     command.add_argument(
@@ -127,7 +129,7 @@ def run_inspect(options: argparse.Namespace) -> None:
 def run_regions(options: argparse.Namespace) -> None:
     """`cgro regions`."""
     network, box = read_net(options.network), tuple(options.box)
-    from ..pages.region_report import region_bounds, regions_json
+    from ..pages.region_report import MEANINGS, region_bounds, regions_json
     from .console import output, progress_bar, showing
 
     if options.plot and network.inputs > 2:
@@ -159,6 +161,9 @@ def run_regions(options: argparse.Namespace) -> None:
         if network.source:
             out.print(f"network {network.source}", highlight=False, soft_wrap=True)
         out.print(str(found), highlight=False, soft_wrap=True)
+        for name, meaning in MEANINGS.items():
+            if name == "activation cells" or found.pieces is not None:
+                out.print(f"  {name}: {meaning}", highlight=False, soft_wrap=True)
         for name, value in bounds.items():
             text = f"{value:,}" if value < 10**15 else f"about {Decimal(value):.3e}"
             out.print(f"  {name}: {text}", highlight=False, soft_wrap=True)

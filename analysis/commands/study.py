@@ -242,6 +242,7 @@ def needs(name: str) -> str:
         "learning-process": "it needs an adversarial run with several checkpoints",
         "flatness": "it needs an adversarial run with several checkpoints",
         "gap": "it needs an adversarial run with several checkpoints",
+        "islands": "it needs an adversarial run of affine layers and ReLU with several checkpoints",
         "radial": "it needs an adversarial and a clean run (radius 0) on the same data",
     }.get(name, "it needs an adversarial run")
 

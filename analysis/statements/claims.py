@@ -168,6 +168,7 @@ ENTRIES = (
     "generalization",
     "lazy",
     "experiments",
+    "memorizers",
 )
 """The modules beside this one that enter them: imported when they are asked for, as some take a
 second.

@@ -513,11 +513,13 @@ def regions() -> Iterator[Check]:
             ReLUNetwork.from_module(network) if not isinstance(network, ReLUNetwork) else network
         )
         found = count_regions(network, box)
-        yield at_most(f"{name}: cells", found.cells, 2**network.size.units)
+        yield at_most(f"{name}: activation cells", found.cells, 2**network.size.units)
     for n in (2, 3, 4):
         network = ReLUNetwork.from_layers([(np.eye(n), [-0.5] * n), (np.ones((1, n)), [0.0])])
         yield equal(
-            f"{n} units in {n} dimensions: cells", count_regions(network, (0.0, 1.0)).cells, 2**n
+            f"{n} units in {n} dimensions: activation cells",
+            count_regions(network, (0.0, 1.0)).cells,
+            2**n,
         )
         yield equal(
             f"{n} units in {n} dimensions: pattern bound, Zaslavsky",

@@ -16,5 +16,10 @@ PAPERS = {
         "Li and Li, On the Clean Generalization and Robust Overfitting in Adversarial Training "
         "from Two Theoretical Views"
     ),
+    "kim": (
+        "Kim, Moon and Yun 2025, The Cost of Robustness: Tighter Bounds on Parameter Complexity "
+        "for Robust Memorization in ReLU Nets"
+    ),
+    "own": "This library: what goes beyond these papers, proved here",
 }
 """The papers whose statements are in the ledger, by the first part of their statements' names."""

@@ -13,7 +13,7 @@ from .distance_figures import margins, radial
 from .flatness_figures import flatness, gap, learning_process, robust_memorization
 from .settings import FIGURES
 from .study import RunStudy, Study
-from .training_figures import capacity, learning_curves
+from .training_figures import capacity, islands, learning_curves
 
 
 def drawings(study: Study, names: Sequence[str] = FIGURES) -> list[Drawing]:
@@ -46,6 +46,8 @@ def of_run(study: Study, run: RunStudy) -> Iterator[Drawing]:
         yield learning_process(run)
         yield flatness(run)
         yield gap(run)
+    if len(run.planes) > 1:
+        yield islands(run)
     learned = {} if run.distances is None else {"learned": run.distances}
     yield margins(run, learned | (built.distances if built else {}))
     if built:

@@ -1,4 +1,6 @@
-"""What is measured of one run's networks: profiles over epochs, distances of the last."""
+"""What is measured of one run's networks: profiles and class regions over epochs, distances of the
+last.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from training import Dataset, Run
 from ..behaviour.boundary_distances import boundary_distances
 from ..behaviour.errors import robust_error
 from ..behaviour.flatness import flatness_profile
+from ..behaviour.planes import PlaneRegions, plane_regions
 from ..quantities import statistics
 from ..quantities.measured import Measured, ShareBounds
 from ..quantities.store import Store
@@ -48,6 +51,8 @@ def measure_run(
 
         found = Profiles.from_json(store.answer(question, profiles))
         entry.profiles[epoch], entry.gaps[epoch] = found.parts, found.gap
+    if settings.planes:
+        measure_planes(entry, data, settings, store, tell)
     tell(f"{entry.name}: distances to the boundary")
     question = {**about(entry, run.epoch, settings), "what": "distances"}
     kept = store.answer(question, lambda: distances_of(run.model(), part, run, settings).to_json())
@@ -57,6 +62,34 @@ def measure_run(
         if bounds is not None:
             entry.robust_errors[split] = bounds
     return entry
+
+
+def measure_planes(
+    entry: RunStudy, data: Dataset, settings: StudySettings, store: Store, tell: Tell
+) -> None:
+    """Class regions on planes in the chosen epochs; nothing where the network is not read as affine
+    layers and ReLU, where points lie on a line, and where there are too many cells.
+    """
+    if as_network(entry) is None:
+        return
+    flat = data.flat()
+    for epoch in epochs_of(entry.run, settings.epochs):
+        tell(f"{entry.name}: class regions on planes, epoch {epoch}")
+        question = {**about(entry, epoch, settings), "what": "planes", "planes": settings.planes}
+        network = ReLUNetwork.from_module(entry.run.model(epoch), entry.recorded.data.shape)
+
+        def count(network: ReLUNetwork = network) -> Json:
+            try:
+                points, labels = flat.train_points, flat.train_labels
+                found = plane_regions(network, points, labels, settings.planes, settings.seed)
+            except (ValueError, RuntimeError) as error:
+                return {"not counted": str(error)}
+            return found.to_json()
+
+        kept = store.answer(question, count)
+        if "not counted" in kept:
+            return
+        entry.planes[epoch] = PlaneRegions.from_json(kept)
 
 
 def robust_errors_of(

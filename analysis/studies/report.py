@@ -90,6 +90,7 @@ def study_json(study: Study) -> dict[str, Any]:
                 for epoch, parts in run.profiles.items()
             },
             "gaps": {epoch: gap.to_json() for epoch, gap in run.gaps.items()},
+            "planes": {epoch: found.to_json() for epoch, found in run.planes.items()},
             "distances": run.distances.to_json() if run.distances else {},
             "robust_errors": {
                 part: {"lower": found.lower.to_json(), "upper": kept_optional(found.upper)}

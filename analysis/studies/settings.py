@@ -27,7 +27,9 @@ class StudySettings(Settings):
         memorized: training points that f_S is built on; None for all.
         certify_seconds: how long, for each of training and test points of a run, the balls are
             decided that attack and linear bounds leave; 0: none is.
-        seed: of the points and searches.
+        planes: planes through three training points of a run on which components and holes of
+            class regions are counted; 0: none.
+        seed: of the points, planes and searches.
 
     Raises:
         ValueError: that names the entry, the rule and the value.
@@ -49,7 +51,12 @@ class StudySettings(Settings):
         "seconds to decide, for each of training and test points of a run, which balls hold an "
         "error; 0: attacks alone",
     )
-    seed: Annotated[int, Ge(0)] = setting(0, "of the points and searches")
+    planes: Annotated[int, Ge(0)] = setting(
+        2,
+        "planes through three training points on which components and holes of class regions are "
+        "counted; 0: none",
+    )
+    seed: Annotated[int, Ge(0)] = setting(0, "of the points, planes and searches")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,7 +103,7 @@ PAPERS = {
 MEASURED_IN_TRAINING = {"learning-curves", "capacity"}
 """Figures of what the runs measured themselves."""
 
-FIGURES = (*PAPERS, "margins", "radial", "lower-bound")
-"""All names of figures: those of the papers, histograms of distances to the boundary, margins along
-rays, sizes over D.
+FIGURES = (*PAPERS, "islands", "margins", "radial", "lower-bound")
+"""All names of figures: those of the papers, components and holes of class regions, histograms of
+distances to the boundary, margins along rays, sizes over D.
 """

@@ -10,6 +10,7 @@ from constructions import Result
 from constructions.internal import Said, said
 from training import Run, TrainingConfig
 
+from ..behaviour.planes import PlaneRegions
 from ..quantities.measured import Measured, ShareBounds
 from .answers import Distances, Facts, Json, Profile, Radial, Share
 from .recorded import RunRecord
@@ -22,7 +23,8 @@ RADII = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 @dataclass(frozen=True, repr=False)
 class RunStudy(Result):
     """One run with its profiles by epoch and part ("train", "test"), the gap between robust test
-    and training error, and by part the robust error of the points measured, from both sides.
+    and training error, class regions on planes by epoch, and by part the robust error of the points
+    measured, from both sides.
     """
 
     run: Run
@@ -31,6 +33,7 @@ class RunStudy(Result):
     parameters: int
     profiles: dict[int, dict[str, Profile]] = field(default_factory=dict)
     gaps: dict[int, Measured] = field(default_factory=dict)
+    planes: dict[int, PlaneRegions] = field(default_factory=dict)
     distances: Distances | None = None
     robust_errors: dict[str, ShareBounds] = field(default_factory=dict)
 

@@ -1,4 +1,6 @@
-"""Figures of training: errors over epochs and widths, as runs measured them; feature learning."""
+"""Figures of training: errors over epochs and widths, as runs measured them; class regions over
+epochs; feature learning.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from training import PatchRun
 
+from ..behaviour.planes import REACH
 from ..pages.drawing import BLUE, RED, muted, new_figure
 from ..pages.figure import Drawing
 from ..quantities.measured import Measured
@@ -70,6 +73,57 @@ def learning_curves(run: RunStudy) -> Drawing:
         ["epoch", *headed([f"{kind} error, {PARTS[part]}" for part, kind in curves])],
         rows,
         run.robust,
+    )
+
+
+def islands(run: RunStudy) -> Drawing:
+    """Components and holes of class regions on planes, over epochs."""
+    epochs, found = list(run.planes), list(run.planes.values())
+    components, holes = ([one.total(k) for one in found] for k in (0, 1))
+    looked = found[0].regions
+    planes = f"{len(found[0].labels)} random planes through three training points"
+
+    def draw() -> Figure:
+        figure, (axes,) = new_figure(7.2, 3.5)
+        axes.axhline(looked, color=muted(), linewidth=0.9, linestyle=":", label="one a label")
+        axes.plot(epochs, components, color=BLUE, marker="o", label="components")
+        axes.plot(epochs, holes, color=RED, linestyle="--", marker="s", label="holes")
+        axes.set_xlabel("epoch")
+        axes.locator_params(axis="x", integer=True)
+        axes.set_ylabel("number on all planes")
+        axes.set_ylim(bottom=0)
+        axes.legend(fontsize=9)
+        return figure
+
+    caption = (
+        f"Where the network predicts the labels of the three points, on {planes} ({looked} pairs "
+        f"of a plane and a label): connected components of these sets and their holes (Betti "
+        f"numbers over Z/2 of closed sets, ties included; "
+        f"{'exact' if all(one.certified for one in found) else 'estimates'}), after each epoch, in "
+        f"the square from {REACH[0]:g} to {REACH[1]:g}, if the points are at (0, 0), (1, 0), "
+        "(0, 1). "
+        "The first layer of the network on a plane is rounded to float64."
+    )
+    alt = (
+        f"Components and holes over the epochs: from {components[0]} and {holes[0]} to "
+        f"{components[-1]} and {holes[-1]}, of {looked} regions."
+    )
+    rows = [
+        [epoch, plane, label, *betti, one.kind]
+        for epoch, one in run.planes.items()
+        for plane, (labels, all_betti) in enumerate(zip(one.labels, one.betti, strict=True))
+        for label, betti in zip(labels, all_betti, strict=True)
+    ]
+    return Drawing(
+        "islands",
+        run.name,
+        f"Components of class regions: {run.name}",
+        caption,
+        alt,
+        draw,
+        ["epoch", "plane", "label", "components", "holes", "kind"],
+        rows,
+        False,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import comb
 
 from sympy import Symbol
 
@@ -28,11 +29,12 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
     linear pieces, each of them onto [0,1]; its knots are dyadic. So prod p_l^d cells are mapped
     onto the whole cube. The last layer cuts that by the n_L hyperplanes
 
-        sum_(j < d) tau_i^j (x_j - 1/2) + tau_i^d = 0,    tau_i = i / 2^k <= 1 / (4 d),
+        sum_(j < d) s_j tau_i^j (x_j - 1/2) + tau_i^d = 0,    |tau_i| < 1,
 
-    into all sum_(j <= d) C(n_L, j) cells: d of them meet where the polynomial with coefficients x_j
-    - 1/2 and leading coefficient 1 has roots tau_i, hence in one point, no d + 1 of them, and all
-    these points lie in the open cube. Units beyond d p_l are left out. Where n_L <= d, neighbouring
+    s_j the least power of two >= 2 C(d, j), into all sum_(j <= d) C(n_L, j) cells: d of them meet
+    where the polynomial with coefficients s_j (x_j - 1/2) and leading coefficient 1 has roots
+    tau_i, hence in one point, no d + 1 of them, and all these points lie in the open cube, as such
+    coefficients are below C(d, j). Units beyond d p_l are left out. Where n_L <= d, neighbouring
     cells may carry the same affine map: there are fewer linear regions then.
 
     Args:
@@ -40,12 +42,11 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
         d: input dimension.
 
     Returns:
-        A `ReLUNetwork` R^d -> R with the domain [0,1]; provenance has the `regions`, the number of
-        its activation cells in the cube.
+        A `ReLUNetwork` R^d -> R with the domain [0,1]; provenance has the number of its activation
+        `cells` in the cube.
 
     Raises:
-        ValueError: for a layer with fewer than d units, and for d >= 2 where float64 does not hold
-            tau_i^d.
+        ValueError: for a layer with fewer than d units, and where float64 does not hold tau_i^d.
 
     Cost: d p_l units in layer l < L, and n_L in the last.
 
@@ -58,12 +59,13 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
         >>> count_regions(network, (0, 1)).cells, montufar_lower([6, 4, 4], 2)
         (396, 396)
     """
-    regions = montufar_lower(widths, d)
+    cells = montufar_lower(widths, d)
     *inner, last = widths
     folds = [copies(d, _zigzag(n // d)) for n in inner]
-    step = Fraction(1, 1 << (4 * d * last - 1).bit_length())
-    tau = [step * i for i in range(1, last + 1)]
-    rows = [[t**j for j in range(d)] for t in tau]
+    unit = 1 << (2 * last - 1).bit_length()
+    tau = [Fraction(4 * i - 2 * last - 1, unit) for i in range(1, last + 1)]
+    scale = [2 << (comb(d, j) - 1).bit_length() for j in range(d)]
+    rows = [[s * t**j for j, s in enumerate(scale)] for t in tau]
     bias = [t**d - sum(row) / 2 for t, row in zip(tau, rows, strict=True)]
     signs = [(-1) ** i for i in range(last)]  # no region on which all are off, for last > d + 1
     cut = ReLUNetwork.from_layers(
@@ -77,7 +79,7 @@ def folding(widths: Sequence[int], d: int) -> ReLUNetwork:
     )
     network = compose(cut, *reversed(folds)).restrict((0.0, 1.0))
     facts = {"layers": len(widths), "folds": sum(n // d for n in inner), "last": last}
-    return record(network, regions=regions, **facts)
+    return record(network, cells=cells, **facts)
 
 
 def _zigzag(pieces: int) -> ReLUNetwork:

@@ -38,7 +38,9 @@ class Lemma(Result):
     notes: tuple[str, ...] = ()
 
     def _says(self) -> tuple[str, dict[str, Said]]:
-        claims = {name: Said(str(claim), "claimed") for name, claim in self.claims.items()}
+        claims = {
+            in_words(name): Said(str(claim), "claimed") for name, claim in self.claims.items()
+        }
         return f"{self.name} ({self.source}): {self.statement}", claims
 
     def evaluate(self, arguments: Mapping[str, Any]) -> dict[str, sympy.Expr]:
@@ -88,7 +90,7 @@ class Provenance(Result):
         parts = ", ".join(f"{count} {part.title}" for count, part in self.parts)
         claims = self.lemma.evaluate(self.arguments) if self.lemma else {}
         return f"{self.title}{' of ' if parts else ''}{parts}", {
-            name: Said(str(claim), "claimed") for name, claim in claims.items()
+            in_words(name): Said(str(claim), "claimed") for name, claim in claims.items()
         }
 
     @property
@@ -98,6 +100,16 @@ class Provenance(Result):
             return "composition"
         shown = ", ".join(f"{name}={_show(value)}" for name, value in self.arguments.items())
         return f"{self.lemma.name}({shown})"
+
+
+def in_words(quantity: str) -> str:
+    """A claim's quantity as it is printed: of the kinds of regions, it is linear pieces that lemmas
+    count.
+
+    >>> in_words("pieces"), in_words("depth")
+    ('linear pieces', 'depth')
+    """
+    return {"pieces": "linear pieces"}.get(quantity, quantity)
 
 
 LEMMAS: dict[str, Lemma] = {}

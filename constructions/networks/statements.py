@@ -22,7 +22,7 @@ from ..basics.engine import Engine
 from .formal import proved
 from .network import ReLUNetwork, check_network
 from .owners import Share, inside, shares
-from .provenance import LEMMAS, Lemma, Provenance, parts_of, register_all
+from .provenance import LEMMAS, Lemma, Provenance, in_words, parts_of, register_all
 
 P = ParamSpec("P")
 
@@ -146,7 +146,7 @@ def explain(network: ReLUNetwork) -> str:
         >>> print(explain(squaring(3)))
         squaring(m=3, D=1, K=1): depth 3, width 3, 8 units, 19 parameters (29 dense)
           Yarotsky 2017, Proposition 2: x^2 on [0,1] is approximated by sawtooth sums
-          claims: depth = 3, parameters = 19, pieces = 8, sup_error = 1/256
+          claims: depth = 3, parameters = 19, linear pieces = 8, sup_error = 1/256
           proved in Coq: sup_error (Squaring.v: squaring_error, sq_error_attained)
           proved in Coq: parameters (Counts.v: params_squaring)
     """
@@ -165,7 +165,7 @@ def explain(network: ReLUNetwork) -> str:
             if claims:
                 lines.append(
                     f"{indent}  claims: "
-                    + ", ".join(f"{name} = {value}" for name, value in claims.items())
+                    + ", ".join(f"{in_words(name)} = {value}" for name, value in claims.items())
                 )
             for name, theorem in proved(origin.lemma.name, origin.arguments).items():
                 lines.append(f"{indent}  proved in Coq: {name} ({theorem})")
@@ -234,7 +234,7 @@ def statements() -> str:
     ]
     for lemma in sorted(LEMMAS.values(), key=lambda lemma: lemma.name):
         claims = (
-            "; ".join(f"{name} = `{claim}`" for name, claim in lemma.claims.items())
+            "; ".join(f"{in_words(name)} = `{claim}`" for name, claim in lemma.claims.items())
             or "(in the docstring)"
         )
         cells = (f"`{lemma.name}`", lemma.source, lemma.statement, claims)

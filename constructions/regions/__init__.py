@@ -1,4 +1,4 @@
-"""Linear regions, in floats that integers arbitrate: cells, pieces, level sets, restrictions.
+"""Linear regions, in floats that integers arbitrate: cells, pieces, level sets, topology.
 
 Four ways to find them, one arithmetic.
 """

@@ -116,26 +116,12 @@ def level_set(
         (4, [0.25, 0.75])
     """
     net = network_on(network, box)
-    try:
-        pair = tuple(index(i) for i in (output if isinstance(output, Sequence) else (output,)))
-    except TypeError as error:
-        raise ValueError(f"output must be a number or two, got {output!r}") from error
-    if (
-        not 0 < len(pair) < 3
-        or not all(0 <= i < net.outputs for i in pair)
-        or len({*pair}) < len(pair)
-    ):
-        raise ValueError(
-            f"output must be one or two different of 0..{net.outputs - 1}, got {output}"
-        )
-    if not np.isfinite(level):
-        raise ValueError(f"level must be finite, got {level}")
     d = net.inputs
     if d > 3:
         raise ValueError(
             f"level sets are for networks with at most 3 inputs, got {d}; see on_plane"
         )
-    extended = _with_unit(net, pair, float(level))
+    extended = cut_at(net, output, level)
     found = linear_regions(
         extended,
         box,
@@ -164,6 +150,27 @@ def level_set(
     return LevelSet(
         found.vertices, faces, int(vanishes[d].sum()), True, found.certified, found.method
     )
+
+
+def cut_at(network: ReLUNetwork, output: Any, level: float) -> ReLUNetwork:
+    """The network with output - level as one more unit in a layer of its own; raises ValueError for
+    an output that there is not and a level that is not finite.
+    """
+    try:
+        pair = tuple(index(i) for i in (output if isinstance(output, Sequence) else (output,)))
+    except TypeError as error:
+        raise ValueError(f"output must be a number or two, got {output!r}") from error
+    if (
+        not 0 < len(pair) < 3
+        or not all(0 <= i < network.outputs for i in pair)
+        or len({*pair}) < len(pair)
+    ):
+        raise ValueError(
+            f"output must be one or two different of 0..{network.outputs - 1}, got {output}"
+        )
+    if not np.isfinite(level):
+        raise ValueError(f"level must be finite, got {level}")
+    return _with_unit(network, pair, float(level))
 
 
 def _with_unit(network: ReLUNetwork, pair: tuple[int, ...], level: float) -> ReLUNetwork:

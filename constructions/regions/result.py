@@ -121,7 +121,7 @@ class Region(Result):
         at = ", ".join(said(x, "").text for x in self.point[:4]) + ", ..." * (d > 4)
         units = f"{int(self.pattern.sum())} of {len(self.pattern)} units on"
         kind = "exact" if isinstance(self.volume, Fraction) else "rounded"
-        return f"R^{d} -> R^{outputs}, {units}, around ({at})", {
+        return f"an activation cell of R^{d} -> R^{outputs}, {units}, around ({at})", {
             "volume": said(self.volume, kind),
             "vertices": said(None if self.vertices is None else len(self.vertices), "exact"),
         }

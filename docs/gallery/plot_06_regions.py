@@ -56,7 +56,7 @@ for name, network in (("f_clean", clean), ("f_S", f)):
 # Without counting one can say only what holds for all networks of these widths, which is far more:
 
 bound = serra_upper(clean.hidden, 2)
-print(f"f_clean: at most {bound:,} cells (upper bound, Serra et al. 2018)")
+print(f"f_clean: at most {bound:,} activation cells (upper bound, Serra et al. 2018)")
 
 # %%
 # ``linear_regions`` gives the regions themselves: corners, maps, volumes. Thin grey lines part
@@ -68,7 +68,7 @@ figure, panels = plt.subplots(2, 1, figsize=(4.8, 9))
 for axes, (name, network) in zip(panels, (("f_clean", clean), ("f_S", f)), strict=True):
     found = linear_regions(network, (0, 1), pieces=True)
     plot_regions(found, points=points, labels=labels, reach=6, axes=axes)
-    counts = f"{found.cells:,} cells, {found.pieces} pieces (exact)"
+    counts = f"{found.cells:,} activation cells,\n{found.pieces} linear pieces (exact)"
     axes.set_title(f"{name}: {counts}", fontsize=10)
 plt.show()
 

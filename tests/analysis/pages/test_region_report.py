@@ -9,7 +9,7 @@ from torch import nn
 
 from analysis.commands.cli import main
 from analysis.pages.region_figures import regions_figure
-from analysis.pages.region_report import region_bounds, regions_json
+from analysis.pages.region_report import MEANINGS, region_bounds, regions_json
 from constructions import (
     ReLUNetwork,
     count_regions,
@@ -38,14 +38,19 @@ def test_json(product, capsys):
         [-1, 1],
     )
     assert found["pieces"] <= found["cells"]
-    assert found["bounds"]["upper bound, Serra et al. 2018"] >= 40
+    assert found["bounds"]["activation cells, at most (Serra et al. 2018)"] >= 40
 
 
 def test_text_says_what_the_number_is(product, capsys):
     assert main(["regions", str(product), "--box", "-1", "1"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("40 activation cells (exact; face lattice")
-    assert "upper bound, Serra et al. 2018" in out
+    assert "  activation cells, at most (Serra et al. 2018): " in out
+    assert "  activation cells: parts of the box" in out
+    assert "linear pieces: " not in out
+    assert main(["regions", str(product), "--box", "-1", "1", "--pieces"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"  {name}: {meaning}\n" in out for name, meaning in MEANINGS.items())
 
 
 def test_an_early_end_is_told(product, capsys):
@@ -118,5 +123,5 @@ def test_reports_are_plain_values():
     assert json.loads(json.dumps(regions_json(found)))["pieces"] == 4
     assert region_bounds(ReLUNetwork.from_layers([([[1.0]], [0.0])])) == {}
     assert all(
-        bound >= 4 for name, bound in region_bounds(squaring(2)).items() if name.startswith("upper")
+        bound >= 4 for name, bound in region_bounds(squaring(2)).items() if "at most" in name
     )

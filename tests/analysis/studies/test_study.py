@@ -42,7 +42,7 @@ SMALL = {
     "eval_attack": "pgd3",
     "final_attack": "pgd3",
 }
-FEW = StudySettings(points=16, steps=3, epochs=2, memorized=60)
+FEW = StudySettings(points=16, steps=3, epochs=2, memorized=60, planes=2)
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +252,20 @@ def test_every_figure_has_its_numbers_and_says_their_kinds(some, found, page):
         assert "#ffffff" in light
         assert "#17181b" in dark
         assert "#ffffff" not in dark
+
+
+def test_islands_are_counted_on_planes_through_points_of_different_labels(found):
+    (drawing,) = (d for d in drawings(found, ["islands"]) if d.about == "robust")
+    run = found.run("robust")
+    assert sorted(run.planes) == [1, 3]
+    assert "of 6 regions" in drawing.alt
+    for regions in run.planes.values():
+        assert regions.kind == "exact"
+        assert [len(set(labels)) for labels in regions.labels] == [3, 3]
+        assert regions.labels == run.planes[1].labels
+    total = sum(row[3] for row in drawing.rows if row[0] == 3)
+    assert total == run.planes[3].total(0) >= 1
+    assert {row[5] for row in drawing.rows} == {"exact"}
 
 
 def test_numbers_of_a_figure_are_those_measured(found):

@@ -19,7 +19,7 @@ def test_counted_regions_attain_the_lower_bound(widths, d):
     assert found.complete
     assert found.certified
     assert found.cells == montufar_lower(widths, d) <= serra_upper(widths, d)
-    assert network.provenance.arguments["regions"] == found.cells
+    assert network.provenance.arguments["cells"] == found.cells
 
 
 @pytest.mark.parametrize(("widths", "d"), [([5, 4], 1), ([4, 4], 2), ([3, 3], 3)])

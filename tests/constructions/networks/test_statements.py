@@ -211,7 +211,8 @@ def test_statements_are_explained_with_their_numbers(name):
     assert second.strip() == f"{LEMMAS[name].source}: {LEMMAS[name].statement}"
     claims = LEMMAS[name].evaluate(network.provenance.arguments)
     expected = "  claims: " + ", ".join(
-        f"{quantity} = {value}" for quantity, value in claims.items()
+        f"{quantity} = {value}".replace("pieces", "linear pieces")
+        for quantity, value in claims.items()
     )
     assert (expected in rest) == bool(claims)
     assert parts(network).number_of_nodes() == 1 + _below(network.provenance)

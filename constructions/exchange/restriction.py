@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..basics.reading import as_coordinates
-from ..exchange.reading import read_network
 from ..networks.calculus import affine, compose
 from ..networks.network import ReLUNetwork
 from ..networks.provenance import Provenance
+from .reading import read_network
 
 
 def on_segment(network: Any, start: Any, end: Any) -> ReLUNetwork:
@@ -61,8 +61,7 @@ def on_plane(network: Any, origin: Any, first: Any, second: Any) -> ReLUNetwork:
         ValueError: as `on_segment`, and for points on one line.
 
     Example:
-        >>> from constructions import linear_regions
-        >>> from constructions.regions.restriction import on_plane
+        >>> from constructions import linear_regions, on_plane
         >>> net = ReLUNetwork.from_layers([([[1.0, 1.0, 1.0]], [-1.0]), ([[1.0]], [0.0])])
         >>> linear_regions(on_plane(net, [0, 0, 0], [1, 0, 0], [0, 1, 0]), (0, 1)).volumes.tolist()
         [0.5, 0.5]
