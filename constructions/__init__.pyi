@@ -70,6 +70,7 @@ from .gadgets.shallow_maximum import shallow_maximum
 from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse, Unknown
+from .memorizers.line import memorizer
 from .memorizers.nearest import nearest_neighbour
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
@@ -200,6 +201,7 @@ __all__ = [
     "magnitude_bound",
     "margin_network",
     "maximum",
+    "memorizer",
     "minimal_parameters",
     "montufar_lower",
     "montufar_upper",

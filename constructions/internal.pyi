@@ -56,7 +56,7 @@ from .basics.shapes import (
 )
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
-from .linear.matrix import same
+from .linear.matrix import exact_entries, same
 from .networks.network import check_network, structure_digest
 from .networks.owners import shares
 
@@ -110,6 +110,7 @@ __all__ = [
     "check_network",
     "counted",
     "exact_box",
+    "exact_entries",
     "exact_point",
     "flattening",
     "from_shared",

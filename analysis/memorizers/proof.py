@@ -15,11 +15,12 @@ from constructions.internal import Said, check_ball, said
 
 from ..proofs.matching import Unproved
 from ..quantities.reading import read_labelled, read_network
+from .line import margins, prove_line
 from .nearest import prove_nearest
 
 Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 
-METHODS: dict[str, Method] = {"nearest_neighbour": prove_nearest}
+METHODS: dict[str, Method] = {"memorizer": prove_line, "nearest_neighbour": prove_nearest}
 """What proves networks of a construction; its name says what to look for, nothing else is taken
 from provenance.
 """
@@ -73,6 +74,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
 
     - `nearest_neighbour`: its layers are read as affine functions and maxima of them, and each ball
       needs one function of its class that exceeds those of others on the whole ball.
+    - `memorizer`: points are evaluated; on balls it is a function of one number, which is cut where
+      units change sign.
 
     Args:
         network: built by one of these constructions.
@@ -88,7 +91,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         TypeError: for a network of another kind, and for what is no `Ball`.
         ValueError: for a network of another construction, and points and labels that do not fit.
 
-    Cost: nearest_neighbour: N^2 D operations, memory N D.
+    Cost: nearest_neighbour: N^2 D operations, memory N D. memorizer: N times its parameters, in
+    exact arithmetic.
 
     Example:
         >>> from constructions import nearest_neighbour
@@ -160,13 +164,3 @@ def _towards(centre: np.ndarray, goal: np.ndarray, ball: Ball) -> list[Fraction]
         length = Fraction(root, scale)
     share = min(Fraction(1), Fraction(ball.radius) / length) if length else Fraction(0)
     return [a + share * v for a, v in zip(c, way, strict=True)]
-
-
-def margins(values: np.ndarray, labels: np.ndarray) -> list[Fraction]:
-    """y f, or f_y - max over k != y of f_k, of exact outputs (N, K)."""
-    if values.shape[1] == 1:
-        return [int(label) * v for v, label in zip(values[:, 0], labels, strict=True)]
-    return [
-        row[label] - max(v for k, v in enumerate(row) if k != label)
-        for row, label in zip(values.tolist(), labels.tolist(), strict=True)
-    ]

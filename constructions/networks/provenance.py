@@ -120,6 +120,7 @@ HOMES = (
     "functions.sorting",
     "functions.one_input",
     "functions.pieces",
+    "memorizers.line",
     "memorizers.nearest",
 )
 """The modules above whose constructions register statements when they are imported."""
