@@ -72,6 +72,7 @@ from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse, Unknown
 from .memorizers.line import memorizer
 from .memorizers.nearest import nearest_neighbour
+from .memorizers.smallest import robust_memorizer
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
     NearPairs,
@@ -218,6 +219,7 @@ __all__ = [
     "pattern_bound",
     "predictions",
     "read_property",
+    "robust_memorizer",
     "rounding_error",
     "sauer_shelah",
     "separated_set",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -13,14 +13,28 @@ import numpy as np
 from constructions import Ball, ReLUNetwork, Result
 from constructions.internal import Said, check_ball, said
 
-from ..proofs.matching import Unproved
+from ..proofs.matching import Unproved, require
+from ..proofs.memorization import certify_memorization
 from ..quantities.reading import read_labelled, read_network
 from .line import margins, prove_line
 from .nearest import prove_nearest
 
 Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 
-METHODS: dict[str, Method] = {"memorizer": prove_line, "nearest_neighbour": prove_nearest}
+
+def _prove_f_s(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball) -> Fraction:
+    """By `certify_memorization`."""
+    proof = certify_memorization(network, x, y, ball)
+    require(proof.verdict == "proved" and proof.bound is not None, proof.reason or proof.verdict)
+    assert proof.bound is not None
+    return proof.bound
+
+
+METHODS: dict[str, Method] = {
+    "memorizer": prove_line,
+    "nearest_neighbour": prove_nearest,
+    "f_S": _prove_f_s,
+}
 """What proves networks of a construction; its name says what to look for, nothing else is taken
 from provenance.
 """
@@ -76,6 +90,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
       needs one function of its class that exceeds those of others on the whole ball.
     - `memorizer`: points are evaluated; on balls it is a function of one number, which is cut where
       units change sign.
+    - `f_S`: by `certify_memorization`.
+    - `robust_memorizer`: whichever of these it is.
 
     Args:
         network: built by one of these constructions.
@@ -107,12 +123,15 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
     network = read_network(network)
     x, y = read_labelled(network, points, labels, cube=network.domain is not None)
     check_ball(ball)
-    lemma = network.provenance.lemma if network.provenance else None
-    name = lemma.name if lemma else "no construction"
+    origin = network.provenance
+    if origin and origin.lemma and origin.lemma.name == "robust_memorizer" and origin.parts:
+        origin = origin.parts[0][1]
+        network = replace(network, provenance=origin)
+    name = origin.lemma.name if origin and origin.lemma else "no construction"
     if name not in METHODS:
         raise ValueError(
-            f"network must be built by {', '.join(METHODS)}, got one of {name}; "
-            "certify_memorization proves f_S and f_adv, certify any network"
+            f"network must be built by robust_memorizer, {', '.join(METHODS)}, got one of {name}; "
+            "certify proves any network"
         )
     centres, kept = x.numpy(), y.numpy()
     count, radius = len(centres), ball.radius

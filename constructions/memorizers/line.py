@@ -140,17 +140,17 @@ def _drawn(data: Data, ball: Ball | None, bits: int | None) -> Drawn | None:
     order = np.argsort(-counts, kind="stable")
     kinds = tuple(order.tolist())
     rank = np.argsort(order)
-    whole, scale = _whole(data.points)
     chosen = telling_coordinates(data.points)
+    whole, scale = _whole(data.points[:, chosen])
     found: list[Drawn] = []
     with_balls = ball is not None and ball.radius > 0
     for windowed in (True,) if with_balls else (False, True):
-        for places, weights in _directions(data, whole[:, chosen], windowed, with_balls):
+        for places, weights in _directions(data, whole, windowed, with_balls):
             lines = _lines(places, rank[data.classes], weights, ball, scale, windowed)
             for line, factor, shift in lines:
                 made = plan(line, bits)
                 if made is not None:
-                    direction = np.zeros(whole.shape[1], dtype=object)
+                    direction = np.zeros(data.points.shape[1], dtype=object)
                     direction[chosen] = weights
                     layer = _place(direction, factor * 2**scale, shift, line.unit)
                     found.append(Drawn(line, made, layer, kinds))

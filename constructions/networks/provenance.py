@@ -122,6 +122,7 @@ HOMES = (
     "functions.pieces",
     "memorizers.line",
     "memorizers.nearest",
+    "memorizers.smallest",
 )
 """The modules above whose constructions register statements when they are imported."""
 

@@ -77,6 +77,10 @@ CASES = {
         {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.125)},
         {"points": np.eye(7) / 2 + 0.25, "labels": [0, 1, 2, 2, 1, 0, 2], "ball": BALL},
     ],
+    "robust_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": Ball("inf", 1e-4)},
+        {"points": POINTS, "labels": [0, 1], "ball": BALL},
+    ],
     "f_S": [
         {"clean": CLEAN, "centres": POINTS, "labels": LABELS, "ball": ball, "variant": variant}
         for ball in (BALL, Ball(2, 0.125))
