@@ -13,7 +13,7 @@ import numpy as np
 from constructions import Ball, ReLUNetwork, Result
 from constructions.internal import Said, check_ball, said
 
-from ..proofs.matching import Unproved, require
+from ..proofs.matching import Unproved
 from ..proofs.memorization import certify_memorization
 from ..quantities.reading import read_labelled, read_network
 from .line import margins, prove_line
@@ -22,21 +22,12 @@ from .nearest import prove_nearest
 Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 
 
-def _prove_f_s(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball) -> Fraction:
-    """By `certify_memorization`."""
-    proof = certify_memorization(network, x, y, ball)
-    require(proof.verdict == "proved" and proof.bound is not None, proof.reason or proof.verdict)
-    assert proof.bound is not None
-    return proof.bound
-
-
 METHODS: dict[str, Method] = {
     "memorizer": prove_line,
     "nearest_neighbour": prove_nearest,
-    "f_S": _prove_f_s,
 }
 """What proves networks of a construction; its name says what to look for, nothing else is taken
-from provenance.
+from provenance. f_S has a proof of its own.
 """
 
 CANDIDATES = 64
@@ -128,11 +119,13 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         origin = origin.parts[0][1]
         network = replace(network, provenance=origin)
     name = origin.lemma.name if origin and origin.lemma else "no construction"
-    if name not in METHODS:
+    if name not in (*METHODS, "f_S"):
         raise ValueError(
-            f"network must be built by robust_memorizer, {', '.join(METHODS)}, got one of {name}; "
-            "certify proves any network"
+            f"network must be built by robust_memorizer, {', '.join(METHODS)} or f_S, got one of "
+            f"{name}; certify proves any network"
         )
+    if name == "f_S":
+        return _of_f_s(network, x, y, ball)
     centres, kept = x.numpy(), y.numpy()
     count, radius = len(centres), ball.radius
     try:
@@ -144,6 +137,25 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         return MemorizerProof("unresolved", None, count, radius, reason)
     index, point, margin = found
     return MemorizerProof("refuted", margin, count, radius, reason, (index, point))
+
+
+def _of_f_s(network: ReLUNetwork, x: Any, y: Any, ball: Ball) -> MemorizerProof:
+    """By `certify_memorization`, which speaks of [0,1]^D: no wider domain is proved, and no witness
+    outside a narrower one is taken.
+    """
+    proof = certify_memorization(network, x, y, ball)
+    low, high = network.domain or (-math.inf, math.inf)
+    holds = {
+        "proved": low >= 0 and high <= 1,
+        "refuted": low <= 0 and high >= 1,
+        "unresolved": True,
+    }
+    if not holds[proof.verdict]:
+        reason = f"f_S is {proof.verdict} on [0,1]^D, which is not the network's domain"
+        return MemorizerProof("unresolved", None, len(x), ball.radius, reason)
+    return MemorizerProof(
+        proof.verdict, proof.bound, len(x), ball.radius, proof.reason, proof.witness
+    )
 
 
 def _refute(

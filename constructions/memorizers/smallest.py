@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -69,9 +70,12 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     given = 2 * data.classes - 1 if data.outputs == 1 else data.classes
     built: dict[str, ReLUNetwork] = {}
     said: dict[str, str] = {}
+    heard: dict[str, list[warnings.WarningMessage]] = {}
     for name, build in CANDIDATES.items():
         try:
-            built[name] = build(data.points, given, ball)
+            with warnings.catch_warnings(record=True) as heard[name]:
+                warnings.simplefilter("always")  # of the chosen one, they are passed on
+                built[name] = build(data.points, given, ball)
             said[name] = f"{built[name].size.parameters:,} parameters"
         except ValueError as error:
             said[name] = str(error)
@@ -79,6 +83,8 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     if not built:
         raise ValueError(f"ball must be smaller: no construction is right on all balls ({why})")
     chosen = min(built, key=lambda name: built[name].size.parameters)
+    for warning in heard[chosen]:
+        warnings.warn(warning.message, stacklevel=2)
     network, part = built[chosen], built[chosen].provenance
     facts = {"N": len(data.points), "chosen": chosen, "why": why}
     return replace(network, provenance=Provenance(None, facts, ((1, part),) if part else ()))

@@ -126,6 +126,9 @@ def test_reading_refuses_other_networks():
     built = f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, Ball(2, 0.001))
     assert certify_memorizer(built, points, labels, Ball(2, 0.001)).verdict == "proved"
     assert certify_memorizer(built, points, -labels, Ball(2, 0.001)).verdict == "refuted"
+    for domain in (None, (-1.0, 2.0)):
+        wider = certify_memorizer(built.restrict(domain), points, labels, Ball(2, 0.001))
+        assert wider.verdict == "unresolved"
 
 
 def with_entry(matrix, index, by):
