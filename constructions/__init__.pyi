@@ -70,6 +70,7 @@ from .gadgets.shallow_maximum import shallow_maximum
 from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse, Unknown
+from .memorizers.grid import grid_memorizer
 from .memorizers.line import memorizer
 from .memorizers.nearest import nearest_neighbour
 from .memorizers.smallest import robust_memorizer
@@ -183,6 +184,7 @@ __all__ = [
     "fingerprint",
     "fitted_exponent",
     "gate",
+    "grid_memorizer",
     "implements",
     "interpolation",
     "interpolation_table",

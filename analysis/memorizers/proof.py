@@ -16,6 +16,7 @@ from constructions.internal import Said, check_ball, said
 from ..proofs.matching import Unproved
 from ..proofs.memorization import certify_memorization
 from ..quantities.reading import read_labelled, read_network
+from .grid import prove_grid
 from .line import margins, prove_line
 from .nearest import prove_nearest
 
@@ -23,6 +24,7 @@ Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 
 
 METHODS: dict[str, Method] = {
+    "grid_memorizer": prove_grid,
     "memorizer": prove_line,
     "nearest_neighbour": prove_nearest,
 }
@@ -81,6 +83,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
       needs one function of its class that exceeds those of others on the whole ball.
     - `memorizer`: points are evaluated; on balls it is a function of one number, which is cut where
       units change sign.
+    - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in one,
+      found exactly; then as `memorizer`.
     - `f_S`: by `certify_memorization`.
     - `robust_memorizer`: whichever of these it is.
 

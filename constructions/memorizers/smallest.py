@@ -14,12 +14,14 @@ from ..networks.calculus import affine
 from ..networks.network import ReLUNetwork
 from ..networks.provenance import Provenance
 from ..networks.statements import implements
+from .grid import grid_memorizer
 from .line import memorizer
 from .nearest import nearest_neighbour
 from .reading import read_data
 
 CANDIDATES: dict[str, Callable[[Any, Any, Ball], ReLUNetwork]] = {
     "memorizer": lambda points, labels, ball: memorizer(points, labels, ball=ball),
+    "grid_memorizer": grid_memorizer,
     "nearest_neighbour": nearest_neighbour,
     "f_S": lambda points, labels, ball: _f_S(points, labels, ball),
 }
@@ -34,7 +36,8 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     """Build the smallest known network that has the label of each point on its whole ball.
 
     All constructions of `CANDIDATES` are tried: `memorizer` on intervals of a line, for very small
-    balls; `nearest_neighbour`; and `f_S` of the clean classifier 0. Each checks, in exact
+    balls; `grid_memorizer` on cells between planes, for small ones; `nearest_neighbour`; and `f_S`
+    of the clean classifier 0. Each checks, in exact
     arithmetic, that it is right on all balls, or says why it is not. The provenance names the one
     that was chosen, and the size of each of the others, or its reason ("why"). Never larger than
     f_S where that exists.

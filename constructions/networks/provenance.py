@@ -120,6 +120,7 @@ HOMES = (
     "functions.sorting",
     "functions.one_input",
     "functions.pieces",
+    "memorizers.grid",
     "memorizers.line",
     "memorizers.nearest",
     "memorizers.smallest",
