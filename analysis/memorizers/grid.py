@@ -8,6 +8,7 @@ is found exactly, and what stands behind it is a function of one number, as in `
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class Pieces:
         kinks = sorted({-bias / weight for _, weight, bias in units})
         insides = [
             kinks[0] - 1 if kinks else Fraction(0),
-            *((a + b) / 2 for a, b in zip(kinks, kinks[1:], strict=False)),
+            *((a + b) / 2 for a, b in itertools.pairwise(kinks)),
             *([kinks[-1] + 1] if kinks else []),
         ]
         pieces = []

@@ -83,8 +83,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
       needs one function of its class that exceeds those of others on the whole ball.
     - `memorizer`: points are evaluated; on balls it is a function of one number, which is cut where
       units change sign.
-    - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in one,
-      found exactly; then as `memorizer`.
+    - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in
+      one, found exactly; then as `memorizer`.
     - `f_S`: by `certify_memorization`.
     - `robust_memorizer`: whichever of these it is.
 

@@ -121,7 +121,7 @@ def test_reading_refuses_other_networks():
         with pytest.raises(Unproved):
             read_maxima(other)
     plain = replace(network, provenance=None)
-    with pytest.raises(ValueError, match="network must be built by robust_memorizer, memorizer"):
+    with pytest.raises(ValueError, match="network must be built by robust_memorizer, grid"):
         certify_memorizer(plain, points, labels, Ball(2, 0.01))
     built = f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, Ball(2, 0.001))
     assert certify_memorizer(built, points, labels, Ball(2, 0.001)).verdict == "proved"

@@ -38,21 +38,21 @@ def test_a_sweep_of_radii(n, d, outputs, p):
         assert sizes[-1] <= least
         assert f"{facts['chosen']}: {sizes[-1]:,} parameters" in facts["why"]
         assert all(f"{name}: " in facts["why"] for name in CANDIDATES)
-    assert sizes == sorted(sizes) or chosen[0] == "memorizer"
-    assert chosen[0] == "memorizer"
+    assert chosen[0] in ("memorizer", "grid_memorizer")
     assert sizes[0] < sizes[-1]
     assert chosen[-1] in ("nearest_neighbour", "f_S")
 
 
 def test_what_was_chosen_is_kept_and_explained(tmp_path):
     points, labels = problem(12, 3, 1)
-    network = robust_memorizer(points, labels, Ball(2, 0.01))
+    ball = Ball(2, 0.4 * separation(points, labels, norm=2).lower)
+    network = robust_memorizer(points, labels, ball)
     text = explain(network)
     assert "chosen=nearest_neighbour" in text
     assert "nearest_neighbour(" in text.splitlines()[2]
     network.save(tmp_path / "f.safetensors")
     read = load(tmp_path / "f.safetensors")
-    assert certify_memorizer(read, points, labels, Ball(2, 0.01)).verdict == "proved"
+    assert certify_memorizer(read, points, labels, ball).verdict == "proved"
 
 
 def test_where_nothing_is_right_all_reasons_are_given():
@@ -66,15 +66,15 @@ def test_where_nothing_is_right_all_reasons_are_given():
 
 
 def test_only_what_was_chosen_warns():
-    points, labels = problem(30, 4, 3)
+    points, labels = problem(40, 8, 3)
     half = separation(points, labels, norm=2).lower / 2
     with pytest.warns(UserWarning, match="shell in which f passes"):
-        f_S(affine(np.zeros((3, 4))), points, labels, Ball(2, 0.99 * half))
+        f_S(affine(np.zeros((3, 8))), points, labels, Ball(2, 0.9995 * half))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = robust_memorizer(points, labels, Ball(2, 0.99 * half))
+        found = robust_memorizer(points, labels, Ball(2, 0.9995 * half))
     assert found.provenance.arguments["chosen"] == "nearest_neighbour"
     wide = separation(points, labels).lower / 2
     with pytest.warns(UserWarning, match="shell in which f passes"):
-        found = robust_memorizer(points, labels, Ball("inf", 0.99 * wide))
+        found = robust_memorizer(points, labels, Ball("inf", 0.9995 * wide))
     assert found.provenance.arguments["chosen"] == "f_S"

@@ -69,6 +69,14 @@ CASES = {
             "values": [0.5, -3, 2, 1],
         },
     ],
+    "grid_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": BALL},
+        {
+            "points": np.arange(60)[:, None] ** 2 / 7,
+            "labels": np.arange(60) % 3,
+            "ball": Ball(2, 0.001),
+        },
+    ],
     "memorizer": [
         {"points": np.arange(40)[:, None] ** 2, "labels": np.arange(40) % 2},
         {"points": np.arange(60)[:, None] ** 2 / 7, "labels": np.arange(60) % 3, "bits": 53},
