@@ -6,6 +6,7 @@ from .basics.labelled import LabelledPoints
 from .basics.progress import Progress
 from .basics.result import Result
 from .capacity.interpolation import interpolation
+from .capacity.memorization_bounds import MemorizationBound, memorization_bound
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
 from .capacity.region_bounds import (
     montufar_lower,
@@ -121,6 +122,7 @@ __all__ = [
     "LevelSet",
     "LinearRegions",
     "Matrix",
+    "MemorizationBound",
     "ProcessLostError",
     "Progress",
     "Property",
@@ -204,6 +206,7 @@ __all__ = [
     "magnitude_bound",
     "margin_network",
     "maximum",
+    "memorization_bound",
     "memorizer",
     "minimal_parameters",
     "montufar_lower",

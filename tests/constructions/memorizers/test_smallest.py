@@ -18,7 +18,7 @@ def problem(n, d, outputs, seed=0):
     return rng.random((n, d)), 2 * labels - 1 if outputs == 1 else labels
 
 
-@pytest.mark.parametrize(("n", "d", "outputs", "p"), [(40, 6, 1, 2), (30, 4, 3, math.inf)])
+@pytest.mark.parametrize(("n", "d", "outputs", "p"), [(40, 6, 1, 2), (50, 12, 3, math.inf)])
 def test_a_sweep_of_radii(n, d, outputs, p):
     points, labels = problem(n, d, outputs)
     half = separation(points, labels, norm=p).lower / 2
