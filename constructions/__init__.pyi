@@ -74,6 +74,7 @@ from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Mat
 from .memorizers.grid import grid_memorizer
 from .memorizers.line import memorizer
 from .memorizers.nearest import nearest_neighbour
+from .memorizers.projected import projected_memorizer
 from .memorizers.smallest import robust_memorizer
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
@@ -223,6 +224,7 @@ __all__ = [
     "parts",
     "pattern_bound",
     "predictions",
+    "projected_memorizer",
     "read_property",
     "robust_memorizer",
     "rounding_error",

@@ -57,6 +57,7 @@ from .basics.shapes import (
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, same
+from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
 from .networks.network import check_network, structure_digest
 from .networks.owners import shares
 
@@ -113,7 +114,9 @@ __all__ = [
     "exact_entries",
     "exact_point",
     "flattening",
+    "float_above",
     "from_shared",
+    "in_floats_near",
     "norm_name",
     "plain",
     "rationals",
@@ -122,6 +125,7 @@ __all__ = [
     "read_rows",
     "renamed",
     "replacing",
+    "root_above",
     "run_shards",
     "run_tasks",
     "said",
@@ -129,6 +133,7 @@ __all__ = [
     "setting",
     "shares",
     "silent",
+    "square_norm_bound",
     "stepped",
     "stepping",
     "warn_of_scale",

@@ -19,6 +19,7 @@ from ..quantities.reading import read_labelled, read_network
 from .grid import prove_grid
 from .line import margins, prove_line
 from .nearest import prove_nearest
+from .projected import prove_projected
 
 Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 
@@ -27,6 +28,7 @@ METHODS: dict[str, Method] = {
     "grid_memorizer": prove_grid,
     "memorizer": prove_line,
     "nearest_neighbour": prove_nearest,
+    "projected_memorizer": prove_projected,
 }
 """What proves networks of a construction; its name says what to look for, nothing else is taken
 from provenance. f_S has a proof of its own.
@@ -81,6 +83,7 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
 
     - `nearest_neighbour`: its layers are read as affine functions and maxima of them, and each ball
       needs one function of its class that exceeds those of others on the whole ball.
+    - `projected_memorizer`: as `nearest_neighbour`, for the l_2 balls that hold the images.
     - `memorizer`: points are evaluated; on balls it is a function of one number, which is cut where
       units change sign.
     - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in

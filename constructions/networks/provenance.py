@@ -123,6 +123,7 @@ HOMES = (
     "memorizers.grid",
     "memorizers.line",
     "memorizers.nearest",
+    "memorizers.projected",
     "memorizers.smallest",
 )
 """The modules above whose constructions register statements when they are imported."""

@@ -85,6 +85,10 @@ CASES = {
         {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.125)},
         {"points": np.eye(7) / 2 + 0.25, "labels": [0, 1, 2, 2, 1, 0, 2], "ball": BALL},
     ],
+    "projected_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.01)},
+        {"points": np.eye(9) / 2 + 0.25, "labels": [0, 1, 2] * 3, "ball": Ball(2, 0.01), "rows": 7},
+    ],
     "robust_memorizer": [
         {"points": POINTS, "labels": LABELS, "ball": Ball("inf", 1e-4)},
         {"points": POINTS, "labels": [0, 1], "ball": BALL},
