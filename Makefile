@@ -24,10 +24,10 @@ compare: $(READY)
 	$(RUN) -m analysis compare --out results/compare
 
 test: $(READY)
-	$(RUN) -m pytest -n 2 -m "not slow"
+	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
 slow: $(READY)
-	$(RUN) -m pytest -n 2 -m slow
+	$(RUN) -m pytest -n 2 --dist loadfile -m slow
 
 check: $(READY)
 	$(RUN) -m ruff check .

@@ -12,8 +12,9 @@ _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str) -> object:
     """A public name, loaded when it is used; for one release also one that is renamed."""
-    if name == "margin":
-        text = "analysis.margin is analysis.boundary_distance now"
+    renamed = {"margin": "boundary_distance", "Interval": "BoundaryDistance"}
+    if name in renamed:
+        text = f"analysis.{name} is analysis.{renamed[name]} now"
         warnings.warn(text, DeprecationWarning, stacklevel=2)
-        name = "boundary_distance"
+        name = renamed[name]
     return _load(name)

@@ -18,7 +18,8 @@ from .behaviour.memorization_share import (
 )
 from .behaviour.rays import radial_profile
 from .behaviour.zones import agreement_table, outer_radius
-from .certification.boundary import Interval, boundary_distance
+from .certification.boundary import BoundaryDistance, boundary_distance
+from .certification.checking import Checked, check_certificate
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
 from .certification.margins import certified_margins
@@ -28,6 +29,8 @@ from .comparison.result import Comparison
 from .comparison.settings import CompareSettings
 from .memorizers.proof import MemorizerProof, certify_memorizer
 from .pages.inspection import Inspection
+from .pages.planes import plot_plane
+from .pages.region_figures import plot_regions
 from .proofs.certificates import save_points
 from .proofs.memorization import MemorizationProof, certify_memorization
 from .proofs.range import SupError
@@ -85,8 +88,10 @@ __all__ = [
     "OutcomeProgress",
     "ledger",
     "verify",
+    "BoundaryDistance",
     "BoundaryDistances",
     "Certification",
+    "Checked",
     "CompareSettings",
     "Comparison",
     "Decision",
@@ -95,7 +100,6 @@ __all__ = [
     "GeneralizationBound",
     "Inequality",
     "Inspection",
-    "Interval",
     "KernelInterpolant",
     "Measured",
     "MemorizationProof",
@@ -121,6 +125,7 @@ __all__ = [
     "ShareBounds",
     "Shares",
     "certify",
+    "check_certificate",
     "certify_box",
     "certify_memorization",
     "certify_memorizer",
@@ -150,6 +155,8 @@ __all__ = [
     "normalized_margins",
     "outer_radius",
     "phases",
+    "plot_plane",
+    "plot_regions",
     "predicted_max_margin_error",
     "printed_robust_bound",
     "quantile_groups",

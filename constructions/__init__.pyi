@@ -38,7 +38,8 @@ from .classifiers.memorization import f_adv, f_S, predictions
 from .classifiers.memorizer import f_S_from_thresholds, fingerprint
 from .classifiers.screening import localize
 from .classifiers.variants import VARIANTS
-from .exchange.load import load, load_arrays
+from .exchange.arrays import load_arrays
+from .exchange.load import load
 from .exchange.margin_networks import margin_network
 from .exchange.onnx_export import write_onnx, write_vnnlib
 from .exchange.properties import Conjunct, Constraint, Property

@@ -19,7 +19,7 @@ from .basics.reading import (
     read_rows,
 )
 from .basics.renamed import renamed
-from .basics.result import Keyed, Said, Unpacked, brief, plain, said
+from .basics.result import Keyed, Said, Unpacked, brief, plain, said, several
 from .basics.settings import Settings, setting
 from .basics.shapes import (
     Alike,
@@ -131,6 +131,7 @@ __all__ = [
     "said",
     "same",
     "setting",
+    "several",
     "shares",
     "silent",
     "square_norm_bound",

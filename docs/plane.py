@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import torch
-from matplotlib.patches import Rectangle
 from toy import BALL, toy_set, trained
 
+from analysis import plot_plane
 from analysis.pages.drawing import new_figure
 from constructions import ReLUNetwork, f_S
 
@@ -17,30 +17,15 @@ def main() -> None:
     clean = ReLUNetwork.from_module(trained(points, labels, [2, 32, 1], 250))
     built = f_S(clean, points, labels, BALL)
 
-    line = torch.linspace(0, 1, 701, dtype=torch.float64)
-    figure, panels = new_figure(8.6, 4.2, 2)
+    figure, panels = new_figure(10.6, 4.9, 2)
     for axes, network, name in zip(
         panels, (clean, built), ("f_clean, trained", "f_S, built from it"), strict=True
     ):
-        values = (
-            network(torch.cartesian_prod(line, line))[:, 0]
-            .reshape(701, 701)
-            .T.clamp(-1.5, 1.5)
-            .numpy()
+        ball = BALL if network is built else None
+        plot_plane(
+            network, points=points, labels=labels, ball=ball, reach=3.0, steps=701, axes=axes
         )
-        axes.imshow(values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-2.2, vmax=2.2)
-        axes.contour(
-            line.numpy(), line.numpy(), values, levels=[0.0], colors="#222222", linewidths=1.2
-        )
-        for (x, y), label in zip(points.tolist(), labels.tolist(), strict=True):
-            axes.plot(x, y, marker="o", markersize=3.2, color="#7a1020" if label > 0 else "#0b2f6b")
-            if network is built:
-                corner, side = (x - BALL.radius, y - BALL.radius), 2 * BALL.radius
-                axes.add_patch(
-                    Rectangle(corner, side, side, fill=False, edgecolor="#333333", linewidth=0.6)
-                )
         axes.set_title(f"{name}: {network.size.parameters} parameters", fontsize=10)
-        axes.set_axis_off()
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from toy import BALL, toy_set, trained
 
+from analysis import plot_regions
 from analysis.pages.drawing import new_figure
-from analysis.pages.region_figures import draw_regions
 from constructions import ReLUNetwork, f_S, level_set, linear_regions
 
 
@@ -23,12 +23,11 @@ def main() -> None:
         ),
         "f_S, built from f_clean": f_S(clean, points, labels, BALL, variant="lean"),
     }
-    figure, panels = new_figure(10.6, 4.5, 2)
+    figure, panels = new_figure(10.6, 4.9, 2)
     for axes, (name, network) in zip(panels, networks.items(), strict=True):
         found = linear_regions(network, (0, 1), pieces=True)
-        draw_regions(axes, found, level_set(network, (0, 1)), reach=3.0)
-        for (x, y), label in zip(points.tolist(), labels.tolist(), strict=True):
-            axes.plot(x, y, marker="o", markersize=2.6, color="#0b3d66" if label > 0 else "#7a2a00")
+        boundary = level_set(network, (0, 1))
+        plot_regions(found, boundary, points=points, labels=labels, reach=3.0, axes=axes)
         units, cells, pieces = network.size.units, found.cells, found.pieces
         axes.set_title(f"{name}: {units} units, {cells:,} cells, {pieces:,} pieces", fontsize=9)
         print(f"{name}: {found}")

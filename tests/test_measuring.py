@@ -162,6 +162,9 @@ CALLS = {  # every public function that takes a model
         "first_order_ratios": lambda f: analysis.first_order_ratios(f, X, Y, BALL, [0.1]),
         "flatness_profile": lambda f: analysis.flatness_profile(f, X, Y, BALL, [0.0, 0.1], steps=2),
         "boundary_distance": lambda f: analysis.boundary_distance(f, X[0], "inf", label=1),
+        "check_certificate": lambda f: analysis.check_certificate(
+            analysis.certify(f, X[0], BALL, 1), f
+        ),
         "memorization_share": lambda f: analysis.memorization_share(
             f, first, second, X, BALL, radii=[0.0, 0.1]
         ),
@@ -182,6 +185,7 @@ PIECEWISE = {
         "certified_margins",
         "certify",
         "certify_box",
+        "check_certificate",
         "certify_memorization",
         "certify_memorizer",
         "change_bound",
@@ -211,6 +215,7 @@ OTHERS = {
     *("distance_error", "memorization_part", "outer_radius", "sup_error"),
     *("mixed",),  # takes losses
     "worst_outputs",  # of a training step: with gradients, in the mode that the model is in
+    "plot_plane",  # of two inputs: see test_planes.py
     "compare",  # reads a module as a ReLUNetwork: see test_own.py
 }
 
@@ -477,7 +482,7 @@ READERS = {
 def test_labels_that_do_not_fit_are_refused_in_the_same_words(reader):
     model = training.mlp([2, 4, 1])
     zero = (
-        "must be -1 or \\+1 for a network with 1 outputs, got 0 at index 1: "
+        "must be -1 or \\+1 for a network with 1 output, got 0 at index 1: "
         "use -1/\\+1, such as 2 \\* labels - 1"
     )
     with pytest.raises(ValueError, match=zero):

@@ -220,7 +220,12 @@ def of_analysis():
         ),
         analysis.Inequality("Lemma 0.0", "u <= c", 0.5, True, False),
         analysis.Inspection(SQUARING),
-        analysis.Interval(Fraction(1, 8), math.inf),
+        analysis.BoundaryDistance(Fraction(1, 8), math.inf, 1),
+        analysis.check_certificate(
+            analysis.certify(
+                constructions.affine([[1.0]]), [0.5], constructions.Ball("inf", 0.25), 1
+            )
+        ),
         analysis.KernelInterpolant(torch.eye(2), *[torch.ones(2)] * 2, "relu", 0.5, 2.0, 0.0),
         SHARE(3, 12),
         analysis.certify_memorization(f, POINTS, LABELS, BALL),
@@ -363,12 +368,12 @@ def test_things_print_in_a_short_line(thing):
 
 
 def test_unpacked_results_are_tuples_of_their_fields():
-    bounds = analysis.Interval(Fraction(1, 8), Fraction(1, 4))
+    bounds = analysis.BoundaryDistance(Fraction(1, 8), Fraction(1, 4))
     lower, upper = bounds
     assert (lower, upper) == bounds == (bounds[0], bounds[-1])
     assert bounds != (lower, lower)
     assert isinstance(bounds, Unpacked)
-    assert len({bounds, analysis.Interval(*bounds)}) == 1
+    assert len({bounds, analysis.BoundaryDistance(*bounds)}) == 1
 
 
 def test_results_that_were_dictionaries_still_are_with_a_warning():

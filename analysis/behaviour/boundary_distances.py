@@ -25,6 +25,7 @@ from constructions.internal import (
     check_ball,
     renamed,
     said,
+    several,
     silent,
     stepped,
     stepping,
@@ -72,9 +73,9 @@ class BoundaryDistances(Result):
     def _says(self) -> tuple[str, dict[str, Said]]:
         upper = {"and": said(float(self.upper.median()), self.upper_kind)}
         if self.lower is None:
-            return f"{len(self.upper):,} points", {"median distance": upper["and"]}
+            return several(len(self.upper), "point"), {"median distance": upper["and"]}
         lower = said(float(self.lower.median()), "certified lower bound")
-        return f"{len(self.upper):,} points", {"median distance": lower} | upper
+        return several(len(self.upper), "point"), {"median distance": lower} | upper
 
 
 @renamed("model points labels norm", ball=lambda norm, radius: Ball(norm, radius), report=stepped)

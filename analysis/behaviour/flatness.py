@@ -27,6 +27,7 @@ from constructions.internal import (
     Said,
     renamed,
     said,
+    several,
     silent,
     stepped,
     stepping,
@@ -68,7 +69,7 @@ class FlatnessProfile(Result):
     def _says(self) -> tuple[str, dict[str, Said]]:
         count, radius = len(self.wrong), self.radii[-1]
         wrong = int(self.wrong[:, -1].sum())
-        what = f"{count:,} points, {len(self.radii)} radii to {radius:g}; means there"
+        what = f"{several(count, 'point')}, {len(self.radii)} radii to {radius:g}; means there"
         return what, {
             "gradient": said(float(self.gradient[:, -1].mean()), self.kind),
             "change of the loss": said(float(self.change[:, -1].mean()), self.kind),

@@ -27,19 +27,30 @@ from .decision import MAX_SECONDS, ball_set, decide_margin, margin_loss
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Interval(Unpacked):
-    """Certified bounds, lower <= value <= upper.
+class BoundaryDistance(Unpacked):
+    """Certified bounds of the distance to the nearest error, lower <= distance <= upper.
+
+    It unpacks to the two bounds.
 
     Attributes:
         lower: exact.
         upper: exact; infinite where nothing was found.
+        label: what counts as right: that given, or the network's at the centre; None: the network
+            has none there (a tie).
     """
 
     lower: Fraction
     upper: Fraction | float
+    label: int | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.lower, self.upper))
 
     def _says(self) -> tuple[str, dict[str, Said]]:
-        return "distance to the nearest error", {
+        of = "of a tie" if self.label is None else f"of label {self.label}"
+        if self.lower == self.upper:
+            return f"to the nearest error {of}", {"distance": said(self.lower, "exact")}
+        return f"to the nearest error {of}", {
             "distance": said(self.lower, "certified lower bound"),
             "and": said(self.upper, "certified upper bound"),
         }
@@ -55,7 +66,7 @@ def boundary_distance(
     gap: float = 1e-6,
     domain: tuple[float, float] | None = (0.0, 1.0),
     max_seconds: float = MAX_SECONDS,
-) -> Interval:
+) -> BoundaryDistance:
     """Enclose the distance from a point to the nearest error, in exact rationals.
 
     The l_p distance from centre to the nearest point of domain^D with margin <= 0. The lower bound
@@ -75,7 +86,7 @@ def boundary_distance(
         max_seconds: of a query; where one is unresolved within it, bounds are wider.
 
     Returns:
-        A certified `Interval`.
+        A `BoundaryDistance`, with the label; it unpacks to (lower, upper).
 
     Raises:
         ValueError: for shapes, labels, NaN, gap <= 0, centre outside domain, and numbers that
@@ -88,9 +99,12 @@ def boundary_distance(
 
     Example:
         >>> from constructions import affine
-        >>> lower, upper = boundary_distance(affine([[3.0, -1.0]], [-0.5]), [0.5, 0.5], "inf")
-        >>> lower <= Fraction(1, 8) <= upper, float(upper - lower) <= 1e-6
-        (True, True)
+        >>> found = boundary_distance(affine([[3.0, -1.0]], [-0.5]), [0.5, 0.5], "inf")
+        >>> found.label, found.lower <= Fraction(1, 8) <= found.upper
+        (1, True)
+        >>> lower, upper = found
+        >>> float(upper - lower) <= 1e-6
+        True
     """
     # Whole, because it is one bisection, and its state.
     network, norm = read_network(network), read_norm(norm)
@@ -112,13 +126,14 @@ def boundary_distance(
         label = _predicted(network, point)
     lower, upper = Fraction(0), math.inf  # type: Fraction, Fraction | float
     if label is None and network.origin is not None and not network.origin.is_exact:
-        return Interval(lower, upper)  # a tie of the layers need not be one of what was read
+        # a tie of the layers need not be one of what was read
+        return BoundaryDistance(lower, upper, label)
     if (
         label is None
         or decide_margin(network, ball_set(network, point, Ball(norm, 0.0), domain), label).verdict
         == "refuted"
     ):
-        return Interval(lower, Fraction(0))
+        return BoundaryDistance(lower, Fraction(0), label)
     farthest = 2.0**20 if domain is None else _reach(point, norm, domain)
     low, high = domain or (-math.inf, math.inf)
     everywhere = ExactSet(
@@ -135,7 +150,7 @@ def boundary_distance(
         if result.verdict == "unresolved":  # nearer balls have larger margins
             stuck, patience = min(stuck, radius), patience - 1
             if patience == 0 or stuck - lower <= gap:
-                return Interval(lower, upper)
+                return BoundaryDistance(lower, upper, label)
         elif result.witness is None:
             lower, steps = Fraction(radius), max(steps - 2, 0)
         else:
@@ -146,7 +161,7 @@ def boundary_distance(
                     distance = min(distance, _nearer(network, point, nearby, label, norm, loss))
             upper, steps = min(upper, distance), steps + 1
         if upper - lower <= gap or (math.isinf(upper) and radius >= farthest):
-            return Interval(lower, upper)
+            return BoundaryDistance(lower, upper, label)
         if math.isinf(upper):
             radius = min(2 * radius, farthest)
         else:

@@ -43,7 +43,18 @@ def check_file(
     certificate, or is about another network, where points are missing, and for certificates that
     the program does not cover; FileNotFoundError where it is not built.
     """
-    content = _read(path)
+    return check_content(read_content(path), path, network, points, asked, proved)
+
+
+def check_content(
+    content: dict[str, Any],
+    path: Path,
+    network: ReLUNetwork | None,
+    points: Path | None,
+    asked: Property | None,
+    proved: bool,
+) -> list[Finding]:
+    """As `check_file`, of its content; `path` is its name in errors."""
     judge: Callable[..., Any] = check_certificate.judge
     if proved:
         check_verified.program()
@@ -53,7 +64,7 @@ def check_file(
         raise ValueError(f"{path} holds the sets that it is about: --points would not be looked at")
     if kind == PROPERTY:
         if (network is None) != (asked is None):
-            missing = "--vnnlib" if asked is None else "--network"
+            missing = "the property (--vnnlib)" if asked is None else "the network (--network)"
             raise ValueError(f"{path} is about a network and a property: give {missing}, too")
         return _findings(path, check_property, content, network, asked, judge)
     if kind not in (check_certificate.FORMAT, FORMAT, BALLS):
@@ -81,7 +92,7 @@ def check_file(
         )
         return [Finding(reason)]
     if balls and points is None:
-        raise ValueError(f"{path} needs the file of the points that it is about (--points)")
+        raise ValueError(f"{path} needs the file of the points that it is about (points, --points)")
     try:
         if points is None:
             return [Finding("", checked(check_memorization.check, content))]
@@ -90,7 +101,8 @@ def check_file(
         return [Finding(str(error))]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_content(path: Path) -> dict[str, Any]:
+    """The JSON content of a certificate; ValueError for what is none."""
     try:
         return read_certificate(path)
     except ValueError as error:

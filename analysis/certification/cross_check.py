@@ -21,6 +21,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from constructions.internal import several
+
 if TYPE_CHECKING:
     from constructions import ReLUNetwork
 
@@ -162,10 +164,9 @@ def _check(network: ReLUNetwork, query: Query) -> None:
     if len(lower) != network.inputs or query.label not in (
         [-1, 1] if network.outputs == 1 else range(network.outputs)
     ):
-        sizes = f"{network.inputs} inputs and {network.outputs} outputs"
-        raise ValueError(
-            f"query must be about {sizes}, got {len(lower)} inputs and label {query.label}"
-        )
+        sizes = f"{several(network.inputs, 'input')} and {several(network.outputs, 'output')}"
+        given = f"{several(len(lower), 'input')} and label {query.label}"
+        raise ValueError(f"query must be about {sizes}, got {given}")
     if network.domain and not (network.domain[0] <= min(lower) and max(upper) <= network.domain[1]):
         raise ValueError(f"query must stay in the network's domain {list(network.domain)}")
 

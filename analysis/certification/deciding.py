@@ -31,7 +31,7 @@ from constructions import (
     margin_network,
     read_property,
 )
-from constructions.internal import Said, said, write_file
+from constructions.internal import Said, said, several, write_file
 
 from ..checkers import check_certificate as checker
 from ..quantities.reading import read_network, read_positive
@@ -198,7 +198,7 @@ def decide(
 def check_fit(network: ReLUNetwork, asked: Property) -> None:
     """Raise ValueError where a property is about other sizes, or leaves the network's domain."""
     if (network.inputs, network.outputs) != (asked.inputs, asked.outputs):
-        sizes = f"{network.inputs} inputs and {network.outputs} outputs"
+        sizes = f"{several(network.inputs, 'input')} and {several(network.outputs, 'output')}"
         raise ValueError(
             f"property must be about {sizes}, as the network has, got {asked.inputs} and "
             f"{asked.outputs}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from constructions import ReLUNetwork, load_arrays
+from constructions import ReLUNetwork
 from constructions.internal import (
     LabelArray,
     PointArray,
@@ -29,16 +29,9 @@ from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
 from ..search.question import Question
 from ..search.sets import ExactSet
+from .arrays import select
 from .certificate_files import read_certificate
 from .decision import Certification, certificate_of, decide_margin, query_loss
-
-NAMES = {
-    "lower": ("lo", "lower"),
-    "upper": ("hi", "upper"),
-    "label": ("y", "label", "labels"),
-    "point": ("x", "points"),
-}
-"""What arrays in files are called."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ def read_queries(path: Path, network: ReLUNetwork) -> list[Query]:
     Numbers are taken exactly. Raises FileNotFoundError, or ValueError that names the array and the
     rule.
     """
-    lower, upper, labels = _select(path, "lower", "upper", "label")
+    lower, upper, labels = select(path, "lower", "upper", "label")
     if len(labels) == 0:
         raise ValueError(f"{path} holds no query")
     shape = (len(labels), network.inputs)
@@ -85,7 +78,7 @@ def read_labelled_points(path: Path) -> tuple[PointArray, LabelArray]:
 
     uint8 is read as k/255.
     """
-    points, labels = _select(path, "point", "label")
+    points, labels = select(path, "point", "label")
     if points.ndim != 2 or len(points) != len(labels):
         raise ValueError(f"{path}: points must have shape ({len(labels)}, D), got {points.shape}")
     return points, labels
@@ -193,50 +186,3 @@ def _result(
 
 def _key(query: dict[str, Any]) -> str:
     return json.dumps([query.get(name) for name in ("label", "scale", "lower", "upper", "ball")])
-
-
-def _load(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
-    try:
-        return load_arrays(path)
-    except (ValueError, OSError, TypeError) as error:
-        raise ValueError(
-            f"{path} is not a readable .npz file of arrays of numbers: {error}"
-        ) from error
-
-
-def _select(path: Path, *wanted: str) -> list[Any]:
-    arrays, found = _load(path), []
-    for name in wanted:
-        held = [arrays[key] for key in NAMES[name] if key in arrays]
-        if not held:
-            hint = (
-                ""
-                if name == "label"
-                else " (queries are boxes; analysis.certify decides l_2 balls, too)"
-            )
-            raise ValueError(
-                f"{path} has no array {' or '.join(NAMES[name])}, got "
-                f"{', '.join(arrays) or 'none'}{hint}"
-            )
-        whole = name == "label"
-        values = held[0]
-        if values.dtype.kind not in ("iu" if whole else "iuf"):
-            raise ValueError(
-                f"{path}: {name} must hold {'integers' if whole else 'numbers'}, got {values.dtype}"
-            )
-        if whole and values.size != (values.shape or (1,))[0]:
-            raise ValueError(f"{path}: {name} must have shape (N,), got {values.shape}")
-        if values.dtype.itemsize > 8 or (
-            values.dtype.kind != "f" and np.abs(values.astype(np.float64)).max(initial=0) > 2**53
-        ):
-            raise ValueError(
-                f"{path}: {name} must hold float64, or integers up to 2^53, got {values.dtype} "
-                f"beyond these"
-            )
-        scale = 255.0 if name == "point" and values.dtype == np.uint8 else 1.0
-        found.append(
-            values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64) / scale
-        )
-    return found

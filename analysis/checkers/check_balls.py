@@ -150,7 +150,11 @@ if __name__ == "__main__":
     try:
         certificate = Path(sys.argv[1]).read_text(encoding="utf-8")
         content = json.loads(certificate, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)
+        kind = str(content.get("format")) if type(content) is dict else ""
+        other = f": check_{'memorization' if 'memor' in kind else 'certificate'}.py checks this one" * kind.startswith("cgro ")
+        need(kind == "cgro balls certificate 1", f"not a certificate of many points{other}")
         statement = check(content, *read_points(sys.argv[2]))
     except Exception as error:  # one line without foreign characters
-        sys.exit("rejected: " + ascii(f"{type(error).__name__}: {error}"[:200])[1:-1])
+        no = "not a certificate, as it is no JSON: " * isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
+        sys.exit(f"rejected: {no}" + ascii(f"{type(error).__name__}: {error}"[:200])[1:-1])
     print(f"accepted as {statement}; network not checked")

@@ -156,8 +156,19 @@ def judge(data, of="", checks=check_all):  # (why it is rejected or "", what it 
     net, name = Network(data["network"]), data["digest"][:16]
     found = zip(checks(net, data["queries"], of), data["queries"], strict=True)
     return [(r, "" if r else f"{words(net, q, of)}; network {name}") for r, q in found]
+def stranger(path):  # in words, why a file is not for this checker, or ""
+    try:
+        data = read(path)
+    except (ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or not as a certificate has it
+        return f"not a certificate: {plain(error)}"
+    name = data.get("format") if type(data) is dict else None
+    others = {"memorization": "check_memorization.py checks", "balls": "check_balls.py, with the points, checks"}
+    other = next((f"{who} this one" for kind, who in others.items() if name == f"cgro {kind} certificate 1"), "")
+    unknown = "" if name in (FORMAT, PROPERTY) else f'its "format" is neither "{FORMAT}" nor "{PROPERTY}"'
+    return f"not a certificate of margins: {other}" if other else unknown and f"not a certificate: {unknown}"
 def main(path="", *more, checks=check_all):  # check a certificate; 0 if it holds queries and all are accepted
     require(path and len(more) in (0, 2) and {*more[:1]} <= {"--network"}, f"usage: {__doc__.split('`')[1]}; see --help")
+    _ = (why := stranger(path)) and sys.exit(f"rejected: {why}")
     found, whole = judge(data := read(path), checks=checks), data["format"] == PROPERTY
     source = data.get("source") and origin(data["source"])
     for file in map(str, more[1:]):

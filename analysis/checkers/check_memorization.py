@@ -37,12 +37,11 @@ Rows = list[dict[int, Q]]
 Net = list[tuple[Rows, list[Q]]]
 ZERO, ONE, HALF, SIGNS = Q(0), Q(1), Q(1, 2), [Q(1), Q(-1)]
 LONG, DEEP = 1 << 16, 1 << 19  # most bits of a point's common denominator, and that the layers may add to it
+FORMAT, BALLS = "cgro memorization certificate 1", "cgro balls certificate 1"
 CLAIM = "format kind verdict margin norm radius points labels variant m inner outer bound network digest"
-
 def _need(condition: bool, reason: str) -> Any:  # None
     if not condition:
         raise ValueError(reason)
-
 def _entries(data: Any, names: str, more: str = "") -> None:  # an object with these keys, perhaps some more, and no others
     _need(type(data) is dict and {*names.split()} <= {*data} <= {*names.split(), *more.split()}, f"entries are not {names}")
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -52,16 +51,12 @@ def _number(text: str) -> Q:  # one text for each float
     return _need(math.isfinite(v) and v.hex() == text, "a float is not written as float.hex() writes it") or Q(v)
 def _rational(text: str) -> Q:
     return _need(bool(re.fullmatch("-?[0-9]{1,4300}(/[0-9]{1,4300})?", text)), "a rational is not written as p/q") or Q(text)
-
 def _linear(rows: Rows) -> Net:
     return [(rows, [ZERO] * len(rows))]
-
 def _split(n: int, weights: list[Q]) -> Rows:  # each of n numbers, times each weight
     return [{i: w} for i in range(n) for w in weights]
-
 def _join(n: int, weights: list[Q]) -> Rows:  # n sums of neighbours
     return [{i * len(weights) + j: w for j, w in enumerate(weights)} for i in range(n)]
-
 def _compose(*nets: Net) -> Net:  # the last acts first
     result = nets[-1]
     for net in reversed(nets[:-1]):
@@ -73,7 +68,6 @@ def _compose(*nets: Net) -> Net:  # the last acts first
         moved = [sum((w * bias[k] for k, w in row.items() if bias[k]), b) for row, b in zip(rows, shift, strict=True)]
         result = [*result[:-1], ([{j: v for j, v in row.items() if v} for row in merged], moved), *net[1:]]
     return result
-
 def _parallel(nets: list[Net], inputs: int = 0) -> Net:  # on one input, or on `inputs` numbers each
     layers, lefts = [], [i * inputs for i in range(len(nets))]
     for parts in zip(*nets, strict=True):
@@ -81,11 +75,9 @@ def _parallel(nets: list[Net], inputs: int = 0) -> Net:  # on one input, or on `
         layers.append((rows, [b for _, bias in parts for b in bias]))
         lefts = [0, *accumulate(len(part) for part, _ in parts)][:-1]
     return layers
-
 def _delay(net: Net, times: int, signs: list[Q]) -> Net:
     n, carry = len(net[-1][0]), _linear(_split(len(net[-1][0]) * len(signs), [ONE]))
     return _compose(_linear(_split(n, signs)) + carry * (times - 1) + _linear(_join(n, signs)), net) if times else net
-
 def _chebyshev(c: list[Q]) -> Net:  # pairs of coordinates first, then maxima of neighbours
     pairs, odd = divmod(len(c), 2)
     rows = [row for k in range(0, 2 * pairs, 2) for row in ({k: ONE, k + 1: ONE}, {k: ONE, k + 1: -ONE}, {k: ONE})]
@@ -187,7 +179,7 @@ def check(data: dict[str, Any]) -> str:  # raises if the proof does not hold
     _entries(data["network"], "inputs layers")
     text, d = json.dumps(data["network"], sort_keys=True, separators=(",", ":")), data["network"]["inputs"]
     net: Net = []
-    _need(data["format"] == "cgro memorization certificate 1" and data["kind"] == "memorization", "unknown format")
+    _need(data["format"] == FORMAT and data["kind"] == "memorization", "unknown format")
     _need(hashlib.sha256(text.encode()).hexdigest() == data["digest"], "the digest is another network's")
     _need(type(d) is int and d > 0, "no inputs")
     for given in data["network"]["layers"]:
@@ -201,7 +193,7 @@ def check(data: dict[str, Any]) -> str:  # raises if the proof does not hold
     c, k, power = [[_number(v) for v in t] for t in data["points"]], len(net[-1][0]), {"inf": 1, "2": 2}[data["norm"]]
     _need(len(c) == len(y) > 0 and r >= 0 and all(len(row) == d and all(0 <= v <= 1 for v in row) for row in c), "points")
     _need(all(type(v) is int and (v in (-1, 1) if k == 1 else 0 <= v < k) for v in y), "labels")
-    about = f"network {data['digest'][:16]} ({d} inputs, {len(net)} layers, {k} outputs)"
+    about = f"network {data['digest'][:16]} ({d} inputs, {len(net)} layers, {k} output{'s' * (k > 1)})"
     size = f"{'l_inf' if power == 1 else 'l_2'} distance {_show(r)}"
     if data["verdict"] == "refuted":
         _entries(data["witness"], "index point")
@@ -240,11 +232,19 @@ def check(data: dict[str, Any]) -> str:  # raises if the proof does not hold
     bound, points = _show(claim, ROUND_FLOOR), hashlib.sha256(json.dumps([data["points"], y]).encode()).hexdigest()[:16]
     where = f"points of [0, 1]^{d} within {size} of one of its {len(c)} points (SHA-256 with labels {points})"
     return f"proved: margin >= {bound} > 0 for the label of the centre at all {where}; {about}"
+def _stranger(data: Any) -> str:  # in words, why a file is not for this checker, or ""
+    name = data.get("format") if type(data) is dict else None
+    other = {"cgro certificate 1": "certificate", "cgro property certificate 1": "certificate", BALLS: "balls"}.get(str(name))
+    unknown = "" if name == FORMAT else f'not a certificate: its "format" is not "{FORMAT}"'
+    return f"not a certificate of memorization: check_{other}.py checks this one" if other else unknown
 
 if __name__ == "__main__":
     try:
-        text = Path(sys.argv[1]).read_text(encoding="utf-8")
+        text = Path(sys.argv[1]).read_text("utf-8") if sys.argv[1:] else sys.exit("usage: check_memorization.py FILE.json")
+        if why := _stranger(json.loads(text)):
+            sys.exit(f"rejected: {why}")
         statement = check(json.loads(text, object_pairs_hook=_once, parse_float=_number))
     except Exception as error:  # one line without foreign characters
-        sys.exit("rejected: " + ascii(f"{type(error).__name__}: {error}"[:200])[1:-1])
+        no = "not a certificate, as it is no JSON: " * isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
+        sys.exit(f"rejected: {no}" + ascii(f"{type(error).__name__}: {error}"[:200])[1:-1])
     print(f"accepted as {statement}")

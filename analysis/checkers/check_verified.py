@@ -204,15 +204,16 @@ def memorized(data):  # what a certificate of memorization proves, in words; Val
     require(not reason, reason)
     seen = hashlib.sha256(json.dumps([data["points"], y]).encode()).hexdigest()[:16]
     where = f"points of [0, 1]^{d} within l_inf distance {old['_show'](old['Q'](radius, 1 << g))} of one of its {len(y)} points"
-    about = f"network {data['digest'][:16]} ({d} inputs, {len(layers)} layers, {width} outputs)"
+    about = f"network {data['digest'][:16]} ({d} inputs, {len(layers)} layers, {width} output{'s' * (width > 1)})"
     least = old["_show"](claim, decimal.ROUND_FLOOR)
     return f"proved: margin >= {least} > 0 for the label of the centre at all {where} (SHA-256 with labels {seen}); {about}"
 def judge(data):  # as in check_certificate.py
     return beside("check_certificate.py")["judge"](data, checks=reasons)
 def main(path="", *more):  # check a certificate; 0 if it holds queries and all are accepted
     program()
-    if path and not more and beside("check_certificate.py")["read"](path).get("kind") == "memorization":
-        print(f"query 0: accepted as {memorized(beside('check_certificate.py')['read'](path))}")
+    data = beside("check_certificate.py")["read"](path) if path and not more else None
+    if type(data) is dict and data.get("kind") == "memorization":
+        print(f"query 0: accepted as {memorized(data)}")
         wrong = 0
     else:
         wrong = beside("check_certificate.py")["main"](path, *more, checks=reasons)

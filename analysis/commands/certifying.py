@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .options import NETWORK_HELP, read_net
+from .asked import BALLS, check_asked, check_given
+from .options import NETWORK_HELP, TAKEN, read_named, read_net
 
 if TYPE_CHECKING:
     from ..certification.decision import Certification
     from ..certification.queries import Query
-
-BALLS = "--memorized, --point, --points"
-"""What --norm and --radius are for."""
 
 
 def add_certify_commands(commands: Any) -> None:
@@ -151,14 +149,10 @@ def add_check(commands: Any) -> None:
 
 def run_certify(options: argparse.Namespace) -> None:
     """`cgro certify`."""
+    check_asked(options)
     import torch
 
     torch.set_num_threads(1)
-    if options.out and not options.out.parent.is_dir():
-        raise FileNotFoundError(
-            f"--out must be in a folder that exists, got no folder {options.out.parent}"
-        )
-    check_certify(options)
     for name, run in (
         ("instances", run_instances),
         ("vnnlib", run_property),
@@ -171,38 +165,13 @@ def run_certify(options: argparse.Namespace) -> None:
             run(options)
 
 
-def check_certify(options: argparse.Namespace) -> None:
-    """Raise ValueError for options of `cgro certify` that do not belong together."""
-    if (options.network is None) != (options.instances is not None):
-        raise ValueError("NET must be given, or --instances, whose rows name networks")
-    if options.max_seconds is not None and not options.max_seconds > 0:
-        raise ValueError(f"--max-seconds must be > 0, got {options.max_seconds}")
-    if options.jobs is not None and options.jobs < 1:
-        raise ValueError(f"--jobs must be at least 1, got {options.jobs}")
-    if not options.instances and (options.jobs is not None or options.results):
-        raise ValueError("--jobs and --results belong to --instances")
-    balls = options.memorized or options.point or options.points
-    if not balls and not options.queries and (options.norm or options.radius is not None):
-        raise ValueError(f"--norm and --radius belong to {BALLS}")
-    if balls and options.radius is None:
-        raise ValueError(f"--radius must be given with {BALLS}")
-    if options.label is not None and not options.point:
-        raise ValueError("--label belongs to --point")
-    if options.instances and options.out:
-        raise ValueError("--out belongs to one network: use --results with --instances")
-    if options.results and not options.results.parent.is_dir():
-        raise FileNotFoundError(
-            f"--results must be in a folder that exists, got no folder {options.results.parent}"
-        )
-
-
 def run_property(options: argparse.Namespace) -> None:
     """`cgro certify --vnnlib`."""
     from ..certification.check_files import read_decision
     from ..certification.deciding import NO_FORM, decide
     from ..certification.decision import MAX_SECONDS
 
-    kept, network = None, read_net(options.network)
+    kept, (network, said) = None, read_named(options.network)
     if options.out and options.out.exists():
         kept = read_decision(options.out, network, constructions.read_property(options.vnnlib))
     seconds = options.max_seconds or MAX_SECONDS
@@ -218,8 +187,10 @@ def run_property(options: argparse.Namespace) -> None:
         witness = None if found.witness is None else [str(v) for v in found.witness]
         facts = {"result": found.result, "witness": witness, "seconds": found.seconds}
         more = {"confirmed": found.confirmed, "reason": found.reason, "kept": kept is not None}
+        more |= {"network": said}
         print(json.dumps(facts | more, allow_nan=False))
     else:
+        print(f"network {said}" if TAKEN in said else "", end="\n" * (TAKEN in said))
         print(found)
 
 
@@ -272,7 +243,7 @@ def run_memorized(options: argparse.Namespace) -> None:
     from ..proofs.memorization import certify_memorization
     from .console import progress_bar
 
-    network = read_net(options.network)
+    network, said = read_named(options.network)
     points, labels = read_labelled_points(options.memorized)
     norm: Any = options.norm or "inf"
     with progress_bar() as progress:
@@ -285,12 +256,13 @@ def run_memorized(options: argparse.Namespace) -> None:
         )
     if options.out and proof.verdict != "unresolved":
         proof.save(options.out)
-    facts = proof.to_json()
+    facts = proof.to_json() | {"network": said}
     if options.json:
         print(json.dumps(facts, allow_nan=False))
         return
     shown = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None))
-    print(f"{shown} (margin: certified bound on all {proof.points} balls)")
+    words = "the ball" if proof.points == 1 else f"all {proof.points:,} balls"
+    print(f"{shown} (margin: certified bound on {words})")
     return
 
 
@@ -298,14 +270,8 @@ def run_queries(options: argparse.Namespace) -> None:
     """`cgro certify --queries`."""
     from ..certification.queries import read_queries
 
-    if options.norm or options.radius is not None:
-        given = {"--norm": options.norm, "--radius": options.radius}
-        text = " and ".join(f"{name} {value}" for name, value in given.items() if value is not None)
-        raise ValueError(
-            f"--norm and --radius belong to {BALLS}, got {text} with --queries: its sets are boxes"
-        )
-    network = read_net(options.network)
-    show_certified(options, network, read_queries(options.queries, network))
+    network, said = read_named(options.network)
+    show_certified(options, network, said, read_queries(options.queries, network))
 
 
 def run_balls(options: argparse.Namespace) -> None:
@@ -315,7 +281,7 @@ def run_balls(options: argparse.Namespace) -> None:
     from ..certification.decision import ball_set
     from ..certification.queries import Query, read_labelled_points
 
-    network = read_net(options.network)
+    network, said = read_named(options.network)
     norm: Any = options.norm or "inf"
     ball = constructions.Ball(norm, options.radius)
     points: Any = [options.point]
@@ -331,11 +297,14 @@ def run_balls(options: argparse.Namespace) -> None:
     if not options.json:
         asked = f"label {queries[0].label}" if options.point else "each label"
         print(f"{asked} in the whole {ball} around the point, within [0,1]^D")
-    show_certified(options, network, queries)
+    show_certified(options, network, said, queries)
 
 
 def show_certified(
-    options: argparse.Namespace, network: constructions.ReLUNetwork, queries: list[Query]
+    options: argparse.Namespace,
+    network: constructions.ReLUNetwork,
+    said: str,
+    queries: list[Query],
 ) -> None:
     """Decide queries, and print what is found."""
     from ..certification.decision import MAX_SECONDS
@@ -347,8 +316,11 @@ def show_certified(
         bar = progress.add_task("certifying", total=len(queries))
         results = certify_all(network, queries, seconds, options.out, showing(progress, bar))
     if options.json:
-        print(json.dumps([result_json(result) for result in results], allow_nan=False))
+        facts = [result_json(result) | {"network": said} for result in results]
+        print(json.dumps(facts, allow_nan=False))
     else:
+        if TAKEN in said:
+            output().print(f"network {said}", highlight=False, soft_wrap=True)
         if network.source:
             output().print(f"network {network.source}", highlight=False, soft_wrap=True)
         print_certifications(results, len(queries))
@@ -369,6 +341,8 @@ def result_json(result: Certification) -> dict[str, object]:
 def print_certifications(results: list[Certification], total: int) -> None:
     """A table of verdicts and their counts."""
     from rich.table import Table
+
+    from constructions.internal import several
 
     from .console import output
 
@@ -394,12 +368,17 @@ def print_certifications(results: list[Certification], total: int) -> None:
     counts = {v: sum(r.verdict == v for r in results) for v in ("proved", "refuted", "unresolved")}
     counts |= {"not tried": total - len(results)} if len(results) < total else {}
     console.print(
-        ", ".join(f"{n} {v}" for v, n in counts.items()) + f", of {total} queries", highlight=False
+        ", ".join(f"{n} {v}" for v, n in counts.items())
+        + f", of {several(total, 'query', 'queries')}",
+        highlight=False,
     )
 
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
+    check_given(options)
+    from constructions.internal import several
+
     from ..certification.check_files import check_file
     from ..checkers import check_verified
 
@@ -421,7 +400,8 @@ def run_check(options: argparse.Namespace) -> None:
         print(check_verified.trusted())
     wrong = sum(bool(finding.reason) for finding in queries)
     if wrong or not queries:
-        raise ValueError(f"{options.certificate}: {wrong} of {len(queries)} queries are rejected")
+        total = several(len(queries), "query", "queries")
+        raise ValueError(f"{options.certificate}: {wrong} of {total} rejected")
     if asked is not None and whole.reason:
         raise ValueError(f"{options.certificate} is not about this network and property")
     if network is None and options.points is None:

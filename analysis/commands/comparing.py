@@ -79,11 +79,15 @@ def print_comparison(result: Comparison, page: Path) -> None:
     """The comparison's tables and summaries in the terminal."""
     from rich.table import Table
 
-    from ..comparison.report import TASK_NAMES, bounds, summary
+    from ..comparison.report import TASK_NAMES
+    from ..comparison.verdict import bounds, summary
     from ..pages.page import percent
     from .console import output
 
     console = output()
+    for name, source in (("learned", result.settings.model), ("f_clean", result.settings.clean)):
+        if source is not None:
+            console.print(f"{name}: given, {source}", highlight=False, soft_wrap=True)
     for task in result.tasks:
         table = Table(
             title=f"{TASK_NAMES[task.task]}, {result.settings.ball}", title_justify="left"
@@ -94,7 +98,7 @@ def print_comparison(result: Comparison, page: Path) -> None:
         for name, model in task.models.items():
             errors = model.errors
             table.add_row(
-                name,
+                task.called(name),
                 f"{model.size.parameters:,}",
                 percent(errors.train.clean),
                 percent(errors.test.clean),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ def add_count_command(commands: Any) -> None:
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.add_argument("--csv", type=Path, metavar="FILE", help="also write the table as CSV")
     command.add_argument(
-        "--latex", type=Path, metavar="FILE", help="also write the table as LaTeX (booktabs)"
+        "--latex",
+        type=Path,
+        metavar="FILE",
+        help="also write table, closed forms, and a --plot that is .pdf or .png, as LaTeX",
     )
     command.add_argument(
         "--plot",
@@ -81,9 +85,12 @@ def run_count(options: argparse.Namespace) -> None:
             mu=options.mu,
             report=showing(progress, bar),
         )
+    # what LaTeX includes, by its path from where the table is
+    drawn = options.latex and options.plot and options.plot.suffix in {".pdf", ".png"}
+    figure = Path(relpath(options.plot, options.latex.parent)).as_posix() if drawn else ""
     for path, text in (
         (options.csv, counts.as_csv),
-        (options.latex, lambda r: counts.as_latex(r, norm, hidden, options.mu)),
+        (options.latex, lambda r: counts.as_latex(r, norm, hidden, options.mu, figure)),
     ):
         if path:
             write_file(path, text(rows))

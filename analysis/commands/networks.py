@@ -111,10 +111,11 @@ def add_export_command(commands: Any) -> None:
 
 def run_inspect(options: argparse.Namespace) -> None:
     """`cgro inspect`."""
+    network = read_net(options.network)
     from ..pages.inspection import Inspection
     from .console import output
 
-    inspection = Inspection(read_net(options.network))
+    inspection = Inspection(network)
     if options.plot:
         inspection.plot(options.plot)
     if options.json:
@@ -125,10 +126,10 @@ def run_inspect(options: argparse.Namespace) -> None:
 
 def run_regions(options: argparse.Namespace) -> None:
     """`cgro regions`."""
+    network, box = read_net(options.network), tuple(options.box)
     from ..pages.region_report import region_bounds, regions_json
     from .console import output, progress_bar, showing
 
-    network, box = read_net(options.network), tuple(options.box)
     if options.plot and network.inputs > 2:
         raise ValueError(
             f"--plot draws networks with 1 or 2 inputs, got {network.inputs}; see "

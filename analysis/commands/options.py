@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from constructions.internal import Settings
 
+from ..comparison.declared import find_own
+
 if TYPE_CHECKING:
     from constructions import ReLUNetwork
 
@@ -24,16 +26,26 @@ def add_network(command: argparse.ArgumentParser) -> None:
     command.add_argument("network", type=Path, metavar="NET", help=NETWORK_HELP)
 
 
+TAKEN = "weights taken as of"
+"""What is said of a network of which a file holds the weights alone."""
+
+
 def read_net(source: Path) -> ReLUNetwork:
     """The network that the argument NET, or --network, names; of weights, what they are taken for
     is said.
     """
-    from ..comparison.own import read_own
-
-    network, said = read_own(source, name="NET")
-    if said not in (source.name, str(source)):
+    network, said = read_named(source)
+    if TAKEN in said:
         print(said, file=sys.stderr)
     return network
+
+
+def read_named(source: Path) -> tuple[ReLUNetwork, str]:
+    """The network that the argument NET names, and its source in words."""
+    find_own(str(source), "NET")
+    from ..comparison.own import read_own
+
+    return read_own(source, name="NET")
 
 
 def add_options(command: argparse.ArgumentParser, kind: type[Settings]) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import training
 
-from ..studies.papers import FIGURES, MEASURED_IN_TRAINING
-from ..studies.settings import StudySettings
+from ..studies.settings import FIGURES, MEASURED_IN_TRAINING, StudySettings
 from .options import add_options, given
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     """What both commands are told."""
     add_options(command, StudySettings)
     command.add_argument(
+        "--model",
+        nargs="+",
+        default=[],
+        metavar="M",
+        help="module:function of the factories of runs with a model of your own; each takes the "
+        "first that fits",
+    )
+    command.add_argument(
         "--out",
         type=Path,
         default=Path("results/report"),
@@ -78,7 +86,8 @@ def read_settings(options: argparse.Namespace) -> StudySettings:
 
 def run_report(options: argparse.Namespace) -> None:
     """`cgro report`."""
-    from ..studies.report import summaries, write_study
+    from ..studies.report import write_study
+    from ..studies.verdict import summaries
 
     found, page = measured(options, options.runs, lambda done: write_study(done, options.out))
     for name, text in summaries(found).items():
@@ -97,6 +106,7 @@ def run_figure(options: argparse.Namespace) -> None:
             raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
         typed = given(options, StudySettings)
         unused = ["--data"] * (options.data is not None)
+        unused += ["--model"] * bool(options.model)
         unused += [f"--{name}" for name in typed if name != "seed"]
         if unused:
             raise ValueError(f"{options.name} measures no run: leave out {', '.join(unused)}")
@@ -173,6 +183,7 @@ def measured(
     measure: bool = True,
 ) -> tuple[Study, Any]:
     """The study of runs, and what writing it gives."""
+    from ..comparison.own import made
     from ..studies.measure import study
     from .console import progress_bar
 
@@ -185,6 +196,7 @@ def measured(
                 settings,
                 kept=options.out / "measured",
                 measure=measure,
+                models=[partial(made, source, "--model") for source in options.model],
                 report=lambda told: bar.update(task, description=told.stage),
             )
         except KeyboardInterrupt as interrupt:

@@ -183,10 +183,10 @@ def print_run(run: Run) -> None:
     for name in (
         "epoch",
         "training loss",
-        "train clean",
-        "train robust",
-        "test clean",
-        "test robust",
+        "train accuracy",
+        "train robust accuracy",
+        "test accuracy",
+        "test robust accuracy",
         "seconds",
     ):
         table.add_column(name, justify="right")

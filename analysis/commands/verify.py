@@ -119,6 +119,8 @@ def details(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{entry.name}: as {entry.restates}"
             continue
         yield f"{entry.name}: {verdict_of(outcome)}{': ' if entry.note else ''}{entry.note}"
+        if entry.on:
+            yield f"  on: {entry.on}"
         if entry.formal:
             yield f"  {entry.formal.text}"
         yield from (f"  {'' if check.holds else 'NO: '}{told(check)}" for check in outcome.checks)

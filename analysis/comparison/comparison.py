@@ -25,7 +25,7 @@ from training import Dataset, load_data
 
 from ..pages.page import versions
 from .declared import misfit, unasked
-from .own import read_own
+from .own import called, read_own
 from .result import Comparison, TaskResult
 from .settings import CompareSettings, check_settings
 from .stages import Announce, checks, measurements, stages
@@ -115,10 +115,11 @@ def compare(
     }
     sources = {name: source for name, source in named.items() if source is not None}
     settings, data, given = with_own(settings, data, sources)
+    learned = called(sources["learned"]) if "learned" in sources else TaskResult.learned
     announce = _announcing(report, sum(stages(settings).values()) * len(settings.tasks))
     with TemporaryDirectory() as folder:
         where = runs or Path(folder)
-        tasks = [TaskComparison(images.flat(), settings, where, given) for images in data]
+        tasks = [TaskComparison(each.flat(), settings, where, given, learned) for each in data]
         for task in tasks:
             checks().run(task, announce)
         if jobs > 1 and len(tasks) > 1:

@@ -141,6 +141,14 @@ def unknown(held: Mapping[str, Any], shape: Sequence[int] | None, name: str) -> 
     )
 
 
+def shapeless(name: str) -> str:
+    """That weights are of images of an unknown shape."""
+    return (
+        f"{name} holds convolutions, which do not say the shape of an image: give a run's folder "
+        "or an .onnx file"
+    )
+
+
 def check_in_turn(layers: Shapes, held: Mapping[str, Any], name: str) -> None:
     """Raise ValueError unless these are all weights of Linear and ReLU in turn, numbered as a
     Sequential numbers them.

@@ -18,7 +18,19 @@ from torch import nn
 from constructions import ReLUNetwork, read_network
 from training import Run, build_model
 
-from .declared import REMEDY, WEIGHTS, check_in_turn, find_own, layers_of, pickled, unknown
+from .declared import (
+    REMEDY,
+    WEIGHTS,
+    check_in_turn,
+    find_own,
+    layers_of,
+    pickled,
+    shapeless,
+    unknown,
+)
+
+UNNAMED = "no activations are in the file: if yours are not ReLU, this is not your network"
+"""What is said of weights."""
 
 CHANNELS = {"lenet5": 6, "strided": 16}
 """Models that are recognised by their weights, with the channels of width 1."""
@@ -62,7 +74,18 @@ def read_own(
     if held is None:
         return read_rows(path, shape), path.name
     model, kind = model_of(held, shape, f"{name} {path.name}")
-    return read_rows(model, shape), f"{path.name}, weights taken as of {kind}"
+    return read_rows(model, shape), f"{path.name}, weights taken as of {kind}, {UNNAMED}"
+
+
+def called(source: Any) -> str:
+    """What a network from a source is called in sentences and tables.
+
+    >>> called("runs/mine.pt"), called("nets:mine"), called(nn.Linear(2, 1))
+    ('mine.pt', 'nets:mine', 'the given Linear')
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source).name
+    return f"the given {type(source).__name__}"
 
 
 def read_rows(network: Any, shape: Sequence[int] | None) -> ReLUNetwork:
@@ -139,10 +162,7 @@ def model_of(
     if shape is None:
         if not layers:
             raise ValueError(unknown(held, shape, name))
-        raise ValueError(
-            f"{name} holds convolutions, which do not say the shape of an image: give a run's "
-            "folder or an .onnx file"
-        )
+        raise ValueError(shapeless(name))
     rows = [len(w) for w in layers.values()]
     for kind, channels in CHANNELS.items() if rows else ():
         try:

@@ -140,7 +140,9 @@ class TaskResult(Result):
     separation_train, separation_all: least distances between labels, of training points and of
     all. outer: from there on f_S's indicators are 0. guarantee: the proof that f_S is right on all
     training balls. changed_test_labels: test points that one of f_clean and f_S gets right. models,
-    flatness: by the names of `MODELS`, flatness also by "train" and "test". agreement: by zone.
+    flatness: by the names of `MODELS`, flatness also by "train" and "test". agreement: of learned
+    and f_S, by zone. baselines: likewise, of f_clean and of one label everywhere. learned: what the
+    learned network is called.
     """
 
     task: str
@@ -162,6 +164,13 @@ class TaskResult(Result):
     flatness: dict[str, dict[str, FlatnessProfile]]
     seconds: float
     networks: dict[str, ReLUNetwork] = field(default_factory=dict, repr=False)
+    learned: str = "the learned network"
+    baselines: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
+
+    def called(self, name: str) -> str:
+        """What one of the models is called in tables: "learned", if it is not given."""
+        given = name == "learned" and self.learned != TaskResult.learned
+        return self.learned if given else name
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         what = f"{self.task}, {self.train_count:,} training and {self.test_count:,} test points"
@@ -190,7 +199,12 @@ class TaskResult(Result):
             "test_zones": self.test_zones.to_json(),
             "changed_test_labels": self.changed_test_labels,
             "models": {name: model.to_json() for name, model in self.models.items()},
+            "learned": self.learned,
             "agreement": {zone: asdict(value) for zone, value in self.agreement.items()},
+            "baselines": {
+                name: {zone: asdict(value) for zone, value in table.items()}
+                for name, table in self.baselines.items()
+            },
             "flatness": {
                 model: {split: profile.summary() for split, profile in profiles.items()}
                 for model, profiles in self.flatness.items()

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import torch
 
-from constructions import Progress, ReLUNetwork, Separation, f_adv, f_S
+from constructions import Progress, ReLUNetwork, Separation, affine, f_adv, f_S
 from constructions.internal import Flags, Labels, Rows, structure_digest
 from training import Dataset, Run, TrainingConfig, is_error, mlp, train
 
@@ -62,6 +62,7 @@ class TaskComparison:
     proof: MemorizationProof
     margins: torch.Tensor  # of f_clean on training points: inf where proved, 0 where not, else -1
     agreement: Shares
+    baselines: dict[str, Shares]  # agreement of others with f_S
     outer: float
     seconds: float = 0.0
 
@@ -71,9 +72,11 @@ class TaskComparison:
         settings: CompareSettings,
         runs: Path,
         given: Mapping[str, ReLUNetwork] | None = None,
+        learned: str = TaskResult.learned,
     ) -> None:
         self.data, self.settings, self.runs, self.ball = data, settings, runs, settings.ball
         self.given = dict(given or {})  # networks that are not trained
+        self.learned = learned  # what "learned" is called
         self.points: dict[str, Points] = {
             "train": (data.train_points, data.train_labels),
             "test": (data.test_points, data.test_labels),
@@ -257,19 +260,29 @@ class TaskComparison:
             self.errors[name, split] = SplitErrors(clean, found.lower, found.upper)
 
     def agree(self, tick: Tick) -> None:
-        """Where the learned network and f_S give the same label."""
+        """Where the learned network and f_S give the same label, and where f_clean, or the
+        commonest label of training points, does.
+        """
         self.outer = outer_radius(self.networks["f_S"], self.ball)
-        self.agreement = agreement_table(
-            self.networks["learned"],
-            self.networks["f_S"],
-            self.data.train_points,
-            self.data.test_points,
-            self.attacks["learned", "train"].adversarial,
-            self.ball,
-            self.outer,
-            seed=self.settings.seed,
-            count=self.settings.sampled_points,
-        )
+
+        def with_built(model: ReLUNetwork) -> Shares:
+            return agreement_table(
+                model,
+                self.networks["f_S"],
+                self.data.train_points,
+                self.data.test_points,
+                self.attacks["learned", "train"].adversarial,
+                self.ball,
+                self.outer,
+                seed=self.settings.seed,
+                count=self.settings.sampled_points,
+            )
+
+        self.agreement = with_built(self.networks["learned"])
+        self.baselines = {
+            "f_clean": with_built(self.networks["f_clean"]),
+            "one label everywhere": with_built(one_label(self.data)),
+        }
         tick()
 
     def flatten(self, name: str, split: str, tick: Tick) -> None:
@@ -318,6 +331,8 @@ class TaskComparison:
             flatness=self.flatness,
             seconds=self.seconds,
             networks={name: self.networks[name] for name in MODELS},
+            learned=self.learned,
+            baselines=self.baselines,
         )
 
     def test_zones(self) -> ZoneCounts:
@@ -344,6 +359,13 @@ class TaskComparison:
         }
         errors = ModelErrors(*(self.errors[name, split] for split in SPLITS))
         return ModelResult(about[name], self.networks[name].size, errors)
+
+
+def one_label(data: Dataset) -> ReLUNetwork:
+    """The classifier that gives the commonest label of training points everywhere."""
+    commonest = int(data.train_labels.mode().values)
+    bias = [float(commonest)] if data.outputs == 1 else torch.eye(data.outputs)[commonest].tolist()
+    return affine(torch.zeros(data.outputs, data.train_points.shape[1]), bias)
 
 
 def is_right(network: ReLUNetwork, points: Rows, labels: Labels) -> Flags:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from constructions import Ball, ReLUNetwork, Result
-from constructions.internal import Said, check_ball, said
+from constructions.internal import Said, check_ball, said, several
 
 from ..proofs.matching import Unproved
 from ..proofs.memorization import certify_memorization
@@ -63,7 +63,7 @@ class MemorizerProof(Result):
     witness: tuple[int, tuple[Fraction, ...]] | None = None
 
     def _says(self) -> tuple[str, dict[str, Said]]:
-        balls = f"{self.points:,} balls"
+        balls = several(self.points, "ball")
         if self.verdict == "unresolved":
             return f"unresolved for {balls}: {self.reason}", {}
         proved = self.verdict == "proved"

@@ -93,8 +93,12 @@ def as_csv(rows: Sequence[CountRow]) -> str:
     return out.getvalue()
 
 
-def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float) -> str:
-    """A table with caption for the packages booktabs and siunitx, and the closed forms."""
+def as_latex(
+    rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float, figure: str = ""
+) -> str:
+    """A table with caption and closed forms, for the packages booktabs and siunitx, and a figure of
+    a file that LaTeX includes, if there is one.
+    """
     about = (
         describe(norm, hidden, mu).replace("l_inf", r"$\ell_\infty$").replace("l_2", r"$\ell_2$")
     )
@@ -132,9 +136,24 @@ def as_latex(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: f
             f"{name} & {r.variant} & {r.points} & {r.dimension} & {r.depth} & {r.measured} & "
             f"{r.closed_form} \\\\"
         )
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    for variant in variants_of(rows):
-        lines.append(f"% f_S, {variant}: {sympy.latex(closed_form(norm, variant, hidden))}")
+    lines += [r"\bottomrule", r"\end{tabular}", "", r"\medskip"]
+    lines += [
+        rf"Parameters of $f_S$, {variant}: ${sympy.latex(closed_form(norm, variant, hidden))}$."
+        r"\par"
+        for variant in variants_of(rows)
+    ]
+    lines += [r"\end{table}"]
+    if figure:
+        lines += [
+            "",
+            "% needs \\usepackage{graphicx}",
+            r"\begin{figure}",
+            r"\centering",
+            rf"\includegraphics[width=\linewidth]{{{figure}}}",
+            rf"\caption{{Nonzero parameters beyond those of $f_{{\mathrm{{clean}}}}$; {about}.}}",
+            r"\label{fig:parameters}",
+            r"\end{figure}",
+        ]
     return "\n".join(lines) + "\n"
 
 

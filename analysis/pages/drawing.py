@@ -74,6 +74,11 @@ def paper() -> str:
     return THEMES[_theme.get()][0]
 
 
+def ink() -> str:
+    """The colour of text."""
+    return THEMES[_theme.get()][1]
+
+
 def muted() -> str:
     """The colour of lines that only guide the eye."""
     return THEMES[_theme.get()][3]

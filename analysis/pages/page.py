@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+KINDS = {
+    "exact": "counted on the stated points, or computed in integers or rationals: nothing is "
+    "sampled; what is counted are outputs in floating point, unless rationals are named",
+    "certified lower or upper bound (at least, at most)": "proved, with all rounding accounted "
+    "for; a certificate can often be saved",
+    "empirical lower or upper bound": "the best that an attack or a search found; the true value "
+    "may be worse",
+    "estimate": "from a sample or a fit; may be off on either side",
+    "[low, high]": "95% interval for what the points were drawn from: a distribution (test "
+    "points), or the training set, of which it says nothing beyond",
+}
+"""What the kinds of numbers mean, as docs/numbers.md says it."""
+
+
 def render(template: str, **values: Any) -> str:
     """A page as text."""
     environment = Environment(
@@ -27,7 +41,7 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(percent=percent, **values)
+    return environment.get_template(template).render(percent=percent, kinds=KINDS, **values)
 
 
 def embedded(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from constructions import ReLUNetwork
 
 from ..behaviour.flatness import FlatnessProfile
 from ..quantities.measured import Measured
-from .drawing import MODEL_COLOURS, muted, new_figure, paper
+from .drawing import MODEL_COLOURS, ink, muted, new_figure, paper
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
@@ -28,24 +28,27 @@ LINES: Any = {  # nested widths, so that curves that coincide are all seen
 }
 
 
-def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
-    """Bars of the errors of several models; a robust error shows what is proved: from its lower to
-    its upper bound.
+def error_figure(
+    errors: Mapping[str, Mapping[str, Measured]], roles: Sequence[str] | None = None
+) -> Figure:
+    """Bars of the errors of several models, by what they are called; their colours are those of
+    their roles. A robust error shows what is proved: from its lower to its upper bound.
     """
     groups = ["clean train", "clean test", "robust train", "robust test"]
     figure, (axes,) = new_figure(7.2, 3.4)
     width = 0.8 / len(errors)
     for k, (model, values) in enumerate(errors.items()):
+        colour = MODEL_COLOURS[roles[k] if roles else model]
         places = np.arange(len(groups)) + (k - (len(errors) - 1) / 2) * width
         heights = [100 * values[group].value for group in groups]
-        axes.bar(places, heights, width * 0.92, color=MODEL_COLOURS[model], label=model)
+        axes.bar(places, heights, width * 0.92, color=colour, label=model)
         for place, height, group in zip(places, heights, groups, strict=True):
             upper = values.get(f"{group} upper")
             if upper is not None and 100 * upper.value > height:
                 axes.plot(
                     [place, place],
                     [height, 100 * upper.value],
-                    color=MODEL_COLOURS[model],
+                    color=colour,
                     linewidth=1.2,
                     alpha=0.7,
                 )
@@ -53,7 +56,7 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
                     [place],
                     [100 * upper.value],
                     marker="_",
-                    color=MODEL_COLOURS[model],
+                    color=colour,
                     markersize=8,
                 )
             label = f"{height:.1f}" if height >= 0.05 else "0"
@@ -70,7 +73,10 @@ def error_figure(errors: Mapping[str, Mapping[str, Measured]]) -> Figure:
 
 
 def flatness_figure(
-    profiles: Mapping[str, Mapping[str, FlatnessProfile]], radius: float, outer: float
+    profiles: Mapping[str, Mapping[str, FlatnessProfile]],
+    radius: float,
+    outer: float,
+    learned: str = "learned",
 ) -> Figure:
     """Largest input gradient against radius, around training (left) and test points (right)."""
     figure, panels = new_figure(7.2, 3.3, 2)
@@ -81,7 +87,7 @@ def flatness_figure(
                 profile[which].radii,
                 values,
                 color=MODEL_COLOURS[model],
-                label=model,
+                label=learned if model == "learned" else model,
                 **LINES[model],
             )
         axes.axvspan(0, radius, color="#0072B2", alpha=0.08, linewidth=0)
@@ -99,25 +105,47 @@ def flatness_figure(
     return figure
 
 
-def agreement_figure(table: Mapping[str, Measured]) -> Figure:
-    """Label agreement of the learned and the constructed network, one bar a zone."""
-    figure, (axes,) = new_figure(7.2, 0.5 + 0.42 * len(table))
+BASELINES = {"f_clean": "D", "one label everywhere": "|"}
+"""Markers of what says little about agreement."""
+
+
+def agreement_figure(
+    table: Mapping[str, Measured],
+    baselines: Mapping[str, Mapping[str, Measured]] | None = None,
+    learned: str = "learned",
+) -> Figure:
+    """Label agreement of the learned and the constructed network, one bar a zone, and marks where
+    baselines agree with the constructed one.
+    """
+    figure, (axes,) = new_figure(7.2, 0.9 + 0.42 * len(table))
     names = list(table)[::-1]
     values = [100 * table[name].value for name in names]
-    axes.barh(names, values, color="#0072B2", height=0.62)
+    axes.barh(names, values, color=MODEL_COLOURS["learned"], height=0.62, label=learned)
+    for baseline, found in (baselines or {}).items():
+        axes.plot(
+            [100 * found[name].value for name in names],
+            names,
+            BASELINES[baseline],
+            color=ink(),
+            markerfacecolor=paper(),
+            markersize=6 if baseline == "f_clean" else 15,
+            label=baseline,
+        )
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
+        right = max([value, *(100 * found[name].value for found in (baselines or {}).values())])
         axes.annotate(
             f"{value:.1f}%  (n={table[name].total})",
-            (value, i),
+            (right, i),
             va="center",
             fontsize=8.5,
-            xytext=(4, 0),
+            xytext=(7, 0),
             textcoords="offset points",
         )
     axes.set_xlim(0, 125)
     axes.set_xticks(range(0, 101, 20))
-    axes.set_xlabel("same predicted label (%)")
+    axes.set_xlabel("same predicted label as f_S (%)")
     axes.grid(axis="y", visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9)
     return figure
 
 
@@ -174,7 +202,7 @@ def network_figure(network: ReLUNetwork) -> Figure:
     if draw_graph:
         _draw_graph(network, axes[0])
     if draw_function:
-        _draw_function(network, axes[-1], figure)
+        _draw_function(network, axes[-1])
     if not panels:
         hidden = [float(width) for width in network.hidden]
         axes[0].bar(range(1, len(hidden) + 1), hidden, color="#0072B2")
@@ -185,6 +213,8 @@ def network_figure(network: ReLUNetwork) -> Figure:
 
 
 def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
+    from .planes import NEGATIVE, POSITIVE
+
     graph = network.graph()
     counts: dict[int, int] = {}
     for layer, _ in graph.nodes:
@@ -197,7 +227,7 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
         axes.plot(
             [x0, x1],
             [y0, y1],
-            color="#B2182B" if weight > 0 else "#2166AC",
+            color=POSITIVE if weight > 0 else NEGATIVE,
             linewidth=strength,
             alpha=0.6,
             zorder=1,
@@ -208,35 +238,31 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
     axes.set_xticks(range(last + 1), ["input", *[str(i) for i in range(1, last)], "output"])
     axes.set_yticks([])
     axes.grid(visible=False)
-    axes.set_title("units; red: weight > 0, blue: < 0", fontsize=10)
+    for colour, label in ((POSITIVE, "weight > 0"), (NEGATIVE, "weight < 0")):
+        axes.plot([], [], color=colour, label=label)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, fontsize=8)
+    axes.set_title("units", fontsize=10)
 
 
-def _draw_function(network: ReLUNetwork, axes: Axes, figure: Figure) -> None:
-    low, high = network.domain or (-1.0, 1.0)
+def _draw_function(network: ReLUNetwork, axes: Axes) -> None:
+    from .planes import plot_plane, slice_names
+
+    names = slice_names(network)
+    low, high = network.domain or ((-0.25, 1.25) if names else (-1.0, 1.0))
     low, high = max(low, -2.0), min(high, 2.0) if math.isfinite(high) else 1.0
     if network.inputs == 1:
         x = torch.linspace(low, high, 2049, dtype=torch.float64)
         for k in range(network.outputs):
-            axes.plot(x.numpy(), network(x[:, None])[:, k].numpy(), linewidth=1.4)
-        axes.set_xlabel("x")
+            label = f"output {k}" if network.outputs > 1 else "value"
+            axes.plot(x.numpy(), network(x[:, None])[:, k].numpy(), linewidth=1.4, label=label)
+        for name, place in zip(names, (0.0, 1.0), strict=False):
+            axes.axvline(place, color="black", linewidth=0.8, linestyle=":")
+            top = axes.get_xaxis_transform()
+            axes.annotate(name, (place, 0.01), xycoords=top, ha="left", fontsize=8)
+        axes.set_xlabel("t" if names else "x")
+        axes.legend(fontsize=8)
         axes.set_title("value", fontsize=10)
         return
-    line = torch.linspace(low, high, 241, dtype=torch.float64)
-    grid = torch.cartesian_prod(line, line)
-    values = network(grid)[:, 0].reshape(241, 241).T.numpy()
-    top = float(abs(values).max()) or 1.0
-    image = axes.imshow(
-        values, origin="lower", extent=(low, high, low, high), cmap="RdBu_r", vmin=-top, vmax=top
-    )
-    if float(values.min()) < 0 < float(values.max()):
-        axes.contour(
-            line.numpy(), line.numpy(), values, levels=[0.0], colors="#222222", linewidths=1.1
-        )
-    axes.grid(visible=False)
-    axes.locator_params(nbins=5)
-    axes.set_xlabel("x1")
-    axes.set_ylabel("x2")
-    axes.set_title(
-        "value" + (" of the first output" if network.outputs > 1 else "") + "; line: 0", fontsize=10
-    )
-    figure.colorbar(image, ax=axes, shrink=0.85)
+    plot_plane(network, (low, high), output=0, steps=241, axes=axes)
+    if network.outputs > 1:
+        axes.set_title("value of the first output", fontsize=10)

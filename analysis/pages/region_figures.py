@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 
-from constructions import LevelSet, LinearRegions
+from constructions import Ball, LevelSet, LinearRegions
 
 from .drawing import new_figure
+from .planes import CLASSES, SIGNED, SIGNS, class_colours, mark, slice_names
 
 RASTER = 3000
 """Cells from which on their outlines are drawn as pixels, also in vector files; colours always are.
@@ -24,22 +24,6 @@ RASTER = 3000
 
 PIECE_LIMIT = 50_000
 """Most cells of which the linear pieces are outlined."""
-
-SIGNED = LinearSegmentedColormap.from_list(
-    "signed", ["#D55E00", "#F6E3D3", "#FFFFFF", "#D3E5F2", "#0072B2"]
-)
-CLASSES = [
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#999999",
-    "#332288",
-    "#882255",
-]
 
 
 def regions_figure(
@@ -54,28 +38,58 @@ def regions_figure(
     level sets (dashed) and the decision boundary (black); colour is the output's value, or the
     class of the largest output. Raises ValueError else.
     """
-    figure, (axes,) = new_figure(5.2, 4.6)
-    draw_regions(axes, found, boundary, levels)
+    figure, (axes,) = new_figure(5.2, 4.9)
+    plot_regions(found, boundary, levels, axes=axes)
     axes.set_title(title or str(found).split(" (")[0], fontsize=9)
     return figure
 
 
-def draw_regions(
-    axes: Axes,
+def plot_regions(
     found: LinearRegions,
     boundary: LevelSet | None = None,
     levels: Sequence[LevelSet] = (),
+    *,
+    points: Any = None,
+    labels: Any = None,
+    ball: Ball | None = None,
     reach: float | None = None,
-) -> None:
-    """The same on given axes; colours are full beyond +-reach (None: the largest value)."""
+    axes: Axes | None = None,
+) -> Axes:
+    """Draw the linear regions of a network: cells in thin grey lines, pieces in black ones.
+
+    One input: the function. Two: the output by colour, as `plot_plane` draws it, or the class of
+    the largest output.
+
+    Args:
+        found: what `linear_regions` found, of one or two inputs.
+        boundary: what `level_set` found, drawn as a thick line.
+        levels: others, drawn dashed.
+        points: (N, 2), to be marked; these three as for `plot_plane`.
+        labels: of the points.
+        ball: around each of them.
+        reach: colours are full from an absolute value of so much on; None: the largest.
+        axes: where to draw; None: on a figure of its own, `.figure` of what is returned.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: for results that are not complete, or of more inputs.
+
+    Example:
+        >>> from constructions import linear_regions, multiplication
+        >>> plot_regions(linear_regions(multiplication(2, 1), (-1, 1))).get_xlabel()
+        'x₁'
+    """
     # Whole, because it is one picture, layer upon layer.
     d = found.arrangement.d
     if not found.complete:
         raise ValueError(f"only complete results can be drawn, got: {found.method}")
-    if d == 1:
+    axes = new_figure(5.2, 4.9)[1][0] if axes is None and d < 3 else axes
+    if d == 1 and axes is not None:
         _draw_function(axes, found)
-        return
-    if d != 2:
+        return axes
+    if d != 2 or axes is None:
         raise ValueError(
             f"regions are drawn for networks with 1 or 2 inputs, got {d}; see "
             f"constructions.on_plane"
@@ -98,11 +112,10 @@ def draw_regions(
             np.einsum("ckd,cd->ck", found.maps[:, :, :-1].astype(float), found.points.astype(float))
             + found.maps[:, :, -1]
         )
-        winners = inside.argmax(axis=1) % len(CLASSES)
-        faded = [tuple(0.45 * np.array(to_rgb(CLASSES[k])) + 0.55) for k in winners]
+        colours_of = class_colours(axes, inside.argmax(axis=1))
         axes.add_collection(
             PolyCollection(
-                [vertices[c] for c in found.polygons()], facecolor=faded, rasterized=True
+                [vertices[c] for c in found.polygons()], facecolor=colours_of, rasterized=True
             )
         )
     cells = LineCollection(
@@ -117,24 +130,24 @@ def draw_regions(
     for level in levels:
         _draw_lines(axes, level, color="#333333", linewidth=0.9, linestyle=(0, (4, 2)))
     if boundary is not None:
-        _draw_lines(axes, boundary, color="black", linewidth=1.8)
+        _draw_lines(axes, boundary, color="black", linewidth=1.8, label="decision boundary")
     if colours is not None:
-        axes.figure.colorbar(colours, ax=axes, shrink=0.8, label="network value")
+        axes.figure.colorbar(colours, ax=axes, shrink=0.8, label=SIGNS)
+    mark(axes, found.network, points, labels, ball)
     lower, upper = found.arrangement.lower, found.arrangement.upper
     axes.set(
         xlim=(lower[0], upper[0]),
         ylim=(lower[1], upper[1]),
-        xlabel="$x_1$",
-        ylabel="$x_2$",
         aspect="equal",
     )
     axes.grid(visible=False)
+    return axes
 
 
 def _draw_lines(axes: Axes, level: LevelSet, **style: Any) -> None:
     if level.faces:
-        segments = level.vertices.astype(float)[np.stack(level.faces)]
-        axes.add_collection(LineCollection(list(segments), capstyle="round", **style))
+        segments = list(level.segments.astype(float))
+        axes.add_collection(LineCollection(segments, capstyle="round", **style))
 
 
 def _piece_borders(found: LinearRegions, vertices: np.ndarray) -> list[np.ndarray]:
@@ -167,4 +180,11 @@ def _draw_function(axes: Axes, found: LinearRegions) -> None:
     for k, y in enumerate(_values(found, vertices).T):
         marker = "." if found.cells <= 200 else None
         axes.plot(vertices[order, 0], y[order], color=CLASSES[k % len(CLASSES)], marker=marker)
-    axes.set(xlabel="$x$", ylabel="network value")
+    names = slice_names(found.network)
+    low, high = float(vertices.min()), float(vertices.max())
+    for name, place in zip(names, (0.0, 1.0), strict=False):
+        if low <= place <= high:
+            axes.axvline(place, color="black", linewidth=0.8, linestyle=":")
+            top = axes.get_xaxis_transform()
+            axes.annotate(name, (place, 1.01), xycoords=top, ha="center", fontsize=8)
+    axes.set(xlabel="t" if names else "x", ylabel="network value")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from constructions import VARIANTS, Ball, ReLUNetwork
-from constructions.internal import Labels, Points
+from constructions.internal import Labels, Points, several
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def read_hints(network: ReLUNetwork, count: int, ball: Ball) -> Hints:
             " (points with margin up to the radius only)" if origin.lemma.name == "f_adv" else ""
         )
         raise ValueError(
-            f"network memorizes {memorized} points{which}, got {count}: the others are f_clean's"
+            f"network memorizes {several(memorized, 'point')}{which}, got {count}: "
+            "the others are f_clean's"
         )
     if str(norm) != ("inf" if ball.p == math.inf else "2"):
         raise ValueError(f"network was built for l_{norm} balls, got an {ball}")

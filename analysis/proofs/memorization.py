@@ -17,7 +17,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from constructions import HERE, Ball, Engine, Result
-from constructions.internal import Said, check_ball, renamed, said, write_file
+from constructions.internal import Said, check_ball, renamed, said, several, write_file
 from training.internal import differentiating
 
 from ..quantities.reading import read_labelled, read_network
@@ -71,11 +71,11 @@ class MemorizationProof(Result):
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         if self.verdict == "unresolved":
-            return f"unresolved for {self.points:,} balls: {self.reason}", {}
+            return f"unresolved for {several(self.points, 'ball')}: {self.reason}", {}
         proved = self.verdict == "proved"
         where = "on all" if proved else f"in ball {(self.witness or (0,))[0]} of"
         kind = "certified lower bound" if proved else "exact"
-        return f"{self.verdict}: margin {where} {self.points:,} balls", {
+        return f"{self.verdict}: margin {where} {several(self.points, 'ball')}", {
             "margin": said(self.bound, kind),
             "separation": said(self.separation, "exact" if self.separation_exact else "rounded"),
             "thresholds": Said(f"{self.inner:.6g}, {self.outer:.6g}", "to six digits"),

@@ -140,4 +140,6 @@ def _expression(reference: Any, inputs: int) -> sympy.Expr:
 
 
 def _names(inputs: int) -> str:
-    return "x" if inputs == 1 else "x1, x2" if inputs == 2 else f"x1, ..., x{inputs}"
+    if inputs == 1:
+        return 'x, such as "x**2"'
+    return f'{"x1, x2" if inputs == 2 else f"x1, ..., x{inputs}"}, such as "x1*x2"'

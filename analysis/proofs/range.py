@@ -30,7 +30,7 @@ class SupError(Result, numbers.Rational):
     """The exact sup |f - g| over a box, with the range of f - g and where its ends are attained.
 
     It compares and computes as its `value`, max(maximum, -minimum), does, which gives Fractions;
-    `point` is where |f - g| has it.
+    `point` is where |f - g| has it. Printed, it says so, with the kind of each number.
 
     Attributes:
         minimum: the least value of f - g.
@@ -58,9 +58,6 @@ class SupError(Result, numbers.Rational):
     def point(self) -> Point:
         """A point at which |f - g| is the supremum."""
         return self.maximizer if self.maximum >= -self.minimum else self.minimizer
-
-    def __str__(self) -> str:
-        return str(self.value)
 
     def to_dict(self) -> dict[str, Any]:
         """The supremum, the ends of the range, and where they are, as text."""

@@ -79,6 +79,7 @@ class Claim(Result):
         note: the correction, the counterexample, or why it cannot be tested.
         restates: the name of the claim that is the same elsewhere.
         measure: yields its checks; None if it cannot be tested.
+        on: what its checks are run on: N, D, delta and data, in one line.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Claim(Result):
     note: str = ""
     restates: str = ""
     measure: Callable[[], Iterable[Check]] | None = None
+    on: str = ""
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         return f"{self.name}, {self.verdict}: {self.text}", {}
@@ -175,11 +177,18 @@ Measure = Callable[[], Iterable[Check]]
 
 
 def claim(
-    name: str, text: str, verdict: Verdict, note: str = "", *, also: Sequence[str] = ()
+    name: str,
+    text: str,
+    verdict: Verdict,
+    note: str = "",
+    *,
+    on: str,
+    also: Sequence[str] = (),
 ) -> Callable[[Measure], Measure]:
-    """Enter a statement, and those that restate it, with the function that measures it.
+    """Enter a statement, and those that restate it, with the function that measures it, and what
+    it is measured on.
 
-    >>> @claim("gao-lemma-99", "one is one", "holds")
+    >>> @claim("gao-lemma-99", "one is one", "holds", on="the number 1")
     ... def one():
     ...     yield equal("one", 1, 1)
     >>> verify(["gao-lemma-99"])[0].reproduced
@@ -189,7 +198,7 @@ def claim(
 
     def enter(measure: Measure) -> Measure:
         for other in (name, *also):
-            _enter(Claim(other, text, verdict, note, name if other != name else "", measure))
+            _enter(Claim(other, text, verdict, note, name if other != name else "", measure, on))
         return measure
 
     return enter

@@ -28,8 +28,8 @@ from .claims import Check, at_least, at_most, claim, equal, not_testable
 DELTA, EPOCHS = 0.1, 30
 RADII = (0.025, 0.05, 0.1, 0.2)
 SETTING = (
-    "on digits (400 training points, two hidden layers of 128, "
-    f"PGD-5 at l_inf {DELTA}, {EPOCHS} epochs)"
+    f"digits (D = 64), N = 400, l_inf, delta = {DELTA}; PGD-5, {EPOCHS} epochs, two hidden layers "
+    "of 128"
 )
 
 
@@ -125,14 +125,16 @@ claim(
     "cgrm-figure-1",
     "robust memorization: the loss is flat within the training radius, and sharp outside",
     "empirical only",
-    f"{SETTING}; on MNIST and CIFAR-10: README",
+    "on MNIST and CIFAR-10: docs/guide/report.md",
+    on=SETTING,
 )(memorizes)
 claim(
     "cgrm-figure-2",
     "learning process: within the training radius the gradient norm at training data falls over "
     "epochs",
     "empirical only",
-    f"{SETTING}, {PEAK}; on MNIST and CIFAR-10: README",
+    f"{PEAK}; on MNIST and CIFAR-10: docs/guide/report.md",
+    on=SETTING,
 )(flattens)
 
 
@@ -141,7 +143,8 @@ claim(
     "robust memorization (a to d), and the learning process (e to h): the gradient norm at "
     "training data falls over epochs",
     "empirical only",
-    f"{SETTING}, {PEAK}; on MNIST and CIFAR-10: README",
+    f"{PEAK}; on MNIST and CIFAR-10: docs/guide/report.md",
+    on=SETTING,
     also=["li-figure-3"],
 )
 def both() -> Iterator[Check]:
@@ -154,7 +157,8 @@ def both() -> Iterator[Check]:
     "cgrm-figure-3",
     "global flatness grows faster than local flatness, and the robust generalization gap with it",
     "empirical only",
-    f"{SETTING}; on CIFAR-10: README",
+    "on CIFAR-10: docs/guide/report.md",
+    on=SETTING,
     also=["cgro-figure-3", "li-figure-4"],
 )
 def global_and_local() -> Iterator[Check]:
@@ -180,8 +184,9 @@ def global_and_local() -> Iterator[Check]:
     "robust overfitting: robust training error goes on falling while robust test error does not; "
     "clean test error is low",
     "empirical only",
-    f"{SETTING}, from epoch 20 on. (The figure is of Rice et al. 2020, CIFAR-10, where robust test "
-    f"error even rises)",
+    "from epoch 20 on. (The figure is of Rice et al. 2020, CIFAR-10, where robust test "
+    "error even rises)",
+    on=SETTING,
     also=["li-figure-1"],
 )
 def learning_curves() -> Iterator[Check]:
@@ -210,9 +215,10 @@ def learning_curves() -> Iterator[Check]:
     "the effect of network capacity on performance (a, b), and the feature-learning process on "
     "structured data (c)",
     "empirical only",
-    "on digits: robust training accuracy rises with width (8, 128); narrow networks err more on "
+    "robust training accuracy rises with width (8, 128); narrow networks err more on "
     "clean points, too. On MNIST: "
     "`cgro figure capacity`",
+    on=f"{SETTING}, and of 8; patch data, N = 50, d = 1000, P = 6",
 )
 def capacity() -> Iterator[Check]:
     """Two widths, and the order of the phases."""
@@ -249,6 +255,7 @@ not_testable(
     "to be 0, errs on small-margin test points alone; 95% intervals put the ratio above 10. Small "
     "and large by f_clean's "
     "margin, attacked",
+    on="digits (D = 64), odd against even, N = 400, l_inf, delta = 0.05; two hidden layers of 32",
 )
 def small_and_large() -> Iterator[Check]:
     """A_delta, its training error proved, its test errors by margin."""

@@ -45,6 +45,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "verdict": entry.verdict,
         "reproduced": outcome.reproduced,
         "note": entry.note,
+        "on": entry.on,
         "restates": entry.restates,
         "formal": asdict(entry.formal) if entry.formal else None,
         "checks": [
@@ -189,6 +190,8 @@ def _markdown_row(outcome: Outcome, again: Sequence[str]) -> str:
     statement = " = ".join([entry.statement, *again])
     same = f"as {entry.restates}" if entry.restates else "; ".join(checks)
     plain = [_plain(cell) for cell in (statement, entry.text, verdict_of(outcome), same)]
+    if entry.on and not entry.restates:
+        plain[-1] = f"*on: {_plain(entry.on)}*; {plain[-1]}"
     notes = ". ".join(part for part in (_plain(entry.note), _proved(entry)) if part)
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in (*plain, notes))
 

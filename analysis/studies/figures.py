@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..pages.figure import Drawing
 from .distance_figures import margins, radial
 from .flatness_figures import flatness, gap, learning_process, robust_memorization
-from .papers import FIGURES
+from .settings import FIGURES
 from .study import RunStudy, Study
 from .training_figures import capacity, learning_curves
 

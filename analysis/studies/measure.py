@@ -7,9 +7,12 @@ asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
+
+from torch import nn
 
 from constructions import Progress
 from constructions.internal import Report, silent
@@ -34,6 +37,7 @@ def study(
     *,
     kept: str | PathLike[str],
     measure: bool = True,
+    models: Sequence[Callable[[], nn.Module]] = (),
     report: Report = silent,
 ) -> Study:
     """Measure finished runs, and build f_S beside those that were trained adversarially.
@@ -50,6 +54,8 @@ def study(
         kept: folder in which every measurement is kept, so that a study goes on where it was
             interrupted.
         measure: false for what the runs measured themselves alone.
+        models: functions that make the modules of runs with a model of one's own; each such run
+            takes the first that its weights fit.
         report: called with a `Progress`, in folders, as each begins.
 
     Returns:
@@ -75,7 +81,7 @@ def study(
 
     for folder in chosen:
         try:
-            run, recorded = usable(folder)
+            run, recorded = usable(folder, models)
             taken = {other.name for other in found.runs}
             name = folder.name if folder.name not in taken else str(folder)
             size = sum(p.numel() for p in run.model().parameters())
@@ -109,7 +115,7 @@ def study(
     return found
 
 
-def usable(folder: Path) -> tuple[Run, RunRecord]:
+def usable(folder: Path, models: Sequence[Callable[[], nn.Module]] = ()) -> tuple[Run, RunRecord]:
     """The run in a folder, and what it recorded. Raises ValueError if it is unfinished or its
     networks are not kept.
     """
@@ -119,9 +125,22 @@ def usable(folder: Path) -> tuple[Run, RunRecord]:
     if run.final is None:
         raise ValueError(f"{run.status}; go on with: cgro train --resume {folder}")
     if run.config.model == "custom":
-        raise ValueError("a run with a model of your own cannot be read from its folder alone")
+        run.make = maker(run, models)
     run.weights()
     return run, RunRecord.of(run)
+
+
+def maker(run: Run, models: Sequence[Callable[[], nn.Module]]) -> Callable[[], nn.Module]:
+    """The first function whose module a run's weights fit."""
+    for make in models:
+        with suppress(ValueError):
+            run.model(into=make())
+            return make
+    raise ValueError(
+        "it has a model of your own, which "
+        + ("fits none of the models given" if models else "its folder does not say")
+        + ": name the factory (--model module:function; in Python models=[function])"
+    )
 
 
 def clean_partner(entry: RunStudy, runs: Sequence[RunStudy]) -> RunStudy | None:

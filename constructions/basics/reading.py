@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from .floats import from_shared
+from .result import several
 from .shapes import Alike, Corner, Ends, Labels, Rows
 
 
@@ -161,7 +162,7 @@ def check_labels(
     >>> check_labels([0, 1], 2, 1)
     Traceback (most recent call last):
     ...
-    ValueError: labels must be -1 or +1 for a network with 1 outputs, got 0 at index 0:
+    ValueError: labels must be -1 or +1 for a network with 1 output, got 0 at index 0:
       use -1/+1, such as 2 * labels - 1
     """
     given = as_tensor(labels, name)
@@ -189,8 +190,8 @@ def check_labels(
             else (f"0..{outputs - 1}", ": use (labels + 1) // 2" if binary else "")
         )
         raise ValueError(
-            f"{name} must be {allowed} for a network with {outputs} outputs, got {given[i].item()} "
-            f"at index {i}{advice}"
+            f"{name} must be {allowed} for a network with {several(outputs, 'output')}, got "
+            f"{given[i].item()} at index {i}{advice}"
         )
     return found
 

@@ -145,6 +145,15 @@ def brief(text: str, limit: int = BRIEF) -> str:
     return f"{head} ..." if head and len(word) < 16 else f"{text[: limit - 3]}..."
 
 
+def several(count: int, one: str, more: str = "") -> str:
+    """A count with its noun, whose plural has an s, or is given.
+
+    >>> several(1, "output"), several(2000, "point"), several(2, "box", "boxes")
+    ('1 output', '2,000 points', '2 boxes')
+    """
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 class Result:
     """What functions give back: it prints what it is, and its numbers with their kinds.
 
@@ -156,7 +165,7 @@ class Result:
         >>> found = separation([[0.0], [0.25], [1.0]], [1, 1, -1])
         >>> found
         Separation: the least distance, between points 1 and 2
-          distance 0.75 (exact); lower >= 0.75 (certified bound)
+          distance 0.75 (exact)
         >>> found.to_dict()
         {'distance': 0.75, 'pair': [1, 2], 'is_exact': True, 'lower': 0.75}
     """

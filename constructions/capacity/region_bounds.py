@@ -145,6 +145,11 @@ def serra_upper(widths: Sequence[int], d: int) -> int:
 
 def _check(widths: Iterable[int], d: int, name: str = "widths") -> list[int]:
     """Widths as a list; raises ValueError and TypeError that name the argument."""
+    if isinstance(d, Iterable) and not isinstance(widths, Iterable):
+        raise ValueError(
+            f"d must be an integer >= 1, got {d!r}: {name} come first, then d, as in "
+            f"({d!r}, {widths!r})"
+        )
     read_count("d", d, 1)
     if not isinstance(widths, Iterable):
         raise TypeError(f"{name} must be integers, one a hidden layer, got {widths!r}")

@@ -133,7 +133,8 @@ def closed_form(
     Args:
         norm: inf or 2.
         variant: of f_S.
-        hidden: hidden widths of f_clean.
+        hidden: hidden widths of f_clean; by default none: f_clean is linear (`count_table` and
+            `cgro count` have one hidden layer of 64 units by default).
         outputs: 1 or K.
 
     Returns:
@@ -243,7 +244,8 @@ def count_table(
         norm: inf or 2.
         variants: of f_S.
         m: depth of the squaring networks.
-        hidden: hidden widths of f_clean.
+        hidden: hidden widths of f_clean; by default one layer of 64 units, whose closed form is
+            `closed_form(norm, variant, hidden=(64,))`; (): a linear f_clean.
         mu: share of training points in S_small.
         seed: of the centres.
         report: called with a `Progress` once a row of f_adv or f_S.

@@ -22,6 +22,7 @@ from ..basics.ball import Ball, check_ball, warn_of_scale
 from ..basics.engine import HERE, Engine
 from ..basics.floats import from_shared, power_of_two
 from ..basics.reading import as_tensor, check_labels
+from ..basics.result import several
 from ..basics.shapes import Labels, Outputs
 from ..gadgets.approximation import UNIT, check_depth
 from ..gadgets.indicators import Thresholds, thresholds
@@ -252,7 +253,8 @@ def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any
     points = read_points(centres, "centres")
     if network.inputs != points.shape[1]:
         raise ValueError(
-            f"clean takes {network.inputs} inputs but centres have {points.shape[1]} coordinates"
+            f"clean takes {several(network.inputs, 'input')} but centres have "
+            f"{several(points.shape[1], 'coordinate')}"
         )
     warn_of_scale(ball, network.inputs)
     values = check_labels(labels, points.shape[0], network.outputs).cpu().numpy()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from ..basics.result import several
 from ..graphs.graph import Graph
 from ..graphs.modules import check_layers
 from ..graphs.operations import UNIT, Operations, Value
@@ -48,7 +49,8 @@ class _Numbers:
         number, texts = self.lines[self.at]
         self.at += 1
         if len(texts) < count:
-            raise ValueError(f"line {number}: {what} must have {count} numbers, got {len(texts)}")
+            wanted = several(count, "number")
+            raise ValueError(f"line {number}: {what} must have {wanted}, got {len(texts)}")
         try:
             values = [float(text) for text in texts[:count]]
         except ValueError as error:
@@ -89,7 +91,8 @@ def _read_head(
     sizes = [int(v) for v in numbers.take(count + 1, "the sizes of all layers").tolist()]
     if sizes[0] != inputs or sizes[-1] != outputs or min(sizes) < 1:
         raise ValueError(
-            f"layers of sizes {sizes} do not fit {inputs} inputs and {outputs} outputs"
+            f"layers of sizes {sizes} do not fit {several(inputs, 'input')} and "
+            f"{several(outputs, 'output')}"
         )
     if any(a * b > ENTRY_LIMIT for a, b in itertools.pairwise(sizes)):
         raise ValueError(f"layers of sizes {sizes} exceed the limit of {ENTRY_LIMIT:,} entries")

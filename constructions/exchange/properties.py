@@ -24,6 +24,7 @@ import torch
 
 from ..basics.ball import Ball
 from ..basics.reading import as_coordinates, corners
+from ..basics.result import several
 
 DIGITS = 4000
 """Most decimal digits before and after the point of a literal (float64 needs at most 309 and 1074).
@@ -196,7 +197,7 @@ class Property:
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:  # images have thousands of numbers
-        sizes = f"{self.inputs} inputs, {self.outputs} outputs"
+        sizes = f"{several(self.inputs, 'input')}, {several(self.outputs, 'output')}"
         return f"Property({sizes}, unsafe: a union of {len(self.conjuncts)})"
 
     @classmethod
@@ -272,7 +273,10 @@ class Property:
         if not isinstance(other, Property):
             return NotImplemented
         if (self.inputs, self.outputs) != (other.inputs, other.outputs):
-            sizes = " and ".join(f"{p.inputs} inputs, {p.outputs} outputs" for p in (self, other))
+            sizes = " and ".join(
+                f"{several(p.inputs, 'input')}, {several(p.outputs, 'output')}"
+                for p in (self, other)
+            )
             raise ValueError(f"properties must be about networks of equal sizes, got {sizes}")
         return Property.of(self.inputs, self.outputs, self.conjuncts + other.conjuncts)
 
@@ -292,8 +296,10 @@ class Property:
         """
         point, values = exact_point(x, "x"), rationals(y, "y")
         if (len(point), len(values)) != (self.inputs, self.outputs):
-            sizes = f"{self.inputs} inputs and {self.outputs} outputs"
-            raise ValueError(f"x and y must be {sizes}, got {len(point)} and {len(values)} numbers")
+            sizes = f"{several(self.inputs, 'input')} and {several(self.outputs, 'output')}"
+            raise ValueError(
+                f"x and y must be {sizes}, got {len(point)} and {several(len(values), 'number')}"
+            )
         return any(
             p.contains(point) and all(c.holds(point, values) for c in p.constraints)
             for p in self.conjuncts

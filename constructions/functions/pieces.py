@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..basics.result import several
 from ..gadgets.approximation import maximum
 from ..linear.matrix import Constant
 from ..networks.calculus import affine, compose, copies, delay, parallel
@@ -46,6 +47,7 @@ def from_pieces(regions: LinearRegions) -> ReLUNetwork:
 
     Raises:
         ValueError: for several outputs, incomplete regions, and maps that float64 does not hold.
+        TypeError: for what are no regions.
 
     Cost: the terms are as many as the interior faces of a triangulation of g's slopes: in the plane
     at most 6 for each slope. g has up to as many pieces as the hyperplanes of (1) and f's cells cut
@@ -63,10 +65,22 @@ def from_pieces(regions: LinearRegions) -> ReLUNetwork:
         >>> shallow([[0.375]]).item()
         0.140625
     """
-    if not regions.complete or regions.network.outputs != 1:
+    if not isinstance(regions, LinearRegions):
+        raise TypeError(
+            "regions must be what linear_regions gives: from_pieces(linear_regions(network, box)), "
+            f"got {type(regions).__name__}"
+        )
+    if regions.network.outputs != 1:
         raise ValueError(
-            f"regions must be complete and of a network with one output, got "
-            f"{regions.network.outputs} outputs and complete = {regions.complete}"
+            f"regions must be of a network with one output, got {regions.network.outputs}: take "
+            "those of one, as linear_regions(compose(affine([[1, 0]]), network), box) of the first "
+            "of two"
+        )
+    if not regions.complete:
+        raise ValueError(
+            f"regions must be complete, but the {regions.stopped} ended them at "
+            f"{several(regions.cells, 'cell')}: call linear_regions with larger limits (max_cells, "
+            "max_seconds), or without"
         )
     box = regions.arrangement.lower, regions.arrangement.upper
     hinges = _hinges(regions)
@@ -86,7 +100,10 @@ def from_pieces(regions: LinearRegions) -> ReLUNetwork:
     carried = [delay(term, depth - term.size.depth, nonnegative=True) for _, term in terms]
     network = compose(affine([[sign for sign, _ in terms]], [floor]), parallel(*carried))
     if network.size.depth != depth:
-        raise ValueError("regions must have maps whose differences float64 holds")
+        raise ValueError(
+            "regions must have maps whose differences float64 holds: round the network's weights, "
+            "such as to multiples of 2^-20"
+        )
     domain = float(box[0].min()), float(box[1].max())
     counts = {"maxima": sum(len(face) > 1 for face in signs), "hinges": len(hinges), "rank": rank}
     counts |= {"trees": trees - len(hinges), "carried": network.size.units - trees}

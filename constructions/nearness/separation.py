@@ -63,7 +63,7 @@ class Separation(Result):
         where = "" if self.pair is None else f", between points {self.pair[0]} and {self.pair[1]}"
         return f"the least distance{where}", {
             "distance": said(self.distance, "exact" if self.is_exact else "rounded"),
-            "lower": said(self.lower, "certified lower bound"),
+            **({} if self.is_exact else {"lower": said(self.lower, "certified lower bound")}),
         }
 
 

@@ -11,7 +11,7 @@ import torch
 from ..basics.floats import from_shared
 from ..basics.reading import box_of, read_box
 from ..basics.renamed import renamed
-from ..basics.result import Said, Unpacked, said
+from ..basics.result import Said, Unpacked, said, several
 from ..basics.shapes import BatchOutputs
 from ..graphs.origin import difference
 from ..linear.matrix import Matrix
@@ -37,7 +37,8 @@ class OutputBounds(Unpacked):
         boxes, outputs = self.lower.shape[:-1].numel(), self.lower.shape[-1]
         if not boxes:
             return "no boxes", {}
-        return f"of {outputs} outputs on {boxes:,} boxes; over all of them", {
+        what = f"of {several(outputs, 'output')} on {several(boxes, 'box', 'boxes')}"
+        return f"{what}; over all of them", {
             "output": said(float(self.lower.min()), "certified lower bound"),
             "and": said(float(self.upper.max()), "certified upper bound"),
         }

@@ -16,7 +16,7 @@ from torch import nn
 from ..basics.progress import Report, counted, silent
 from ..basics.renamed import renamed
 from ..basics.result import Result, Said, said
-from ..basics.shapes import Numbers, Vertices
+from ..basics.shapes import LevelSegments, Numbers, Vertices
 from ..networks.network import ReLUNetwork
 from .counting import Arithmetic, arithmetic_of, linear_regions, network_on
 from .result import in_short
@@ -41,6 +41,26 @@ class LevelSet(Result):
     complete: bool
     certified: bool
     method: str
+
+    @property
+    def segments(self) -> LevelSegments:
+        """The faces of a network with two inputs as segments.
+
+        Returns:
+            Their ends, (faces, 2, 2), as matplotlib's `LineCollection` takes them.
+
+        Raises:
+            ValueError: for another number of inputs.
+
+        Example:
+            >>> from constructions import affine
+            >>> sorted(level_set(affine([[1.0, 0.0]], [-0.5]), (0, 1)).segments[0].tolist())
+            [[0.5, 0.0], [0.5, 1.0]]
+        """
+        d = self.vertices.shape[1]
+        if d != 2:
+            raise ValueError(f"segments are for networks with 2 inputs, got {d}")
+        return self.vertices[np.array(self.faces, dtype=int).reshape(-1, 2)]
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         kind = "exact" if self.certified and self.complete else "not certified"

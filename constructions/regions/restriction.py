@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..basics.reading import as_coordinates
 from ..exchange.reading import read_network
 from ..networks.calculus import affine, compose
 from ..networks.network import ReLUNetwork
+from ..networks.provenance import Provenance
 
 
 def on_segment(network: Any, start: Any, end: Any) -> ReLUNetwork:
@@ -43,7 +45,8 @@ def on_plane(network: Any, origin: Any, first: Any, second: Any) -> ReLUNetwork:
     """Restrict a network to the plane through three points.
 
     The network (s, t) -> f(origin + s (first - origin) + t (second - origin)); the points are at
-    (0, 0), (1, 0) and (0, 1). Weights are rounded as for `on_segment`.
+    (0, 0), (1, 0) and (0, 1), and pictures of it mark them (`analysis.plot_plane`,
+    `analysis.plot_regions`, `cgro inspect --plot`). Weights are rounded as for `on_segment`.
 
     Args:
         network: what `read_network` reads.
@@ -85,4 +88,6 @@ def _pull_back(network: Any, **points: Any) -> ReLUNetwork:
     directions = np.stack([other - origin for other in others], axis=1)
     if np.linalg.matrix_rank(directions) < len(others):
         raise ValueError(f"{', '.join(points)} must be distinct and not on one line")
-    return compose(network.restrict(None), affine(directions, origin))
+    restricted = compose(network.restrict(None), affine(directions, origin))
+    made_of = restricted.provenance or Provenance(None)
+    return replace(restricted, provenance=replace(made_of, arguments={"slice": ", ".join(points)}))

@@ -10,9 +10,8 @@ Here it is in the plane, where one sees all of it.
 
 import matplotlib.pyplot as plt
 import torch
-from matplotlib.patches import Rectangle
 
-from analysis import certify_memorization, clean_error, outer_radius
+from analysis import certify_memorization, clean_error, plot_plane
 from constructions import Ball, ReLUNetwork, f_S, separation
 from training import mlp
 
@@ -49,34 +48,17 @@ print(f"f_clean: share of wrong labels {clean_error(clean, points, labels)!r}")
 print(repr(separation(points, labels)))
 ball = Ball("inf", 0.06)
 f = f_S(clean, points, labels, ball)
-outer = outer_radius(f, ball)
 print(f"parameters (exact): f_clean {clean.size.parameters}, f_S {f.size.parameters}")
 
 # %%
 # In each ball (inner square) f_S *is* the label; outside the outer square it *is* f_clean; in the
-# *shell* between them it passes from one to the other. The black line is where the class changes.
+# *shell* between them it passes from one to the other. The black line is where the class changes;
+# red is +1, blue −1, in all pictures of the library.
 
-
-def draw(axes, network, title):
-    line = torch.linspace(0, 1, 401, dtype=torch.float64)
-    values = network(torch.cartesian_prod(line, line)).reshape(401, 401).T.numpy()
-    axes.imshow(
-        values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-3, vmax=3
-    )
-    axes.contour(line, line, values, levels=[0], colors="black", linewidths=1)
-    for label, marker in ((1, "o"), (-1, "s")):
-        axes.plot(*points[labels == label].T, marker, color="black", markersize=4)
-    axes.set(xlabel="x₁", ylabel="x₂", title=title)
-
-
-figure, panels = plt.subplots(2, 1, figsize=(4.2, 8), sharex=True)
-draw(panels[0], clean, "f_clean (labels ● +1, ■ −1)")
-draw(panels[1], f, "f_S, with balls and shells")
-for x, y in points.tolist():
-    for radius, style in ((ball.radius, "-"), (outer, ":")):
-        square = Rectangle((x - radius, y - radius), 2 * radius, 2 * radius, fill=False)
-        panels[1].add_patch(square)
-        square.set(linestyle=style, linewidth=0.8)
+figure, panels = plt.subplots(2, 1, figsize=(4.8, 9))
+shown = {"points": points, "labels": labels, "reach": 3}
+plot_plane(clean, **shown, axes=panels[0]).set_title("f_clean")
+plot_plane(f, **shown, ball=ball, axes=panels[1]).set_title("f_S")
 plt.show()
 
 # %%

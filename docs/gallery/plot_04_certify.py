@@ -19,7 +19,7 @@ import torch
 from matplotlib.patches import Rectangle
 
 import analysis
-from analysis import certificate_of, certify
+from analysis import certificate_of, certify, plot_plane
 from constructions import Ball, ReLUNetwork
 from training import mlp
 
@@ -54,13 +54,8 @@ for (x, radius, label), result in zip(questions, results, strict=True):
 
 # %%
 
-line = torch.linspace(0, 1, 401, dtype=torch.float64)
-values = network(torch.cartesian_prod(line, line)).reshape(401, 401).T.numpy()
-figure, axes = plt.subplots(figsize=(4.6, 4.2))
-image = axes.imshow(
-    values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-6, vmax=6
-)
-axes.contour(line, line, values, levels=[0], colors="black", linewidths=1)
+figure, axes = plt.subplots(figsize=(4.8, 4.6))
+plot_plane(network, reach=6, axes=axes)
 for ((x, y), radius, _), result in zip(questions, results, strict=True):
     corner, style = (x - radius, y - radius), "-" if result.verdict == "proved" else ":"
     axes.add_patch(
@@ -69,8 +64,6 @@ for ((x, y), radius, _), result in zip(questions, results, strict=True):
     axes.annotate(result.verdict, (x, y), ha="center", va="center", weight="bold")
     if result.witness:
         axes.plot(*map(float, result.witness), "X", color="black", markersize=9)
-axes.set(xlabel="x₁", ylabel="x₂")
-figure.colorbar(image, label="output of the network", shrink=0.85)
 plt.show()
 
 # %%

@@ -8,10 +8,9 @@ express; here it is counted with certainty, for trained and for constructed netw
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
-from matplotlib.collections import LineCollection
 
+from analysis import plot_regions
 from constructions import (
     Ball,
     ReLUNetwork,
@@ -65,34 +64,12 @@ print(f"f_clean: at most {bound:,} cells (upper bound, Serra et al. 2018)")
 # units switch there whose effects cancel.
 
 
-def draw(axes, network, title):
-    line = torch.linspace(0, 1, 401, dtype=torch.float64)
-    values = network(torch.cartesian_prod(line, line)).reshape(401, 401).T.numpy()
-    axes.imshow(
-        values, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r", vmin=-6, vmax=6
-    )
+figure, panels = plt.subplots(2, 1, figsize=(4.8, 9))
+for axes, (name, network) in zip(panels, (("f_clean", clean), ("f_S", f)), strict=True):
     found = linear_regions(network, (0, 1), pieces=True)
-    beside = {}  # of each side of a cell: the pieces on it
-    for polygon, piece in zip(found.polygons(), found.piece, strict=True):
-        for side in zip(polygon, np.roll(polygon, 1), strict=True):
-            beside.setdefault(tuple(sorted(side)), set()).add(piece)
-    cells = [found.vertices[list(side)] for side in beside]
-    pieces = [
-        found.vertices[list(side)] for side, both in beside.items() if len(both) == 2
-    ]
-    axes.add_collection(LineCollection(cells, colors="#00000060", linewidths=0.25))
-    axes.add_collection(LineCollection(pieces, colors="black", linewidths=0.7))
-    for label, marker in ((1, "o"), (-1, "s")):
-        axes.plot(*points[labels == label].T, marker, color="black", markersize=4)
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="x₁", ylabel="x₂")
-    axes.set_title(
-        f"{title}: {found.cells:,} cells, {found.pieces} pieces (exact)", fontsize=10
-    )
-
-
-figure, panels = plt.subplots(2, 1, figsize=(4.2, 8), sharex=True)
-draw(panels[0], clean, "f_clean")
-draw(panels[1], f, "f_S")
+    plot_regions(found, points=points, labels=labels, reach=6, axes=axes)
+    counts = f"{found.cells:,} cells, {found.pieces} pieces (exact)"
+    axes.set_title(f"{name}: {counts}", fontsize=10)
 plt.show()
 
 # %%

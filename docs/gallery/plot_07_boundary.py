@@ -75,7 +75,7 @@ for name, found in boundaries.items():
 
 figure, axes = plt.subplots(figsize=(4.8, 5.2))
 for name, (_, colour, width) in networks.items():
-    segments = [boundaries[name].vertices[face] for face in boundaries[name].faces]
+    segments = boundaries[name].segments
     axes.add_collection(
         LineCollection(segments, colors=colour, linewidths=width, label=name)
     )

@@ -31,7 +31,7 @@ def site(tmp_path_factory):
     for name in ("constructions", "training", "analysis", "docs", "benchmarks"):
         ignored = shutil.ignore_patterns("__pycache__", "auto")
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
-    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "cgro.py"):
         shutil.copy(ROOT / name, copy / name)
     options = ["-W", "--keep-going", "-q", "-D", "plot_gallery=0", "-d", str(folder / "doctrees")]
     command = [sys.executable, "-m", "sphinx", *options, str(copy / "docs"), str(out)]

@@ -5,6 +5,7 @@ here, and one in proofs/networks/main.ml.
 """
 
 import itertools
+import math
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from analysis.search.prepared import prepare
 from constructions import (
+    VARIANTS,
     Ball,
     ReLUNetwork,
     distance,
@@ -24,8 +26,12 @@ from constructions import (
     multiplication,
     soft_indicator,
     squaring,
+    tooth,
+    yarotsky_multiplication,
 )
 from constructions.gadgets.approximation import _settled_squaring
+from constructions.gadgets.distances import shared_rounding
+from constructions.gadgets.indicators import thresholds
 
 PROGRAM = Path(__file__).parents[2] / "proofs" / "networks" / "weights"
 pytestmark = pytest.mark.skipif(
@@ -62,7 +68,9 @@ def written(value):
     """A number exactly; a list with its length before; a tuple without."""
     if isinstance(value, list):
         return " ".join([str(len(value)), *map(written, value)])
-    return " ".join(map(written, value)) if isinstance(value, tuple) else str(Fraction(value))
+    if isinstance(value, tuple):
+        return " ".join(map(written, value))
+    return value if isinstance(value, Word) else str(Fraction(value))
 
 
 def layers(network):
@@ -80,12 +88,13 @@ points = st.lists(grid, min_size=1, max_size=9)
 
 @st.composite
 def memorizers(draw, norm, variant, most_classes):
-    """(classes, f_S of a few points, its arguments); centres are 1/16 apart."""
+    """f_S or f_adv of a few points 1/16 apart, and its arguments in the development."""
     n, d, k = draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(1, most_classes))
+    k = max(k, 2) if most_classes > 1 else 1
     n = max(n, k)
-    if norm == 2 or variant == "gate":
+    if norm == 2 or variant != "lean":
         d = max(d, 2)
-    centres = [
+    points = [
         [Fraction(i + 1, 16), *draw(st.lists(grid, min_size=d - 1, max_size=d - 1))]
         for i in range(n)
     ]
@@ -101,28 +110,25 @@ def memorizers(draw, norm, variant, most_classes):
             for a, b in itertools.pairwise(widths)
         ]
     )
-    floats = [[float(v) for v in row] for row in centres]
-    network = f_S(clean, floats, labels, Ball(norm, 1 / 1024), variant=variant)
+    floats = [[float(v) for v in row] for row in points]
+    ball = Ball(norm, 1 / 1024)
+    network = f_S(clean, floats, labels, ball, variant=variant, separation=1 / 16)
     own = network.provenance.arguments
     numbers = [labels[i] if k > 1 else int(labels[i] < 0) for i in range(n)]
     data = list(zip(floats, numbers, strict=True))
-    return k, network, (own, d, layers(clean), data)
+    m = own.get("m", 1)
+    cut = (own["inner"], own["outer"], own["bound"])
+    arguments = (variant, Word(norm), m, *cut, d, k, layers(clean), data)
+    if norm == 2 and variant == "lean":  # the theorem takes norms that are rounded upwards
+        norms = [bias for _, bias in of_library(distance(floats, 2, m, shared=True))[-1]]
+        for row, w in zip(points, norms, strict=True):
+            assert 0 <= w - sum(v * v for v in row) <= 2 * Fraction(shared_rounding(d))
+        arguments = (*arguments, norms)
+    return network, arguments
 
 
-def binary(case):
-    _, network, (own, d, clean, data) = case
-    return network, ("memorize", own["inner"], own["outer"], own["bound"], d, clean, data)
-
-
-def classes(case):
-    k, network, (own, d, clean, data) = case
-    return network, ("memorizeK", own["inner"], own["outer"], own["bound"], d, k, clean, data)
-
-
-def euclidean(case):
-    k, network, (own, d, clean, data) = case
-    inner, outer = own["inner"], own["outer"]
-    return network, ("memorizeK_l2", own["m"], inner, outer, own["bound"], d, k, clean, data)
+class Word(str):
+    """An argument that is no number."""
 
 
 depths = st.integers(1, 12)
@@ -131,6 +137,13 @@ CASES = {  # (network of the library, name and arguments in the development), dr
     "settled squaring": depths.map(lambda m: (_settled_squaring(m), ("settled_squaring", m))),
     "multiplication": st.tuples(depths, st.integers(-3, 5)).map(
         lambda a: (multiplication(a[0], 2.0 ** a[1]), ("multiplication", a[0], 2.0 ** a[1]))
+    ),
+    "tooth": st.integers(1, 12).map(lambda n: (tooth(n), ("tooth", n))),
+    "three squares": st.tuples(depths, st.integers(-3, 5)).map(
+        lambda a: (
+            yarotsky_multiplication(a[0], 2.0 ** a[1]),
+            ("yarotsky", a[0], 2.0 ** a[1]),
+        )
     ),
     "maximum": st.integers(1, 20).map(lambda n: (maximum(n), ("maximum", n))),
     "l_inf distance": points.map(lambda c: (distance(c, "inf"), ("linf_distance", c))),
@@ -143,11 +156,12 @@ CASES = {  # (network of the library, name and arguments in the development), dr
     "lean indicator": points.map(
         lambda c: (lean_indicator(c, 0.0625, 0.125), ("lean_indicator", 0.0625, 0.125, c))
     ),
-    "f_S, l_inf, lean, two labels": memorizers("inf", "lean", 1).map(binary),
-    "f_S, l_inf, lean, K classes": memorizers("inf", "lean", 4)
-    .filter(lambda a: a[0] > 1)
-    .map(classes),
-    "f_S, l_2, gate, K classes": memorizers(2, "gate", 4).filter(lambda a: a[0] > 1).map(euclidean),
+    **{
+        f"f_S, l_{norm}, {variant}, {labels}": memorizers(norm, variant, most)
+        for norm in ("inf", 2)
+        for variant in VARIANTS
+        for labels, most in (("two labels", 1), ("K classes", 4))
+    },
 }
 
 
@@ -155,9 +169,7 @@ CASES = {  # (network of the library, name and arguments in the development), dr
 def test_weights_are_those_of_the_theorem(case):
     seen = []
 
-    @settings(
-        max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(CASES[case])
     def compare(drawn):
         network, (name, *arguments) = drawn
@@ -166,6 +178,28 @@ def test_weights_are_those_of_the_theorem(case):
 
     compare()
     assert len(seen) >= 5
+
+
+dyadic = st.tuples(st.integers(1, 2**20), st.integers(1, 24)).map(lambda a: a[0] / 2 ** a[1])
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(
+    st.sampled_from(["inf", 2]),
+    dyadic,
+    st.one_of(st.just(math.inf), dyadic),
+    st.fractions(0, Fraction(1, 4)),
+    st.sampled_from([Fraction(1, 2**48), Fraction(1, 3 * 2**20)]),
+)
+def test_thresholds_are_those_of_the_theorem(norm, radius, apart, error, doubt):
+    try:
+        cut = thresholds(Ball(norm, radius), apart, error, doubt)
+        found = [Fraction(cut.inner), Fraction(cut.outer)]
+    except ValueError:
+        found = []
+    said = Word("inf") if math.isinf(apart) else apart
+    ((*rows,),) = of_theorem("thresholds", Word(norm), radius, said, error, doubt)
+    assert [bias for _, bias in rows] == found
 
 
 def test_another_weight_is_seen():

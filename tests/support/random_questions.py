@@ -124,7 +124,7 @@ def proved_with_facts():
         asked = Question(prepare(network), box, label)
         least = asked.margins(points_of(np.random.default_rng(0), asked))[0].min()
         asked = shifted(asked, 0.3 - least)
-        query = Search(asked, 4.0).by_bounds(bound_layers(asked, np.inf))
+        query = Search(asked, 100.0).by_bounds(bound_layers(asked, np.inf))
         if query and query["verdict"] == "proved" and sum("leaf" in n for n in nodes(query)) > 4:
             return asked, query
     raise AssertionError("no box of the trained network needs several leaves")

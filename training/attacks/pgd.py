@@ -33,7 +33,7 @@ from constructions.internal import (
 )
 
 from ..datasets.reading import check_differentiable, measuring, read_outputs
-from .objectives import Model, Objective
+from .objectives import Model, Objective, classification_loss
 from .projection import limits, within
 
 
@@ -44,7 +44,7 @@ def pgd(
     x: Given,
     labels: Labels,
     ball: Ball,
-    objective: Objective,
+    objective: Objective = classification_loss,
     *,
     steps: int = 20,
     step_size: float | None = None,
@@ -75,7 +75,8 @@ def pgd(
         x: shape (batch, ...), floating-point, in [0,1], or uint8 (k means k/255, in float32).
         labels: shape (batch,).
         ball: norm and radius.
-        objective: objective(outputs, labels) is one value for each row.
+        objective: objective(outputs, labels) is one value for each row, which is made large: a
+            loss (by default the usual one), or a margin with its sign changed.
         steps: K.
         step_size: by default 2.5 radius / steps.
         restarts: how often to climb.
@@ -86,8 +87,10 @@ def pgd(
         early_stop: early_stop(outputs, labels), such as `is_error`: rows where it is true leave the
             batch and keep that iterate. Errors are found as without it, faster; the maximal
             objective is understated, so never use it to measure a loss or flatness.
-        generator: of the noise; None draws what the global one would give next, and leaves it
-            alone, so every call draws the same; in a loop pass your own.
+        generator: of the noise. None: what the global one would give next, which is left as it
+            is, so calls one after the other start at the *same* places: in a loop of training, or
+            to try again, pass one of your own, `torch.Generator().manual_seed(0)`, made before the
+            loop.
         report: called with a `Progress` after each pass.
 
     Returns:
@@ -114,7 +117,6 @@ def pgd(
         ...     torch.tensor([[0.5, 0.5]]),
         ...     torch.tensor([1]),
         ...     Ball("inf", 0.25),
-        ...     lambda f, y: -y * f[:, 0],
         ... )
         >>> attacked
         tensor([[0.2500, 0.7500]])
@@ -174,7 +176,7 @@ def fgsm(
     x: Given,
     labels: Labels,
     ball: Ball,
-    objective: Objective,
+    objective: Objective = classification_loss,
     *,
     step_size: float | None = None,
     start: Points | None = None,

@@ -239,7 +239,7 @@ def _check_points(points: torch.Tensor, name: str) -> None:
 
 def load_data(
     name: str | PathLike[str] = "digits",
-    task: Task = "parity",
+    task: Task = "classes",
     seed: int = 0,
     *,
     root: str | PathLike[str] | None = None,
@@ -255,7 +255,8 @@ def load_data(
             float64, multiples of 1/16. "mnist", "cifar10": as torchvision keeps them in the folder
             root, uint8. Otherwise the path of a folder or .tar, .tar.gz, .tgz file with images
             train/CLASS/FILE and test/CLASS/FILE, or CLASS/FILE (PNG or JPEG of one size), uint8.
-        task: see `read_task`.
+        task: "classes" (as for `TrainingConfig` and `cgro train`), "parity" (odd +1, even -1), or
+            labels of classes, see `read_task`.
         seed: of the split.
         root: folder of MNIST and CIFAR-10; by default the environment variable CGRO_DATA, or
             "data".

@@ -24,6 +24,7 @@ from constructions.internal import (
     check_ball,
     check_labels,
     said,
+    several,
     silent,
 )
 
@@ -60,7 +61,7 @@ class Evaluation(Result):
             robust = self._share(self.robust_accuracy, "empirical upper bound")
             numbers["right under attack"] = robust
         numbers["mean loss"] = said(self.loss, "rounded")
-        return f"{self.points:,} points, attack {self.attack}", numbers
+        return f"{several(self.points, 'point')}, attack {self.attack}", numbers
 
     def _share(self, value: float, kind: str) -> Said:
         return said(value, kind, round(value * self.points), self.points)

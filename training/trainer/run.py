@@ -18,7 +18,8 @@ import json
 import math
 import shutil
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from constructions.internal import Points, Said, said, write_file
 from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import differentiating
 from .config import TrainingConfig
+from .evaluation import Evaluation
 from .models import build_model
 
 FORMAT = "cgro run 1"
@@ -53,7 +55,9 @@ class Run(Result):
         config: its `TrainingConfig`.
         about: facts about versions, machine and data.
         epochs: the metrics of each finished epoch.
-        final: the metrics of the end; None before it.
+        final: the metrics of the end as they are in the file; None before it. `evaluation()` gives
+            them with their kinds.
+        make: makes the module that `model` fills, where the run is of a model of one's own.
     """
 
     folder: Path
@@ -61,6 +65,7 @@ class Run(Result):
     about: dict[str, Any]
     epochs: list[dict[str, Any]] = field(default_factory=list)
     final: dict[str, Any] | None = None
+    make: Callable[[], nn.Module] | None = None
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         numbers = {}
@@ -136,14 +141,7 @@ class Run(Result):
                 and a model of one's own without `into`.
         """
         if into is None:
-            if self.config.model == "custom":
-                raise ValueError(
-                    f"{self.folder} has a model of your own: give a module of its kind as `into`"
-                )
-            facts = self.about["data"]
-            into = model_for(
-                self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"]
-            )
+            into = self._made()
         if self.config.precision == "float64":
             into = into.double()
         try:
@@ -151,6 +149,19 @@ class Run(Result):
         except RuntimeError as error:
             raise ValueError(f"weights of {self.folder} do not fit the model: {error}") from error
         return into.eval()
+
+    def _made(self) -> nn.Module:
+        """A module of the run's kind."""
+        if self.make is not None:
+            return self.make()
+        if self.config.model == "custom":
+            raise ValueError(
+                f"{self.folder} has a model of your own: give a module of its kind as `into`"
+            )
+        facts = self.about["data"]
+        return model_for(
+            self.config, tuple(facts["shape"]), facts["outputs"], facts["mean"], facts["std"]
+        )
 
     def weights(self, epoch: int | None = None) -> dict[str, torch.Tensor]:
         """Give the model's tensors by name after an epoch.
@@ -183,6 +194,25 @@ class Run(Result):
             for line in self.epochs
             if (self.folder / "weights" / _name(line["epoch"])).is_file()
         ]
+
+    def evaluation(self, part: str = "test") -> Evaluation:
+        """Give the measurement at the end as what `evaluate` gives, each number with its kind.
+
+        Args:
+            part: "test", "train" (all training points, not attacked), or "train_sample".
+
+        Returns:
+            An `Evaluation`; `final` has the same numbers as they are in the file.
+
+        Raises:
+            ValueError: for a run that is not finished, and another part.
+        """
+        parts = {name: each for name, each in (self.final or {}).items() if type(each) is dict}
+        if part not in parts:
+            known = ", ".join(parts) if parts else f"none yet: the run is {self.status}"
+            raise ValueError(f"part must be one of those measured ({known}), got {part!r}")
+        found = {"attack": "clean", "robust_accuracy": None, **parts[part]}
+        return Evaluation(**{field.name: found[field.name] for field in fields(Evaluation)})
 
     def dataset(self) -> Dataset:
         """Read the data that the run was trained on again.

@@ -251,7 +251,10 @@ def test_files_are_decided_and_confirmed(tmp_path, capsys):
     assert accepted(json.loads((tmp_path / "c.json").read_text()))
     check = ["check-certificate", str(tmp_path / "c.json")]
     assert main(["check-certificate", str(tmp_path / "c.json"), "--network", str(net)]) == 2
-    assert "is about a network and a property: give --vnnlib, too" in capsys.readouterr().err
+    assert (
+        "is about a network and a property: give the property (--vnnlib), too"
+        in capsys.readouterr().err
+    )
     (tmp_path / "model.pt").write_bytes(b"precious")
     asked = ["certify", str(net), "--vnnlib", str(file), "--out"]
     assert main([*asked, str(tmp_path / "model.pt")]) == 2
@@ -603,7 +606,7 @@ def test_wrong_arguments_are_named():
     box = Property(([0.0], [2.0]), [([[1]], [0])])
     with pytest.raises(
         ValueError,
-        match="property must be about 2 inputs and 1 outputs, as the network has, got 1 and 1",
+        match="property must be about 2 inputs and 1 output, as the network has, got 1 and 1",
     ):
         decide(affine([[1.0, 1.0]]), box)
     with pytest.raises(ValueError, match=r"boxes must lie in the network's domain \[0.0, 1.0\]"):
@@ -678,6 +681,7 @@ def run_field(seconds):
     return decided
 
 
+@pytest.mark.slow
 def test_public_benchmarks_are_not_decided_wrongly():
     assert run_field(0.5) >= 10
 

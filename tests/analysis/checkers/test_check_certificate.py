@@ -461,18 +461,22 @@ def test_wrong_statements_are_rejected():
     assert min(found.values()) >= 10, found
 
 
-def test_broken_proofs_are_rejected():
+@pytest.mark.parametrize(
+    ("rounds", "fact_rounds", "least"),
+    [(2, 10, 100), pytest.param(6, 30, 400, marks=pytest.mark.slow)],
+)
+def test_broken_proofs_are_rejected(rounds, fact_rounds, least):
     """Each mutant is a proof that does not give its bound by exact arithmetic, be the statement
     true or not.
     """
     found = dict.fromkeys((m.__name__ for m in TREES + FACTS + POINTS), 0)
-    rounds = mutants(proved, TREES + POINTS, 6), mutants(proved, FACTS, 30)  # few have facts
-    for name, data, query, _ in itertools.chain(*rounds):
+    kinds = mutants(proved, TREES + POINTS, rounds), mutants(proved, FACTS, fact_rounds)
+    for name, data, query, _ in itertools.chain(*kinds):  # few have facts
         if proof_fails(data, query):
             found[name] += 1
             assert judge(data, query), (name, data, query)
-    assert sum(found.values()) >= 400, found
-    assert min(found.values()) >= 3, found
+    assert sum(found.values()) >= least, found
+    assert min(found.values()) >= (3 if least > 100 else 1), found
 
 
 def test_wrong_witnesses_are_rejected():

@@ -286,6 +286,33 @@ NEGATIVE = {
 }
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [("check_certificate.py", 1), ("check_memorization.py", 1), ("check_balls.py", 2)],
+)
+def test_files_for_no_or_another_checker_are_named_in_words(script, arguments, tmp_path):
+    formats = {
+        "check_certificate.py": ["cgro certificate 1", "cgro property certificate 1"],
+        "check_memorization.py": ["cgro memorization certificate 1"],
+        "check_balls.py": ["cgro balls certificate 1"],
+    }
+    path = tmp_path / "file.json"
+    for content in ({}, [1, 0.5], 3, "a", {"format": "a"}, {"format": []}, {"kind": 0.5}):
+        path.write_text(json.dumps(content))
+        said = run(script, *[path] * arguments)
+        assert_rejected(said, 'not a certificate: its "format" is', "not a certificate of many")
+    for content in (b"{", b"", bytes(range(256))):
+        path.write_bytes(content)
+        assert_rejected(run(script, *[path] * arguments), "not a certificate")
+    for other, names in formats.items():
+        for name in names:
+            path.write_text(json.dumps({"format": name, "weight": 0.5}))
+            status, text = run(script, *[path] * arguments)
+            assert status == 1
+            assert (f"{other}" in text and "not a certificate of" in text) == (other != script)
+    assert "file" in run(script, *[tmp_path / "none.json"] * arguments)[1]
+
+
 def test_statements_are_in_words_and_say_what_is_refuted(tmp_path):
     path, data = tmp_path / "a.json", plain(LINE, POSITIVE, NEGATIVE)
     path.write_text(json.dumps(data))

@@ -404,7 +404,7 @@ def test_networks_of_ones_own_come_in_as_for_compare(tmp_path, capsys, monkeypat
     ball = ["--point", 0.5, 0.25, "--radius", 0.0078125]
     assert run("certify", "mine.pt", *ball, "--out", "c.json") == 0
     shown = capsys.readouterr()
-    assert shown.err.strip() == "mine.pt, weights taken as of Linear and ReLU in turn"
+    assert "network mine.pt, weights taken as of Linear and ReLU in turn, no" in shown.out
     expected = certify(
         module, [0.5, 0.25], Ball("inf", 0.0078125), int(module(torch.tensor([[0.5, 0.25]])).sign())
     )

@@ -47,6 +47,8 @@ def test_train_writes_a_run_and_says_what_it_measured(folder, capsys):
     text = capsys.readouterr().out
     assert f"all 360 test points: {100 * run.final['test']['accuracy']:.2f}% right, at most" in text
     assert "scikit-learn load_digits" in text
+    for name in ("train accuracy", "train robust accuracy", "test accuracy"):
+        assert name in text  # what the columns are called
 
 
 def test_options_win_over_the_file(tmp_path, capsys):

@@ -23,13 +23,13 @@ import analysis.comparison.task
 from analysis import CompareSettings, compare, write_report
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
-from analysis.comparison.report import summary
 from analysis.comparison.settings import DEFAULT_RADIUS
 from analysis.comparison.stages import stages
 from analysis.comparison.task import TaskComparison
+from analysis.comparison.verdict import summary
 from analysis.quantities.measured import Measured
 from constructions import ReLUNetwork, load, separation, squaring
-from training import TASKS, Dataset
+from training import TASKS, Dataset, load_data
 
 QUICK = CompareSettings(
     clean_epochs=12,
@@ -312,13 +312,13 @@ def test_page_in_a_browser_has_all_figures_and_no_error(quick, tmp_path):
 
 def test_the_summary_says_only_what_the_numbers_show(quick):
     (task,) = quick[0].tasks
-    assert "by construction" in summary(task)
+    assert "At this radius" not in summary(task)
     built = task.models["f_S"]
     test = replace(built.errors.test, robust=built.errors.test.clean)
     built = replace(built, errors=replace(built.errors, test=test))
     tame = summary(replace(task, models={**task.models, "f_S": built}))
-    assert "by construction" not in tame
-    assert "the same pattern" not in tame
+    assert tame.startswith("At this radius f_S hardly errs more under attack than without")
+    assert "like f_S," not in tame
 
 
 def test_the_summary_says_certified_only_where_the_proofs_are_far_enough_apart(quick):
@@ -326,18 +326,45 @@ def test_the_summary_says_certified_only_where_the_proofs_are_far_enough_apart(q
     (task,) = quick[0].tasks
     learned = task.models["learned"]
 
-    def said(most):
-        low = Measured.share(10, 1000, "certified lower bound")
+    def said(most, test_most=100000, clean=1, low=10, **facts):
+        low = Measured.share(low, 1000, "certified lower bound")
         upper = Measured.share(most, 1000, "certified upper bound")
         train = replace(learned.errors.train, robust=low, robust_upper=upper)
-        test = replace(learned.errors.test, robust=Measured.share(10199, 100000))
-        test = replace(test, clean=Measured.share(1, 100))
+        lower = Measured.share(min(10199, test_most), 100000, "certified lower bound")
+        upper = Measured.share(test_most, 100000, "certified upper bound")
+        test = replace(learned.errors.test, robust=lower, robust_upper=upper)
+        test = replace(test, clean=Measured.share(clean, 100))
         model = replace(learned, errors=replace(learned.errors, train=train, test=test))
-        return summary(replace(task, models={**task.models, "learned": model}))
+        return summary(replace(task, models={**task.models, "learned": model}, **facts))
 
-    assert "the same pattern, certified, by at least 8.1 points" in said(20)
-    assert "1.0% to 2.0% of the training balls" in said(20)
-    assert "the same pattern, as far as the attack sees" in said(60)
+    certified = said(20)
+    assert certified.startswith("The learned network behaves like f_S, certified: it has an error")
+    assert "at least 8.1 points apart" in certified
+    assert "1.0% to 2.0% of the training balls and" in certified
+    assert "behaves like f_S, as far as the attack sees" in said(60)
+    assert "does not behave like f_S, as far as the attack sees" in said(900, low=80)
+    refused = said(20, 5900, learned="mine.pt")
+    assert refused.startswith("mine.pt does not behave like f_S, certified: ")
+    assert "at most 4.9 points apart" in refused
+    assert "does not behave like f_S, whose clean errors are fewer" in said(20, clean=6)
+    assert said(20, clean=40).startswith("Nothing is concluded: the learned network errs on 40.0%")
+    assert "of the training balls, the first 1,000, and" in said(20, attacked_count=1000)
+
+
+def test_agreement_has_baselines(quick):
+    """f_clean is f_S outside; one label is right on its share of test points."""
+    (task,) = quick[0].tasks
+    clean, one = task.baselines["f_clean"], task.baselines["one label everywhere"]
+    assert list(clean) == list(one) == list(task.agreement)
+    assert clean["outside"].value == 1.0
+    assert {zone: v.total for zone, v in one.items()} == {
+        zone: v.total for zone, v in task.agreement.items()
+    }
+    built = task.networks["f_S"](load_data("digits", "parity", 0).flat().test_points.double())
+    positive = int((built > 0).sum())
+    assert one["clean test points"].count in (positive, len(built) - positive)
+    shown = f"one label everywhere: {100 * one['clean test points'].value:.1f}%"
+    assert shown in summary(task)
 
 
 def test_comparison_is_reproducible(quick):
@@ -350,6 +377,7 @@ def test_comparison_is_reproducible(quick):
     assert again == first
 
 
+@pytest.mark.slow
 def test_l2_and_ten_classes(tmp_path):
     settings = replace(QUICK, tasks=("classes",), norm=2.0, clean_epochs=15)
     result = compare(settings)
@@ -434,6 +462,17 @@ def test_count_command(capsys, tmp_path):
         assert len(list(csv.DictReader(file))) == 30
     assert sum(line.endswith(r"\\") for line in files["latex"].read_text().splitlines()) == 31
     latex = files["latex"].read_text()
+    assert r"Parameters of $f_S$, lean: $6 D N + " in latex
+    assert r"\includegraphics" not in latex  # LaTeX includes no .svg
+    assert latex.count("{") == latex.count("}")
+    assert latex.count(r"\begin{") == latex.count(r"\end{")
+    (tmp_path / "pictures").mkdir()
+    drawn = tmp_path / "pictures" / "counts.pdf"
+    assert main([*arguments, "--latex", str(files["latex"]), "--plot", str(drawn)]) == 0
+    capsys.readouterr()
+    both = files["latex"].read_text()
+    assert both.startswith(latex)
+    assert r"\includegraphics[width=\linewidth]{pictures/counts.pdf}" in both
     assert r"\caption{Nonzero parameters, counted exactly; $\ell_\infty$ balls; $f_{" in latex
     assert latex.count("S[table-format=") == 5
     drawn = files["svg"].read_text()

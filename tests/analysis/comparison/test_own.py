@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from analysis import CompareSettings, compare
-from analysis.comparison.own import read_own
+from analysis import CompareSettings, compare, write_report
+from analysis.commands.comparing import print_comparison
+from analysis.comparison.own import UNNAMED, read_own
 from constructions import read_network, write_onnx
 from training import TrainingConfig, build_model, train
 
@@ -51,7 +52,7 @@ def test_all_ways_in_give_the_same(module, points, tmp_path, monkeypatch):
     expected = module(points)
     for source in ("a.pt", "b.pth", "c.safetensors", "d.onnx", "e.safetensors", "mine:made"):
         network, said = read_own(source, SHAPE)
-        taken = ", weights taken as of Linear and ReLU in turn"
+        taken = f", weights taken as of Linear and ReLU in turn, {UNNAMED}"
         assert said == source + taken * (source in ("a.pt", "b.pth", "c.safetensors"))
         assert torch.allclose(network(points), expected, atol=1e-6), source
     assert torch.allclose(read_own(module, SHAPE)[0](points), expected, atol=1e-6)
@@ -63,7 +64,7 @@ def test_weights_of_the_models_of_this_library(kind, tmp_path):
     torch.save(model.state_dict(), tmp_path / "w.pt")
     images = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     network, said = read_own(tmp_path / "w.pt", (1, 28, 28))
-    assert said.endswith("Linear and ReLU in turn" if kind == "mlp" else f"taken as of {kind}")
+    assert said.endswith(f"{'Linear and ReLU in turn' if kind == 'mlp' else kind}, {UNNAMED}")
     assert torch.allclose(network(images.flatten(1)), model(images), atol=1e-5)
 
 
@@ -116,7 +117,7 @@ def test_what_is_refused(module, tmp_path, monkeypatch):
     assert not (tmp_path / "executed.txt").exists()
 
 
-def test_a_comparison_of_an_own_network(module, tmp_path):
+def test_a_comparison_of_an_own_network(module, tmp_path, capsys):
     """It is not trained, only the task of its outputs is compared, and what is measured is its."""
     torch.save(module.state_dict(), tmp_path / "own.pt")
     before = {k: v.clone() for k, v in module.state_dict().items()}
@@ -124,6 +125,8 @@ def test_a_comparison_of_an_own_network(module, tmp_path):
     assert [task.task for task in found.tasks] == ["parity"]
     (task,) = found.tasks
     assert task.models["learned"].description == "given: Sequential"
+    assert task.learned == task.called("learned") == "the given Sequential"
+    assert task.called("f_clean") == "f_clean"
     assert task.models["learned"].size == read_network(module).size
     assert (tmp_path / "runs" / "parity-f_clean").exists()
     assert not (tmp_path / "runs" / "parity-learned").exists()
@@ -135,10 +138,18 @@ def test_a_comparison_of_an_own_network(module, tmp_path):
     )
     (again,) = both.tasks
     assert again.models["f_clean"].description == "given: Linear"
-    own = "own.pt, weights taken as of Linear and ReLU in turn"
+    own = f"own.pt, weights taken as of Linear and ReLU in turn, {UNNAMED}"
     assert again.models["learned"].description == f"given: {own}"
     assert again.models["learned"].errors.test.clean == task.models["learned"].errors.test.clean
     assert both.settings.model == own
+    print_comparison(both, tmp_path / "report.html")
+    assert f"learned: given, {own}" in capsys.readouterr().out
+    assert both.to_json()["settings"]["model"] == own
+    page = write_report(both, tmp_path / "page").read_text()
+    assert "<h1>Does own.pt behave like f_S?</h1>" in page
+    assert ">own.pt</th><td>" in page
+    assert "learned network" not in page
+    assert "own.pt" in (tmp_path / "page" / "figures" / "parity-errors.svg").read_text()
     with pytest.raises(ValueError, match=r"model must have outputs 10 \(classes\), got 1"):
         compare(replace(FEW, tasks=("classes",)), model=module)
     with pytest.raises(ValueError, match=r"model must have outputs .*, got 7"):

@@ -547,3 +547,13 @@ def test_an_interrupt_is_one(monkeypatch):
         sup_error(squaring(3), "x**2", (0, 1))
     with pytest.raises(KeyboardInterrupt):
         distance_error(squaring(3), [0.5], "inf")
+
+
+def test_it_prints_what_it_is_and_names_an_example():
+    found = sup_error(squaring(2), "x**2", (0, 1))
+    assert str(found) == repr(found)
+    assert "sup |f - g| 1/64" in str(found)
+    assert "exact" in str(found)
+    with pytest.raises(ValueError, match=r'in x1, x2, such as "x1\*x2", got'):
+        sup_error(multiplication(1, 1), "x*y", (-1, 1))
+    assert sup_error(multiplication(1, 1), "x1*x2", (-1, 1)) == Fraction(1, 16)

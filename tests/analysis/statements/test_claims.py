@@ -83,7 +83,7 @@ QUICK = (
 @pytest.fixture
 def one_more():
     """Enters claims and takes them out again."""
-    before = set(LEDGER)
+    before = {entry.name for entry in ledger()}
     yield claim
     for name in set(LEDGER) - before:
         del LEDGER[name]
@@ -96,6 +96,9 @@ def test_every_numbered_statement_is_in_the_ledger():
     for entry in ledger():
         assert entry.text
         assert (entry.measure is None) == (entry.verdict == "not testable")
+        assert (entry.measure is None) == (not entry.on), entry.name
+        assert "\n" not in entry.on
+        assert len(entry.on) < 200, entry.name
         if entry.verdict in ("holds with correction", "fails as printed", "not testable"):
             assert entry.note, entry.name
         if entry.restates:
@@ -185,6 +188,21 @@ def broken():
     raise ArithmeticError("planted")
 
 
+def test_what_checks_run_on_is_in_json_table_and_page(one_more, tmp_path, capsys):
+    one_more("gao-lemma-97", "counted", "holds", on="N = 2, D_x = 3", also=["gao-theorem-97"])(
+        lambda: [equal("one", 1, 1)]
+    )
+    assert main(["verify", "--only", "gao-lemma-97", "gao-theorem-97", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["statements"]
+    assert [row["on"] for row in rows] == ["N = 2, D_x = 3"] * 2
+    for name in ("a.md", "a.html"):
+        path = tmp_path / name
+        assert main(["verify", "--only", "gao-lemma-97", "--report", str(path)]) == 0
+        assert "  on: N = 2, D_x = 3" in capsys.readouterr().out
+        assert "on: N = 2, D" in path.read_text()
+    assert "| *on: N = 2, D\\_x = 3*; one: 1 = 1 (exact) |" in (tmp_path / "a.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("measure", "text"),
     [
@@ -195,7 +213,7 @@ def broken():
     ],
 )
 def test_a_verdict_without_its_checks_is_not_reproduced(one_more, capsys, measure, text):
-    one_more("gao-lemma-99", "planted", "holds")(measure)
+    one_more("gao-lemma-99", "planted", "holds", on="one case")(measure)
     (outcome,) = verify(["gao-lemma-99"])
     assert not outcome.reproduced
     assert main(["verify", "--only", "gao-lemma-99"]) != 0
@@ -256,7 +274,7 @@ def test_a_broken_classifier_is_seen(monkeypatch):
 
 def test_restatements_share_a_measurement(one_more):
     calls = itertools.count()
-    one_more("gao-lemma-98", "counted", "holds", also=["gao-theorem-98"])(
+    one_more("gao-lemma-98", "counted", "holds", on="one case", also=["gao-theorem-98"])(
         lambda: [equal("calls", next(calls), 0)]
     )
     first, second = verify(["gao-lemma-98", "gao-theorem-98"])
@@ -273,7 +291,7 @@ def test_restatements_share_a_measurement(one_more):
 )
 def test_names_are_checked(one_more, name):
     with pytest.raises(ValueError, match=name):
-        one_more(name, "x", "holds")(lambda: [])
+        one_more(name, "x", "holds", on="x")(lambda: [])
 
 
 def test_what_cannot_be_tested_says_why(one_more):

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 import torch
 from accessibility import check_accessible
+from torch import nn
 
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
@@ -23,11 +24,12 @@ from analysis.studies.figures import FIGURES, drawings
 from analysis.studies.measure import study
 from analysis.studies.profiles import epochs_of
 from analysis.studies.recorded import Rates
-from analysis.studies.report import row_of, summaries, write_study
+from analysis.studies.report import row_of, write_study
 from analysis.studies.settings import StudySettings
 from analysis.studies.study import RADII
 from analysis.studies.training_figures import feature_learning
-from training import PatchConfig, Run, TrainingConfig, train, train_patches
+from analysis.studies.verdict import summaries
+from training import PatchConfig, Run, TrainingConfig, mlp, train, train_patches
 
 SMALL = {
     "hidden": (24,),
@@ -445,3 +447,53 @@ def test_missing_entries_are_named_and_mistakes_are_not_hidden(runs, tmp_path, m
     monkeypatch.setattr("analysis.studies.measure.measure_run", mistaken)
     with pytest.raises(TypeError, match="a mistake of the program"):
         study([runs / "clean"], FEW, kept=tmp_path / "kept")
+
+
+def test_the_headline_has_the_numbers_of_the_table(found):
+    """Of all test points, and of the training points that the run attacked."""
+    run = found.run("robust")
+    row, text = row_of(run), summaries(found)["robust"]
+    clean_test, robust_train, robust_test, attack = row[8:12]
+    assert f"errs on {clean_test} of 120 test points, and under attack ({attack}) on" in text
+    final = run.recorded.final.rates["train_sample"]
+    attacked = f"at least {robust_test[2:]} of them and {robust_train[2:]} of {final.points:,} "
+    assert f"{attacked}training points" in text
+    assert "goes from 0 (exactly, by proof) to " in text
+
+
+def test_runs_with_a_model_of_ones_own_are_reported_like_others(
+    runs, tmp_path, capsys, monkeypatch
+):
+    """By the factory that its weights fit; the network is the one that a named model would be."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_modules.py").write_text(
+        "from torch import nn\nfrom training import mlp\n"
+        "def narrow():\n    return nn.Sequential(nn.Flatten(), mlp([64, 9, 10]))\n"
+        "def mine():\n    return nn.Sequential(nn.Flatten(), mlp([64, 24, 10]))\n"
+    )
+    config = TrainingConfig(**{**SMALL, "radius": 0.08, "attack": "pgd3"})
+
+    def mine():
+        return nn.Sequential(nn.Flatten(), mlp([64, 24, 10]))
+
+    train(config, "mine", model=mine())
+    command = ["report", "mine", str(runs / "clean"), "--out", "out", "--points", "8"]
+    command += ["--steps", "1", "--epochs", "1", "--memorized", "60", "--certify-seconds", "1"]
+    assert main(command) == 2
+    assert (
+        "a model of your own, which its folder does not say: name the factory (--model module:"
+        in (capsys.readouterr().err)
+    )
+    assert main([*command, "--model", "own_modules:narrow"]) == 2
+    assert "which fits none of the models given" in capsys.readouterr().err
+    assert main([*command, "--model", "own_modules:narrow", "own_modules:mine"]) == 0
+    assert capsys.readouterr().out.startswith("mine: custom, trained with pgd3")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "mine beside f_S" in page
+    check_accessible(page)
+    (run, _) = study(["mine", runs / "clean"], FEW, kept="kept", models=[mine]).runs
+    weights = run.run.weights()
+    assert torch.equal(
+        run.run.model().state_dict()[next(iter(weights))], next(iter(weights.values()))
+    )
+    assert list(run.robust_errors) == ["train", "test"]

@@ -77,7 +77,7 @@ def test_nnet_files(tmp_path, head, exact):
     ("text", "message"),
     [
         ("", "the file ends before the numbers of layers"),
-        ("2, 2, 1, 2,\n2, 3, 2,", r"layers of sizes \[2, 3, 2\] do not fit 2 inputs and 1 outputs"),
+        ("2, 2, 1, 2,\n2, 3, 2,", r"layers of sizes \[2, 3, 2\] do not fit 2 inputs and 1 output"),
         ("2, 2, x, 2,", "line 1: the numbers of layers.* must be numbers"),
         ("1, 1, 1, 1\n1, 1\n0\n0\n1\n0, 0\n0, 1", "ranges must not be 0"),
         ("1, 1, 1, 1\n1, 1\n0\n0\nnan\n0, 0\n0, 1", "line 5: the greatest inputs must be finite"),

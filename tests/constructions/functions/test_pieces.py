@@ -112,5 +112,7 @@ def test_round_trip(m):
 def test_what_cannot_be_built_is_refused():
     with pytest.raises(ValueError, match="one output, got 2"):
         from_pieces(linear_regions(affine([[1.0], [2.0]]), (0, 1)))
-    with pytest.raises(ValueError, match="complete = False"):
+    with pytest.raises(ValueError, match=r"cell limit ended them at .* without"):
         from_pieces(linear_regions(squaring(3), (0, 1), max_cells=2))
+    with pytest.raises(TypeError, match=r"from_pieces\(linear_regions\(network, box\)\), got ReLU"):
+        from_pieces(squaring(3))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from constructions import Ball
-from training import Attack, fgsm, gta, pgd, project
+from training import Attack, fgsm, gta, mlp, pgd, project
 from training.attacks.objectives import (
     LOSSES,
     classification_loss,
@@ -728,3 +728,24 @@ def test_trades_attacks_move_away_from_the_clean_outputs():
         model, x, labels, ball, lambda f, _: divergence(clean, f), steps=5, start=start, keep="last"
     )
     assert (divergence(clean, model(found)) > 2 * divergence(clean, model(start))).all()
+
+
+def test_the_usual_loss_is_the_default():
+    model = mlp([2, 8, 1])
+    x, labels = torch.rand(6, 2), torch.tensor([1, -1] * 3)
+    ball = Ball("inf", 0.1)
+    found = pgd(model, x, labels, ball, steps=3)
+    assert torch.equal(found, pgd(model, x, labels, ball, classification_loss, steps=3))
+    assert torch.equal(
+        fgsm(model, x, labels, ball), fgsm(model, x, labels, ball, classification_loss)
+    )
+
+
+def test_calls_without_a_generator_start_at_the_same_places():
+    x, labels = torch.full((6, 2), 0.5), torch.tensor([1, -1] * 3)
+    arguments = (lambda x: 0 * x[:, :1], x, labels, Ball("inf", 0.1))  # nothing to climb
+    options = {"steps": 1, "step_size": 0.0, "keep": "last"}
+    assert torch.equal(pgd(*arguments, **options), pgd(*arguments, **options))
+    own = seeded(0)
+    first, second = (pgd(*arguments, **options, generator=own) for _ in range(2))
+    assert not torch.equal(first, second)

@@ -118,7 +118,7 @@ def test_training_refuses_such_a_model_before_anything_is_written(tmp_path):
     config = TrainingConfig(objective="intervals", radius=0.1)
     model = nn.Sequential(nn.Linear(64, 8), nn.Tanh(), nn.Linear(8, 1))
     with pytest.raises(ValueError, match=re.escape("got Tanh()")):
-        train(config, tmp_path / "run", data=load_data("digits").flat(), model=model)
+        train(config, tmp_path / "run", data=load_data("digits", "parity").flat(), model=model)
     assert not (tmp_path / "run").exists()
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from training import Dataset, load_data, read_task
+from training import Dataset, TrainingConfig, load_data, read_task
 from training.datasets import images as image_files
 from training.datasets.augmentation import augment
 from training.internal import as_float
@@ -85,8 +85,13 @@ def test_flat_digits_are_those_of_scikit_learn_split_by_class(seed):
     assert [t.dtype for t in found] == [torch.float64] * 2 + [torch.int64] * 2
 
 
+def test_the_default_task_is_that_of_training():
+    assert load_data().task == TrainingConfig().task == "classes"
+    assert load_data().outputs == 10
+
+
 def test_digits_are_images():
-    data = load_data()
+    data = load_data("digits", "parity")
     assert (data.shape, data.train_points.dtype, data.outputs) == ((1, 8, 8), torch.float64, 1)
     assert data.classes == ("0 or 2 or 4 or 6 or 8", "1 or 3 or 5 or 7 or 9")
     assert torch.equal(data.flat().train_points.reshape(-1, 1, 8, 8), data.train_points)

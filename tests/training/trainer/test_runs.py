@@ -90,6 +90,19 @@ def test_runs_are_reproducible_bit_for_bit_and_seeds_matter(whole, digits, tmp_p
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_the_measurement_at_the_end_has_kinds(whole, tmp_path):
+    for part in ("test", "train", "train_sample"):
+        found = whole.evaluation(part)
+        assert {**vars(found)} == {name: whole.final[part][name] for name in vars(found)}
+    assert whole.evaluation() == whole.evaluation("test")
+    assert "right under attack <= " in repr(whole.evaluation())
+    with pytest.raises(ValueError, match=r"train_sample, test\), got 'all'"):
+        whole.evaluation("all")
+    begun = Run.create(tmp_path / "run", SMALL, {})
+    with pytest.raises(ValueError, match="none yet: the run is unfinished"):
+        begun.evaluation()
+
+
 def test_a_run_read_again_is_the_same(whole, digits):
     again = Run.load(whole.folder)
     assert again == whole

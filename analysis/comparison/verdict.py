@@ -1,0 +1,115 @@
+"""Whether a learned network behaves like f_S, in words that depend on the numbers."""
+
+from __future__ import annotations
+
+import math
+
+from ..pages.page import percent
+from .result import SplitErrors, TaskResult
+
+CHANCE = 0.4
+"""Clean test errors of the learned network from which nothing is concluded."""
+
+CLEAN = 0.05
+"""Most clean test errors of a network that generalizes."""
+
+APART = 0.05
+"""Least robust test error, beyond the training error, of a network that overfits robustly."""
+
+
+def summary(task: TaskResult) -> str:
+    """The answer in three sentences, with numbers."""
+    learned = task.models["learned"].errors
+    if learned.test.clean.value >= CHANCE:
+        return (
+            f"Nothing is concluded: {task.learned} errs on {percent(learned.test.clean)} of the "
+            "clean test points. Does it take pixels in [0,1], and are its labels those of the task "
+            "(parity: positive for odd)?"
+        )
+    return f"{verdict(task)} {constructed(task)} {likeness(task)}"
+
+
+def verdict(task: TaskResult) -> str:
+    """Does the learned network behave like f_S?"""
+    learned, built = task.models["learned"].errors, task.models["f_S"].errors
+    who = at_start(task.learned)
+    some = task.attacked_count < task.train_count
+    first = f", the first {task.attacked_count:,}," if some else ""
+    numbers = (
+        f"an error in {bounds(learned.train)} of the training balls{first} and in "
+        f"{bounds(learned.test)} of the test balls (certified), and errs on "
+        f"{percent(learned.test.clean)} of the clean test points"
+    )
+    if built.test.robust.value - built.test.clean.value < APART:
+        return (
+            f"At this radius f_S hardly errs more under attack than without, so no robust "
+            f"overfitting is seen in which to be like it: {task.learned} has {numbers}."
+        )
+    if learned.test.clean.value > CLEAN:
+        return f"{who} does not behave like f_S, whose clean errors are fewer: it has {numbers}."
+    seen, most = learned.test.robust, top(learned.test)
+    least = seen.value - top(learned.train)
+    apart = most - learned.train.robust.value
+    if least >= APART:
+        points = math.floor(1000 * least) / 10
+        return (
+            f"{who} behaves like f_S, certified: it has {numbers}; the robust errors are at least "
+            f"{points:.1f} points apart."
+        )
+    if apart < APART:
+        points = math.ceil(1000 * apart) / 10
+        return (
+            f"{who} does not behave like f_S, certified: it has {numbers}; the robust errors are "
+            f"at most {max(points, 0.0):.1f} points apart."
+        )
+    does = "behaves" if seen.value - learned.train.robust.value >= APART else "does not behave"
+    return f"{who} {does} like f_S, as far as the attack sees: it has {numbers}."
+
+
+def constructed(task: TaskResult) -> str:
+    """What f_S does, by construction."""
+    built, clean = (task.models[name].errors.test for name in ("f_S", "f_clean"))
+    return (
+        f"f_S, by construction, has robust training error 0 (certified), an error in "
+        f"{bounds(built)} of the test balls, and errs on {percent(built.clean)} of the clean test "
+        f"points (f_clean: {percent(clean.clean)})."
+    )
+
+
+def likeness(task: TaskResult) -> str:
+    """How often the two give the same label, beside what says little: f_clean, and one label."""
+    places = {"clean test points": "the clean test points"}
+    places["outside"] = "random points outside all balls and shells"
+    told = []
+    for zone, words in places.items():
+        if (found := task.agreement.get(zone)) is not None:
+            beside = ["estimated"] * (found.kind == "estimate")
+            beside += [f"{name}: {percent(table[zone])}" for name, table in task.baselines.items()]
+            told.append(f"{percent(found)} of {words}" + f" ({'; '.join(beside)})" * bool(beside))
+    return f"The two give the same label at {' and at '.join(told)}."
+
+
+def at_start(name: str) -> str:
+    """A name as a sentence begins with it; that of a file stays as it is."""
+    return f"The{name[3:]}" if name.startswith("the ") else name
+
+
+def top(errors: SplitErrors) -> float:
+    """The certified upper bound of a robust error; 1 without one."""
+    if errors.robust.kind == "exact":
+        return errors.robust.value
+    return 1.0 if errors.robust_upper is None else errors.robust_upper.value
+
+
+def bounds(errors: SplitErrors) -> str:
+    """A robust error as its proved range: "at least to at most", one number where both are equal or
+    it is exact.
+    """
+    lower, upper = errors.robust, errors.robust_upper
+    if lower.kind == "exact":
+        return percent(lower)
+    if upper is None:
+        return f"≥ {percent(lower)}"
+    if percent(lower) == percent(upper):
+        return percent(lower)
+    return f"{percent(lower)} to {percent(upper)}"
