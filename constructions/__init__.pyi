@@ -6,6 +6,7 @@ from .basics.labelled import LabelledPoints
 from .basics.progress import Progress
 from .basics.result import Result
 from .capacity.interpolation import interpolation
+from .capacity.memorization_bounds import MemorizationBound, memorization_bound
 from .capacity.packing import log_volume_bound, packing, packing_number, separated_set
 from .capacity.region_bounds import (
     montufar_lower,
@@ -72,7 +73,11 @@ from .gadgets.shallow_maximum import shallow_maximum
 from .graphs.origin import Origin
 from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse, Unknown
+from .memorizers.grid import grid_memorizer
+from .memorizers.line import memorizer
 from .memorizers.nearest import nearest_neighbour
+from .memorizers.projected import projected_memorizer
+from .memorizers.smallest import robust_memorizer
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
     NearPairs,
@@ -120,6 +125,7 @@ __all__ = [
     "LevelSet",
     "LinearRegions",
     "Matrix",
+    "MemorizationBound",
     "ProcessLostError",
     "Progress",
     "Property",
@@ -183,6 +189,7 @@ __all__ = [
     "fingerprint",
     "fitted_exponent",
     "gate",
+    "grid_memorizer",
     "implements",
     "interpolation",
     "interpolation_table",
@@ -202,6 +209,8 @@ __all__ = [
     "magnitude_bound",
     "margin_network",
     "maximum",
+    "memorization_bound",
+    "memorizer",
     "minimal_parameters",
     "montufar_lower",
     "montufar_upper",
@@ -217,7 +226,9 @@ __all__ = [
     "parts",
     "pattern_bound",
     "predictions",
+    "projected_memorizer",
     "read_property",
+    "robust_memorizer",
     "rounding_error",
     "sauer_shelah",
     "separated_set",

@@ -56,7 +56,8 @@ from .basics.shapes import (
 )
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
-from .linear.matrix import same
+from .linear.matrix import exact_entries, same
+from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
 from .networks.network import check_network, structure_digest
 from .networks.owners import shares
 
@@ -110,9 +111,12 @@ __all__ = [
     "check_network",
     "counted",
     "exact_box",
+    "exact_entries",
     "exact_point",
     "flattening",
+    "float_above",
     "from_shared",
+    "in_floats_near",
     "norm_name",
     "plain",
     "rationals",
@@ -121,6 +125,7 @@ __all__ = [
     "read_rows",
     "renamed",
     "replacing",
+    "root_above",
     "run_shards",
     "run_tasks",
     "said",
@@ -129,6 +134,7 @@ __all__ = [
     "several",
     "shares",
     "silent",
+    "square_norm_bound",
     "stepped",
     "stepping",
     "warn_of_scale",

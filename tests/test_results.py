@@ -111,6 +111,7 @@ def of_constructions():
         constructions.f_S(CLEAN, POINTS, LABELS, BALL).provenance,
         SQUARING.provenance,
         constructions.separation(POINTS, LABELS),
+        constructions.memorization_bound(2000, 64, 0.99),
         constructions.shattered_set(4, 2, 0.0625),
         SQUARING.size,
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -14,14 +14,24 @@ from constructions import Ball, ReLUNetwork, Result
 from constructions.internal import Said, check_ball, said, several
 
 from ..proofs.matching import Unproved
+from ..proofs.memorization import certify_memorization
 from ..quantities.reading import read_labelled, read_network
+from .grid import prove_grid
+from .line import margins, prove_line
 from .nearest import prove_nearest
+from .projected import prove_projected
 
 Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 
-METHODS: dict[str, Method] = {"nearest_neighbour": prove_nearest}
+
+METHODS: dict[str, Method] = {
+    "grid_memorizer": prove_grid,
+    "memorizer": prove_line,
+    "nearest_neighbour": prove_nearest,
+    "projected_memorizer": prove_projected,
+}
 """What proves networks of a construction; its name says what to look for, nothing else is taken
-from provenance.
+from provenance. f_S has a proof of its own.
 """
 
 CANDIDATES = 64
@@ -73,6 +83,13 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
 
     - `nearest_neighbour`: its layers are read as affine functions and maxima of them, and each ball
       needs one function of its class that exceeds those of others on the whole ball.
+    - `projected_memorizer`: as `nearest_neighbour`, for the l_2 balls that hold the images.
+    - `memorizer`: points are evaluated; on balls it is a function of one number, which is cut where
+      units change sign.
+    - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in
+      one, found exactly; then as `memorizer`.
+    - `f_S`: by `certify_memorization`.
+    - `robust_memorizer`: whichever of these it is.
 
     Args:
         network: built by one of these constructions.
@@ -88,7 +105,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         TypeError: for a network of another kind, and for what is no `Ball`.
         ValueError: for a network of another construction, and points and labels that do not fit.
 
-    Cost: nearest_neighbour: N^2 D operations, memory N D.
+    Cost: nearest_neighbour: N^2 D operations, memory N D. memorizer: N times its parameters, in
+    exact arithmetic.
 
     Example:
         >>> from constructions import nearest_neighbour
@@ -103,13 +121,18 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
     network = read_network(network)
     x, y = read_labelled(network, points, labels, cube=network.domain is not None)
     check_ball(ball)
-    lemma = network.provenance.lemma if network.provenance else None
-    name = lemma.name if lemma else "no construction"
-    if name not in METHODS:
+    origin = network.provenance
+    if origin and origin.lemma and origin.lemma.name == "robust_memorizer" and origin.parts:
+        origin = origin.parts[0][1]
+        network = replace(network, provenance=origin)
+    name = origin.lemma.name if origin and origin.lemma else "no construction"
+    if name not in (*METHODS, "f_S"):
         raise ValueError(
-            f"network must be built by {', '.join(METHODS)}, got one of {name}; "
-            "certify_memorization proves f_S and f_adv, certify any network"
+            f"network must be built by robust_memorizer, {', '.join(METHODS)} or f_S, got one of "
+            f"{name}; certify proves any network"
         )
+    if name == "f_S":
+        return _of_f_s(network, x, y, ball)
     centres, kept = x.numpy(), y.numpy()
     count, radius = len(centres), ball.radius
     try:
@@ -121,6 +144,25 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         return MemorizerProof("unresolved", None, count, radius, reason)
     index, point, margin = found
     return MemorizerProof("refuted", margin, count, radius, reason, (index, point))
+
+
+def _of_f_s(network: ReLUNetwork, x: Any, y: Any, ball: Ball) -> MemorizerProof:
+    """By `certify_memorization`, which speaks of [0,1]^D: no wider domain is proved, and no witness
+    outside a narrower one is taken.
+    """
+    proof = certify_memorization(network, x, y, ball)
+    low, high = network.domain or (-math.inf, math.inf)
+    holds = {
+        "proved": low >= 0 and high <= 1,
+        "refuted": low <= 0 and high >= 1,
+        "unresolved": True,
+    }
+    if not holds[proof.verdict]:
+        reason = f"f_S is {proof.verdict} on [0,1]^D, which is not the network's domain"
+        return MemorizerProof("unresolved", None, len(x), ball.radius, reason)
+    return MemorizerProof(
+        proof.verdict, proof.bound, len(x), ball.radius, proof.reason, proof.witness
+    )
 
 
 def _refute(
@@ -160,13 +202,3 @@ def _towards(centre: np.ndarray, goal: np.ndarray, ball: Ball) -> list[Fraction]
         length = Fraction(root, scale)
     share = min(Fraction(1), Fraction(ball.radius) / length) if length else Fraction(0)
     return [a + share * v for a, v in zip(c, way, strict=True)]
-
-
-def margins(values: np.ndarray, labels: np.ndarray) -> list[Fraction]:
-    """y f, or f_y - max over k != y of f_k, of exact outputs (N, K)."""
-    if values.shape[1] == 1:
-        return [int(label) * v for v, label in zip(values[:, 0], labels, strict=True)]
-    return [
-        row[label] - max(v for k, v in enumerate(row) if k != label)
-        for row, label in zip(values.tolist(), labels.tolist(), strict=True)
-    ]

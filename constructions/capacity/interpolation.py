@@ -57,7 +57,7 @@ def interpolation(points: Any, values: Any) -> ReLUNetwork:
         ([1.0, 1.0, -1.0], 15)
     """
     x, y = _read(points, values)
-    chosen = _telling_coordinates(x)
+    chosen = telling_coordinates(x)
     direction, places = _line(x, chosen)
     order = sorted(range(len(x)), key=places.__getitem__)
     pairs = [(i, j) for i, j in itertools.pairwise(order) if y[i] != y[j]]
@@ -101,7 +101,7 @@ def _read(points: Any, values: Any) -> tuple[np.ndarray, np.ndarray]:
     return distinct, y[first]
 
 
-def _telling_coordinates(x: np.ndarray) -> list[int]:
+def telling_coordinates(x: np.ndarray) -> list[int]:
     """At most n - 1 coordinates on which the n points are distinct: each chosen one splits a group
     of equal points.
 

@@ -26,8 +26,8 @@ from .table import REACH, Table, table_of
 from .wide import WideTable, wide_table
 
 CHUNK = 2**14
-"""Numbers of the widest layer that are computed at once, for at least `BATCH` points: a few digits
-stay in the cache.
+"""Numbers of a layer of mean width that are computed at once, for at least `BATCH` points: a few
+digits stay in the cache.
 """
 
 BATCH = 32
@@ -366,7 +366,9 @@ class _Program:
     def __init__(self, affine: Sequence[Affine], tables: list[Table | WideTable]) -> None:
         self.affine, self.tables = affine, tables
         self.inputs = affine[0].weight.shape[1]
-        self.widest = max([1, self.inputs, *(table.shape[0] for table in tables)])
+        widths = [self.inputs, *(table.shape[0] for table in tables)]
+        # a single wide layer among many narrow ones may leave the cache
+        self.width = max(1, max(widths) // 16, sum(widths) // len(widths))
         self.base = min(
             _base(table.longest, 53 if isinstance(table, Table) else table.bits) for table in tables
         )
@@ -376,7 +378,7 @@ class _Program:
 
     def parts(self, points: np.ndarray) -> Iterator[np.ndarray]:
         """Batches of a size that caches like."""
-        step = max(BATCH, CHUNK // self.widest)
+        step = max(BATCH, CHUNK // self.width)
         return (points[i : i + step] for i in range(0, len(points), step))
 
     def run(self, points: np.ndarray) -> tuple[np.ndarray | None, Digits]:

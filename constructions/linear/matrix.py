@@ -725,16 +725,35 @@ def integers(matrix: Matrix) -> Integers:
                 a.exponent + b.exponent,
             )
     rows, columns, entries = matrix.coordinates()
-    return _over_powers(matrix.shape, rows, columns, [Fraction(v) for v in entries.tolist()])
+    return over_powers(matrix.shape, rows, columns, [Fraction(v) for v in entries.tolist()])
 
 
-def _over_powers(
+def over_powers(
     shape: tuple[int, int], rows: Any, columns: Any, values: Sequence[Fraction]
 ) -> Integers:
     """Dyadic numbers over the least common power of two that makes them integers."""
     power = max((v.denominator for v in values), default=1).bit_length() - 1
     whole = [v.numerator * ((1 << power) // v.denominator) for v in values]
     return Integers(shape, rows, columns, tuple(whole), -power)
+
+
+def exact_entries(matrix: Matrix) -> list[tuple[int, int, Fraction]]:
+    """All nonzero entries as (row, column, value), exactly, also those that float64 does not hold.
+
+    Args:
+        matrix: of known entries.
+
+    Returns:
+        Triples, each position once.
+
+    Example:
+        >>> exact_entries(Integers((1, 2), [0], [1], [3], -1))
+        [(0, 1, Fraction(3, 2))]
+    """
+    held = integers(matrix)
+    scale = Fraction(2) ** held.exponent
+    places = zip(held.rows.tolist(), held.columns.tolist(), held.values, strict=True)
+    return [(i, j, v * scale) for i, j, v in places]
 
 
 def has_integers(matrix: Matrix) -> bool:

@@ -132,7 +132,11 @@ HOMES = (
     "functions.sorting",
     "functions.one_input",
     "functions.pieces",
+    "memorizers.grid",
+    "memorizers.line",
     "memorizers.nearest",
+    "memorizers.projected",
+    "memorizers.smallest",
 )
 """The modules above whose constructions register statements when they are imported."""
 

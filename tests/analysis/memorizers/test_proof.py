@@ -10,18 +10,22 @@ import pytest
 import torch
 
 from analysis import certify_memorizer
+from analysis.memorizers.line import margins
 from analysis.memorizers.nearest import Maxima, _Pairs, prove_nearest, read_maxima
 from analysis.proofs.matching import Unproved
 from constructions import (
     Affine,
     Ball,
     Dense,
+    Integers,
     ReLUNetwork,
     affine,
     f_S,
+    memorizer,
     nearest_neighbour,
     separation,
 )
+from constructions.linear.matrix import integers
 
 
 def problem(n, d, outputs, seed=0):
@@ -117,11 +121,73 @@ def test_reading_refuses_other_networks():
         with pytest.raises(Unproved):
             read_maxima(other)
     plain = replace(network, provenance=None)
-    with pytest.raises(ValueError, match="network must be built by nearest_neighbour"):
+    with pytest.raises(ValueError, match="network must be built by robust_memorizer, grid"):
         certify_memorizer(plain, points, labels, Ball(2, 0.01))
-    clean = f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, Ball(2, 0.001))
-    with pytest.raises(ValueError, match="certify_memorization proves f_S"):
-        certify_memorizer(clean, points, labels, Ball(2, 0.001))
+    built = f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, Ball(2, 0.001))
+    assert certify_memorizer(built, points, labels, Ball(2, 0.001)).verdict == "proved"
+    assert certify_memorizer(built, points, -labels, Ball(2, 0.001)).verdict == "refuted"
+    for domain in (None, (-1.0, 2.0)):
+        wider = certify_memorizer(built.restrict(domain), points, labels, Ball(2, 0.001))
+        assert wider.verdict == "unresolved"
+
+
+def with_entry(matrix, index, by):
+    """A matrix with one nonzero number changed, in integers."""
+    held = integers(matrix)
+    values = list(held.values)
+    values[index] += by
+    return Integers(held.size, held.rows, held.columns, values, held.exponent)
+
+
+@pytest.mark.parametrize("p", [2, math.inf])
+@pytest.mark.parametrize("outputs", [1, 2, 4])
+def test_memorizers_are_proved_on_points_and_small_balls(outputs, p):
+    points, labels = problem(30, 3, outputs)
+    ball = Ball(p, separation(points, labels, norm=p).lower / (60 * 900 * 2))
+    for network, radius in (
+        (memorizer(points, labels), 0.0),
+        (memorizer(points, labels, ball=ball), ball.radius),
+    ):
+        proof = certify_memorizer(network, points, labels, Ball(p, radius))
+        assert proof.verdict == "proved"
+        assert proof.bound == 1 if outputs < 3 else proof.bound >= Fraction(1, 4)
+    larger = Ball(p, separation(points, labels, norm=p).lower / 2.2)
+    assert certify_memorizer(network, points, labels, larger).verdict != "proved"
+    other = labels.copy()
+    other[5] = -other[5] if outputs == 1 else (other[5] + 1) % outputs
+    wrong = certify_memorizer(network, points, other, ball)
+    assert (wrong.verdict, wrong.witness[0]) == ("refuted", 5)
+    moved = points.copy()
+    moved[3] = points[np.flatnonzero(labels != labels[3])[0]] + ball.radius / 8
+    assert certify_memorizer(network, moved, labels, ball).verdict == "refuted"
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_every_number_of_a_memorizer_off_by_one(outputs):
+    """On balls, what is still proved is right at places all over the intervals."""
+    points, labels = problem(14, 2, outputs, seed=2)
+    ball = Ball("inf", separation(points, labels).lower / (60 * 14**2 * 2))
+    network = memorizer(points, labels, ball=ball)
+    (row,) = network.layers[0].weight.to_dense().numpy()
+    rejected = kept = 0
+    for level, part in itertools.product(range(len(network.layers)), ("weight", "bias")):
+        layer = network.layers[level]
+        for index, by in itertools.product(range(getattr(layer, part).nonzeros), (1, -1)):
+            changed_layer = replace(layer, **{part: with_entry(getattr(layer, part), index, by)})
+            layers = (*network.layers[:level], changed_layer, *network.layers[level + 1 :])
+            other = ReLUNetwork(layers, provenance=network.provenance)
+            if certify_memorizer(other, points, labels, ball).verdict != "proved":
+                rejected += 1
+                continue
+            kept += 1
+            for side in (-1, -0.5, 0, 0.3, 1):
+                x = [
+                    [Fraction(c) + Fraction(side * ball.radius) * int(v) for c, v in pairs]
+                    for pairs in (zip(point, np.sign(row), strict=True) for point in points)
+                ]
+                assert min(margins(other.exact(x), labels)) > 0
+    assert rejected > 100
+    assert kept < rejected
 
 
 def test_thousand_balls_in_784_dimensions():

@@ -33,7 +33,7 @@ def check_witness(found, signs):
     centres are apart.
     """
     centres, labels = found.centres(signs)
-    radius, places, d = Fraction(found.delta), rational(centres), found.groups.shape[1]
+    radius, places, d = Fraction(found.delta), rational(centres), found.size
     points = rational(found.points)
     for j, (point, sign) in enumerate(zip(points, signs, strict=True)):
         pair = range(2 * (j // d), 2 * (j // d) + 2)
@@ -86,6 +86,18 @@ def test_random_labellings(n, d, delta):
     for signs in random_labellings(found, 3):
         check_witness(found, signs)
         assert realise(found, signs) == signs
+
+
+@pytest.mark.parametrize(("n", "d", "size"), [(2, 3, 2), (6, 9, 4), (10, 30, 7), (4, 5, 5)])
+def test_groups_of_fewer_points(n, d, size):
+    found = shattered_set(n, d, RADIUS, size=size)
+    assert found.points.shape == (n * size // 2, d)
+    for seed in range(3):
+        signs = np.random.default_rng(seed).choice([-1, 1], n * size // 2).tolist()
+        check_witness(found, signs)
+        assert realise(found, signs) == signs
+    with pytest.raises(ValueError, match=f"size must be at most d = {d}"):
+        shattered_set(n, d, RADIUS, size=d + 1)
 
 
 def test_a_thousand_points():

@@ -69,9 +69,29 @@ CASES = {
             "values": [0.5, -3, 2, 1],
         },
     ],
+    "grid_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": BALL},
+        {
+            "points": np.arange(60)[:, None] ** 2 / 7,
+            "labels": np.arange(60) % 3,
+            "ball": Ball(2, 0.001),
+        },
+    ],
+    "memorizer": [
+        {"points": np.arange(40)[:, None] ** 2, "labels": np.arange(40) % 2},
+        {"points": np.arange(60)[:, None] ** 2 / 7, "labels": np.arange(60) % 3, "bits": 53},
+    ],
     "nearest_neighbour": [
         {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.125)},
         {"points": np.eye(7) / 2 + 0.25, "labels": [0, 1, 2, 2, 1, 0, 2], "ball": BALL},
+    ],
+    "projected_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.01)},
+        {"points": np.eye(9) / 2 + 0.25, "labels": [0, 1, 2] * 3, "ball": Ball(2, 0.01), "rows": 7},
+    ],
+    "robust_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": Ball("inf", 1e-4)},
+        {"points": POINTS, "labels": [0, 1], "ball": BALL},
     ],
     "f_S": [
         {"clean": CLEAN, "centres": POINTS, "labels": LABELS, "ball": ball, "variant": variant}
