@@ -367,7 +367,7 @@ def test_no_training_step_copies_or_waits(name):
 
 @pytest.mark.parametrize("name", ["mlp", "lenet5, fgsm", "lenet5, trades"])
 def test_a_training_step_needs_no_numbers(name):
-    """PyTorch's own fake tensors have none; gradients of those on "cuda" ask the driver, so they are
+    """PyTorch's own fake tensors have none; gradients on "cuda" ask the driver, so they are
     on the CPU.
     """
     trained = worker("cpu", 2, **TRAINED[name])

@@ -105,7 +105,7 @@ class Generator(torch.Generator):
 
 
 class WithoutGradients:
-    """`torch.inference_mode` as no more than that: it makes tensors of a kind that cannot pretend."""
+    """`torch.inference_mode` as no more than that, as its tensors cannot pretend."""
 
     def enter(self):
         self.instead = torch.autograd.grad_mode.set_grad_enabled(not self.mode)
