@@ -82,7 +82,7 @@ def train(
     Raises:
         ValueError: for empty data, batch_size > N, labels or shapes that do not fit; for objective
             "intervals", if they do not go through the model; to resume, for another configuration
-            or other data; for a device that is absent.
+            or other data; for a device that is absent, or what `compile` needs.
         TypeError: for a model that gives no tensor.
         FileExistsError: if the folder holds a run and this is not to resume.
         FloatingPointError: for a loss that is not finite, naming the step; the last checkpoint

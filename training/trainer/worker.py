@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
+import shutil
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -74,6 +77,8 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         warnings.warn(
             "this processor emulates bfloat16, many times slower than float32", stacklevel=3
         )
+    if config.compile:
+        check_compiler(config.accelerator)
     strategy = "ddp_spawn" if config.devices > 1 else "auto"
     precision = PRECISIONS[config.precision]
     return Fabric(
@@ -82,6 +87,23 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         strategy=strategy,
         precision=precision,
     )
+
+
+def check_compiler(accelerator: str) -> None:
+    """Raise ValueError if `torch.compile` has nothing to build code with: Triton for GPUs, a C++
+    compiler for CPUs.
+    """
+    if accelerator == "cuda":
+        there, what = find_spec("triton") is not None, "Triton, which the package triton has"
+    else:
+        compilers = (os.environ.get("CXX"), "g++", "clang++")
+        there = any(name and shutil.which(name) for name in compilers)
+        what = "a C++ compiler, g++ or clang++ (or what CXX names)"
+    if not there:
+        raise ValueError(
+            f"compile must be False on this machine: torch.compile needs {what}, and it is not "
+            f"there: install it, or leave compile out"
+        )
 
 
 def work(fabric: Fabric, **rest: Any) -> None:
