@@ -96,6 +96,9 @@ CALLS = {
     "robust_error": lambda a: analysis.robust_error(a.net, a.x, a.y, BALL, steps=2),
     "cap_error": lambda a: analysis.cap_error(flat(a.f), a.sphere, a.y.double(), 0.1, steps=2),
     "robust_loss": lambda a: analysis.robust_loss(flat(a.f), a.sphere, a.y.double(), 0.1, steps=2),
+    "plot_plane": lambda a: [
+        patch.get_array() for patch in analysis.plot_plane(a.f, steps=21).collections
+    ],
     # bounds and proofs
     "certified_margins": lambda a: analysis.certified_margins(a.net, a.x, a.y, BALL),
     "certify": lambda a: analysis.certify(a.net, a.x[0], BALL, 1).verdict,
@@ -173,6 +176,8 @@ REASONS = {
     "takes a MixedLearner, which is trained in main memory, in float64": {
         *("certified_ball_margins", "robust_error_bounds")
     },
+    "checks files, in main memory": {"check_certificate"},
+    "measures runs with functions that are tested here": {"study"},
     "computes nothing": {"batch_norm", "check_differentiable", "copied", "placement", "unchanged"},
     "asks the driver for its device: its steps are tested below": {"train"},
     "trains in main memory, and calls what is tested here": {"compare"},
@@ -267,6 +272,7 @@ STEPS = {
     ),
 }
 WAITING = {
+    "plot_plane": "its steps are those of a grid",
     "robust_error": "proves and refutes in main memory",
     "train_lazily": "see REASONS",
 }

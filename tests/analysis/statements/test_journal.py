@@ -25,7 +25,7 @@ def measured():
     calls = []
 
     def enter(k):
-        @claim(NAMES[k], "k thirds", "holds")
+        @claim(NAMES[k], "k thirds", "holds", on="thirds")
         def measure():
             calls.append(NAMES[k])
             yield equal("thirds", k / 3, k / 3)
