@@ -6,6 +6,7 @@ Whole, because both are bounds of one result.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from constructions.internal import (
     stepping,
 )
 from training import output_margin
-from training.internal import check_labels, copied, measuring, read_outputs
+from training.internal import check_labels, copied, measuring, placement, read_outputs
 
 from ..certification.boundary import boundary_distance
 from ..certification.margins import certified_margins, is_small
@@ -152,18 +153,22 @@ def boundary_distances(
     unit, radius = Ball(ball.p, 1.0), ball.radius
     if steps < 1 or restarts < 1:
         raise ValueError(f"steps and restarts must be >= 1, got {steps} and {restarts}")
-    x = read_cube(points, dtype=torch.float64)
-    fast, slow = _evaluators(model)
+    x = read_cube(points, dtype=torch.float64).cpu()
+    fast, slow, device = _evaluators(model)
     with torch.no_grad():
-        y = check_labels(labels, len(x), read_outputs(slow(x[:1]), 1).shape[1])
+        y = check_labels(labels, len(x), read_outputs(slow(x[:1].to(device)), 1).shape[1]).cpu()
     lower = _read_proved(proved, len(x))
     network = _bounded(model, tuple(x.shape[1:])) if certified else None
     seconds = None if exact_seconds is None else read_positive("exact_seconds", exact_seconds)
     if seconds is not None and network is None:
         raise ValueError("exact_seconds must be None for models that are not bounded")
-    wrong = partial(_float64_errors, slow) if network is None else partial(_certain_errors, network)
+    wrong = (
+        partial(_float64_errors, slow, device)
+        if network is None
+        else partial(_certain_errors, network)
+    )
 
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     errors = wrong(x, y)
     upper, nearest = torch.where(errors, 0.0, math.inf).double(), x.clone()
     passes = -(-int((~errors).sum()) // BATCH) * restarts * (steps + 1)
@@ -171,10 +176,11 @@ def boundary_distances(
     for rows in (~errors).nonzero()[:, 0].split(BATCH) if not errors.all() else ():
         for restart in range(restarts):
             reach = upper[rows].clamp(LEAST * radius, radius).float() if restart else None
-            towards = _attack(
-                fast, x[rows].float(), y[rows], unit, radius, steps, reach, generator, step_on
-            )
-            point, distance = _walk_back(wrong, x[rows], y[rows], towards.double(), unit, radius)
+            near, classes = x[rows].float().to(device), y[rows].to(device)
+            within = None if reach is None else reach.to(device)
+            towards = _attack(fast, near, classes, unit, radius, steps, within, generator, step_on)
+            towards = towards.double().cpu()
+            point, distance = _walk_back(wrong, x[rows], y[rows], towards, unit, radius)
             better = distance < upper[rows]
             upper[rows[better]], nearest[rows[better]] = distance[better], point[better]
     if network is not None:
@@ -240,13 +246,14 @@ def small_margin(distances: BoundaryDistances, radius: float) -> ShareBounds:
     return ShareBounds(least, most)
 
 
-def _evaluators(model: Any) -> tuple[Model, Model]:
-    """The model in float32 and in float64."""
+def _evaluators(model: Any) -> tuple[Model, Model, torch.device]:
+    """The model in float32 and in float64, and where it computes."""
     if isinstance(model, ReLUNetwork):
-        return read_model(model), read_model(model)
+        return read_model(model), read_model(model), torch.device("cpu")
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a ReLUNetwork or a module, got {type(model).__name__}")
-    return read_model(copied(model).float()), read_model(copied(model).double())
+    _, device = placement(model) or (None, torch.device("cpu"))
+    return read_model(copied(model).float()), read_model(copied(model).double()), device
 
 
 def _bounded(model: Any, shape: tuple[int, ...]) -> ReLUNetwork | None:
@@ -293,9 +300,11 @@ def _certain_errors(
 
 
 @torch.no_grad()
-def _float64_errors(model: Model, points: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _float64_errors(
+    model: Model, device: torch.device, points: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
     batches = zip(points.split(BATCH), labels.split(BATCH), strict=True)
-    margins = torch.cat([output_margin(model(x), y) for x, y in batches])
+    margins = torch.cat([output_margin(model(x.to(device)).cpu(), y) for x, y in batches])
     if not torch.isfinite(margins).all():
         raise FloatingPointError("a margin is NaN or infinite")
     return margins <= 0
@@ -332,18 +341,18 @@ def _attack(
             reach,
         )
     best, nearest = x.new_full((len(x),), math.inf), x.clone()
-    direction = unit.ascent(torch.randn(x.shape, generator=generator, dtype=x.dtype))
+    direction = unit.ascent(
+        torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    )
+    finite = []
     for step in range(steps + 1):
         left = (1 + math.cos(math.pi * step / steps)) / 2
         factor = 0.02 + 0.28 * left
         point = point.detach().requires_grad_(True)
         with torch.enable_grad():
-            value = output_margin(model(point), labels)
+            value = inspect.unwrap(output_margin)(model(point), labels)
             (gradient,) = torch.autograd.grad(value.sum(), point)
-        if not (torch.isfinite(value).all() and torch.isfinite(gradient).all()):
-            raise FloatingPointError(
-                f"the attack's margin or gradient became NaN or infinite at step {step + 1}"
-            )
+        finite.append(torch.isfinite(value).all() & torch.isfinite(gradient).all())
         point, errs = point.detach(), value.detach() <= 0
         distance = unit.norm(point - x)
         nearer = errs & (distance > 0) & (distance < best)
@@ -362,6 +371,11 @@ def _attack(
         moved = (point - x) / size + (0.05 + 0.95 * left) * direction
         point = (x + size * unit.project(moved, torch.zeros_like(x))).clamp(0, 1)
         step_on()
+    bad = (~torch.stack(finite)).nonzero()  # at the end, as it waits for the device
+    if len(bad):
+        raise FloatingPointError(
+            f"the attack's margin or gradient became NaN or infinite at step {int(bad[0]) + 1}"
+        )
     return nearest
 
 

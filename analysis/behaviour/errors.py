@@ -253,7 +253,7 @@ def attacked(
         adversarial[chosen] = project(found.double(), points[chosen], ball)
     value = output_margin(network(adversarial), labels)
     for start in (points, *starts):
-        candidate = project(start.double(), points, ball)
+        candidate = project(start.double().cpu(), points, ball)
         candidate_value = output_margin(network(candidate), labels)
         better = candidate_value < value
         adversarial = torch.where(better[:, None], candidate, adversarial)

@@ -6,6 +6,7 @@ Whole, because a profile is the record of one search, which goes through all rad
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -216,7 +217,7 @@ def flatness_profile(
     step = stepping(report, "measuring flatness", batches * len(sizes))
     parts = []
     for rows, targets in zip(x.split(batch_size), y.split(batch_size), strict=True):
-        search = _Search(evaluate, rows, targets, generator)
+        search = _Search(evaluate, rows, targets, generator, with_changes(ball, radius=0.0))
         columns = []
         for radius in sizes:
             search.widen(with_changes(ball, radius=radius), each)
@@ -231,23 +232,35 @@ class _Search:
     """The maxima so far for one batch, where they are, and how they are looked for."""
 
     def __init__(
-        self, model: Model, x: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
+        self,
+        model: Model,
+        x: torch.Tensor,
+        labels: torch.Tensor,
+        generator: torch.Generator,
+        ball: Ball,
     ) -> None:
         self.model, self.x, self.labels, self.generator = model, x, labels, generator
-        self.ball = Ball(2, 0.0)
+        self.ball = ball
         self.loss = self.gradient = torch.full((len(x),), -math.inf, dtype=x.dtype, device=x.device)
         self.wrong = torch.zeros(len(x), dtype=torch.bool, device=x.device)
         self.strongest = self.steepest = x
-        self.clean: torch.Tensor = self.loss
+        self.finite = torch.ones((), dtype=torch.bool, device=x.device)
+        self.look(x)
+        self.clean = self.loss
 
     def widen(self, ball: Ball, steps: int) -> None:
         """Search a larger ball."""
         before, self.ball = self.ball, ball
-        if not self.clean.isfinite().all():
-            self.look(self.x)
-            self.clean = self.loss
-        if not ball.radius:
-            return
+        if ball.radius:
+            self.climb(before, steps)
+        if not self.finite:  # once a radius, as it waits for the device
+            raise FloatingPointError(
+                f"the loss or its gradient became NaN or infinite within radius {ball.radius:g}"
+            )
+
+    def climb(self, before: Ball, steps: int) -> None:
+        """All ascents of a radius, from what was found with the ball before."""
+        ball = self.ball
         stretch = ball.radius / before.radius if before.radius else 1.0
         self.climb_gradient(self.x + stretch * (self.steepest - self.x), max(1, 3 * steps // 4))
         warm = self.x + stretch * (self.strongest - self.x)
@@ -281,7 +294,7 @@ class _Search:
         """
         ahead = point + radii * self.ball.radius * self.ball.ascent(slope)
         flat = ~slope.flatten(1).any(1)
-        if flat.any():
+        if flat.is_cuda or flat.any():  # on a GPU, drawing costs less than to wait for an answer
             ahead = torch.where(
                 _column(flat, point), self.ball.sample(self.x, self.generator), ahead
             )
@@ -298,18 +311,14 @@ class _Search:
         point, z = point.detach(), z.detach()
         slope = slope.to(z.dtype)  # whose norm float16 may not hold
         loss, gradient = functional.softplus(z), torch.sigmoid(z) * self.ball.dual_norm(slope)
-        if not (loss.isfinite() & gradient.isfinite()).all():
-            raise FloatingPointError(
-                f"the loss or its gradient became NaN or infinite within radius "
-                f"{self.ball.radius:g}"
-            )
+        self.finite = self.finite & (loss.isfinite() & gradient.isfinite()).all()
         self.strongest = torch.where(_column(loss > self.loss, point), point, self.strongest)
         self.steepest = torch.where(_column(gradient > self.gradient, point), point, self.steepest)
         self.loss, self.gradient = (
             torch.maximum(loss, self.loss),
             torch.maximum(gradient, self.gradient),
         )
-        self.wrong = self.wrong | is_error(outputs.detach(), self.labels)
+        self.wrong = self.wrong | inspect.unwrap(is_error)(outputs.detach(), self.labels)
         return z, slope
 
 

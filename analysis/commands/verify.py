@@ -40,6 +40,14 @@ def add_verify_command(commands: Any) -> None:
     command.add_argument(
         "--report", type=Path, metavar="FILE", help="also write a page (.html) or a table (.md)"
     )
+    command.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="keep in FILE what is measured, written anew after each statement, until all is: "
+        "stopped, the same command goes on from it, with the same numbers; other statements, "
+        "changed code and other versions of Python or packages start anew",
+    )
     command.add_argument("--json", action="store_true", help="print every check as JSON")
     command.set_defaults(run=run_verify)
 
@@ -53,8 +61,8 @@ def run_verify(options: argparse.Namespace) -> None:
     from .console import output, progress_bar
 
     constructions.Engine(jobs=options.jobs)  # refuses what is no number of processes
-    if options.list and (options.json or options.report):
-        raise ValueError("--list runs nothing: leave out --json and --report")
+    if options.list and (options.json or options.report or options.journal):
+        raise ValueError("--list runs nothing: leave out --json, --report and --journal")
     if options.report and (
         options.report.suffix not in (".html", ".md") or not options.report.parent.is_dir()
     ):
@@ -83,10 +91,14 @@ def run_verify(options: argparse.Namespace) -> None:
             )
 
         try:
-            outcomes = statements.verify(options.only, jobs=options.jobs, report=report)
+            outcomes = statements.verify(
+                options.only, jobs=options.jobs, journal=options.journal, report=report
+            )
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
-                "of what was measured, nothing is kept: --only runs a part"
+                "of what was measured, nothing is kept: --journal FILE keeps it, --only runs a part"
+                if options.journal is None
+                else f"what was measured is in {options.journal}: the same command goes on from it"
             ) from interrupt
     if options.report:
         write_ledger(outcomes, options.report)

@@ -114,11 +114,12 @@ def check_scaled(points: torch.Tensor, name: str = "points") -> None:
 
 
 def read_points(network: ReLUNetwork, points: Any, *, cube: bool = False) -> torch.Tensor:
-    """Points (N, D) of a network as float64, finite (uint8: k/255), and in [0,1]^D if asked.
+    """Points (N, D) of a network as float64 in main memory, where proofs are made: finite (uint8:
+    k/255), and in [0,1]^D if asked.
 
     Raises TypeError and ValueError.
     """
-    x = as_coordinates(points).double()
+    x = as_coordinates(points).double().cpu()
     if x.ndim != 2 or x.shape[1] != network.inputs or len(x) == 0:
         raise ValueError(
             f"points must have shape (N, {network.inputs}) with N >= 1, got {tuple(x.shape)}"
@@ -142,16 +143,16 @@ def read_labelled(
     (tensor([[0.5000]], dtype=torch.float64), tensor([1]))
     """
     x = read_points(network, points, cube=cube)
-    return x, check_labels(labels, len(x), network.outputs)
+    return x, check_labels(labels, len(x), network.outputs).cpu()
 
 
 def read_mask(mask: Any, count: int, name: str) -> torch.Tensor:
-    """Booleans, one a point; raises ValueError and TypeError for others.
+    """Booleans in main memory, one a point; raises ValueError and TypeError for others.
 
     >>> read_mask([True, False], 2, "proved")
     tensor([ True, False])
     """
-    found = as_tensor(mask, name)
+    found = as_tensor(mask, name).cpu()
     if found.dtype != torch.bool or tuple(found.shape) != (count,):
         raise ValueError(
             f"{name} must be {count} booleans, one for each point, got {found.dtype} of shape "

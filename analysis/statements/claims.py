@@ -11,8 +11,9 @@ import functools
 import importlib
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, Literal, get_args
 
 import torch
@@ -348,6 +349,7 @@ def verify(
     only: Sequence[str] = (),
     *,
     jobs: int = 1,
+    journal: str | PathLike[str] | None = None,
     report: Callable[[OutcomeProgress], None] = silent,
 ) -> list[Outcome]:
     """Run the measurements of the ledger, or of a part of it, and say which verdicts they back.
@@ -357,6 +359,8 @@ def verify(
     Args:
         only: as for `ledger`.
         jobs: processes.
+        journal: a file that keeps what is measured, until all is: a stopped run goes on from it,
+            with the same numbers, if statements, code and versions are the same (else anew).
         report: called with an `OutcomeProgress` as claims end.
 
     Returns:
@@ -364,7 +368,7 @@ def verify(
         hold (None: not testable). What a measurement raises is its outcome's `error`.
 
     Raises:
-        ValueError: as `ledger`.
+        ValueError: as `ledger`, and for a file that is no journal.
         TypeError: as `ledger`, and if report cannot be called.
 
     Cost: minutes for all of it.
@@ -385,13 +389,31 @@ def verify(
         entry.name: Outcome(entry, (), "", 0.0) for entry in claims if entry.measure is None
     }
     done = len(outcomes)
-    for k, result in run_tasks(_measure, sources, jobs=jobs):
-        checks, error, seconds = result if isinstance(result, tuple) else ((), str(result), 0.0)
-        for entry in waiting[sources[k]]:
+    for name, (checks, error, seconds) in _results(sources, jobs, journal):
+        for entry in waiting[name]:
             outcomes[entry.name] = Outcome(entry, checks, error, seconds)
             done += 1
             report(OutcomeProgress(entry.name, done, len(claims), outcome=outcomes[entry.name]))
     return [outcomes[entry.name] for entry in claims]
+
+
+def _results(
+    names: Sequence[str], jobs: int, path: str | PathLike[str] | None
+) -> Iterator[tuple[str, tuple[tuple[Check, ...], str, float]]]:
+    """What each statement's measurement gives, those of the journal first."""
+    from .journal import Journal
+
+    journal = None if path is None else Journal(path, names, Check)
+    if journal is not None:
+        yield from list(journal.found.items())
+    left = [name for name in names if journal is None or name not in journal.found]
+    for k, result in run_tasks(_measure, left, jobs=jobs):
+        found = result if isinstance(result, tuple) else ((), str(result), 0.0)
+        if journal is not None:
+            journal.add(left[k], found)
+        yield left[k], found
+    if journal is not None:
+        journal.finish()
 
 
 FAILURES = (ValueError, ArithmeticError, RuntimeError, OSError, MemoryError)

@@ -122,7 +122,7 @@ def _worst(
     restarts: int,
     seed: int,
 ) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(x.device).manual_seed(seed)
     attacked = cap_attack(f, x, y, delta, steps=steps, restarts=restarts, generator=generator)
     with torch.no_grad():
         return f(attacked)

@@ -98,20 +98,18 @@ class Ball:
         Returns:
             A tensor of that shape.
         """
+        if not centre.numel():
+            return x.clone()
         eps = torch.finfo(x.dtype).eps
-        rounding = eps * (
-            1.0 + self.radius + (float(centre.abs().max()) if centre.numel() else 0.0)
-        )
+        # numbers of float64 on the centre's device, so that nobody waits for it
+        rounding = eps * (1.0 + self.radius + centre.abs().max().double())
         if self.p == math.inf:
-            radius = max(0.0, self.radius - rounding)
+            radius = (self.radius - rounding).clamp_min(0.0)
             return torch.clamp(x, centre - radius, centre + radius)
         offset = x - centre
         length = self.norm(offset).clamp_min(torch.finfo(x.dtype).tiny)
-        allowed = max(
-            0.0,
-            self.radius * (1 - 8 * eps)
-            - rounding * math.sqrt(centre[0].numel() if len(centre) else 1),
-        )
+        allowed = self.radius * (1 - 8 * eps) - rounding * math.sqrt(centre[0].numel())
+        allowed = allowed.clamp_min(0.0)
         factor = (allowed / length).clamp_max(1.0)
         return centre + offset * factor.reshape(-1, *[1] * (x.ndim - 1))
 

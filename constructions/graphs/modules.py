@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import fx, nn
 
 from ..linear.affine import Affine
 from ..linear.matrix import ENTRY_LIMIT
@@ -49,6 +49,8 @@ def read_module(
         )
     shape = _input_shape(module, input_shape)
     original, module = module, _copied(module)
+    if module is not original:
+        module = _in_main_memory(module)
     names = _names(module)
     _check_modes(module, names)
     _check_finite(module, names)
@@ -215,6 +217,19 @@ def _copied(module: nn.Module) -> nn.Module:
     # a user's attributes may raise anything; weights that hooks compute cannot be copied
     except Exception:
         return module
+
+
+def _in_main_memory(module: nn.Module) -> nn.Module:
+    """A copy moved there, with tensors that are no parameters, too: a GPU may round convolutions to
+    10 bits (TF32), and the operations are small. Exported programs name their device, and stay.
+    """
+    if isinstance(module, fx.GraphModule) or _kind(module)[1].type == "cpu":
+        return module
+    for layer in module.cpu().modules():
+        for name, value in vars(layer).items():
+            if isinstance(value, torch.Tensor):
+                vars(layer)[name] = value.cpu()
+    return module
 
 
 def _probes(size: int, dtype: torch.dtype) -> torch.Tensor:

@@ -57,7 +57,7 @@ class Round:
     """l_2 balls of one radius around `center`, (N, ...)."""
 
     center: torch.Tensor
-    radius: float
+    radius: float | torch.Tensor
 
     def reach(self, rows: torch.Tensor) -> torch.Tensor:
         """As for a `Box`: radius times the dual norm, exactly."""
@@ -66,7 +66,7 @@ class Round:
     def through(self, layer: nn.Module) -> Box | Round:
         """Balls again where only the shape changes; a box around what else comes out."""
         if isinstance(layer, INCREASING):
-            radius = torch.full_like(self.center, self.radius)
+            radius = torch.zeros_like(self.center) + self.radius
             return Box(self.center, radius).through(layer)
         center = layer(self.center)
         if isinstance(layer, nn.Linear):
@@ -75,7 +75,7 @@ class Round:
             reach = self.radius * layer.weight.flatten(1).norm(dim=1)
             return Box(center, reach[:, None, None].expand_as(center))
         if isinstance(layer, BATCH_NORM) and layer.running_var is not None:
-            return Round(center, self.radius / math.sqrt(float(layer.running_var.min())))
+            return Round(center, self.radius / layer.running_var.min().double().sqrt())
         return Round(center, self.radius)
 
 
@@ -115,6 +115,12 @@ def worst_outputs(model: nn.Module, x: Points, labels: Labels, ball: Ball) -> Ou
         ... ).item()
         -1.25
     """
+    last = read_layers(model)[1]
+    return bounded_outputs(model, x, check_labels(labels, len(x), last.out_features), ball)
+
+
+def bounded_outputs(model: nn.Module, x: Points, y: Labels, ball: Ball) -> Outputs:
+    """`worst_outputs` for labels that are right: it never waits for a device."""
     layers, last = read_layers(model)
     region: Box | Round = Round(x, ball.radius)
     if math.isinf(ball.p):
@@ -123,12 +129,11 @@ def worst_outputs(model: nn.Module, x: Points, labels: Labels, ball: Ball) -> Ou
     for layer in layers:
         region = region.through(layer)
     outputs, weight = last(region.center), last.weight
-    y = check_labels(labels, len(x), last.out_features)
     if last.out_features == 1:
         return outputs - y[:, None] * region.reach(weight)
     gaps = (weight - weight[:, None]).flatten(0, 1)
     reach = region.reach(gaps).unflatten(1, (len(weight), len(weight)))
-    return outputs - outputs.gather(1, y[:, None]) + reach[torch.arange(len(y)), y]
+    return outputs - outputs.gather(1, y[:, None]) + reach[torch.arange(len(y), device=y.device), y]
 
 
 def read_layers(model: nn.Module) -> tuple[list[nn.Module], nn.Linear]:

@@ -1,6 +1,6 @@
 """Projected gradient ascent in l_p balls intersected with [0,1]^D, step by step.
 
-Whole, because fgsm is one step of the same ascent.
+Whole, because fgsm is one step of the same ascent, and training takes the ascent alone.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ from constructions.internal import (
 from ..datasets.reading import check_differentiable, measuring, read_outputs
 from .objectives import Model, Objective, classification_loss
 from .projection import limits, within
+
+Check = tuple[int, int, torch.Tensor]
+"""Restart, step, and a number that is finite if objectives and gradients were."""
 
 
 @renamed(report=stepped)
@@ -121,19 +124,54 @@ def pgd(
         >>> attacked
         tensor([[0.2500, 0.7500]])
     """
-    # Whole, because it is one loop, and its state.
     check_differentiable(model)
     x, labels = as_float(x, None, "x").detach(), as_tensor(labels, "labels")
     start = None if start is None else as_float(start, x.dtype, "start").detach()
     step = 2.5 * ball.radius / max(steps, 1) if step_size is None else step_size
     _check(x, labels, steps, step, restarts, start, random_start, keep, ball)
-    result = x.clone()  # what rows that left the batch keep
     if not len(x):
-        return result
-    best = keep == "best"
+        return x.clone()
+    found, checks = ascend(
+        *(model, x, labels, ball, objective),
+        steps=steps,
+        step=step,
+        restarts=restarts,
+        start=start,
+        random_start=random_start,
+        best=keep == "best",
+        early_stop=early_stop,
+        generator=generator,
+        report=report,
+    )
+    _check_finite(checks)
+    return found
+
+
+def ascend(
+    model: Model,
+    x: Floats,
+    labels: Labels,
+    ball: Ball,
+    objective: Objective,
+    *,
+    steps: int,
+    step: float,
+    restarts: int = 1,
+    start: Points | None = None,
+    random_start: bool = True,
+    best: bool = False,
+    early_stop: Callable[[Outputs, Labels], Flags] | None = None,
+    generator: torch.Generator | None = None,
+    report: Report = silent,
+) -> tuple[Floats, list[Check]]:
+    """What `pgd` finds, of arguments that are right, and what `_check_finite` looks at.
+
+    Without early_stop, which has to know how many rows are left, it never waits for a device.
+    """
+    result = x.clone()  # what rows that left the batch keep
     batch = _Batch(torch.arange(len(x), device=x.device), labels, x, *limits(x, ball), x)
     step_on = stepping(report, "attacking", best + restarts * (steps + best))
-    checks: list[tuple[int, int, torch.Tensor]] = []
+    checks: list[Check] = []
     for run in range(0 if best else 1, restarts + 1):  # run 0 only looks at x
         if not len(batch.rows):
             break
@@ -167,8 +205,7 @@ def pgd(
         if not best:
             batch.found = point
     result[batch.rows] = batch.found
-    _check_finite(checks)
-    return result
+    return result, checks
 
 
 def fgsm(
@@ -334,7 +371,7 @@ def _check(
     warn_of_scale(ball, math.prod(x.shape[1:]))
 
 
-def _check_finite(checks: list[tuple[int, int, torch.Tensor]]) -> None:
+def _check_finite(checks: list[Check]) -> None:
     """Raise FloatingPointError naming the first step whose check, 0 times objectives and gradients,
     is not finite.
     """

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -250,12 +251,13 @@ def cap_attack(
     if steps < 1 or restarts < 0:
         raise ValueError(f"steps must be >= 1 and restarts >= 0, got {steps} and {restarts}")
     best = x.clone()
-    highest = huber(f(x).detach(), y)
+    highest, finite = huber(f(x).detach(), y), []
     for run in range(restarts + 1 if delta else 0):
         point = x
         if run:  # a random direction, any length up to the rim
-            far = torch.randn(x.shape, generator=generator, dtype=x.dtype)
-            length = torch.rand(len(x), 1, generator=generator, dtype=x.dtype)
+            options: Any = {"generator": generator, "dtype": x.dtype, "device": x.device}
+            far = torch.randn(x.shape, **options)
+            length = torch.rand(len(x), 1, **options)
             point = project_cap(torch.lerp(x, project_cap(x + far, x, delta), length), x, delta)
         for step in range(steps + 1):
             point = point.detach().requires_grad_(step < steps)
@@ -263,8 +265,7 @@ def cap_attack(
                 values = f(point)
             found = values.detach()
             loss = huber(found, y)
-            if not bool(torch.isfinite(loss).all()):
-                raise FloatingPointError(f"f became NaN or infinite at step {step} of the attack")
+            finite.append(torch.isfinite(loss).all())
             better = loss > highest
             highest = torch.where(better, loss, highest)
             best = torch.where(better[:, None], point.detach(), best)
@@ -276,6 +277,9 @@ def cap_attack(
                 point = project_cap(
                     point + 2.5 * delta / steps * functional.normalize(slope, eps=1e-300), x, delta
                 )
+    if finite and not (all_finite := torch.stack(finite)).all():  # now, as it waits for the device
+        step = int((~all_finite).nonzero()[0]) % (steps + 1)
+        raise FloatingPointError(f"f became NaN or infinite at step {step} of the attack")
     return best
 
 

@@ -90,7 +90,8 @@ class TrainingConfig(Settings):
         precision: "float32", "bfloat16" (mixed) or "float64".
         device: "auto", "cpu" or "cuda".
         devices: processes on this machine, one for each GPU.
-        compile: whether `torch.compile` compiles the model (pays on GPUs).
+        compile: whether `torch.compile` compiles the model (pays on GPUs); it needs Triton there,
+            and a C++ compiler on a CPU. CUDA graphs are not used.
         eval_points: training and test points measured after every epoch.
         eval_attack: attack of the measurements after every epoch.
         final_attack: attack of the measurement at the end, on all test points ("pgd50x10": 10

@@ -59,6 +59,11 @@ def train(
     are fewer where this asks for it, and some larger than batch_size. Processes run the calling
     script again, so with devices > 1 the call must stand under `if __name__ == "__main__":` there.
 
+    On a GPU, data and model are copied there once. A training step copies nothing between host and
+    device, and the host waits for none but each 32nd (and the last of an epoch), whose losses it
+    reads; an epoch copies its order of points. So an attack or a loss that is not finite is seen up
+    to 31 steps later, and names its own step.
+
     A run that stops because robust training accuracy collapsed ends with the network of the epoch
     before. KeyboardInterrupt leaves the checkpoints of all finished epochs.
 
@@ -77,7 +82,7 @@ def train(
     Raises:
         ValueError: for empty data, batch_size > N, labels or shapes that do not fit; for objective
             "intervals", if they do not go through the model; to resume, for another configuration
-            or other data; for a device that is absent.
+            or other data; for a device that is absent, or what `compile` needs.
         TypeError: for a model that gives no tensor.
         FileExistsError: if the folder holds a run and this is not to resume.
         FloatingPointError: for a loss that is not finite, naming the step; the last checkpoint

@@ -6,11 +6,15 @@ Whole, because it is one process: all steps share model, optimizer and fabric.
 from __future__ import annotations
 
 import inspect
+import math
+import os
+import shutil
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -21,10 +25,10 @@ from constructions import Progress
 from constructions.internal import Labels, Points, as_float
 
 from ..attacks.batch_norm import batch_norm
-from ..attacks.intervals import worst_outputs
+from ..attacks.intervals import bounded_outputs
 from ..attacks.named import Attack
 from ..attacks.objectives import LOSSES, divergence, is_error, mixed
-from ..attacks.pgd import pgd
+from ..attacks.pgd import ascend
 from ..datasets.augmentation import augment
 from ..datasets.dataset import Dataset
 from ..datasets.reading import copied
@@ -73,6 +77,8 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         warnings.warn(
             "this processor emulates bfloat16, many times slower than float32", stacklevel=3
         )
+    if config.compile:
+        check_compiler(config.accelerator)
     strategy = "ddp_spawn" if config.devices > 1 else "auto"
     precision = PRECISIONS[config.precision]
     return Fabric(
@@ -81,6 +87,23 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         strategy=strategy,
         precision=precision,
     )
+
+
+def check_compiler(accelerator: str) -> None:
+    """Raise ValueError if `torch.compile` has nothing to build code with: Triton for GPUs, a C++
+    compiler for CPUs.
+    """
+    if accelerator == "cuda":
+        there, what = find_spec("triton") is not None, "Triton, which the package triton has"
+    else:
+        compilers = (os.environ.get("CXX"), "g++", "clang++")
+        there = any(name and shutil.which(name) for name in compilers)
+        what = "a C++ compiler, g++ or clang++ (or what CXX names)"
+    if not there:
+        raise ValueError(
+            f"compile must be False on this machine: torch.compile needs {what}, and it is not "
+            f"there: install it, or leave compile out"
+        )
 
 
 def work(fabric: Fabric, **rest: Any) -> None:
@@ -208,8 +231,8 @@ class Worker:
         order = torch.randperm(
             len(self.data.train_points), generator=stream(config.seed, "order", number)
         ).to(device)
-        # losses and errors of each step
-        sums = torch.zeros(2, self.batches, dtype=torch.float64, device=device)
+        # losses, errors and what is finite if the attack was, of each step
+        sums = torch.zeros(3, self.batches, dtype=torch.float64, device=device)
         batches = order.tensor_split(self.batches)
         self.model.train()
         for k, index in enumerate(batches):
@@ -224,8 +247,8 @@ class Worker:
             sums[:, k] = self.step(x[share], y[share], start[share], len(index))
             if (k + 1) % CHECK_EVERY == 0 or k + 1 == self.batches:
                 first = k // CHECK_EVERY * CHECK_EVERY
-                losses = self.total(sums[0, first : k + 1])
-                self.check(number, first, losses)
+                losses, _, attacks = self.total(sums[:, first : k + 1])
+                self.check(number, first, losses, attacks)
                 self.latest["loss"] = float(losses.sum()) / sum(map(len, batches[first : k + 1]))
             self.done = done + 1
             self.tell(f"epoch {number} of {config.epochs}")
@@ -239,7 +262,7 @@ class Worker:
 
     def step(self, x: Points, y: Labels, start: Points, count: int) -> torch.Tensor:
         """One attack and one step of the optimizer on this process's share of `count` points; sums
-        of losses and errors.
+        of losses and errors, and what is finite if the attack was.
         """
         config = self.config
         if len(self.data.shape) == 3:
@@ -247,7 +270,9 @@ class Worker:
         weight = 0.5 if config.objective == "trades" else config.robust_weight
         both = config.radius > 0 and 0 < weight < 1
         with self.fabric.autocast():
-            attacked = self.attacked(x, y, start) if config.radius and weight and len(x) else x
+            attacked, check = x, x.new_zeros((), dtype=torch.float64)
+            if config.radius and weight and len(x):
+                attacked, check = self.attacked(x, y, start)
             outputs = self.forward(torch.cat([x, attacked]) if both else attacked)
             clean, robust = outputs.split(len(x)) if both else (outputs, outputs)
             losses = self.loss(clean, y)
@@ -256,7 +281,7 @@ class Worker:
             elif both:
                 losses = mixed(losses, self.loss(robust, y), weight)
             if config.radius and config.objective == "intervals":
-                worst = worst_outputs(self.model, x, y, config.ball).to(self.dtype)
+                worst = bounded_outputs(self.model, x, y, config.ball).to(self.dtype)
                 losses = mixed(losses, self.loss(worst, y), config.interval_weight)
         self.optimizer.zero_grad()
         self.fabric.backward(losses.sum() * (self.fabric.world_size / count))
@@ -269,11 +294,13 @@ class Worker:
             [
                 losses.detach().double().sum(),
                 inspect.unwrap(is_error)(robust.detach(), y).double().sum(),
+                check,
             ]
         )
 
-    def attacked(self, x: Points, y: Labels, start: Points) -> Points:
-        """The points that the training attack finds from `start`.
+    def attacked(self, x: Points, y: Labels, start: Points) -> tuple[Points, torch.Tensor]:
+        """The points that the training attack finds from `start`, and a number that is finite if
+        its objectives and gradients were.
 
         A part of training: unlike in `pgd` as users call it, dropout draws on from the global
         generator, so that the step after the attack sees another mask. Statistics stay, by
@@ -286,18 +313,13 @@ class Worker:
                 with torch.no_grad():
                     clean = self.raw(x).to(self.dtype)
                 objective = lambda outputs, _: divergence(clean, outputs)  # noqa: E731
-            found: torch.Tensor = inspect.unwrap(pgd)(
-                self.raw,
-                x,
-                y,
-                config.ball,
-                objective,
+            found, checks = ascend(
+                *(self.raw, x, y, config.ball, objective),
                 steps=self.attack.steps,
-                step_size=config.step_size or self.attack.step_size(config.ball),
+                step=config.step_size or self.attack.step_size(config.ball),
                 start=start,
-                keep="last",
             )
-            return found
+            return found, torch.stack([check for _, _, check in checks]).double().sum()
 
     def choose(self, part: str) -> tuple[Points, Labels]:
         """The training or test points, and their labels, that are measured after every epoch."""
@@ -337,11 +359,11 @@ class Worker:
         assert isinstance(found, torch.Tensor)
         return found.cpu()
 
-    def check(self, epoch: int, first: int, losses: torch.Tensor) -> None:
-        """Raise FloatingPointError if one of an epoch's losses, from that of step `first` on, is
-        not finite.
+    def check(self, epoch: int, first: int, losses: torch.Tensor, attacks: torch.Tensor) -> None:
+        """Raise FloatingPointError if one of an epoch's losses or attacks, from those of step
+        `first` on, is not finite.
         """
-        bad = (~torch.isfinite(losses)).nonzero()
+        bad = (~torch.isfinite(losses + attacks)).nonzero()
         if len(bad):
             k = int(bad[0])
             kept = (
@@ -349,10 +371,12 @@ class Worker:
                 if epoch > 1
                 else "there is no checkpoint yet"
             )
-            raise FloatingPointError(
-                f"the loss became {float(losses[k])} in step {first + k + 1} of epoch {epoch}; "
-                f"{kept}"
+            what = (
+                f"loss became {float(losses[k])}"
+                if math.isfinite(attacks[k])
+                else "attack's objective or gradient became NaN or infinite"
             )
+            raise FloatingPointError(f"the {what} in step {first + k + 1} of epoch {epoch}; {kept}")
 
     def tell(self, stage: str) -> None:
         """Report progress, from the first process."""
