@@ -130,6 +130,8 @@ CALLS = {
     "count_regions": lambda a: constructions.count_regions(a.f, BOX).cells,
     "level_set": lambda a: constructions.level_set(a.f, BOX).vertices,
     "linear_regions": lambda a: constructions.linear_regions(a.f, BOX).patterns,
+    "topology": lambda a: constructions.topology(a.f, BOX).betti,
+    "class_topology": lambda a: analysis.class_topology(a.f, BOX, 1).betti,
     "write_onnx": lambda a: constructions.write_onnx(a.f, a.folder / "f.onnx")(a.x),
     "margin_network": lambda a: constructions.margin_network(a.net, ROWS)(a.x),
     "nearest_within_class": lambda a: constructions.nearest_within_class(

@@ -218,6 +218,7 @@ OTHERS = {
     *("mixed",),  # takes losses
     "worst_outputs",  # of a training step: with gradients, in the mode that the model is in
     "plot_plane",  # of two inputs: see test_planes.py
+    "study",  # takes functions that make models: see tests/analysis/studies
     "compare",  # reads a module as a ReLUNetwork: see test_own.py
 }
 
