@@ -248,7 +248,8 @@ def _on_cluster(
             "an address needs the package ray: pip install 'cgro[cluster]'"
         ) from error
     ray.init(address=address, ignore_reinit_error=True, log_to_driver=False)
-    call, shared = ray.remote(_call).options(num_gpus=gpus), ray.put(work)
+    call: Any = ray.remote(_call).options(num_gpus=gpus)
+    shared = ray.put(work)
     pending = {call.remote(shared, k, task, None): k for k, task in enumerate(tasks)}
     while pending:
         (ready, *_), _ = ray.wait(list(pending))
