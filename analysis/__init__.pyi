@@ -28,6 +28,7 @@ from .comparison.comparison import compare
 from .comparison.report import write_report
 from .comparison.result import Comparison
 from .comparison.settings import CompareSettings
+from .memorizers.costs import MemorizationCost, memorization_costs
 from .memorizers.proof import MemorizerProof, certify_memorizer
 from .pages.inspection import Inspection
 from .pages.planes import plot_plane
@@ -103,6 +104,7 @@ __all__ = [
     "Inspection",
     "KernelInterpolant",
     "Measured",
+    "MemorizationCost",
     "MemorizationProof",
     "MemorizationShare",
     "MemorizerProof",
@@ -151,6 +153,7 @@ __all__ = [
     "boundary_distance",
     "max_margin_error",
     "max_margin_error_bound",
+    "memorization_costs",
     "memorization_part",
     "memorization_share",
     "neural_tangent_kernel",

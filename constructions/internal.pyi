@@ -58,10 +58,13 @@ from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, same
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
+from .memorizers.reading import read_data
+from .memorizers.smallest import CANDIDATES
 from .networks.network import check_network, structure_digest
 from .networks.owners import shares
 
 __all__ = [
+    "CANDIDATES",
     "Alike",
     "Batch",
     "BatchOutputs",
@@ -121,6 +124,7 @@ __all__ = [
     "plain",
     "rationals",
     "read_box",
+    "read_data",
     "read_norm",
     "read_rows",
     "renamed",

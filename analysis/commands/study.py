@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import training
+from constructions.internal import write_file
 
 from ..studies.settings import FIGURES, MEASURED_IN_TRAINING, StudySettings
 from .options import add_options, given
@@ -104,10 +106,11 @@ def run_figure(options: argparse.Namespace) -> None:
     if options.name in RUNLESS:
         if options.runs:
             raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
-        typed = given(options, StudySettings)
-        unused = ["--data"] * (options.data is not None)
+        typed, of_data = given(options, StudySettings), options.name in OF_DATA
+        unused = ["--data"] * (options.data is not None and not of_data)
         unused += ["--model"] * bool(options.model)
-        unused += [f"--{name}" for name in typed if name != "seed"]
+        taken = ("seed", "points") if of_data else ("seed",)
+        unused += [f"--{name}" for name in typed if name not in taken]
         if unused:
             raise ValueError(f"{options.name} measures no run: leave out {', '.join(unused)}")
         RUNLESS[options.name](options)
@@ -164,6 +167,35 @@ def run_lower_bound(options: argparse.Namespace) -> None:
     put(lower_bound(), options.out / "figures")
 
 
+def run_robustness_cost(options: argparse.Namespace) -> None:
+    """`cgro figure robustness-cost`: sizes of proved networks over the radius; takes no run."""
+    from ..pages.robustness_figure import robustness_cost
+    from .console import progress_bar, showing
+
+    settings, typed = read_settings(options), given(options, StudySettings)
+    count = settings.points if "points" in typed else 200
+    if options.data is None:
+        about, points, labels = "random points", *random_points(count, 16, settings.seed)
+    else:
+        data = training.load_data(options.data, "parity").flat()
+        about = f"training points of {data.name}"
+        points, labels = data.train_points[:count], data.train_labels[:count]
+    with progress_bar() as bar:
+        shown = showing(bar, bar.add_task("networks"))
+        drawn = robustness_cost(points, labels, about, report=shown)
+    put(drawn, options.out / "figures")
+    rows = [dict(zip(drawn.columns, row, strict=True)) for row in drawn.rows]
+    write_file(options.out / "figures" / f"{drawn.file}.json", json.dumps(rows, indent=1))
+
+
+def random_points(count: int, dimension: int, seed: int) -> tuple[Any, Any]:
+    """Dyadic points, uniform in the cube, with labels that alternate."""
+    import numpy as np
+
+    points = np.random.default_rng(seed).integers(0, 2**12 + 1, (count, dimension)) / 2**12
+    return points, np.where(np.arange(count) % 2, 1, -1)
+
+
 def put(drawing: Drawing, folder: Path) -> None:
     """Write a figure, and say where and what it is."""
     from ..studies.report import write_drawing
@@ -172,8 +204,15 @@ def put(drawing: Drawing, folder: Path) -> None:
     print(f"{folder / drawing.file}.svg (.png, -dark.svg, -dark.png, .csv)\n{drawing.caption}")
 
 
-RUNLESS = {"feature-learning": run_feature_learning, "lower-bound": run_lower_bound}
+RUNLESS = {
+    "feature-learning": run_feature_learning,
+    "lower-bound": run_lower_bound,
+    "robustness-cost": run_robustness_cost,
+}
 """Figures that take no run."""
+
+OF_DATA = ("robustness-cost",)
+"""Those of them that are of points: of --data, or random ones."""
 
 
 def measured(

@@ -103,7 +103,7 @@ PAPERS = {
 MEASURED_IN_TRAINING = {"learning-curves", "capacity"}
 """Figures of what the runs measured themselves."""
 
-FIGURES = (*PAPERS, "islands", "margins", "radial", "lower-bound")
+FIGURES = (*PAPERS, "islands", "margins", "radial", "lower-bound", "robustness-cost")
 """All names of figures: those of the papers, components and holes of class regions, histograms of
-distances to the boundary, margins along rays, sizes over D.
+distances to the boundary, margins along rays, sizes over D and over the radius.
 """

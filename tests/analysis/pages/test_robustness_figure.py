@@ -1,0 +1,89 @@
+"""The figure of sizes over the radius: what it shows is built and proved, and grows with it."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from analysis import certify_memorizer, memorization_costs
+from analysis.commands.cli import main
+from analysis.pages.robustness_figure import robustness_cost
+from constructions import Ball, nearest_neighbour, robust_memorizer
+
+SOME = (0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99)
+
+
+@pytest.fixture(scope="module")
+def data():
+    points = np.random.default_rng(3).integers(0, 2**12 + 1, (60, 8)) / 2**12
+    return points, np.where(np.arange(60) % 2, 1, -1)
+
+
+@pytest.mark.parametrize("norm", [2, "inf"])
+def test_sizes_are_those_of_proved_networks_and_never_above_f_s(data, norm):
+    """On twelve radii; larger balls never cost less by more than a fifth."""
+    rows = memorization_costs(*data, norm, SOME)
+    least = []
+    for row in rows:
+        ball = Ball(norm, row.radius)
+        network = robust_memorizer(*data, ball)
+        assert row.sizes[row.smallest] == network.size.parameters == min(row.sizes.values())
+        assert row.dense == network.size.dense_parameters
+        assert certify_memorizer(network, *data, ball).verdict == "proved"
+        assert row.sizes[row.smallest] <= row.sizes["f_S"]
+        least.append(row.sizes[row.smallest])
+    assert all(after >= 0.8 * max(least[:k]) for k, after in enumerate(least) if k)
+    assert least[-1] > least[0]
+    if norm == 2:
+        assert all(row.needed <= row.sizes[row.smallest] for row in rows)
+        assert all(row.needed_dense <= row.dense for row in rows)
+        assert rows[0].sizes["nearest_neighbour"] == nearest_neighbour(*data, ball).size.parameters
+
+
+def test_what_is_not_proved_is_not_listed(data, monkeypatch):
+    points, labels = data
+    wrong = nearest_neighbour(points, -labels, Ball(2, 2.0**-8))
+    monkeypatch.setitem(memorization_costs.__globals__["CANDIDATES"], "memorizer", lambda *_: wrong)
+    (row,) = memorization_costs(points, labels, 2, [0.5])
+    assert "memorizer" not in row.sizes
+    assert "nearest_neighbour" in row.sizes
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.5, float("nan")])
+def test_shares_without_room_are_refused(data, share):
+    with pytest.raises(ValueError, match="shares must lie between 0 and 1"):
+        memorization_costs(*data, 2, [share])
+
+
+def test_the_figure_has_its_numbers(data):
+    drawing = robustness_cost(*data, "some points", [0.01, 0.5])
+    assert [row[:2] for row in drawing.rows] == [
+        ["2", 0.01],
+        ["2", 0.5],
+        ["inf", 0.01],
+        ["inf", 0.5],
+    ]
+    assert all(len(row) == len(drawing.columns) for row in drawing.rows)
+    assert len(drawing.draw().axes) == 2
+    assert "each ball proved" in drawing.caption.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "data_option", [[], pytest.param(["--data", "digits"], marks=pytest.mark.slow)]
+)
+def test_the_command_writes_figure_table_and_json(tmp_path, capsys, data_option):
+    where = ["--out", str(tmp_path), "--points", "24"]
+    assert main(["figure", "robustness-cost", *data_option, *where]) == 0
+    shown = capsys.readouterr().out
+    assert "N = 24, D = " in shown.replace("\n", " ")
+    (table,) = (tmp_path / "figures").glob("*.csv")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    kept = json.loads(table.with_suffix(".json").read_text())
+    assert [str(row["f_S"]) for row in kept] == [row["f_S"] for row in rows]
+    assert len(rows) == 24
+
+
+def test_options_that_it_does_not_take_are_named(tmp_path, capsys):
+    assert main(["figure", "robustness-cost", "--epochs", "3", "--out", str(tmp_path)]) == 2
+    assert "leave out --epochs" in capsys.readouterr().err
