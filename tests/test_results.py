@@ -184,6 +184,7 @@ def of_analysis():
     f = constructions.f_S(CLEAN, POINTS, LABELS, BALL)
     claim = analysis.Claim("cgrm-lemma-0.0", "one is one", "holds")
     check = analysis.Check("1 <2> & 3", SHARE(3, 12), "= 0.25", True)
+    (cost,) = analysis.memorization_costs(POINTS, LABELS, 2, [0.5])
     profile = Profile([0.125, 0.25], *[[ESTIMATE] * 2] * 3, SHARE(1, 4), None)
     end = Recorded(1, {"test": Rates(4, 0.75, 0.5, "pgd3")})
     record = RunRecord(Data("digits", "nowhere", "0" * 64, (2,), 8, 4), [end], end, ["0" * 64])
@@ -210,6 +211,7 @@ def of_analysis():
         comparison,
         *comparison.tasks,
         comparison.tasks[0].models["f_clean"],
+        cost,
         analysis.decide(net, unsafe),
         analysis.DirectionRate(np.ones((2, 3)), ESTIMATE),
         analysis.ErrorsByMargin(SHARE(1, 4), SHARE(0, 4)),

@@ -13,6 +13,9 @@ CHANCE = 0.4
 CLEAN = 0.05
 """Most clean test errors of a network that generalizes."""
 
+MEMORIZED = 0.05
+"""Most robust training errors of a network that memorizes robustly."""
+
 APART = 0.05
 """Least robust test error, beyond the training error, of a network that overfits robustly."""
 
@@ -47,23 +50,32 @@ def verdict(task: TaskResult) -> str:
         )
     if learned.test.clean.value > CLEAN:
         return f"{who} does not behave like f_S, whose clean errors are fewer: it has {numbers}."
-    seen, most = learned.test.robust, top(learned.test)
-    least = seen.value - top(learned.train)
-    apart = most - learned.train.robust.value
-    if least >= APART:
+    train, test = learned.train, learned.test
+    if train.robust.value > MEMORIZED:
+        return (
+            f"{who} does not behave like f_S, certified: it does not memorize robustly, with "
+            f"{numbers}."
+        )
+    least, most = test.robust.value - top(train), top(test) - train.robust.value
+    if top(train) <= MEMORIZED and least >= APART:
         points = math.floor(1000 * least) / 10
         return (
             f"{who} behaves like f_S, certified: it has {numbers}; the robust errors are at least "
             f"{points:.1f} points apart."
         )
-    if apart < APART:
-        points = math.ceil(1000 * apart) / 10
+    if most < APART:
+        points = math.ceil(1000 * most) / 10
         return (
             f"{who} does not behave like f_S, certified: it has {numbers}; the robust errors are "
             f"at most {max(points, 0.0):.1f} points apart."
         )
-    does = "behaves" if seen.value - learned.train.robust.value >= APART else "does not behave"
-    return f"{who} {does} like f_S, as far as the attack sees: it has {numbers}."
+    gap = 100 * (test.robust.value - train.robust.value)
+    does = "behaves" if gap >= 100 * APART else "does not behave"
+    return (
+        f"By proof it is open whether {task.learned} behaves like f_S; by attack it {does} like "
+        f"it: it has {numbers}; the errors that the attack finds are {gap:.1f} points apart "
+        f"({100 * APART:g} are asked)."
+    )
 
 
 def constructed(task: TaskResult) -> str:

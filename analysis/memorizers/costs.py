@@ -7,8 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from constructions import Ball, Progress, memorization_bound, separation
-from constructions.internal import CANDIDATES, Report, norm_name, read_data, read_norm, silent
+from constructions import Ball, Progress, Result, memorization_bound, separation
+from constructions.internal import (
+    CANDIDATES,
+    Report,
+    Said,
+    norm_name,
+    read_data,
+    read_norm,
+    said,
+    silent,
+)
 
 from .proof import certify_memorizer
 
@@ -16,8 +25,8 @@ SHARES = (0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99)
 """Radii, as shares of half the least distance of points with different labels."""
 
 
-@dataclass(frozen=True)
-class MemorizationCost:
+@dataclass(frozen=True, repr=False)
+class MemorizationCost(Result):
     """Sizes of the networks that are right on all balls of one radius.
 
     Attributes:
@@ -44,6 +53,13 @@ class MemorizationCost:
     def smallest(self) -> str | None:
         """The name of the smallest network."""
         return min(self.sizes, key=lambda name: self.sizes[name], default=None)
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        of = f"l_{self.norm} balls of radius {self.radius:g} (rho = {self.rho:g})"
+        sizes = {name: said(size, "exact") for name, size in self.sizes.items()}
+        if self.needed is not None:
+            sizes["some points need"] = said(self.needed, "certified lower bound")
+        return f"parameters of networks proved on all {of}", sizes
 
 
 def memorization_costs(

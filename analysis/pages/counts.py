@@ -93,11 +93,17 @@ def as_csv(rows: Sequence[CountRow]) -> str:
     return out.getvalue()
 
 
+def depth_of(rows: Sequence[CountRow], words: str) -> str:
+    """The depth of squarings in words, or "" where there are none."""
+    m = max(row.m for row in rows)
+    return words.format(m) if m else ""
+
+
 def as_latex(
     rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float, figure: str = ""
 ) -> str:
-    """A table with caption and closed forms, for the packages booktabs and siunitx, and a figure of
-    a file that LaTeX includes, if there is one.
+    """A table with caption and closed forms, for the packages amsmath, booktabs, longtable and
+    siunitx, and a figure of a file that LaTeX includes, if there is one.
     """
     about = (
         describe(norm, hidden, mu).replace("l_inf", r"$\ell_\infty$").replace("l_2", r"$\ell_2$")
@@ -115,16 +121,14 @@ def as_latex(
         )
     )
     lines = [
-        "% needs \\usepackage{booktabs,siunitx}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{Nonzero parameters, counted exactly; {about}; "
-        rf"$m = {max(r.m for r in rows)}$.}}",
-        r"\label{tab:parameters}",
-        rf"\begin{{tabular}}{{ll{columns}}}",
+        "% needs \\usepackage{amsmath,booktabs,longtable,siunitx}",
+        rf"\begin{{longtable}}{{ll{columns}}}",
+        rf"\caption{{Nonzero parameters, counted exactly; {about}{depth_of(rows, '; $m = {}$')}.}}",
+        r"\label{tab:parameters} \\",
         r"\toprule",
         r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} \\",
         r"\midrule",
+        r"\endhead",
     ]
     for r in rows:
         name = {
@@ -136,13 +140,12 @@ def as_latex(
             f"{name} & {r.variant} & {r.points} & {r.dimension} & {r.depth} & {r.measured} & "
             f"{r.closed_form} \\\\"
         )
-    lines += [r"\bottomrule", r"\end{tabular}", "", r"\medskip"]
+    lines += [r"\bottomrule", r"\end{longtable}", ""]
     lines += [
         rf"Parameters of $f_S$, {variant}: ${sympy.latex(closed_form(norm, variant, hidden))}$."
         r"\par"
         for variant in variants_of(rows)
     ]
-    lines += [r"\end{table}"]
     if figure:
         lines += [
             "",
@@ -207,7 +210,7 @@ def as_figure(rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: 
     }
     shown = [field for field, several in varied.items() if several] or ["points"]
     panels = [CountPanel(*curves_over(rows, field)) for field in shown]
-    return count_figure(panels, f"{describe(norm, hidden, mu)}; m = {max(r.m for r in rows)}")
+    return count_figure(panels, f"{describe(norm, hidden, mu)}{depth_of(rows, '; m = {}')}")
 
 
 def curves_over(rows: Sequence[CountRow], field: str) -> tuple[list[CountCurve], str]:

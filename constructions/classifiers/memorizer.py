@@ -34,8 +34,6 @@ from ..networks.provenance import Provenance, parts_of
 from .variants import VARIANTS, Variant
 
 _E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
-_SIGNS = Dense(torch.tensor([[1.0], [-1.0]]))
-_JOIN = Dense(torch.tensor([[1.0, -1.0]]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -278,14 +276,16 @@ def _gate(
         delay(clean, depth - clean.size.depth),
         delay(caps, depth - caps.size.depth, nonnegative=True),
     )
+    # new tensors for each network: a change of one must not reach another
+    signs, join = Dense(torch.tensor([[1.0], [-1.0]])), Dense(torch.tensor([[1.0, -1.0]]))
     into = Block(
         (
-            (kron(Identity(outputs), _SIGNS), Constant(2 * outputs, classes, -bound)),
+            (kron(Identity(outputs), signs), Constant(2 * outputs, classes, -bound)),
             (zeros(classes, outputs), Identity(classes)),
         )
     )
-    read = _JOIN if outputs == 1 else Identity(classes)
-    out = Block(((kron(Identity(outputs), _JOIN), read),))
+    read = join if outputs == 1 else Identity(classes)
+    out = Block(((kron(Identity(outputs), join), read),))
     switch = ReLUNetwork(
         (Affine(into, zeros(2 * outputs + classes, 1)), Affine(out, zeros(outputs, 1))),
         provenance=Provenance(

@@ -19,12 +19,16 @@ import numpy as np
 import sympy
 
 from ..basics.engine import Engine
+from ..linear.matrix import same
 from .formal import proved
 from .network import ReLUNetwork, check_network
 from .owners import Share, inside, shares
 from .provenance import LEMMAS, Lemma, Provenance, in_words, parts_of, register_all
 
 P = ParamSpec("P")
+
+BUILDERS: dict[str, Callable[..., ReLUNetwork]] = {}
+"""The functions of `implements`, by the names of their lemmas."""
 
 
 def implements(
@@ -78,9 +82,41 @@ def implements(
             }
             return replace(network, provenance=made_of(network, lemma, plain))
 
+        BUILDERS[called] = construct
         return construct
 
     return register
+
+
+def as_built(network: ReLUNetwork) -> bool | None:
+    """Whether a network has the weights that the construction named by its provenance builds from
+    the arguments there; None where these are not all numbers.
+
+    >>> from constructions import squaring
+    >>> network = squaring(2)
+    >>> as_built(network), as_built(replace(network, layers=squaring(3).layers))
+    (True, False)
+    """
+    origin = network.provenance
+    if origin is None or origin.lemma is None:
+        return None
+    if origin.lemma.name not in BUILDERS:  # its module may not have been used yet
+        register_all()
+    if (build := BUILDERS.get(origin.lemma.name)) is None:
+        return None
+    wanted = inspect.signature(build).parameters
+    given = {name: value for name, value in origin.arguments.items() if name in wanted}
+    missing = {name for name, one in wanted.items() if one.default is one.empty} - given.keys()
+    if missing or not all(isinstance(value, (int, float)) for value in given.values()):
+        return None
+    try:
+        layers = build(**given).layers
+    except (ValueError, TypeError):  # no such arguments
+        return False
+    pairs = zip(layers, network.layers, strict=False)
+    return len(layers) == len(network.layers) and all(
+        same(a.weight, b.weight) and same(a.bias, b.bias) for a, b in pairs
+    )
 
 
 def record(network: ReLUNetwork, **arguments: Any) -> ReLUNetwork:
@@ -138,8 +174,9 @@ def explain(network: ReLUNetwork) -> str:
 
     Returns:
         A tree as text: what built the network, its parameters by part (exact counts) where it has
-        several, and some lines for each part that has a statement: claims, and which of these are
-        theorems (files of proofs/), where the weights are exactly those of the theorem.
+        several, and some lines for each part that has a statement: the construction's claims, and
+        which of these are theorems (files of proofs/). Where its arguments are numbers the network
+        is built again: if its weights are others, that is said, and no theorem is named.
 
     Example:
         >>> from constructions import squaring
@@ -152,6 +189,7 @@ def explain(network: ReLUNetwork) -> str:
     """
     check_network(network)
     lines: list[str] = []
+    unchanged = as_built(network)
 
     def visit(origin: Provenance, indent: str, count: Any, network: ReLUNetwork | None) -> None:
         head = origin.title if count == 1 else f"{count} x {origin.title}"
@@ -167,8 +205,16 @@ def explain(network: ReLUNetwork) -> str:
                     f"{indent}  claims: "
                     + ", ".join(f"{in_words(name)} = {value}" for name, value in claims.items())
                 )
-            for name, theorem in proved(origin.lemma.name, origin.arguments).items():
-                lines.append(f"{indent}  proved in Coq: {name} ({theorem})")
+            if network is not None and unchanged is False:
+                lines.append(
+                    f"{indent}  weights: not those that {origin.lemma.name} builds; what is said "
+                    "here is about the construction, not about this network"
+                )
+            of = "proved in Coq" if unchanged else "proved in Coq, of the part as it is built"
+            known = network is None or unchanged
+            theorems = proved(origin.lemma.name, origin.arguments) if known else {}
+            for name, theorem in theorems.items():
+                lines.append(f"{indent}  {of}: {name} ({theorem})")
         if network is not None:
             lines.extend(_ledger(network))
         for times, part in origin.parts:

@@ -189,7 +189,7 @@ def test_f_adv_on_the_points_that_it_memorizes():
     assert certify_memorization(network, points[:1], labels[:1], Ball("inf", 0.125)).bound == 1
     with pytest.raises(
         ValueError,
-        match=r"network memorizes 1 points \(points with margin up to the radius only\), got 2",
+        match=r"network memorizes 1 point \(points with margin up to the radius only\), got 2",
     ):
         certify_memorization(network, points, labels, Ball("inf", 0.125))
 

@@ -454,3 +454,57 @@ def test_all_homes_of_statements_are_known():
         if "\n@implements(" in path.read_text(encoding="utf-8")
     }
     assert homes == set(HOMES)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [squaring(4), constructions.multiplication(3, 1), constructions.maximum(5)],
+    ids=["squaring", "multiplication", "maximum"],
+)
+@pytest.mark.parametrize("layer", [0, -1])
+def test_no_theorem_is_named_for_changed_weights(network, layer, tmp_path):
+    """In memory and from a file: neither "proved in Coq" nor a claim without a word on it."""
+    assert "proved in Coq: sup_error" in explain(network)
+    network.save(tmp_path / "built.safetensors")
+    assert "proved in Coq: sup_error" in explain(constructions.load(tmp_path / "built.safetensors"))
+    weight = network.layers[layer].weight.to_dense().clone()
+    weight[0, 0] += 2.0**-40
+    changed = Affine(Dense(weight), network.layers[layer].bias)
+    layers = [*network.layers]
+    layers[layer] = changed
+    other = dataclasses.replace(network, layers=tuple(layers))
+    other.save(tmp_path / "changed.safetensors")
+    for one in (other, constructions.load(tmp_path / "changed.safetensors")):
+        told = explain(one)
+        assert "proved in Coq:" not in told
+        assert "weights: not those that" in told
+
+
+@pytest.mark.parametrize("norm", ["inf", 2])
+@pytest.mark.parametrize("variant", ["lean", "gate", "paper"])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_networks_share_no_tensors(norm, variant, classes):
+    """A change of one f_S reaches no other, nor what it is compared with."""
+    labels = [1, -1, 1] if classes == 1 else [0, 1, 2]
+
+    def build():
+        clean = affine([[1.0, 0.25]] * classes, [-0.5] * classes)
+        points = [[0.2, 0.3], [0.8, 0.3], [0.5, 0.9]]
+        return f_S(clean, points, labels, Ball(norm, 0.01), variant=variant)
+
+    kept = build(), build()
+    first, second = ({t.data_ptr() for t in tensors(one.layers) if t.numel()} for one in kept)
+    assert first
+    assert not first & second
+
+
+def tensors(value):
+    """All tensors inside."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from tensors(one)
+    elif dataclasses.is_dataclass(value):
+        for one in dataclasses.fields(value):
+            yield from tensors(getattr(value, one.name))
