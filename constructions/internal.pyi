@@ -56,7 +56,7 @@ from .basics.shapes import (
 )
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
-from .linear.matrix import exact_entries, same
+from .linear.matrix import exact_entries, has_integers, same
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
 from .memorizers.reading import read_data
 from .memorizers.smallest import CANDIDATES
@@ -119,6 +119,7 @@ __all__ = [
     "flattening",
     "float_above",
     "from_shared",
+    "has_integers",
     "in_floats_near",
     "norm_name",
     "plain",

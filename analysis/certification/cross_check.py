@@ -21,8 +21,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from constructions.internal import several
-
 if TYPE_CHECKING:
     from constructions import ReLUNetwork
 
@@ -164,6 +162,8 @@ def _check(network: ReLUNetwork, query: Query) -> None:
     if len(lower) != network.inputs or query.label not in (
         [-1, 1] if network.outputs == 1 else range(network.outputs)
     ):
+        from constructions.internal import several  # the checks' own process needs no package
+
         sizes = f"{several(network.inputs, 'input')} and {several(network.outputs, 'output')}"
         given = f"{several(len(lower), 'input')} and label {query.label}"
         raise ValueError(f"query must be about {sizes}, got {given}")

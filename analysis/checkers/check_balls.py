@@ -115,11 +115,10 @@ def check(c: dict[str, Any], x: np.ndarray, y: np.ndarray) -> str:  # what it pr
         far = apart * math.sqrt(longest) + 2 * math.sqrt((blur * blur).sum(1).max())  # of computed z: off by |blur| at most
         limit = far**2 * (1 + rounding(len(basis))) + max(MARGIN, 4 * rounding(len(basis))) * (1 + squares.max())
         need(limit < 1e99, "the projection is too large")
-    step = max(1, 2**22 // d)
     for start in range(0, len(x), 512):
         close = ~(left[start : start + 512] @ right[start:].T >= limit) & (y[start : start + 512, None] != y[start:])
         i, j = np.array(close.nonzero()) + start
-        for part in range(0, len(i), step):
+        for part in range(0, len(i), step := max(1, 2**22 // d)):
             gap = abs(x[i[part : part + step]] - x[j[part : part + step]])
             least = gap.max(1).min() if p == 1 else math.sqrt((gap * gap).sum(1).min())
             need(least >= apart, f"points of different labels are {least} apart, less than {apart}")
@@ -148,13 +147,12 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("rejected: usage: check_balls.py CERTIFICATE POINTS.npz (one ball, box or property: check_certificate.py)")
     try:
-        certificate = Path(sys.argv[1]).read_text(encoding="utf-8")
-        content = json.loads(certificate, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)
-        kind = str(content.get("format")) if type(content) is dict else ""
+        text = Path(sys.argv[1]).read_text("utf-8")
+        c = json.loads(text, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)
+        kind = str(c.get("format")) if type(c) is dict else ""
         other = f": check_{'memorization' if 'memor' in kind else 'certificate'}.py checks this one" * kind.startswith("cgro ")
         need(kind == "cgro balls certificate 1", f"not a certificate of many points{other}")
-        statement = check(content, *read_points(sys.argv[2]))
+        print(f"accepted as {check(c, *read_points(sys.argv[2]))}; network not checked")
     except Exception as error:  # one line without foreign characters
         no = "not a certificate, as it is no JSON: " * isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
         sys.exit(f"rejected: {no}" + ascii(f"{type(error).__name__}: {error}"[:200])[1:-1])
-    print(f"accepted as {statement}; network not checked")

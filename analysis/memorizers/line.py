@@ -32,6 +32,7 @@ def prove_line(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball) -
         worst = min(range(len(values)), key=values.__getitem__)
         require(values[worst] > 0, f"point {worst} has no positive margin")
         return values[worst]
+    require(len(network.layers) > 1, "the network has no hidden layer")
     first, tail = network.layers[0], [rows_of(layer) for layer in network.layers[1:]]
     require(first.weight.shape[0] == 1, "the first layer has more than one unit")
     ((entries, offset),) = rows_of(first)

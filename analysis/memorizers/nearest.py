@@ -17,6 +17,7 @@ from fractions import Fraction
 import numpy as np
 
 from constructions import Affine, Ball, ReLUNetwork
+from constructions.internal import has_integers
 
 from ..proofs.matching import column_of, require, rows_of
 
@@ -82,6 +83,8 @@ def read_maxima(network: ReLUNetwork) -> Maxima:
     """The affine functions of a network, and the sets that its outputs take maxima of; raises
     `Unproved` for another network.
     """
+    long = any(has_integers(one.weight) or has_integers(one.bias) for one in network.layers)
+    require(not long, "weights are no float64")
     reader = _Reader(network.layers[0])
     last = len(network.layers) - 2  # the hidden layer that compares
     require(last >= 1, "the network is too shallow for maxima and a comparison")

@@ -34,6 +34,7 @@ def prove_projected(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ba
         require(least >= 0 and most <= 1, "the projection leaves [0,1]")
     images, moved = in_floats_near(ReLUNetwork(network.layers[:1]).exact(x))
     radius = Fraction(ball.radius) * _norm(rows, x.shape[1], ball.p) + moved
+    require(radius <= 2**500, "the ball is too large")
     behind = ReLUNetwork(network.layers[1:], (0.0, 1.0))
     return prove_nearest(behind, images, y, Ball(2, float_above(radius)))
 

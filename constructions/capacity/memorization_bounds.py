@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from ..basics.result import Result, Said, said
 from .packing import read_count
 
@@ -87,9 +89,11 @@ def memorization_bound(points: int, dimension: int, rho: float | Fraction) -> Me
         (636, 25000, 35, 499897)
     """
     n, d = read_count("points", points, 2), read_count("dimension", dimension, 1)
+    if isinstance(rho, bool) or not isinstance(rho, (int, float, Fraction, np.floating)):
+        raise ValueError(f"rho must be a number, got {rho!r}")
     if not 0 <= rho < 1:
         raise ValueError(f"rho must lie in [0, 1), got {rho}: balls of share 1 meet")
-    share = Fraction(rho)
+    share = rho if isinstance(rho, Fraction) else Fraction(float(rho))
     width = max(1, math.ceil(share**2 * min(n - 1, d)))
     group = min(d, math.floor(1 / (1 - share**2)))
     shattered = max(n, group * (n // 2))
@@ -109,7 +113,7 @@ def _nonzero(m: int, d: int) -> int:
     """
     layers = 0.0
     for p in range(1, m + 1):
-        layers += math.log2(2 * math.e * m * p)
+        layers += math.log2(2 * math.e) + math.log2(m) + math.log2(p)
         total = p * (math.log2(p * (p + d + 1)) + 1 + layers)
         if total * (1 + 2.0**-30) >= m:
             return p

@@ -168,7 +168,9 @@ def cut_at(network: ReLUNetwork, output: Any, level: float) -> ReLUNetwork:
         raise ValueError(
             f"output must be one or two different of 0..{network.outputs - 1}, got {output}"
         )
-    if not np.isfinite(level):
+    if isinstance(level, Fraction) and Fraction(float(level)) != level:
+        raise ValueError(f"level must be a number that float64 holds, got {level}")
+    if not np.isfinite(float(level)):
         raise ValueError(f"level must be finite, got {level}")
     return _with_unit(network, pair, float(level))
 
@@ -193,8 +195,8 @@ def _with_unit(network: ReLUNetwork, pair: tuple[int, ...], level: float) -> ReL
     if rounded or sum(map(Fraction, offsets)) != Fraction(offset):
         if not hidden:
             raise ValueError(
-                "the network has no hidden layer, and the differences of its outputs' weights are "
-                "no float64"
+                "the network has no hidden layer, and output - level, or the difference of its "
+                "outputs, has a weight or bias that float64 does not hold"
             )
         # each hidden unit twice, and three units that are always 1: no difference is formed
         inner, shift = hidden[-1]

@@ -75,7 +75,7 @@ def run(folder: Path, python: str, borrow: bool, arguments: list[str]) -> int:
     where = "import analysis, sys; sys.exit(not analysis.__file__.startswith(sys.prefix))"
     call(str(inside), "-c", where)
     call(str(inside), "-c", example())
-    call(str(inside.parent / "cgro"), "count", "--points", "2", "--dimension", "2")
+    call(str(inside.parent / "cgro"), "count", "--points", "2", "--dimension", "4")
     if not borrow:
         dev = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(inside)]
         lock = ["--constraint", str(ROOT / "constraints.txt")]

@@ -107,7 +107,7 @@ def test_queries_that_do_not_fit():
         decide_with_z3(squaring(2), asked((Fraction(-1),), (Fraction(1),), 1))
     for check in (decide_with_z3, run_verifier):
         with pytest.raises(
-            ValueError, match="query must be about 2 inputs and 3 outputs, got 1 inputs and label 1"
+            ValueError, match="query must be about 2 inputs and 3 outputs, got 1 input and label 1"
         ):
             check(
                 affine(np.ones((3, 2))),

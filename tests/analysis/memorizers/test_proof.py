@@ -18,6 +18,7 @@ from constructions import (
     Ball,
     Dense,
     Integers,
+    Provenance,
     ReLUNetwork,
     affine,
     f_S,
@@ -247,3 +248,19 @@ def test_moves_whose_squares_underflow_are_not_lost(tiny):
     assert certify_memorizer(network, points, labels, ball).verdict == "proved"
     edge = [Fraction(tiny) + Fraction(1, 8), Fraction(1, 2)]
     assert network.exact([edge])[0, 0] == 1
+
+
+def test_odd_networks_get_a_verdict_and_no_crash():
+    """No hidden layer; long integers; a radius near the largest float."""
+    points, labels = [[0.75, 0.5], [0.25, 0.5]], [1, -1]
+    lemma = memorizer([[0.75, 0.5], [0.25, 0.5]], [1, -1]).provenance.lemma
+    named = Provenance(lemma, {}, ())
+    flat = replace(affine([[1.0, 0.0]], [-0.5]), provenance=named)
+    assert certify_memorizer(flat, points, labels, Ball(2, 0.1)).verdict == "unresolved"
+    near = nearest_neighbour(points, labels, Ball(2, 0.1))
+    first, *rest = near.layers
+    forged = replace(
+        near,
+        layers=(replace(first, weight=integers(first.weight)), *rest),
+    )
+    assert certify_memorizer(forged, points, labels, Ball(2, 0.1)).verdict != "proved"
