@@ -149,7 +149,7 @@ def mark(
         axes.plot(*place, "X", color="black", markeredgecolor="white", markersize=8, clip_on=False)
         look: Any = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.7}
         axes.annotate(
-            name, place, offset, textcoords="offset points", ha=side, fontsize=8, bbox=look
+            name, place, offset, textcoords="offset points", ha=side, fontsize=9, bbox=look
         )
     if points is None:
         if labels is not None or ball is not None:
@@ -159,7 +159,7 @@ def mark(
     handles, texts = axes.get_legend_handles_labels()
     if handles:
         below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 3}
-        axes.legend(handles, texts, fontsize=8, frameon=False, **below)
+        axes.legend(handles, texts, fontsize=9, frameon=False, **below)
 
 
 def slice_names(network: ReLUNetwork) -> Sequence[str]:

@@ -11,12 +11,23 @@ from constructions import Ball, ReLUNetwork, affine, f_S, nearest_neighbour
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_balls_of_a_class_are_its_components_and_the_holes_of_another(count):
     """Class 0 below, 1 above; below there are balls of class 2, and one of class 1."""
-    clean = affine([[0.0, 0.0], [0.0, 4.0], [0.0, 0.0]], [2.0, 0.0, -4.0])
+    clean = affine([[0.0, 0.0], [0.0, 4.0], [0.0, 0.0]], [2.0, 0.0, 0.0])
     points = [[0.25, 0.375], *([x, 0.25] for x in (0.25, 0.5, 0.75)[:count])]
     network = f_S(clean, points, [1] + [2] * count, Ball("inf", 0.03125))
     assert class_topology(network, (0, 1), 0).betti == (1, count + 1, 0)
     assert class_topology(network, (0, 1), 1).betti == (2, 0, 0)
     assert class_topology(network, (0, 1), 2).betti == (count, 0, 0)
+
+
+def test_ties_in_shells_are_components_with_a_hole():
+    """Where f_clean is -4 for class 2, f_S is 0 for classes 0 and 1 in a part of each shell."""
+    clean = affine([[0.0, 0.0], [0.0, 4.0], [0.0, 0.0]], [2.0, 0.0, -4.0])
+    points = [[0.25, 0.375], [0.25, 0.25], [0.5, 0.25]]
+    network = f_S(clean, points, [1, 2, 2], Ball("inf", 0.03125))
+    assert class_topology(network, (0, 1), 1).betti == (2 + 2, 2, 0)
+    line = [[0.5 + t / 4096, 0.25] for t in range(128, 512)]
+    values = network.exact(line)
+    assert any(a == b == 0 > c for a, b, c in values)
 
 
 def test_ties_belong_to_both():
