@@ -122,7 +122,7 @@ def separation(
     Example:
         >>> separation([[0.0], [0.25], [1.0]], [1, 1, -1])
         Separation: the least distance, between points 1 and 2
-          distance 0.75 (exact); lower >= 0.75 (certified bound)
+          distance 0.75 (exact)
     """
     return _nearest(_read_pairs(points, labels, other_points, other_labels, norm, False), engine)
 
