@@ -229,11 +229,13 @@ def _in_processes(
     with joblib.parallel_config("loky", inner_max_num_threads=threads):
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
         try:
-            for k, result in parallel(
-                joblib.delayed(_call)(work, k, task, threads) for k, task in enumerate(tasks)
-            ):
-                left.remove(k)
-                yield k, result
+            calls = [joblib.delayed(_call)(work, k, task, threads) for k, task in enumerate(tasks)]
+            if len(calls) == 1:  # loky watches a process that it starts from the next call on
+                calls.append(joblib.delayed(_call)(abs, -1, 0, threads))
+            for k, result in parallel(calls):
+                if k >= 0:
+                    left.remove(k)
+                    yield k, result
         except BrokenProcessPool:  # what has ended is kept
             yield from ((k, ProcessLostError("its process was killed")) for k in sorted(left))
 
