@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import training
-from constructions.internal import write_file
 
 from ..studies.settings import FIGURES, MEASURED_IN_TRAINING, StudySettings
 from .options import add_options, given
@@ -169,6 +168,8 @@ def run_lower_bound(options: argparse.Namespace) -> None:
 
 def run_robustness_cost(options: argparse.Namespace) -> None:
     """`cgro figure robustness-cost`: sizes of proved networks over the radius; takes no run."""
+    from constructions.internal import write_file
+
     from ..pages.robustness_figure import robustness_cost
     from .console import progress_bar, showing
 
