@@ -23,12 +23,10 @@ from ..comparison.declared import (
     shapeless,
     sizes_of,
 )
+from .options import BALLS
 
 READ = 2**26
 """Most bytes of a file that is read twice: here, and where it is used."""
-
-BALLS = "--memorized, --point, --points"
-"""What --norm and --radius are for."""
 
 UNKNOWN = Sizes(set(), set())
 

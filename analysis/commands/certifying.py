@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .asked import BALLS, check_asked, check_given
-from .options import NETWORK_HELP, TAKEN, read_named, read_net
+from .options import BALLS, NETWORK_HELP, TAKEN, read_named, read_net
 
 if TYPE_CHECKING:
     from ..certification.decision import Certification
@@ -149,6 +148,8 @@ def add_check(commands: Any) -> None:
 
 def run_certify(options: argparse.Namespace) -> None:
     """`cgro certify`."""
+    from .asked import check_asked
+
     check_asked(options)
     import torch
 
@@ -376,6 +377,8 @@ def print_certifications(results: list[Certification], total: int) -> None:
 
 def run_check(options: argparse.Namespace) -> None:
     """`cgro check-certificate`."""
+    from .asked import check_given
+
     check_given(options)
     from constructions.internal import several
 

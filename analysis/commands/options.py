@@ -15,6 +15,10 @@ from ..comparison.declared import find_own
 if TYPE_CHECKING:
     from constructions import ReLUNetwork
 
+BALLS = "--memorized, --point, --points"
+"""What --norm and --radius of `cgro certify` are for."""
+
+
 NETWORK_HELP = (
     ".safetensors, .onnx, .onnx.gz, .nnet, .npz (W0, b0, W1, b1, ...), weights of Linear and ReLU "
     "in turn (.pt, .pth), a run's folder, or module:function"
