@@ -56,6 +56,14 @@ def shade(axes: Axes, radius: float) -> None:
     axes.axvline(radius, color=muted(), linewidth=0.9, linestyle="--")
 
 
+def over_epochs(axes: Axes, size: int = 9) -> None:
+    """Axes of numbers that are not negative, over whole epochs, with a legend."""
+    axes.set_xlabel("epoch")
+    axes.locator_params(axis="x", integer=True)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=size)
+
+
 def share_y(panels: Sequence[Axes]) -> None:
     """Give all panels the same limits."""
     low, high = min(a.get_ylim()[0] for a in panels), max(a.get_ylim()[1] for a in panels)

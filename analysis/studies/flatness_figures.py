@@ -19,6 +19,7 @@ from .curves import (
     headed,
     interval,
     numbers,
+    over_epochs,
     shade,
     share_y,
     spread,
@@ -248,10 +249,7 @@ def flatness(run: RunStudy) -> Drawing:
         panels[0].set_ylabel("mean of max ||grad L|| (low: flat)")
         panels[1].set_ylabel("error (%)")
         for axes in panels:
-            axes.set_xlabel("epoch")
-            axes.locator_params(axis="x", integer=True)
-            axes.set_ylim(bottom=0)
-            axes.legend(fontsize=8)
+            over_epochs(axes, 8)
         return figure
 
     columns = headed(

@@ -17,7 +17,7 @@ from ..pages.figure import Drawing
 from ..quantities.measured import Measured
 from ..theory.feature_learning import phases
 from .answers import PARTS
-from .curves import band, headed, numbers, spoken
+from .curves import band, headed, numbers, over_epochs, spoken
 from .recorded import Rates
 from .study import RunStudy, Study
 
@@ -47,11 +47,8 @@ def learning_curves(run: RunStudy) -> Drawing:
             }
             marker = "o" if part == "train" else "s"
             band(axes, epochs, values, f"{kind}, {PARTS[part]}", marker=marker, scale=100, **style)
-        axes.set_xlabel("epoch")
-        axes.locator_params(axis="x", integer=True)
         axes.set_ylabel("error (%)")
-        axes.set_ylim(bottom=0)
-        axes.legend(fontsize=9)
+        over_epochs(axes)
         return figure
 
     rows = [[e, *numbers([c[k] for c in curves.values()])] for k, e in enumerate(epochs)]
@@ -88,11 +85,8 @@ def islands(run: RunStudy) -> Drawing:
         axes.axhline(looked, color=muted(), linewidth=0.9, linestyle=":", label="one a label")
         axes.plot(epochs, components, color=BLUE, marker="o", label="components")
         axes.plot(epochs, holes, color=RED, linestyle="--", marker="s", label="holes")
-        axes.set_xlabel("epoch")
-        axes.locator_params(axis="x", integer=True)
         axes.set_ylabel("number on all planes")
-        axes.set_ylim(bottom=0)
-        axes.legend(fontsize=9)
+        over_epochs(axes)
         return figure
 
     caption = (

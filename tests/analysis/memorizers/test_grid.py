@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from labelled import labels_of
 
 from analysis import certify_memorizer
 from analysis.memorizers.grid import Pieces, prove_grid
@@ -26,9 +27,8 @@ from constructions.linear.matrix import integers
 
 def problem(n, d, outputs, seed=0):
     rng = np.random.default_rng([seed, n, d, outputs])
-    classes = max(2, outputs)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
-    return rng.random((n, d)), 2 * labels - 1 if outputs == 1 else labels
+    labels = labels_of(rng, n, outputs)
+    return rng.random((n, d)), labels
 
 
 def places(centre, rows, ball):

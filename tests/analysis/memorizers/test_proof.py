@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from labelled import labels_of
 
 from analysis import certify_memorizer
 from analysis.memorizers.line import margins
@@ -32,9 +33,8 @@ from constructions.linear.matrix import integers
 def problem(n, d, outputs, seed=0):
     rng = np.random.default_rng([seed, n, d, outputs])
     points = rng.random((n, d))
-    classes = max(2, outputs)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
-    return points, 2 * labels - 1 if outputs == 1 else labels
+    labels = labels_of(rng, n, outputs)
+    return points, labels
 
 
 def changed(network, level, part, where, by):

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from labelled import labels_of, right
 from oracles import counts
 
 from constructions import Ball, explain, grid_memorizer, load, separation, write_onnx
@@ -27,21 +28,10 @@ def problem(n, d, outputs, p, share=None, seed=0):
     """Points, labels and balls: as large as `share` of half the separation, or what surely fits."""
     rng = np.random.default_rng([seed, n, d, outputs])
     points = rng.random((n, d)) * 3 - 1
-    classes = max(2, outputs)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+    labels = labels_of(rng, n, outputs)
     half = separation(points, labels, norm=p).lower / 2
     share = 0.9 / (n * math.sqrt(d)) if share is None else share
-    return points, 2 * labels - 1 if outputs == 1 else labels, Ball(p, share * half)
-
-
-def right(values, labels):
-    """Exactly the label or the one-hot row; for more classes a margin of 1/4."""
-    if values.shape[1] == 1:
-        return values[:, 0].tolist() == labels.tolist()
-    if values.shape[1] == 2:
-        return values.tolist() == np.eye(2, dtype=int)[labels].tolist()
-    rows = zip(values.tolist(), labels.tolist(), strict=True)
-    return all(r[y] - max(v for k, v in enumerate(r) if k != y) >= Fraction(1, 4) for r, y in rows)
+    return points, labels, Ball(p, share * half)
 
 
 def extremes(points, rows, ball):

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from labelled import labels_of, right
 from oracles import counts
 
 from constructions import (
@@ -41,19 +42,7 @@ def problem(n, d, outputs, kind="integers", seed=0):
     }[kind]()
     _, first = np.unique(points, axis=0, return_index=True)
     points = points[np.sort(first)][:n]
-    classes = max(2, outputs)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, len(points) - classes)])
-    return points, 2 * labels - 1 if outputs == 1 else labels
-
-
-def right(values, labels):
-    """Exactly the label or the one-hot row; for more classes a margin of 1/4."""
-    if values.shape[1] == 1:
-        return values[:, 0].tolist() == labels.tolist()
-    if values.shape[1] == 2:
-        return values.tolist() == np.eye(2, dtype=int)[labels].tolist()
-    rows = zip(values.tolist(), labels.tolist(), strict=True)
-    return all(r[y] - max(v for k, v in enumerate(r) if k != y) >= Fraction(1, 4) for r, y in rows)
+    return points, labels_of(rng, len(points), outputs)
 
 
 @pytest.mark.parametrize(("n", "d", "outputs", "kind"), SETTINGS)

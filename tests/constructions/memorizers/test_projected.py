@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from labelled import labels_of
 from oracles import counts
 
 from analysis import certify_memorizer
@@ -26,10 +27,9 @@ from constructions.memorizers.projected import float_above, root_above, square_n
 def problem(n, d, outputs, p, share, seed=0):
     rng = np.random.default_rng([seed, n, d, outputs])
     points = rng.random((n, d))
-    classes = max(2, outputs)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+    labels = labels_of(rng, n, outputs)
     half = separation(points, labels, norm=p).lower / 2
-    return points, 2 * labels - 1 if outputs == 1 else labels, Ball(p, share * half)
+    return points, labels, Ball(p, share * half)
 
 
 def right(values, labels):

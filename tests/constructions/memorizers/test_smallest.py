@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from labelled import labels_of
 
 from analysis import certify_memorizer
 from constructions import Ball, affine, explain, f_S, load, robust_memorizer, separation
@@ -13,9 +14,8 @@ from constructions.memorizers.smallest import CANDIDATES
 
 def problem(n, d, outputs, seed=0):
     rng = np.random.default_rng([seed, n, d, outputs])
-    classes = max(2, outputs)
-    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
-    return rng.random((n, d)), 2 * labels - 1 if outputs == 1 else labels
+    labels = labels_of(rng, n, outputs)
+    return rng.random((n, d)), labels
 
 
 @pytest.mark.parametrize(("n", "d", "outputs", "p"), [(40, 6, 1, 2), (50, 12, 3, math.inf)])
