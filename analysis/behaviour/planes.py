@@ -73,18 +73,17 @@ def plane_regions(
     `MOST_CELLS` cells.
     """
     generator = torch.Generator().manual_seed(seed)
-    found = PlaneRegions([], [], True)
-    certified = True
+    looked, betti, certified = [], [], True
     for _ in range(count):
         order = torch.randperm(len(points), generator=generator).tolist()
         three = _of_different_labels(order, [int(labels[i]) for i in order])
         chosen = list(dict.fromkeys(int(labels[i]) for i in three))
         plane = on_plane(network, *(points[i] for i in three))
         sets = [class_topology(plane, REACH, k, max_cells=MOST_CELLS) for k in chosen]
-        found.labels.append(chosen)
-        found.betti.append([(one.betti[0], one.betti[1]) for one in sets])
+        looked.append(chosen)
+        betti.append([(one.betti[0], one.betti[1]) for one in sets])
         certified &= all(one.certified for one in sets)
-    return PlaneRegions(found.labels, found.betti, certified)
+    return PlaneRegions(looked, betti, certified)
 
 
 def _of_different_labels(order: list[int], labels: list[int]) -> list[int]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from constructions.internal import several
+
 from ..certification.arrays import select
 from ..certification.certificate_files import read_certificate
 from ..comparison.declared import (
@@ -153,8 +155,8 @@ def check_outputs(labels: np.ndarray, sizes: Sizes, name: str) -> None:
         i = wrong[outputs][0]
         place = f" at index {i}" if len(labels) > 1 else ""
         raise ValueError(
-            f"{name} must be {allowed} for a network with {outputs} "
-            f"output{'s' * (outputs > 1)}, got {labels[i]}{place}"
+            f"{name} must be {allowed} for a network with {several(outputs, 'output')}, got "
+            f"{labels[i]}{place}"
         )
 
 

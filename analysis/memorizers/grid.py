@@ -19,7 +19,7 @@ import numpy as np
 from constructions import Ball, ReLUNetwork
 
 from ..proofs.matching import require
-from .line import least_margin, margins, reach_of, rows_of
+from .line import exact_rows, least_margin, margins, reach_of
 
 Piece = tuple[Fraction, Fraction]
 
@@ -29,7 +29,7 @@ def prove_grid(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball) -
     of another shape.
     """
     require(len(network.layers) >= 4, "the network has too few layers for ramps and a table")
-    first, ramps, read = map(rows_of, network.layers[:3])
+    first, ramps, read = map(exact_rows, network.layers[:3])
     require(len(read) == 1, "the third layer has more than one unit")
     require(all(len(row) <= 1 for row, _ in ramps), "a unit of the second layer reads several")
     weights = dict(read[0][0])
@@ -61,7 +61,7 @@ def _least(
     behind = ReLUNetwork(network.layers[3:])
     starts = [[low] for low, _ in ranges]
     bounds = margins(behind.exact(starts), y)
-    tail = [rows_of(layer) for layer in behind.layers]
+    tail = [exact_rows(layer) for layer in behind.layers]
     known: dict[tuple[Fraction, Fraction, int], Fraction] = {}
     for i, ((low, high), label) in enumerate(zip(ranges, y.tolist(), strict=True)):
         require(bounds[i] > 0, f"ball {i} has no positive margin")

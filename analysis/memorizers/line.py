@@ -33,9 +33,9 @@ def prove_line(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball) -
         require(values[worst] > 0, f"point {worst} has no positive margin")
         return values[worst]
     require(len(network.layers) > 1, "the network has no hidden layer")
-    first, tail = network.layers[0], [rows_of(layer) for layer in network.layers[1:]]
+    first, tail = network.layers[0], [exact_rows(layer) for layer in network.layers[1:]]
     require(first.weight.shape[0] == 1, "the first layer has more than one unit")
-    ((entries, offset),) = rows_of(first)
+    ((entries, offset),) = exact_rows(first)
     reach = reach_of([w for _, w in entries], ball)
     bounds = []
     for i, (centre, label) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
@@ -56,7 +56,7 @@ def reach_of(weights: Sequence[Fraction], ball: Ball) -> Fraction:
     return Fraction(math.isqrt(math.ceil(squared * scale**2)) + 1, scale)
 
 
-def rows_of(layer: Affine) -> list[Row]:
+def exact_rows(layer: Affine) -> list[Row]:
     """The rows of a layer as rational numbers."""
     rows: list[Row] = [([], Fraction(0)) for _ in range(layer.weight.shape[0])]
     for i, j, value in exact_entries(layer.weight):

@@ -17,7 +17,7 @@ from constructions import Ball, ReLUNetwork
 from constructions.internal import float_above, in_floats_near, root_above, square_norm_bound
 
 from ..proofs.matching import require
-from .line import Row, rows_of
+from .line import Row, exact_rows
 from .nearest import prove_nearest
 
 
@@ -27,7 +27,7 @@ def prove_projected(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ba
     low, high = network.domain or (-math.inf, math.inf)
     require(low >= 0 and high <= 1, "the network's domain must lie in [0,1]")
     require(bool(((x >= low) & (x <= high)).all()), "points must lie in the network's domain")
-    rows = rows_of(network.layers[0])
+    rows = exact_rows(network.layers[0])
     for row, bias in rows:
         least = bias + sum(min(w, Fraction(0)) for _, w in row)
         most = bias + sum(max(w, Fraction(0)) for _, w in row)
