@@ -171,7 +171,9 @@ def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
     proofs = [path for path in files if path.name.endswith("-proofs.json")]
     answers = [json.loads(files[path])["question"]["format"] for path in files.keys() - proofs]
-    assert answers == [FORMAT] * 7  # two epochs, distances, robust errors, f_S, comparison
+    assert (
+        answers == [FORMAT] * 9
+    )  # two epochs, planes of both, distances, robust errors, f_S, comparison
     assert len(proofs) == 2
 
     def never(*args, **kwargs):
@@ -179,11 +181,13 @@ def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
 
     monkeypatch.setattr("analysis.studies.profiles.flatness_profile", never)
     monkeypatch.setattr("analysis.studies.profiles.robust_error", never)
+    monkeypatch.setattr("analysis.studies.profiles.plane_regions", never)
     for module in ("profiles", "beside"):
         monkeypatch.setattr(f"analysis.studies.{module}.boundary_distances", never)
     again = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
     assert again.run("robust").profiles == first.run("robust").profiles
     assert again.run("robust").robust_errors == first.run("robust").robust_errors
+    assert again.run("robust").planes == first.run("robust").planes
     assert again.constructed == first.constructed
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
 
@@ -232,6 +236,7 @@ def test_every_figure_has_its_numbers_and_says_their_kinds(some, found, page):
     assert {drawing.name for drawing in drawings(found)} == set(FIGURES) - {
         "feature-learning",
         "lower-bound",
+        "robustness-cost",
     }
     drawn = drawings(some)
     for drawing in drawn:
