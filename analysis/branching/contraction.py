@@ -10,6 +10,7 @@ Source: Kotha et al. 2023 (bounds of preimages); Zhang et al. 2022 (output const
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,6 +25,12 @@ SLOPES = 16
 
 STEPS = 10
 """Steps of Adam that choose weights and slopes on the whole set."""
+
+PUSHES, RATE = 8, 0.2
+"""Steps of Adam that choose multipliers of half-spaces, and their rate."""
+
+FINE = 12
+"""Multipliers of half-spaces are integers of at most so many bits, over one power of two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,15 +54,63 @@ class Targets:
 
 
 @dataclass(frozen=True, eq=False)
+class Halves:
+    """Half-spaces rows @ x + biases >= 0 that hold the inputs of parts, from splits of units of the
+    first layer: units (parts, m), sign (parts, m), which is 0 where a part has fewer of them.
+    """
+
+    units: Tensor
+    sign: Tensor
+    rows: Tensor
+    biases: Tensor
+
+    @classmethod
+    def of(cls, goal: Goal, parts: Parts) -> Halves:
+        """Those of parts."""
+        most = int((parts.sign[0] != 0).sum(dim=1).max())
+        units = parts.sign[0].abs().topk(most, dim=1).indices
+        sign = parts.sign[0].gather(1, units)
+        return cls(
+            units, sign, sign[..., None] * goal.weights[0][units], sign * goal.biases[0][units]
+        )
+
+    def pushed(self, goal: Goal, forms: Tensor, pushes: Tensor) -> Tensor:
+        """Lower bounds (parts, t) of forms (parts, t, d) there, by multipliers (parts, t, m)."""
+        return goal.least(forms - pushes @ self.rows) - (pushes @ self.biases[..., None])[..., 0]
+
+    def best(self, goal: Goal, forms: Tensor) -> Tensor:
+        """Multipliers that raise these bounds."""
+        size, wide = forms.abs().sum(dim=-1), self.rows.abs().sum(dim=-1).clamp_min(1e-30)
+        unit = size[..., None] / wide[:, None] * (self.sign != 0)[:, None]
+        found = torch.zeros_like(unit).requires_grad_()
+        kept, best = torch.zeros_like(unit), goal.least(forms)
+        adam = Adam([found], [RATE])
+        for step in range(PUSHES + 1):
+            with torch.enable_grad():
+                now = self.pushed(goal, forms, found * unit)
+            better = now.detach() > best
+            best = torch.where(better, now.detach(), best)
+            kept[better] = found.detach()[better]
+            if step < PUSHES:
+                adam.step(torch.autograd.grad(now.sum(), [found]), 0.95**step)
+                found.data.clamp_(min=0.0)
+        return kept * unit
+
+
+@dataclass(frozen=True, eq=False)
 class Contraction:
     """New bounds of one layer of many parts, and all from which they follow.
 
-    before: the parts; weights (parts, 2 units) of the goal; low, high (parts, n) as found.
+    before: the parts; weights (parts, 2 units) of the goal; pushes (parts, 2 units, m): multipliers
+    of half-spaces, whole numbers over 2^fine; low, high (parts, n) as found.
     """
 
     before: Parts
     targets: Targets
     weights: Tensor
+    halves: Halves
+    pushes: Tensor
+    fine: int
     low: Tensor
     high: Tensor
 
@@ -109,6 +164,11 @@ class Sums:
 
     def least(self, weights: Tensor, slopes: list[Tensor]) -> Tensor:
         """Lower bounds (parts, t), for weights (parts, t) of the goal, and lower slopes below."""
+        constants, forms = self.inputs(weights, slopes)
+        return constants + self.goal.least(forms)
+
+    def inputs(self, weights: Tensor, slopes: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The same as constants (parts, t) and forms (parts, t, d) of the inputs."""
         constants = weights * self.constant[:, None] + self.biases
         forms = weights[..., None] * self.of_goal[:, None] + self.of_units
         for i in range(len(self.lines) - 1, -1, -1):
@@ -116,7 +176,7 @@ class Sums:
             factors = wide.factors(forms, slopes[i])
             constants = constants + wide.constants(forms) + factors @ self.goal.biases[i]
             forms = factors @ self.goal.weights[i]
-        return constants + self.goal.least(forms)
+        return constants, forms
 
 
 def scales(parts: Parts, targets: Targets, lack: Tensor) -> Tensor:
@@ -133,16 +193,26 @@ def contract(
 ) -> Contraction:
     """The best bounds over multiples of weights `base` (parts, 2 units) of the goal."""
     count, k = len(targets.units), targets.layer
-    best, weights = torch.full_like(base, -torch.inf), torch.zeros_like(base)
-    sums = Sums.of(goal, parts, targets)
+    sums, halves = Sums.of(goal, parts, targets), Halves.of(goal, parts)
+    best = torch.full_like(base, -torch.inf)
+    weights, constants, forms = torch.zeros_like(base), torch.zeros_like(base), torch.zeros(0)
     for multiple in multiples:
-        found = sums.least(base * multiple, targets.slopes)
-        weights = torch.where(found > best, base * multiple, weights)
+        constant, form = sums.inputs(base * multiple, targets.slopes)
+        found = constant + goal.least(form)
+        better = found > best
+        weights = torch.where(better, base * multiple, weights)
+        constants = torch.where(better, constant, constants)
+        forms = torch.where(better[..., None], form, forms) if len(forms) else form
         best = torch.maximum(best, found)
+    pushes, fine = halves.best(goal, forms), 0
+    if pushes.numel():
+        fine = FINE - math.frexp(float(pushes.max()))[1]
+        pushes = (pushes * 2.0**fine).round()
+        best = torch.maximum(best, constants + halves.pushed(goal, forms, pushes / 2.0**fine))
     low, high = parts.low[k].clone(), parts.high[k].clone()
     low[:, targets.units] = torch.maximum(low[:, targets.units], best[:, :count])
     high[:, targets.units] = torch.minimum(high[:, targets.units], -best[:, count:])
-    return Contraction(parts, targets, weights, low, high)
+    return Contraction(parts, targets, weights, halves, pushes.to(torch.int16), fine, low, high)
 
 
 def tuned(goal: Goal, parts: Parts, targets: Targets, lack: Tensor) -> Targets:

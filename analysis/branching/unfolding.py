@@ -153,16 +153,27 @@ class Unfolding:
             terms = (share @ forms.clamp_min(0)).numpy(), (share @ -forms.clamp_max(0)).numpy()
             need.add_by_rule(i, *terms, bounds_of(before, i), self.bounded.layers[i])
             forms = d @ self.goal.weights[i]
-        return [self.fact(step.targets, kept, weights, above)]
+        return [self.fact(step, row, kept, weights, above)]
 
     def fact(
-        self, targets: Targets, kept: Array, weights: Tensor, above: list[Tensor]
+        self, step: Contraction, row: int, kept: Array, weights: Tensor, above: list[Tensor]
     ) -> list[Any]:
-        """The bounds that are kept: numbers of targets, powers of two, the goal's multipliers."""
+        """The bounds that are kept: numbers of targets, powers of two, the goal's multipliers, and
+        those of half-spaces.
+        """
         powers = weights.log2().round().int().tolist()
         rows = [d[0].numpy() for d in above[::-1]]
-        known = multipliers(self.bounded.layers[targets.layer :], rows, BITS)
-        return [self.named(targets, kept), powers, known]
+        known = multipliers(self.bounded.layers[step.targets.layer :], rows, BITS)
+        return [self.named(step.targets, kept), powers, known, *self.halves(step, row, kept)]
+
+    def halves(self, step: Contraction, row: int, kept: Array) -> list[Any]:
+        """Multiples of z of split units, for each bound that is kept; none if all are 0."""
+        signed = step.pushes[row].numpy()[kept] * step.halves.sign[row].int().numpy()
+        some = np.flatnonzero(signed.any(axis=0))
+        if len(some) == 0:
+            return []
+        units = self.bounded.layers[0].units[step.halves.units[row].numpy()[some]]
+        return [[step.fine, units.tolist(), signed[:, some].tolist()]]
 
     def named(self, targets: Targets, kept: Array) -> list[int]:
         """The numbers of targets in the certificate; those that are new are added."""

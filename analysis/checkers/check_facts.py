@@ -4,12 +4,13 @@
 For every weight 2^e there are, at such points of a part, for a unit's z and sign 1 or -1,
     sign * z  >=  (sign * z + 2^e * goal) - 2^e * bound,
 and below it what lines give, layer by layer: h = max(0, z) has  c z <= h <= C z + O  for any c in [0, 1] (a target's slopes,
-over 16) and the chord C, O of z's bounds. Numbers are over powers of 2, rounded to the side that makes bounds worse: Python's
+over 16) and the chord C, O of z's bounds. Multiples D of z of
+first-layer units are taken off where D z >= 0 on the part, as after splits: half-spaces of inputs. Numbers are over powers of 2, rounded to the side that makes bounds worse: Python's
 integers, and in arrays integers that float64 holds exactly, as it does all sums in products of matrices."""
-import math
+import itertools, math
 import numpy as np
 SCALE, LONG, CUT, SLOPE, CHORD = 1 << 13, 52, 28, 4, 24  # most bits of: scales; rows; forms; a target's slopes; chords
-HALF, SUM = 16, 37  # of half a factor; of a sum of rows
+HALF, SUM, MOVED = 16, 37, 48  # of half a factor; of a sum of rows; of what half-spaces take off a form
 def require(condition, reason):  # or reject
     if not condition:
         raise ValueError(reason)
@@ -60,7 +61,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         under = [min(c * a, c * b - (b << CHORD)) if a < 0 < b else 0 for c, (a, b) in zip(chords, ends)]
         under, t = cut(under, SUM - len(ends).bit_length())
         return np.array(chords, float), -under, t, np.array([not a < 0 < b for a, b in ends]), sum([min(a, 0) for a, _ in ends])
-    def below(self, part, layer, forms, sums, s, slopes):  # sums + forms of what is below a layer, all over 2^s, >= what is
+    def below(self, part, layer, forms, sums, s, slopes, halves):  # sums + forms of what is below a layer, all over 2^s, >= what is
         for i in range(layer - 1, -1, -1):  # returned; h >= 0, so forms may be rounded down
             chords, offsets, up, known, least = self.lines(part, i)
             (rows, t), scale = self.dense(i), self.network.layers[i][2]
@@ -78,7 +79,25 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
             bias = [v << t + self.g for v in whole(top[:, -1], rest[:, -1])]
             sums = [shift(p + b, -t - k) + (0 if i else 2 * self.least) for p, b, k in zip(sums, bias, downs.tolist())]
             s = s + SLOPE + scale - t - downs
+        if halves:
+            forms, sums = self.less(part, forms, sums, s, *halves)
         return [shift(p + v, -k) for p, v, k in zip(sums, self.corners(part, forms), s.tolist())]
+    def less(self, part, forms, sums, s, fine, units, numbers):  # sums and forms of inputs, over 2^s, less numbers over 2^fine
+        require({*map(type, (fine, *units, *itertools.chain(*numbers)))} <= {int}, "half-spaces must be integers")  # times z
+        require(abs(fine) <= SCALE and {*map(len, numbers)} == {len(units)}, "a half-space has a number too few or too many")
+        require(len({*units}) == len(units) and len(numbers) == len(forms), "a half-space is named twice, or a number is missing")
+        require(all(0 <= k < self.network.starts[1] for k in units), "a half-space is of no unit of the first layer")
+        ((rows, t), scale), taken = (self.dense(0), self.network.layers[0][2]), np.array(numbers, float)
+        on, off = [np.array([v[k] >= 0 for k in units]) for v in (part.low, [-v for v in part.high])]
+        require(((on | (taken <= 0)) & (off | (taken >= 0))).all(), "a multiple of z may be negative")
+        (top, rest), ups = product(-taken, rows[list(units)]), s - (fine + scale - t)
+        require(ups.max() <= 1 << 9, "half-spaces are too coarse")
+        moved = shifted(top[:, :-1], HALF + ups), shifted(rest[:, :-1], ups)  # each loses less than 1
+        require(max(np.abs(v).max() for v in moved) < 1 << MOVED, "half-spaces are too large")
+        size = (1 << self.g) + sum([max(abs(a), abs(b)) for a, b in zip(*self.box)]) if t else 0  # rows have lost at most 1 of this
+        most = [sum(map(abs, row)) * size for row in numbers]
+        ends = [shift((v << self.g) - m, up) for v, m, up in zip(whole(top[:, -1], rest[:, -1]), most, ups.tolist())]
+        return forms + sum(moved), [p + v + 2 * self.least for p, v in zip(sums, ends)]
     def reads(self, part, layer):  # bounds of what a layer reads
         start, stop = self.network.starts[max(0, layer - 1)], self.network.starts[layer]
         return [[max(v, 0) for v in side[start:stop]] for side in (part.low, part.high)] if layer else self.box
@@ -87,7 +106,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
             return [part.ends(dict(enumerate(map(int, form)))) for form in forms.tolist()]
         sides = np.concatenate([np.maximum(forms, 0), -np.minimum(forms, 0)], axis=1)
         return [v << self.up for v in whole(*product(sides, self.ends))]
-    def learn(self, part, goal, bound, chosen, powers, multipliers):  # better bounds of targets, all in one layer
+    def learn(self, part, goal, bound, chosen, powers, multipliers, halves=()):  # better bounds of targets, all in one layer
         require({*map(type, (*chosen, *powers))} == {int} and all(abs(e) <= SCALE for e in powers), "facts must be integers")
         require(len({*chosen}) == len(chosen) == len(powers), "a target is named twice, or without a power")
         require(all(0 <= n < len(self.targets) for n in chosen), "no such target")
@@ -105,7 +124,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         forms = sum([shifted(v, e + ups) for v, e in terms])  # over 2^(scale + up); each loses less than 4
         ends = [shift(sign * bias[k - start], up + self.g) for k, sign, up in zip(units, signs, ups.tolist())]
         sums = [shift(own, e + up - s) + b + (0 if i else 4 * self.least) for e, up, b in zip(powers, ups.tolist(), ends)]
-        found = self.below(part, i, forms, sums, scale + ups, np.stack(slopes))
+        found = self.below(part, i, forms, sums, scale + ups, np.stack(slopes), halves)
         for k, sign, e, value in zip(units, signs, powers, found):
             bounds, better = (part.low, max) if sign > 0 else (part.high, min)
             bounds[k] = better(bounds[k], sign * (shift(above, e) + value))
