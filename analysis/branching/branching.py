@@ -21,7 +21,7 @@ from ..search.leaves import Leaf
 from ..search.question import Question, Undecided
 from ..search.sets import Point
 from ..search.tree import Cut, Prover, Witness
-from .contraction import WEIGHTS, Contraction, Targets, contract, scales, tuned
+from .contraction import WEIGHTS, Contraction, Halves, Targets, contract, scales, tuned
 from .parts import FLOAT, Goal, Optimised, Parts, Tensor, bound, descend, lines_of, optimise
 
 BATCH = 8
@@ -138,7 +138,8 @@ class Branching:
                 chosen = self.plain(k, units)
                 chosen = tuned(self.goal, parts, chosen, lack) if k else chosen
                 base = scales(parts, chosen, lack)
-                step = contract(self.goal, parts, chosen, base, (1.0,) if k else WEIGHTS)
+                multiples, halves = (1.0,) if k else WEIGHTS, Halves.of(self.goal, parts)
+                step = contract(self.goal, parts, chosen, base, multiples, halves)
                 self.targets.append(chosen)
                 node.rounds.append((step, 0))
                 if bool(step.is_empty):
@@ -181,30 +182,32 @@ class Branching:
         children = [pair[side] for side in (0, 1) for pair in pairs]
         lack = torch.tensor([-node.bound for node in children])
         lack = lack.clamp_min(10 * self.enough)  # less would weigh the goal more than integers hold
-        empty = torch.zeros(len(children), dtype=torch.bool)
         targets = [t if t.layer else self.plain(0, open_units(both)) for t in targets]
         bases = [scales(both, chosen, lack) for chosen in targets]
-        for multiples in AGAIN:
-            for n, chosen in enumerate(targets):
-                step = contract(self.goal, both, chosen, bases[n], multiples)
-                bases[n] = step.weights
-                for row in (~empty).nonzero()[:, 0].tolist():
-                    children[row].rounds.append((step, row))
-                    if step.is_empty[row]:
-                        children[row].close(*step.widest(row))
-                empty |= step.is_empty
-                both = step.after
+        pushes: list[Tensor | None] = [None] * len(targets)
+        left, halves = list(children), Halves.of(self.goal, both)
+        for multiples, n in itertools.product(AGAIN, range(len(targets))):
+            step = contract(self.goal, both, targets[n], bases[n], multiples, halves, pushes[n])
+            bases[n], pushes[n] = step.weights, step.multipliers
+            for row, child in enumerate(left):
+                child.rounds.append((step, row))
+                if step.is_empty[row]:
+                    child.close(*step.widest(row))
+            rows = (~step.is_empty).nonzero()[:, 0]
+            both, halves = step.after.at(rows), halves.at(rows)
+            left = [left[row] for row in rows.tolist()]
+            bases, pushes = [t[rows] for t in bases], [t if t is None else t[rows] for t in pushes]
+            if not left:
+                return list(children)
         found = optimise(self.goal, both, 12, self.enough)
-        for row in (~empty).nonzero()[:, 0].tolist():
-            children[row].bound, children[row].parts = float(found.bounds[row]), (found, row)
-        witness = self.witness(found, empty)
+        for row, child in enumerate(left):
+            child.bound, child.parts = float(found.bounds[row]), (found, row)
+        witness = self.witness(found)
         return [*children, witness] if witness else list(children)
 
-    def witness(self, found: Optimised, empty: Tensor) -> Witness | None:
+    def witness(self, found: Optimised) -> Witness | None:
         """A counterexample where linear bounds are least, if one is there."""
-        points = self.question.inputs.lowest(found.inputs[~empty].double().numpy())
-        if len(points) == 0:
-            return None
+        points = self.question.inputs.lowest(found.inputs.double().numpy())
         best = points[self.question.margins(points)[0].argmin()]
         point = self.question.replay(best)
         return None if point is None else Witness(point)

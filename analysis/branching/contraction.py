@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 
@@ -26,8 +26,9 @@ SLOPES = 16
 STEPS = 10
 """Steps of Adam that choose weights and slopes on the whole set."""
 
-PUSHES, RATE = 8, 0.2
-"""Steps of Adam that choose multipliers of half-spaces, and their rate."""
+PUSHES, FURTHER, RATE = 8, 4, 0.2
+"""Steps of Adam that choose multipliers of half-spaces, from 0 and from good ones, and their rate.
+"""
 
 FINE = 12
 """Multipliers of half-spaces are integers of at most so many bits, over one power of two."""
@@ -74,26 +75,35 @@ class Halves:
             units, sign, sign[..., None] * goal.weights[0][units], sign * goal.biases[0][units]
         )
 
-    def pushed(self, goal: Goal, forms: Tensor, pushes: Tensor) -> Tensor:
-        """Lower bounds (parts, t) of forms (parts, t, d) there, by multipliers (parts, t, m)."""
-        return goal.least(forms - pushes @ self.rows) - (pushes @ self.biases[..., None])[..., 0]
+    def at(self, rows: Tensor) -> Halves:
+        """Those of some of the parts."""
+        return Halves(*(getattr(self, f.name)[rows] for f in fields(self)))
 
-    def best(self, goal: Goal, forms: Tensor) -> Tensor:
+    def pushed(self, goal: Goal, forms: Tensor, pushes: Tensor) -> tuple[Tensor, Tensor]:
+        """Lower bounds (parts, t) of forms (parts, t, d) there, by multipliers (parts, t, m), and
+        their gradients (parts, t, m).
+        """
+        value, lowest = goal.lowest(torch.baddbmm(forms, pushes, self.rows, alpha=-1))
+        biases = self.biases[..., None]
+        slope = torch.baddbmm(self.biases[:, None], lowest, self.rows.mT).neg_()
+        return value - (pushes @ biases)[..., 0], slope
+
+    def best(self, goal: Goal, forms: Tensor, start: Tensor | None) -> Tensor:
         """Multipliers that raise these bounds."""
         size, wide = forms.abs().sum(dim=-1), self.rows.abs().sum(dim=-1).clamp_min(1e-30)
         unit = size[..., None] / wide[:, None] * (self.sign != 0)[:, None]
-        found = torch.zeros_like(unit).requires_grad_()
+        if unit.shape[2] == 0:
+            return unit
+        found = torch.zeros_like(unit) if start is None else start / unit.clamp_min(1e-30)
         kept, best = torch.zeros_like(unit), goal.least(forms)
         adam = Adam([found], [RATE])
-        for step in range(PUSHES + 1):
-            with torch.enable_grad():
-                now = self.pushed(goal, forms, found * unit)
-            better = now.detach() > best
-            best = torch.where(better, now.detach(), best)
-            kept[better] = found.detach()[better]
-            if step < PUSHES:
-                adam.step(torch.autograd.grad(now.sum(), [found]), 0.95**step)
-                found.data.clamp_(min=0.0)
+        for step in range(PUSHES + 1 if start is None else FURTHER + 1):
+            now, slope = self.pushed(goal, forms, found * unit)
+            better = now > best
+            best = torch.where(better, now, best)
+            kept = torch.where(better[..., None], found, kept)
+            adam.step([slope * unit], 0.95**step)
+            found.clamp_(min=0.0)
         return kept * unit
 
 
@@ -113,6 +123,11 @@ class Contraction:
     fine: int
     low: Tensor
     high: Tensor
+
+    @property
+    def multipliers(self) -> Tensor:
+        """Those of half-spaces (parts, 2 units, m)."""
+        return self.pushes / 2.0**self.fine
 
     @functools.cached_property
     def is_empty(self) -> Tensor:
@@ -170,12 +185,19 @@ class Sums:
     def inputs(self, weights: Tensor, slopes: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The same as constants (parts, t) and forms (parts, t, d) of the inputs."""
         constants = weights * self.constant[:, None] + self.biases
-        forms = weights[..., None] * self.of_goal[:, None] + self.of_units
+        forms = torch.addcmul(self.of_units, weights[..., None], self.of_goal[:, None])
         for i in range(len(self.lines) - 1, -1, -1):
-            wide = self.lines[i].wide
-            factors = wide.factors(forms, slopes[i])
-            constants = constants + wide.constants(forms) + factors @ self.goal.biases[i]
-            forms = factors @ self.goal.weights[i]
+            lines, weight, bias = self.lines[i], self.goal.weights[i], self.goal.biases[i]
+            # min(f, 0) (C z + O) + max(f, 0) c z = f (C z + O) + max(f, 0) ((c - C) z - O)
+            more = (slopes[i] - lines.slope[:, None]) * lines.is_open[:, None]
+            above = forms.clamp_min(0)
+            constants = constants + (
+                forms @ (lines.slope * bias + lines.offset)[..., None]
+                - above @ lines.offset[..., None]
+            )[..., 0]
+            more = more * above
+            constants = constants + more @ bias
+            forms = forms @ (lines.slope[..., None] * weight) + more @ weight
         return constants, forms
 
 
@@ -189,11 +211,19 @@ def scales(parts: Parts, targets: Targets, lack: Tensor) -> Tensor:
 
 
 def contract(
-    goal: Goal, parts: Parts, targets: Targets, base: Tensor, multiples: tuple[float, ...]
+    goal: Goal,
+    parts: Parts,
+    targets: Targets,
+    base: Tensor,
+    multiples: tuple[float, ...],
+    halves: Halves,
+    start: Tensor | None = None,
 ) -> Contraction:
-    """The best bounds over multiples of weights `base` (parts, 2 units) of the goal."""
+    """The best bounds over multiples of weights `base` (parts, 2 units) of the goal; start:
+    multipliers of half-spaces (parts, 2 units, m) that were good.
+    """
     count, k = len(targets.units), targets.layer
-    sums, halves = Sums.of(goal, parts, targets), Halves.of(goal, parts)
+    sums = Sums.of(goal, parts, targets)
     best = torch.full_like(base, -torch.inf)
     weights, constants, forms = torch.zeros_like(base), torch.zeros_like(base), torch.zeros(0)
     for multiple in multiples:
@@ -204,11 +234,11 @@ def contract(
         constants = torch.where(better, constant, constants)
         forms = torch.where(better[..., None], form, forms) if len(forms) else form
         best = torch.maximum(best, found)
-    pushes, fine = halves.best(goal, forms), 0
+    pushes, fine = halves.best(goal, forms, start), 0
     if pushes.numel():
         fine = FINE - math.frexp(float(pushes.max()))[1]
         pushes = (pushes * 2.0**fine).round()
-        best = torch.maximum(best, constants + halves.pushed(goal, forms, pushes / 2.0**fine))
+        best = torch.maximum(best, constants + halves.pushed(goal, forms, pushes / 2.0**fine)[0])
     low, high = parts.low[k].clone(), parts.high[k].clone()
     low[:, targets.units] = torch.maximum(low[:, targets.units], best[:, :count])
     high[:, targets.units] = torch.minimum(high[:, targets.units], -best[:, count:])

@@ -74,6 +74,17 @@ class Goal:
             return box
         return torch.maximum(box, forms @ self.centre - self.radius * forms.norm(dim=-1))
 
+    def lowest(self, forms: Tensor) -> tuple[Tensor, Tensor]:
+        """The same bounds, and their gradients (..., d): where the functions are least."""
+        half = (self.upper - self.lower) / 2
+        box = (self.lower + self.upper) / 2 - half * forms.sign()
+        least = self.least(forms)
+        if self.centre is None:
+            return least, box
+        length = forms.norm(dim=-1, keepdim=True).clamp_min(1e-30)
+        ball = self.centre - self.radius * forms / length
+        return least, torch.where(least[..., None] > (forms * box).sum(-1, keepdim=True), ball, box)
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
