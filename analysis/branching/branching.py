@@ -36,8 +36,16 @@ CANDIDATES = 6
 ROUNDS = 10
 """Most rounds of contraction on the whole set."""
 
-AGAIN = (1 / 16, 1 / 4, 1.0, 4.0), (1 / 2, 1.0, 2.0), (1 / 2, 1.0, 2.0)
-"""The rounds after a split: the multiples that are tried of the weights that were best before."""
+FIRST, AGAIN = (1 / 4, 1.0, 4.0), (1 / 2, 1.0, 2.0)
+"""The multiples that are tried, in the first round after a split and in others, of the weights that
+were best before.
+"""
+
+RAISE = 8
+"""Steps of Adam that raise the bound after a round."""
+
+MOST_ROUNDS, WORTH = 8, 0.1
+"""Rounds go on, up to so many, while they raise a part's bound by this share of what it lacks."""
 
 TARGETS = 512
 """Most units of a layer that are contracted."""
@@ -185,25 +193,37 @@ class Branching:
         targets = [t if t.layer else self.plain(0, open_units(both)) for t in targets]
         bases = [scales(both, chosen, lack) for chosen in targets]
         pushes: list[Tensor | None] = [None] * len(targets)
-        left, halves = list(children), Halves.of(self.goal, both)
-        for multiples, n in itertools.product(AGAIN, range(len(targets))):
-            step = contract(self.goal, both, targets[n], bases[n], multiples, halves, pushes[n])
-            bases[n], pushes[n] = step.weights, step.multipliers
+        left, halves, out = list(children), Halves.of(self.goal, both), list[Node | Witness]()
+        for turn in range(MOST_ROUNDS):
+            for n, chosen in enumerate(targets):
+                multiples = AGAIN if turn else FIRST
+                step = contract(self.goal, both, chosen, bases[n], multiples, halves, pushes[n])
+                bases[n], pushes[n] = step.weights, step.multipliers
+                for row, child in enumerate(left):
+                    child.rounds.append((step, row))
+                    if step.is_empty[row]:
+                        child.close(*step.widest(row))
+                rows = (~step.is_empty).nonzero()[:, 0]
+                both, left, halves = step.after.at(rows), [left[i] for i in rows.tolist()], halves.at(rows)
+                bases = [t[rows] for t in bases]
+                pushes = [t if t is None else t[rows] for t in pushes]
+                if not left:
+                    return [*children, *out]
+            found = optimise(self.goal, both, RAISE, self.enough)
+            before = torch.tensor([child.bound for child in left])
             for row, child in enumerate(left):
-                child.rounds.append((step, row))
-                if step.is_empty[row]:
-                    child.close(*step.widest(row))
-            rows = (~step.is_empty).nonzero()[:, 0]
-            both, halves = step.after.at(rows), halves.at(rows)
-            left = [left[row] for row in rows.tolist()]
-            bases, pushes = [t[rows] for t in bases], [t if t is None else t[rows] for t in pushes]
-            if not left:
-                return list(children)
-        found = optimise(self.goal, both, 12, self.enough)
-        for row, child in enumerate(left):
-            child.bound, child.parts = float(found.bounds[row]), (found, row)
-        witness = self.witness(found)
-        return [*children, witness] if witness else list(children)
+                child.bound, child.parts = float(found.bounds[row]), (found, row)
+            if witness := self.witness(found):
+                out.append(witness)
+                break
+            on = (found.bounds <= self.enough) & (found.bounds - before > WORTH * before.abs())
+            rows = on.nonzero()[:, 0]
+            if not targets or len(rows) == 0:
+                break
+            both, left, halves = found.parts.at(rows), [left[i] for i in rows.tolist()], halves.at(rows)
+            bases = [t[rows] for t in bases]
+            pushes = [t if t is None else t[rows] for t in pushes]
+        return [*children, *out]
 
     def witness(self, found: Optimised) -> Witness | None:
         """A counterexample where linear bounds are least, if one is there."""
