@@ -30,6 +30,9 @@ PUSHES, FURTHER, RATE = 8, 4, 0.2
 """Steps of Adam that choose multipliers of half-spaces, from 0 and from good ones, and their rate.
 """
 
+ROUNDING = 0.1
+"""What bounds are taken to lose in float32, as a share of what contradictions need."""
+
 FINE = 12
 """Multipliers of half-spaces are integers of at most so many bits, over one power of two."""
 
@@ -185,19 +188,27 @@ class Sums:
     def inputs(self, weights: Tensor, slopes: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The same as constants (parts, t) and forms (parts, t, d) of the inputs."""
         constants = weights * self.constant[:, None] + self.biases
-        forms = torch.addcmul(self.of_units, weights[..., None], self.of_goal[:, None])
+        goal, units = self.of_goal, self.of_units
+        forms = None
         for i in range(len(self.lines) - 1, -1, -1):
             lines, weight, bias = self.lines[i], self.goal.weights[i], self.goal.biases[i]
             # min(f, 0) (C z + O) + max(f, 0) c z = f (C z + O) + max(f, 0) ((c - C) z - O)
-            more = (slopes[i] - lines.slope[:, None]) * lines.is_open[:, None]
-            above = forms.clamp_min(0)
-            constants = constants + (
-                forms @ (lines.slope * bias + lines.offset)[..., None]
-                - above @ lines.offset[..., None]
-            )[..., 0]
-            more = more * above
-            constants = constants + more @ bias
-            forms = forms @ (lines.slope[..., None] * weight) + more @ weight
+            on = lines.is_open.any(dim=0).nonzero()[:, 0]
+            if forms is None:
+                above = torch.addcmul(units[:, on], weights[..., None], goal[:, None, on]).clamp_min_(0)
+                flat = torch.cat([lines.slope[..., None] * weight, (lines.slope * bias + lines.offset)[..., None]], dim=-1)
+                both = units @ flat + weights[..., None] * (goal[:, None] @ flat)
+            else:
+                above = forms[..., on].clamp_min_(0)
+                flat = torch.cat([lines.slope[..., None] * weight, (lines.slope * bias + lines.offset)[..., None]], dim=-1)
+                both = forms @ flat
+            constants = constants + both[..., -1] - (above @ lines.offset[:, on, None])[..., 0]
+            more = (slopes[i][:, on] - lines.slope[:, None, on]) * lines.is_open[:, None, on]
+            above = above * more
+            constants = constants + above @ bias[on]
+            forms = both[..., :-1] + above @ weight[on]
+        if forms is None:
+            forms = torch.addcmul(units, weights[..., None], goal[:, None])
         return constants, forms
 
 
@@ -239,6 +250,7 @@ def contract(
         fine = FINE - math.frexp(float(pushes.max()))[1]
         pushes = (pushes * 2.0**fine).round()
         best = torch.maximum(best, constants + halves.pushed(goal, forms, pushes / 2.0**fine)[0])
+    best = best - ROUNDING * torch.cat([targets.spare, targets.spare])
     low, high = parts.low[k].clone(), parts.high[k].clone()
     low[:, targets.units] = torch.maximum(low[:, targets.units], best[:, :count])
     high[:, targets.units] = torch.minimum(high[:, targets.units], -best[:, count:])

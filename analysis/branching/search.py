@@ -24,9 +24,9 @@ from .branching import Branching, Node
 from .parts import Goal
 from .unfolding import Unfolding
 
-SHARE = 0.35
+SHARE = 0.25
 """The share of the time that branching by bounds may take (to write down and check what it finds
-takes some one and a half times as long), and linear programs where they come first.
+takes some three times as long), and linear programs where they come first.
 """
 
 FEW = 60
