@@ -146,8 +146,7 @@ class Branching:
                 chosen = self.plain(k, units)
                 chosen = tuned(self.goal, parts, chosen, lack) if k else chosen
                 base = scales(parts, chosen, lack)
-                multiples, halves = (1.0,) if k else WEIGHTS, Halves.of(self.goal, parts)
-                step = contract(self.goal, parts, chosen, base, multiples, halves)
+                step = contract(self.goal, parts, chosen, base, (1.0,) if k else WEIGHTS)
                 self.targets.append(chosen)
                 node.rounds.append((step, 0))
                 if bool(step.is_empty):
@@ -204,7 +203,11 @@ class Branching:
                     if step.is_empty[row]:
                         child.close(*step.widest(row))
                 rows = (~step.is_empty).nonzero()[:, 0]
-                both, left, halves = step.after.at(rows), [left[i] for i in rows.tolist()], halves.at(rows)
+                both, left, halves = (
+                    step.after.at(rows),
+                    [left[i] for i in rows.tolist()],
+                    halves.at(rows),
+                )
                 bases = [t[rows] for t in bases]
                 pushes = [t if t is None else t[rows] for t in pushes]
                 if not left:
@@ -220,7 +223,11 @@ class Branching:
             rows = on.nonzero()[:, 0]
             if not targets or len(rows) == 0:
                 break
-            both, left, halves = found.parts.at(rows), [left[i] for i in rows.tolist()], halves.at(rows)
+            both, left, halves = (
+                found.parts.at(rows),
+                [left[i] for i in rows.tolist()],
+                halves.at(rows),
+            )
             bases = [t[rows] for t in bases]
             pushes = [t if t is None else t[rows] for t in pushes]
         return [*children, *out]

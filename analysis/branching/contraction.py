@@ -188,28 +188,30 @@ class Sums:
     def inputs(self, weights: Tensor, slopes: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The same as constants (parts, t) and forms (parts, t, d) of the inputs."""
         constants = weights * self.constant[:, None] + self.biases
-        goal, units = self.of_goal, self.of_units
         forms = None
         for i in range(len(self.lines) - 1, -1, -1):
             lines, weight, bias = self.lines[i], self.goal.weights[i], self.goal.biases[i]
             # min(f, 0) (C z + O) + max(f, 0) c z = f (C z + O) + max(f, 0) ((c - C) z - O)
             on = lines.is_open.any(dim=0).nonzero()[:, 0]
-            if forms is None:
-                above = torch.addcmul(units[:, on], weights[..., None], goal[:, None, on]).clamp_min_(0)
-                flat = torch.cat([lines.slope[..., None] * weight, (lines.slope * bias + lines.offset)[..., None]], dim=-1)
-                both = units @ flat + weights[..., None] * (goal[:, None] @ flat)
+            ends = (lines.slope * bias + lines.offset)[..., None]
+            chords = torch.cat([lines.slope[..., None] * weight, ends], dim=-1)
+            if forms is None:  # goal and units apart: fewer products
+                above = self.sums(weights, on).clamp_min_(0)
+                linear = weights[..., None] * (self.of_goal[:, None] @ chords)
+                linear += self.of_units @ chords
             else:
-                above = forms[..., on].clamp_min_(0)
-                flat = torch.cat([lines.slope[..., None] * weight, (lines.slope * bias + lines.offset)[..., None]], dim=-1)
-                both = forms @ flat
-            constants = constants + both[..., -1] - (above @ lines.offset[:, on, None])[..., 0]
+                above, linear = forms[..., on].clamp_min_(0), forms @ chords
             more = (slopes[i][:, on] - lines.slope[:, None, on]) * lines.is_open[:, None, on]
-            above = above * more
+            constants = constants + linear[..., -1] - (above @ lines.offset[:, on, None])[..., 0]
+            above *= more
             constants = constants + above @ bias[on]
-            forms = both[..., :-1] + above @ weight[on]
-        if forms is None:
-            forms = torch.addcmul(units, weights[..., None], goal[:, None])
-        return constants, forms
+            forms = linear[..., :-1] + above @ weight[on]
+        return constants, self.sums(weights, slice(None)) if forms is None else forms
+
+    def sums(self, weights: Tensor, units: Tensor | slice) -> Tensor:
+        """The forms of some units, (parts, t, ...), below the targets' layer."""
+        of_goal = self.of_goal[:, None, units]
+        return torch.addcmul(self.of_units[:, units], weights[..., None], of_goal)
 
 
 def scales(parts: Parts, targets: Targets, lack: Tensor) -> Tensor:
@@ -227,12 +229,13 @@ def contract(
     targets: Targets,
     base: Tensor,
     multiples: tuple[float, ...],
-    halves: Halves,
+    halves: Halves | None = None,
     start: Tensor | None = None,
 ) -> Contraction:
-    """The best bounds over multiples of weights `base` (parts, 2 units) of the goal; start:
-    multipliers of half-spaces (parts, 2 units, m) that were good.
+    """The best bounds over multiples of weights `base` (parts, 2 units) of the goal; halves: those
+    of the parts, if known; start: multipliers of them (parts, 2 units, m) that were good.
     """
+    halves = halves or Halves.of(goal, parts)
     count, k = len(targets.units), targets.layer
     sums = Sums.of(goal, parts, targets)
     best = torch.full_like(base, -torch.inf)

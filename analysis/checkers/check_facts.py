@@ -4,10 +4,11 @@
 For every weight 2^e there are, at such points of a part, for a unit's z and sign 1 or -1,
     sign * z  >=  (sign * z + 2^e * goal) - 2^e * bound,
 and below it what lines give, layer by layer: h = max(0, z) has  c z <= h <= C z + O  for any c in [0, 1] (a target's slopes,
-over 16) and the chord C, O of z's bounds. Multiples D of z of
-first-layer units are taken off where D z >= 0 on the part, as after splits: half-spaces of inputs. Numbers are over powers of 2, rounded to the side that makes bounds worse: Python's
+over 16) and the chord C, O of z's bounds. Multiples D of z of first-layer units are taken off where D z >= 0 on the part,
+as after splits: half-spaces of inputs. Numbers are over powers of 2, rounded to the side that makes bounds worse: Python's
 integers, and in arrays integers that float64 holds exactly, as it does all sums in products of matrices."""
-import itertools, math
+import itertools
+import math
 import numpy as np
 SCALE, LONG, CUT, SLOPE, CHORD = 1 << 13, 52, 28, 4, 24  # most bits of: scales; rows; forms; a target's slopes; chords
 HALF, SUM, MOVED = 16, 37, 48  # of half a factor; of a sum of rows; of what half-spaces take off a form
@@ -61,8 +62,8 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         under = [min(c * a, c * b - (b << CHORD)) if a < 0 < b else 0 for c, (a, b) in zip(chords, ends)]
         under, t = cut(under, SUM - len(ends).bit_length())
         return np.array(chords, float), -under, t, np.array([not a < 0 < b for a, b in ends]), sum([min(a, 0) for a, _ in ends])
-    def below(self, part, layer, forms, sums, s, slopes, halves):  # sums + forms of what is below a layer, all over 2^s, >= what is
-        for i in range(layer - 1, -1, -1):  # returned; h >= 0, so forms may be rounded down
+    def below(self, part, layer, forms, sums, s, slopes, halves):  # sums + forms of what is below a layer, over 2^s, >= what
+        for i in range(layer - 1, -1, -1):  # is returned; h >= 0, so forms may be rounded down
             chords, offsets, up, known, least = self.lines(part, i)
             (rows, t), scale = self.dense(i), self.network.layers[i][2]
             below = slopes[:, self.network.starts[i] :][:, : len(known)]
@@ -84,8 +85,8 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         return [shift(p + v, -k) for p, v, k in zip(sums, self.corners(part, forms), s.tolist())]
     def less(self, part, forms, sums, s, fine, units, numbers):  # sums and forms of inputs, over 2^s, less numbers over 2^fine
         require({*map(type, (fine, *units, *itertools.chain(*numbers)))} <= {int}, "half-spaces must be integers")  # times z
-        require(abs(fine) <= SCALE and {*map(len, numbers)} == {len(units)}, "a half-space has a number too few or too many")
-        require(len({*units}) == len(units) and len(numbers) == len(forms), "a half-space is named twice, or a number is missing")
+        require(abs(fine) <= SCALE and {*map(len, numbers)} == {len(units)}, "half-spaces have numbers too few or too many")
+        require(len({*units}) == len(units) and len(numbers) == len(forms), "a half-space is named twice")
         require(all(0 <= k < self.network.starts[1] for k in units), "a half-space is of no unit of the first layer")
         ((rows, t), scale), taken = (self.dense(0), self.network.layers[0][2]), np.array(numbers, float)
         on, off = [np.array([v[k] >= 0 for k in units]) for v in (part.low, [-v for v in part.high])]
@@ -94,7 +95,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         require(ups.max() <= 1 << 9, "half-spaces are too coarse")
         moved = shifted(top[:, :-1], HALF + ups), shifted(rest[:, :-1], ups)  # each loses less than 1
         require(max(np.abs(v).max() for v in moved) < 1 << MOVED, "half-spaces are too large")
-        size = (1 << self.g) + sum([max(abs(a), abs(b)) for a, b in zip(*self.box)]) if t else 0  # rows have lost at most 1 of this
+        size = (1 << self.g) + sum([max(abs(a), abs(b)) for a, b in zip(*self.box)]) if t else 0  # rows lost less
         most = [sum(map(abs, row)) * size for row in numbers]
         ends = [shift((v << self.g) - m, up) for v, m, up in zip(whole(top[:, -1], rest[:, -1]), most, ups.tolist())]
         return forms + sum(moved), [p + v + 2 * self.least for p, v in zip(sums, ends)]

@@ -170,10 +170,14 @@ class SlowProof:
                 return total, form
         raise AssertionError("the loop ends at the inputs")
 
-    def by_lines(self, depth, form, slopes, bounds):
-        """A lower bound of a form of units of a layer, with slopes over 16 for all units below."""
+    def by_lines(self, depth, form, slopes, bounds, taken):
+        """A lower bound of a form of units of a layer, with slopes over 16 for all units below;
+        taken: multiples of z of units of the first layer that are not negative.
+        """
         total = Fraction(0)
         for layer in range(depth, -1, -1):
+            if layer == 0:
+                form = {k: form.get(k, 0) - taken.get(k, 0) for k in {*form, *taken}}
             (constant, sums), below = self.carried(layer, form), {}
             total += constant
             if layer == 0:
@@ -192,13 +196,17 @@ class SlowProof:
             form = below
         raise AssertionError("the loop ends at the inputs")
 
-    def learn(self, bounds, goal, chosen, powers, multipliers):
+    def learn(self, bounds, goal, chosen, powers, multipliers, halves=None):
         """Bounds of units where the goal is less than the query's bound."""
+        fine, split, numbers = halves or (0, [], [[] for _ in chosen])
         targets = [self.query["targets"][n] for n in chosen if n >= 0]
         (depth,) = {max(i for i, k in enumerate(self.first[:-2]) if k <= t[0]) for t in targets}
         total, form = self.below(len(self.layers) - 1, goal, numbers_of(multipliers), bounds, depth)
         out = dict(bounds)
-        for (unit, sign, slopes), power in zip(targets, powers, strict=True):
+        for (unit, sign, slopes), power, row in zip(targets, powers, numbers, strict=True):
+            taken = {k: v / Fraction(2) ** fine for k, v in zip(split, row, strict=True)}
+            if any(min(v * bounds[k][0], v * bounds[k][1]) < 0 for k, v in taken.items()):
+                raise ValueError("a multiple of z may be negative")
             if not {*slopes} <= {*range(17)} or sign not in (-1, 1):
                 raise ValueError("a slope that is not in [0, 1]")
             weight = Fraction(2) ** power
@@ -206,7 +214,7 @@ class SlowProof:
             sums[unit] = sums.get(unit, 0) + sign
             value = sign * (
                 weight * (total - Fraction(self.query["bound"]))
-                + self.by_lines(depth, sums, slopes, bounds)
+                + self.by_lines(depth, sums, slopes, bounds, taken)
             )
             low, high = out[unit]
             out[unit] = [max(low, value), high] if sign > 0 else [low, min(high, value)]
