@@ -7,7 +7,6 @@ and below it what lines give, layer by layer: h = max(0, z) has  c z <= h <= C z
 over 16) and the chord C, O of z's bounds. Multiples D of z of first-layer units are taken off where D z >= 0 on the part,
 as after splits: half-spaces of inputs. Numbers are over powers of 2, rounded to the side that makes bounds worse: Python's
 integers, and in arrays integers that float64 holds exactly, as it does all sums in products of matrices."""
-import itertools
 import math
 import numpy as np
 SCALE, LONG, CUT, SLOPE, CHORD = 1 << 13, 52, 28, 4, 24  # most bits of: scales; rows; forms; a target's slopes; chords
@@ -84,7 +83,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
             forms, sums = self.less(part, forms, sums, s, *halves)
         return [shift(p + v, -k) for p, v, k in zip(sums, self.corners(part, forms), s.tolist())]
     def less(self, part, forms, sums, s, fine, units, numbers):  # sums and forms of inputs, over 2^s, less numbers over 2^fine
-        require({*map(type, (fine, *units, *itertools.chain(*numbers)))} <= {int}, "half-spaces must be integers")  # times z
+        require({*map(type, (fine, *units, *[v for row in numbers for v in row]))} <= {int}, "half-spaces must be integers")  # times z
         require(abs(fine) <= SCALE and {*map(len, numbers)} == {len(units)}, "half-spaces have numbers too few or too many")
         require(len({*units}) == len(units) and len(numbers) == len(forms), "a half-space is named twice")
         require(all(0 <= k < self.network.starts[1] for k in units), "a half-space is of no unit of the first layer")
