@@ -79,25 +79,22 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
             bias = [v << t + self.g for v in whole(top[:, -1], rest[:, -1])]
             sums = [shift(p + b, -t - k) + (0 if i else 2 * self.least) for p, b, k in zip(sums, bias, downs.tolist())]
             s = s + SLOPE + scale - t - downs
-        if halves:
-            forms, sums = self.less(part, forms, sums, s, *halves)
+        forms, sums = self.less(part, forms, sums, s, *halves) if halves else (forms, sums)
         return [shift(p + v, -k) for p, v, k in zip(sums, self.corners(part, forms), s.tolist())]
-    def less(self, part, forms, sums, s, fine, units, numbers):  # sums and forms of inputs, over 2^s, less numbers over 2^fine
-        require({*map(type, (fine, *units, *[v for row in numbers for v in row]))} <= {int}, "half-spaces must be integers")  # times z
-        require(abs(fine) <= SCALE and {*map(len, numbers)} == {len(units)}, "half-spaces have numbers too few or too many")
-        require(len({*units}) == len(units) and len(numbers) == len(forms), "a half-space is named twice")
-        require(all(0 <= k < self.network.starts[1] for k in units), "a half-space is of no unit of the first layer")
+    def less(self, part, forms, sums, s, fine, units, numbers):  # sums and forms of inputs, over 2^s, less numbers * z
+        require({*map(type, (fine, *units, *[v for row in numbers for v in row]))} == {int}, "half-spaces must be integers")
+        require(abs(fine) <= SCALE and {*map(len, numbers)} == {len({*units})} == {len(units)}, "half-spaces do not fit")
+        require(len(numbers) == len(forms) and {*units} <= {*range(self.network.starts[1])}, "no such half-spaces")
         ((rows, t), scale), taken = (self.dense(0), self.network.layers[0][2]), np.array(numbers, float)
-        on, off = [np.array([v[k] >= 0 for k in units]) for v in (part.low, [-v for v in part.high])]
+        on, off = np.array([part.low[k] >= 0 for k in units]), np.array([part.high[k] <= 0 for k in units])
         require(((on | (taken <= 0)) & (off | (taken >= 0))).all(), "a multiple of z may be negative")
         (top, rest), ups = product(-taken, rows[list(units)]), s - (fine + scale - t)
         require(ups.max() <= 1 << 9, "half-spaces are too coarse")
-        moved = shifted(top[:, :-1], HALF + ups), shifted(rest[:, :-1], ups)  # each loses less than 1
-        require(max(np.abs(v).max() for v in moved) < 1 << MOVED, "half-spaces are too large")
-        size = (1 << self.g) + sum([max(abs(a), abs(b)) for a, b in zip(*self.box)]) if t else 0  # rows lost less
-        most = [sum(map(abs, row)) * size for row in numbers]
-        ends = [shift((v << self.g) - m, up) for v, m, up in zip(whole(top[:, -1], rest[:, -1]), most, ups.tolist())]
-        return forms + sum(moved), [p + v + 2 * self.least for p, v in zip(sums, ends)]
+        moved = np.stack([shifted(top, HALF + ups), shifted(rest, ups)])[:, :, :-1]  # each loses less than 1
+        require(np.abs(moved).max() < 1 << MOVED, "half-spaces are too large")
+        lost = (1 << self.g) + sum([max(abs(a), abs(b)) for a, b in zip(*self.box)]) if t else 0  # of rows, at most
+        ends = [(v << self.g) - sum(map(abs, row)) * lost for v, row in zip(whole(top[:, -1], rest[:, -1]), numbers)]
+        return forms + moved.sum(axis=0), [p + shift(v, up) + 2 * self.least for p, v, up in zip(sums, ends, ups.tolist())]
     def reads(self, part, layer):  # bounds of what a layer reads
         start, stop = self.network.starts[max(0, layer - 1)], self.network.starts[layer]
         return [[max(v, 0) for v in side[start:stop]] for side in (part.low, part.high)] if layer else self.box
