@@ -407,6 +407,7 @@ def test_a_full_disk_is_a_clear_error_and_harms_nothing(whole, digits, tmp_path)
 # -- several processes -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_result_of_one(digits, tmp_path):
     config = replace(SMALL, epochs=10, precision="float64", device="cpu")  # 50 steps
     one, two = (train(replace(config, devices=n), tmp_path / str(n), data=digits) for n in (1, 2))
