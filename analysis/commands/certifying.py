@@ -168,7 +168,7 @@ def run_certify(options: argparse.Namespace) -> None:
 
 def run_property(options: argparse.Namespace) -> None:
     """`cgro certify --vnnlib`."""
-    from ..certification.check_files import read_decision
+    from ..certification.check_network import read_decision
     from ..certification.deciding import NO_FORM, decide
     from ..certification.decision import MAX_SECONDS
 
