@@ -45,7 +45,7 @@ def read_certificate(path: Path) -> dict[str, Any]:
     try:
         content = check_certificate.read(path)
     except (ValueError, ArithmeticError, RecursionError) as error:  # a number, or nested too deeply
-        raise ValueError(check_certificate.plain(error)) from error
+        raise ValueError(check_certificate.unread(error)) from error
     if not isinstance(content, dict):
         raise ValueError(f"its content is a {type(content).__name__}, not an object")
     return content

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
-from constructions.internal import Settings
+from constructions.internal import Settings, beyond_scale
 
-from ..comparison.declared import find_own
+from ..comparison.declared import declared_sizes
 
 if TYPE_CHECKING:
     from constructions import ReLUNetwork
@@ -46,10 +46,16 @@ def read_net(source: Path) -> ReLUNetwork:
 
 def read_named(source: Path) -> tuple[ReLUNetwork, str]:
     """The network that the argument NET names, and its source in words."""
-    find_own(str(source), "NET")
+    declared_sizes(source, "NET")
     from ..comparison.own import read_own
 
     return read_own(source, name="NET")
+
+
+def check_radius(p: float, radius: float, dimension: int | None = None) -> None:
+    """Raise ValueError for balls that hold all of [0,1]^D."""
+    if text := beyond_scale(p, radius, dimension):
+        raise ValueError(f"--radius {radius:g}: {text}")
 
 
 def add_options(command: argparse.ArgumentParser, kind: type[Settings]) -> None:

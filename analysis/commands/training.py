@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import constructions
 import training
 from training import TrainingConfig, read_toml
 
-from .options import add_options, given
+from .options import add_options, check_radius, given
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -123,7 +124,9 @@ def run_train(options: argparse.Namespace) -> None:
     """`cgro train`."""
     from .console import progress_bar
 
-    words = sorted(given(options, TrainingConfig))
+    typed = given(options, TrainingConfig)
+    check_radius(typed.get("norm", math.inf), typed.get("radius", 0.0))
+    words = sorted(typed)
     if options.resume and (words or options.config or options.out):
         named = ", ".join(f"--{name.replace('_', '-')}" for name in words) or "--config and --out"
         raise ValueError(f"--resume goes on with a run as it was configured: leave out {named}")
@@ -242,6 +245,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     run = training.Run.load(options.folder)
     norm = run.config.norm if options.norm is None else options.norm
     ball = constructions.Ball(norm, run.config.radius if options.radius is None else options.radius)
+    check_radius(ball.p, ball.radius)
     model, data = run.model(options.epoch), run.dataset()
     points, labels = (getattr(data, f"{options.part}_{kind}") for kind in ("points", "labels"))
     if options.points is not None:
