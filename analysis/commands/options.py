@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from constructions.internal import Settings, beyond_scale
 
-from ..comparison.declared import declared_sizes
+from ..comparison.declared import SHAPES, declared_sizes
 
 if TYPE_CHECKING:
     from constructions import ReLUNetwork
@@ -56,6 +56,28 @@ def check_radius(p: float, radius: float, dimension: int | None = None) -> None:
     """Raise ValueError for balls that hold all of [0,1]^D."""
     if text := beyond_scale(p, radius, dimension):
         raise ValueError(f"--radius {radius:g}: {text}")
+
+
+def check_data(name: str) -> None:
+    """Raise ValueError for what names no data."""
+    if name not in SHAPES and not Path(name).exists():
+        raise ValueError(
+            f"data must be {', '.join(SHAPES)}, or the path of a folder or tar file of images, got "
+            f"{name!r}"
+        )
+
+
+def check_run(folder: Path) -> None:
+    """Raise FileNotFoundError for a folder that holds no run."""
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} holds no run (no config.json)")
+
+
+def check_written(*files: Path | None) -> None:
+    """Raise FileNotFoundError for a file that is to be written into a folder that is not there."""
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise FileNotFoundError(f"no folder {file.parent} for {file.name}")
 
 
 def add_options(command: argparse.ArgumentParser, kind: type[Settings]) -> None:

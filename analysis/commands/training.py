@@ -16,7 +16,7 @@ import constructions
 import training
 from training import TrainingConfig, read_toml
 
-from .options import add_options, check_radius, given
+from .options import add_options, check_data, check_radius, check_run, given
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -114,6 +114,8 @@ def read_configuration(options: argparse.Namespace) -> TrainingConfig:
         read_toml(options.config) if options.config else {},
         given(options, TrainingConfig),
     )
+    check_data(typed.get("data", "digits"))
+    check_radius(typed.get("norm", math.inf), typed.get("radius", 0.0))
     try:
         return TrainingConfig.from_mapping({**written, **typed})
     except TypeError as error:  # options have their types
@@ -124,12 +126,12 @@ def run_train(options: argparse.Namespace) -> None:
     """`cgro train`."""
     from .console import progress_bar
 
-    typed = given(options, TrainingConfig)
-    check_radius(typed.get("norm", math.inf), typed.get("radius", 0.0))
-    words = sorted(typed)
+    words = sorted(given(options, TrainingConfig))
     if options.resume and (words or options.config or options.out):
         named = ", ".join(f"--{name.replace('_', '-')}" for name in words) or "--config and --out"
         raise ValueError(f"--resume goes on with a run as it was configured: leave out {named}")
+    if options.resume:
+        check_run(options.resume)
     config = (
         training.Run.load(options.resume).config if options.resume else read_configuration(options)
     )
@@ -236,6 +238,7 @@ def robustly(found: dict[str, Any]) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
+    check_run(options.folder)
     from constructions import ReLUNetwork
     from constructions.internal import write_file
 
@@ -328,9 +331,8 @@ def run_sweep(options: argparse.Namespace) -> None:
 
     from .console import output, percent, progress_bar
 
-    planned = training.trials(
-        read_configuration(options), options.out, options.widths, options.radii, options.seeds
-    )
+    config = read_configuration(options)
+    planned = training.trials(config, options.out, options.widths, options.radii, options.seeds)
     options.out.mkdir(parents=True, exist_ok=True)
     with progress_bar() as bar:
         task = bar.add_task("runs", total=len(planned))

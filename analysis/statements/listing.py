@@ -10,18 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .claims import ENTRIES, Claim, Measure, choose, restated
+from .claims import ENTRIES, LEDGER, Claim, Measure, choose, restated
 
 
 def listed(only: Sequence[str] = ()) -> list[Claim]:
-    """What `ledger` lists, not to be measured: names, texts, verdicts, notes and files.
+    """What `ledger` lists, not to be measured: names, texts, verdicts, notes and files;
+    of the ledger's own files, and what was entered besides.
 
     Raises as `ledger` does.
 
     >>> [entry.name for entry in listed(["cgrm-theorem-3.3"])]
     ['cgrm-theorem-3.3']
     """
-    return choose([entry for name in ENTRIES for entry in _entered(name)], only)
+    read = (entry for name in ENTRIES for entry in _entered(name))
+    return choose([*LEDGER.values(), *read], only)
 
 
 class _Unneeded:
@@ -41,9 +43,10 @@ def _entered(name: str) -> list[Claim]:
     """The statements of a file: its own lines run, but what they import is Python's alone."""
     path = Path(__file__).with_name(f"{name}.py")
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    unneeded = [*filter(_from_packages, tree.body)]
-    tree.body = [node for node in tree.body if node not in unneeded]
+    imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    unneeded = [node for node in imports if _from_packages(node)]
     names = {alias.asname or alias.name.split(".")[0] for node in unneeded for alias in node.names}
+    tree.body = [node for node in tree.body if node not in unneeded]
     found: list[Claim] = []
 
     def claim(*given: Any, on: str, also: Iterable[str] = ()) -> Callable[[Measure], Measure]:
@@ -62,10 +65,9 @@ def _entered(name: str) -> list[Claim]:
     return found
 
 
-def _from_packages(node: ast.stmt) -> bool:
+def _from_packages(node: ast.Import | ast.ImportFrom) -> bool:
     """Whether a line imports what does not come with Python."""
-    if isinstance(node, ast.ImportFrom):
-        return node.level > 0 or (node.module or "").split(".")[0] not in sys.stdlib_module_names
-    return isinstance(node, ast.Import) and any(
-        alias.name.split(".")[0] not in sys.stdlib_module_names for alias in node.names
-    )
+    of_packages = isinstance(node, ast.ImportFrom) and node.level > 0
+    named = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+    roots = {(name or "").split(".")[0] for name in named}
+    return of_packages or not roots <= {*sys.stdlib_module_names}
