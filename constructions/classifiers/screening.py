@@ -60,6 +60,11 @@ class MemorizerScreen:
         """
         return self.memorizer.centres.stored >= SCREENED_FROM
 
+    @property
+    def unrounded(self) -> bool:
+        """Whether no weight of it was rounded; looked at in l_inf, variant lean (else False)."""
+        return self.memorizer.unrounded
+
     def split(
         self, points: torch.Tensor, ball: Ball | None = None
     ) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:
