@@ -13,10 +13,10 @@ import numpy as np
 
 from constructions.internal import read_norm, several
 
-from ..certification.arrays import select
 from ..certification.certificate_files import read_certificate
 from ..checkers import check_verified
 from ..comparison.declared import READ, UNKNOWN, Sizes, declared_sizes
+from ..quantities.arrays import select
 from .options import BALLS, check_radius
 
 

@@ -68,22 +68,6 @@ class Memorizer:
         given = (self.p, self.cut, self.variant, self.m, self.bound, Dense(targets), members)
         return assemble(self.clean, centres, *given).restrict(UNIT)
 
-    @property
-    def unrounded(self) -> bool:
-        """Whether no weight is rounded; looked at in l_inf, variant lean alone: the sums of centres
-        and the inner threshold, and the slope.
-
-        The other weights are those of f_clean, 1 and -1, and the bound, a power of two; f_clean's
-        biases are added to 0 only.
-        """
-        if self.p != math.inf or self.variant != "lean":
-            return False
-        inner, outer = Fraction(self.cut.inner), Fraction(self.cut.outer)
-        if Fraction(1 / (self.cut.outer - self.cut.inner)) * (outer - inner) != 1:
-            return False
-        c, t = self.centres.entries, self.cut.inner
-        return all(bool((_lost(c, sign * t) == 0).all()) for sign in (1, -1))
-
     def facts(self) -> dict[str, Any]:
         """What provenance says of it: sizes, thresholds, norm, and which data it memorizes."""
         count, dimension = self.centres.shape
@@ -96,13 +80,6 @@ class Memorizer:
         if self.p == 2 or self.variant == "paper":
             found["m"] = self.m
         return found
-
-
-def _lost(x: torch.Tensor, t: float) -> torch.Tensor:
-    """What rounding takes from x + t, exactly (Knuth's TwoSum)."""
-    total = x + t
-    back = total - x
-    return (x - (total - back)) + (t - back)
 
 
 def f_S_from_thresholds(  # noqa: N802 - the papers' name
