@@ -4,7 +4,7 @@ from .basics.ball import check_ball, warn_of_scale
 from .basics.engine import run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
-from .basics.norms import norm_name, read_norm
+from .basics.norms import beyond_scale, norm_name, read_norm
 from .basics.progress import Report, counted, silent, stepped, stepping
 from .basics.reading import (
     as_coordinates,
@@ -105,6 +105,7 @@ __all__ = [
     "as_coordinates",
     "as_float",
     "as_tensor",
+    "beyond_scale",
     "box_of",
     "brief",
     "check_ball",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import constructions
 import training
 from training import TrainingConfig, read_toml
 
-from .options import add_options, given
+from .options import add_options, check_data, check_radius, check_run, given
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -113,6 +114,8 @@ def read_configuration(options: argparse.Namespace) -> TrainingConfig:
         read_toml(options.config) if options.config else {},
         given(options, TrainingConfig),
     )
+    check_data(typed.get("data", "digits"))
+    check_radius(typed.get("norm", math.inf), typed.get("radius", 0.0))
     try:
         return TrainingConfig.from_mapping({**written, **typed})
     except TypeError as error:  # options have their types
@@ -127,6 +130,8 @@ def run_train(options: argparse.Namespace) -> None:
     if options.resume and (words or options.config or options.out):
         named = ", ".join(f"--{name.replace('_', '-')}" for name in words) or "--config and --out"
         raise ValueError(f"--resume goes on with a run as it was configured: leave out {named}")
+    if options.resume:
+        check_run(options.resume)
     config = (
         training.Run.load(options.resume).config if options.resume else read_configuration(options)
     )
@@ -233,6 +238,7 @@ def robustly(found: dict[str, Any]) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
+    check_run(options.folder)
     from constructions import ReLUNetwork
     from constructions.internal import write_file
 
@@ -242,6 +248,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     run = training.Run.load(options.folder)
     norm = run.config.norm if options.norm is None else options.norm
     ball = constructions.Ball(norm, run.config.radius if options.radius is None else options.radius)
+    check_radius(ball.p, ball.radius)
     model, data = run.model(options.epoch), run.dataset()
     points, labels = (getattr(data, f"{options.part}_{kind}") for kind in ("points", "labels"))
     if options.points is not None:
@@ -324,9 +331,8 @@ def run_sweep(options: argparse.Namespace) -> None:
 
     from .console import output, percent, progress_bar
 
-    planned = training.trials(
-        read_configuration(options), options.out, options.widths, options.radii, options.seeds
-    )
+    config = read_configuration(options)
+    planned = training.trials(config, options.out, options.widths, options.radii, options.seeds)
     options.out.mkdir(parents=True, exist_ok=True)
     with progress_bar() as bar:
         task = bar.add_task("runs", total=len(planned))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from .measured import Kind, Measured
 
@@ -29,6 +28,8 @@ def share(found: Any, kind: Kind = "exact") -> Measured:
     >>> share([True, True, False, True]).interval  # doctest: +ELLIPSIS
     (0.194..., 0.993...)
     """
+    from scipy import stats  # a second of imports
+
     flags = _numbers(found).astype(bool)
     count = int(flags.sum())
     low, high = stats.binomtest(count, len(flags)).proportion_ci(LEVEL, "exact")
@@ -84,6 +85,8 @@ def difference(first: Any, second: Any, kind: Kind = "estimate", seed: int = 0) 
 
 
 def _wilson(flags: np.ndarray) -> tuple[float, float]:
+    from scipy import stats
+
     found = stats.binomtest(int(flags.sum()), len(flags)).proportion_ci(LEVEL, "wilson")
     return float(found.low), float(found.high)
 
@@ -158,6 +161,8 @@ def _bootstrap(
     if all(np.ptp(sample) == 0 for sample in samples):  # nothing varies
         value = float(statistic(*samples))
         return value, value
+    from scipy import stats
+
     found = stats.bootstrap(
         samples,
         statistic,

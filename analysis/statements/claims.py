@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Literal, get_args
 
-import torch
-
 from constructions import Progress, Result
-from constructions.internal import Said, renamed, run_tasks, said, silent
+from constructions.internal import Said, renamed, said, silent
 
 from ..quantities.measured import Kind, Measured
 from .formal import FORMAL, Formal
@@ -199,8 +197,8 @@ def claim(
     """
 
     def enter(measure: Measure) -> Measure:
-        for other in (name, *also):
-            _enter(Claim(other, text, verdict, note, name if other != name else "", measure, on))
+        for entry in restated(name, text, verdict, note, also=also, measure=measure, on=on):
+            _enter(entry)
         return measure
 
     return enter
@@ -208,8 +206,23 @@ def claim(
 
 def not_testable(name: str, text: str, why: str, *, also: Sequence[str] = ()) -> None:
     """Enter a statement that cannot be tested, with the reason."""
+    for entry in restated(name, text, "not testable", why, also=also):
+        _enter(entry)
+
+
+def restated(
+    name: str,
+    text: str,
+    verdict: Verdict,
+    note: str = "",
+    *,
+    also: Iterable[str] = (),
+    measure: Measure | None = None,
+    on: str = "",
+) -> Iterator[Claim]:
+    """A claim, and those that say the same elsewhere."""
     for other in (name, *also):
-        _enter(Claim(other, text, "not testable", why, name if other != name else ""))
+        yield Claim(other, text, verdict, note, name if other != name else "", measure, on)
 
 
 def _enter(entry: Claim) -> None:
@@ -307,18 +320,24 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
         ['cgrm-theorem-3.3']
     """
     _read_entries()
+    return choose(LEDGER.values(), only)
+
+
+def choose(entries: Iterable[Claim], only: Sequence[str]) -> list[Claim]:
+    """The entries that `only` names, as for `ledger`, in the papers' order."""
+    held = {entry.name: entry for entry in entries}
     only = [only] if isinstance(only, str) else list(only)
     for wanted in only:
         if not isinstance(wanted, str):
             raise TypeError(f"only must be names of statements, got {wanted!r}")
-        if not any(_begins(name, wanted) for name in LEDGER):
+        if not any(_begins(name, wanted) for name in held):
             raise ValueError(
                 f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, "
                 f"gao-definition), got {wanted!r}"
             )
     chosen = [
         entry
-        for name, entry in LEDGER.items()
+        for name, entry in held.items()
         if not only or any(_begins(name, wanted) for wanted in only)
     ]
     return sorted(chosen, key=lambda entry: _place(entry.name))
@@ -401,6 +420,8 @@ def _results(
     names: Sequence[str], jobs: int, path: str | PathLike[str] | None
 ) -> Iterator[tuple[str, tuple[tuple[Check, ...], str, float]]]:
     """What each statement's measurement gives, those of the journal first."""
+    from constructions.internal import run_tasks
+
     from .journal import Journal
 
     journal = None if path is None else Journal(path, names, Check)
@@ -423,6 +444,8 @@ other errors are ones of this library, and no verdicts."""
 
 def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
     """Checks, what was raised, and seconds."""
+    import torch
+
     _read_entries()
     start, threads = time.perf_counter(), torch.get_num_threads()
     torch.set_num_threads(1)  # small matrices

@@ -15,10 +15,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from constructions import Progress
@@ -35,6 +34,9 @@ from ..datasets.reading import copied
 from .config import PRECISIONS, TrainingConfig
 from .evaluation import evaluate_share, stream, summary
 from .run import Run
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 COLLAPSE = 0.2
 """A fall of robust training accuracy by so much within a run is called catastrophic overfitting."""
@@ -65,6 +67,8 @@ class TrainingProgress(Progress):
 
 def make_fabric(config: TrainingConfig) -> Fabric:
     """Device, precision and processes as configured. Raises ValueError if they are not there."""
+    from lightning_fabric import Fabric  # seconds of imports that only training needs
+
     if config.accelerator == "cuda":
         if not torch.cuda.is_available():
             raise ValueError("device 'cuda' needs a GPU, and PyTorch finds none")

@@ -30,6 +30,7 @@ from analysis.statements.claims import (
     share_of,
 )
 from analysis.statements.formal import FORMAL
+from analysis.statements.listing import listed
 from analysis.statements.report import BEGIN, END, as_markdown, counts, save_json, write_ledger
 from constructions import affine, compose, squaring
 
@@ -114,6 +115,15 @@ def test_every_numbered_statement_is_in_the_ledger():
             assert entry.note, entry.name
         if entry.restates:
             assert LEDGER[entry.restates].measure is entry.measure
+
+
+def test_what_is_listed_without_measuring_is_the_ledger():
+    def said(entry):
+        return entry.name, entry.text, entry.verdict, entry.note, entry.restates, entry.file
+
+    assert [said(entry) for entry in listed()] == [said(entry) for entry in ledger()]
+    with pytest.raises(ValueError, match="only must name statements"):
+        listed(["nothing"])
 
 
 def test_statements_are_in_the_papers_order():
