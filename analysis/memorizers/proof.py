@@ -18,6 +18,7 @@ from ..proofs.memorization import certify_memorization
 from ..quantities.reading import read_labelled, read_network
 from .grid import prove_grid
 from .line import margins, prove_line
+from .narrow import prove_narrow
 from .nearest import prove_nearest
 from .projected import prove_projected
 
@@ -27,6 +28,7 @@ Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 METHODS: dict[str, Method] = {
     "grid_memorizer": prove_grid,
     "memorizer": prove_line,
+    "narrow_memorizer": prove_narrow,
     "nearest_neighbour": prove_nearest,
     "projected_memorizer": prove_projected,
 }
@@ -88,6 +90,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
       units change sign.
     - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in
       one, found exactly; then as `memorizer`.
+    - `narrow_memorizer`: its units are read as carried coordinates, sides and indicators, which are
+      1, 0 or between on each ball; the rest by intervals.
     - `f_S`: by `certify_memorization`.
     - `robust_memorizer`: whichever of these it is.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from constructions.internal import Report, silent
 
 from ..memorizers.costs import SHARES, MemorizationCost, memorization_costs
-from .drawing import BLUE, GREEN, ORANGE, PINK, SKY, ink, muted, new_figure
+from .drawing import BLUE, GREEN, ORANGE, PINK, RED, SKY, ink, muted, new_figure
 from .figure import Drawing
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ COLOURS = {
     "grid_memorizer": SKY,
     "projected_memorizer": PINK,
     "nearest_neighbour": ORANGE,
+    "narrow_memorizer": RED,
     "f_S": BLUE,
 }
-MARKS = dict(zip(COLOURS, "sD^ov", strict=True))
+MARKS = dict(zip(COLOURS, "sD^oPv", strict=True))
 
 
 def robustness_cost(
