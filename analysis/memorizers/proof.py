@@ -125,6 +125,7 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
     network = read_network(network)
     x, y = read_labelled(network, points, labels, cube=network.domain is not None)
     check_ball(ball)
+    _check_domain(network, x.numpy())
     origin = network.provenance
     if origin and origin.lemma and origin.lemma.name == "robust_memorizer" and origin.parts:
         origin = origin.parts[0][1]
@@ -148,6 +149,18 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         return MemorizerProof("unresolved", None, count, radius, reason)
     index, point, margin = found
     return MemorizerProof("refuted", margin, count, radius, reason, (index, point))
+
+
+def _check_domain(network: ReLUNetwork, x: np.ndarray) -> None:
+    low, high = network.domain or (-math.inf, math.inf)
+    outside = ((x < low) | (x > high)).any(1)
+    if outside.any():
+        i = int(outside.argmax())
+        raise ValueError(
+            f"points must lie in the network's domain [{low:g}, {high:g}], beyond which nothing is "
+            f"claimed; point {i} has values in [{x[i].min():g}, {x[i].max():g}]: leave it out, or "
+            f"scale points as those that the network was built for"
+        )
 
 
 def _of_f_s(network: ReLUNetwork, x: Any, y: Any, ball: Ball) -> MemorizerProof:
