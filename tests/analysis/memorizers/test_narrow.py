@@ -29,7 +29,7 @@ def problem(n, d, outputs, p, seed=0):
     rng = np.random.default_rng([seed, n, d, outputs])
     points, labels = rng.random((n, d)), labels_of(rng, n, outputs)
     apart = separation(points, labels, norm=p).lower
-    return points, labels, Ball(p, 0.98 * apart / (2 if p == math.inf else 1 + math.sqrt(d)))
+    return points, labels, Ball(p, 0.9 * apart / (2 if p == math.inf else 1 + math.sqrt(d)))
 
 
 @pytest.mark.parametrize("p", [2, math.inf])

@@ -23,13 +23,13 @@ SETTINGS = [
 
 def problem(n, d, outputs, p, seed=0):
     """Points, some at 0 and 1, with labels; and a ball near the largest that is known to be told:
-    0.99 of half the separation in l_inf, 1 / (1 + sqrt D) of the separation in l_2.
+    0.9 of half the separation in l_inf, of 1 / (1 + sqrt D) of it in l_2.
     """
     rng = np.random.default_rng([seed, n, d, outputs])
     points = np.clip(rng.random((n, d)) * 1.5 - 0.25, 0, 1) if d > 2 else rng.random((n, d))
     labels = labels_of(rng, n, outputs)
     apart = separation(points, labels, norm=p).lower
-    return points, labels, Ball(p, 0.99 * apart / (2 if p == math.inf else 1 + math.sqrt(d)))
+    return points, labels, Ball(p, 0.9 * apart / (2 if p == math.inf else 1 + math.sqrt(d)))
 
 
 def value_of(labels, outputs):
