@@ -57,6 +57,7 @@ from .basics.shapes import (
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, has_integers, same
+from .memorizers.nearest import on_grid
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
 from .memorizers.reading import read_data
 from .memorizers.smallest import CANDIDATES
@@ -131,6 +132,7 @@ __all__ = [
     "read_rows",
     "renamed",
     "replacing",
+    "on_grid",
     "root_above",
     "run_shards",
     "run_tasks",

@@ -81,6 +81,10 @@ CASES = {
         {"points": np.arange(40)[:, None] ** 2, "labels": np.arange(40) % 2},
         {"points": np.arange(60)[:, None] ** 2 / 7, "labels": np.arange(60) % 3, "bits": 53},
     ],
+    "narrow_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.05)},
+        {"points": np.eye(7) / 2 + 0.25, "labels": [0, 1, 2, 2, 1, 0, 2], "ball": BALL},
+    ],
     "nearest_neighbour": [
         {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.125)},
         {"points": np.eye(7) / 2 + 0.25, "labels": [0, 1, 2, 2, 1, 0, 2], "ball": BALL},
