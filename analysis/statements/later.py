@@ -150,8 +150,8 @@ claim(
     "li-assumption-4.3",
     "a clean ReLU classifier of size poly(D) exists",
     "holds",
-    "an assumption; on populations, whose classifier has D + 1 parameters. (Without error on a "
-    "distribution of images it cannot be shown)",
+    "an assumption; on populations, whose classifier x_D - 1/2 has at most D + 1 parameters. "
+    "(Without error on a distribution of images it cannot be shown)",
     on="populations of 4, 16 and 64 points (D = 2, 3, 4)",
 )
 def clean_classifier() -> Iterator[Check]:
@@ -299,8 +299,8 @@ def powers_of_relu() -> Iterator[Check]:
     "robust",
     "empirical only",
     "the shape: clean and robust training accuracy and clean test accuracy of (nearly) 100%, "
-    "robust test accuracy far below. The notes give no settings; ours is 50% under GTA against w* and 0% "
-    "under attacks on the network as long",
+    "robust test accuracy far below. The notes give no settings; ours is 50% under GTA against w* "
+    "and 0% under attacks on the network as long",
     on=f"{PATCHES}, q = 3; 500 fresh points attacked in the l_2 ball of radius gamma alpha",
 )
 def synthetic_table() -> Iterator[Check]:
