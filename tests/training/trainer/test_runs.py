@@ -135,7 +135,8 @@ def test_the_best_epoch_is_chosen_on_points_held_out(tmp_path):
     config = replace(
         *(SMALL,), train_points=200, validation_points=100, test_points=100, keep=100, epochs=6
     )
-    run = train(replace(config, learning_rate=0.05), tmp_path / "run")  # so that the last is not it
+    config = replace(config, learning_rate=0.3, schedule="constant", seed=1)  # the last is not best
+    run = train(replace(config, stop_at_collapse=False), tmp_path / "run")
     rates = [line["validation"]["robust_accuracy"] for line in run.epochs]
     assert run.best == run.final["best_epoch"] == 1 + rates.index(max(rates)) < 5
     assert run.checkpoints() == [run.best, 5, 6]
@@ -143,13 +144,14 @@ def test_the_best_epoch_is_chosen_on_points_held_out(tmp_path):
     seen = torch.cat([data.train_points, data.test_points]).flatten(1)
     held = chosen(load_data("digits", "classes", config.seed), run.config)[1]
     assert len(data.train_points) == 200
-    assert held.test_labels.bincount().tolist() == [10] * 10
+    assert set(held.test_labels.bincount().tolist()) <= {9, 10, 11}  # shares, rounded
     images = held.test_points.flatten(1)
     assert not (images[:, None] == seen).all(2).any()  # digits has no image twice among these
     for part, points, epoch in (("best_test", data, run.best), ("test", data, 6)):
         found = evaluate(
             *(run.model(epoch), points.test_points, points.test_labels, SMALL.ball),
             SMALL.final_attack,
+            seed=config.seed,
         )
         assert run.evaluation(part) == found
     with pytest.raises(ValueError, match="validation_points must leave training points: of 1437"):
