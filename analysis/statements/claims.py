@@ -110,8 +110,9 @@ class Claim(Result):
 
     @property
     def source(self) -> Source:
-        """How the statement is known: from the paper's "text"; "second-hand", from notes on it; or
-        it is proved "here".
+        """How the statement is known: from the paper's "text", "second-hand", or proved "here".
+
+        Second-hand is what notes and reviews say of it.
 
         Example:
             >>> Claim("li-table-1", "", "empirical only").source

@@ -1,7 +1,8 @@
 """The ledger on the later version of CGRO (Li and Li), whose statements are known second-hand: from
 notes and reviews.
 
-Its Theorems 4.4 and 4.7 restate those of the earlier version and are entered with them.
+Its Theorems 4.4 and 4.7 restate those of the earlier version and are entered with them. Whole,
+because it is a list: each statement is a function of its own, in the order of the paper.
 """
 
 from __future__ import annotations
