@@ -72,8 +72,9 @@ def run_verify(options: argparse.Namespace) -> None:
             print(f"{paper}: {PAPERS[paper]}")
             for entry in group:
                 where = f", {entry.file}" if entry.file else ""
-                proved = ", formal" if entry.formal else ""
-                print(f"  {entry.name}: {entry.text} [{entry.verdict}{proved}{where}]")
+                told = ", formal" if entry.formal else ""
+                told += ", second-hand" if entry.source == "second-hand" else ""
+                print(f"  {entry.name}: {entry.text} [{entry.verdict}{told}{where}]")
         return
     from ..statements import claims as statements
     from ..statements.report import as_table, counts, save_json, verdict_of, write_ledger
@@ -132,6 +133,7 @@ def details(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{entry.name}: as {entry.restates}"
             continue
         yield f"{entry.name}: {verdict_of(outcome)}{': ' if entry.note else ''}{entry.note}"
+        yield f"  source: {entry.source}"
         if entry.on:
             yield f"  on: {entry.on}"
         if entry.formal:

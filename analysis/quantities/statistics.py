@@ -47,6 +47,21 @@ def mean(values: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
     return Measured(float(x.mean()), kind, None, len(x), _bootstrap((x,), np.mean, seed))
 
 
+def mean_of_few(values: Any, kind: Kind = "estimate") -> Measured:
+    """The mean, with Student's interval, which two or more values that are about normal have; the
+    bootstrap of `mean` would be too short for them. Raises ValueError as `mean`.
+
+    >>> mean_of_few([1.0, 2.0, 3.0]).interval  # doctest: +ELLIPSIS
+    (-0.484..., 4.484...)
+    """
+    from scipy import stats  # a second of imports
+
+    x = _numbers(values)
+    half = stats.t.ppf((1 + LEVEL) / 2, len(x) - 1) * stats.sem(x) if len(x) > 1 else None
+    ends = None if half is None else (float(x.mean() - half), float(x.mean() + half))
+    return Measured(float(x.mean()), kind, None, len(x), ends)
+
+
 def median(values: Any, kind: Kind = "estimate", seed: int = 0) -> Measured:
     """The median, else as `mean`.
 

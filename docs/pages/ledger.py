@@ -92,6 +92,8 @@ def card(entry: Claim, again: list[Claim], title: str, measured: str) -> Iterato
     )
     yield from (plain(entry.text[:1].upper() + entry.text[1:]) + ".", "")
     yield from ("Verdict", f": **{entry.verdict}**", "")
+    if entry.source == "second-hand":
+        yield from ("Source", ": second-hand: notes and reviews, not the paper's text", "")
     if entry.note:
         yield from ("Why" if not entry.measure else "Note", f": {plain(entry.note)}", "")
     if entry.formal and not entry.restates:
