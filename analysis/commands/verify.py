@@ -54,7 +54,7 @@ def run_verify(options: argparse.Namespace) -> None:
     """`cgro verify`; raises ValueError, after all is printed and written, if a verdict was not
     reproduced.
     """
-    from ..statements.listing import listed
+    from .listing import listed
 
     if options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {options.jobs}")

@@ -5,8 +5,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from analysis.commands.listing import listed
 from analysis.statements.claims import Claim, ledger
-from analysis.statements.listing import listed
 from analysis.statements.papers import PAPERS
 from analysis.statements.report import BEGIN, END
 

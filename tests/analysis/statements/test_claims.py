@@ -16,6 +16,7 @@ from accessibility import check_accessible
 
 from analysis import ledger, verify
 from analysis.commands.cli import main
+from analysis.commands.listing import listed
 from analysis.statements import constructions as claims_constructions
 from analysis.statements.claims import (
     LEDGER,
@@ -30,7 +31,6 @@ from analysis.statements.claims import (
     share_of,
 )
 from analysis.statements.formal import FORMAL
-from analysis.statements.listing import listed
 from analysis.statements.report import (
     BEGIN,
     END,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .claims import ENTRIES, LEDGER, Claim, Measure, choose, restated
+from ..statements.claims import ENTRIES, LEDGER, Claim, Measure, choose, restated
 
 
 def listed(only: Sequence[str] = ()) -> list[Claim]:
@@ -26,8 +26,14 @@ def listed(only: Sequence[str] = ()) -> list[Claim]:
     return choose([*LEDGER.values(), *read], only)
 
 
+PACKAGE = Claim.__module__.rpartition(".")[0]
+
+
 class _Unneeded:
-    """Stands for anything that a file imports in order to measure."""
+    """Stands for anything that a file imports in order to measure, from a module."""
+
+    def __init__(self, module: str) -> None:
+        self.__module__ = module
 
     def __getattr__(self, name: str) -> _Unneeded:
         return self
@@ -41,11 +47,15 @@ class _Unneeded:
 
 def _entered(name: str) -> list[Claim]:
     """The statements of a file: its own lines run, but what they import is Python's alone."""
-    path = Path(__file__).with_name(f"{name}.py")
+    path = Path(__file__).parents[1] / "statements" / f"{name}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     imports = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
     unneeded = [node for node in imports if _from_packages(node)]
-    names = {alias.asname or alias.name.split(".")[0] for node in unneeded for alias in node.names}
+    names = {
+        alias.asname or alias.name.split(".")[0]: _Unneeded(f"{PACKAGE}.{_module(node)}")
+        for node in unneeded
+        for alias in node.names
+    }
     tree.body = [node for node in tree.body if node not in unneeded]
     found: list[Claim] = []
 
@@ -59,10 +69,15 @@ def _entered(name: str) -> list[Claim]:
     def not_testable(name: str, text: str, why: str, *, also: Iterable[str] = ()) -> None:
         found.extend(restated(name, text, "not testable", why, also=also))
 
-    held: dict[str, Any] = dict.fromkeys(names, _Unneeded())
-    held |= {"__name__": f"{__package__}.{name}", "claim": claim, "not_testable": not_testable}
+    held: dict[str, Any] = {**names}
+    held |= {"__name__": f"{PACKAGE}.{name}", "claim": claim, "not_testable": not_testable}
     exec(compile(tree, str(path), "exec"), held)
     return found
+
+
+def _module(node: ast.Import | ast.ImportFrom) -> str:
+    """Where names come from, seen from the statements; "" if `import` names it."""
+    return node.module or "" if isinstance(node, ast.ImportFrom) else ""
 
 
 def _from_packages(node: ast.Import | ast.ImportFrom) -> bool:
