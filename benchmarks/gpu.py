@@ -142,7 +142,8 @@ def resume(bench: Bench) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         whole, part = Path(folder, "whole"), Path(folder, "part")
         config = resumed_config(bench.device.type, EPOCHS)
-        command = [sys.executable, __file__, "--train-into", str(part), bench.device.type]
+        threads = str(torch.get_num_threads())  # sums in another order are other sums
+        command = [sys.executable, __file__, "--train-into", str(part), bench.device.type, threads]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         start = time.monotonic()
@@ -364,10 +365,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("results/gpu"), metavar="FOLDER")
     parser.add_argument("--minutes", type=float, default=9.0, help="stop after so many")
     parser.add_argument("--dry-run", action="store_true", help="toy sizes, on the CPU")
-    parser.add_argument("--train-into", nargs=2, metavar=("FOLDER", "DEVICE"), help="of `resume`")
+    parser.add_argument("--train-into", nargs=3, metavar=("FOLDER", "DEVICE", "THREADS"))
     options = parser.parse_args(arguments)
     if options.train_into:
-        folder, device = options.train_into
+        folder, device, threads = options.train_into
+        torch.set_num_threads(int(threads))
         train(resumed_config(device, EPOCHS), folder)
         return 0
     if not options.dry_run and not torch.cuda.is_available():

@@ -75,6 +75,7 @@ from .linear.affine import Affine
 from .linear.matrix import Block, Constant, Dense, Identity, Integers, Kron, Matrix, Sparse, Unknown
 from .memorizers.grid import grid_memorizer
 from .memorizers.line import memorizer
+from .memorizers.narrow import narrow_memorizer
 from .memorizers.nearest import nearest_neighbour
 from .memorizers.projected import projected_memorizer
 from .memorizers.smallest import robust_memorizer
@@ -177,6 +178,7 @@ __all__ = [
     "polynomial",
     "multiplication_tree",
     "digit_table",
+    "narrow_memorizer",
     "narrow_maximum",
     "lookup",
     "parity",

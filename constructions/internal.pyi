@@ -4,7 +4,7 @@ from .basics.ball import check_ball, warn_of_scale
 from .basics.engine import run_shards, run_tasks
 from .basics.files import replacing, write_file
 from .basics.floats import from_shared
-from .basics.norms import norm_name, read_norm
+from .basics.norms import beyond_scale, norm_name, read_norm
 from .basics.progress import Report, counted, silent, stepped, stepping
 from .basics.reading import (
     as_coordinates,
@@ -57,6 +57,7 @@ from .basics.shapes import (
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, has_integers, same
+from .memorizers.nearest import on_grid
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
 from .memorizers.reading import read_data
 from .memorizers.smallest import CANDIDATES
@@ -105,6 +106,7 @@ __all__ = [
     "as_coordinates",
     "as_float",
     "as_tensor",
+    "beyond_scale",
     "box_of",
     "brief",
     "check_ball",
@@ -130,6 +132,7 @@ __all__ = [
     "read_rows",
     "renamed",
     "replacing",
+    "on_grid",
     "root_above",
     "run_shards",
     "run_tasks",

@@ -579,7 +579,7 @@ def test_norms_are_read_one_way(given, expected):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
-@pytest.mark.parametrize("name", ["mlp", "lenet5", "resnet9"])
+@pytest.mark.parametrize("name", ["mlp", "lenet5", pytest.param("resnet9", marks=pytest.mark.slow)])
 def test_the_default_dtype_changes_nothing(name, dtype):
     images = torch.rand(4, 1, 12, 12)
 
@@ -791,6 +791,7 @@ def run_script(text, folder):
     )
 
 
+@pytest.mark.slow
 def test_several_processes_from_an_unguarded_script_are_refused_at_once(tmp_path):
     found = run_script("go()\n", tmp_path)
     assert found.returncode == 1

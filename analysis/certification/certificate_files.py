@@ -5,6 +5,7 @@ told apart from what is wrong with this library.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,16 @@ MALFORMED = (
     RecursionError,
 )
 """What a standalone checker may raise at malformed data, which it reads as if they were right."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a checker says about a query: `reason` if it is rejected, else `statement`, what is
+    proved or refuted, in words.
+    """
+
+    reason: str
+    statement: str = ""
 
 
 def read_certificate(path: Path) -> dict[str, Any]:
@@ -34,7 +45,7 @@ def read_certificate(path: Path) -> dict[str, Any]:
     try:
         content = check_certificate.read(path)
     except (ValueError, ArithmeticError, RecursionError) as error:  # a number, or nested too deeply
-        raise ValueError(check_certificate.plain(error)) from error
+        raise ValueError(check_certificate.unread(error)) from error
     if not isinstance(content, dict):
         raise ValueError(f"its content is a {type(content).__name__}, not an object")
     return content

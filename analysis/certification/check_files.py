@@ -1,26 +1,20 @@
-"""Checking certificate files of all kinds with the standalone checkers."""
+"""Checking certificate files of all kinds with the standalone checkers; without a network this
+takes no PyTorch.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
-
-from constructions import Ball, Property, ReLUNetwork
+from typing import TYPE_CHECKING, Any
 
 from ..checkers import check_balls, check_certificate, check_memorization, check_verified
-from ..proofs.certificates import BALLS, FORMAT, network_digest
-from ..proofs.memorization import certify_memorization
-from ..search.prepared import prepare
-from .certificate_files import checked, read_certificate
-from .check_property import Finding, check_property, not_compared, other_source, understated
-from .deciding import FORMAT as PROPERTY
-from .deciding import Decision
-from .decision import query_loss
-from .queries import read_labelled_points
+from ..checkers.check_certificate import PROPERTY
+from ..checkers.check_memorization import BALLS, FORMAT
+from .certificate_files import Finding, checked, read_certificate
+
+if TYPE_CHECKING:
+    from constructions import Property, ReLUNetwork
 
 
 def check_file(
@@ -66,18 +60,24 @@ def check_content(
         if (network is None) != (asked is None):
             missing = "the property (--vnnlib)" if asked is None else "the network (--network)"
             raise ValueError(f"{path} is about a network and a property: give {missing}, too")
+        if network is None or asked is None:
+            return _findings(path, _judged, content, judge)
+        from .check_property import check_property
+
         return _findings(path, check_property, content, network, asked, judge)
     if kind not in (check_certificate.FORMAT, FORMAT, BALLS):
         raise ValueError(f"{path} is no certificate: its format is unknown")
     if asked is not None:
         raise ValueError(f"{path} is not about a property: --vnnlib would not be looked at")
-    decisions = kind == check_certificate.FORMAT
-    if network is not None and content.get("network_digest" if balls else "digest") != (
-        prepare(network).digest if decisions else network_digest(network)
-    ):
-        raise ValueError(f"{path} is not about this network: its digest differs")
-    if decisions:
-        return _findings(path, _check_margins, content, network, judge)
+    if network is not None:
+        from .check_network import check_margins, is_about
+
+        if not is_about(content, network):
+            raise ValueError(f"{path} is not about this network: its digest differs")
+        if kind == check_certificate.FORMAT:
+            return _findings(path, check_margins, content, network, judge)
+    elif kind == check_certificate.FORMAT:
+        return _findings(path, _judged, content, judge)
     if proved:
         if balls:
             raise ValueError(f"{path} is of many points, which the verified checker does not cover")
@@ -96,7 +96,7 @@ def check_content(
     try:
         if points is None:
             return [Finding("", checked(check_memorization.check, content))]
-        return [Finding("", _check_balls(content, network, *read_labelled_points(points)))]
+        return [Finding("", _check_balls(content, network, points))]
     except ValueError as error:
         return [Finding(str(error))]
 
@@ -116,98 +116,24 @@ def _findings(path: Path, look: Callable[..., list[Finding]], *data: Any) -> lis
         raise ValueError(f"{path} is no certificate: {error}") from error
 
 
-def read_decision(path: Path, network: ReLUNetwork, asked: Property) -> Decision | None:
-    """What a certificate of a property proves of this network and property, checked again; None if
-    there is no such file, or it proves something else.
-
-    Raises ValueError for a file that is there and is no certificate of a property.
-    """
-    start = time.monotonic()
-    try:
-        content = read_certificate(path)
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ValueError(
-            f"{path} exists and is no certificate that could be replaced: {error}"
-        ) from error
-    if content.get("format") != PROPERTY:
-        raise ValueError(f"{path} exists and is no certificate of a property: choose another file")
-    try:
-        found = check_property(content, network, asked)
-    except ValueError:  # a broken certificate proves nothing
-        return None
-    if any(finding.reason for finding in found):
-        return None
-    queries = [query for part in content["parts"] for query in part["queries"]]
-    for query in queries:
-        if query["verdict"] == "refuted":  # then it is the only one
-            witness = tuple(Fraction(v) for v in query["witness"])
-            return Decision("sat", witness, content, time.monotonic() - start)
-    return Decision("unsat", None, content, time.monotonic() - start)
-
-
-def _check_margins(
-    content: dict[str, Any], network: ReLUNetwork | None, judge: Callable[..., Any]
-) -> list[Finding]:
-    """What the checker says about each query; with a network of the same layers, also of what that
-    was read from.
-    """
+def _judged(content: dict[str, Any], judge: Callable[..., Any]) -> list[Finding]:
+    """What the checker says about each query, of the layers in the certificate."""
     found = [Finding(*pair) for pair in checked(judge, content)]
-    if network is None:
-        if content.get("source") is not None:
-            check_certificate.origin(content["source"])
-        return found
-    if reason := other_source(content, network):
-        return [Finding(reason) for _ in found]
-    more = not_compared(content, network)
-    found = [Finding(f.reason, f.statement and f.statement + more) for f in found]
-    pairs = zip(content["queries"], found, strict=True)
-    return [f if f.reason else _of_source(content, network, query, f) for query, f in pairs]
+    if content.get("source") is not None:
+        check_certificate.origin(content["source"])
+    return found
 
 
-def _of_source(
-    content: dict[str, Any], network: ReLUNetwork, query: dict[str, Any], found: Finding
-) -> Finding:
-    """What an accepted query says of what the network was read from, whose difference is computed
-    again.
-    """
-    loss = query_loss(network, query)
-    if "source" in content and (wrong := understated(query.get("difference", "0"), loss)):
-        return Finding(wrong)
-    if not loss:
-        return found
-    show, proved = check_certificate.show, query["verdict"] == "proved"
-    if proved:
-        bound = Fraction(query["bound"]) - loss
-        text = f"margin >= {show(bound, ROUND_FLOOR)} > 0"
-    else:
-        exact = prepare(network).exact
-        point = [Fraction(v) for v in query["witness"]]
-        bound = exact.evaluate([point], query["label"])[0][0] + loss
-        text = f"margin <= {show(bound, ROUND_CEILING)} <= 0"
-    if (bound > 0) != proved:
-        return Finding("it does not hold of what the network was read from, but of its layers only")
-    return Finding("", f"{found.statement}; what was read, computed again: {text}")
-
-
-def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, x: Any, y: Any) -> str:
+def _check_balls(content: dict[str, Any], network: ReLUNetwork | None, points: Path) -> str:
     """What a certificate of many points proves; with a network, also that this is the f_S which the
     certificate defines.
     """
-    statement = checked(check_balls.check, content, x, y)
+    from .queries import read_labelled_points
+
+    x, y = read_labelled_points(points)
     if network is None:
+        statement = checked(check_balls.check, content, x, y)
         return f"{statement}; network not checked (give it by --network)"
-    proof = certify_memorization(network, x, y, Ball(content["norm"], content["radius"]))
-    if proof.verdict != "proved":
-        raise ValueError(f"the network is not proved to be this f_S: {proof.reason}")
-    wanted, hints = proof.certificate, ("cuts", "projection")
-    for name, value in wanted.items():
-        if name not in hints and content.get(name) != value:
-            raise ValueError(
-                f"{name} is not what certify_memorization finds for this network and these points"
-            )
-    return (
-        f"{statement}; network {content['network_digest'][:16]} is this f_S, "
-        "compared weight by weight"
-    )
+    from .check_network import check_balls_of
+
+    return check_balls_of(content, network, x, y)

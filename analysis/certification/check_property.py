@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +16,7 @@ from constructions import Property, ReLUNetwork
 
 from ..checkers import check_certificate as checker
 from ..search.prepared import prepare
-from .certificate_files import checked
+from .certificate_files import Finding, checked
 from .deciding import ALL, Group, check_fit, greatest_loss
 from .decision import source_of
 
@@ -27,30 +26,17 @@ ROUNDING = Fraction(1, 2**30)
 Box = tuple[Sequence[Fraction], Sequence[Fraction]]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a checker says about a query: `reason` if it is rejected, else `statement`, what is
-    proved or refuted, in words.
-    """
-
-    reason: str
-    statement: str = ""
-
-
 def check_property(
     content: dict[str, Any],
-    network: ReLUNetwork | None = None,
-    asked: Property | None = None,
+    network: ReLUNetwork,
+    asked: Property,
     judge: Callable[[Any], Any] = checker.judge,
 ) -> list[Finding]:
-    """What the checker, `judge`, says about each query of a certificate of a property.
-
-    With network and property, first of all whether the parts prove that the network fulfils the
-    property; that is looked at where all queries are accepted.
+    """What the checker, `judge`, says about each query of a certificate of a property; first of all
+    whether the parts prove that the network fulfils the property, which is looked at where all
+    queries are accepted.
     """
     found = [Finding(*pair) for pair in checked(judge, content)]
-    if network is None or asked is None:
-        return found
     reason = "a query is rejected"
     if not any(finding.reason for finding in found):
         reason = other_source(content, network) or _missing(content, network, asked)

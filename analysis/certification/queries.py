@@ -26,10 +26,10 @@ from constructions.internal import (
 from training.internal import check_labels
 
 from ..checkers import check_certificate as checker
+from ..quantities.arrays import select
 from ..search.prepared import prepare
 from ..search.question import Question
 from ..search.sets import ExactSet
-from .arrays import select
 from .certificate_files import read_certificate
 from .decision import Certification, certificate_of, decide_margin, query_loss
 

@@ -156,11 +156,15 @@ def judge(data, of="", checks=check_all):  # (why it is rejected or "", what it 
     net, name = Network(data["network"]), data["digest"][:16]
     found = zip(checks(net, data["queries"], of), data["queries"], strict=True)
     return [(r, "" if r else f"{words(net, q, of)}; network {name}") for r, q in found]
+def unread(error):  # in words, why a file is not read
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text (UTF-8), as JSON is"
+    return f"it is not JSON: {plain(error)}" if isinstance(error, json.JSONDecodeError) else plain(error)
 def stranger(path):  # in words, why a file is not for this checker, or ""
     try:
         data = read(path)
     except (ValueError, ArithmeticError, RecursionError) as error:  # no JSON, or not as a certificate has it
-        return f"not a certificate: {plain(error)}"
+        return f"not a certificate: {unread(error)}"
     name = data.get("format") if type(data) is dict else None
     others = {"memorization": "check_memorization.py checks", "balls": "check_balls.py, with the points, checks"}
     other = next((f"{who} this one" for kind, who in others.items() if name == f"cgro {kind} certificate 1"), "")
@@ -171,9 +175,11 @@ def main(path="", *more, checks=check_all):  # check a certificate; 0 if it hold
     _ = (why := stranger(path)) and sys.exit(f"rejected: {why}")
     found, whole = judge(data := read(path), checks=checks), data["format"] == PROPERTY
     source = data.get("source") and origin(data["source"])
+    ask = "cgro check-certificate CERT --network FILE compares layers"
     for file in map(str, more[1:]):
+        _ = source or sys.exit(f"rejected: CERT names no file that its network was read from: {ask}")
         seen = hashlib.sha256((gzip.decompress if file.endswith(".gz") else bytes)(pathlib.Path(file).read_bytes())).hexdigest()
-        require(source and seen == source[-64:], f"{file} is not {source or 'named'} (cgro check-certificate compares layers)")
+        require(seen == source[-64:], f"{file} is not the file that CERT names, {source[:-48]}...; {ask}")
     _ = [print(f"query {i}: {f'rejected: {why}' if why else f'accepted as {what}'}") for i, (why, what) in enumerate(found)]
     hint = f"(cgro check-certificate CERT --network FILE{' --vnnlib FILE' * whole} does)"
     _ = whole and print(f"property: not compared, nor that these are margins of it and their boxes leave no gap {hint}")

@@ -11,26 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from constructions.internal import several
+from constructions.internal import read_norm, several
 
-from ..certification.arrays import select
 from ..certification.certificate_files import read_certificate
-from ..comparison.declared import (
-    WEIGHTS,
-    Sizes,
-    declared_weights,
-    find_own,
-    layers_of,
-    onnx_sizes,
-    shapeless,
-    sizes_of,
-)
-from .options import BALLS
-
-READ = 2**26
-"""Most bytes of a file that is read twice: here, and where it is used."""
-
-UNKNOWN = Sizes(set(), set())
+from ..checkers import check_verified
+from ..comparison.declared import READ, UNKNOWN, Sizes, declared_sizes
+from ..quantities.arrays import select
+from .options import BALLS, check_radius
 
 
 def check_asked(options: argparse.Namespace) -> None:
@@ -44,13 +31,17 @@ def check_asked(options: argparse.Namespace) -> None:
     check_together(options)
     files = ("vnnlib", "instances", "queries", "memorized", "points")
     check_files(getattr(options, name) for name in files)
-    sizes = UNKNOWN if options.network is None else declared_sizes(options.network)
+    sizes = UNKNOWN if options.network is None else declared_sizes(options.network, "NET")
+    known = sorted(sizes.inputs)
+    if options.radius is not None:
+        options.norm = options.norm or "inf"
+        check_radius(read_norm(options.norm), options.radius, max(known, default=None))
     if options.point:
-        known = sorted(sizes.inputs)
         if known and len(options.point) not in known:
             raise ValueError(
                 f"--point must have {max(known)} numbers, as NET takes, got {len(options.point)}"
             )
+        check_inside(np.array([options.point]), options, "--point")
         if options.label is not None:
             check_outputs(np.array([options.label]), sizes, "--label")
     for path in (options.points, options.memorized):
@@ -58,6 +49,7 @@ def check_asked(options: argparse.Namespace) -> None:
             points, labels = select(path, "point", "label")
             check_shape(points, len(labels), sizes, f"{path}: x (points)")
             check_outputs(labels, sizes, f"{path}: y (labels)")
+            check_inside(points, options, f"{path}: x (points)")
     if options.queries and options.queries.stat().st_size <= READ:
         lower, upper, labels = select(options.queries, "lower", "upper", "label")
         for name, array in (("lo (lower)", lower), ("hi (upper)", upper)):
@@ -100,8 +92,11 @@ def check_given(options: argparse.Namespace) -> None:
     no certificate.
     """
     check_files((options.certificate, options.vnnlib, options.points))
+    sizes = UNKNOWN
     if options.network is not None:
-        find_own(str(options.network), "--network")
+        sizes = declared_sizes(options.network, "--network")
+    if options.verified:
+        check_verified.program()
     if options.certificate.stat().st_size <= READ:
         try:
             content = read_certificate(options.certificate)
@@ -109,6 +104,13 @@ def check_given(options: argparse.Namespace) -> None:
             raise ValueError(f"{options.certificate} is no certificate: {error}") from error
         if not str(content.get("format")).startswith("cgro "):
             raise ValueError(f"{options.certificate} is no certificate: its format is unknown")
+        held = content.get("network")
+        inputs = held.get("inputs") if isinstance(held, dict) else None
+        if sizes.inputs and isinstance(inputs, int) and inputs not in sizes.inputs:
+            raise ValueError(
+                f"{options.certificate} is about a network with {several(inputs, 'input')}, but "
+                f"--network {options.network} takes {max(sizes.inputs)}"
+            )
 
 
 def check_files(paths: Iterable[Path | None]) -> None:
@@ -116,24 +118,6 @@ def check_files(paths: Iterable[Path | None]) -> None:
     for path in paths:
         if path is not None and not path.is_file():
             raise FileNotFoundError(f"no file {path}")
-
-
-def declared_sizes(source: Path, name: str = "NET") -> Sizes:
-    """The numbers that a network may take and give, as far as its file says; ValueError and
-    FileNotFoundError for what is no network.
-    """
-    path = find_own(str(source), name)
-    if path is None or not path.is_file():
-        return UNKNOWN
-    if path.suffix == ".onnx":
-        return onnx_sizes(path) or UNKNOWN
-    held = declared_weights(path, name) if path.suffix in WEIGHTS else None
-    if held is None:
-        return UNKNOWN
-    layers, named = layers_of(held), f"{name} {path.name}"
-    if layers and any(len(shape) != 2 for shape in layers.values()):
-        raise ValueError(shapeless(named))
-    return sizes_of(held, None, named) or UNKNOWN
 
 
 def check_shape(array: np.ndarray, count: int, sizes: Sizes, name: str) -> None:
@@ -144,6 +128,24 @@ def check_shape(array: np.ndarray, count: int, sizes: Sizes, name: str) -> None:
         shape = f"({count}, {'D' if wanted is None else wanted})"
         takes = "" if wanted is None else " (labels, and inputs of NET)"
         raise ValueError(f"{name} must have shape {shape}{takes}, got {array.shape}")
+
+
+def check_inside(points: np.ndarray, options: argparse.Namespace, name: str) -> None:
+    """Raise ValueError for a point whose ball has no part in [0,1]^D; --memorized wants the point
+    itself there.
+    """
+    away = points - points.clip(0, 1)
+    far = np.linalg.norm(away, ord=np.inf if options.norm == "inf" else 2, axis=1)
+    wrong = np.flatnonzero(~(far <= (0 if options.memorized else options.radius)))  # NaN is wrong
+    if not len(wrong):
+        return
+    row = points[wrong[0]]
+    value = row[np.argmax(np.abs(np.nan_to_num(row, nan=np.inf) - 0.5))]
+    place = f" in row {wrong[0]}" * (len(points) > 1)
+    raise ValueError(
+        f"{name} must lie in [0,1], got {value:g}{place} (divide pixels of 0 to 255 by 255, or "
+        f"give them as uint8; of 0 to 16 by 16)"
+    )
 
 
 def check_outputs(labels: np.ndarray, sizes: Sizes, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .options import BALLS, NETWORK_HELP, TAKEN, read_named, read_net
+from .options import BALLS, NETWORK_HELP, TAKEN, check_radius, read_named, read_net
 
 if TYPE_CHECKING:
     from ..certification.decision import Certification
@@ -168,7 +168,7 @@ def run_certify(options: argparse.Namespace) -> None:
 
 def run_property(options: argparse.Namespace) -> None:
     """`cgro certify --vnnlib`."""
-    from ..certification.check_files import read_decision
+    from ..certification.check_network import read_decision
     from ..certification.deciding import NO_FORM, decide
     from ..certification.decision import MAX_SECONDS
 
@@ -240,6 +240,8 @@ def run_instances(options: argparse.Namespace) -> None:
 
 def run_memorized(options: argparse.Namespace) -> None:
     """`cgro certify --memorized`."""
+    from constructions.internal import read_norm
+
     from ..certification.queries import read_labelled_points
     from ..proofs.memorization import certify_memorization
     from .console import progress_bar
@@ -247,6 +249,7 @@ def run_memorized(options: argparse.Namespace) -> None:
     network, said = read_named(options.network)
     points, labels = read_labelled_points(options.memorized)
     norm: Any = options.norm or "inf"
+    check_radius(read_norm(norm), options.radius, network.inputs)
     with progress_bar() as progress:
         bar = progress.add_task("measuring separation", total=None)
         engine = constructions.Engine(
@@ -277,8 +280,6 @@ def run_queries(options: argparse.Namespace) -> None:
 
 def run_balls(options: argparse.Namespace) -> None:
     """`cgro certify --point` and `--points`."""
-    from constructions.internal import warn_of_scale
-
     from ..certification.decision import ball_set
     from ..certification.queries import Query, read_labelled_points
 
@@ -292,7 +293,7 @@ def run_balls(options: argparse.Namespace) -> None:
     elif options.label is None:
         values = network([options.point])
         labels = constructions.predictions(values).tolist()
-    warn_of_scale(ball, network.inputs)
+    check_radius(ball.p, ball.radius, network.inputs)
     balls = [ball_set(network, point, ball, (0.0, 1.0)) for point in points]
     queries = [Query(ball, int(label)) for ball, label in zip(balls, labels, strict=True)]
     if not options.json:
@@ -402,7 +403,9 @@ def run_check(options: argparse.Namespace) -> None:
     if options.verified:
         print(check_verified.trusted())
     wrong = sum(bool(finding.reason) for finding in queries)
-    if wrong or not queries:
+    if not queries:
+        raise ValueError(f"{options.certificate} holds no query, so it proves nothing")
+    if wrong:
         total = several(len(queries), "query", "queries")
         raise ValueError(f"{options.certificate}: {wrong} of {total} rejected")
     if asked is not None and whole.reason:

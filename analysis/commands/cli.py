@@ -16,6 +16,7 @@ from .comparing import add_compare_command
 from .counting import add_count_command
 from .networks import add_export_command, add_network_commands
 from .study import add_study_commands
+from .sweep import add_sweep_command
 from .training import add_training_commands
 from .verify import add_verify_command
 
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     add_compare_command(commands)
     add_training_commands(commands)
+    add_sweep_command(commands)
     add_study_commands(commands)
     add_verify_command(commands)
     add_count_command(commands)

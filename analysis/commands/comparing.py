@@ -11,7 +11,7 @@ from training import TASKS
 
 from ..comparison.declared import check_declared
 from ..comparison.settings import CompareSettings, check_settings
-from .options import add_options, given
+from .options import add_options, check_data, given
 
 if TYPE_CHECKING:
     from ..comparison.result import Comparison
@@ -53,6 +53,7 @@ def run_compare(options: argparse.Namespace) -> None:
     settings = CompareSettings(**words) if small else CompareSettings.large(**words)
     jobs = options.jobs if options.jobs is not None else len(settings.tasks) if small else 1
     check_settings(settings)
+    check_data(settings.data)
     check_declared(settings)
     import torch
 

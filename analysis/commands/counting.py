@@ -10,6 +10,9 @@ from typing import Any
 
 from constructions import VARIANTS
 
+from ..pages.drawing import check_drawn
+from .options import check_written
+
 
 def add_count_command(commands: Any) -> None:
     """Add the command to a parser's subparsers."""
@@ -63,6 +66,9 @@ def add_count_command(commands: Any) -> None:
 
 def run_count(options: argparse.Namespace) -> None:
     """`cgro count`."""
+    check_written(options.csv, options.latex, options.plot)
+    if options.plot:
+        check_drawn(options.plot)
     import constructions
     from constructions.internal import read_norm, write_file
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .options import add_network, read_net
+from ..pages.drawing import check_drawn
+from .options import add_network, check_written, read_net
 
 if TYPE_CHECKING:
     from constructions import RegionCount
@@ -113,6 +114,9 @@ def add_export_command(commands: Any) -> None:
 
 def run_inspect(options: argparse.Namespace) -> None:
     """`cgro inspect`."""
+    if options.plot:
+        check_drawn(options.plot)
+        check_written(options.plot)
     network = read_net(options.network)
     from ..pages.inspection import Inspection
     from .console import output
@@ -128,6 +132,9 @@ def run_inspect(options: argparse.Namespace) -> None:
 
 def run_regions(options: argparse.Namespace) -> None:
     """`cgro regions`."""
+    if options.plot:
+        check_drawn(options.plot)
+        check_written(options.plot)
     network, box = read_net(options.network), tuple(options.box)
     from ..pages.region_report import MEANINGS, region_bounds, regions_json
     from .console import output, progress_bar, showing
@@ -187,6 +194,7 @@ def run_export(options: argparse.Namespace) -> None:
         raise ValueError("--onnx or --vnnlib must be given: there is nothing to write")
     if (options.vnnlib is None) != (options.queries is None):
         raise ValueError("--vnnlib and --queries must be given together")
+    check_written(options.onnx, options.vnnlib)
     network = read_net(options.network)
     if options.vnnlib:
         from ..certification.queries import read_queries

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
-from constructions.internal import Settings
+from constructions.internal import Settings, beyond_scale
 
-from ..comparison.declared import find_own
+from ..comparison.declared import SHAPES, declared_sizes
 
 if TYPE_CHECKING:
     from constructions import ReLUNetwork
@@ -46,10 +46,38 @@ def read_net(source: Path) -> ReLUNetwork:
 
 def read_named(source: Path) -> tuple[ReLUNetwork, str]:
     """The network that the argument NET names, and its source in words."""
-    find_own(str(source), "NET")
+    declared_sizes(source, "NET")
     from ..comparison.own import read_own
 
     return read_own(source, name="NET")
+
+
+def check_radius(p: float, radius: float, dimension: int | None = None) -> None:
+    """Raise ValueError for balls that hold all of [0,1]^D."""
+    if text := beyond_scale(p, radius, dimension):
+        raise ValueError(f"--radius {radius:g}: {text}")
+
+
+def check_data(name: str) -> None:
+    """Raise ValueError for what names no data."""
+    if name not in SHAPES and not Path(name).exists():
+        raise ValueError(
+            f"data must be {', '.join(SHAPES)}, or the path of a folder or tar file of images, got "
+            f"{name!r}"
+        )
+
+
+def check_run(folder: Path) -> None:
+    """Raise FileNotFoundError for a folder that holds no run."""
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} holds no run (no config.json)")
+
+
+def check_written(*files: Path | None) -> None:
+    """Raise FileNotFoundError for a file that is to be written into a folder that is not there."""
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise FileNotFoundError(f"no folder {file.parent} for {file.name}")
 
 
 def add_options(command: argparse.ArgumentParser, kind: type[Settings]) -> None:

@@ -1,6 +1,6 @@
-"""The commands `cgro train`, `cgro evaluate` and `cgro sweep`.
+"""The commands `cgro train` and `cgro evaluate`.
 
-Whole, because the three share how a configuration is read and a run is printed.
+Whole, because the two share how a run is printed.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,13 @@ import constructions
 import training
 from training import TrainingConfig, read_toml
 
-from .options import add_options, given
+from .options import add_options, check_data, check_radius, check_run, given
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from constructions import Ball, ReLUNetwork
-    from training import Run, Trial
+    from training import Run
 
     from ..behaviour.errors import RobustError
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def add_training_commands(commands: Any) -> None:
-    """Add the three commands to a parser's subparsers."""
+    """Add the two commands to a parser's subparsers."""
     command = commands.add_parser(
         "train", help="train a network, clean or adversarially, into a folder that can be resumed"
     )
@@ -72,47 +73,31 @@ def add_training_commands(commands: Any) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=run_evaluate)
 
-    command = commands.add_parser("sweep", help="runs over widths, radii and seeds, in parallel")
-    add_configuration(command)
-    command.add_argument(
-        "--widths", type=float, nargs="+", default=[], metavar="W", help="values of --width"
-    )
-    command.add_argument(
-        "--radii", type=float, nargs="+", default=[], metavar="R", help="values of --radius"
-    )
-    command.add_argument(
-        "--seeds", type=int, nargs="+", default=[], metavar="S", help="values of --seed"
-    )
-    command.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time")
-    command.add_argument(
-        "--address",
-        metavar="ADDRESS",
-        help="of a Ray cluster whose nodes share --out (default: this machine)",
-    )
-    command.add_argument(
-        "--out", type=Path, default=Path("runs/sweep"), metavar="DIR", help="folder of the runs"
-    )
-    command.add_argument("--json", action="store_true", help="print JSON")
-    command.set_defaults(run=run_sweep)
 
-
-def add_configuration(command: argparse.ArgumentParser) -> None:
+def add_configuration(
+    command: argparse.ArgumentParser, known: str = "mnist-lenet5, cifar10-resnet9"
+) -> None:
     """One option for each entry of `TrainingConfig`, and --config."""
     command.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="TOML file with such entries, or mnist-lenet5, cifar10-resnet9; options win",
+        help=f"TOML file with such entries, or {known}; options win",
     )
     add_options(command, TrainingConfig)
 
 
-def read_configuration(options: argparse.Namespace) -> TrainingConfig:
-    """The configuration that a file and options, which go before it, say. Raises ValueError."""
-    written, typed = (
-        read_toml(options.config) if options.config else {},
-        given(options, TrainingConfig),
-    )
+def read_configuration(
+    options: argparse.Namespace, written: dict[str, Any] | None = None
+) -> TrainingConfig:
+    """The configuration that a file (`written`, where it is read already) and options, which go
+    before it, say. Raises ValueError.
+    """
+    if written is None:
+        written = read_toml(options.config) if options.config else {}
+    typed = given(options, TrainingConfig)
+    check_data(typed.get("data", "digits"))
+    check_radius(typed.get("norm", math.inf), typed.get("radius", 0.0))
     try:
         return TrainingConfig.from_mapping({**written, **typed})
     except TypeError as error:  # options have their types
@@ -127,6 +112,8 @@ def run_train(options: argparse.Namespace) -> None:
     if options.resume and (words or options.config or options.out):
         named = ", ".join(f"--{name.replace('_', '-')}" for name in words) or "--config and --out"
         raise ValueError(f"--resume goes on with a run as it was configured: leave out {named}")
+    if options.resume:
+        check_run(options.resume)
     config = (
         training.Run.load(options.resume).config if options.resume else read_configuration(options)
     )
@@ -233,6 +220,7 @@ def robustly(found: dict[str, Any]) -> str:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
+    check_run(options.folder)
     from constructions import ReLUNetwork
     from constructions.internal import write_file
 
@@ -242,6 +230,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     run = training.Run.load(options.folder)
     norm = run.config.norm if options.norm is None else options.norm
     ball = constructions.Ball(norm, run.config.radius if options.radius is None else options.radius)
+    check_radius(ball.p, ball.radius)
     model, data = run.model(options.epoch), run.dataset()
     points, labels = (getattr(data, f"{options.part}_{kind}") for kind in ("points", "labels"))
     if options.points is not None:
@@ -316,61 +305,3 @@ def certify_run(
                 task, description=told.stage, total=told.total, completed=told.done
             ),
         )
-
-
-def run_sweep(options: argparse.Namespace) -> None:
-    """`cgro sweep`."""
-    from constructions.internal import write_file
-
-    from .console import output, percent, progress_bar
-
-    planned = training.trials(
-        read_configuration(options), options.out, options.widths, options.radii, options.seeds
-    )
-    options.out.mkdir(parents=True, exist_ok=True)
-    with progress_bar() as bar:
-        task = bar.add_task("runs", total=len(planned))
-
-        def ended(trial: Trial) -> None:
-            bar.console.print(
-                f"{trial.folder}: {trial.error or trial.run.status}", highlight=False, markup=False
-            )
-            bar.advance(task)
-
-        done = training.sweep(planned, jobs=options.jobs, address=options.address, on_trial=ended)
-    rows = [summary(trial) for trial in done]
-    write_file(options.out / "sweep.json", json.dumps(rows, indent=1))
-    if options.json:
-        print(json.dumps(rows))
-    else:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table()
-        for name in rows[0]:
-            table.add_column(name.replace("_", " "), justify="right")
-        for row in rows:
-            cells = (
-                percent(value) if "accuracy" in name else str(value) for name, value in row.items()
-            )
-            table.add_row(*map(Text, cells))
-        output().print(table)
-    failed = sum(bool(trial.error) for trial in done)
-    if failed:
-        raise ValueError(
-            f"{failed} of {len(done)} runs "
-            f"failed{'; the others are kept' if failed < len(done) else ''}"
-        )
-
-
-def summary(trial: Trial) -> dict[str, Any]:
-    """One row of a sweep's table."""
-    config = trial.config
-    row: dict[str, Any] = {"width": config.width, "radius": config.radius, "seed": config.seed}
-    final = None if trial.error else trial.run.final
-    row |= {"status": trial.error or trial.run.status}
-    for part in ("train", "test"):
-        row[f"{part}_accuracy"] = final[part]["accuracy"] if final else None
-    for part in ("train_sample", "test"):
-        row[f"{part}_robust_accuracy"] = final[part]["robust_accuracy"] if final else None
-    return row

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import constructions
-
 from ..statements.papers import PAPERS
 
 if TYPE_CHECKING:
@@ -56,11 +54,10 @@ def run_verify(options: argparse.Namespace) -> None:
     """`cgro verify`; raises ValueError, after all is printed and written, if a verdict was not
     reproduced.
     """
-    from ..statements import claims as statements
-    from ..statements.report import as_table, counts, save_json, verdict_of, write_ledger
-    from .console import output, progress_bar
+    from .listing import listed
 
-    constructions.Engine(jobs=options.jobs)  # refuses what is no number of processes
+    if options.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, got {options.jobs}")
     if options.list and (options.json or options.report or options.journal):
         raise ValueError("--list runs nothing: leave out --json, --report and --journal")
     if options.report and (
@@ -69,15 +66,20 @@ def run_verify(options: argparse.Namespace) -> None:
         raise ValueError(
             f"--report must be a file .html or .md in a folder that exists, got {options.report}"
         )
-    claims = statements.ledger(options.only)
+    claims = listed(options.only)
     if options.list:
         for paper, group in itertools.groupby(claims, key=lambda entry: entry.paper):
             print(f"{paper}: {PAPERS[paper]}")
             for entry in group:
                 where = f", {entry.file}" if entry.file else ""
-                proved = ", formal" if entry.formal else ""
-                print(f"  {entry.name}: {entry.text} [{entry.verdict}{proved}{where}]")
+                told = ", formal" if entry.formal else ""
+                told += ", second-hand" if entry.source == "second-hand" else ""
+                print(f"  {entry.name}: {entry.text} [{entry.verdict}{told}{where}]")
         return
+    from ..statements import claims as statements
+    from ..statements.report import as_table, counts, save_json, verdict_of, write_ledger
+    from .console import output, progress_bar
+
     with progress_bar() as bar:
         task = bar.add_task("measuring", total=len(claims))
 
@@ -131,6 +133,7 @@ def details(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{entry.name}: as {entry.restates}"
             continue
         yield f"{entry.name}: {verdict_of(outcome)}{': ' if entry.note else ''}{entry.note}"
+        yield f"  source: {entry.source}"
         if entry.on:
             yield f"  on: {entry.on}"
         if entry.formal:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from constructions.internal import beyond_scale
+
 from .settings import CompareSettings
 
 WEIGHTS = (".pt", ".pth", ".safetensors")
@@ -23,6 +25,9 @@ LAYERS = {"lenet5": (0, 3, 7, 9, 11), "strided": (0, 2, 5, 7)}
 
 SHAPES = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 """Images of data with a name; all have ten classes."""
+
+READ = 2**26
+"""Most bytes of a file that is read twice: before PyTorch is loaded, and where it is used."""
 
 REMEDY = 'give a factory "module:function" that returns the model with its weights'
 
@@ -36,6 +41,9 @@ def check_declared(settings: CompareSettings) -> None:
     """
     shape = SHAPES.get(settings.data)
     outputs = {task: {"parity": 1, "classes": 10}.get(task) for task in settings.tasks}
+    dimension = None if shape is None else math.prod(shape)
+    if text := beyond_scale(settings.norm, settings.ball_radius, dimension):
+        raise ValueError(f"radius must be below half the separation of the data: {text}")
     found: dict[str, set[int]] = {}
     for name, source in (("model", settings.model), ("clean", settings.clean)):
         path = None if source is None else find_own(source, name)
@@ -66,7 +74,10 @@ def find_own(source: str, name: str) -> Path | None:
     if not path.exists() and ":" in source:
         return None
     if not path.exists():
-        raise FileNotFoundError(f"{name} must be a file, a run, or module:function, got {source}")
+        raise FileNotFoundError(
+            f"{name}: no file or folder {source} (else give module:function, of a function that "
+            f"returns the network)"
+        )
     if path.is_file() and path.suffix in (".pt2", ".ckpt", ".pkl"):
         raise ValueError(
             f"{name} {path} holds pickled Python objects, and loading those may execute code: "
@@ -103,6 +114,9 @@ class Sizes(NamedTuple):
 
     inputs: set[int]
     outputs: set[int]
+
+
+UNKNOWN = Sizes(set(), set())
 
 
 def sizes_of(held: Shapes, shape: Sequence[int] | None, name: str) -> Sizes | None:
@@ -197,6 +211,24 @@ def declared_weights(path: Path, name: str) -> Shapes | None:
     if not isinstance(held, dict) or not all(isinstance(v, _Tensor) for v in held.values()):
         return None
     return {str(key): tensor.shape for key, tensor in held.items()}
+
+
+def declared_sizes(source: Path, name: str) -> Sizes:
+    """The numbers that a network may take and give, as far as its file says; ValueError and
+    FileNotFoundError for what is no network. name: what the argument is called.
+    """
+    path = find_own(str(source), name)
+    if path is None or not path.is_file():
+        return UNKNOWN
+    if path.suffix == ".onnx":
+        return (onnx_sizes(path) if path.stat().st_size <= READ else None) or UNKNOWN
+    held = declared_weights(path, name) if path.suffix in WEIGHTS else None
+    if held is None:
+        return UNKNOWN
+    layers, named = layers_of(held), f"{name} {path.name}"
+    if layers and any(len(shape) != 2 for shape in layers.values()):
+        raise ValueError(shapeless(named))
+    return sizes_of(held, None, named) or UNKNOWN
 
 
 class _PickledError(pickle.UnpicklingError):

@@ -12,7 +12,7 @@ from constructions.internal import write_file
 from ..pages.page import embedded, render
 from ..pages.plots import agreement_figure, error_figure, flatness_figure
 from .result import Comparison
-from .verdict import APART, CLEAN, MEMORIZED, at_start, bounds, summary
+from .verdict import APART, CLEAN, MEMORIZED, at_start, bounds, headed
 
 SAVED = 2**24
 """Most numbers of a network that a comparison writes; f_S is built again from f_clean and the data.
@@ -75,7 +75,7 @@ def page_of(comparison: Comparison, figures: dict[str, dict[str, dict[str, str]]
         ball=comparison.settings.ball,
         squared=not math.isinf(comparison.settings.norm),
         names=TASK_NAMES,
-        summaries={task.task: summary(task) for task in comparison.tasks},
+        summaries={task.task: headed(task) for task in comparison.tasks},
         figures=figures,
         bounds=bounds,
         at_start=at_start,

@@ -22,14 +22,20 @@ APART = 0.05
 
 def summary(task: TaskResult) -> str:
     """The answer in three sentences, with numbers."""
+    return " ".join(part for part in headed(task) if part)
+
+
+def headed(task: TaskResult) -> tuple[str, str]:
+    """The verdict, and the two sentences after it ("" where nothing is concluded)."""
     learned = task.models["learned"].errors
     if learned.test.clean.value >= CHANCE:
-        return (
+        nothing = (
             f"Nothing is concluded: {task.learned} errs on {percent(learned.test.clean)} of the "
             "clean test points. Does it take pixels in [0,1], and are its labels those of the task "
             "(parity: positive for odd)?"
         )
-    return f"{verdict(task)} {constructed(task)} {likeness(task)}"
+        return nothing, ""
+    return verdict(task), f"{constructed(task)} {likeness(task)}"
 
 
 def verdict(task: TaskResult) -> str:

@@ -37,7 +37,7 @@ class MemorizationCost(Result):
         sizes: nonzero parameters of each construction whose balls are proved, by its name.
         dense: parameters of the smallest of them, zeros counted.
         needed: what a family of networks for any points of this number and dimension needs at
-            least, nonzero; None for l_inf.
+            least, nonzero.
         needed_dense: the same with zeros counted.
     """
 
@@ -46,8 +46,8 @@ class MemorizationCost(Result):
     radius: float
     sizes: dict[str, int]
     dense: int | None
-    needed: int | None
-    needed_dense: int | None
+    needed: int
+    needed_dense: int
 
     @property
     def smallest(self) -> str | None:
@@ -57,8 +57,7 @@ class MemorizationCost(Result):
     def _says(self) -> tuple[str, dict[str, Said]]:
         of = f"l_{self.norm} balls of radius {self.radius:g} (rho = {self.rho:g})"
         sizes = {name: said(size, "exact") for name, size in self.sizes.items()}
-        if self.needed is not None:
-            sizes["some points need"] = said(self.needed, "certified lower bound")
+        sizes["some points need"] = said(self.needed, "certified lower bound")
         return f"parameters of networks proved on all {of}", sizes
 
 
@@ -91,7 +90,7 @@ def memorization_costs(
 
     Cost: that of `robust_memorizer` and `certify_memorizer` for each share.
 
-    Source: this library; lower bounds: Kim, Moon and Yun 2025, Propositions 3.2 and 3.3.
+    Source: this library; lower bounds: Kim, Moon and Yun 2025, Propositions 3.2, 3.3 and C.7.
 
     Example:
         >>> corners, signs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [1, -1, -1, 1]
@@ -122,15 +121,15 @@ def memorization_costs(
             if certify_memorizer(network, x, y, ball).verdict == "proved":
                 sizes[name] = network.size.parameters
                 entries[name] = network.size.dense_parameters
-        bound = memorization_bound(len(x), x.shape[1], share) if p == 2 else None
+        bound = memorization_bound(len(x), x.shape[1], share, p)
         cost = MemorizationCost(
             norm_name(p),
             share,
             ball.radius,
             sizes,
             None,
-            bound.nonzero if bound else None,
-            bound.dense if bound else None,
+            bound.nonzero,
+            bound.dense,
         )
         dense = entries[cost.smallest] if cost.smallest else None
         found.append(MemorizationCost(**{**vars(cost), "dense": dense}))

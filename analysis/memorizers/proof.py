@@ -18,6 +18,7 @@ from ..proofs.memorization import certify_memorization
 from ..quantities.reading import read_labelled, read_network
 from .grid import prove_grid
 from .line import margins, prove_line
+from .narrow import prove_narrow
 from .nearest import prove_nearest
 from .projected import prove_projected
 
@@ -27,6 +28,7 @@ Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 METHODS: dict[str, Method] = {
     "grid_memorizer": prove_grid,
     "memorizer": prove_line,
+    "narrow_memorizer": prove_narrow,
     "nearest_neighbour": prove_nearest,
     "projected_memorizer": prove_projected,
 }
@@ -88,6 +90,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
       units change sign.
     - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in
       one, found exactly; then as `memorizer`.
+    - `narrow_memorizer`: its units are read as carried coordinates, sides and indicators, which are
+      1, 0 or between on each ball; the rest by intervals.
     - `f_S`: by `certify_memorization`.
     - `robust_memorizer`: whichever of these it is.
 
@@ -121,6 +125,7 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
     network = read_network(network)
     x, y = read_labelled(network, points, labels, cube=network.domain is not None)
     check_ball(ball)
+    _check_domain(network, x.numpy())
     origin = network.provenance
     if origin and origin.lemma and origin.lemma.name == "robust_memorizer" and origin.parts:
         origin = origin.parts[0][1]
@@ -144,6 +149,18 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
         return MemorizerProof("unresolved", None, count, radius, reason)
     index, point, margin = found
     return MemorizerProof("refuted", margin, count, radius, reason, (index, point))
+
+
+def _check_domain(network: ReLUNetwork, x: np.ndarray) -> None:
+    low, high = network.domain or (-math.inf, math.inf)
+    outside = ((x < low) | (x > high)).any(1)
+    if outside.any():
+        i = int(outside.argmax())
+        raise ValueError(
+            f"points must lie in the network's domain [{low:g}, {high:g}], beyond which nothing is "
+            f"claimed; point {i} has values in [{x[i].min():g}, {x[i].max():g}]: leave it out, or "
+            f"scale points as those that the network was built for"
+        )
 
 
 def _of_f_s(network: ReLUNetwork, x: Any, y: Any, ball: Ball) -> MemorizerProof:

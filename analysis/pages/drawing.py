@@ -110,14 +110,19 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
     return paths
 
 
+def check_drawn(path: Path) -> None:
+    """Raise ValueError for a file that a figure cannot be written as."""
+    if path.suffix.lower() not in {".svg", ".png", ".pdf"}:
+        raise ValueError(f"figures are written as .svg, .png or .pdf, got {path}")
+
+
 def save_as(figure: Figure, paths: Sequence[Path]) -> None:
     """Write a figure atomically under each name; the suffix says how."""
     import matplotlib
 
     with matplotlib.rc_context(style()):
         for target in paths:
-            if target.suffix.lower() not in {".svg", ".png", ".pdf"}:
-                raise ValueError(f"figures are written as .svg, .png or .pdf, got {target}")
+            check_drawn(target)
             with replacing(target) as temporary:
                 figure.savefig(
                     temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None

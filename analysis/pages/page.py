@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..quantities.measured import Measured
@@ -55,6 +54,8 @@ def embedded(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, s
 
 def versions() -> dict[str, str]:
     """What a page was made with."""
+    import torch
+
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,

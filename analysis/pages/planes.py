@@ -94,7 +94,7 @@ def plot_plane(
         >>> f = f_S(affine([[4.0, 0.0]], [-2.0]), points, labels, ball)
         >>> axes = plot_plane(f, points=points, labels=labels, ball=ball, steps=21)
         >>> [text.get_text() for text in axes.get_legend().get_texts()]
-        ['output 0', 'label -1', 'label +1', 'ball, radius 0.125', 'outer border of the shell']
+        ['output = 0', 'label -1', 'label +1', 'ball, radius 0.125', 'outer border of the shell']
         >>> axes.figure.savefig("plane.png")
     """
     network = read_network(network)
@@ -124,7 +124,7 @@ def plot_plane(
         if float(values.min()) < 0 < float(values.max()):
             x, y = (line.numpy() for line in lines)
             axes.contour(x, y, values, levels=[0.0], colors="black", linewidths=1.1)
-            axes.plot([], [], color="black", linewidth=1.1, label="output 0")
+            axes.plot([], [], color="black", linewidth=1.1, label="output = 0")
         label = SIGNS if network.outputs == 1 else f"output {shown} (red > 0, blue < 0)"
         axes.figure.colorbar(image, ax=axes, shrink=0.85, label=label)
     mark(axes, network, points, labels, ball)

@@ -238,7 +238,7 @@ def _draw_graph(network: ReLUNetwork, axes: Axes) -> None:
     axes.set_xticks(range(last + 1), ["input", *[str(i) for i in range(1, last)], "output"])
     axes.set_yticks([])
     axes.grid(visible=False)
-    for colour, label in ((POSITIVE, "weight > 0"), (NEGATIVE, "weight < 0")):
+    for colour, label in ((POSITIVE, "weight > 0"), (NEGATIVE, "weight < 0 (thicker: larger)")):
         axes.plot([], [], color=colour, label=label)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, fontsize=8)
     axes.set_title("units", fontsize=10)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from constructions.internal import Report, silent
 
 from ..memorizers.costs import SHARES, MemorizationCost, memorization_costs
-from .drawing import BLUE, GREEN, ORANGE, PINK, SKY, ink, muted, new_figure
+from .drawing import BLUE, GREEN, ORANGE, PINK, RED, SKY, ink, muted, new_figure
 from .figure import Drawing
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ COLOURS = {
     "grid_memorizer": SKY,
     "projected_memorizer": PINK,
     "nearest_neighbour": ORANGE,
+    "narrow_memorizer": RED,
     "f_S": BLUE,
 }
-MARKS = dict(zip(COLOURS, "sD^ov", strict=True))
+MARKS = dict(zip(COLOURS, "sD^oPv", strict=True))
 
 
 def robustness_cost(
@@ -60,14 +61,14 @@ def robustness_cost(
         f"of points with different labels. Exact counts of networks that were built, each ball "
         f"proved; a construction is missing where it is not right on all balls. The smallest: "
         f"{told}. Dashed: what networks for any N points in D dimensions need at least (certified "
-        f"lower bound, l_2, about the worst points, not about these)."
+        f"lower bound about the worst points, not about these)."
     )
     numbers = [
         [
             *(row.norm, row.rho, row.radius),
             *(row.sizes.get(name, "") for name in COLOURS),
             row.smallest or "",
-            *("" if v is None else v for v in (row.dense, row.needed, row.needed_dense)),
+            *("" if row.dense is None else row.dense, row.needed, row.needed_dense),
         ]
         for found in costs.values()
         for row in found
@@ -117,10 +118,9 @@ def curves(axes: Axes, rows: Sequence[MemorizationCost]) -> None:
             linewidth=1.4,
             label=name,
         )
-    bounded = [(row.rho, row.needed) for row in rows if row.needed is not None]
     axes.plot(
-        [rho for rho, _ in bounded],
-        [needed for _, needed in bounded],
+        [row.rho for row in rows],
+        [row.needed for row in rows],
         color=muted(),
         linestyle="--",
         label="needed for the worst points (lower bound)",

@@ -207,9 +207,33 @@ def _outcome(subject: Subject, known: KnownSeparation) -> Outcome:
     except Unproved as obstacle:
         found = refute(subject, known.found)
         if found is None:
-            return Outcome("unresolved", reason=str(obstacle))
+            reason = _misplaced(subject) or str(obstacle)
+            return Outcome("unresolved", reason=reason)
         return Outcome("refuted", found.margin, None, found, str(obstacle))
     return Outcome("proved", bound, clean)
+
+
+def _misplaced(subject: Subject) -> str:
+    """Which point is not the one that the network says it memorizes at that place, or "". Only said
+    where no proof was found: nothing is believed.
+    """
+    if subject.network.screen is None:
+        return ""
+    parts = subject.network.screen.parts()
+    centres, labels = parts.centres, parts.labels
+    if centres.shape != subject.x.shape:
+        return ""
+    differ = (centres != subject.x).any(1) | (labels != subject.y)
+    if not differ.any():
+        return ""
+    i = int(differ.nonzero()[0])
+    same = ((centres == subject.x[i]).all(1) & (labels == subject.y[i])).nonzero()
+    where = (
+        f"its point {int(same[0])}: give them in the network's order"
+        if len(same)
+        else ("none of its points with this label")
+    )
+    return f"point {i} is not point {i} of the network, but {where}"
 
 
 def _proof(subject: Subject, known: KnownSeparation, outcome: Outcome) -> MemorizationProof:

@@ -219,7 +219,7 @@ def exponential_lower_bound() -> Iterator[Check]:
     "exp(Omega(D)): the proof gives the rate log(ceil(1/(2 delta))) / 4 up to logarithms in l_inf, "
     "below 1 for delta >= 0.01",
     on="closed form: D = 6, 35, 100 to 1000, delta = 0.1; f_S of N = 1,000 points",
-    also=["cgro-theorem-d.4"],
+    also=["cgro-theorem-d.4", "li-theorem-4.7"],
 )
 def rate_of_lower_bound() -> Iterator[Check]:
     """The rate, over D and delta."""

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from numbers import Rational
 from os import PathLike
 from typing import Any, Literal, get_args
 
-import torch
-
 from constructions import Progress, Result
-from constructions.internal import Said, renamed, run_tasks, said, silent
+from constructions.internal import Said, renamed, said, silent
 
 from ..quantities.measured import Kind, Measured
 from .formal import FORMAL, Formal
-from .papers import PAPERS
+from .papers import PAPERS, SECOND_HAND
+
+Source = Literal["text", "second-hand", "here"]
 
 Verdict = Literal[
     "holds", "holds with correction", "fails as printed", "empirical only", "not testable"
@@ -38,6 +41,7 @@ KINDS = (
     "lemma",
     "parameterization",
     "proposition",
+    "remark",
     "table",
     "theorem",
 )
@@ -52,12 +56,15 @@ class Check(Result):
         measured: the number, with its kind.
         relation: what the statement says, such as "<= 12".
         holds: whether it does.
+        exact: the number as it is, such as "3/7", where `measured` rounds it to a float; "" for
+            estimates and what a search found.
     """
 
     what: str
     measured: Measured
     relation: str
     holds: bool
+    exact: str = ""
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         holds = "holds" if self.holds else "does not hold"
@@ -98,6 +105,20 @@ class Claim(Result):
     def paper(self) -> str:
         """The key of its paper in `PAPERS`."""
         return self.name.split("-")[0]
+
+    @property
+    def source(self) -> Source:
+        """How the statement is known: from the paper's "text", "second-hand", or proved "here".
+
+        Second-hand is what notes and reviews say of it.
+
+        Example:
+            >>> Claim("li-table-1", "", "empirical only").source
+            'second-hand'
+        """
+        if self.paper == "own":
+            return "here"
+        return "second-hand" if self.name.startswith(SECOND_HAND) else "text"
 
     @property
     def file(self) -> str:
@@ -170,6 +191,7 @@ ENTRIES = (
     "lazy",
     "experiments",
     "memorizers",
+    "later",
 )
 """The modules beside this one that enter them: imported when they are asked for, as some take a
 second.
@@ -199,8 +221,8 @@ def claim(
     """
 
     def enter(measure: Measure) -> Measure:
-        for other in (name, *also):
-            _enter(Claim(other, text, verdict, note, name if other != name else "", measure, on))
+        for entry in restated(name, text, verdict, note, also=also, measure=measure, on=on):
+            _enter(entry)
         return measure
 
     return enter
@@ -208,8 +230,23 @@ def claim(
 
 def not_testable(name: str, text: str, why: str, *, also: Sequence[str] = ()) -> None:
     """Enter a statement that cannot be tested, with the reason."""
+    for entry in restated(name, text, "not testable", why, also=also):
+        _enter(entry)
+
+
+def restated(
+    name: str,
+    text: str,
+    verdict: Verdict,
+    note: str = "",
+    *,
+    also: Iterable[str] = (),
+    measure: Measure | None = None,
+    on: str = "",
+) -> Iterator[Claim]:
+    """A claim, and those that say the same elsewhere."""
     for other in (name, *also):
-        _enter(Claim(other, text, "not testable", why, name if other != name else ""))
+        yield Claim(other, text, verdict, note, name if other != name else "", measure, on)
 
 
 def _enter(entry: Claim) -> None:
@@ -238,42 +275,74 @@ def equal(what: str, value: Any, reference: Any, kind: Kind = "exact") -> Check:
     >>> equal("parameters", 5, 5).relation
     '= 5'
     """
-    return Check(
-        what, Measured(float(value), kind), f"= {shown(reference)}", bool(value == reference)
-    )
+    return _check(what, value, kind, f"= {shown(reference)}", value == reference)
 
 
 def at_most(what: str, value: Any, bound: Any, kind: Kind = "exact") -> Check:
     """value <= bound; NaN is not."""
-    return Check(what, Measured(float(value), kind), f"<= {shown(bound)}", bool(value <= bound))
+    return _check(what, value, kind, f"<= {shown(bound)}", value <= bound)
 
 
 def at_least(what: str, value: Any, bound: Any, kind: Kind = "exact") -> Check:
     """value >= bound; NaN is not."""
-    return Check(what, Measured(float(value), kind), f">= {shown(bound)}", bool(value >= bound))
+    return _check(what, value, kind, f">= {shown(bound)}", value >= bound)
 
 
 def between(what: str, value: Any, low: Any, high: Any, kind: Kind = "exact") -> Check:
     """low <= value <= high; NaN is not."""
-    return Check(
-        what,
-        Measured(float(value), kind),
-        f"in [{shown(low)}, {shown(high)}]",
-        bool(low <= value <= high),
-    )
+    return _check(what, value, kind, f"in [{shown(low)}, {shown(high)}]", low <= value <= high)
 
 
 def share_of(what: str, right: int, total: int, kind: Kind = "exact") -> Check:
     """All of `total` cases are right."""
     return Check(
-        what, Measured.share(right, total, kind), f"= 1 ({right} of {total})", right == total > 0
+        what,
+        Measured.share(right, total, kind),
+        f"= 1 ({right:,} of {total:,})",
+        right == total > 0,
+        shown(Fraction(right, total)) if kind == "exact" else "",
     )
 
 
+def _check(what: str, value: Any, kind: Kind, relation: str, holds: Any) -> Check:
+    exact = shown(value) if kind == "exact" or kind.startswith("certified") else ""
+    return Check(what, Measured(float(value), kind), relation, bool(holds), exact)
+
+
+DIGITS, LONGEST = 10, 24
+"""Characters of a decimal, and of any number, that is printed as it is."""
+
+
 def shown(value: Any) -> str:
+    """A number as it is, where that takes a few characters, else rounded and called so.
+
+    >>> shown(10**9 + 7), shown(Fraction(1, 32)), shown(Fraction(1, 3)), shown(0.1)
+    ('1,000,000,007', '0.03125', '1/3', '0.1')
+    >>> shown(2 / 3), shown(Fraction(1, 3**99)), shown(math.inf)
+    ('about 0.667', 'about 5.82e-48', 'inf')
+    """
+    if isinstance(value, Rational):
+        number = Fraction(int(value.numerator), int(value.denominator))
+        decimal = repr(float(number))
+        if number.denominator == 1:
+            text = f"{int(number):,}"
+        elif len(decimal) <= DIGITS and Fraction(decimal) == number:
+            text = decimal
+        else:
+            text = f"{number.numerator}/{number.denominator}"
+    elif math.isfinite(float(value)) and float(value).is_integer():
+        text = f"{int(value):,}"
+    else:
+        text = repr(float(value))
+        if len(text) > DIGITS:  # a float that no short decimal stands for
+            return f"about {rounded(value)}"
+    return text if len(text) <= LONGEST else f"about {rounded(value)}"
+
+
+def rounded(value: Any) -> str:
     """A number in a few characters.
 
-    >>> shown(12345.0), shown(0.000123456), shown(10**9)
+    >>> rounded(12345.0), rounded(0.000123456), rounded(10**9)
     ('12,345', '0.000123', '1e+09')
     """
     number = float(value)
@@ -307,18 +376,24 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
         ['cgrm-theorem-3.3']
     """
     _read_entries()
+    return choose(LEDGER.values(), only)
+
+
+def choose(entries: Iterable[Claim], only: Sequence[str]) -> list[Claim]:
+    """The entries that `only` names, as for `ledger`, in the papers' order."""
+    held = {entry.name: entry for entry in entries}
     only = [only] if isinstance(only, str) else list(only)
     for wanted in only:
         if not isinstance(wanted, str):
             raise TypeError(f"only must be names of statements, got {wanted!r}")
-        if not any(_begins(name, wanted) for name in LEDGER):
+        if not any(_begins(name, wanted) for name in held):
             raise ValueError(
                 f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, "
                 f"gao-definition), got {wanted!r}"
             )
     chosen = [
         entry
-        for name, entry in LEDGER.items()
+        for name, entry in held.items()
         if not only or any(_begins(name, wanted) for wanted in only)
     ]
     return sorted(chosen, key=lambda entry: _place(entry.name))
@@ -401,6 +476,8 @@ def _results(
     names: Sequence[str], jobs: int, path: str | PathLike[str] | None
 ) -> Iterator[tuple[str, tuple[tuple[Check, ...], str, float]]]:
     """What each statement's measurement gives, those of the journal first."""
+    from constructions.internal import run_tasks
+
     from .journal import Journal
 
     journal = None if path is None else Journal(path, names, Check)
@@ -423,6 +500,8 @@ other errors are ones of this library, and no verdicts."""
 
 def _measure(name: str) -> tuple[tuple[Check, ...], str, float]:
     """Checks, what was raised, and seconds."""
+    import torch
+
     _read_entries()
     start, threads = time.perf_counter(), torch.get_num_threads()
     torch.set_num_threads(1)  # small matrices

@@ -2,6 +2,7 @@
 
 Data are N points whose labels differ at distances of at least 2 eps; rho-robust is a network that
 has every point's label on the open ball of radius rho eps around it.
+Whole, because it is a list: each statement is a function of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ import numpy as np
 import scipy.linalg
 import sympy
 
-from constructions import Ball, ReLUNetwork, exact_signs, nearest_neighbour, shattered_set
+from constructions import (
+    Ball,
+    ReLUNetwork,
+    exact_signs,
+    grid_memorizer,
+    nearest_neighbour,
+    separation,
+    shattered_set,
+)
 
 from ..memorizers.proof import certify_memorizer
 from .claims import Check, at_least, at_most, claim, equal, share_of
@@ -199,6 +208,66 @@ def parameters_from_below() -> Iterator[Check]:
         yield at_least(f"N = {t + 1}, rho = {rho}: entries of it", entries, least)
     most = max(math.log2(max(1, architectures(p, d))) / p for p in range(2, 60) for d in (1, 2, 5))
     yield at_most("largest log2(architectures of P < 60 parameters) / P", most, 1)
+
+
+@claim(
+    "kim-theorem-4.2",
+    "N points in R^d are rho-robustly memorized by O~(sqrt N) parameters for rho <= 1 / (5 N sqrt "
+    "d); by O~(N d^(1/4) sqrt rho), up to an error eta, for rho <= 1 / (5 sqrt d); and by O~(N d^2 "
+    "rho^4) for rho < 1 (all entries counted, and O~(d) added)",
+    "empirical only",
+    "its networks are not built. `grid_memorizer` is run at the first radius, and its nonzero "
+    "parameters counted: on each ball right without an error. Nothing here runs the second regime; "
+    "for the third, see `projected_memorizer` and own Theorem 1",
+    on="random points, d = 8, N = 60, 240, rho = 1 / (5 N sqrt d)",
+)
+def small_balls_are_cheap() -> Iterator[Check]:
+    """Proved balls at the radius of the first regime; parameters beside sqrt N."""
+    generator, d = np.random.default_rng(4), 8
+    for n in (60, 240):
+        points = generator.integers(0, 2**20 + 1, (n, d)) / 2**20
+        labels = np.where(np.arange(n) % 2, 1, -1)
+        half = separation(points, labels, norm=2).lower / 2
+        ball = Ball(2, half / (5 * n * math.sqrt(d)))
+        network = grid_memorizer(points, labels, ball)
+        proof = certify_memorizer(network, points, labels, ball)
+        yield equal(f"N = {n}: balls proved", proof.verdict == "proved", True)
+        most = math.ceil(12 * math.sqrt(n * math.log2(n)))
+        yield at_most(f"N = {n}: parameters, 12 sqrt(N log2 N)", network.size.parameters, most)
+
+
+@claim(
+    "kim-proposition-c.7",
+    "some N points in R^d force every memorizer that is rho-robust in l_inf, rho > 1/2, to have a "
+    "first hidden layer of at least min(N - 1, d) units",
+    "holds",
+    "with a witness: any fewer rows map some z != 0 to 0, and with z_j = |z|_inf = 1 and v = z / 2 "
+    "the points (e_j + v) / 2 and (e_j - v) / 2 are within 1/4 of e_j and of 0 and have one image",
+    on="0 and e_1..e_t, t = 2, 3, 5, 8, random first layers",
+)
+def first_width_of_boxes() -> Iterator[Check]:
+    """For random first layers the witness, and networks that cannot tell its points apart."""
+    generator, near, same, total = np.random.default_rng(3), 0, 0, 0
+    for t in (2, 3, 5, 8):
+        for m in range(1, t):
+            rows = full_rank(generator, m, t)
+            z = sympy.Matrix(rows.tolist()).nullspace()[0]
+            j = max(range(t), key=lambda k: abs(z[k]))
+            v = [Fraction(a.p, a.q) / 2 for a in z / z[j]]
+            unit = [int(i == j) for i in range(t)]
+            x, y = ([(e + s * a) / 2 for e, a in zip(unit, v, strict=True)] for s in (1, -1))
+            far = max(abs(a - e) for a, e in zip(x, unit, strict=True))
+            near += max(far, *map(abs, y)) <= Fraction(1, 4)
+            network = ReLUNetwork.from_layers(
+                [
+                    (rows.astype(float), generator.integers(-2, 3, m) / 2),
+                    (np.array([generator.integers(-2, 3, m)], dtype=float), [0.5]),
+                ]
+            )
+            same += x != y and bool((network.exact(x) == network.exact(y)).all())
+            total += 1
+    yield share_of("first layers with points within 1/4 of 0 and of some e_j", near, total)
+    yield share_of("random networks on them of one value at both points, exactly", same, total)
 
 
 @claim(

@@ -23,3 +23,10 @@ PAPERS = {
     "own": "This library: what goes beyond these papers, proved here",
 }
 """The papers whose statements are in the ledger, by the first part of their statements' names."""
+
+SECOND_HAND = tuple(
+    f"li-{kind}" for kind in ("assumption", "definition", "lemma", "remark", "table", "theorem")
+)
+"""Beginnings of the names of statements that are known from notes and reviews alone, not from the
+paper's text. (Of this paper the abstract and the figures' captions are at hand.)
+"""

@@ -19,7 +19,7 @@ from rich.text import Text
 from constructions.internal import write_file
 
 from ..pages.page import render, versions
-from .claims import Check, Claim, Outcome, Verdict, shown
+from .claims import Check, Claim, Outcome, Verdict, rounded
 from .papers import PAPERS
 
 BEGIN, END = "<!-- generated: cgro verify -->", "<!-- end of cgro verify -->"
@@ -41,6 +41,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     return {
         "name": entry.name,
         "statement": entry.statement,
+        "source": entry.source,
         "claim": entry.text,
         "verdict": entry.verdict,
         "reproduced": outcome.reproduced,
@@ -70,11 +71,13 @@ def counts(outcomes: Sequence[Outcome]) -> str:
 def told(check: Check) -> str:
     """One check as text.
 
+    >>> from fractions import Fraction
     >>> from .claims import at_most
-    >>> told(at_most("error", 0.25, 0.5))
-    'error: 0.25 <= 0.5 (exact)'
+    >>> told(at_most("error", Fraction(1, 3), 0.5))
+    'error: 1/3 <= 0.5 (exact)'
     """
-    return f"{check.what}: {shown(check.measured.value)} {check.relation} ({check.measured.kind})"
+    number = check.exact or rounded(check.measured.value)
+    return f"{check.what}: {number} {check.relation} ({check.measured.kind})"
 
 
 def verdict_of(outcome: Outcome) -> str:
@@ -90,12 +93,13 @@ def verdict_of(outcome: Outcome) -> str:
 def as_table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal: one line a statement."""
     table = Table()
-    for name in ("statement", "claim", "verdict", "checks", "seconds"):
+    for name in ("statement", "claim", "source", "verdict", "checks", "seconds"):
         table.add_column(name, justify="right" if name in ("checks", "seconds") else "left")
     for outcome in outcomes:
         cells = (
             outcome.claim.name,
             outcome.claim.text,
+            outcome.claim.source,
             verdict_of(outcome),
             str(len(outcome.checks)),
             f"{outcome.seconds:.1f}",
@@ -192,7 +196,8 @@ def _markdown_row(outcome: Outcome, again: Sequence[str]) -> str:
     plain = [_plain(cell) for cell in (statement, entry.text, verdict_of(outcome), same)]
     if entry.on and not entry.restates:
         plain[-1] = f"*on: {_plain(entry.on)}*; {plain[-1]}"
-    notes = ". ".join(part for part in (_plain(entry.note), _proved(entry)) if part)
+    known = "" if entry.source != "second-hand" else "Known second-hand"
+    notes = ". ".join(part for part in (known, _plain(entry.note), _proved(entry)) if part)
     return "|" + "".join(f" {cell} |" if cell else " |" for cell in (*plain, notes))
 
 

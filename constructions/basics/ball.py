@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .norms import norm_name, read_norm
+from .norms import beyond_scale, norm_name, read_norm
 from .shapes import Floats, PerPoint
 
 
@@ -181,15 +181,5 @@ def warn_of_scale(ball: Ball, dimension: int | None = None) -> None:
 
     >>> warn_of_scale(Ball("inf", 8 / 255), 784)  # says nothing
     """
-    if ball.p == math.inf:
-        least = 1.0
-    elif dimension is not None:
-        least = math.sqrt(dimension)
-    else:
-        return
-    if ball.radius > least:
-        warnings.warn(
-            f"the {ball} holds all of [0,1]^D around any point: if the radius is in grey levels of "
-            f"0 to 255, divide it by 255: {ball.radius:g} / 255 = {ball.radius / 255:.3g}",
-            stacklevel=1,  # here: said once, whoever notices it first
-        )
+    if text := beyond_scale(ball.p, ball.radius, dimension):
+        warnings.warn(text, stacklevel=1)  # here: said once, whoever notices it first

@@ -39,3 +39,24 @@ def norm_name(p: float) -> str:
     ('2', 'inf')
     """
     return "inf" if p == math.inf else "2"
+
+
+def beyond_scale(p: float, radius: float, dimension: int | None = None) -> str:
+    """That balls of a radius are too large to mean anything in [0,1]^D, and the remedy, in words;
+    "" where they are not.
+
+    dimension: D; None: unknown, only l_inf balls are looked at.
+
+    >>> beyond_scale(math.inf, 8 / 255, 784), beyond_scale(2.0, 8, 784)
+    ('', '')
+    >>> beyond_scale(math.inf, 8).split(": ")[1]
+    'if the radius is in grey levels of 0 to 255, divide it by 255'
+    """
+    least = 1.0 if p == math.inf else math.inf if dimension is None else math.sqrt(dimension)
+    if radius <= least:
+        return ""
+    return (
+        f"the l_{norm_name(p)} ball of radius {radius:g} holds all of [0,1]^D around any point: if "
+        f"the radius is in grey levels of 0 to 255, divide it by 255: {radius:g} / 255 = "
+        f"{radius / 255:.3g}"
+    )

@@ -159,7 +159,7 @@ def derived_form(
     norm: Any, variant: Variant, hidden: tuple[int, ...] = (), outputs: int = 1
 ) -> sympy.Expr:
     """As `closed_form`, in the symbols of `variants`, which are positive integers."""
-    residues = [sympy.Piecewise((1, sympy.Eq(sympy.Mod(D, 4), r)), (0, True)) for r in (1, 2, 3)]
+    residues = list(sympy.symbols("r1:4"))  # 1 where D mod 4 is 1, 2 or 3, else 0
     basis = [sympy.Integer(1), D, M, D * M, sympy.ceiling(sympy.log(D, 2)), *residues]
     least = least_dimension(hidden)
     first = max(1, len(hidden))
@@ -177,7 +177,8 @@ def derived_form(
     ]
 
     def values(d: int, m: int) -> list[sympy.Expr]:
-        return [term.subs({D: d, M: m}) for term in basis]
+        given = {D: d, M: m, **{r: int(d % 4 == k) for k, r in enumerate(residues, start=1)}}
+        return [term.subs(given) for term in basis]
 
     def counted(d: int, m: int) -> sympy.Poly:
         return sympy.Poly(symbolic_f_S(norm, variant, N, d, m, hidden, outputs).size.parameters, N)
@@ -196,6 +197,11 @@ def derived_form(
             )
         coefficients = next(iter(solution)).subs(dict.fromkeys(unknowns, 0))
         result += N**power * sum(c * term for c, term in zip(coefficients, basis, strict=True))
+    extra = [sympy.expand(result).coeff(r) for r in residues]
+    cases = [(c, sympy.Eq(sympy.Mod(D, 4), k)) for k, c in enumerate(extra, start=1) if c != 0]
+    result = result.subs(dict.fromkeys(residues, 0))
+    if cases:
+        result += sympy.Piecewise(*cases, (0, True))
     for d, m in checks:
         if sympy.expand(result.subs({D: d, M: m}) - counted(d, m).as_expr()) != 0:
             raise RuntimeError(

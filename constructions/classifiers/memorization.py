@@ -44,6 +44,12 @@ INNER = (
 )
 """Why f_S and f_adv have other thresholds than the radius."""
 
+SHELL = (
+    "'outside the training balls' leaves out a shell around each ball, up to outer, where f_S "
+    "passes from y_i to f_clean: a continuous function cannot jump"
+)
+"""What the papers' statement of f_S does not say."""
+
 NARROW = 2.0**-10
 """Width of a shell, in units of points in [0,1], below which f_S warns: a quarter of a grey level
 of 255.
@@ -54,6 +60,7 @@ of 255.
     "CGRO (anonymous 2023), equation (C) and Theorem 5.2",
     "f_S = f_clean outside the training balls and y_i on B_p(x_i, delta), with poly(D) + O~(ND) "
     "parameters",
+    SHELL,
     INNER,
 )
 def f_S(  # noqa: N802 - the papers' name

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -59,6 +60,23 @@ class MemorizerScreen:
         otherwise.
         """
         return self.memorizer.centres.stored >= SCREENED_FROM
+
+    @property
+    def unrounded(self) -> bool:
+        """Whether no weight is rounded; looked at in l_inf, variant lean alone: the sums of centres
+        and the inner threshold, and the slope.
+
+        The other weights are those of f_clean, 1 and -1, and the bound, a power of two; f_clean's
+        biases are added to 0 only.
+        """
+        given = self.memorizer
+        if given.p != math.inf or given.variant != "lean":
+            return False
+        inner, outer = given.cut.inner, given.cut.outer
+        if Fraction(1 / (outer - inner)) * (Fraction(outer) - Fraction(inner)) != 1:
+            return False
+        sums = (_lost(given.centres.entries, sign * inner) for sign in (1, -1))
+        return not any(bool(lost.any()) for lost in sums)
 
     def split(
         self, points: torch.Tensor, ball: Ball | None = None
@@ -116,6 +134,13 @@ class MemorizerScreen:
                 self.memorizer.centres.entries.to(device), self.memorizer.p, reach
             )
         return self._searches[key]
+
+
+def _lost(x: torch.Tensor, t: float) -> torch.Tensor:
+    """What rounding takes from x + t, exactly (Knuth's TwoSum)."""
+    total = x + t
+    back = total - x
+    return (x - (total - back)) + (t - back)
 
 
 def localize(

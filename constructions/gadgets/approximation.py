@@ -28,6 +28,10 @@ UNIT = (0.0, 1.0)
 """The interval on which inputs live."""
 
 
+SCALE = "M is scale here: the least power of two that is at least bound"
+"""What the papers' M is in the provenance of multiplications."""
+
+
 @implements(
     "folklore", "|a| = relu(a) + relu(-a)", depth=1, units=2, parameters=4, pieces=2, sup_error=0
 )
@@ -161,6 +165,7 @@ def _settled_squaring(m: int) -> ReLUNetwork:
     "Yarotsky 2017, Proposition 3 (two squares in place of three)",
     "xy = M^2 [ (|x+y| / 2M)^2 - (|x-y| / 2M)^2 ] up to M^2 4^-(m+1), and 0 exactly when a factor "
     "is 0",
+    SCALE,
     depth=_m + 3,
     parameters=14 * _m + 16,
     sup_error=_scale**2 * Rational(1, 4) ** (_m + 1),
@@ -204,6 +209,7 @@ def multiplication(m: int, bound: float) -> ReLUNetwork:
     "Yarotsky 2017, Proposition 3",
     "xy = 2M^2 [ (|x+y| / 2M)^2 - (|x| / 2M)^2 - (|y| / 2M)^2 ] up to M^2 4^-m, and 0 exactly when "
     "a factor is 0",
+    SCALE,
     depth=_m + 3,
     parameters=21 * _m + 20,
     sup_error=_scale**2 * Rational(1, 4) ** _m,

@@ -16,6 +16,7 @@ from ..networks.provenance import Provenance
 from ..networks.statements import implements
 from .grid import grid_memorizer
 from .line import memorizer
+from .narrow import narrow_memorizer
 from .nearest import nearest_neighbour
 from .projected import projected_memorizer
 from .reading import read_data
@@ -25,6 +26,7 @@ CANDIDATES: dict[str, Callable[[Any, Any, Ball], ReLUNetwork]] = {
     "grid_memorizer": grid_memorizer,
     "projected_memorizer": projected_memorizer,
     "nearest_neighbour": nearest_neighbour,
+    "narrow_memorizer": narrow_memorizer,
     "f_S": lambda points, labels, ball: _f_S(points, labels, ball),
 }
 """What is built and compared; each raises ValueError, with the reason, where it is not right."""
@@ -39,10 +41,10 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
 
     All constructions of `CANDIDATES` are tried: `memorizer` on intervals of a line, for very small
     balls; `grid_memorizer` on cells between planes, for small ones; `nearest_neighbour`, with
-    a projection or without; and `f_S` of the clean classifier 0. Each checks, in exact
-    arithmetic, that it is right on all balls, or says why it is not. The provenance names the one
-    that was chosen, and the size of each of the others, or its reason ("why"). Never larger than
-    f_S where that exists.
+    a projection or without; `narrow_memorizer`, box by box; and `f_S` of the clean classifier 0.
+    Each checks, in exact arithmetic, that it is right on all balls, or says why it is not. The
+    provenance names the one that was chosen, and the size of each of the others, or its reason
+    ("why"). Never larger than f_S where that exists.
 
     Args:
         points: (N, D) in [0,1]; equal ones count once.

@@ -20,8 +20,20 @@ THEOREMS: dict[str, dict[str, str]] = {
     },
     "maximum": {"sup_error": "Distance.v: eval_maximum"},
     "soft_indicator": {"values": "Distance.v: eval_soft_indicator"},
+    "f_S": {
+        "y_i on ball i": "Memorize.v: memorize_on_ball",
+        "f_clean outside of the shells": "Memorize.v: memorize_outside",
+    },
 }
 """By construction and claim: file of proofs/ and theorems."""
+
+OF_CLASSES = {
+    "f_S": {
+        "y_i on ball i": "MemorizeClasses.v: memorizeK_on_ball",
+        "f_clean outside of the shells": "MemorizeClasses.v: memorizeK_outside",
+    },
+}
+"""Likewise, where networks have an output for each class."""
 
 
 def proved(name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -32,6 +44,9 @@ def proved(name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
     {'values': 'Distance.v: eval_soft_indicator'}
     >>> proved("soft_indicator", {"inner": 0.1, "outer": 0.5})
     {}
+
+    Of f_S: in l_inf, variant lean, where the separation was measured; whether its biases had to be
+    rounded, only the network shows (`as_built`).
     """
     if name == "soft_indicator":
         ends = arguments.get("inner"), arguments.get("outer")
@@ -42,5 +57,9 @@ def proved(name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
                 return {}
         except (TypeError, ValueError, ArithmeticError):  # no numbers, infinite, or too large
             return {}
+    if name == "f_S":
+        form = [arguments.get(key) for key in ("norm", "variant", "separation_assumed")]
+        named = THEOREMS if arguments.get("K") == 1 else OF_CLASSES
+        return named[name] if form == ["inf", "lean", False] else {}
     sizes = [v for key in ("m", "n") if (v := arguments.get(key)) is not None]
     return THEOREMS.get(name, {}) if all(isinstance(v, int) for v in sizes) else {}

@@ -94,6 +94,10 @@ class Screen(Protocol):
         otherwise.
         """
 
+    @property
+    def unrounded(self) -> bool:
+        """Whether the weights are known to be those of the construction in real arithmetic."""
+
     def split(
         self, points: torch.Tensor, ball: Ball | None = None
     ) -> Iterator[tuple[torch.Tensor, ReLUNetwork]]:

@@ -134,6 +134,7 @@ HOMES = (
     "functions.pieces",
     "memorizers.grid",
     "memorizers.line",
+    "memorizers.narrow",
     "memorizers.nearest",
     "memorizers.projected",
     "memorizers.smallest",

@@ -90,7 +90,8 @@ def implements(
 
 def as_built(network: ReLUNetwork) -> bool | None:
     """Whether a network has the weights that the construction named by its provenance builds from
-    the arguments there; None where these are not all numbers.
+    the arguments there; None where these are not all numbers. An f_S, which is built from data,
+    says itself whether some were rounded.
 
     >>> from constructions import squaring
     >>> network = squaring(2)
@@ -100,6 +101,8 @@ def as_built(network: ReLUNetwork) -> bool | None:
     origin = network.provenance
     if origin is None or origin.lemma is None:
         return None
+    if origin.lemma.name == "f_S":  # a network with other layers has lost its screen
+        return (network.screen.unrounded or None) if network.screen is not None else None
     if origin.lemma.name not in BUILDERS:  # its module may not have been used yet
         register_all()
     if (build := BUILDERS.get(origin.lemma.name)) is None:
@@ -211,7 +214,7 @@ def explain(network: ReLUNetwork) -> str:
                     "here is about the construction, not about this network"
                 )
             of = "proved in Coq" if unchanged else "proved in Coq, of the part as it is built"
-            known = network is None or unchanged
+            known = unchanged if network is not None else origin.lemma.name != "f_S"
             theorems = proved(origin.lemma.name, origin.arguments) if known else {}
             for name, theorem in theorems.items():
                 lines.append(f"{indent}  {of}: {name} ({theorem})")

@@ -46,6 +46,7 @@ looks = {
     "grid_memorizer": ("D-", "#56B4E9"),
     "projected_memorizer": ("^-", "#CC79A7"),
     "nearest_neighbour": ("o-", "#E69F00"),
+    "narrow_memorizer": ("P-", "#D55E00"),
     "f_S": ("v-", "#0072B2"),
 }
 for name, (style, colour) in looks.items():

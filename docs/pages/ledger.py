@@ -5,6 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from analysis.commands.listing import listed
 from analysis.statements.claims import Claim, ledger
 from analysis.statements.papers import PAPERS
 from analysis.statements.report import BEGIN, END
@@ -35,16 +36,35 @@ def recorded(text: str) -> dict[str, dict[str, str]]:
 
 
 def shortened(text: str) -> str:
-    """docs/statements.md on the site: the count and the papers' pages in place of the tables."""
+    """docs/statements.md on the site: counts and the papers' pages in place of the tables."""
     if BEGIN not in text:
         return text
     before, rest = text.split(BEGIN)
     tables, after = rest.split(END)
     lines = [tables.strip().splitlines()[0], ""]
-    lines += [f"- [{title}](auto/statements/{paper}.md)" for paper, title in PAPERS.items()]
+    lines += [*counted(), ""]
     lines += ["", "```{toctree}", ":hidden:", ""]
     lines += [f"{title} <auto/statements/{paper}>" for paper, title in PAPERS.items()]
     return before + "\n".join([*lines, "```"]) + after
+
+
+def counted() -> Iterator[str]:
+    """A table of the papers: their pages, how many statements each has, and how many are proved in
+    Coq, whole or with a part left open.
+    """
+    yield "| paper | statements | formally proved (Coq) | of these, a part left open |"
+    yield "|---|---|---|---|"
+    sums = [0, 0, 0]
+    for paper, title in PAPERS.items():
+        claims = listed([paper])
+        formal = [entry.formal for entry in claims if entry.formal]
+        row = [len(claims), len(formal), sum(bool(proof.gap) for proof in formal)]
+        sums = [a + b for a, b in zip(sums, row, strict=True)]
+        yield f"| [{title}](auto/statements/{paper}.md) | {row[0]} | {row[1]} | {row[2]} |"
+    yield f"| all | {sums[0]} | {sums[1]} | {sums[2]} |"
+    yield ""
+    yield "What each theorem proves, and what it leaves open, is on the statement's card. How the"
+    yield "proofs are checked, and one read aloud: [formal proofs](how/proofs.md)."
 
 
 def page(paper: str, record: dict[str, str]) -> Iterator[str]:
@@ -72,6 +92,8 @@ def card(entry: Claim, again: list[Claim], title: str, measured: str) -> Iterato
     )
     yield from (plain(entry.text[:1].upper() + entry.text[1:]) + ".", "")
     yield from ("Verdict", f": **{entry.verdict}**", "")
+    if entry.source == "second-hand":
+        yield from ("Source", ": second-hand: notes and reviews, not the paper's text", "")
     if entry.note:
         yield from ("Why" if not entry.measure else "Note", f": {plain(entry.note)}", "")
     if entry.formal and not entry.restates:

@@ -114,7 +114,22 @@ def test_the_page_of_statements_keeps_all_but_the_tables():
     assert "99 statements" in short or "statements:" in short
     assert "| statement | claim |" not in short
     assert short.endswith(text.split(ledger.END)[1])
+    formal = [entry.formal for entry in claims() if entry.formal]
+    left = sum(bool(proof.gap) for proof in formal)
+    assert f"| all | {len(claims())} | {len(formal)} | {left} |" in short
     assert ledger.shortened("no ledger") == "no ledger"
+
+
+def test_what_is_quoted_of_proofs_stands_there():
+    page = (ROOT / "docs" / "how" / "proofs.md").read_text()
+    pieces = re.split(r"```coq\n(.*?)```", page, flags=re.DOTALL)  # words and quotes in turn
+    names = [re.findall(r"`proofs/(\w+\.v)`", words)[-1] for words in pieces[:-1:2]]
+    quotes = list(zip(names, pieces[1::2], strict=True))
+    assert names == ["Memorize.v", "Networks.v", "Indicators.v"]
+    for name, quoted in quotes:
+        proofs = (ROOT / "proofs" / name).read_text()
+        parts = re.split(r"\n(?=Definition |Fixpoint |Record )", quoted.rstrip())
+        assert all(f"\n{part}\n" in proofs for part in parts), name
 
 
 def test_line_counts_of_checkers_are_those_of_the_files():

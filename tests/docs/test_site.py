@@ -28,8 +28,8 @@ def site(tmp_path_factory):
     """The site's folder; warnings are errors."""
     folder = tmp_path_factory.mktemp("site")
     copy, out = folder / "a copy", folder / "site"
-    for name in ("constructions", "training", "analysis", "docs", "benchmarks"):
-        ignored = shutil.ignore_patterns("__pycache__", "auto")
+    for name in ("constructions", "training", "analysis", "docs", "benchmarks", "proofs"):
+        ignored = shutil.ignore_patterns("__pycache__", "auto", "*.vo*", "*.glob")
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "cgro.py"):
         shutil.copy(ROOT / name, copy / name)

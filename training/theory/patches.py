@@ -57,6 +57,9 @@ ACTIVATIONS: dict[str, tuple[Function, Function]] = {
     "cubic": (lambda z: z * z * z, lambda z: 3 * z * z),
     "quadratic": (lambda z: z * z, lambda z: 2 * z),
     "relu": (lambda z: z.clamp_min(0), lambda z: (z > 0).to(z.dtype)),
+    "relu2": (lambda z: z.clamp_min(0) ** 2, lambda z: 2 * z.clamp_min(0)),
+    "relu3": (lambda z: z.clamp_min(0) ** 3, lambda z: 3 * z.clamp_min(0) ** 2),
+    "relu4": (lambda z: z.clamp_min(0) ** 4, lambda z: 4 * z.clamp_min(0) ** 3),
 }
 """Activations s and their derivatives."""
 
@@ -90,8 +93,9 @@ class PatchConfig:
         attack: the g that GTA moves against: "signal", g(X) = <w*, X[signal]>, which moves by gamma
             alpha and leaves (1 - gamma) alpha y w*; or "network", f_W of the current step, but by
             gamma alpha at most.
-        activation: "cubic", for which f_W sums over all m; or "quadratic" and "relu", which are
-            never negative, so that the second half of the m is subtracted (m even).
+        activation: "cubic", for which f_W sums over all m; or "quadratic", "relu" and its powers
+            "relu2", "relu3" and "relu4", which are never negative, so that the second half of the m
+            is subtracted (m even).
         rate: eta.
         steps: of gradient descent.
         sigma_0: scale of the initial weights, by default 1 / sqrt(d).

@@ -22,7 +22,7 @@ from ..datasets.tasks import read_task
 if TYPE_CHECKING:
     from constructions import Ball
 
-Model = Literal["mlp", "lenet5", "strided", "resnet9", "preactresnet18"]
+Model = Literal["mlp", "lenet5", "strided", "resnet9", "preactresnet18", "wideresnet34"]
 Objective = Literal["adversarial", "trades", "intervals"]
 Loss = Literal["cross-entropy", "exponential"]
 Optimizer = Literal["adam", "sgd"]
@@ -64,6 +64,9 @@ class TrainingConfig(Settings):
         download: whether missing data are fetched.
         train_points: how many training points, random, each class with its share; None: all.
         test_points: how many test points, likewise.
+        validation_points: so many training points are held out, each class with its share, and
+            measured after every epoch; the network of the epoch that is best there (most points
+            robustly right, the first of equals) is measured on all test points, too.
         model: a name that `build_model` knows, or "custom" for a model of one's own.
         hidden: hidden widths of mlp.
         width: multiplies the number of channels of convolutional networks, or of hidden units.
@@ -128,6 +131,9 @@ class TrainingConfig(Settings):
         None, "so many training points, random, each class with its share (default: all)"
     )
     test_points: Count | None = setting(None, "so many test points, likewise (default: all)")
+    validation_points: Annotated[int, Ge(0)] = setting(
+        0, "so many training points are held out, to choose the best epoch"
+    )
     model: Literal[Model, "custom"] = setting("mlp", ", ".join(get_args(Model)))
     hidden: tuple[Count, ...] = setting((256, 256), "hidden widths of mlp")
     width: Positive = setting(

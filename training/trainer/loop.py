@@ -30,7 +30,7 @@ from ..attacks.intervals import read_layers
 from ..datasets.dataset import Dataset, load_data
 from ..datasets.reading import check_differentiable, differentiating, read_outputs, unchanged
 from .config import TrainingConfig
-from .run import Run, data_facts, model_for, same_data
+from .run import Run, chosen, data_facts, model_for, same_data
 from .worker import TrainingProgress, make_fabric, work
 
 Report = Callable[[TrainingProgress], None]
@@ -121,8 +121,8 @@ def train(
             f"{folder} holds a run already: resume it (resume=True, --resume), or name another "
             f"folder"
         )
-    data = read_data(config, data)
-    facts, count = data_facts(data), len(data.train_points)
+    data, held = read_data(config, data)
+    facts, count = data_facts(data, held), len(data.train_points)
     given = (
         model_for(config, data.shape, data.outputs, facts["mean"], facts["std"])
         if model is None
@@ -151,6 +151,7 @@ def train(
                         work,
                         run=run,
                         data=data,
+                        held=held,
                         model=model,
                         state=state,
                         batches=batches,
@@ -166,15 +167,15 @@ def train(
     return run
 
 
-def read_data(config: TrainingConfig, data: Dataset | None) -> Dataset:
-    """The points that a run is about, with labels as int64; raises ValueError where the
-    configuration's batches do not fit.
+def read_data(config: TrainingConfig, data: Dataset | None) -> tuple[Dataset, Dataset | None]:
+    """The points that a run is about, and those held out as `chosen` gives them, with labels as
+    int64; raises ValueError where the configuration's batches do not fit.
     """
     if data is None:
         data = load_data(
             config.data, config.task, config.seed, root=config.root, download=config.download
         )
-    data = data.subset(config.train_points, config.test_points, config.seed)
+    data, held = chosen(data, config)
     if config.batch_size < config.devices:
         raise ValueError(
             f"batch_size must be at least the number of processes {config.devices}, got "
@@ -185,6 +186,11 @@ def read_data(config: TrainingConfig, data: Dataset | None) -> Dataset:
             f"batch_size must be at most the number of points {len(data.train_points)}, got "
             f"{config.batch_size}"
         )
+    return checked(data), held and checked(held)
+
+
+def checked(data: Dataset) -> Dataset:
+    """The same with labels as int64; raises ValueError for labels that do not fit."""
     train_labels = check_labels(data.train_labels, len(data.train_points), data.outputs)
     test_labels = check_labels(data.test_labels, len(data.test_points), data.outputs)
     return replace(data, train_labels=train_labels, test_labels=test_labels)

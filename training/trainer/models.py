@@ -1,5 +1,5 @@
-"""Networks to be trained: fully connected, LeNet-5, ResNet9, PreActResNet18; on points in [0,1],
-normalised inside.
+"""Networks to be trained: fully connected, LeNet-5, ResNet9, PreActResNet18, WideResNet-34; on
+points in [0,1], normalised inside.
 
 Whole, because it is a list: each network is a function of its own, made of a few blocks.
 """
@@ -226,11 +226,21 @@ def _resnet9(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
 
 
 def _preactresnet18(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
-    sizes = [c(n) for n in (64, 64, 128, 256, 512)]
-    blocks = [
-        PreActivation(*pair)
+    return _preactivated(shape, outputs, [c(n) for n in (64, 64, 128, 256, 512)], blocks=2)
+
+
+def _wideresnet34(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
+    return _preactivated(shape, outputs, [16, *(c(n) for n in (16, 32, 64))], blocks=5)
+
+
+def _preactivated(shape: Shape, outputs: int, sizes: Sequence[int], blocks: int) -> list[nn.Module]:
+    """A convolution to sizes[0] channels, groups of so many blocks to each other size (all but the
+    first halve height and width), means over what is left, linear outputs.
+    """
+    groups = [
+        PreActivation(b if j else a, b, 2 if k and not j else 1)
         for k, (a, b) in enumerate(itertools.pairwise(sizes))
-        for pair in ((a, b, 2 if k else 1), (b, b, 1))
+        for j in range(blocks)
     ]
     end = [
         nn.BatchNorm2d(sizes[-1]),
@@ -239,7 +249,7 @@ def _preactresnet18(shape: Shape, outputs: int, c: Channels) -> list[nn.Module]:
         nn.Flatten(),
         nn.Linear(sizes[-1], outputs),
     ]
-    return [nn.Conv2d(shape[0], sizes[0], 3, padding=1, bias=False), *blocks, *end]
+    return [nn.Conv2d(shape[0], sizes[0], 3, padding=1, bias=False), *groups, *end]
 
 
 CONVOLUTIONAL: dict[str, tuple[Callable[[Shape, int, Channels], list[nn.Module]], int]] = {
@@ -247,6 +257,7 @@ CONVOLUTIONAL: dict[str, tuple[Callable[[Shape, int, Channels], list[nn.Module]]
     "strided": (_strided, 4),
     "resnet9": (_resnet9, 8),
     "preactresnet18": (_preactresnet18, 8),
+    "wideresnet34": (_wideresnet34, 4),
 }
 """What builds each convolutional network, and the least height and width of its images."""
 
@@ -283,6 +294,10 @@ def build_model(
     - preactresnet18: He et al. 2016b, in the form for 32x32 images, 64 to 512 channels, with
       normalisation and ReLU after the last block, as in Rice, Wong and Kolter 2020. CIFAR-10:
       11,172,170 parameters, 1111 MFLOP.
+    - wideresnet34: WRN-34-k of Zagoruyko and Komodakis 2016, where `width` is k: three groups of
+      five blocks as in preactresnet18 to 16 k, 32 k and 64 k channels (the first convolution has 16
+      for each k), no dropout. CIFAR-10, k = 1: 466,714
+      parameters, 138 MFLOP; k = 10: 46,160,474 parameters, 13,318 MFLOP.
 
     mlp, lenet5 and strided have no batch normalisation, and `ReLUNetwork.from_module(model, shape)`
     reads them.

@@ -19,7 +19,7 @@ import math
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,18 @@ class Run(Result):
         0 if none has ended.
         """
         return len(self.epochs) if self.final is None else int(self.final["epoch"])
+
+    @property
+    def best(self) -> int | None:
+        """The first epoch with most validation points robustly right; None without such points."""
+        found = [line["validation"] for line in self.epochs if "validation" in line]
+        if not found:
+            return None
+        rates = [
+            each["accuracy"] if each["robust_accuracy"] is None else each["robust_accuracy"]
+            for each in found
+        ]
+        return 1 + rates.index(max(rates))
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Run:
@@ -199,7 +211,8 @@ class Run(Result):
         """Give the measurement at the end as what `evaluate` gives, each number with its kind.
 
         Args:
-            part: "test", "train" (all training points, not attacked), or "train_sample".
+            part: "test", "train" (all training points, not attacked), "train_sample", or
+                "best_test" (test points, network of epoch `best`).
 
         Returns:
             An `Evaluation`; `final` has the same numbers as they are in the file.
@@ -225,8 +238,8 @@ class Run(Result):
         """
         config = self.config
         data = load_data(config.data, config.task, config.seed, root=config.root)
-        data = data.subset(config.train_points, config.test_points, config.seed)
-        if not same_data(data_facts(data), self.about["data"]):
+        data, held = chosen(data, config)
+        if not same_data(data_facts(data, held), self.about["data"]):
             hint = "tensors of your own are measured by `evaluate`"
             raise ValueError(
                 f"data {config.data} are not those that {self.folder} was trained on ({hint})"
@@ -275,9 +288,10 @@ class Run(Result):
         }
         self.epochs.append(line)
         self._write_metrics()
+        best = {"weights": self.best, "state": None}
         for kind, every in (("weights", self.config.keep), ("state", self.config.epochs + 1)):
             for old in range(1, number - 1):
-                if old % every:
+                if old % every and old != best[kind]:
                     (self.folder / kind / _name(old)).unlink(missing_ok=True)
 
     def finish(self, final: dict[str, Any]) -> None:
@@ -373,12 +387,34 @@ def same_data(first: dict[str, Any], second: dict[str, Any]) -> bool:
     return all(first.get(name) == second.get(name) for name in {*first, *second} - {"mean", "std"})
 
 
-def data_facts(data: Dataset) -> dict[str, Any]:
+def chosen(data: Dataset, config: TrainingConfig) -> tuple[Dataset, Dataset | None]:
+    """The points that a run is about, and what is held out of training as the test points of a
+    second set (None where nothing is).
+    """
+    held, there = config.validation_points, len(data.train_points)
+    if not held:
+        return data.subset(config.train_points, config.test_points, config.seed), None
+    count = there - held if config.train_points is None else config.train_points
+    if count < 1 or count + held > there:
+        raise ValueError(
+            f"validation_points must leave training points: of {there} there are to be "
+            f"{held} held out and {max(count, 1)} trained on; lower one of the two"
+        )
+    data = data.subset(count + held, config.test_points, config.seed)
+    points, labels = data.train_points, data.train_labels
+    rest = replace(data, train_points=points[:count], train_labels=labels[:count])
+    return rest, replace(rest, test_points=points[count:], test_labels=labels[count:])
+
+
+def data_facts(data: Dataset, held: Dataset | None = None) -> dict[str, Any]:
     """What a run keeps of its data: names, sizes, moments of the training points by channel,
-    SHA-256 of all of them.
+    SHA-256 of all of them, those held out last.
     """
     digest = hashlib.sha256()
-    for part in (data.train_points, data.train_labels, data.test_points, data.test_labels):
+    parts = [data.train_points, data.train_labels, data.test_points, data.test_labels]
+    if held is not None:
+        parts += [held.test_points, held.test_labels]
+    for part in parts:
         digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
     mean, std = moments(data.train_points)
     facts = {
@@ -394,6 +430,8 @@ def data_facts(data: Dataset) -> dict[str, Any]:
         "train": len(data.train_points),
         "test": len(data.test_points),
     }
+    if held is not None:
+        counts["validation"] = len(held.test_points)
     return facts | counts | {"sha256": digest.hexdigest()}
 
 

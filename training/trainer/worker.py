@@ -15,10 +15,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from constructions import Progress
@@ -35,6 +34,9 @@ from ..datasets.reading import copied
 from .config import PRECISIONS, TrainingConfig
 from .evaluation import evaluate_share, stream, summary
 from .run import Run
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 COLLAPSE = 0.2
 """A fall of robust training accuracy by so much within a run is called catastrophic overfitting."""
@@ -65,6 +67,8 @@ class TrainingProgress(Progress):
 
 def make_fabric(config: TrainingConfig) -> Fabric:
     """Device, precision and processes as configured. Raises ValueError if they are not there."""
+    from lightning_fabric import Fabric  # seconds of imports that only training needs
+
     if config.accelerator == "cuda":
         if not torch.cuda.is_available():
             raise ValueError("device 'cuda' needs a GPU, and PyTorch finds none")
@@ -131,6 +135,7 @@ class Worker:
         state: dict[str, torch.Tensor] | None,
         batches: int,
         report: Callable[[TrainingProgress], None],
+        held: Dataset | None = None,
     ) -> None:
         self.fabric, self.run, self.config, self.batches, self.report = (
             fabric,
@@ -140,6 +145,7 @@ class Worker:
             report,
         )
         self.data = data.to(fabric.device)
+        self.held = held and held.to(fabric.device)
         # processes that are started share the memory of what they get
         self.model = copied(model).to(fabric.device)
         if len(data.shape) == 3:
@@ -161,14 +167,16 @@ class Worker:
         """The epochs that are left, and the measurement at the end."""
         run, config, parts = self.run, self.config, ("train", "test")
         few = {part: self.choose(part) for part in parts}
+        if self.held is not None:
+            few["validation"] = self.held.test_points, self.held.test_labels
         for epoch in range(len(run.epochs) + 1, config.epochs + 1):
             if self.collapsed():
                 break
             began = time.perf_counter()
             line = self.epoch(epoch)
-            for part in parts:
+            for part, sample in few.items():
                 line[part] = self.measure(
-                    *few[part], config.eval_attack, f"measuring {part}", self.fabric.autocast
+                    *sample, config.eval_attack, f"measuring {part}", self.fabric.autocast
                 )
             line["seconds"] = time.perf_counter() - began
             if self.fabric.is_global_zero:
@@ -181,20 +189,30 @@ class Worker:
         epoch, stopped = len(run.epochs), self.collapsed()
         if stopped:  # take the network from before
             epoch = max(1, epoch - 1)
-            self.model.load_state_dict(
-                self.fabric.broadcast(run.weights(epoch) if self.fabric.is_global_zero else {})
-            )
+            self.take(epoch)
         final: dict[str, Any] = {"epoch": epoch, "stopped": stopped}
         final["train"] = self.measure(
             data.train_points, data.train_labels, "clean", "measuring all of train"
         )
         final["train_sample"] = self.measure(*few["train"], attack, "measuring a sample of train")
-        final["test"] = self.measure(
-            data.test_points, data.test_labels, attack, "measuring all of test"
-        )
+        for name, of in {"test": epoch, "best_test": run.best}.items():
+            if of is not None:
+                if of != epoch:
+                    self.take(of)
+                found = final.get("test") if of == epoch else None
+                final[name] = found or self.measure(
+                    data.test_points, data.test_labels, attack, "measuring all of test"
+                )
+        if run.best is not None:
+            final["best_epoch"] = run.best
         if self.fabric.is_global_zero:
             run.finish({**final, "seconds": time.perf_counter() - began})
         self.fabric.barrier()
+
+    def take(self, epoch: int) -> None:
+        """Give the model the weights that it had after an epoch."""
+        weights = self.run.weights(epoch) if self.fabric.is_global_zero else {}
+        self.model.load_state_dict(self.fabric.broadcast(weights))
 
     def collapsed(self) -> str | None:
         """Why to stop after the last epoch, if there is a reason."""
@@ -394,8 +412,8 @@ def write_scalars(run: Run) -> None:
         return
     line = run.epochs[-1]
     with SummaryWriter(str(run.folder / "tensorboard"), purge_step=line["epoch"]) as writer:
-        for part in ("training", "train", "test"):
-            for name, value in line[part].items():
+        for part in ("training", "train", "test", "validation"):
+            for name, value in line.get(part, {}).items():
                 if isinstance(value, float):
                     writer.add_scalar(f"{part}/{name}", value, line["epoch"])
 

@@ -441,7 +441,6 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     assert [row["kept"] for row in shown] == [True, True, False]
     assert again == ["missing.vnnlib"]
     monkeypatch.undo()
-    assert main([*arguments[:3], "--jobs", "2"]) == 0
     (tmp_path / "instances.csv").write_text("a.onnx,b.vnnlib\n")
     assert main(arguments) == 2
     assert "line 1: must be onnx,vnnlib,timeout, got 'a.onnx,b.vnnlib'" in capsys.readouterr().err
@@ -452,6 +451,17 @@ def test_lists_of_instances_are_resumed(tmp_path, capsys, monkeypatch):
     (tmp_path / "instances.csv").write_text(f"onnx, vnnlib, timeout\n\n{rows[0]}\n{rows[0]}s\n")
     assert main(arguments) == 2
     assert "line 4: timeout must be a number > 0, got '10s'\n" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_lists_of_instances_by_several_processes(tmp_path, capsys):
+    write_onnx(affine([[1.0]], [-0.5]), tmp_path / "a.onnx")
+    write_vnnlib(tmp_path / "safe.vnnlib", ([0.75], [1.0]), 1)
+    write_vnnlib(tmp_path / "unsafe.vnnlib", ([0.25], [1.0]), 1)
+    rows = "".join(f"a.onnx,{name}.vnnlib,60\n" for name in ("safe", "unsafe", "missing"))
+    (tmp_path / "instances.csv").write_text(rows)
+    assert main(["certify", "--instances", str(tmp_path / "instances.csv"), "--jobs", "2"]) == 0
+    assert "1 sat, 1 unsat, 0 unknown, 1 error, of 3 instances" in capsys.readouterr().out
 
 
 def test_what_was_unknown_is_tried_again_with_more_time(tmp_path, capsys, monkeypatch):

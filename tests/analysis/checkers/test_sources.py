@@ -18,7 +18,8 @@ from forging import contradicted, forge, renew
 from torch import nn
 
 from analysis import certify, certify_box, decide
-from analysis.certification.check_files import check_file, read_decision
+from analysis.certification.check_files import check_file
+from analysis.certification.check_network import read_decision
 from analysis.certification.queries import Query, certify_all
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
@@ -395,7 +396,7 @@ def test_what_is_wrong_with_the_library_is_no_verdict(tmp_path, monkeypatch):
     asked, query = Property(BOX, [([[-1.0]], [0.0])]), Query(ExactSet([1], [1]), 1)
     margins, content = certify_box(network, BOX, 1).certificate, decide(network, asked).certificate
     for place, about, look in (
-        ("check_files.query_loss", margins, lambda: check_file(path, network)),
+        ("check_network.query_loss", margins, lambda: check_file(path, network)),
         ("queries.query_loss", margins, lambda: certify_all(network, [query], 5.0, path)),
         ("check_property.greatest_loss", content, lambda: check_file(path, network, asked=asked)),
         ("check_property.greatest_loss", content, lambda: read_decision(path, network, asked)),

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 import analysis
+from analysis import certificate_of, certify
 from analysis.commands.cli import main
-from constructions import affine, read_network, write_onnx
+from constructions import Ball, affine, read_network, write_onnx
 
 SCRIPT = """
 import contextlib, io, json, sys
@@ -30,7 +31,7 @@ print(json.dumps(found))
 BALL = ["--radius", "0.1"]
 
 WRONG = {
-    "none.onnx --point 0 0": "NET must be a file, a run, or module:function",
+    "none.onnx --point 0 0": "NET: no file or folder none.onnx",
     "net.pt --points none.npz": "no file none.npz",
     "net.pt --memorized none.npz": "no file none.npz",
     "net.pt --queries none.npz": "no file none.npz",
@@ -47,6 +48,12 @@ WRONG = {
     "net.pt --point 0 0 --norm 2 -": "--radius must be given",
     "net.pt --point 0 0 --radius -1 -": "--radius must be finite and >= 0, got -1.0",
     "net.pt --point 0 0 --out none/c.json": "got no folder none",
+    "net.pt --point 0 0 --radius 8 -": "8 / 255 = 0.0314",
+    "net.pt --point 0 0 --norm 2 --radius 2 -": "the l_2 ball of radius 2 holds all of [0,1]^D",
+    "net.pt --point 0 3": "--point must lie in [0,1], got 3 (divide",
+    "net.pt --points far.npz": "far.npz: x (points) must lie in [0,1], got 128 in row 2 (divide",
+    "net.pt --memorized near.npz": "near.npz: x (points) must lie in [0,1], got -0.05 in row 0",
+    "pickled.pt --point 0 0": "NET pickled.pt holds more than tensors",
     "convolutions.pt --point 0 0": "convolutions, which do not say the shape of an image",
 }
 
@@ -54,13 +61,35 @@ OTHER = {
     "check-certificate none.json": "No such file|no file none.json",
     "check-certificate labels.npz": "labels.npz is no certificate",
     "check-certificate other.json": "other.json is no certificate: its format is unknown",
-    "inspect none.onnx": "NET must be a file",
-    "regions none.onnx": "NET must be a file",
-    "export none.onnx --onnx a.onnx": "NET must be a file",
+    "check-certificate pickled.pt": "pickled.pt is no certificate: it is not text (UTF-8)",
+    "check-certificate text.json": "text.json is no certificate: it is not JSON",
+    "check-certificate other.json --network none.pt": "--network: no file or folder none.pt",
+    "check-certificate of3.json --network net.pt": "with 3 inputs, but --network net.pt takes 2",
+    "check-certificate of3.json --verified": "`make checker` builds the verified checker",
+    "check-certificate none.of.json": "holds no query, so it proves nothing",
+    "inspect pickled.pt": "NET pickled.pt holds more than tensors",
+    "inspect net.pt --plot a.txt": "figures are written as .svg, .png or .pdf, got a.txt",
+    "regions net.pt --plot a.txt": "figures are written as .svg, .png or .pdf, got a.txt",
+    "count --plot a.txt": "figures are written as .svg, .png or .pdf, got a.txt",
+    "count --latex none/a.tex": "no folder none for a.tex",
+    "export net.pt --onnx none/a.onnx": "no folder none for a.onnx",
+    "evaluate none": "none holds no run",
+    "train --resume none": "none holds no run",
+    "train --data none": "data must be digits, mnist, cifar10, or the path",
+    "train --radius 8": "8 / 255 = 0.0314",
+    "sweep --data none": "data must be digits, mnist, cifar10, or the path",
+    "compare --data none": "data must be digits, mnist, cifar10, or the path",
+    "compare --radius 8": "below half the separation of the data: the l_inf ball of radius 8 holds",
+    "compare --radius 9 --norm 2": "the l_2 ball of radius 9 holds all of [0,1]^D",
+    "verify --only none": "only must name statements",
+    "verify --jobs 0": "--jobs must be at least 1, got 0",
+    "inspect none.onnx": "NET: no file or folder none.onnx",
+    "regions none.onnx": "NET: no file or folder none.onnx",
+    "export none.onnx --onnx a.onnx": "NET: no file or folder none.onnx",
 }
 
 
-def certify(words):
+def certifying(words):
     """The arguments of a command line; with the usual radius where it needs one."""
     words = words.split()
     balls = {"--point", "--points", "--memorized"} & {*words} and "-" not in words
@@ -81,18 +110,28 @@ def folder(tmp_path_factory):
     np.savez(found / "unlabelled.npz", x=x)
     np.savez(found / "labels.npz", x=x, y=[1, -1, 4])
     np.savez(found / "boxes.npz", lo=np.zeros((3, 3)), hi=np.ones((3, 3)), y=y)
+    far = x.copy()
+    far[2, 1] = 128
+    np.savez(found / "far.npz", x=far, y=y)
+    np.savez(found / "near.npz", x=x - 0.55, y=y)
+    torch.save(module, found / "pickled.pt")
+    three = {"format": "cgro certificate 1", "network": {"inputs": 3}}
+    (found / "of3.json").write_text(json.dumps(three))
+    whole = certificate_of([certify(affine([[1.0, 2.0]]), [0.5, 0.5], Ball("inf", 0.125), 1)])
+    (found / "none.of.json").write_text(json.dumps(whole | {"queries": []}))
+    (found / "text.json").write_text("no JSON")
     (found / "other.json").write_text('{"kind": "other"}')
     return found
 
 
 def test_bad_input_is_named_without_torch(folder):
-    asked = [certify(words) for words in WRONG] + [words.split() for words in OTHER]
+    asked = [certifying(words) for words in WRONG] + [words.split() for words in OTHER]
     root = Path(analysis.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         input=json.dumps(asked),
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": str(root), "CGRO_CHECKER": "none"},
         capture_output=True,
         text=True,
         check=True,

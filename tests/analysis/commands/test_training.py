@@ -1,4 +1,4 @@
-"""`cgro train`, `cgro evaluate` and `cgro sweep`, as they are typed."""
+"""`cgro train` and `cgro evaluate`, as they are typed."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from analysis import certify
 from analysis.checkers import check_certificate
 from analysis.commands.cli import main
 from constructions import ReLUNetwork
-from training import Run, TrainingConfig, load_data, sweep, train, trials
+from training import Run, TrainingConfig, load_data, train
 
 QUICK = [
     "--hidden",
@@ -191,64 +191,6 @@ def test_a_run_is_not_overwritten_or_mixed(folder, capsys):
     assert "leave out --epochs" in capsys.readouterr().err
     assert main(["evaluate", str(folder), "--points", "9999"]) == 2
     assert "--points must be in 1..360, got 9999" in capsys.readouterr().err
-
-
-def test_a_sweep_keeps_what_succeeds_and_reports_what_fails(tmp_path, capsys):
-    command = [
-        "sweep",
-        *QUICK,
-        "--epochs",
-        "1",
-        "--radii",
-        "0",
-        "0.05",
-        "--seeds",
-        "0",
-        "1",
-        "--out",
-        str(tmp_path),
-    ]
-    (tmp_path / "width1-radius0-seed1").mkdir()
-    (tmp_path / "width1-radius0-seed1" / "config.json").write_text("{")
-    assert main([*command, "--json"]) == 2
-    printed, error = capsys.readouterr()
-    rows = json.loads(printed)
-    assert [row["status"] == "finished" for row in rows] == [True, False, True, True]
-    assert "is damaged" in rows[1]["status"]
-    assert "1 of 4 runs failed; the others are kept" in error
-    assert json.loads((tmp_path / "sweep.json").read_text()) == rows
-    before = (tmp_path / "width1-radius0.05-seed1" / "metrics.jsonl").stat().st_mtime_ns
-    assert main(command) == 2  # what is finished is not done again
-    assert (tmp_path / "width1-radius0.05-seed1" / "metrics.jsonl").stat().st_mtime_ns == before
-
-
-def test_a_sweep_in_parallel_gives_the_same(tmp_path):
-    config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean", eval_points=20)
-    found = []
-    for jobs in (1, 2):
-        done = sweep(trials(config, tmp_path / str(jobs), seeds=[0, 1]), jobs=jobs)
-        assert [trial.error for trial in done] == ["", ""]
-        found.append([trial.run.final["test"] for trial in done])
-    assert found[0] == found[1]
-    with pytest.raises(ValueError, match="jobs must be an integer >= 1, got 0"):
-        sweep([], jobs=0)
-    with pytest.raises(ValueError, match="must not be repeated"):
-        trials(config, tmp_path, seeds=[0, 0])
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_sweep_on_a_ray_cluster(tmp_path):
-    ray = pytest.importorskip("ray")
-    config = TrainingConfig(hidden=(8,), epochs=1, final_attack="clean", eval_points=20)
-    try:
-        done = sweep(trials(config, tmp_path, seeds=[0, 1]), address="local")
-    finally:
-        ray.shutdown()
-    assert [(trial.error, trial.run.status) for trial in done] == [
-        ("", "finished"),
-        ("", "finished"),
-    ]
 
 
 @pytest.mark.slow

@@ -86,7 +86,9 @@ def with_entry(matrix, index, by):
     return Integers(held.size, held.rows, held.columns, values, held.exponent)
 
 
-@pytest.mark.parametrize(("outputs", "p"), [(1, math.inf), (3, 2)])
+@pytest.mark.parametrize(
+    ("outputs", "p"), [(1, math.inf), pytest.param(3, 2, marks=pytest.mark.slow)]
+)
 def test_every_number_off_by_one(outputs, p):
     """What is still proved is right at places all over the balls."""
     points, labels = problem(7, 2, outputs, seed=1)

@@ -264,3 +264,12 @@ def test_odd_networks_get_a_verdict_and_no_crash():
         layers=(replace(first, weight=integers(first.weight)), *rest),
     )
     assert certify_memorizer(forged, points, labels, Ball(2, 0.1)).verdict != "proved"
+
+
+def test_points_outside_the_domain_are_named():
+    points, labels, ball = np.array([[0.25, 0.5], [0.75, 0.5]]), [1, -1], Ball(2, 0.125)
+    network = nearest_neighbour(points, labels, ball).restrict((0.375, 1.0))
+    with pytest.raises(
+        ValueError, match=r"domain \[0.375, 1\].*point 0 has values in \[0.25, 0.5\]"
+    ):
+        certify_memorizer(network, points, labels, ball)

@@ -53,12 +53,18 @@ def test_red_is_positive_in_all_pictures():
 
 
 def test_legends_name_what_is_drawn():
-    every = ["output 0", "label -1", "label +1", "ball, radius 0.125", "outer border of the shell"]
+    every = [
+        "output = 0",
+        "label -1",
+        "label +1",
+        "ball, radius 0.125",
+        "outer border of the shell",
+    ]
     axes = plot_plane(BUILT, points=POINTS, labels=LABELS, ball=BALL, steps=41)
     assert words(axes) == every
     assert len(axes.patches) == 4  # ball and outer ball of each point
     clean = plot_plane(CLEAN, points=POINTS, ball=Ball(2, 0.25), steps=41)
-    assert words(clean) == ["output 0", "points", "ball, radius 0.25"]
+    assert words(clean) == ["output = 0", "points", "ball, radius 0.25"]
     found = linear_regions(BUILT, (0, 1))
     boundary = level_set(BUILT, (0, 1))
     regions = plot_regions(found, boundary, points=POINTS, labels=LABELS, ball=BALL)
@@ -103,7 +109,10 @@ def test_a_saved_slice_is_still_one(tmp_path):
 
 
 def test_the_graph_of_units_has_a_legend():
-    assert words(network_figure(multiplication(1, 1)).axes[0]) == ["weight > 0", "weight < 0"]
+    assert words(network_figure(multiplication(1, 1)).axes[0]) == [
+        "weight > 0",
+        "weight < 0 (thicker: larger)",
+    ]
 
 
 def test_errors():

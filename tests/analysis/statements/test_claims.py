@@ -16,6 +16,7 @@ from accessibility import check_accessible
 
 from analysis import ledger, verify
 from analysis.commands.cli import main
+from analysis.commands.listing import listed
 from analysis.statements import constructions as claims_constructions
 from analysis.statements.claims import (
     LEDGER,
@@ -30,7 +31,15 @@ from analysis.statements.claims import (
     share_of,
 )
 from analysis.statements.formal import FORMAL
-from analysis.statements.report import BEGIN, END, as_markdown, counts, save_json, write_ledger
+from analysis.statements.report import (
+    BEGIN,
+    END,
+    as_markdown,
+    counts,
+    save_json,
+    told,
+    write_ledger,
+)
 from constructions import affine, compose, squaring
 
 
@@ -61,12 +70,14 @@ PRINTED = {
     *names("gao", "theorem", "4.1 5.1 5.2 6.1 C.1"),
     *names("gao", "corollary", "5.1 C.1"),
     *names("li", "definition", "3.1 3.2 3.3 3.4"),
-    *names("li", "theorem", "4.4 4.7"),
+    *names("li", "remark", "3.5"),
+    *names("li", "assumption", "4.1 4.2 4.3"),
+    *names("li", "theorem", "4.4 4.7 5.9"),
     *names("li", "lemma", "4.5"),
     *names("li", "figure", "1 2 3 4"),
     *names("li", "table", "1 2"),
-    *names("kim", "theorem", "3.1"),
-    *names("kim", "proposition", "3.2 3.3"),
+    *names("kim", "theorem", "3.1 4.2"),
+    *names("kim", "proposition", "3.2 3.3 C.7"),
     *names("kim", "lemma", "A.2"),
     *names("own", "theorem", "1"),
     *names("own", "proposition", "2"),
@@ -86,8 +97,14 @@ QUICK = (
     "kim-proposition-3.3",
     "kim-theorem-3.1",
     "kim-lemma-a.2",
+    "kim-proposition-c.7",
+    "kim-theorem-4.2",
     "own-theorem-1",
     "own-proposition-2",
+    "li-definition-3.1",
+    "li-definition-3.2",
+    "li-definition-3.3",
+    "li-assumption-4.3",
 )
 
 
@@ -114,6 +131,47 @@ def test_every_numbered_statement_is_in_the_ledger():
             assert entry.note, entry.name
         if entry.restates:
             assert LEDGER[entry.restates].measure is entry.measure
+
+
+def test_what_is_listed_without_measuring_is_the_ledger():
+    def said(entry):
+        return entry.name, entry.text, entry.verdict, entry.note, entry.restates, entry.file
+
+    assert [said(entry) for entry in listed()] == [said(entry) for entry in ledger()]
+    with pytest.raises(ValueError, match="only must name statements"):
+        listed(["nothing"])
+
+
+def test_what_is_known_second_hand_says_so(capsys):
+    """The figures' captions are at hand, the statements of the same paper are not."""
+    found = {entry.name: entry.source for entry in ledger()}
+    assert {found[f"li-figure-{k}"] for k in range(1, 5)} == {"text"}
+    second = {name for name, source in found.items() if source == "second-hand"}
+    assert second == {name for name in PRINTED if name.startswith("li-") and "figure" not in name}
+    assert {found[name] for name in PRINTED if name.startswith("own-")} == {"here"}
+    assert all(LEDGER[name].verdict != "not testable" for name in second)
+    assert main(["verify", "--only", "li-definition-3.1", "cgrm-lemma-a.5"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("  source: second-hand\n") == 1
+    assert printed.count("  source: text\n") == 1
+    assert as_markdown(verify(["li-definition-3.1"])).count("| Known second-hand. ") == 1
+
+
+def test_numbers_that_are_exact_are_printed_so():
+    """The relation, too; what no short text stands for is called so, and estimates are rounded."""
+    third, prime = Fraction(1, 3), 10**15 + 37
+    assert told(equal("p", prime, prime)) == (
+        "p: 1,000,000,000,000,037 = 1,000,000,000,000,037 (exact)"
+    )
+    assert told(at_most("q", third, Fraction(1, 2))) == "q: 1/3 <= 0.5 (exact)"
+    assert told(at_least("q", 2.0**-7, 0, "certified lower bound")) == (
+        "q: 0.0078125 >= 0 (certified lower bound)"
+    )
+    assert told(at_most("r", 0.123456, 1 / 3, "estimate")) == "r: 0.123 <= about 0.333 (estimate)"
+    huge = Fraction(3**60, 2**90)
+    assert told(at_most("h", huge, math.inf)) == "h: about 34.2 <= inf (exact)"
+    assert told(share_of("s", 4491, 4492)) == "s: 4491/4492 = 1 (4,491 of 4,492) (exact)"
+    assert told(share_of("s", 1, 3, "estimate")) == "s: 0.333 = 1 (1 of 3) (estimate)"
 
 
 def test_statements_are_in_the_papers_order():

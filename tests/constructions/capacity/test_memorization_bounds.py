@@ -55,6 +55,34 @@ def test_a_first_layer_that_is_too_narrow_confuses_two_balls(t, rho, seed):
     assert values[0, 0] == values[1, 0]
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("t", [2, 4, 7])
+def test_in_l_inf_every_first_layer_narrower_than_the_points_confuses_two_balls(t, seed):
+    """Of 0 and e_1, ..., e_t, for each rho > 1/2: two points of different balls, one image."""
+    rho = Fraction(1, 2) + Fraction(1, 2**30)
+    assert memorization_bound(t + 1, t, rho, "inf").width == t
+    rows = np.random.default_rng([seed, t]).integers(-5, 6, (t - 1, t))
+    z = [Fraction(int(v.p), int(v.q)) for v in sympy.Matrix(rows).nullspace()[0]]
+    j = max(range(t), key=lambda k: abs(z[k]))
+    v = [a / z[j] / 2 for a in z]
+    unit = [int(i == j) for i in range(t)]
+    near = [(e + a) / 2 for e, a in zip(unit, v, strict=True)]
+    other = [(e - a) / 2 for e, a in zip(unit, v, strict=True)]
+    assert max(abs(a - e) for a, e in zip(near, unit, strict=True)) < rho / 2
+    assert max(map(abs, other)) < rho / 2
+    assert sum(map(abs, v)) > 0
+    assert [sum(int(w) * a for w, a in zip(row, v, strict=True)) for row in rows] == [0] * (t - 1)
+
+
+def test_in_l_inf_it_is_not_below_that_of_l_2_in_width():
+    for n, d, rho in itertools.product((2, 5, 40), (1, 6, 90), (0, 0.3, 0.5, 0.51, 0.9)):
+        bound, other = memorization_bound(n, d, rho, "inf"), memorization_bound(n, d, rho)
+        assert bound.width >= other.width
+        assert (bound.shattered, bound.norm) == (n, "inf")
+        assert bound.nonzero == memorization_bound(n, d, 0).nonzero
+    assert memorization_bound(40, 90, 0.5, "inf").width == math.ceil(39 / 4)
+
+
 @pytest.mark.parametrize("rho", [0.5, 0.71, 0.75, 0.9, 0.95, Fraction(12, 13)])
 def test_points_are_shattered_by_balls_of_share_rho(rho):
     """Points e_1, ..., e_k; centres +- the signs of a labelling: half their distance is sqrt k, and

@@ -605,6 +605,7 @@ print(json.dumps({"parameters": size.parameters, "depth": size.depth, "stored": 
 """
 
 
+@pytest.mark.slow
 def test_sixty_thousand_images_are_built_counted_and_described():
     """N = 60,000, D = 784, m = 8, the paper's form: in under 30 s of processor time and 3 GB, in a
     process of its own.

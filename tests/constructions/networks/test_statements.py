@@ -34,7 +34,7 @@ from constructions import (
     squaring,
     statements,
 )
-from constructions.networks.formal import THEOREMS
+from constructions.networks.formal import OF_CLASSES, THEOREMS
 from constructions.networks.owners import shares
 from constructions.networks.provenance import HOMES, register_all
 
@@ -80,6 +80,10 @@ CASES = {
     "memorizer": [
         {"points": np.arange(40)[:, None] ** 2, "labels": np.arange(40) % 2},
         {"points": np.arange(60)[:, None] ** 2 / 7, "labels": np.arange(60) % 3, "bits": 53},
+    ],
+    "narrow_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.05)},
+        {"points": np.eye(7) / 2 + 0.25, "labels": [0, 1, 2, 2, 1, 0, 2], "ball": BALL},
     ],
     "nearest_neighbour": [
         {"points": POINTS, "labels": LABELS, "ball": Ball(2, 0.125)},
@@ -250,10 +254,11 @@ def test_modules_are_no_networks_with_statements_or_bounds():
 
 def test_theorems_are_named_where_the_weights_are_theirs():
     """Each is in its file of proofs/; a claim that is not the statement's is about its values."""
+    values = {"values", "y_i on ball i", "f_clean outside of the shells"}
     root = Path(__file__).parents[3]
-    for name, theorems in THEOREMS.items():
+    for name, theorems in [*THEOREMS.items(), *OF_CLASSES.items()]:
         assert name in LEMMAS
-        assert set(theorems) <= {*LEMMAS[name].claims, "values"}
+        assert set(theorems) <= {*LEMMAS[name].claims} | values
         for text in theorems.values():
             file, names = text.split(": ")
             found = (root / "proofs" / file).read_text()
@@ -262,6 +267,31 @@ def test_theorems_are_named_where_the_weights_are_theirs():
     assert "  proved in Coq: values (Distance.v: eval_soft_indicator)" in explain(soft(0.25, 0.5))
     assert "proved" not in explain(soft(0.1, 0.5))
     assert "proved" not in explain(constructions.tooth(3))
+
+
+def test_theorems_of_f_s_are_named_where_nothing_was_rounded():
+    """In l_inf, variant lean, on dyadic points; not where weights are others, or were rounded."""
+    box = Ball("inf", 0.125)
+
+    def said(points, labels, outputs, ball=box, **options):
+        clean = affine([[1.0, 0.0]] * outputs, [-0.5] * outputs)
+        built = f_S(clean, points, labels, ball, **options)
+        return [line for line in explain(built).splitlines() if line.startswith("  proved in Coq")]
+
+    dyadic, odd = [[0.25, 0.5], [0.75, 0.5]], [[0.45, 0.5], [0.9, 0.5]]
+    assert said(dyadic, [1, -1], 1) == [
+        "  proved in Coq: y_i on ball i (Memorize.v: memorize_on_ball)",
+        "  proved in Coq: f_clean outside of the shells (Memorize.v: memorize_outside)",
+    ]
+    assert "memorizeK_on_ball" in said(dyadic, [0, 2], 3)[0]
+    assert not said(odd, [1, -1], 1)
+    assert not said(dyadic, [1, -1], 1, separation=0.5)
+    assert not said(dyadic, [1, -1], 1, variant="gate")
+    assert not said(dyadic, [1, -1], 1, Ball(2, 0.125))
+    built = f_S(affine([[1.0, 0.0]]), dyadic, [1, -1], box)
+    changed = dataclasses.replace(built, layers=(*built.layers[:-1], affine([[2.0] * 4]).layers[0]))
+    assert "proved" not in explain(changed)
+    assert "a shell around each ball" in explain(built)
 
 
 def test_explain_counts_the_parts():

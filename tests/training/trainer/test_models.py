@@ -65,6 +65,15 @@ def preactresnet18_count(sizes, channels, outputs):
     return total + norm(before) + (before + 1) * outputs
 
 
+def wideresnet34_count(k, channels, outputs):
+    total, before = conv(channels, 16), 16
+    for n in (16 * k, 32 * k, 64 * k):
+        total += conv(before, n) + 9 * conv(n, n) + norm(before, *[n] * 9)
+        total += conv(before, n, 1) if n != before else 0
+        before = n
+    return total + norm(before) + (before + 1) * outputs
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "closed_form", "published", "megaflops"),
     [
@@ -84,6 +93,7 @@ def preactresnet18_count(sizes, channels, outputs):
             11_172_170,
             1111,
         ),
+        ("wideresnet34", CIFAR, wideresnet34_count(1, 3, 10), 466_714, 138),
     ],
 )
 def test_sizes_are_those_of_the_literature(name, shape, closed_form, published, megaflops):
@@ -102,6 +112,9 @@ def test_width_multiplies_channels():
     assert parameters(
         build_model("preactresnet18", MNIST, 1, width=1 / 32)
     ) == preactresnet18_count((2, 4, 8, 16), 1, 1)
+    with torch.device("meta"):  # 46.2 million: Zagoruyko and Komodakis 2016, Madry et al. 2018
+        wide = build_model("wideresnet34", CIFAR, 10, width=10)
+    assert parameters(wide) == wideresnet34_count(10, 3, 10) == 46_160_474
     # rounded
     assert parameters(build_model("lenet5", CIFAR, 1, width=0.7)) == lenet5_count(
         4, 11, 84, 59, 3, 32, 1
@@ -135,7 +148,8 @@ def test_models_read_images_of_all_sizes(name, shape, outputs):
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("lenet5", 12), ("strided", 4), ("resnet9", 8), ("preactresnet18", 8)]
+    ("name", "least"),
+    [("lenet5", 12), ("strided", 4), ("resnet9", 8), ("preactresnet18", 8), ("wideresnet34", 4)],
 )
 def test_images_have_a_least_size(name, least):
     assert build_model(name, (1, least, least), 2, width=0.1).eval()(

@@ -32,7 +32,7 @@ from training import (
     train,
 )
 from training.trainer.config import PRECISIONS
-from training.trainer.run import data_facts, moments, same_data
+from training.trainer.run import chosen, data_facts, moments, same_data
 
 SMALL = TrainingConfig(
     hidden=(24,),
@@ -129,6 +129,33 @@ def test_runs_on_a_part_of_the_data(digits, tmp_path):
         train(replace(SMALL, train_points=1438), tmp_path / "more")
     with pytest.raises(ValueError, match="test_points must be greater than or equal to 1, got 0"):
         replace(SMALL, test_points=0)
+
+
+def test_the_best_epoch_is_chosen_on_points_held_out(tmp_path):
+    config = replace(
+        *(SMALL,), train_points=200, validation_points=100, test_points=100, keep=100, epochs=6
+    )
+    config = replace(config, learning_rate=0.3, schedule="constant", seed=1)  # the last is not best
+    run = train(replace(config, stop_at_collapse=False), tmp_path / "run")
+    rates = [line["validation"]["robust_accuracy"] for line in run.epochs]
+    assert run.best == run.final["best_epoch"] == 1 + rates.index(max(rates)) < 5
+    assert run.checkpoints() == [run.best, 5, 6]
+    data = run.dataset()
+    seen = torch.cat([data.train_points, data.test_points]).flatten(1)
+    held = chosen(load_data("digits", "classes", config.seed), run.config)[1]
+    assert len(data.train_points) == 200
+    assert set(held.test_labels.bincount().tolist()) <= {9, 10, 11}  # shares, rounded
+    images = held.test_points.flatten(1)
+    assert not (images[:, None] == seen).all(2).any()  # digits has no image twice among these
+    for part, points, epoch in (("best_test", data, run.best), ("test", data, 6)):
+        found = evaluate(
+            *(run.model(epoch), points.test_points, points.test_labels, SMALL.ball),
+            SMALL.final_attack,
+            seed=config.seed,
+        )
+        assert run.evaluation(part) == found
+    with pytest.raises(ValueError, match="validation_points must leave training points: of 1437"):
+        train(replace(config, train_points=1400), tmp_path / "more")
 
 
 def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
@@ -407,6 +434,7 @@ def test_a_full_disk_is_a_clear_error_and_harms_nothing(whole, digits, tmp_path)
 # -- several processes -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_result_of_one(digits, tmp_path):
     config = replace(SMALL, epochs=10, precision="float64", device="cpu")  # 50 steps
     one, two = (train(replace(config, devices=n), tmp_path / str(n), data=digits) for n in (1, 2))
