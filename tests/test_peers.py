@@ -34,6 +34,7 @@ def words(asked, **answers):
     return peers.judge(network, asked, given)
 
 
+@pytest.mark.slow
 def test_ours_and_big_m_are_right_in_processes_of_their_own(tmp_path, capsys):
     for name, layers, low, high, y in (
         ("one", LAYERS, [0.5, 0.125], [1.0, 1.0], [1, 1]),

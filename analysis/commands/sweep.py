@@ -112,7 +112,8 @@ def plan(options: argparse.Namespace) -> list[Trial]:
         if not isinstance(values, list):
             raise ValueError(f"{name} in {options.config} must be a list, got {values!r}")
     chosen = {name: getattr(options, name) or values for name, values in lists.items()}
-    return training.trials(read_configuration(options, written), options.out, **chosen)
+    config = read_configuration(options, written)  # refuses before PyTorch is loaded
+    return training.trials(config, options.out, **chosen)
 
 
 def summary(trial: Trial) -> Row:

@@ -198,10 +198,12 @@ def derived_form(
         coefficients = next(iter(solution)).subs(dict.fromkeys(unknowns, 0))
         result += N**power * sum(c * term for c, term in zip(coefficients, basis, strict=True))
     extra = [sympy.expand(result).coeff(r) for r in residues]
-    cases = [(c, sympy.Eq(sympy.Mod(D, 4), k)) for k, c in enumerate(extra, start=1) if c != 0]
     result = result.subs(dict.fromkeys(residues, 0))
-    if cases:
-        result += sympy.Piecewise(*cases, (0, True))
+    for power in (1, 0):
+        found = [sympy.expand(c).coeff(N, power) for c in extra]
+        cases = [(c, sympy.Eq(sympy.Mod(D, 4), k)) for k, c in enumerate(found, start=1) if c != 0]
+        if cases:
+            result += N**power * sympy.Piecewise(*cases, (0, True))
     for d, m in checks:
         if sympy.expand(result.subs({D: d, M: m}) - counted(d, m).as_expr()) != 0:
             raise RuntimeError(

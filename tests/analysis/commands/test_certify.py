@@ -421,7 +421,7 @@ def test_networks_of_ones_own_come_in_as_for_compare(tmp_path, capsys, monkeypat
     for source, why in (
         ("conv.pt", "convolutions, which do not say the shape of an image: give a run's folder"),
         ("factories:conv", "else give a run's folder or an .onnx file"),
-        ("none.pt", "NET must be a file, a run, or module:function, got none.pt"),
+        ("none.pt", "NET: no file or folder none.pt"),
     ):
         assert run("certify", source, *ball) == 2
         assert why in capsys.readouterr().err

@@ -501,7 +501,7 @@ def test_inspect_command(capsys, tmp_path):
     assert main(["inspect", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["size"]["parameters"] == 19
     assert main(["inspect", str(tmp_path / "none.npz")]) == 2
-    assert "NET must be a file, a run, or module:function, got" in capsys.readouterr().err
+    assert "NET: no file or folder" in capsys.readouterr().err
 
 
 def test_module_and_entry_point_agree():

@@ -138,7 +138,7 @@ def test_what_is_declared_is_what_reading_says(folder):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("none.pt", "model must be a file, a run, or module:function, got none.pt"),
+        ("none.pt", "model: no file or folder none.pt"),
         ("shape.pt", "model must have 64 inputs, the numbers of an image, got 32"),
         ("shape.onnx", "model must have 64 inputs, the numbers of an image, got 32"),
         ("outputs.safetensors", r"model must have outputs 1 .parity. or 10 .classes., got 7"),

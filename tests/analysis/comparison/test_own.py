@@ -112,7 +112,7 @@ def test_what_is_refused(module, tmp_path, monkeypatch):
     }.items():
         with pytest.raises(ValueError, match=why):
             read_own(file, SHAPE)
-    with pytest.raises(FileNotFoundError, match="model must be a file, a run, or module:function"):
+    with pytest.raises(FileNotFoundError, match=r"model: no file or folder nothing\.pt"):
         read_own("nothing.pt", SHAPE)
     assert not (tmp_path / "executed.txt").exists()
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from labelled import labels_of
+from labelled import labels_of, refuses_what_is_false
 
 from analysis import certify_memorizer
 from analysis.memorizers.grid import Pieces, prove_grid
@@ -53,16 +53,7 @@ def test_grids_are_proved(n, d, outputs, p):
         proof = certify_memorizer(network, points, labels, Ball(p, radius))
         assert proof.verdict == "proved"
         assert proof.bound == 1 if outputs < 3 else proof.bound >= Fraction(1, 4)
-    half = separation(points, labels, norm=p).lower / 2
-    assert certify_memorizer(network, points, labels, Ball(p, 1.01 * half)).verdict != "proved"
-    for i in (0, n // 2, n - 1):
-        other = labels.copy()
-        other[i] = -other[i] if outputs == 1 else (other[i] + 1) % max(2, outputs)
-        wrong = certify_memorizer(network, points, other, ball)
-        assert (wrong.verdict, wrong.witness[0]) == ("refuted", i)
-    moved = points.copy()
-    moved[3] = points[np.flatnonzero(labels != labels[3])[0]] + ball.radius / 8
-    assert certify_memorizer(network, moved, labels, ball).verdict == "refuted"
+    refuses_what_is_false(network, points, labels, outputs, ball)
 
 
 @pytest.mark.parametrize(("n", "d", "rho"), [(1000, 2, 0.9), (1000, 20, 0.008), (1000, 64, 0.0025)])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from labelled import labels_of
+from labelled import labels_of, refuses_what_is_false
 
 from analysis import certify_memorizer
 from analysis.memorizers.line import margins
@@ -41,16 +41,7 @@ def test_narrow_memorizers_are_proved(n, d, outputs, p):
     for radius in (0.0, ball.radius / 3, ball.radius):
         proof = certify_memorizer(network, points, labels, Ball(p, radius))
         assert (proof.verdict, proof.bound) == ("proved", 1)
-    half = separation(points, labels, norm=p).lower / 2
-    assert certify_memorizer(network, points, labels, Ball(p, 1.01 * half)).verdict != "proved"
-    for i in (0, n // 2, n - 1):
-        other = labels.copy()
-        other[i] = -other[i] if outputs == 1 else (other[i] + 1) % max(2, outputs)
-        wrong = certify_memorizer(network, points, other, ball)
-        assert (wrong.verdict, wrong.witness[0]) == ("refuted", i)
-    moved = points.copy()
-    moved[3] = points[np.flatnonzero(labels != labels[3])[0]] + ball.radius / 8
-    assert certify_memorizer(network, np.clip(moved, 0, 1), labels, ball).verdict == "refuted"
+    refuses_what_is_false(network, points, labels, outputs, ball)
 
 
 @pytest.mark.parametrize(("outputs", "p"), [(1, math.inf), (3, 2)])

@@ -356,7 +356,7 @@ def test_restatements_share_a_measurement(one_more):
 
 
 @pytest.mark.parametrize(
-    "name", ["lemma-1", "cgrm-lemma", "cgrm-remark-1", "nobody-lemma-1", "cgrm-lemma-a.4"]
+    "name", ["lemma-1", "cgrm-lemma", "cgrm-claim-1", "nobody-lemma-1", "cgrm-lemma-a.4"]
 )
 def test_names_are_checked(one_more, name):
     with pytest.raises(ValueError, match=name):
@@ -479,7 +479,7 @@ def test_parts_are_told_with_their_checks_and_restatements_once(capsys):
     ],
 )
 def test_wrong_arguments_end_at_once(options, error, monkeypatch):
-    monkeypatch.setattr("analysis.statements.claims.run_tasks", None)
+    monkeypatch.setattr("constructions.internal.run_tasks", None)
     with pytest.raises(TypeError, match=error):
         verify(**options)
 

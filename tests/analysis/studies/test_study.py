@@ -43,6 +43,7 @@ SMALL = {
     "final_attack": "pgd3",
 }
 FEW = StudySettings(points=16, steps=3, epochs=2, memorized=60, planes=2)
+FEWER = replace(FEW, points=8, epochs=1, planes=0, certify_seconds=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,13 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(runs, tmp_path_factory):
-    folders = [runs / name for name in ("robust", "clean", "wide")]
-    return study(folders, FEW, kept=tmp_path_factory.mktemp("kept"))
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def found(runs, kept):
+    return study([runs / name for name in ("robust", "clean", "wide")], FEW, kept=kept)
 
 
 @pytest.fixture(scope="module")
@@ -166,15 +171,13 @@ def test_gaps_are_differences_of_what_the_searches_found(found):
         assert gap.interval[0] <= gap.value <= gap.interval[1]
 
 
-def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
-    first = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
-    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+def test_measurements_are_kept_and_read_again(found, runs, kept, monkeypatch):
+    files = {path: path.read_bytes() for path in kept.iterdir()}
     proofs = [path for path in files if path.name.endswith("-proofs.json")]
     answers = [json.loads(files[path])["question"]["format"] for path in files.keys() - proofs]
-    assert (
-        answers == [FORMAT] * 9
-    )  # two epochs, planes of both, distances, robust errors, f_S, comparison
-    assert len(proofs) == 2
+    # each of two runs: two epochs, planes, distances, robust errors, f_S, comparison; the clean one
+    assert answers == [FORMAT] * (2 * 8 + 1)
+    assert len(proofs) == 2 * 2
 
     def never(*args, **kwargs):
         raise AssertionError("measured again")
@@ -184,31 +187,30 @@ def test_measurements_are_kept_and_read_again(runs, tmp_path, monkeypatch):
     monkeypatch.setattr("analysis.studies.profiles.plane_regions", never)
     for module in ("profiles", "beside"):
         monkeypatch.setattr(f"analysis.studies.{module}.boundary_distances", never)
-    again = study([runs / "robust", runs / "clean"], FEW, kept=tmp_path)
-    assert again.run("robust").profiles == first.run("robust").profiles
-    assert again.run("robust").robust_errors == first.run("robust").robust_errors
-    assert again.run("robust").planes == first.run("robust").planes
-    assert again.constructed == first.constructed
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+    again = study([runs / name for name in ("robust", "clean", "wide")], FEW, kept=kept)
+    assert again.run("robust").profiles == found.run("robust").profiles
+    assert again.run("robust").robust_errors == found.run("robust").robust_errors
+    assert again.run("robust").planes == found.run("robust").planes
+    assert again.constructed == found.constructed
+    assert {path: path.read_bytes() for path in kept.iterdir()} == files
 
 
-def test_robust_errors_are_proved(runs, tmp_path):
+def test_robust_errors_are_proved(found, page, runs, kept):
     """Small networks are decided completely, by a certificate that the checker accepts; more time
     goes on from it, and without time nothing is proved.
     """
-    (run,) = study([runs / "robust"], FEW, kept=tmp_path).runs
+    run = found.run("robust")
     assert list(run.robust_errors) == ["train", "test"]
-    for part, found in run.robust_errors.items():
-        assert found.lower.count == found.upper.count
-        assert found.upper.total == 16
-        assert found.lower.count >= run.distances.parts[part].wrong.count
-    for file in tmp_path.glob("*-proofs.json"):
+    for part, errors in run.robust_errors.items():
+        assert errors.lower.count == errors.upper.count
+        assert errors.upper.total == 16
+        assert errors.lower.count >= run.distances.parts[part].wrong.count
+    for file in kept.glob("*-proofs.json"):
         judged = list(checker.judge(json.loads(file.read_text())))
         assert len(judged) == 16
         assert not any(why for why, _ in judged)
-    page = write_study(study([runs / "robust"], FEW, kept=tmp_path), tmp_path / "page")
     assert "Certified robust errors" in page.read_text()
-    (without,) = study([runs / "robust"], replace(FEW, certify_seconds=0.0), kept=tmp_path).runs
+    (without,) = study([runs / "robust"], replace(FEW, certify_seconds=0.0), kept=kept).runs
     assert without.robust_errors == {}
 
 
@@ -381,7 +383,7 @@ def test_why_there_is_no_f_s_is_told(runs, tmp_path):
     train(
         TrainingConfig(**{**SMALL, "epochs": 1, "radius": 0.4, "attack": "pgd1"}), tmp_path / "far"
     )
-    found = study([tmp_path / "far", runs / "clean"], FEW, kept=tmp_path / "kept")
+    found = study([tmp_path / "far", runs / "clean"], FEWER, kept=tmp_path / "kept")
     assert "f_S cannot be built from clean: " in summaries(found)["far"]
     assert "half the separation" in summaries(found)["far"]
     assert not found.problems
@@ -400,7 +402,7 @@ def test_stopped_and_unregularised_runs_are_told(runs, tmp_path):
         ),
         tmp_path / "lambda0",
     )
-    found = study([tmp_path / "collapsed", tmp_path / "lambda0"], FEW, kept=tmp_path / "kept")
+    found = study([tmp_path / "collapsed", tmp_path / "lambda0"], FEWER, kept=tmp_path / "kept")
     assert "(stopped: robust accuracy fell; epoch 2 counts)" in summaries(found)["collapsed"]
     assert not found.run("lambda0").robust
     assert "≥" not in "".join(row_of(found.run("lambda0")))
@@ -510,7 +512,8 @@ def test_runs_with_a_model_of_ones_own_are_reported_like_others(
     page = (tmp_path / "out" / "report.html").read_text()
     assert "mine beside f_S" in page
     check_accessible(page)
-    (run, _) = study(["mine", runs / "clean"], FEW, kept="kept", models=[mine]).runs
+    settings = StudySettings(points=8, steps=1, epochs=1, memorized=60, certify_seconds=1)
+    (run, _) = study(["mine", runs / "clean"], settings, kept="out/measured", models=[mine]).runs
     weights = run.run.weights()
     assert torch.equal(
         run.run.model().state_dict()[next(iter(weights))], next(iter(weights.values()))

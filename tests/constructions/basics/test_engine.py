@@ -59,6 +59,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
     assert sorted(kept) == [[k, k * k] for k in range(8)]
 
 
+@pytest.mark.slow
 def test_a_shard_that_kills_every_process_is_an_error(tmp_path):
     marks, journal = tmp_path / "marks", tmp_path / "journal"
     marks.mkdir()

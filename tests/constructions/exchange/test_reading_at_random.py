@@ -240,7 +240,7 @@ def check_module(seed):
         return True
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(SEEDS)
 def test_random_modules(seed):
     check_module(seed)
@@ -549,7 +549,7 @@ def check_graph(seed, path):
     return True
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(SEEDS)
 def test_random_graphs(tmp_path_factory, seed):
     check_graph(seed, tmp_path_factory.getbasetemp() / "random.onnx")

@@ -24,7 +24,11 @@ from constructions import (
 VALUES = [-1, 0, 1, 0.5]
 KNOTS = np.array([-1, -0.5, 0, 0.5])
 GRID = [*KNOTS, 1]
-STARTS = [(d, 20 * k) for d, groups in ((1, 6), (2, 7), (3, 2)) for k in range(groups)]
+STARTS = [
+    pytest.param(d, 20 * k, marks=[pytest.mark.slow] * (k > 0))
+    for d, groups in ((1, 6), (2, 7), (3, 2))
+    for k in range(groups)
+]
 KEEP = {"level": lambda v: v == 0, "below": lambda v: v <= 0, "above": lambda v: v >= 0}
 
 
