@@ -188,6 +188,14 @@ class Branching:
         bases = [scales(both, chosen, lack) for chosen in targets]
         pushes: list[Tensor | None] = [None] * len(targets)
         left, halves, out = list(children), Halves.of(self.goal, both), list[Node | Witness]()
+
+        def keep(parts: Parts, rows: Tensor) -> None:
+            """Go on with some rows of parts, and of what is known of them."""
+            nonlocal both, halves, left, bases, pushes
+            both, halves, left = parts.at(rows), halves.at(rows), [left[i] for i in rows.tolist()]
+            bases = [t[rows] for t in bases]
+            pushes = [t if t is None else t[rows] for t in pushes]
+
         for turn in range(MOST_ROUNDS):
             for n, chosen in enumerate(targets):
                 multiples = AGAIN if turn else FIRST
@@ -198,13 +206,7 @@ class Branching:
                     if step.is_empty[row]:
                         child.close(*step.widest(row))
                 rows = (~step.is_empty).nonzero()[:, 0]
-                both, left, halves = (
-                    step.after.at(rows),
-                    [left[i] for i in rows.tolist()],
-                    halves.at(rows),
-                )
-                bases = [t[rows] for t in bases]
-                pushes = [t if t is None else t[rows] for t in pushes]
+                keep(step.after, rows)
                 if not left:
                     return [*children, *out]
             found = optimise(self.goal, both, RAISE, self.enough)
@@ -218,13 +220,7 @@ class Branching:
             rows = on.nonzero()[:, 0]
             if not targets or len(rows) == 0:
                 break
-            both, left, halves = (
-                found.parts.at(rows),
-                [left[i] for i in rows.tolist()],
-                halves.at(rows),
-            )
-            bases = [t[rows] for t in bases]
-            pushes = [t if t is None else t[rows] for t in pushes]
+            keep(found.parts, rows)
         return [*children, *out]
 
     def witness(self, found: Optimised) -> Witness | None:
