@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import training
 
 from ..studies.settings import FIGURES, MEASURED_IN_TRAINING, StudySettings
-from .options import add_options, given
+from .options import add_options, check_runs, given
 
 if TYPE_CHECKING:
     from ..pages.figure import Drawing
@@ -87,6 +87,7 @@ def read_settings(options: argparse.Namespace) -> StudySettings:
 
 def run_report(options: argparse.Namespace) -> None:
     """`cgro report`."""
+    check_runs(options.runs)
     from ..studies.report import write_study
     from ..studies.verdict import summaries
 
@@ -99,9 +100,6 @@ def run_report(options: argparse.Namespace) -> None:
 
 def run_figure(options: argparse.Namespace) -> None:
     """`cgro figure`."""
-    from ..studies.figures import drawings
-    from ..studies.report import write_figures
-
     if options.name in RUNLESS:
         if options.runs:
             raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
@@ -118,6 +116,9 @@ def run_figure(options: argparse.Namespace) -> None:
     if options.runs and options.data is not None:
         raise ValueError("--data must be left out where runs are named")
     folders = options.runs or runs_in(options.folder, options.data)
+    check_runs(folders)
+    from ..studies.figures import drawings
+    from ..studies.report import write_figures
 
     def write(done: Study) -> list[Drawing]:
         drawn = drawings(done, names)
