@@ -73,12 +73,6 @@ def check_run(folder: Path) -> None:
         raise FileNotFoundError(f"{folder} holds no run (no config.json)")
 
 
-def check_runs(folders: list[Path]) -> None:
-    """Raise FileNotFoundError if none of the folders holds a run."""
-    if not any((folder / "config.json").is_file() for folder in folders):
-        raise FileNotFoundError(f"no run in {', '.join(map(str, folders))} (no config.json)")
-
-
 def check_written(*files: Path | None) -> None:
     """Raise FileNotFoundError for a file that is to be written into a folder that is not there."""
     for file in files:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import training
 
 from ..studies.settings import FIGURES, MEASURED_IN_TRAINING, StudySettings
-from .options import add_options, check_runs, given
+from .options import add_options, given
 
 if TYPE_CHECKING:
     from ..pages.figure import Drawing
@@ -85,9 +85,16 @@ def read_settings(options: argparse.Namespace) -> StudySettings:
     return StudySettings(**given(options, StudySettings))
 
 
+def check_asked(options: argparse.Namespace, folders: list[Path]) -> None:
+    """Raise ValueError for wrong settings, and FileNotFoundError if no folder holds a run."""
+    read_settings(options)
+    if not any((folder / "config.json").is_file() for folder in folders):
+        raise FileNotFoundError(f"no run in {', '.join(map(str, folders))} (no config.json)")
+
+
 def run_report(options: argparse.Namespace) -> None:
     """`cgro report`."""
-    check_runs(options.runs)
+    check_asked(options, options.runs)
     from ..studies.report import write_study
     from ..studies.verdict import summaries
 
@@ -116,7 +123,7 @@ def run_figure(options: argparse.Namespace) -> None:
     if options.runs and options.data is not None:
         raise ValueError("--data must be left out where runs are named")
     folders = options.runs or runs_in(options.folder, options.data)
-    check_runs(folders)
+    check_asked(options, folders)
     from ..studies.figures import drawings
     from ..studies.report import write_figures
 
