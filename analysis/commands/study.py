@@ -85,8 +85,16 @@ def read_settings(options: argparse.Namespace) -> StudySettings:
     return StudySettings(**given(options, StudySettings))
 
 
+def check_asked(options: argparse.Namespace, folders: list[Path]) -> None:
+    """Raise ValueError for wrong settings, and FileNotFoundError if no folder holds a run."""
+    read_settings(options)
+    if not any((folder / "config.json").is_file() for folder in folders):
+        raise FileNotFoundError(f"no run in {', '.join(map(str, folders))} (no config.json)")
+
+
 def run_report(options: argparse.Namespace) -> None:
     """`cgro report`."""
+    check_asked(options, options.runs)
     from ..studies.report import write_study
     from ..studies.verdict import summaries
 
@@ -99,9 +107,6 @@ def run_report(options: argparse.Namespace) -> None:
 
 def run_figure(options: argparse.Namespace) -> None:
     """`cgro figure`."""
-    from ..studies.figures import drawings
-    from ..studies.report import write_figures
-
     if options.name in RUNLESS:
         if options.runs:
             raise ValueError(f"{options.name} takes no run, got {options.runs[0]}")
@@ -118,6 +123,9 @@ def run_figure(options: argparse.Namespace) -> None:
     if options.runs and options.data is not None:
         raise ValueError("--data must be left out where runs are named")
     folders = options.runs or runs_in(options.folder, options.data)
+    check_asked(options, folders)
+    from ..studies.figures import drawings
+    from ..studies.report import write_figures
 
     def write(done: Study) -> list[Drawing]:
         drawn = drawings(done, names)

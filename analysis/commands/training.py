@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import constructions
 import training
 from training import TrainingConfig, read_toml
+from training.attacks.names import read_attack
 
 from .options import add_options, check_data, check_radius, check_run, given
 
@@ -221,6 +222,7 @@ def robustly(found: dict[str, Any]) -> str:
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
     check_run(options.folder)
+    read_attack(options.attack)
     from constructions import ReLUNetwork
     from constructions.internal import write_file
 

@@ -54,8 +54,6 @@ def run_verify(options: argparse.Namespace) -> None:
     """`cgro verify`; raises ValueError, after all is printed and written, if a verdict was not
     reproduced.
     """
-    from .listing import listed
-
     if options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {options.jobs}")
     if options.list and (options.json or options.report or options.journal):
@@ -66,7 +64,9 @@ def run_verify(options: argparse.Namespace) -> None:
         raise ValueError(
             f"--report must be a file .html or .md in a folder that exists, got {options.report}"
         )
-    claims = listed(options.only)
+    from ..statements import claims as statements
+
+    claims = statements.ledger(options.only)
     if options.list:
         for paper, group in itertools.groupby(claims, key=lambda entry: entry.paper):
             print(f"{paper}: {PAPERS[paper]}")
@@ -76,7 +76,6 @@ def run_verify(options: argparse.Namespace) -> None:
                 told += ", second-hand" if entry.source == "second-hand" else ""
                 print(f"  {entry.name}: {entry.text} [{entry.verdict}{told}{where}]")
         return
-    from ..statements import claims as statements
     from ..statements.report import as_table, counts, save_json, verdict_of, write_ledger
     from .console import output, progress_bar
 

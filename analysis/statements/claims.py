@@ -221,8 +221,7 @@ def claim(
     """
 
     def enter(measure: Measure) -> Measure:
-        for entry in restated(name, text, verdict, note, also=also, measure=measure, on=on):
-            _enter(entry)
+        _restated(name, text, verdict, note, also=also, measure=measure, on=on)
         return measure
 
     return enter
@@ -230,23 +229,22 @@ def claim(
 
 def not_testable(name: str, text: str, why: str, *, also: Sequence[str] = ()) -> None:
     """Enter a statement that cannot be tested, with the reason."""
-    for entry in restated(name, text, "not testable", why, also=also):
-        _enter(entry)
+    _restated(name, text, "not testable", why, also=also)
 
 
-def restated(
+def _restated(
     name: str,
     text: str,
     verdict: Verdict,
     note: str = "",
     *,
-    also: Iterable[str] = (),
+    also: Sequence[str],
     measure: Measure | None = None,
     on: str = "",
-) -> Iterator[Claim]:
-    """A claim, and those that say the same elsewhere."""
+) -> None:
+    """Enter a claim, and those that say the same elsewhere."""
     for other in (name, *also):
-        yield Claim(other, text, verdict, note, name if other != name else "", measure, on)
+        _enter(Claim(other, text, verdict, note, name if other != name else "", measure, on))
 
 
 def _enter(entry: Claim) -> None:
@@ -375,25 +373,23 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
         >>> [entry.name for entry in ledger(["cgrm-theorem-3.3"])]
         ['cgrm-theorem-3.3']
     """
-    _read_entries()
-    return choose(LEDGER.values(), only)
-
-
-def choose(entries: Iterable[Claim], only: Sequence[str]) -> list[Claim]:
-    """The entries that `only` names, as for `ledger`, in the papers' order."""
-    held = {entry.name: entry for entry in entries}
     only = [only] if isinstance(only, str) else list(only)
     for wanted in only:
         if not isinstance(wanted, str):
             raise TypeError(f"only must be names of statements, got {wanted!r}")
-        if not any(_begins(name, wanted) for name in held):
+        if (
+            wanted.lower().split("-")[0] in PAPERS
+        ):  # else it names none: not read, which takes PyTorch
+            _read_entries()
+        if not any(_begins(name, wanted) for name in LEDGER):
             raise ValueError(
                 f"only must name statements such as cgrm-theorem-3.3, or begin one (cgrm, "
                 f"gao-definition), got {wanted!r}"
             )
+    _read_entries()
     chosen = [
         entry
-        for name, entry in held.items()
+        for name, entry in LEDGER.items()
         if not only or any(_begins(name, wanted) for wanted in only)
     ]
     return sorted(chosen, key=lambda entry: _place(entry.name))

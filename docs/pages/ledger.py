@@ -5,7 +5,6 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from analysis.commands.listing import listed
 from analysis.statements.claims import Claim, ledger
 from analysis.statements.papers import PAPERS
 from analysis.statements.report import BEGIN, END
@@ -56,7 +55,7 @@ def counted() -> Iterator[str]:
     yield "|---|---|---|---|"
     sums = [0, 0, 0]
     for paper, title in PAPERS.items():
-        claims = listed([paper])
+        claims = ledger([paper])
         formal = [entry.formal for entry in claims if entry.formal]
         row = [len(claims), len(formal), sum(bool(proof.gap) for proof in formal)]
         sums = [a + b for a, b in zip(sums, row, strict=True)]

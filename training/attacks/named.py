@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import dataclass
 
 import torch
@@ -24,10 +23,9 @@ from constructions.internal import (
 from ..datasets.reading import read_outputs
 from .autoattack import autoattack
 from .batch_norm import mixes_rows
+from .names import read_attack
 from .objectives import Model, Objective, is_error, output_margin
 from .pgd import pgd
-
-FORMS = "clean, fgsm, pgdK (K steps), pgdKxR (R restarts) or autoattack"
 
 
 @dataclass(frozen=True)
@@ -76,17 +74,7 @@ class Attack:
         Raises:
             ValueError: that lists the forms, for another text.
         """
-        fixed = {
-            "clean": cls("clean", 0),
-            "fgsm": cls("fgsm", 1),
-            "autoattack": cls("autoattack", 100, 4),
-        }
-        if text in fixed:
-            return fixed[text]
-        match = re.fullmatch(r"pgd([1-9]\d{0,5})(?:x([1-9]\d{0,5}))?", text, re.ASCII)
-        if match is None:
-            raise ValueError(f"attack must be {FORMS}, got {text!r}")
-        return cls("pgd", int(match[1]), int(match[2] or 1))
+        return cls(*read_attack(text))
 
     def __str__(self) -> str:
         if self.kind != "pgd":

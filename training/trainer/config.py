@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le, Lt
 import constructions
 from constructions.internal import Settings, read_norm, setting
 
+from ..attacks.names import read_attack
 from ..datasets.tasks import read_task
 
 if TYPE_CHECKING:
@@ -194,19 +195,17 @@ class TrainingConfig(Settings):
     )
 
     def __post_init__(self) -> None:
-        from constructions.internal import warn_of_scale
-
-        from ..attacks.named import Attack  # with torch, which the help of `cgro train` needs not
-
         super().__post_init__()
+        for name in ("attack", "eval_attack", "final_attack"):
+            read_attack(getattr(self, name))
+        _, steps, restarts = read_attack(self.attack)
+        if steps < 1 or restarts > 1:
+            raise ValueError(f"attack must be fgsm or pgdK for training, got {self.attack!r}")
+        read_task(self.task)
+        from constructions.internal import warn_of_scale  # with torch
+
         object.__setattr__(self, "radius", self.ball.radius)
         warn_of_scale(self.ball)
-        read_task(self.task)
-        for name in ("attack", "eval_attack", "final_attack"):
-            Attack.parse(getattr(self, name))
-        training = Attack.parse(self.attack)
-        if training.steps < 1 or training.restarts > 1:
-            raise ValueError(f"attack must be fgsm or pgdK for training, got {self.attack!r}")
 
     @property
     def ball(self) -> Ball:

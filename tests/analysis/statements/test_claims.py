@@ -16,7 +16,6 @@ from accessibility import check_accessible
 
 from analysis import ledger, verify
 from analysis.commands.cli import main
-from analysis.commands.listing import listed
 from analysis.statements import constructions as claims_constructions
 from analysis.statements.claims import (
     LEDGER,
@@ -131,15 +130,6 @@ def test_every_numbered_statement_is_in_the_ledger():
             assert entry.note, entry.name
         if entry.restates:
             assert LEDGER[entry.restates].measure is entry.measure
-
-
-def test_what_is_listed_without_measuring_is_the_ledger():
-    def said(entry):
-        return entry.name, entry.text, entry.verdict, entry.note, entry.restates, entry.file
-
-    assert [said(entry) for entry in listed()] == [said(entry) for entry in ledger()]
-    with pytest.raises(ValueError, match="only must name statements"):
-        listed(["nothing"])
 
 
 def test_what_is_known_second_hand_says_so(capsys):
