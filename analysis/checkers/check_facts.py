@@ -34,7 +34,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         self.box, self.least = root.box, sum([min(v, 0) for v in root.box[0]])  # of sums of inputs, with any weights in [0, 1]
         self.widths = [self.network.inputs, *[len(rows) for rows, _, _ in self.network.layers]]
         self.ends, self.up = cut([*root.box[0], *[-v for v in root.box[1]]], SUM - (2 * self.widths[0]).bit_length())
-        require(len(targets) * max(self.widths) <= 1 << 27, "there are too many targets")
+        require(len(targets) * max(self.widths) <= 1 << 25, "there are too many targets")
         for k, sign, slopes in targets:
             require({*map(type, (k, sign, *slopes))} == {int} and sign in (-1, 1), "a target is not of integers")
             require({*slopes} <= {*range(17)} and 0 <= k < self.network.units, "no such unit, or a slope that is not in [0, 1]")
@@ -84,7 +84,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
     def less(self, part, forms, sums, s, fine, units, numbers):  # sums and forms of inputs, over 2^s, less numbers * z
         require({*map(type, (fine, *units, *[v for row in numbers for v in row]))} == {int}, "half-spaces must be integers")
         require(abs(fine) <= SCALE and {*map(len, numbers)} == {len({*units})} == {len(units)}, "half-spaces do not fit")
-        require(len(numbers) == len(forms) and {*units} <= {*range(self.network.starts[1])}, "no such half-spaces")
+        require(units and len(numbers) == len(forms) and {*units} <= {*range(self.network.starts[1])}, "no such half-spaces")
         ((rows, t), scale), taken = (self.dense(0), self.network.layers[0][2]), np.array(numbers, float)
         on, off = np.array([part.low[k] >= 0 for k in units]), np.array([part.high[k] <= 0 for k in units])
         require(((on | (taken <= 0)) & (off | (taken >= 0))).all(), "a multiple of z may be negative")

@@ -53,7 +53,7 @@ def test_what_bounds_decide_is_accepted_and_what_linear_programs_decide():
         asked = question_of(rng, 0.0)
         asked = shifted(asked, float(rng.choice([-0.01, 0.01, 0.05, 0.2])))
         bounded = bound_layers(asked, np.inf)
-        query = Search(asked, 20.0).by_bounds(bounded)
+        query = Search(asked, 60.0).by_bounds(bounded)
         if query is None:
             continue
         is_right(asked, query, rng)
