@@ -187,8 +187,8 @@ def run_robustness_cost(options: argparse.Namespace) -> None:
         import numpy as np
 
         about, generator = "random points", np.random.default_rng(settings.seed)
-        points = generator.integers(0, 2**12 + 1, (count, 16)) / 2**12  # dyadic, in the cube
-        labels = np.where(np.arange(count) % 2, 1, -1)
+        points: Any = generator.integers(0, 2**12 + 1, (count, 16)) / 2**12  # dyadic, in the cube
+        labels: Any = np.where(np.arange(count) % 2, 1, -1)
     else:
         data = training.load_data(options.data, "parity").flat()
         about = f"training points of {data.name}"
