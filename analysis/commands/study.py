@@ -184,7 +184,11 @@ def run_robustness_cost(options: argparse.Namespace) -> None:
     settings, typed = read_settings(options), given(options, StudySettings)
     count = settings.points if "points" in typed else 200
     if options.data is None:
-        about, points, labels = "random points", *random_points(count, 16, settings.seed)
+        import numpy as np
+
+        about, generator = "random points", np.random.default_rng(settings.seed)
+        points: Any = generator.integers(0, 2**12 + 1, (count, 16)) / 2**12  # dyadic, in the cube
+        labels: Any = np.where(np.arange(count) % 2, 1, -1)
     else:
         data = training.load_data(options.data, "parity").flat()
         about = f"training points of {data.name}"
@@ -195,14 +199,6 @@ def run_robustness_cost(options: argparse.Namespace) -> None:
     put(drawn, options.out / "figures")
     rows = [dict(zip(drawn.columns, row, strict=True)) for row in drawn.rows]
     write_file(options.out / "figures" / f"{drawn.file}.json", json.dumps(rows, indent=1))
-
-
-def random_points(count: int, dimension: int, seed: int) -> tuple[Any, Any]:
-    """Dyadic points, uniform in the cube, with labels that alternate."""
-    import numpy as np
-
-    points = np.random.default_rng(seed).integers(0, 2**12 + 1, (count, dimension)) / 2**12
-    return points, np.where(np.arange(count) % 2, 1, -1)
 
 
 def put(drawing: Drawing, folder: Path) -> None:

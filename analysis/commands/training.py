@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import constructions
 import training
 from training import TrainingConfig, read_toml
-from training.attacks.names import read_attack
 
 from .options import add_options, check_data, check_radius, check_run, given
 
@@ -222,7 +221,6 @@ def robustly(found: dict[str, Any]) -> str:
 def run_evaluate(options: argparse.Namespace) -> None:
     """`cgro evaluate`."""
     check_run(options.folder)
-    read_attack(options.attack)
     from constructions import ReLUNetwork
     from constructions.internal import write_file
 
