@@ -181,6 +181,9 @@ def decide(
     asked = property if isinstance(property, Property) else read_property(property)
     check_fit(known, asked)
     seconds = read_positive("max_seconds", max_seconds)
+    if not asked.conjuncts:
+        reason = "nothing is asked: no input fulfils the property's constraints on inputs"
+        return Decision("unsat", seconds=time.monotonic() - start, reason=reason)
     try:
         found = _decided(known, asked, start + seconds)
     except Undecided as error:

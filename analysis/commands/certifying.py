@@ -260,14 +260,10 @@ def run_memorized(options: argparse.Namespace) -> None:
         )
     if options.out and proof.verdict != "unresolved":
         proof.save(options.out)
-    facts = proof.to_json() | {"network": said}
     if options.json:
-        print(json.dumps(facts, allow_nan=False))
-        return
-    shown = ", ".join(f"{name} {value}" for name, value in facts.items() if value not in ("", None))
-    words = "the ball" if proof.points == 1 else f"all {proof.points:,} balls"
-    print(f"{shown} (margin: certified bound on {words})")
-    return
+        print(json.dumps(proof.to_json() | {"network": said}, allow_nan=False))
+    else:
+        print(f"network {said}\n{proof}")
 
 
 def run_queries(options: argparse.Namespace) -> None:
@@ -344,7 +340,7 @@ def print_certifications(results: list[Certification], total: int) -> None:
     """A table of verdicts and their counts."""
     from rich.table import Table
 
-    from constructions.internal import several
+    from constructions.internal import said, several
 
     from .console import output
 
@@ -359,10 +355,10 @@ def print_certifications(results: list[Certification], total: int) -> None:
     for i, result in enumerate(results):
         detail = result.reason
         if result.bound is not None:
-            detail = f">= {float(result.bound):.6g} (certified bound)"
+            detail = str(said(result.bound, "certified lower bound"))
         elif result.witness is not None and result.margin is not None:
             at = ", ".join(f"{float(v):.4g}" for v in result.witness[:4])
-            detail = f"{float(result.margin):.6g} (exact) at ({at}"
+            detail = f"{said(result.margin, 'exact')} at ({at}"
             detail += ", ...)" if len(result.witness) > 4 else ")"
         table.add_row(str(i), result.verdict, detail, str(result.leaves or ""))
     console = output()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import partial
+from os import PathLike
 from pathlib import Path
 
 from constructions.internal import write_file
@@ -21,7 +22,7 @@ SAVED = 2**24
 TASK_NAMES = {"parity": "Odd (+1) against even (-1)", "classes": "Ten classes"}
 
 
-def write_report(comparison: Comparison, folder: Path) -> Path:
+def write_report(comparison: Comparison, folder: str | PathLike[str]) -> Path:
     """Write the page of a comparison, with its numbers, figures and networks.
 
     report.html, compare.json, figures/ and networks/ go into the folder. Each file is complete or
@@ -34,6 +35,7 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
     Returns:
         The path of the page.
     """
+    folder = Path(folder)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     pages: dict[str, dict[str, dict[str, str]]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..pages.page import percent
+from ..pages.page import between, percent
 from .result import SplitErrors, TaskResult
 
 CHANCE = 0.4
@@ -124,10 +124,6 @@ def bounds(errors: SplitErrors) -> str:
     it is exact.
     """
     lower, upper = errors.robust, errors.robust_upper
-    if lower.kind == "exact":
-        return percent(lower)
-    if upper is None:
+    if upper is None and lower.kind != "exact":
         return f"≥ {percent(lower)}"
-    if percent(lower) == percent(upper):
-        return percent(lower)
-    return f"{percent(lower)} to {percent(upper)}"
+    return between(lower, lower if upper is None else upper)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import math
 import platform
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +67,22 @@ def versions() -> dict[str, str]:
 
 
 def percent(value: Measured) -> str:
-    """A share as a percentage with one decimal.
+    """A share as a percentage with one decimal; a bound is rounded to its safe side.
 
-    >>> percent(Measured.share(1, 3))
-    '33.3%'
+    >>> percent(Measured.share(2, 3)), percent(Measured.share(2, 3, "certified lower bound"))
+    ('66.7%', '66.6%')
     """
-    return f"{100 * value.value:.1f}%"
+    share = Fraction(value.value) if value.count is None else Fraction(value.count, value.total)
+    whole = {"lower": math.floor, "upper": math.ceil}.get(value.kind.split()[-2:][0], round)
+    return f"{whole(1000 * share) / 10:.1f}%"
+
+
+def between(lower: Measured, upper: Measured) -> str:
+    """What lies between two bounds of a share; one number, which is exact, where they are equal.
+
+    >>> between(Measured.share(2, 3), Measured.share(2, 3, "certified upper bound"))
+    '66.7%'
+    """
+    if lower.value == upper.value:
+        return percent(replace(lower, kind="exact"))
+    return f"{percent(lower)} to {percent(upper)}"

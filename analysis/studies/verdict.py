@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..pages.page import percent
+from ..pages.page import between, percent
 from ..quantities.measured import Measured, ShareBounds
 from ..quantities.statistics import difference
 from .answers import OUTSIDE, PARTS
@@ -147,8 +147,7 @@ def certified_cells(run: RunStudy) -> list[str]:
 def bounds_told(found: ShareBounds) -> str:
     """A share from below and from above, in percent."""
     assert found.upper is not None  # as balls were decided
-    low, high = percent(found.lower), percent(found.upper)
-    return low if low == high else f"{low} to {high}"
+    return between(found.lower, found.upper)
 
 
 def points_interval(value: Measured) -> str:

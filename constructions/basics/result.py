@@ -86,7 +86,12 @@ def said(
     rounding = {"lower": ROUND_FLOOR, "upper": ROUND_CEILING}.get(side, ROUND_HALF_EVEN)
 
     def show(x: Any) -> str:
-        return f"{_shown(Fraction(x) * 100, 4, rounding)}%" if percent else _shown(x, 6, rounding)
+        if not percent:
+            return _shown(x, 6, rounding)
+        share = Fraction(x)
+        if count is not None and total and x == count / total:  # which is rounded
+            share = Fraction(count, total)
+        return f"{_shown(100 * share, 4, rounding)}%"
 
     percent = count is not None and math.isfinite(value)
     text = {"lower": ">= ", "upper": "<= ", "": ""}[side] + show(value)
