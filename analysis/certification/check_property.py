@@ -70,7 +70,8 @@ def not_compared(content: dict[str, Any], network: ReLUNetwork) -> str:
     stated, own = content.get("source"), source_of(network) or {}
     if stated is None or stated["kind"] == own.get("kind"):
         return ""
-    return f"; not compared: that its layers are those of {checker.origin(stated)[:-48]}"
+    read = checker.origin(stated)[:-48]
+    return f"; the same layers; not compared: whether they are those of {read}"
 
 
 def understated(stated: Any, loss: Fraction) -> str:

@@ -142,9 +142,9 @@ def check_inside(points: np.ndarray, options: argparse.Namespace, name: str) -> 
     row = points[wrong[0]]
     value = row[np.argmax(np.abs(np.nan_to_num(row, nan=np.inf) - 0.5))]
     place = f" in row {wrong[0]}" * (len(points) > 1)
+    remedy = " (divide pixels of 0 to 255 by 255, or give them as uint8; of 0 to 16 by 16)"
     raise ValueError(
-        f"{name} must lie in [0,1], got {value:g}{place} (divide pixels of 0 to 255 by 255, or "
-        f"give them as uint8; of 0 to 16 by 16)"
+        f"{name} must lie in [0,1], got {value:g}{place}{remedy if np.isfinite(value) else ''}"
     )
 
 

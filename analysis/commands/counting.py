@@ -28,7 +28,12 @@ def add_count_command(commands: Any) -> None:
         help="numbers of training points",
     )
     command.add_argument(
-        "--dimension", type=int, nargs="+", action="extend", metavar="D", help="input dimensions"
+        "--dimension",
+        type=int,
+        nargs="+",
+        action="extend",
+        metavar="D",
+        help="input dimensions, at least 4",
     )
     command.add_argument("--norm", default="inf", choices=["inf", "2"], help="norm of the balls")
     command.add_argument(

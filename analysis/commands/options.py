@@ -63,7 +63,7 @@ def check_data(name: str) -> None:
     if name not in SHAPES and not Path(name).exists():
         raise ValueError(
             f"data must be {', '.join(SHAPES)}, or the path of a folder or tar file of images, got "
-            f"{name!r}"
+            f"{name!r}, which is no path here"
         )
 
 

@@ -106,7 +106,7 @@ def plot_plane(
     if output is not None and not 0 <= output < network.outputs:
         raise ValueError(f"output must be in 0..{network.outputs - 1}, got {output}")
     lower, upper = (end.astype(float) for end in box_of(box, 2))
-    axes = new_figure(5.2, 4.9)[1][0] if axes is None else axes
+    axes = new_figure(6.4, 5.4)[1][0] if axes is None else axes
     lines = [
         torch.linspace(a, b, steps, dtype=torch.float64)
         for a, b in zip(lower.tolist(), upper.tolist(), strict=True)
@@ -158,7 +158,7 @@ def mark(
         _points(axes, network, points, labels, ball)
     handles, texts = axes.get_legend_handles_labels()
     if handles:
-        below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 3}
+        below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
         axes.legend(handles, texts, fontsize=9, frameon=False, **below)
 
 

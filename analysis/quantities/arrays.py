@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def select(path: Path, *wanted: str) -> list[Any]:
                 f"beyond these"
             )
         scale = 255.0 if name == "point" and values.dtype == np.uint8 else 1.0
+        if scale > 1 and 0 < values.max(initial=0) <= 16:
+            warnings.warn(
+                f"{path}: {name} is uint8, read as k/255, and no k exceeds 16: divide pixels of 0 "
+                f"to 16 by 16",
+                stacklevel=2,
+            )
         found.append(
             values.reshape(-1).astype(np.int64) if whole else values.astype(np.float64) / scale
         )

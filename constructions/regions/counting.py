@@ -247,7 +247,7 @@ def _count(job: _Job, limits: Limits, report: Report) -> _Found:
     if job.method == "search":
         return _search(job, limits, report)
     reason = (
-        "asked for"
+        "for method lattice"
         if job.method == "lattice"
         else "for exact vertices"
         if job.exact

@@ -168,7 +168,8 @@ class Run(Result):
             return self.make()
         if self.config.model == "custom":
             raise ValueError(
-                f"{self.folder} has a model of your own: give a module of its kind as `into`"
+                f"{self.folder} holds the weights of a module given from Python, as `cgro compare` "
+                f"gives its own: give one of its kind, run.model(into=module)"
             )
         facts = self.about["data"]
         return model_for(
