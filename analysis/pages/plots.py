@@ -15,6 +15,7 @@ from constructions import ReLUNetwork
 from ..behaviour.flatness import FlatnessProfile
 from ..quantities.measured import Measured
 from .drawing import MODEL_COLOURS, ink, muted, new_figure, paper
+from .page import percent
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
@@ -59,7 +60,7 @@ def error_figure(
                     color=colour,
                     markersize=8,
                 )
-            label = f"{height:.1f}" if height >= 0.05 else "0"
+            label = percent(values[group])[:-1] if height >= 0.05 else "0"
             # over the line up to the upper bound
             clear = {"facecolor": paper(), "edgecolor": "none", "pad": 0.6}
             axes.text(place, height + 1, label, ha="center", va="bottom", fontsize=7.5, bbox=clear)

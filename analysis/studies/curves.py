@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..pages.drawing import SKY, muted
+from ..pages.page import percent
 from ..quantities import statistics
 from ..quantities.measured import Measured
 from .study import RunStudy
@@ -112,7 +113,7 @@ def interval(value: Measured) -> str:
 
 def spoken(values: Mapping[str, Measured]) -> str:
     """Errors in words."""
-    return ", ".join(f"{name} {100 * m.value:.1f}%" for name, m in values.items())
+    return ", ".join(f"{name} {percent(m)}" for name, m in values.items())
 
 
 def headed(names: Sequence[str]) -> list[str]:

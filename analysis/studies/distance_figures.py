@@ -10,6 +10,7 @@ import numpy as np
 
 from ..pages.drawing import MODEL_COLOURS, muted, new_figure
 from ..pages.figure import Drawing
+from ..pages.page import percent
 from .answers import PARTS, Distances
 from .curves import SHAPES, band, headed, interval, numbers, over, shade
 from .study import Constructed, RunStudy
@@ -63,10 +64,8 @@ def margins(run: RunStudy, models: Mapping[str, Distances]) -> Drawing:
     for model, found in models.items():
         for part in PARTS:
             least, most = found.parts[part].small
-            bound = "" if most is None else f", at most {100 * most.value:.1f}% (certified)"
-            said.append(
-                f"{model}, {PARTS[part]}: at least {100 * least.value:.1f}% ({least.kind}){bound}"
-            )
+            bound = "" if most is None else f", at most {percent(most)} (certified)"
+            said.append(f"{model}, {PARTS[part]}: at least {percent(least)} ({least.kind}){bound}")
     caption = (
         "Distances from points to the nearest misclassified point of [0,1]^D: solid, from above, "
         "of the nearest one that an "
