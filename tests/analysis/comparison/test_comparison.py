@@ -164,7 +164,7 @@ def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
 def test_separations_are_measured_once(quick):
     """Of training points, and of all: f_S and its proof are handed what was measured. And of those
     that f_adv memorizes, for its own proof."""
-    assert SIZES == [1437, 1797, quick[0].tasks[0].small_margin.memorized]
+    assert [1437, 1797, quick[0].tasks[0].small_margin.memorized] == SIZES
 
 
 def test_errors_by_their_former_names(quick):

@@ -163,7 +163,7 @@ def test_memorizers_are_proved_on_points_and_small_balls(outputs, p):
     assert certify_memorizer(network, moved, labels, ball).verdict == "refuted"
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("outputs", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_every_number_of_a_memorizer_off_by_one(outputs):
     """On balls, what is still proved is right at places all over the intervals."""
     points, labels = problem(14, 2, outputs, seed=2)

@@ -107,7 +107,7 @@ def holds(network, points, labels, ball, bound, seed=0):
 # -- what is proved --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 3, 5, 64])
+@pytest.mark.parametrize("dimension", [1, 2, 5, 64])
 @pytest.mark.parametrize(("variant", "p", "outputs"), EVERY)
 def test_every_variant_is_proved(variant, p, outputs, dimension):
     points, labels, ball, network = problem(dimension, outputs, p, variant=variant)
@@ -394,7 +394,7 @@ CHECKED = [
 ]
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 3, 5])
+@pytest.mark.parametrize("dimension", [1, 2, 5])
 @pytest.mark.parametrize(("variant", "p", "outputs"), CHECKED)
 def test_the_checker_accepts(variant, p, outputs, dimension):
     points, labels, ball, network = problem(dimension, outputs, p, variant=variant)

@@ -80,6 +80,14 @@ def page(some, tmp_path_factory):
     return write_study(some, tmp_path_factory.mktemp("page"))
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages without figures, where other things are looked at."""
+    monkeypatch.setattr(
+        "analysis.studies.report.embedded", lambda *_: {"light": "data:,", "dark": "data:,"}
+    )
+
+
 # -- statistics ------------------------------------------------------------------------------------
 
 
@@ -300,7 +308,9 @@ def test_the_page_is_accessible_and_self_contained(page, some):
 # -- runs that are not whole -----------------------------------------------------------------------
 
 
-def test_damaged_and_unfinished_runs_are_named_and_the_rest_is_written(runs, tmp_path, capsys):
+def test_damaged_and_unfinished_runs_are_named_and_the_rest_is_written(
+    runs, undrawn, tmp_path, capsys
+):
     for name in ("damaged", "unfinished", "pickled"):
         shutil.copytree(runs / "robust", tmp_path / name)
     weights = tmp_path / "damaged" / "weights" / "0003.safetensors"
@@ -483,7 +493,7 @@ def test_the_headline_has_the_numbers_of_the_table(found):
 
 
 def test_runs_with_a_model_of_ones_own_are_reported_like_others(
-    runs, tmp_path, capsys, monkeypatch
+    runs, undrawn, tmp_path, capsys, monkeypatch
 ):
     """By the factory that its weights fit; the network is the one that a named model would be."""
     monkeypatch.chdir(tmp_path)

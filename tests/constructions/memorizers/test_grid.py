@@ -18,7 +18,7 @@ from constructions.memorizers.planes import telling_planes as tell
 SETTINGS = [
     (n, d, outputs, p)
     for (n, d), outputs, p in itertools.product(
-        ((4, 1), (12, 2), (30, 3), (60, 8), (90, 20), (40, 64)), (1, 2, 3, 6), (2, math.inf)
+        ((4, 1), (12, 2), (30, 3), (60, 8), (50, 20), (40, 64)), (1, 2, 6), (2, math.inf)
     )
     if outputs < n
 ]
