@@ -23,6 +23,8 @@ endif
 compare: $(READY)
 	$(RUN) -m analysis compare --out results/compare
 
+test slow: export PYTHONDONTWRITEBYTECODE = # files of tests are compiled for pytest once, not at each start
+
 test: $(READY)
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 

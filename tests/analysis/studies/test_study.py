@@ -42,8 +42,8 @@ SMALL = {
     "eval_attack": "pgd3",
     "final_attack": "pgd3",
 }
-FEW = StudySettings(points=16, steps=3, epochs=2, memorized=60, planes=2)
-FEWER = replace(FEW, points=8, epochs=1, planes=0, certify_seconds=0.0)
+FEW = StudySettings(points=16, steps=3, epochs=2, memorized=32, planes=2)
+FEWER = replace(FEW, points=8, epochs=1, memorized=16, planes=0, certify_seconds=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -509,7 +509,7 @@ def test_runs_with_a_model_of_ones_own_are_reported_like_others(
 
     train(config, "mine", model=mine())
     command = ["report", "mine", str(runs / "clean"), "--out", "out", "--points", "8"]
-    command += ["--steps", "1", "--epochs", "1", "--memorized", "60", "--certify-seconds", "1"]
+    command += ["--steps", "1", "--epochs", "1", "--memorized", "16", "--certify-seconds", "1"]
     assert main(command) == 2
     assert (
         "a model of your own, which its folder does not say: name the factory (--model module:"
@@ -522,7 +522,7 @@ def test_runs_with_a_model_of_ones_own_are_reported_like_others(
     page = (tmp_path / "out" / "report.html").read_text()
     assert "mine beside f_S" in page
     check_accessible(page)
-    settings = StudySettings(points=8, steps=1, epochs=1, memorized=60, certify_seconds=1)
+    settings = StudySettings(points=8, steps=1, epochs=1, memorized=16, certify_seconds=1)
     (run, _) = study(["mine", runs / "clean"], settings, kept="out/measured", models=[mine]).runs
     weights = run.run.weights()
     assert torch.equal(

@@ -247,7 +247,7 @@ def test_random_modules(seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(SEEDS)
 def test_many_random_modules(seed):
     check_module(seed)
@@ -556,7 +556,7 @@ def test_random_graphs(tmp_path_factory, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(SEEDS)
 def test_many_random_graphs(tmp_path_factory, seed):
     check_graph(seed, tmp_path_factory.getbasetemp() / "random.onnx")
@@ -637,7 +637,7 @@ def test_random_chains_of_affine_maps_are_exact(tmp_path_factory, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(SEEDS)
 def test_many_random_chains_of_affine_maps_are_exact(tmp_path_factory, seed):
     check_chain(seed, tmp_path_factory.getbasetemp() / "chain.onnx")
