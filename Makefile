@@ -28,8 +28,8 @@ test slow: export PYTHONDONTWRITEBYTECODE = # files of tests are compiled for py
 test: $(READY)
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
-slow: $(READY)
-	$(RUN) -m pytest -n 2 --dist loadfile -m slow
+slow: $(READY)  # in the order of the folders: otherwise files of one long test would come last
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 check: $(READY)
 	$(RUN) -m ruff check .

@@ -191,6 +191,7 @@ def test_every_number_of_a_memorizer_off_by_one(outputs):
     assert kept < rejected
 
 
+@pytest.mark.slow
 def test_thousand_balls_in_784_dimensions():
     rng = np.random.default_rng(0)
     points = torch.from_numpy(rng.integers(0, 256, (1000, 784))) / 255

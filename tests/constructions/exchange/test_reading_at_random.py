@@ -240,7 +240,6 @@ def check_module(seed):
         return True
 
 
-@settings(max_examples=50)
 @given(SEEDS)
 def test_random_modules(seed):
     check_module(seed)
@@ -549,7 +548,6 @@ def check_graph(seed, path):
     return True
 
 
-@settings(max_examples=50)
 @given(SEEDS)
 def test_random_graphs(tmp_path_factory, seed):
     check_graph(seed, tmp_path_factory.getbasetemp() / "random.onnx")
@@ -630,7 +628,6 @@ def check_chain(seed, path):
     assert network.exact(point).tolist() == value
 
 
-@settings(max_examples=50)
 @given(SEEDS)
 def test_random_chains_of_affine_maps_are_exact(tmp_path_factory, seed):
     check_chain(seed, tmp_path_factory.getbasetemp() / "chain.onnx")

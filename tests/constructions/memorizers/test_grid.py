@@ -124,6 +124,7 @@ def test_planes_that_are_not_needed_are_left_out():
     assert not _tell([(0, 0)], rank, classes)
 
 
+@pytest.mark.slow
 def test_it_is_far_below_one_parameter_a_point_and_coordinate():
     points, labels, ball = problem(1000, 64, 1, 2, 0.001)
     network = grid_memorizer(points, labels, ball)

@@ -98,6 +98,7 @@ def test_it_is_smaller_than_steps_on_a_line(n, most):
     assert memorizer(points, labels).provenance == network.provenance
 
 
+@pytest.mark.slow
 def test_ten_thousand_points():
     points, labels = problem(10_000, 64, 1)
     network = memorizer(points, labels)

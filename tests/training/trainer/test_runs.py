@@ -168,6 +168,7 @@ def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
             hidden=(64, 64),
             epochs=15,
             radius=radius,
+            attack="pgd5",
             learning_rate=3e-3,
             eval_points=50,
         )
@@ -236,6 +237,7 @@ def test_a_model_and_tensors_of_ones_own(tmp_path):
         run.model(into=nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1)))
 
 
+@pytest.mark.slow
 def test_convolutions_with_augmentation_and_batch_normalisation(tmp_path):
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 2, (96,), generator=generator)
