@@ -166,8 +166,8 @@ def test_nothing_is_found_beyond_the_radius():
 @pytest.mark.parametrize(("p", "outputs"), [("inf", 1), (2, 1), ("inf", 3), (2, 3)])
 def test_the_exact_distance_lies_between(p, outputs):
     model, x, y = trained(outputs)
-    x, y = x[:6], y[:6]
-    found = boundary_distances(model, x, y, Ball(p, 1.0), steps=60, restarts=2)
+    x, y = x[:8], y[:8]
+    found = boundary_distances(model, x, y, Ball(p, 1.0), steps=60, restarts=4)
     exact = [
         exact_margin(model, row.double(), p, label=int(k), gap=1e-3)
         for row, k in zip(x, y, strict=True)

@@ -155,6 +155,7 @@ def test_large_networks_are_screened_by_themselves(monkeypatch):
     centres, labels = rng.integers(0, 2, (1024, 64)).astype(np.float64), rng.choice([-1, 1], 1024)
     network = f_S(affine(np.ones((1, 64)) / 64, [0.0]), centres, labels, Ball("inf", 0.25))
     x, widths, forward = torch.from_numpy(centres[:2]) * 0.9, [], ReLUNetwork._forward
+    monkeypatch.setattr("constructions.networks.network.MEMORY_LIMIT", 2**21)  # of one point
     monkeypatch.setattr(
         ReLUNetwork, "_forward", lambda self, x: widths.append(self.size.width) or forward(self, x)
     )

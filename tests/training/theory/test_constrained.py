@@ -45,7 +45,7 @@ def separated(count, seed, near=0.02, far=0.4, share=0.25):
     return x, y, small
 
 
-def apart(ball, count=40):
+def apart(ball, count=64):
     """Training and test points, training points of different labels more than 2.5 radii apart."""
     x, y, small = separated(4 * count, 0)
     kept = []
