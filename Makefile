@@ -23,11 +23,13 @@ endif
 compare: $(READY)
 	$(RUN) -m analysis compare --out results/compare
 
+test slow: export PYTHONDONTWRITEBYTECODE = # files of tests are compiled for pytest once, not at each start
+
 test: $(READY)
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
-slow: $(READY)
-	$(RUN) -m pytest -n 2 --dist loadfile -m slow
+slow: $(READY)  # in the order of the folders: otherwise files of one long test would come last
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 check: $(READY)
 	$(RUN) -m ruff check .

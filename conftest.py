@@ -1,6 +1,9 @@
 """Shapes are checked; and what every doctest may use: two names and an empty folder."""
 
+import os
 from fractions import Fraction
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a worker, and a process that it starts
 
 import pytest
 import shape_checks

@@ -20,14 +20,18 @@ ALLOWED = {
     "training": {"constructions"},
     "analysis": {"constructions", "training"},
 }
-TREES = {
-    package: {
-        path: ast.parse(path.read_text())
-        for path in sorted((ROOT / package).rglob("*.py*"))
-        if path.suffix in (".py", ".pyi")
-    }
-    for package in PACKAGES
-}
+
+
+class Trees(dict):
+    """Of each package, its files' syntax trees by path: parsed when they are asked for."""
+
+    def __missing__(self, package):
+        paths = (p for p in (ROOT / package).rglob("*.py*") if p.suffix in (".py", ".pyi"))
+        self[package] = {path: ast.parse(path.read_text()) for path in sorted(paths)}
+        return self[package]
+
+
+TREES = Trees()
 FLOORS = {
     "constructions": (
         "basics",

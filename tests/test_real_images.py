@@ -31,7 +31,9 @@ def mnist(request):
     ]
 
 
-@pytest.mark.parametrize(("p", "radius"), [("inf", 0.1), (2, 1.0)])
+@pytest.mark.parametrize(
+    ("p", "radius"), [("inf", 0.1), pytest.param(2, 1.0, marks=pytest.mark.slow)]
+)
 def test_f_s_memorizes_mnist_images_robustly(mnist, p, radius, tmp_path):
     train_images, train_digits, test_images, test_digits = mnist
     points, others = (torch.from_numpy(images / 255.0) for images in (train_images, test_images))

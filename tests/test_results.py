@@ -99,7 +99,7 @@ def of_constructions():
         constructions.separated_set(2, 0.25, [1, -1]),
         constructions.pairs_within([[0.0], [0.125], [1.0]], [1, 1, -1], Ball("inf", 0.25)),
         constructions.contract(SQUARING),
-        constructions.count_table([2], [4])[0],
+        constructions.count_table([2], [4], variants=[])[0],
         *constructions.interpolation_table([(4, 4)]),
         SQUARING.provenance.lemma,
         constructions.level_set(SQUARING, (0, 1), level=0.25),

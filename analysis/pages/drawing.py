@@ -117,16 +117,21 @@ def check_drawn(path: Path) -> None:
 
 
 def save_as(figure: Figure, paths: Sequence[Path]) -> None:
-    """Write a figure atomically under each name; the suffix says how."""
+    """Write a figure atomically under each name; the suffix says how. It is laid out once."""
     import matplotlib
 
-    with matplotlib.rc_context(style()):
-        for target in paths:
-            check_drawn(target)
-            with replacing(target) as temporary:
-                figure.savefig(
-                    temporary, dpi=160, metadata={"Date": None} if target.suffix == ".svg" else None
-                )
+    layout = figure.get_layout_engine()
+    try:
+        with matplotlib.rc_context(style()):
+            for target in paths:
+                check_drawn(target)
+                with replacing(target) as temporary:
+                    metadata = {"Date": None} if target.suffix == ".svg" else None
+                    figure.savefig(temporary, dpi=160, metadata=metadata)
+                figure.set_layout_engine("none")
+    finally:
+        if layout is not None:
+            figure.set_layout_engine(layout)
 
 
 def save_themes(draw: Callable[[], Figure], folder: Path, name: str) -> dict[str, Path]:

@@ -149,7 +149,7 @@ def closed_form(
         >>> closed_form("inf", "lean").subs({"N": 1000, "D": 784})
         4707596
     """
-    return derived_form(norm, variant, hidden, outputs).subs(
+    return derived_form(read_norm(norm), variant, tuple(hidden), outputs).subs(
         {symbol: sympy.Symbol(symbol.name) for symbol in (N, D, M)}
     )
 

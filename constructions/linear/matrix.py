@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
 from fractions import Fraction
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add as plus
 from typing import Any
 
@@ -374,7 +374,7 @@ class Kron(Matrix):
     left: Matrix
     right: Matrix
 
-    @property
+    @cached_property  # asked for at every step, by matrices of matrices
     def shape(self) -> tuple[Count, Count]:
         (m, n), (p, q) = self.left.shape, self.right.shape
         return m * p, n * q
@@ -464,7 +464,7 @@ class Block(Matrix):
         """Columns of each block column."""
         return tuple(entry.shape[1] for entry in self.grid[0])
 
-    @property
+    @cached_property
     def shape(self) -> tuple[Count, Count]:
         return sum(self.heights), sum(self.widths)
 

@@ -19,8 +19,11 @@ from analysis.pages import drawing
 ROOT = Path(__file__).parents[2]
 GALLERY = ROOT / "docs" / "gallery"
 SCRIPTS = sorted(GALLERY.glob("plot_*.py"))
-SLOW = {"plot_07_boundary", "plot_08_train_and_compare", "plot_09_your_own_network"}
-"""Those of more than five seconds: they train."""
+SLOW = {
+    *("plot_06_regions", "plot_07_boundary", "plot_08_train_and_compare"),
+    *("plot_09_your_own_network", "plot_11_three_phases", "plot_14_robustness_cost"),
+}
+"""Those of more than four seconds."""
 
 KINDS = r"exact|certified|empirical|estimate|recorded"
 WIDEST, SMALLEST = 5.2, 9.0

@@ -213,7 +213,9 @@ def bounds_first(monkeypatch):
 
 @pytest.mark.usefixtures("bounds_first")
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[pytest.mark.slow] * (i % 3 > 0)) for i, k in enumerate(FAULTS)]
+)
 def test_faults_lead_to_no_wrong_verdict(monkeypatch, kind):
     cases()
     (place, fault), calls = faulty(kind), []

@@ -240,6 +240,7 @@ def test_balls_of_plain_cgro_networks_are_proved(dimension, count):
         assert flipped.verdict == "refuted"
 
 
+@pytest.mark.slow
 def test_a_plain_cgro_network_of_5238_units_is_proved():
     layers, centres, labels, radius = cgro(64, 20)
     network = ReLUNetwork.from_layers(layers)

@@ -997,7 +997,9 @@ WRONG += [
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[pytest.mark.slow] * (i % 3 > 0)) for i, k in enumerate(WRONG)]
+)
 def test_wrong_answers_of_the_relaxation_lead_to_no_wrong_verdict(monkeypatch, kind):
     hard()
     monkeypatch.setattr(Relaxation, "solve", answers(kind))

@@ -163,7 +163,7 @@ def test_memorizers_are_proved_on_points_and_small_balls(outputs, p):
     assert certify_memorizer(network, moved, labels, ball).verdict == "refuted"
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("outputs", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_every_number_of_a_memorizer_off_by_one(outputs):
     """On balls, what is still proved is right at places all over the intervals."""
     points, labels = problem(14, 2, outputs, seed=2)
@@ -191,6 +191,7 @@ def test_every_number_of_a_memorizer_off_by_one(outputs):
     assert kept < rejected
 
 
+@pytest.mark.slow
 def test_thousand_balls_in_784_dimensions():
     rng = np.random.default_rng(0)
     points = torch.from_numpy(rng.integers(0, 256, (1000, 784))) / 255

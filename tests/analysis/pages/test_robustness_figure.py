@@ -11,7 +11,7 @@ from analysis.commands.cli import main
 from analysis.pages.robustness_figure import robustness_cost
 from constructions import Ball, nearest_neighbour, robust_memorizer
 
-SOME = (0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99)
+SOME = (0.0001, 0.003, 0.03, 0.2, 0.6, 0.99)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def data():
 
 @pytest.mark.parametrize("norm", [2, "inf"])
 def test_sizes_are_those_of_proved_networks_and_never_above_f_s(data, norm):
-    """On twelve radii; larger balls never cost less by more than a fifth."""
+    """On six radii; larger balls never cost less by more than a fifth."""
     rows = memorization_costs(*data, norm, SOME)
     least = []
     for row in rows:
@@ -73,10 +73,10 @@ def test_the_figure_has_its_numbers(data):
     "data_option", [[], pytest.param(["--data", "digits"], marks=pytest.mark.slow)]
 )
 def test_the_command_writes_figure_table_and_json(tmp_path, capsys, data_option):
-    where = ["--out", str(tmp_path), "--points", "24"]
+    where = ["--out", str(tmp_path), "--points", "12"]
     assert main(["figure", "robustness-cost", *data_option, *where]) == 0
     shown = capsys.readouterr().out
-    assert "N = 24, D = " in shown.replace("\n", " ")
+    assert "N = 12, D = " in shown.replace("\n", " ")
     (table,) = (tmp_path / "figures").glob("*.csv")
     rows = list(csv.DictReader(table.read_text().splitlines()))
     kept = json.loads(table.with_suffix(".json").read_text())

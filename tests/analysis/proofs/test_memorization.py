@@ -35,7 +35,7 @@ from constructions import (
 EVERY = [
     pytest.param(v, p, k, id=f"{v}-{p}-{k}") for v in VARIANTS for p in ("inf", 2) for k in (1, 3)
 ]
-HALF = [case for case in EVERY if case.values[1:] in (("inf", 1), (2, 3))]
+HALF = [case for case in EVERY if case.id in ("lean-inf-1", "gate-2-3", "paper-inf-1")]
 OTHER_HALF = [
     pytest.param(*case.values, id=case.id, marks=pytest.mark.slow)
     for case in EVERY
@@ -107,7 +107,7 @@ def holds(network, points, labels, ball, bound, seed=0):
 # -- what is proved --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 3, 5, 64])
+@pytest.mark.parametrize("dimension", [1, 2, 5, 64])
 @pytest.mark.parametrize(("variant", "p", "outputs"), EVERY)
 def test_every_variant_is_proved(variant, p, outputs, dimension):
     points, labels, ball, network = problem(dimension, outputs, p, variant=variant)
@@ -394,7 +394,7 @@ CHECKED = [
 ]
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 3, 5])
+@pytest.mark.parametrize("dimension", [1, 2, 5])
 @pytest.mark.parametrize(("variant", "p", "outputs"), CHECKED)
 def test_the_checker_accepts(variant, p, outputs, dimension):
     points, labels, ball, network = problem(dimension, outputs, p, variant=variant)

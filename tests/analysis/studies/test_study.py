@@ -42,8 +42,8 @@ SMALL = {
     "eval_attack": "pgd3",
     "final_attack": "pgd3",
 }
-FEW = StudySettings(points=16, steps=3, epochs=2, memorized=60, planes=2)
-FEWER = replace(FEW, points=8, epochs=1, planes=0, certify_seconds=0.0)
+FEW = StudySettings(points=16, steps=3, epochs=2, memorized=32, planes=2)
+FEWER = replace(FEW, points=8, epochs=1, memorized=16, planes=0, certify_seconds=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,14 @@ def some(found):
 @pytest.fixture(scope="module")
 def page(some, tmp_path_factory):
     return write_study(some, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages without figures, where other things are looked at."""
+    monkeypatch.setattr(
+        "analysis.studies.report.embedded", lambda *_: {"light": "data:,", "dark": "data:,"}
+    )
 
 
 # -- statistics ------------------------------------------------------------------------------------
@@ -300,7 +308,9 @@ def test_the_page_is_accessible_and_self_contained(page, some):
 # -- runs that are not whole -----------------------------------------------------------------------
 
 
-def test_damaged_and_unfinished_runs_are_named_and_the_rest_is_written(runs, tmp_path, capsys):
+def test_damaged_and_unfinished_runs_are_named_and_the_rest_is_written(
+    runs, undrawn, tmp_path, capsys
+):
     for name in ("damaged", "unfinished", "pickled"):
         shutil.copytree(runs / "robust", tmp_path / name)
     weights = tmp_path / "damaged" / "weights" / "0003.safetensors"
@@ -483,7 +493,7 @@ def test_the_headline_has_the_numbers_of_the_table(found):
 
 
 def test_runs_with_a_model_of_ones_own_are_reported_like_others(
-    runs, tmp_path, capsys, monkeypatch
+    runs, undrawn, tmp_path, capsys, monkeypatch
 ):
     """By the factory that its weights fit; the network is the one that a named model would be."""
     monkeypatch.chdir(tmp_path)
@@ -499,7 +509,7 @@ def test_runs_with_a_model_of_ones_own_are_reported_like_others(
 
     train(config, "mine", model=mine())
     command = ["report", "mine", str(runs / "clean"), "--out", "out", "--points", "8"]
-    command += ["--steps", "1", "--epochs", "1", "--memorized", "60", "--certify-seconds", "1"]
+    command += ["--steps", "1", "--epochs", "1", "--memorized", "16", "--certify-seconds", "1"]
     assert main(command) == 2
     assert (
         "a model of your own, which its folder does not say: name the factory (--model module:"
@@ -512,7 +522,7 @@ def test_runs_with_a_model_of_ones_own_are_reported_like_others(
     page = (tmp_path / "out" / "report.html").read_text()
     assert "mine beside f_S" in page
     check_accessible(page)
-    settings = StudySettings(points=8, steps=1, epochs=1, memorized=60, certify_seconds=1)
+    settings = StudySettings(points=8, steps=1, epochs=1, memorized=16, certify_seconds=1)
     (run, _) = study(["mine", runs / "clean"], settings, kept="out/measured", models=[mine]).runs
     weights = run.run.weights()
     assert torch.equal(

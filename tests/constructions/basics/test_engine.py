@@ -63,6 +63,8 @@ def test_a_killed_process_loses_nothing(tmp_path):
 def test_a_shard_that_kills_every_process_is_an_error(tmp_path):
     marks, journal = tmp_path / "marks", tmp_path / "journal"
     marks.mkdir()
+    ((number, lost),) = run_tasks(os._exit, [1], jobs=2)
+    assert (number, type(lost), str(lost)) == (0, ProcessLostError, "its process was killed")
     engine = Engine(jobs=2, journal=journal)
     with pytest.raises(ProcessLostError, match="of 8 shards lost their process 3 times"):
         run_shards(partial(die, marks, 99), 8, "squares", engine)
@@ -103,6 +105,7 @@ def rank(number, folder):
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_ranks_share_the_shards_and_all_get_all_results(tmp_path):
     with pytest.raises(ValueError, match="address 'torch' needs"):
         list(run_tasks(square, [1], address="torch"))

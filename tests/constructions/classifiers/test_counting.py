@@ -30,7 +30,7 @@ from constructions.classifiers.counting import (
 
 NORMS = ("inf", 2)
 EVERY = list(itertools.product(NORMS, VARIANTS))
-SETTINGS = [(n, d, m) for n in (1, 2, 5, 7) for d in (4, 5, 6, 7, 11, 16) for m in (1, 3)]  # 48
+SETTINGS = [(n, d, m) for n, m in ((1, 1), (2, 3), (5, 1), (7, 3)) for d in (4, 5, 6, 7, 11, 16)]
 
 
 def generic_clean(dimension, hidden, outputs):
@@ -73,7 +73,7 @@ def formula(expression, n, d, m):
 
 @pytest.mark.parametrize(("norm", "variant"), EVERY)
 def test_closed_forms_equal_measured_counts(norm, variant):
-    """48 settings a variant and norm, by `==`; every entry of the smaller ones is looked at."""
+    """24 settings a variant and norm, by `==`; every entry of the smaller ones is looked at."""
     expression = closed_form(norm, variant)
     for n, d, m in SETTINGS:
         network = built(norm, variant, n, d, m)
@@ -85,7 +85,14 @@ def test_closed_forms_equal_measured_counts(norm, variant):
 
 
 @pytest.mark.parametrize(("norm", "variant"), EVERY)
-@pytest.mark.parametrize(("hidden", "outputs"), [((3,), 1), ((4, 3), 1), ((), 3), ((5,), 10)])
+@pytest.mark.parametrize(
+    ("hidden", "outputs"),
+    [
+        ((4, 3), 1),
+        ((5,), 10),
+        *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in (((3,), 1), ((), 3))),
+    ],
+)
 def test_closed_forms_with_hidden_layers_and_classes(norm, variant, hidden, outputs):
     expression = closed_form(norm, variant, hidden, outputs)
     least = least_dimension(hidden)
@@ -141,10 +148,10 @@ def test_f_adv_grows_linearly_in_the_memorized_share(norm, variant):
     """f_adv on mu N points counts like f_S on them, measured; and the exponent in mu N is within
     0.01 of 1.
     """
-    shares, dimension = [4000, 8000, 16_000, 32_000], 32
+    shares, dimension = [2000, 4000, 8000, 16_000], 32
     centres = (
         torch.rand(
-            32_000, dimension, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+            16_000, dimension, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
         )
         * 0.9
         + 0.05
@@ -153,9 +160,9 @@ def test_f_adv_grows_linearly_in_the_memorized_share(norm, variant):
     ball, separation = (
         (Ball("inf", 0.1), 0.5) if norm == "inf" else (Ball(2, 0.5), 4.0 * math.sqrt(dimension))
     )
-    labels, measured = torch.ones(32_000, dtype=torch.int64), []
+    labels, measured = torch.ones(16_000, dtype=torch.int64), []
     for small in shares:
-        margins = torch.where(torch.arange(32_000) < small, 0.01, 1.0)
+        margins = torch.where(torch.arange(16_000) < small, 0.01, 1.0)
         network = f_adv(
             clean,
             centres,
@@ -185,7 +192,7 @@ def test_count_table(monkeypatch, norm):
         [8, 12],
         norm=norm,
         m=8,
-        hidden=(6,),
+        hidden=(64,),
         mu=0.25,
         report=ticks.append,
     )

@@ -240,14 +240,13 @@ def check_module(seed):
         return True
 
 
-@settings(max_examples=50)
 @given(SEEDS)
 def test_random_modules(seed):
     check_module(seed)
 
 
 @pytest.mark.slow
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(SEEDS)
 def test_many_random_modules(seed):
     check_module(seed)
@@ -549,14 +548,13 @@ def check_graph(seed, path):
     return True
 
 
-@settings(max_examples=50)
 @given(SEEDS)
 def test_random_graphs(tmp_path_factory, seed):
     check_graph(seed, tmp_path_factory.getbasetemp() / "random.onnx")
 
 
 @pytest.mark.slow
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(SEEDS)
 def test_many_random_graphs(tmp_path_factory, seed):
     check_graph(seed, tmp_path_factory.getbasetemp() / "random.onnx")
@@ -630,14 +628,13 @@ def check_chain(seed, path):
     assert network.exact(point).tolist() == value
 
 
-@settings(max_examples=50)
 @given(SEEDS)
 def test_random_chains_of_affine_maps_are_exact(tmp_path_factory, seed):
     check_chain(seed, tmp_path_factory.getbasetemp() / "chain.onnx")
 
 
 @pytest.mark.slow
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(SEEDS)
 def test_many_random_chains_of_affine_maps_are_exact(tmp_path_factory, seed):
     check_chain(seed, tmp_path_factory.getbasetemp() / "chain.onnx")

@@ -3,6 +3,7 @@
 """
 
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ ENTRIES = np.array([0.0, 0.0, 1.0, -1.0, 0.5, -2.0, 1.5, 0.0])
 CONSTANT = st.sampled_from([0.0, 1.0, -1.0, 0.5, 3.0])
 
 
+@cache  # a strategy is validated once: most of the time otherwise
 @st.composite
 def matrices(draw, form, rows, columns):
     """A matrix of the given form and shape (an Identity only where rows == columns)."""
@@ -56,6 +58,7 @@ def matrices(draw, form, rows, columns):
     raise AssertionError(form)
 
 
+@cache
 @st.composite
 def simple(draw, rows, columns):
     """A matrix of one of the forms without parts, of the given shape; now and then a Kronecker
@@ -65,25 +68,30 @@ def simple(draw, rows, columns):
     return draw(matrices(draw(st.sampled_from(forms)), rows, columns))
 
 
+@cache
 def _bytes(count):
     """One draw, where a list would be as many as it is long."""
     return st.binary(min_size=count, max_size=count).map(lambda b: np.frombuffer(b, np.uint8))
 
 
+@cache
 def _entries(rows, columns):
     return _bytes(rows * columns).map(lambda b: ENTRIES[b % 8].reshape(rows, columns))
 
 
+@cache
 def _divisor(n):
     return st.sampled_from([k for k in range(1, n + 1) if n % k == 0])
 
 
+@cache
 @st.composite
 def _parts(draw, n):
     cuts = sorted(draw(st.sets(st.integers(1, n - 1), max_size=2))) if n > 1 else []
     return [b - a for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 
 
+@cache
 @st.composite
 def shaped(draw, form, rows=None, columns=None):
     """A matrix of the form; missing sizes are drawn (equal for an Identity)."""

@@ -26,8 +26,8 @@ from constructions.memorizers.line import least_gap
 
 SETTINGS = [
     (n, d, k, kind)
-    for n, d in ((8, 2), (30, 1), (70, 5), (150, 20), (260, 64))
-    for k, kind in itertools.product((1, 2, 3, 8), ("integers", "floats", "images"))
+    for n, d in ((8, 2), (30, 1), (70, 5), (150, 20), (200, 64))
+    for k, kind in itertools.product((1, 2, 8), ("integers", "floats", "images"))
     if d > 1 or kind == "floats" or n < 40
 ]
 """Points, coordinates, outputs, kind of points."""
@@ -98,6 +98,7 @@ def test_it_is_smaller_than_steps_on_a_line(n, most):
     assert memorizer(points, labels).provenance == network.provenance
 
 
+@pytest.mark.slow
 def test_ten_thousand_points():
     points, labels = problem(10_000, 64, 1)
     network = memorizer(points, labels)

@@ -4,6 +4,7 @@ against gudhi where it is installed.
 
 import itertools
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -121,15 +122,19 @@ def betti_of_gudhi(faces, d):
     return tuple([*tree.betti_numbers(), *[0] * (d + 1)][: d + 1])
 
 
-def compared(d, seed, second):
-    """Compare all three sets of one random network with `second`, at a level that it has in a point
-    of the grid.
-    """
+@cache
+def triangulated(d, seed):
+    """A random network, a level that it has in a point of the grid, and simplices."""
     generator = np.random.default_rng(1000 * d + seed)
     network = (folded_network if seed % 3 else small_network)(generator, d)
     levels = network(generator.choice(GRID, (9, d))).flatten().sort().values
     level = float(levels[int(generator.integers(9))])
-    faces, signs = complex_of(network, d, level)
+    return network, level, *complex_of(network, d, level)
+
+
+def compared(d, seed, second):
+    """Compare all three sets of one random network with `second`."""
+    network, level, faces, signs = triangulated(d, seed)
     seen = []
     for side, keep in KEEP.items():
         found = topology(network, (-1, 1), side=side, level=level)

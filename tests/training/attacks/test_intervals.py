@@ -131,7 +131,7 @@ def test_the_term_makes_balls_provable(tmp_path):
             objective=objective,
             interval_weight=0.1,
             radius=0.1,
-            epochs=20,
+            epochs=12,
             attack="pgd3",
             eval_attack="clean",
             final_attack="clean",

@@ -20,7 +20,8 @@ CONFIG = TrainingConfig(
 )
 
 
-@pytest.mark.parametrize("model", ["lenet5", pytest.param("resnet9", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["lenet5", "resnet9"])
 def test_compiled_steps_are_the_same(model, tmp_path, monkeypatch):
     """Traced, with gradients, by the backend that runs the same operations; what builds code for
     them (Inductor) rounds otherwise, and takes minutes.

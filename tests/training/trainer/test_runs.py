@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,8 +166,9 @@ def test_training_learns_and_adversarial_training_makes_robust(tmp_path):
         config = TrainingConfig(
             task="parity",
             hidden=(64, 64),
-            epochs=25,
+            epochs=15,
             radius=radius,
+            attack="pgd5",
             learning_rate=3e-3,
             eval_points=50,
         )
@@ -235,6 +237,7 @@ def test_a_model_and_tensors_of_ones_own(tmp_path):
         run.model(into=nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1)))
 
 
+@pytest.mark.slow
 def test_convolutions_with_augmentation_and_batch_normalisation(tmp_path):
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 2, (96,), generator=generator)
@@ -361,14 +364,22 @@ def test_killed_five_times_a_run_ends_as_if_nothing_had_happened(digits, tmp_pat
     assert numbers(Run.load(folder)) == numbers(whole)
 
 
+@pytest.fixture(scope="module")
+def stopped(digits, tmp_path_factory):
+    """The folder of a run that stopped after epoch 3, of which checkpoints 2 and 3 are there."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    with pytest.raises(StopError):
+        train(SMALL, folder, data=digits, report=stop_at("epoch 4"))
+    return folder
+
+
 @pytest.mark.parametrize("kind", ["weights", "state"])
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "changed", "removed", "pickle"])
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(
-    kind, damage, whole, digits, tmp_path
+    kind, damage, whole, stopped, digits, tmp_path
 ):
     folder = tmp_path / "run"
-    with pytest.raises(StopError):
-        train(SMALL, folder, data=digits, report=stop_at("epoch 4"))
+    shutil.copytree(stopped, folder)
     path = folder / kind / "0003.safetensors"
     content = path.read_bytes()
     if damage == "removed":
