@@ -237,12 +237,6 @@ class Comparison(Result):
         }
         return f"{tasks} on {self.settings.data}, {self.settings.ball}; errors", numbers
 
-    def __str__(self) -> str:
-        """What `repr` gives, and each task's answer in words."""
-        from .verdict import summary
-
-        return "\n".join([repr(self), *(f"{task.task}: {summary(task)}" for task in self.tasks)])
-
     def to_json(self) -> dict[str, Any]:
         """Every number of the comparison as plain JSON values."""
         settings = asdict(self.settings)

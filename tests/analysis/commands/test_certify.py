@@ -21,6 +21,7 @@ from analysis.commands.cli import main
 from analysis.search.pairs import find_pairs
 from analysis.search.prepared import prepare
 from constructions import Ball, ReLUNetwork, affine, f_S, load, read_property
+from constructions.internal import said
 from training import TrainingConfig, train
 
 
@@ -369,7 +370,7 @@ def test_balls_around_points(tmp_path, capsys):
     )
     shown = capsys.readouterr().out
     assert "label 1 in the whole l_inf ball of radius 0.125 around the point" in shown
-    assert ">= 0.125 (certified bound)" in shown
+    assert ">= 1/8 (certified bound)" in shown
     assert run("check-certificate", certificate, "--network", network) == 0
     assert "accepted as proved: margin >= 0.125" in capsys.readouterr().out
     np.savez(tmp_path / "p.npz", x=[[0.75, 0.5], [0.625, 0.5], [0.25, 0.5]], y=[1, 1, -1])
@@ -409,7 +410,7 @@ def test_networks_of_ones_own_come_in_as_for_compare(tmp_path, capsys, monkeypat
         module, [0.5, 0.25], Ball("inf", 0.0078125), int(module(torch.tensor([[0.5, 0.25]])).sign())
     )
     assert expected.verdict == "proved"
-    assert f">= {float(expected.bound):.6g} (certified bound)" in shown.out
+    assert str(said(expected.bound, "certified lower bound")) in shown.out
     assert run("check-certificate", "c.json", "--network", "mine.pt") == 0
     assert "accepted as proved" in capsys.readouterr().out
     assert run("inspect", "mine.pt") == run("certify", "factories:flat", *ball) == 0
