@@ -89,7 +89,8 @@ def check_asked(options: argparse.Namespace, folders: list[Path]) -> None:
     """Raise ValueError for wrong settings, and FileNotFoundError if no folder holds a run."""
     read_settings(options)
     if not any((folder / "config.json").is_file() for folder in folders):
-        raise FileNotFoundError(f"no run in {', '.join(map(str, folders))} (no config.json)")
+        why = "config.json" if any(folder.is_dir() for folder in folders) else "such folder"
+        raise FileNotFoundError(f"no run in {', '.join(map(str, folders))} (no {why})")
 
 
 def run_report(options: argparse.Namespace) -> None:
