@@ -377,9 +377,7 @@ def ledger(only: Sequence[str] = ()) -> list[Claim]:
     for wanted in only:
         if not isinstance(wanted, str):
             raise TypeError(f"only must be names of statements, got {wanted!r}")
-        if (
-            wanted.lower().split("-")[0] in PAPERS
-        ):  # else it names none: not read, which takes PyTorch
+        if wanted.lower().split("-")[0] in PAPERS:  # else it begins none: PyTorch need not load
             _read_entries()
         if not any(_begins(name, wanted) for name in LEDGER):
             raise ValueError(
