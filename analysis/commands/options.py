@@ -20,8 +20,8 @@ BALLS = "--memorized, --point, --points"
 
 
 NETWORK_HELP = (
-    ".safetensors, .onnx, .onnx.gz, .nnet, .npz (W0, b0, W1, b1, ...), weights of Linear and ReLU "
-    "in turn (.pt, .pth), a run's folder, or module:function"
+    ".safetensors, .onnx, .onnx.gz, .pt2, .nnet, .npz (W0, b0, W1, b1, ...), weights of Linear and "
+    "ReLU in turn (.pt, .pth), a run's folder, or module:function"
 )
 
 

@@ -1,4 +1,4 @@
-"""Networks from files: our own .safetensors, plain .npz weights, ONNX graphs."""
+"""Networks from files: our own .safetensors, plain .npz weights, ONNX, exported programs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..classifiers.memorizer import Memorizer
 from ..classifiers.screening import MemorizerScreen
 from ..gadgets.indicators import Thresholds
 from ..graphs.origin import Origin
+from ..graphs.program_file import read_program
 from ..linear.matrix import Dense, same
 from ..networks.network import ReLUNetwork
 from ..networks.storage import MemorizerParts, read_parts
@@ -21,12 +22,11 @@ from .arrays import load_arrays
 from .nnet_import import read_nnet
 from .onnx_import import read_onnx
 
-PICKLED = (".pt2", ".pt", ".pth", ".ckpt", ".pkl")
-"""Files of PyTorch. torch.export.load, too, unpickles whatever entries of the file ask for it."""
+PICKLED = (".pt", ".pth", ".ckpt", ".pkl")
 
 
 def load(path: str | os.PathLike[str]) -> ReLUNetwork:
-    """Read a network from a file: our own .safetensors, plain .npz weights, ONNX or .nnet.
+    """Read a network from a file: our own .safetensors, .npz weights, ONNX, .pt2 or .nnet.
 
     Weights are taken exactly (float32 is a subset of float64); what cannot be is bounded in
     `ReLUNetwork.origin`. Code in a file is never executed.
@@ -35,7 +35,7 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         path: a .safetensors file written by `save`; an .npz file with n_layers, W0, b0, W1, b1, ...
             (W_i of shape (m, n), b_i of shape (m,), which may be missing); an .onnx or .onnx.gz
             file, whose graph may hold any piecewise-linear operations (its input is flattened, row
-            by row); or a .nnet file.
+            by row); a .pt2 file of `torch.export.save` (PyTorch 2.8 or newer); or a .nnet file.
 
     Returns:
         A `ReLUNetwork`.
@@ -43,7 +43,7 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: that says what is wrong with the file, also for another suffix and for files of
-            pickled objects (.pt2, .pt, .pth, .ckpt, .pkl).
+            pickled objects (.pt, .pth, .ckpt, .pkl).
 
     Example:
         >>> import tempfile
@@ -64,17 +64,18 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
     if path.suffix == ".nnet":
         found, file = read_nnet(path)
         return ReLUNetwork(found, origin=file)
+    if path.suffix == ".pt2":
+        return ReLUNetwork.from_module(*read_program(path))
     if path.suffix in PICKLED:
         raise ValueError(
             f"{path} holds pickled Python objects, and loading those may execute code: load it "
-            f"yourself if you trust it and pass the module or program, e.g. "
-            f"read_network(torch.export.load(path)), or export it to ONNX; of a state_dict, load "
-            f"it into its module, m.load_state_dict(torch.load(path)), and save that: "
+            f"yourself if you trust it and pass the module, or export it to ONNX; of a state_dict, "
+            f"load it into its module, m.load_state_dict(torch.load(path)), and save that: "
             f'read_network(m.eval()).save("net.safetensors")'
         )
     if path.suffix != ".safetensors":
         raise ValueError(
-            f"path must end in .safetensors, .npz, .nnet, .onnx or .onnx.gz, got {path}"
+            f"path must end in .safetensors, .npz, .nnet, .onnx, .onnx.gz or .pt2, got {path}"
         )
     parts = read_parts(path)
     try:

@@ -118,7 +118,7 @@ def in_full(name):
     return said(lambda: with_own(SETTINGS, data(), {"learned": name}))
 
 
-LATER = {"text.pt", "text.onnx", "list.pt", "number.pt", "old.pt"}
+LATER = {"text.pt", "text.onnx", "program.pt2", "list.pt", "number.pt", "old.pt"}
 """What only reading in full tells."""
 
 
@@ -151,7 +151,6 @@ REFUSED = {
     "chain.pt": "layer 2 takes 11 numbers, but layer 0 gives 12",
     "whole.pt": "holds more than tensors",
     "worse.pt": "holds more than tensors",
-    "program.pt2": "holds pickled Python objects",
     "conv.pt": "of no known model",
     "text.safetensors": "not a readable safetensors",
 }
