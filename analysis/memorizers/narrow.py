@@ -80,11 +80,10 @@ class _Reader:
 
     def sums(self, inputs: np.ndarray, weights: np.ndarray, bias: float) -> Interval:
         """The interval of a sum of numbers, which are integers."""
-        require(bias == np.rint(bias) and abs(bias) < 2**20, "a number is no small integer")
+        require(_are_small([bias]) and _are_small(weights), "a number is no small integer")
         low = high = np.full(len(self.centres), bias)
         for i, w in zip(inputs, weights, strict=True):
             require(self.units[i][0] == "number", "a unit reads numbers of several kinds")
-            require(w == np.rint(w) and abs(w) < 2**20, "a weight is no small integer")
             a, b = self.units[i][1]
             low, high = low + np.minimum(w * a, w * b), high + np.maximum(w * a, w * b)
             require(float(np.abs([low, high]).max()) < EXACT, "numbers are too large")
@@ -125,6 +124,8 @@ class _Reader:
     ) -> np.ndarray:
         """At least y f, or f_y less any other output, on each ball."""
         rows = [_row(weight, k) for k in range(len(bias))]
+        small = _are_small(weight.data) and _are_small(bias)  # so are differences, exactly
+        require(small, "a number of the last layer is no small integer")
         if len(rows) == 1:
             low, high = self.sums(*rows[0], float(bias[0]))
             return np.where(y == 1, low, -high)
@@ -137,6 +138,12 @@ class _Reader:
             low, _ = self.sums(inputs, weights, float(bias[k] - bias[other]))
             margins = np.where(y == k, np.minimum(margins, low), margins)
         return margins
+
+
+def _are_small(values: Any) -> bool:
+    """Whether numbers are integers below 2^20."""
+    values = np.asarray(values, float)
+    return bool(((values == np.rint(values)) & (np.abs(values) < 2**20)).all())
 
 
 def _row(weight: scipy.sparse.csr_array, i: int) -> tuple[np.ndarray, np.ndarray]:

@@ -213,8 +213,8 @@ def parameters_from_below() -> Iterator[Check]:
 @claim(
     "kim-theorem-4.2",
     "N points in R^d are rho-robustly memorized by O~(sqrt N) parameters for rho <= 1 / (5 N sqrt "
-    "d); by O~(N d^(1/4) sqrt rho), up to an error eta, for rho <= 1 / (5 sqrt d); and by O~(N d^2 "
-    "rho^4) for rho < 1 (all entries counted, and O~(d) added)",
+    "d); from there by O~(N d^(1/4) sqrt rho), up to an error eta, to rho = 1 / (5 sqrt d); from "
+    "there by O~(N d^2 rho^4), rho < 1 (all entries counted, and O~(d) added)",
     "empirical only",
     "its networks are not built. `grid_memorizer` is run at the first radius, and its nonzero "
     "parameters counted: on each ball right without an error. Nothing here runs the second regime; "

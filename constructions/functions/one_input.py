@@ -17,9 +17,10 @@ from ..networks.statements import implements, record
     "folklore; Arora et al. 2018, Theorem 2.2",
     "a continuous function of one number with p linear pieces is a network of one hidden layer, a "
     "unit a piece",
+    "absent: how many of the knots with a unit, the first slope and the first value are 0",
     depth=1,
     units="pieces",
-    parameters="3*pieces + 1",
+    parameters="3*pieces + 1 - absent",
     pieces="pieces",
 )
 def piecewise_linear(knots: Any, values: Any) -> ReLUNetwork:
@@ -45,8 +46,8 @@ def piecewise_linear(knots: Any, values: Any) -> ReLUNetwork:
         ValueError: for knots that do not increase, numbers of knots and values that differ, and
             slopes that float64 does not hold, such as 1/3: no network of float64 weights has them.
 
-    Cost: a unit and 3 parameters a piece, and one bias; for a first slope, first value or knot that
-    is 0 one less.
+    Cost: a unit and 3 parameters a piece, and one bias; one less for a first slope, a first value
+    and a knot that is 0.
 
     Source: Arora, Basu, Mianjy and Mukherjee 2018 (Understanding deep neural networks with
     rectified linear units), Theorem 2.2.
@@ -71,12 +72,13 @@ def piecewise_linear(knots: Any, values: Any) -> ReLUNetwork:
         ([[_float64(c, "changes of slope") for _, c in units]], [_float64(y[0], "values")]),
     ]
     network = ReLUNetwork.from_layers(layers, (_float64(t[0], "knots"), _float64(t[-1], "knots")))
-    return record(network, pieces=len(units))
+    absent = sum(v == 0 for v in (*itertools.chain(*units), y[0]))
+    return record(network, pieces=len(units), absent=absent)
 
 
 def _float64(value: Fraction, name: str) -> float:
     """The number as float64; raises ValueError where that would round it."""
-    if Fraction(float(value)) != value:
+    if abs(value) >= 2**1024 or Fraction(float(value)) != value:
         raise ValueError(
             f"{name} must be float64, as weights are, got {value}: choose dyadic values at knots "
             f"whose distances are powers of two"

@@ -48,10 +48,11 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
 
     What is checked of a stored c and a point c' of another label, v = |c - c'|: in l_inf, sum_j
     r(v_j - 2 h) >= t, as x_j is at most h from c'_j: possible for every radius below half the
-    separation. In l_2, |r(v - h)|_2 >= h + t, as the sum of r(v_j - |w_j| - h) is at least the l_2
-    length of these, which is at least |r(v - h)|_2 - |w|_2: for radii up to about 1 / (1 + sqrt D)
-    of the distance, and more where few coordinates differ. Centres are rounded as in
-    `nearest_neighbour`, and h is the radius and by how much.
+    separation, up to the grid's step, to which the radius is rounded up. In l_2, |r(v - h)|_2 >= h
+    + t, as the sum of r(v_j - |w_j| - h) is at least the l_2 length of these, which is at least
+    |r(v - h)|_2 - |w|_2: for radii up to about 1 / (1 + sqrt D) of the distance, and more where few
+    coordinates differ. Centres are rounded as in `nearest_neighbour`, and h is the radius and by
+    how much.
 
     Args:
         points: (N, D) in [0,1]; equal ones count once.
@@ -65,9 +66,9 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
         ValueError: for shapes that do not fit, points outside [0,1], one label only, equal points
             of different labels, and a ball that is too large, naming the pair.
 
-    Cost: at most 7 D + 3 parameters a stored point, as a box has at most 2 D sides: N (D + 1) for
-    half of N points that are stored, of images with most pixels 0. rest = 2 for labels -1 and +1, 3
-    for 0 and 1, 3 K - 4 for K >= 3 classes. Building takes N^2 D operations.
+    Cost: at most 7 D + 3 parameters a stored point, as a box has at most 2 D sides, and rest - D
+    more; some 4 D + 3 a stored image with most pixels 0, which have one side. rest = 2 for labels
+    -1 and +1, 3 for 0 and 1, 3 K - 4 for K >= 3 classes. Building takes N^2 D operations.
 
     Source: this library. Robust memorization in width 3D + 1 and depth 2N + 1: Yu, Gao and Zhang
     2024; width O(log N) after a projection: Egosi, Yehudai and Shamir 2025.
@@ -89,9 +90,9 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     if not room > 0:
         limit = "half the separation" if ball.p == math.inf else "what boxes around l_2 balls tell"
         raise ValueError(
-            f"ball radius must be below {limit}: radius {ball.radius:g}, with the "
-            f"{float(moved):.2g} by which points are rounded, is too large between points {pair[0]}"
-            f" and {pair[1]} of the distinct ones"
+            f"ball radius must be below {limit}: radius {ball.radius!r}, with the "
+            f"{float(moved):.2g} by which points are rounded, and rounded up to a multiple of "
+            f"2^-{bits}, is too large between points {pair[0]} and {pair[1]} of the distinct ones"
         )
     boxes = [_sides(centres[i], half, bits) for i in stored]
     network = _network(boxes, ranks[stored], float(2**bits / room), data, kinds)

@@ -78,6 +78,30 @@ def test_every_number_off(outputs, p):
     assert rejected > 5 * kept
 
 
+@pytest.mark.parametrize("outputs", [2, 3])
+def test_the_last_layer_is_read_exactly(outputs):
+    """A number that is off by less than float64 tells, zeros too: left open, or a true bound."""
+    points, labels, ball = problem(7, 2, outputs, math.inf, seed=1)
+    network = narrow_memorizer(points, labels, ball)
+    *others, last = network.layers
+    kept = 0
+    for part in ("weight", "bias"):
+        entries = getattr(last, part).to_dense()
+        for index in itertools.product(*map(range, entries.shape)):
+            value = float(entries[index])
+            for wrong in (math.nextafter(value, 2), value + 2.0**-60, value - 5e-324, value + 1):
+                changed = entries.clone()
+                changed[index] = wrong
+                other = replace(network, layers=(*others, replace(last, **{part: Dense(changed)})))
+                try:
+                    bound = prove_narrow(other, points, labels, ball)
+                except Unproved:
+                    continue
+                kept += 1
+                assert min(margins(other.exact(points), labels)) >= bound
+    assert kept
+
+
 def test_other_networks_are_not_read():
     points, labels, ball = problem(12, 2, 1, 2)
     small = Ball(2, 1e-6)
