@@ -16,6 +16,14 @@ endef
 
 ifneq ($(shell .venv/bin/python -c "print(1)" 2>/dev/null),1)
 .PHONY: $(READY)  # no interpreter, or one that went away: set up again
+else
+HAVE := $(shell cat $(READY) 2>/dev/null)
+endif
+
+comma = ,
+WANTED = $(subst $(comma), ,$(EXTRAS))
+ifneq ($(filter-out $(HAVE),$(WANTED)),)
+.PHONY: $(READY)  # extras that are not there yet
 endif
 
 .PHONY: compare test slow check docs proofs checker clean
@@ -54,7 +62,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up .venv (downloads PyTorch; some minutes on a slow line)"
 	@$(RUN) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(call install,$(EXTRAS))
-	@touch $@
+	@echo $(sort $(HAVE) $(WANTED)) > $@
 
 clean:
 	rm -rf .venv results site docs/auto build/doctrees

@@ -253,7 +253,7 @@ def test_the_command_and_the_checker_alone(tmp_path, capsys):
         "0.25",
     ]
     assert main(["certify", *common, "--out", str(tmp_path / "c.json")]) == 0
-    assert "verdict proved" in capsys.readouterr().out
+    assert "MemorizationProof: proved: margin on all 40 balls" in capsys.readouterr().out
     checked = [
         "check-certificate",
         str(tmp_path / "c.json"),
