@@ -372,7 +372,7 @@ def test_missing_files_and_other_suffixes(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"")
     with pytest.raises(
         ValueError,
-        match=r"path must end in \.safetensors, \.npz, \.nnet, \.onnx or \.onnx\.gz, got",
+        match=r"path must end in \.safetensors, \.npz, \.nnet, \.onnx, \.onnx\.gz or \.pt2, got",
     ):
         load(tmp_path / "a.txt")
     (tmp_path / "a.pt").write_bytes(b"")
