@@ -18,7 +18,7 @@ import scipy.sparse
 from constructions import Ball, ReLUNetwork
 from constructions.internal import has_integers, on_grid
 
-from ..proofs.matching import column_of, require, rows_of
+from ..proofs.matching import Unproved, column_of, require, rows_of
 
 EXACT = 2.0**53
 
@@ -39,10 +39,13 @@ def prove_narrow(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball)
     long = any(has_integers(one.weight) or has_integers(one.bias) for one in network.layers)
     require(not long, "weights are no float64")
     reader = _Reader(x, ball)
-    for layer in network.layers[:-1]:
-        reader.read(rows_of(layer.weight), column_of(layer.bias))
-    last = network.layers[-1]
-    margins = reader.margins(rows_of(last.weight), column_of(last.bias), y)
+    try:
+        *hidden, last = [(rows_of(one.weight), column_of(one.bias)) for one in network.layers]
+    except ValueError as error:
+        raise Unproved(f"weights are no float64: {error}") from error
+    for layer in hidden:
+        reader.read(*layer)
+    margins = reader.margins(*last, y)
     worst = int(margins.argmin())
     require(bool(margins[worst] > 0), f"ball {worst} has no positive margin")
     return Fraction(float(margins[worst]))

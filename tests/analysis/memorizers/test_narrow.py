@@ -22,7 +22,7 @@ from constructions import (
     nearest_neighbour,
     separation,
 )
-from constructions.linear.matrix import Dense
+from constructions.linear.matrix import Dense, Kron
 
 
 def problem(n, d, outputs, p, seed=0):
@@ -113,6 +113,15 @@ def test_other_networks_are_not_read():
         prove_narrow(network.restrict((-1.0, 1.0)), points, labels, ball)
     with pytest.raises(Unproved, match="too large"):
         prove_narrow(network, points, labels, Ball(2, 1e9))
+
+
+def test_products_that_float64_does_not_hold_are_left_open():
+    points, labels, ball = problem(7, 2, 1, math.inf, seed=1)
+    network = narrow_memorizer(points, labels, ball)
+    first = network.layers[0]
+    wrong = Kron(Dense(torch.tensor([[1 + 2.0**-40]])), Dense(first.weight.to_dense() * (1 + 2e-9)))
+    other = replace(network, layers=(replace(first, weight=wrong), *network.layers[1:]))
+    assert certify_memorizer(other, points, labels, ball).verdict == "unresolved"
 
 
 def indicator(sides):
