@@ -152,6 +152,9 @@ def _add(graph: fx.Graph, values: dict[str, fx.Node], node: dict[str, Any]) -> N
     options = {
         each["name"]: _argument(each["arg"], values) for each in node["inputs"] if each["kind"] != 1
     }
+    # a graph becomes code: no text of a file may come into it
+    if not options.keys() <= {known.name for known in operation._schema.arguments}:
+        raise ValueError(f"the operation {target} has no options {', '.join(map(repr, options))}")
     made = graph.call_function(operation, tuple(arguments), options)
     ((kind, first), *others) = [item for given in node["outputs"] for item in given.items()]
     if kind == "as_tensors" or others:

@@ -124,7 +124,18 @@ def saved(value):
     return changed
 
 
+def named(name):
+    """The first operation's input as an option of this name."""
+    given = {"name": name, "arg": {"as_none": True}, "kind": 2}
+    return model(lambda facts: facts["graph"]["nodes"][0]["inputs"].append(given))
+
+
+CODE = "bias=print(open('executed', 'w'))#"
+
 FORGED = {
+    "code in a name": (named(CODE), "aten.linear.default has no options"),
+    "code in a value": (argument({"as_tensor": {"name": CODE}}), "executed"),
+    "other option": (named("device"), "has no options 'device'"),
     "other operation": (first(target="torch.ops.aten.tanh.default"), "aten.tanh.default is not"),
     "file": (first(target="torch.ops.aten.from_file.default"), "from_file.default is not known"),
     "system": (first(target="os.system"), "os.system is not known"),
