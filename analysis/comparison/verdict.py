@@ -124,6 +124,6 @@ def bounds(errors: SplitErrors) -> str:
     it is exact.
     """
     lower, upper = errors.robust, errors.robust_upper
-    if upper is None and lower.kind != "exact":
-        return f"≥ {percent(lower)}"
-    return between(lower, lower if upper is None else upper)
+    if lower.kind == "exact":
+        return percent(lower)
+    return f"≥ {percent(lower)}" if upper is None else between(lower, upper)

@@ -73,7 +73,11 @@ def percent(value: Measured) -> str:
     ('66.7%', '66.6%')
     """
     share = Fraction(value.value) if value.count is None else Fraction(value.count, value.total)
-    whole = {"lower": math.floor, "upper": math.ceil}.get(value.kind.split()[-2:][0], round)
+    whole: Callable[[Fraction], int] = round
+    if "lower bound" in value.kind:
+        whole = math.floor
+    elif "upper bound" in value.kind:
+        whole = math.ceil
     return f"{whole(1000 * share) / 10:.1f}%"
 
 

@@ -91,11 +91,8 @@ class ProcessLostError(RuntimeError):
     """The process of a task is gone: killed, or out of memory.
 
     Example:
-        >>> try:  # instead of a function that takes more memory than there is
-        ...     raise ProcessLostError("its process was killed")
-        ... except ProcessLostError as error:
-        ...     print(error)
-        its process was killed
+        >>> list(run_tasks(os._exit, [1], jobs=2))
+        [(0, ProcessLostError('its process was killed'))]
     """
 
 
