@@ -24,9 +24,8 @@ from .certification.checking import Checked, check_certificate
 from .certification.deciding import Decision, decide
 from .certification.decision import Certification, certificate_of, certify, certify_box
 from .certification.margins import certified_margins
-from .comparison.comparison import compare
+from .comparison.comparison import Comparison, compare
 from .comparison.report import write_report
-from .comparison.result import Comparison
 from .comparison.settings import CompareSettings
 from .memorizers.costs import MemorizationCost, memorization_costs
 from .memorizers.proof import MemorizerProof, certify_memorizer

@@ -14,7 +14,7 @@ from ..comparison.settings import CompareSettings, check_settings
 from .options import add_options, check_data, given
 
 if TYPE_CHECKING:
-    from ..comparison.result import Comparison
+    from ..comparison.comparison import Comparison
 
 
 def add_compare_command(commands: Any) -> None:

@@ -4,13 +4,13 @@ agree.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty, Queue
@@ -19,20 +19,62 @@ from typing import Any
 
 import torch
 
-from constructions import Progress, ReLUNetwork
-from constructions.internal import Report, renamed, silent, warn_of_scale
+from constructions import Progress, ReLUNetwork, Result
+from constructions.internal import Report, Said, renamed, silent, warn_of_scale
 from training import Dataset, load_data
 
 from ..pages.page import versions
 from .declared import misfit, unasked
 from .own import called, read_own
-from .result import Comparison, TaskResult
+from .result import TaskResult
 from .settings import CompareSettings, check_settings
 from .stages import Announce, checks, measurements, stages
 from .task import TaskComparison, Tick
+from .verdict import summary
 
 ARGUMENTS = {"learned": "model", "f_clean": "clean"}
 """The arguments by which networks are given."""
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """All tasks, with the settings and versions they were run with.
+
+    Attributes:
+        settings: what was compared.
+        tasks: a result for each.
+        versions: of the packages, by name.
+    """
+
+    settings: CompareSettings
+    tasks: list[TaskResult]
+    versions: dict[str, str]
+
+    def _says(self) -> tuple[str, dict[str, Said]]:
+        tasks = ", ".join(task.task for task in self.tasks)
+        numbers = {
+            f"{task.task}: {name}": number
+            for task in self.tasks
+            for name, number in task._says()[1].items()
+        }
+        return f"{tasks} on {self.settings.data}, {self.settings.ball}; errors", numbers
+
+    def summary(self) -> str:
+        """Say for each task whether the learned network behaves like f_S, as the report does.
+
+        Returns:
+            A paragraph a task: the verdict with its certified numbers, what f_S does by
+            construction, and how often the two give the same label.
+        """
+        return "\n\n".join(f"{task.task}: {summary(task)}" for task in self.tasks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number of the comparison as plain JSON values."""
+        settings = asdict(self.settings)
+        settings["norm"] = "inf" if math.isinf(self.settings.norm) else "2"
+        settings["radius"] = self.settings.ball.radius
+        tasks = [task.to_json() for task in self.tasks]
+        return {"settings": settings, "versions": self.versions, "tasks": tasks}
 
 
 def _announced(announce: Announce) -> Report:
@@ -148,7 +190,7 @@ def with_own(
         given_outputs = {ARGUMENTS[name]: network.outputs for name, network in given.items()}
         raise ValueError(unasked(asked, given_outputs))
     tasks = tuple(images.task for images in fit)
-    return dataclasses.replace(settings, tasks=tasks, **words), fit, given
+    return replace(settings, tasks=tasks, **words), fit, given
 
 
 def side_by_side(

@@ -12,7 +12,7 @@ from constructions.internal import write_file
 
 from ..pages.page import embedded, render
 from ..pages.plots import agreement_figure, error_figure, flatness_figure
-from .result import Comparison
+from .comparison import Comparison
 from .verdict import APART, CLEAN, MEMORIZED, at_start, bounds, headed
 
 SAVED = 2**24

@@ -4,7 +4,6 @@ task.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,7 +15,6 @@ from constructions.internal import Said, said
 from ..behaviour.flatness import FlatnessProfile
 from ..proofs.memorization import MemorizationProof
 from ..quantities.measured import Measured
-from .settings import CompareSettings
 
 
 class _Named:
@@ -212,35 +210,3 @@ class TaskResult(Result):
             "seconds": self.seconds,
             "networks": {},
         }
-
-
-@dataclass(frozen=True, repr=False)
-class Comparison(Result):
-    """All tasks, with the settings and versions they were run with.
-
-    Attributes:
-        settings: what was compared.
-        tasks: a result for each.
-        versions: of the packages, by name.
-    """
-
-    settings: CompareSettings
-    tasks: list[TaskResult]
-    versions: dict[str, str]
-
-    def _says(self) -> tuple[str, dict[str, Said]]:
-        tasks = ", ".join(task.task for task in self.tasks)
-        numbers = {
-            f"{task.task}: {name}": number
-            for task in self.tasks
-            for name, number in task._says()[1].items()
-        }
-        return f"{tasks} on {self.settings.data}, {self.settings.ball}; errors", numbers
-
-    def to_json(self) -> dict[str, Any]:
-        """Every number of the comparison as plain JSON values."""
-        settings = asdict(self.settings)
-        settings["norm"] = "inf" if math.isinf(self.settings.norm) else "2"
-        settings["radius"] = self.settings.ball.radius
-        tasks = [task.to_json() for task in self.tasks]
-        return {"settings": settings, "versions": self.versions, "tasks": tasks}

@@ -100,8 +100,8 @@ class TrainingConfig(Settings):
         eval_attack: attack of the measurements after every epoch.
         final_attack: attack of the measurement at the end, on all test points ("pgd50x10": 10
             restarts of 50 steps).
-        stop_at_collapse: whether to stop when robust training accuracy falls by 0.2 (catastrophic
-            overfitting).
+        stop_at_collapse: whether to stop when robust training accuracy falls by 0.2 and two
+            standard errors (catastrophic overfitting).
         keep: the checkpoints of every so many epochs are kept; the last two always.
 
     Raises:
@@ -188,7 +188,9 @@ class TrainingConfig(Settings):
         "attack of the measurement at the end, on all test points (10 restarts of 50 steps)",
     )
     stop_at_collapse: bool = setting(
-        True, "stop when robust training accuracy falls by 0.2 (catastrophic overfitting)"
+        True,
+        "stop when robust training accuracy falls by 0.2 and two standard errors (catastrophic "
+        "overfitting)",
     )
     keep: Count = setting(
         1, "keep the checkpoints of every so many epochs; the last two are always kept"

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 COLLAPSE = 0.2
-"""A fall of robust training accuracy by so much within a run is called catastrophic overfitting."""
+"""A fall of robust training accuracy by so much within a run, and two standard errors of what few
+points measure, is called catastrophic overfitting.
+"""
 
 CHECK_EVERY = 32
 """Steps between looks at the loss, each of which waits for the device."""
@@ -219,9 +221,11 @@ class Worker:
         robust = [line["train"]["robust_accuracy"] for line in self.run.epochs]
         if not (self.config.stop_at_collapse and self.config.radius and robust) or None in robust:
             return None
-        if robust[-1] >= max(robust) - COLLAPSE:
+        most, now, points = max(robust), robust[-1], self.run.epochs[-1]["train"]["points"]
+        chance = 2 * math.sqrt((most * (1 - most) + now * (1 - now)) / points)
+        if most - now <= COLLAPSE + chance:
             return None
-        fall = f"from {max(robust):.3f} to {robust[-1]:.3f}"
+        fall = f"from {most:.3f} to {now:.3f}"
         return (
             f"catastrophic overfitting: robust training accuracy fell {fall} in epoch {len(robust)}"
         )

@@ -20,7 +20,7 @@ import torch
 from accessibility import check_accessible
 
 import analysis.comparison.task
-from analysis import CompareSettings, compare, write_report
+from analysis import CompareSettings, certified_margins, compare, write_report
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
 from analysis.comparison.settings import DEFAULT_RADIUS
@@ -56,8 +56,8 @@ def quick():
     told = []
     settings = replace(QUICK, tasks=("parity",))
     with pytest.MonkeyPatch.context() as patched:
-        for module in ("analysis.proofs.separations", "analysis.proofs.inequalities"):
-            patched.setattr(f"{module}.separation", counting)
+        for module in ("proofs.separations", "proofs.inequalities", "comparison.task"):
+            patched.setattr(f"analysis.{module}.separation", counting)
         patched.setattr("constructions.classifiers.memorization.find_separation", counting)
         return compare(settings, report=told.append), told, settings
 
@@ -162,9 +162,26 @@ def test_constructed_networks_generalize_cleanly_and_overfit_robustly(quick):
 
 
 def test_separations_are_measured_once(quick):
-    """Of training points, and of all: f_S and its proof are handed what was measured. And of those
-    that f_adv memorizes, for its own proof."""
-    assert [1437, 1797, quick[0].tasks[0].small_margin.memorized] == SIZES
+    """Of training points, and from test points to all: f_S and its proof are handed what was
+    measured. And of those that f_adv memorizes, for its own proof."""
+    (task,) = quick[0].tasks
+    assert [1437, 360, task.small_margin.memorized] == SIZES
+    data = load_data("digits", "parity", 0).flat()
+    points = torch.cat([data.train_points, data.test_points])
+    labels = torch.cat([data.train_labels, data.test_labels])
+    assert task.separation_all == separation(points, labels).distance
+
+
+def test_a_short_attack_spares_bounds_and_changes_no_proof(quick):
+    (task,) = quick[0].tasks
+    data = load_data("digits", "parity", 0).flat()
+    clean, ball = task.networks["f_clean"], quick[2].ball
+    proved = certified_margins(clean, data.train_points, data.train_labels, ball) > 0
+    assert 0 < task.small_margin.proved == int(proved.sum()) < len(proved)
+
+
+def test_a_comparison_says_what_its_tasks_show(quick):
+    assert quick[0].summary() == f"parity: {summary(quick[0].tasks[0])}"
 
 
 def test_errors_by_their_former_names(quick):

@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -34,6 +35,7 @@ from training import (
 )
 from training.trainer.config import PRECISIONS
 from training.trainer.run import chosen, data_facts, moments, same_data
+from training.trainer.worker import Worker
 
 SMALL = TrainingConfig(
     hidden=(24,),
@@ -541,6 +543,21 @@ def test_catastrophic_overfitting_stops_the_run(digits, tmp_path, monkeypatch):
     assert (
         len(train(replace(SMALL, stop_at_collapse=False), tmp_path / "on", data=digits).epochs) == 4
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "points", "stops"),
+    [
+        (0.64, 0.36, 25, False),  # two standard errors of 25 points are 27 percent points
+        (0.64, 0.36, 1000, True),
+        (0.64, 0.45, 100_000, False),
+        (1.0, 0.0, 25, True),
+    ],
+)
+def test_a_fall_within_the_noise_of_few_points_is_no_collapse(before, now, points, stops):
+    epochs = [{"train": {"robust_accuracy": share, "points": points}} for share in (before, now)]
+    worker = SimpleNamespace(config=SMALL, run=SimpleNamespace(epochs=epochs))
+    assert (Worker.collapsed(worker) is not None) is stops
 
 
 def test_runs_are_read_with_any_number_of_threads(digits, whole):
