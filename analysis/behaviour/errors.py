@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from constructions import Ball, ReLUNetwork, Result, interval_bounds, localize
+from constructions import Ball, Progress, ReLUNetwork, Result, interval_bounds, localize
 from constructions.internal import (
     Flags,
     Floats,
@@ -30,6 +30,9 @@ from ..certification.memorizing import proved_at_once
 from ..certification.queries import read_kept
 from ..quantities.measured import Measured
 from ..quantities.reading import check_scaled, read_labelled, read_mask, read_network, read_positive
+
+ATTACKED = 2**21
+"""Numbers of the points that are attacked at once; of more, each step waits for memory."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,8 +135,8 @@ def robust_error(
         steps: of the attack, for each restart.
         restarts: of the attack.
         seed: of its random points.
-        report: called with a `Progress` once an attack step, and once a ball that was decided, with
-            the interval so far.
+        report: called with a `Progress` once an attack step (of `ATTACKED` numbers of points at a
+            time), and once a ball that was decided, with the interval so far.
 
     Returns:
         `RobustError`, both bounds certified.
@@ -170,7 +173,7 @@ def robust_error(
         proved = read_mask(proved, len(labels), "proved").clone()
     else:
         proved = proved_at_once(network, exact_points, labels, ball)
-    search = Search(steps, restarts, seed, report)
+    search = Search(steps, restarts, torch.Generator().manual_seed(seed), report)
     adversarial, refuted = attacked(network, exact_points, labels, ball, starts, ~proved, search)
     if max_seconds is not None:
         balls = Balls(
@@ -213,7 +216,7 @@ class Search:
 
     steps: int
     restarts: int
-    seed: int
+    generator: torch.Generator
     report: Report
 
     def __call__(self, network: ReLUNetwork, points: Points, labels: Labels, ball: Ball) -> Points:
@@ -230,7 +233,7 @@ class Search:
             objective,
             steps=self.steps,
             restarts=self.restarts,
-            generator=torch.Generator().manual_seed(self.seed),
+            generator=self.generator,
             report=self.report,
         )
 
@@ -245,8 +248,35 @@ def attacked(
     search: Search,
 ) -> tuple[Points, Flags]:
     """The strongest point found in each ball, and which of them are re-checked errors; only those
-    chosen are searched, elsewhere points and starts alone are tried.
+    chosen are searched, elsewhere points and starts alone are tried. `ATTACKED` numbers at a time.
     """
+    count = max(1, ATTACKED // points.shape[1])
+    firsts = range(0, len(points), count)
+    found = []
+    for k, first in enumerate(firsts):
+
+        def report(told: Progress, k: int = k) -> None:
+            total = told.total or 1
+            search.report(Progress(told.stage, k * total + told.done, len(firsts) * total))
+
+        rows = slice(first, first + count)
+        here = tuple(start[rows] for start in starts)
+        part = replace(search, report=report)
+        found.append(strongest(network, points[rows], labels[rows], ball, here, chosen[rows], part))
+    adversarial, refuted = zip(*found, strict=True)
+    return torch.cat(adversarial), torch.cat(refuted)
+
+
+def strongest(
+    network: ReLUNetwork,
+    points: Points,
+    labels: Labels,
+    ball: Ball,
+    starts: tuple[torch.Tensor, ...],
+    chosen: Flags,
+    search: Search,
+) -> tuple[Points, Flags]:
+    """What `attacked` finds, of all points at once."""
     adversarial = points.clone()
     if chosen.any():
         found = search(network, points[chosen], labels[chosen], ball)

@@ -240,13 +240,16 @@ class TaskComparison:
         if seconds:
             kept.parent.mkdir(parents=True, exist_ok=True)
 
-        left = self.settings.steps_of(name in BUILT) + 2
+        ticks, done = self.settings.steps_of(name in BUILT) + 2, 0
 
         def report(told: Progress) -> None:
-            nonlocal left
-            step = told.stage == "attacking"
-            left -= step
-            tick("" if step else told.stage)
+            nonlocal done
+            if told.stage != "attacking":
+                tick(told.stage)
+                return
+            for _ in range(done, ticks * told.done // (told.total or 1)):
+                tick()
+                done += 1
 
         found = self.attacks[name, split] = robust_error(
             network,
@@ -261,7 +264,7 @@ class TaskComparison:
             max_seconds=seconds or None,
             certificate=kept if seconds else None,
         )
-        for _ in range(left):
+        for _ in range(done, ticks):
             tick()  # what is proved was not attacked
         clean = clean_error(network, *self.points[split])
         if proved is not None and proved.all():
