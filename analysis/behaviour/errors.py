@@ -31,7 +31,7 @@ from ..certification.queries import read_kept
 from ..quantities.measured import Measured
 from ..quantities.reading import check_scaled, read_labelled, read_mask, read_network, read_positive
 
-ATTACKED = 2**21
+ATTACKED = 2**19
 """Numbers of the points that are attacked at once; of more, each step waits for memory."""
 
 

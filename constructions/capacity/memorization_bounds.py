@@ -48,7 +48,7 @@ class MemorizationBound(Result):
     def _says(self) -> tuple[str, dict[str, Said]]:
         head = f"needed to memorize {self.points:,} points in dimension {self.dimension}"
         names = "width", "shattered", "nonzero", "dense"
-        return f"{head}, l_{self.norm}, rho = {self.rho:g}", {
+        return f"{head}, l_{self.norm}, rho = {self.rho}", {
             name: said(getattr(self, name), "certified lower bound") for name in names
         }
 

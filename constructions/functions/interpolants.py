@@ -119,8 +119,8 @@ def mcshane(points: Any, values: Any) -> ReLUNetwork:
     Raises:
         TypeError: for what are no numbers.
         ValueError: for shapes that do not fit, points outside of [0,1] or equal, and numbers that
-            float64 does not hold: sums and differences of coordinates, and of a value and an
-            integer below all.
+            float64 does not hold: the Lipschitz constant, sums and differences of coordinates, and
+            of a value and an integer below all.
 
     Cost: N l_inf distances (`distance`) and a `maximum` of N numbers; N^2 pairs are looked at.
 
@@ -143,6 +143,8 @@ def mcshane(points: Any, values: Any) -> ReLUNetwork:
         if not apart:
             raise ValueError(f"points must be distinct, got {[float(v) for v in a]} twice")
         lipschitz = max(lipschitz, abs(u - v) / apart)
+    if lipschitz > np.finfo(float).max:
+        raise ValueError("values must differ by at most 1.8e308 times the distance of their points")
     slope = float(lipschitz)
     slope = slope if Fraction(slope) >= lipschitz else np.nextafter(slope, np.inf).item()
     floor = int((min(y) - Fraction(slope)) // 1)  # f - floor >= 0, as distances are at most 1

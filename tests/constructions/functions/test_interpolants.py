@@ -147,6 +147,7 @@ def test_labels_are_right_on_all_balls_below_half_the_separation():
         (lambda: mcshane([[0.5]], [1]), "equally many, >= 2"),
         (lambda: mcshane([[0.5], [0.5]], [1, 2]), "points must be distinct"),
         (lambda: mcshane([[0.5, 0.1], [0.3, 0.7]], [1, 2]), "float64 holds"),
+        (lambda: mcshane([[0.0], [5e-324]], [0, 1]), "at most 1.8e308 times the distance"),
         (lambda: mcshane([[0.5], [1.5]], [1, 2]), "points must lie in"),
     ],
 )
