@@ -20,6 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass, field
@@ -41,6 +42,11 @@ Array = Any  # a torch.Tensor, or a numpy array of Fractions in exact evaluation
 
 ENTRY_LIMIT = 2**27
 """Most entries (1 GiB of float64) that a product or sum without structure may allocate."""
+
+BY_INDEX = 2**20
+"""Most products, of entries and rows of x, that a sparse matrix lays out in memory; more are summed
+row by row.
+"""
 
 
 class Matrix(ABC):
@@ -339,6 +345,9 @@ class Sparse(Matrix):
     def apply(self, x: Array) -> Array:
         values = _like(self.values, x, self._cast)
         if isinstance(x, torch.Tensor):
+            if len(values) * (x.numel() // max(1, x.shape[-1])) > BY_INDEX and _has_products(x):
+                y = self._by_rows(values) @ x.reshape(-1, x.shape[-1]).T
+                return y.T.reshape(*x.shape[:-1], self.size[0])
             rows, columns = self.rows.to(x.device), self.columns.to(x.device)
             return x.new_zeros(*x.shape[:-1], self.size[0]).index_add(
                 -1, rows, x[..., columns] * values
@@ -347,6 +356,17 @@ class Sparse(Matrix):
         terms = x[..., self.columns.numpy()] * values
         np.add.at(np.moveaxis(out, -1, 0), self.rows.numpy(), np.moveaxis(terms, -1, 0))
         return out
+
+    def _by_rows(self, values: torch.Tensor) -> torch.Tensor:
+        """The same matrix as PyTorch multiplies it, with positions that were checked."""
+        if "starts" not in self._cast:
+            ends = torch.bincount(self.rows, minlength=self.size[0]).cumsum(0)
+            self._cast["starts"] = torch.cat([ends.new_zeros(1), ends])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            return torch.sparse_csr_tensor(
+                self._cast["starts"], self.columns, values, self.size, check_invariants=False
+            )
 
     def coordinates(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return self.rows, self.columns, self.values
@@ -1188,6 +1208,12 @@ def _like(entries: torch.Tensor, x: Array, cache: dict[Any, Array]) -> Array:
             values = np.array([Fraction(v) for v in entries.reshape(-1).tolist()], dtype=object)
             cache[key] = values.reshape(tuple(entries.shape))
     return cache[key]
+
+
+def _has_products(x: torch.Tensor) -> bool:
+    """Whether PyTorch multiplies sparse matrices and such a tensor (not pretended ones)."""
+    plain = type(x) is torch.Tensor and x.dtype in (torch.float32, torch.float64)
+    return plain and x.device.type == "cpu" and torch.backends.mkl.is_available()
 
 
 def _no_entries() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

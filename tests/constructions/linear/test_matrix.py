@@ -2,6 +2,8 @@
 `==` holds.
 """
 
+import copy
+import pickle
 from fractions import Fraction
 from functools import cache
 
@@ -413,6 +415,30 @@ def test_entries_must_be_finite(bad):
         Sparse((2, 2), torch.tensor([0]), torch.tensor([0]), torch.tensor([bad]))
     with pytest.raises(ValueError, match="must be finite"):
         Constant(2, 2, bad)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1.0, 2.0**-130])  # entries times points: subnormal in float32
+def test_many_rows_of_sparse_products_are_those_of_few(monkeypatch, dtype, scale):
+    """Of dyadic numbers, so the order of sums makes no difference."""
+    generator = torch.Generator().manual_seed(0)
+    entries = torch.randint(-8, 9, (7, 11), generator=generator).double() / 4
+    entries[torch.rand(7, 11, generator=generator) < 0.6] = 0
+    entries[3] = 0  # a row without entries
+    matrix = sparse(Dense(entries))
+    x = torch.randint(-64, 65, (2, 5, 11), generator=generator).to(dtype) * scale
+    found = {}
+    for most in (2**20, -1):
+        monkeypatch.setattr("constructions.linear.matrix.BY_INDEX", most)
+        points = x.clone().requires_grad_()
+        values = copy.deepcopy(matrix).apply(points)
+        (values * torch.arange(7)).sum().backward()
+        found[most] = values.detach(), points.grad, matrix.apply(x[0, 0]), matrix.apply(x[:0])
+        copy.deepcopy(matrix), pickle.loads(pickle.dumps(matrix))  # also what is kept
+    assert found[-1][0].shape == (2, 5, 7)
+    for few, many in zip(found[2**20], found[-1], strict=True):
+        assert torch.equal(few, many)
+    assert torch.equal(found[-1][0].double(), x.double() @ entries.T)
 
 
 def test_sparse_positions_must_be_inside_and_distinct():
