@@ -129,7 +129,7 @@ def robust_error(
             exists, it is read and checked first, which does not count as time to decide: so a later
             call goes on, with an equal share of its time, at least, for each ball that is left.
             Networks of more than 2^18 weights are bounded by `certified_margins` first: what that
-            proves has no entry.
+            proves has no entry, nor has what the attack refutes.
         starts: further candidate points, (N, D) each (adversarial examples of another network),
             tried as they are.
         steps: of the attack, for each restart.

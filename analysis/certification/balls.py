@@ -39,7 +39,7 @@ class Balls:
     round gives each open ball the same time, the next more, so that what is left goes where it
     decides most. A ball that ends without an answer before its time is not tried again. Of large
     networks linear bounds prove first what they can (`bounded`), in float64 with its rounding
-    accounted for: to write and check a certificate takes some ten times as long there.
+    accounted for, and errors of the attack are not written: certificates take seconds a ball there.
     """
 
     network: ReLUNetwork
@@ -71,6 +71,12 @@ class Balls:
                 found[row] = shared if shared.size == own.size else own
         return found
 
+    @cached_property
+    def large(self) -> bool:
+        """Whether certificates would take too long."""
+        weights = sum(math.prod(layer.weight.shape) for layer in self.network.layers)
+        return weights > SMALL and self.network.screen is None
+
     def numbers(self, verdict: str) -> list[int]:
         """Which balls have a verdict."""
         found = [i for i, result in self.found.items() if result.verdict == verdict]
@@ -99,8 +105,7 @@ class Balls:
         try:
             if self.kept:
                 self.recall()
-            weights = sum(math.prod(layer.weight.shape) for layer in self.network.layers)
-            if weights > SMALL and self.network.screen is None:
+            if self.large:
                 self.bound(end, report)
             if self.kept:
                 limit = max(FIRST, max_seconds / max(1, len(self.open)))
@@ -151,7 +156,7 @@ class Balls:
 
     def write(self, certificate: Path) -> None:
         """Write all that is known."""
-        for i, point in self.attacked.items():
+        for i, point in self.attacked.items() if not self.large else ():
             if i not in self.found and (seen := refuted_at(self.network, self.query(i), point)):
                 self.found[i] = seen
         keep(certificate, self.kept, list(self.found.values()))
