@@ -52,10 +52,12 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         self.units = self.starts[-2]  # hidden ones, numbered through the layers; the outputs come after them
     def combine(self, layer, factors):  # the sum of a layer's rows times factors, {column: integer}
         (packed, size, width, shift), out = self.packed[layer], {}
+        if len(factors) == 1:
+            return {j: v * w for k, v in factors.items() for j, w in self.layers[layer][0][k]}
         if packed and max(map(abs, factors.values()), default=0) >> WORD == 0:
-            half, total = 1 << 8 * size - 1, shift + sum([v * packed[k] for k, v in factors.items()])
+            half, total, read = 1 << 8 * size - 1, shift + sum([v * packed[k] for k, v in factors.items()]), int.from_bytes
             raw = total.to_bytes(size * width, "little")
-            return {j: int.from_bytes(raw[size * j : size * j + size], "little") - half for j in range(width)}
+            return {j: read(raw[k : k + size], "little") - half for j, k in enumerate(range(0, size * width, size))}
         for j, w, v in [(j, w, v) for k, v in factors.items() for j, w in self.layers[layer][0][k]]:
             out[j] = out.get(j, 0) + v * w
         return out
