@@ -30,11 +30,11 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         for i, (rows, bias, scale) in enumerate(network.layers[:-1]):  # all units by intervals, then the pairs, then the facts
             start, stop = network.starts[i : i + 2]
             middle, width = [a + b for a, b in below], [b - a for a, b in below]
-            for k, (row, b) in enumerate(zip(rows, bias), start):
-                m, r = sum([w * middle[j] for j, w in row]) + (b << self.g + 1), sum([abs(w) * width[j] for j, w in row])
-                near = any(j in paired for j, _ in row)
-                self.low.append(self.bound(i, {k: 1}) if near else m - r >> scale + 1)
-                self.high.append(-self.bound(i, {k: -1}) if near else -(-m - r >> scale + 1))
+            sums = zip(rows, [b << self.g + 1 for b in bias], network.times(i, middle), network.times(i, width, sizes=True))
+            for k, (row, b, m, r) in enumerate(sums, start):
+                near = paired and any(j in paired for j, _ in row)
+                self.low.append(self.bound(i, {k: 1}) if near else b + m - r >> scale + 1)
+                self.high.append(-self.bound(i, {k: -1}) if near else -(-b - m - r >> scale + 1))
             pairs = [(p, q) for p, q in query["pairs"] if start <= p < stop and start <= q < stop]
             self.octagons |= {(p, q): [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)] for p, q in pairs}
             while facts and start <= facts[-1][0] < stop:
