@@ -291,14 +291,17 @@ def decide_margin(
             query = decide_at_once(question, search.end)
             by_splitting = None if query else decide_by_splitting(question, search.end)
             query, boxes = (query, 1) if query else by_splitting or (search.run(), search.leaves)
+        rejected = ""  # what `check` would find, of which nothing is computed twice
         if query["verdict"] == "refuted":
-            rejected = checker.check(known.exact, query)
-        else:  # what `check` would find: the set and the bound are right by construction
+            checker.stated(known.exact, query)
+            witness = tuple(checker.rational(v) for v in query["witness"])
+            if (found := question.margin(witness)) > 0:
+                rejected = f"the margin is {float(found):.6g} at {witness}"
+        else:  # the set and the bound are right by construction
             bound = Fraction(query.get("bound") or checker.least_margin(known.exact, query))
-            query["bound"], rejected = (
-                str(bound),
-                "" if bound > 0 else f"it gives {float(bound):.6g}",
-            )
+            query["bound"] = str(bound)
+            if bound <= 0:
+                rejected = f"it gives {float(bound):.6g}"
         loss = query_loss(network, query)
     except Undecided as reason:
         return Certification("unresolved", leaves=search.leaves, reason=str(reason))
@@ -317,8 +320,6 @@ def decide_margin(
     if loss:
         query["difference"] = str(loss)
     if query["verdict"] == "refuted":
-        witness = tuple(Fraction(v) for v in query["witness"])
-        found = question.margin(witness)
         if found + loss > 0:
             return Certification("unresolved", leaves=search.leaves, reason=within)
         return Certification("refuted", None, witness, found + loss, query=query, network=network)

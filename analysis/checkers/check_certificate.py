@@ -20,7 +20,7 @@ def decimals(text):  # a JSON number that is a float64, or the shortest decimal 
     return require(math.isfinite(v) and exact(text) in (exact(repr(v)), exact(v)), "a number would be rounded") or v
 def rational(text):  # "p/q" or "p"
     require(type(text) is str and re.fullmatch("-?[0-9]{1,4300}(/[0-9]{1,4300})?", text), "a rational is not written as p/q")
-    return Fraction(text)
+    return Fraction(*map(int, text.split("/")))
 def read(path):  # a JSON file
     text = pathlib.Path(path).read_text("utf-8")
     return json.loads(text, object_pairs_hook=once, parse_float=decimals, parse_constant=decimals)  # integers: 4300 digits
@@ -32,6 +32,7 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         entries(data, "inputs layers")
         require(type(data["inputs"]) is int and data["inputs"] > 0, "no inputs")
         self.layers, self.packed, self.starts, self.inputs, self.growth = [], [], [0], data["inputs"], 0  # of values, in bits
+        self.full = []  # dense rows once more, with zeros
         width = self.inputs
         for layer in data["layers"]:
             entries(layer, "rows bias")
@@ -47,15 +48,22 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
             shift = int.from_bytes((1 << 8 * size - 1).to_bytes(size, "little") * width, "little") if dense else 0
             self.packed.append(([sum([w << 8 * size * j for j, w in row]) for row in rows if dense], size, width, shift))
             self.layers.append((rows, [over(scale, b) for b in bias], scale))
+            self.full.append([[*map(dict(row).get, range(width), [0] * width)] for row in rows if dense])
             self.starts.append(self.starts[-1] + len(rows))
             self.growth, width = self.growth + scale + longest, len(rows)
         self.units = self.starts[-2]  # hidden ones, numbered through the layers; the outputs come after them
+    def times(self, layer, x, sizes=False):  # a layer's rows, or their absolute values, times a column
+        if self.full[layer]:
+            return [sum(map(operator.mul, map(abs, row) if sizes else row, x)) for row in self.full[layer]]
+        return [sum([(abs(w) if sizes else w) * x[j] for j, w in row]) for row in self.layers[layer][0]]
     def combine(self, layer, factors):  # the sum of a layer's rows times factors, {column: integer}
         (packed, size, width, shift), out = self.packed[layer], {}
+        if len(factors) == 1:
+            return {j: v * w for k, v in factors.items() for j, w in self.layers[layer][0][k]}
         if packed and max(map(abs, factors.values()), default=0) >> WORD == 0:
-            half, total = 1 << 8 * size - 1, shift + sum([v * packed[k] for k, v in factors.items()])
+            half, total, read = 1 << 8 * size - 1, shift + sum([v * packed[k] for k, v in factors.items()]), int.from_bytes
             raw = total.to_bytes(size * width, "little")
-            return {j: int.from_bytes(raw[size * j : size * j + size], "little") - half for j in range(width)}
+            return {j: read(raw[k : k + size], "little") - half for j, k in enumerate(range(0, size * width, size))}
         for j, w, v in [(j, w, v) for k, v in factors.items() for j, w in self.layers[layer][0][k]]:
             out[j] = out.get(j, 0) + v * w
         return out
@@ -69,8 +77,9 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         require(all(sum(map(int.bit_length, v)) <= LONG for v in denominators), "a point's common denominator is too long")
         weights = [math.lcm(*v) for v in denominators]
         below = [[v.numerator * (w // v.denominator) for v in x] for x, w in zip(points, weights)]
-        for rows, bias, scale in self.layers:
-            found = [[b * w + sum([c * x[j] for j, c in row]) for x, w in zip(below, weights)] for row, b in zip(rows, bias)]
+        for i, (_, bias, scale) in enumerate(self.layers):
+            sums = zip(*[self.times(i, x) for x in below])
+            found = [[b * w + v for v, w in zip(row, weights)] for row, b in zip(sums, bias)]
             weights, below = [w << scale for w in weights], [[max(v, 0) for v in z] for z in zip(*found)]
             units += found
         margins = [[sum([x * units[k][i] for k, x in goal.items()]) for goal in self.goals(label)] for i in range(len(points))]

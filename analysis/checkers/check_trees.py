@@ -30,11 +30,11 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         for i, (rows, bias, scale) in enumerate(network.layers[:-1]):  # all units by intervals, then the pairs, then the facts
             start, stop = network.starts[i : i + 2]
             middle, width = [a + b for a, b in below], [b - a for a, b in below]
-            for k, (row, b) in enumerate(zip(rows, bias), start):
-                m, r = sum([w * middle[j] for j, w in row]) + (b << self.g + 1), sum([abs(w) * width[j] for j, w in row])
-                near = any(j in paired for j, _ in row)
-                self.low.append(self.bound(i, {k: 1}) if near else m - r >> scale + 1)
-                self.high.append(-self.bound(i, {k: -1}) if near else -(-m - r >> scale + 1))
+            sums = zip(rows, [b << self.g + 1 for b in bias], network.times(i, middle), network.times(i, width, sizes=True))
+            for k, (row, b, m, r) in enumerate(sums, start):
+                near = paired and any(j in paired for j, _ in row)
+                self.low.append(self.bound(i, {k: 1}) if near else b + m - r >> scale + 1)
+                self.high.append(-self.bound(i, {k: -1}) if near else -(-b - m - r >> scale + 1))
             pairs = [(p, q) for p, q in query["pairs"] if start <= p < stop and start <= q < stop]
             self.octagons |= {(p, q): [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)] for p, q in pairs}
             while facts and start <= facts[-1][0] < stop:
@@ -55,17 +55,22 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         for i in range(layer - 1, -1, -1):
             scale, (start, above) = network.layers[i + 1][2], network.starts[i : i + 2]
             d = {k - start: v for k, v in factors.items() if start <= k < above}
-            for k in {start + j for j in form | d if start + j in self.corners}:
-                p, q, ends = self.corners[k]
-                a, b, x, y = (t.get(n - start, 0) for t in (form, d) for n in (p, q))
-                if k == p or not (a or x or p - start in form or p - start in d):  # once
-                    part += min([a * e + b * f - (x * m + y * n << scale) for m, n, e, f in ends]) >> 1
-            single = [(form.get(j, 0), d.get(j, 0) << scale, start + j) for j in form | d if start + j not in self.corners]
-            for r, v, a, b in [(r, v, low[k], high[k]) for r, v, k in single]:
+            units = form | d
+            if self.corners:
+                for k in {start + j for j in units if start + j in self.corners}:
+                    p, q, ends = self.corners[k]
+                    a, b, x, y = (t.get(n - start, 0) for t in (form, d) for n in (p, q))
+                    if k == p or not (a or x or p - start in form or p - start in d):  # once
+                        part += min([a * e + b * f - (x * m + y * n << scale) for m, n, e, f in ends]) >> 1
+                units = [j for j in units if start + j not in self.corners]
+            for j in units:
+                r, v, a, b = form.get(j, 0), d.get(j, 0) << scale, low[start + j], high[start + j]
                 if a >= 0:
                     part += min((r - v) * a, (r - v) * b) if r != v else 0
-                else:
-                    part += min(-v * a, (r - v) * b, 0) if b > 0 else min(-v * a, -v * b)
+                elif b > 0:
+                    part += min(-v * a, (r - v) * b, 0)
+                elif v:
+                    part += min(-v * a, -v * b)
             total += part >> s + scale
             if i == stop:
                 return total, d

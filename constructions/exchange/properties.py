@@ -12,6 +12,7 @@ Whole, because it is one noun: a property is conjuncts, and these are boxes with
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -332,12 +333,14 @@ def rationals(values: Any, name: str) -> list[Fraction]:
     )
     for i, value in enumerate(flat):
         number = value.item() if isinstance(value, np.generic) else value
-        if isinstance(number, bool) or not isinstance(number, (Rational, float)):
+        if isinstance(number, bool) or not isinstance(number, (float, Rational)):
             raise TypeError(
                 f"{name} must be a row of floats, integers or Fractions, got {value!r} at index {i}"
             )
-        if isinstance(number, float) and not np.isfinite(number):
+        if isinstance(number, float) and not math.isfinite(number):
             raise ValueError(f"{name} must be finite, got {number} at index {i}")
+        if isinstance(number, float):
+            number = Fraction(*number.as_integer_ratio())
         result.append(number if isinstance(number, Fraction) else Fraction(number))
     return result
 
