@@ -92,8 +92,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
       units change sign.
     - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in
       one, found exactly; then as `memorizer`.
-    - `staged_grid_memorizer`: of each stage all cells are found that a ball touches where no gate is
-      shut, and the stage is evaluated there.
+    - `staged_grid_memorizer`: each stage is evaluated in all cells that a ball touches where no
+      gate is shut.
     - `narrow_memorizer`: its units are read as carried coordinates, sides and indicators, which are
       1, 0 or between on each ball; the rest by intervals.
     - `f_S`: by `certify_memorization`.

@@ -178,10 +178,10 @@ def stage_ranges(stage: Stage, intervals: Sequence[Sequence[Range]]) -> list[Ran
         touched.append((open_, near, cells))
     places = sorted({max(ZERO, s) for *_, cells in touched for s in cells})
     found = stage.value.exact([[s] for s in places])[:, 0].tolist() if places else []
-    values = dict(zip(places, found, strict=True))
+    known = dict(zip(places, found, strict=True))
     ranges = []
     for open_, near, cells in touched:
-        here = [values[max(ZERO, s)] for s in cells]
+        here = [known[max(ZERO, s)] for s in cells]
         low = min(here, default=ZERO) - near if open_ else ZERO
         ranges.append((max(ZERO, low), max(ZERO, *here, ZERO)))
     return ranges
@@ -207,9 +207,7 @@ class _Segments:
         places = sorted({*place.places, *gate.places, *gate.crossings(ONE)})
         fine, shut = place.at(places), gate.at(places)
         ends = [*zip(fine.values, fine.values[1:], strict=False), (fine.values[-1], None)]
-        values = [
-            a if (a == b if b is not None else not place.slope) else None for a, b in ends
-        ]
+        values = [a if (a == b if b is not None else not place.slope) else None for a, b in ends]
         # behind the last place a gate grows only from 1 on, as crossings of 1 are places
         most = [max(a, b) for a, b in itertools.pairwise(shut.values)]
         least = [min(a, b) for a, b in itertools.pairwise(shut.values)]
@@ -228,7 +226,8 @@ class _Segments:
         first = max(0, bisect_right(self.places, low) - 1)
         last = max(first, bisect_left(self.places, high) - 1)
         here = range(first, last + 1)
-        values, most = set(), ZERO
+        values: set[Fraction] = set()
+        most = ZERO
         for k in here:
             if not self.shut[k]:
                 value = self.values[k]

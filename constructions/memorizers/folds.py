@@ -90,7 +90,9 @@ class _Search:
                 return r, q
         return None
 
-    def _scored(self, r: int, i: np.ndarray, o: np.ndarray, price: float) -> tuple[float, int, float]:
+    def _scored(
+        self, r: int, i: np.ndarray, o: np.ndarray, price: float
+    ) -> tuple[float, int, float]:
         """The best fold of a direction: its score, the direction, the place."""
         far, step = self.reaches[r] + 2 * self.width[r], self.width[r]
         first, second = self.own[i, r], self.other[o, r]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,25 +13,22 @@ from ..basics.ball import Ball, check_ball
 from ..basics.norms import norm_name
 from ..classifiers.memorizer import fingerprint
 from ..linear.affine import Affine
-from ..linear.matrix import exact_entries
 from ..nearness.separation import separation
 from ..networks.calculus import affine
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
-from .bit_table import Form, affine_of, combined
+from .bit_table import affine_of
 from .folds import Stage, next_stage
 from .grid import read_projection
-from .line import memorizer
 from .planes import reach
 from .reading import Data, read_data
+from .stage import Built, Row, beside
 
 PRICE = 0.0015
 """What a parameter may cost when folds are chosen, in shares of the points of a stage."""
 
 STAGES = 64
 """Most stages."""
-
-Row = tuple[Form, Fraction | int]
 
 
 @implements(
@@ -110,10 +106,10 @@ def staged_grid_memorizer(
         dimension,
     )
     index = {r: k for k, r in enumerate(used)}
-    built = [_Built.of(stage, index) for _, stage in chosen]
+    built = [Built.of(stage, index) for _, stage in chosen]
     depth = max(len(one.layers) for one in built)
     network = ReLUNetwork(
-        (first, *_beside(built, depth, len(used)), *_read(data, kinds, [c for c, _ in chosen]))
+        (first, *beside(built, depth, len(used)), *_read(data, kinds, [c for c, _ in chosen]))
     )
     half = separation(data.points, data.classes, norm=ball.p).lower / 2
     stored = len(kinds) - 1
@@ -150,7 +146,8 @@ def _stages(
         shifts[-1] += unit * (shifts[-1] == 0)
     places = (images + np.array(shifts, dtype=object)).astype(np.float64)
     prices = (rows != 0).sum(1) + 1.0
-    generator, found = np.random.default_rng(0), []
+    generator = np.random.default_rng(0)
+    found: list[tuple[int, Stage]] = []
     for kind in kinds[1:]:
         left, other = np.flatnonzero(data.classes == kind), places[data.classes != kind]
         while len(left):
@@ -165,115 +162,6 @@ def _stages(
             found.append((kind, stage))
             left = np.delete(left, stage.points)
     return shifts, found
-
-
-@dataclass(frozen=True, eq=False)
-class _Built:
-    """The layers of a stage, from the coordinates on directions to o in [0, 1], and what is in the
-    closed form: bits that are read, folds with another behind, parameters of the table, and those
-    that carry numbers from layer to layer.
-    """
-
-    layers: list[list[Row]]
-    bits: int
-    inner: int
-    table: int
-    carried: int
-
-    @classmethod
-    def of(cls, stage: Stage, index: dict[int, int]) -> _Built:
-        """Folds level by level, then the table with the sum of gates beside it."""
-        # Whole, because each layer's units are the next one's inputs.
-        table = memorizer(stage.cells.astype(float), np.where(stage.inside, 1, -1))
-        place, *behind = [_forms(layer) for layer in table.layers]
-        weights, start = place[0]
-        chains: dict[int, list[int]] = {}
-        for k, fold in enumerate(stage.folds):
-            chains.setdefault(fold.row, []).append(k)
-        levels = max(map(len, chains.values()))
-        # what a sum begins with, so that it stays >= 0
-        base = 1 + sum(max(Fraction(0), -Fraction(w)) for w in weights.values())
-        base += base == start
-        layers: list[list[Row]] = []
-        at: dict[int, Form] = {r: {index[r]: 1} for r in chains}
-        total: Form = {}
-        shut: Form = {}
-        for level in range(levels):
-            rows: list[Row] = []
-            kinks = {}
-            for r, chain in chains.items():
-                if level < len(chain):
-                    fold = stage.folds[chain[level]]
-                    q, step = Fraction(fold.place), Fraction(fold.width)
-                    kept, low, high = (_unit(rows, at[r], b) for b in (0, -q, -q - step))
-                    bent = combined((kept, 1), (low, -1), (high, -1))
-                    side = combined((low, 1 / step), (high, -1 / step))
-                    kinks[r] = fold, bent, combined((side, weights.get(chain[level], 0)))
-            if level:
-                total, shut = _unit(rows, total), _unit(rows, shut)
-            layers.append(rows)
-            rows, gates = [], []
-            for r, (fold, bent, _) in kinks.items():
-                step = Fraction(fold.width)
-                bias = 1 - Fraction(fold.place) / step
-                gates.append(_unit(rows, combined((bent, 1 / step)), bias))
-                if level + 1 < len(chains[r]):
-                    at[r] = _unit(rows, bent, Fraction(fold.lift))
-            last = level + 1 == levels
-            bias = (start if last else 0) + (base if not level else 0) - (base if last else 0)
-            read = combined((total, 1), *((side, 1) for *_, side in kinks.values()))
-            total = _unit(rows, read, bias)
-            carried = _unit(rows, shut) if level else {}
-            shut = combined((carried, 1), *((gate, 1) for gate in gates))
-            layers.append(rows)
-        outputs = [total]
-        for hidden in behind[:-1]:
-            rows = []
-            outputs = [
-                _unit(rows, combined(*((outputs[j], w) for j, w in form.items())), bias)
-                for form, bias in hidden
-            ]
-            shut = _unit(rows, shut)
-            layers.append(rows)
-        form, bias = behind[-1][0]
-        value = combined(*((outputs[j], Fraction(w) / 2) for j, w in form.items()), (shut, -1))
-        layers.append([(value, (bias + 1) / Fraction(2))])
-        inner = len(stage.folds) - len(chains)
-        kept = (4 * levels - 3 if levels > 1 else 0) + len(behind) - 2 + (bias == 1)
-        return cls(layers, len(weights), inner, table.size.parameters, kept)
-
-
-def _unit(rows: list[Row], form: Form, bias: Fraction | int = 0) -> Form:
-    """Add a unit to a layer; its form in the next one."""
-    rows.append((form, bias))
-    return {len(rows) - 1: 1}
-
-
-def _forms(layer: Affine) -> list[Row]:
-    """The rows of a layer."""
-    forms: list[dict[int, Fraction]] = [{} for _ in range(int(layer.weight.shape[0]))]
-    biases = [Fraction(0) for _ in forms]
-    for i, j, value in exact_entries(layer.weight):
-        forms[i][j] = value
-    for i, _, value in exact_entries(layer.bias):
-        biases[i] = value
-    return list(zip(forms, biases, strict=True))
-
-
-def _beside(built: Sequence[_Built], depth: int, inputs: int) -> list[Affine]:
-    """The layers of all stages, shorter ones with their output carried on."""
-    layers, starts = [], [0] * len(built)
-    for level in range(depth):
-        rows: list[Row] = []
-        following = []
-        for one, start in zip(built, starts, strict=True):
-            following.append(len(rows))
-            done = level >= len(one.layers)
-            for form, bias in [({0: 1}, 0)] if done else one.layers[level]:
-                rows.append(({start + j: w for j, w in form.items()}, bias))
-        layers.append(affine_of(rows, inputs))
-        inputs, starts = len(rows), following
-    return layers
 
 
 def _read(data: Data, kinds: Sequence[int], owners: Sequence[int]) -> tuple[Affine, Affine]:
