@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,26 @@ class Curve:
 
     def __call__(self, t: Fraction) -> Fraction:
         k = bisect_right(self.places, t) - 1
-        x, y = self.places[k], self.values[k]
-        if k + 1 == len(self.places):
-            return y + self.slope * (t - x)
-        rise = (self.values[k + 1] - y) / (self.places[k + 1] - x)
-        return y + rise * (t - x)
+        return self.values[k] + self.slopes[k] * (t - self.places[k])
 
     def at(self, places: Sequence[Fraction]) -> Curve:
         """The same function with more places, which hold its own, ascending."""
-        return Curve(tuple(places), tuple(map(self, places)), self.slope)
+        values, k, slopes = [], 0, self.slopes
+        for t in places:
+            if k + 1 < len(self.places) and t == self.places[k + 1]:
+                k += 1
+            rise = slopes[k]
+            values.append(self.values[k] + rise * (t - self.places[k]) if rise else self.values[k])
+        return Curve(tuple(places), tuple(values), self.slope)
+
+    @cached_property
+    def slopes(self) -> tuple[Fraction, ...]:
+        """Behind each place."""
+        found = []
+        for k in range(len(self.places) - 1):
+            rise = self.values[k + 1] - self.values[k]
+            found.append(rise / (self.places[k + 1] - self.places[k]) if rise else rise)
+        return (*found, self.slope)
 
     def crossings(self, level: Fraction) -> list[Fraction]:
         """Where it passes a level between its places."""
@@ -51,12 +63,10 @@ class Curve:
     @property
     def plain(self) -> Curve:
         """The same function by the places alone where its slope changes."""
-        kept, slopes = [0], []
-        for k in range(len(self.places) - 1):
-            step = self.places[k + 1] - self.places[k]
-            slopes.append((self.values[k + 1] - self.values[k]) / step)
-        slopes.append(self.slope)
-        kept += [k for k in range(1, len(self.places)) if slopes[k] != slopes[k - 1]]
+        slopes = self.slopes
+        kept = [0, *(k for k in range(1, len(self.places)) if slopes[k] != slopes[k - 1])]
+        if len(kept) == len(self.places):
+            return self
         chosen = tuple(self.places[k] for k in kept), tuple(self.values[k] for k in kept)
         return Curve(*chosen, self.slope)
 
@@ -83,8 +93,12 @@ def constant(value: Fraction) -> Curve:
 def total(terms: Iterable[tuple[Fraction, Curve]], bias: Fraction = Fraction(0)) -> Curve:
     """A sum of multiples of functions, and a number."""
     given = list(terms)
+    if len(given) == 1 and given[0][0] == 1 and not bias:
+        return given[0][1]
     places = sorted({Fraction(0), *(x for _, curve in given for x in curve.places)})
-    fine = [(weight, curve.at(places)) for weight, curve in given]
-    values = [bias + sum(w * c.values[k] for w, c in fine) for k in range(len(places))]
-    slope = sum((w * c.slope for w, c in fine), Fraction(0))
+    values, slope = [bias] * len(places), Fraction(0)
+    for weight, curve in given:
+        slope += weight * curve.slope
+        fine = curve.at(places).values
+        values = [v + weight * u if u else v for v, u in zip(values, fine, strict=True)]
     return Curve(tuple(places), tuple(values), slope).plain

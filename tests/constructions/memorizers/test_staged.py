@@ -106,14 +106,14 @@ def test_balls_that_cross_folds_need_the_gates(p, rho, seed):
 
 
 def test_it_goes_where_no_plane_misses_all_balls():
-    points, labels, ball = problem(80, 12, 1, 2, 2.5)
+    points, labels, ball = problem(60, 10, 1, 2, 2.5)
     with pytest.raises(ValueError, match="no plane that all balls leave free"):
         grid_memorizer(points, labels, ball)
     network = staged_grid_memorizer(points, labels, ball)
     facts = network.provenance.arguments
     assert facts["rho"] > facts["paper"]
     assert 1 < facts["stages"] < 6
-    assert network.size.parameters < 80 * 12
+    assert network.size.parameters < 60 * 10
 
 
 def test_two_points_and_no_radius():
