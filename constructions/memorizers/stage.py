@@ -24,11 +24,12 @@ Row = tuple[Form, Fraction | int]
 @dataclass(frozen=True, eq=False)
 class Built:
     """The layers of a stage, from the coordinates on directions to o in [0, 1], and what is in the
-    closed form: bits that are read, folds with another behind, parameters of the table, and those
-    that carry numbers from layer to layer.
+    closed form: levels of folds, bits that are read, folds with another behind, parameters of the
+    table, and those that carry numbers from layer to layer.
     """
 
     layers: list[list[Row]]
+    levels: int
     bits: int
     inner: int
     table: int
@@ -94,7 +95,7 @@ class Built:
         layers.append([(value, (end + 1) / Fraction(2))])
         inner = len(stage.folds) - len(chains)
         extra = (4 * levels - 3 if levels > 1 else 0) + len(behind) - 2 + int(end == 1)
-        return cls(layers, len(weights), inner, table.size.parameters, extra)
+        return cls(layers, levels, len(weights), inner, table.size.parameters, extra)
 
 
 def _unit(rows: list[Row], form: Form, bias: Fraction | int = 0) -> Form:

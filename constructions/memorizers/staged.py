@@ -36,7 +36,7 @@ STAGES = 64
     "remains",
     "points are split into stages; each tells its own from all balls of other labels by folds and "
     "bit extraction, and a gate shuts it where a ball crosses a fold",
-    depth="depth",
+    depth="2*levels + table_depth + 2",
     parameters="first + 10*folds + bits + 4*inner + tables + carried + stages + rest",
 )
 def staged_grid_memorizer(
@@ -107,7 +107,8 @@ def staged_grid_memorizer(
     )
     index = {r: k for k, r in enumerate(used)}
     built = [Built.of(stage, index) for _, stage in chosen]
-    depth = max(len(one.layers) for one in built)
+    deepest = max(built, key=lambda one: len(one.layers))
+    depth = len(deepest.layers)
     network = ReLUNetwork(
         (first, *beside(built, depth, len(used)), *_read(data, kinds, [c for c, _ in chosen]))
     )
@@ -124,7 +125,8 @@ def staged_grid_memorizer(
         tables=sum(one.table for one in built),
         carried=sum(one.carried + depth - len(one.layers) for one in built),
         rest=3 if data.outputs == 1 else 4 * stored + (stored > 1),
-        depth=depth + 2,
+        levels=deepest.levels,
+        table_depth=depth - 2 * deepest.levels,
         rho=ball.radius / half,
         paper=1 / (5 * (math.sqrt(dimension) if ball.p == 2 else dimension)),
         norm=norm_name(ball.p),
