@@ -73,10 +73,10 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
         'narrow_memorizer'
         >>> print(f.provenance.arguments["why"])
         memorizer: ball must be smaller: the points are not told apart on a line, got l_2 ball of
-        radius 0.2; grid_memorizer: 63 parameters; projected_memorizer: ball must be smaller: no
-        projection to 1 dimensions that was drawn keeps balls of different labels apart, got l_2
-        ball of radius 0.2; nearest_neighbour: 18 parameters; narrow_memorizer: 17 parameters;
-        f_S: 110 parameters
+        radius 0.2; grid_memorizer: 63 parameters; staged_grid_memorizer: 80 parameters;
+        projected_memorizer: ball must be smaller: no projection to 1 dimensions that was drawn
+        keeps balls of different labels apart, got l_2 ball of radius 0.2; nearest_neighbour: 18
+        parameters; narrow_memorizer: 17 parameters; f_S: 110 parameters
     """
     check_ball(ball)
     data = read_data(points, labels)
