@@ -79,6 +79,7 @@ from .memorizers.narrow import narrow_memorizer
 from .memorizers.nearest import nearest_neighbour
 from .memorizers.projected import projected_memorizer
 from .memorizers.smallest import robust_memorizer
+from .memorizers.staged import staged_grid_memorizer
 from .nearness.range_search import RangeSearch
 from .nearness.separation import (
     NearPairs,
@@ -241,6 +242,7 @@ __all__ = [
     "shattered_set",
     "soft_indicator",
     "squaring",
+    "staged_grid_memorizer",
     "statements",
     "Topology",
     "tooth",

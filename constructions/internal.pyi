@@ -57,6 +57,7 @@ from .basics.shapes import (
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, has_integers, same
+from .memorizers.bit_table import affine_of
 from .memorizers.nearest import on_grid
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
 from .memorizers.reading import read_data
@@ -103,6 +104,7 @@ __all__ = [
     "Variant",
     "Vector",
     "VectorCurve",
+    "affine_of",
     "as_coordinates",
     "as_float",
     "as_tensor",

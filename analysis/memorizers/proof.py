@@ -21,6 +21,7 @@ from .line import margins, prove_line
 from .narrow import prove_narrow
 from .nearest import prove_nearest
 from .projected import prove_projected
+from .staged import prove_staged
 
 Method = Callable[[ReLUNetwork, np.ndarray, np.ndarray, Ball], Fraction]
 
@@ -31,6 +32,7 @@ METHODS: dict[str, Method] = {
     "narrow_memorizer": prove_narrow,
     "nearest_neighbour": prove_nearest,
     "projected_memorizer": prove_projected,
+    "staged_grid_memorizer": prove_staged,
 }
 """What proves networks of a construction; its name says what to look for, nothing else is taken
 from provenance. f_S has a proof of its own.
@@ -90,6 +92,8 @@ def certify_memorizer(network: Any, points: Any, labels: Any, ball: Ball) -> Mem
       units change sign.
     - `grid_memorizer`: on a ball each direction is in an interval, so the sum of all ramps is in
       one, found exactly; then as `memorizer`.
+    - `staged_grid_memorizer`: each stage is evaluated in all cells that a ball touches where no
+      gate is shut.
     - `narrow_memorizer`: its units are read as carried coordinates, sides and indicators, which are
       1, 0 or between on each ball; the rest by intervals.
     - `f_S`: by `certify_memorization`.

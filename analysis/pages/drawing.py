@@ -17,13 +17,14 @@ if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, RED, GREEN, ORANGE, PINK, SKY = (
+BLUE, RED, GREEN, ORANGE, PINK, SKY, OLIVE = (
     "#0072B2",
     "#D55E00",
     "#009E73",
     "#E69F00",
     "#CC79A7",
     "#56B4E9",
+    "#8A7A00",
 )
 MARKERS = "osD^vP"
 

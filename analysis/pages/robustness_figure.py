@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from constructions.internal import Report, silent
 
 from ..memorizers.costs import SHARES, MemorizationCost, memorization_costs
-from .drawing import BLUE, GREEN, ORANGE, PINK, RED, SKY, ink, muted, new_figure
+from .drawing import BLUE, GREEN, OLIVE, ORANGE, PINK, RED, SKY, ink, muted, new_figure
 from .figure import Drawing
 
 if TYPE_CHECKING:
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 COLOURS = {
     "memorizer": GREEN,
     "grid_memorizer": SKY,
+    "staged_grid_memorizer": OLIVE,
     "projected_memorizer": PINK,
     "nearest_neighbour": ORANGE,
     "narrow_memorizer": RED,
     "f_S": BLUE,
 }
-MARKS = dict(zip(COLOURS, "sD^oPv", strict=True))
+MARKS = dict(zip(COLOURS, "sDX^oPv", strict=True))
 
 
 def robustness_cost(

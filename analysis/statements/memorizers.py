@@ -24,6 +24,7 @@ from constructions import (
     nearest_neighbour,
     separation,
     shattered_set,
+    staged_grid_memorizer,
 )
 
 from ..memorizers.proof import certify_memorizer
@@ -216,13 +217,14 @@ def parameters_from_below() -> Iterator[Check]:
     "d); from there by O~(N d^(1/4) sqrt rho), up to an error eta, to rho = 1 / (5 sqrt d); from "
     "there by O~(N d^2 rho^4), rho < 1 (all entries counted, and O~(d) added)",
     "empirical only",
-    "its networks are not built. `grid_memorizer` is run at the first radius, and its nonzero "
-    "parameters counted: on each ball right without an error. Nothing here runs the second regime; "
-    "for the third, see `projected_memorizer` and own Theorem 1",
-    on="random points, d = 8, N = 60, 240, rho = 1 / (5 N sqrt d)",
+    "its networks are not built, and no rate is proved. Others are, and their nonzero parameters "
+    "counted: `grid_memorizer` at the first radius and `staged_grid_memorizer` at two radii of the "
+    "second regime, 1 / (5 k sqrt d) for k = 1 and 16, where gates of ReLU leave no error: each "
+    "ball is proved. For the third, see `projected_memorizer` and own Theorem 1",
+    on="random points, d = 8, N = 60, 240, rho = 1 / (5 N sqrt d), 1 / (80 sqrt d), 1 / (5 sqrt d)",
 )
 def small_balls_are_cheap() -> Iterator[Check]:
-    """Proved balls at the radius of the first regime; parameters beside sqrt N."""
+    """Proved balls at radii of the first and second regime; parameters beside the rates."""
     generator, d = np.random.default_rng(4), 8
     for n in (60, 240):
         points = generator.integers(0, 2**20 + 1, (n, d)) / 2**20
@@ -234,6 +236,15 @@ def small_balls_are_cheap() -> Iterator[Check]:
         yield equal(f"N = {n}: balls proved", proof.verdict == "proved", True)
         most = math.ceil(12 * math.sqrt(n * math.log2(n)))
         yield at_most(f"N = {n}: parameters, 12 sqrt(N log2 N)", network.size.parameters, most)
+        for k in (16, 1):
+            rho = 1 / (5 * k * math.sqrt(d))
+            network = staged_grid_memorizer(points, labels, Ball(2, half * rho))
+            proof = certify_memorizer(network, points, labels, Ball(2, half * rho))
+            what = f"N = {n}, rho = 1 / (5 {k} sqrt d)"
+            yield equal(f"{what}: balls proved", proof.verdict == "proved", True)
+            most = math.floor(8 * n * d**0.25 * math.sqrt(rho) * math.log2(n))
+            told = f"{what}: parameters, 8 N d^(1/4) sqrt rho log2 N"
+            yield at_most(told, network.size.parameters, most)
 
 
 @claim(

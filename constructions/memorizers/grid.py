@@ -76,7 +76,7 @@ def grid_memorizer(points: Any, labels: Any, ball: Ball, *, projection: Any = No
     check_ball(ball)
     data = read_data(points, labels, None)
     count, dimension = data.points.shape
-    rows = _projection(projection, dimension)
+    rows = read_projection(projection, dimension)
     planes, sides = telling_planes(data.points, data.classes, rows, ball)
     chosen = sorted(telling_coordinates(sides))
     first, ramps = _layers(data.points, [planes[k] for k in chosen], rows, ball)
@@ -99,7 +99,7 @@ def grid_memorizer(points: Any, labels: Any, ball: Ball, *, projection: Any = No
     )
 
 
-def _projection(projection: Any, dimension: int) -> np.ndarray:
+def read_projection(projection: Any, dimension: int) -> np.ndarray:
     """Directions as integers (R, D)."""
     if projection is None:
         return directions(dimension)

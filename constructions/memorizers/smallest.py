@@ -20,10 +20,12 @@ from .narrow import narrow_memorizer
 from .nearest import nearest_neighbour
 from .projected import projected_memorizer
 from .reading import read_data
+from .staged import staged_grid_memorizer
 
 CANDIDATES: dict[str, Callable[[Any, Any, Ball], ReLUNetwork]] = {
     "memorizer": lambda points, labels, ball: memorizer(points, labels, ball=ball),
     "grid_memorizer": grid_memorizer,
+    "staged_grid_memorizer": staged_grid_memorizer,
     "projected_memorizer": projected_memorizer,
     "nearest_neighbour": nearest_neighbour,
     "narrow_memorizer": narrow_memorizer,
@@ -40,8 +42,9 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     """Build the smallest known network that has the label of each point on its whole ball.
 
     All constructions of `CANDIDATES` are tried: `memorizer` on intervals of a line, for very small
-    balls; `grid_memorizer` on cells between planes, for small ones; `nearest_neighbour`, with
-    a projection or without; `narrow_memorizer`, box by box; and `f_S` of the clean classifier 0.
+    balls; `grid_memorizer` on cells between planes, for small ones; `staged_grid_memorizer`, on
+    cells of several lattices, for larger ones; `nearest_neighbour`, with a projection or without;
+    `narrow_memorizer`, box by box; and `f_S` of the clean classifier 0.
     Each checks, in exact arithmetic, that it is right on all balls, or says why it is not. The
     provenance names the one that was chosen, and the size of each of the others, or its reason
     ("why"). Never larger than f_S where that exists.
@@ -70,10 +73,10 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
         'narrow_memorizer'
         >>> print(f.provenance.arguments["why"])
         memorizer: ball must be smaller: the points are not told apart on a line, got l_2 ball of
-        radius 0.2; grid_memorizer: 63 parameters; projected_memorizer: ball must be smaller: no
-        projection to 1 dimensions that was drawn keeps balls of different labels apart, got l_2
-        ball of radius 0.2; nearest_neighbour: 18 parameters; narrow_memorizer: 17 parameters;
-        f_S: 110 parameters
+        radius 0.2; grid_memorizer: 63 parameters; staged_grid_memorizer: 80 parameters;
+        projected_memorizer: ball must be smaller: no projection to 1 dimensions that was drawn
+        keeps balls of different labels apart, got l_2 ball of radius 0.2; nearest_neighbour: 18
+        parameters; narrow_memorizer: 17 parameters; f_S: 110 parameters
     """
     check_ball(ball)
     data = read_data(points, labels)

@@ -138,6 +138,7 @@ HOMES = (
     "memorizers.nearest",
     "memorizers.projected",
     "memorizers.smallest",
+    "memorizers.staged",
 )
 """The modules above whose constructions register statements when they are imported."""
 

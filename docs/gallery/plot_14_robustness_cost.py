@@ -44,6 +44,7 @@ figure, axes = plt.subplots(figsize=(5.2, 4.8))
 looks = {
     "memorizer": ("s-", "#009E73"),
     "grid_memorizer": ("D-", "#56B4E9"),
+    "staged_grid_memorizer": ("X-", "#8A7A00"),
     "projected_memorizer": ("^-", "#CC79A7"),
     "nearest_neighbour": ("o-", "#E69F00"),
     "narrow_memorizer": ("P-", "#D55E00"),

@@ -24,7 +24,7 @@ def test_a_sweep_of_radii(n, d, outputs, p):
     half = separation(points, labels, norm=p).lower / 2
     clean = affine(np.zeros((max(1, outputs), d)))
     sizes, chosen = [], []
-    for rho in np.geomspace(1e-6, 0.99, 12):
+    for rho in np.geomspace(1e-6, 0.99, 6):
         ball = Ball(p, rho * half)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of narrow shells, at large radii
@@ -74,6 +74,7 @@ def test_only_what_was_chosen_warns():
         warnings.simplefilter("error")
         found = robust_memorizer(points, labels, Ball(2, 0.9995 * half))
     assert found.provenance.arguments["chosen"] == "nearest_neighbour"
+    points, labels = problem(10, 2, 3)  # of 40 points with 8 coordinates, stages take fewer
     wide = separation(points, labels).lower / 2
     with pytest.warns(UserWarning, match="shell in which f passes"):
         found = robust_memorizer(points, labels, Ball("inf", (1 - 2.0**-24) * wide))

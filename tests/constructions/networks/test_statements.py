@@ -77,6 +77,14 @@ CASES = {
             "ball": Ball(2, 0.001),
         },
     ],
+    "staged_grid_memorizer": [
+        {"points": POINTS, "labels": LABELS, "ball": BALL},
+        {
+            "points": np.arange(40)[:, None] ** 2 / 7,
+            "labels": np.arange(40) % 3,
+            "ball": Ball(2, 0.04),
+        },
+    ],
     "memorizer": [
         {"points": np.arange(40)[:, None] ** 2, "labels": np.arange(40) % 2},
         {"points": np.arange(60)[:, None] ** 2 / 7, "labels": np.arange(60) % 3, "bits": 53},
