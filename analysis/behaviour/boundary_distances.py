@@ -39,7 +39,7 @@ from ..certification.margins import certified_margins, is_small
 from ..quantities.measured import Kind, ShareBounds
 from ..quantities.reading import Model, read_cube, read_model, read_positive
 from ..quantities.statistics import share
-from .errors import certainly_wrong
+from .counterexamples import certainly_wrong
 
 BATCH = 256
 """Points attacked at once."""

@@ -30,7 +30,7 @@ from constructions.internal import (
 from training import MixedLearner, SeparableData, max_margin
 from training.internal import check_labels, differentiating
 
-from ..behaviour.errors import certainly_wrong
+from ..behaviour.counterexamples import certainly_wrong
 from ..quantities.measured import Measured, ShareBounds
 from ..quantities.statistics import mean, share
 

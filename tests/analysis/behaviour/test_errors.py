@@ -15,8 +15,8 @@ from analysis import (
     clean_error,
     robust_error,
 )
-from analysis.behaviour import errors
-from analysis.behaviour.errors import certainly_wrong
+from analysis.behaviour import counterexamples
+from analysis.behaviour.counterexamples import certainly_wrong
 from constructions import (
     Ball,
     ReLUNetwork,
@@ -116,7 +116,7 @@ def test_a_proof_that_a_candidate_refutes_is_an_error():
 
 def test_points_that_are_proved_are_not_attacked(monkeypatch):
     """The attack sees the others alone; with all proved there is none."""
-    seen, real = [], errors.pgd
+    seen, real = [], counterexamples.pgd
     monkeypatch.setattr(
         errors, "pgd", lambda net, x, *a, **k: seen.append(len(x)) or real(net, x, *a, **k)
     )
