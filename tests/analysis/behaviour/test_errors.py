@@ -118,7 +118,7 @@ def test_points_that_are_proved_are_not_attacked(monkeypatch):
     """The attack sees the others alone; with all proved there is none."""
     seen, real = [], counterexamples.pgd
     monkeypatch.setattr(
-        errors, "pgd", lambda net, x, *a, **k: seen.append(len(x)) or real(net, x, *a, **k)
+        counterexamples, "pgd", lambda net, x, *a, **k: seen.append(len(x)) or real(net, x, *a, **k)
     )
     network, ball = affine([[1.0, 0.0]], [-0.45]), Ball("inf", 0.2)
     points, labels = torch.tensor([[0.5, 0.5], [0.9, 0.5], [0.1, 0.5]]), torch.tensor([1, 1, -1])
