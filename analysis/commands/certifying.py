@@ -91,7 +91,7 @@ def add_certify(commands: Any) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="write the certificate; queries that it holds already are not sought again",
+        help="write the certificate; queries that it holds already are not sought again, and stay",
     )
     command.add_argument(
         "--max-seconds",
@@ -312,6 +312,7 @@ def show_certified(
     seconds = options.max_seconds or MAX_SECONDS
     with progress_bar() as progress:
         bar = progress.add_task("certifying", total=len(queries))
+        held = bool(options.out and options.out.exists())
         results = certify_all(network, queries, seconds, options.out, showing(progress, bar))
     if options.json:
         facts = [result_json(result) | {"network": said} for result in results]
@@ -322,6 +323,8 @@ def show_certified(
         if network.source:
             output().print(f"network {network.source}", highlight=False, soft_wrap=True)
         print_certifications(results, len(queries))
+        if held:
+            output().print(f"{options.out} was there: what it held stays in it", highlight=False)
     if len(results) < len(queries):
         raise KeyboardInterrupt(
             f"{options.out} holds what was found: run again to go on" if options.out else ""
@@ -406,5 +409,7 @@ def run_check(options: argparse.Namespace) -> None:
         raise ValueError(f"{options.certificate}: {wrong} of {total} rejected")
     if asked is not None and whole.reason:
         raise ValueError(f"{options.certificate} is not about this network and property")
+    if network is not None and asked is None:
+        print(f"network: that of the certificate, layer by layer ({options.network})")
     if network is None and options.points is None:
         print("not compared: the network (--network FILE), and a property (--vnnlib FILE)")

@@ -30,7 +30,10 @@ def add_compare_command(commands: Any) -> None:
         help="odd against even, ten classes, or both",
     )
     command.add_argument(
-        "--out", type=Path, default=Path("results/compare"), help="folder of the report"
+        "--out",
+        type=Path,
+        default=Path("results/compare"),
+        help="folder of the report (default: %(default)s)",
     )
     command.add_argument(
         "--jobs",

@@ -19,6 +19,12 @@ MEMORIZED = 0.05
 APART = 0.05
 """Least robust test error, beyond the training error, of a network that overfits robustly."""
 
+ASKED = (
+    f"asked: at most {100 * CLEAN:g}% clean test errors and {100 * MEMORIZED:g}% robust training "
+    f"errors, robust test errors {100 * APART:g} points above these"
+)
+"""What "like f_S" means."""
+
 
 def summary(task: TaskResult) -> str:
     """The answer in three sentences, with numbers."""
@@ -67,13 +73,13 @@ def verdict(task: TaskResult) -> str:
         points = math.floor(1000 * least) / 10
         return (
             f"{who} behaves like f_S, certified: it has {numbers}; the robust errors are at least "
-            f"{points:.1f} points apart."
+            f"{points:.1f} points apart ({ASKED})."
         )
     if most < APART:
         points = math.ceil(1000 * most) / 10
         return (
             f"{who} does not behave like f_S, certified: it has {numbers}; the robust errors are "
-            f"at most {max(points, 0.0):.1f} points apart."
+            f"at most {max(points, 0.0):.1f} points apart ({ASKED})."
         )
     gap = 100 * (test.robust.value - train.robust.value)
     does = "behaves" if gap >= 100 * APART else "does not behave"
@@ -97,7 +103,7 @@ def constructed(task: TaskResult) -> str:
 def likeness(task: TaskResult) -> str:
     """How often the two give the same label, beside what says little: f_clean, and one label."""
     places = {"clean test points": "the clean test points"}
-    places["outside"] = "random points outside all balls and shells"
+    places["outside"] = "random points between training points, outside all balls and shells"
     told = []
     for zone, words in places.items():
         if (found := task.agreement.get(zone)) is not None:

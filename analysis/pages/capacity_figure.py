@@ -132,7 +132,7 @@ def curves(axes: Axes, rows: Sequence[CapacityRow]) -> None:
         color=PINK,
         linewidth=1.8,
         linestyle="--",
-        label="M_D: every robust network (certified lower bound)",
+        label="M_D: robust on $S_\\phi$, worst labels (certified lower bound)",
     )
     axes.plot(
         x,

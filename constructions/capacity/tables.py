@@ -83,7 +83,7 @@ class CapacityRow(Result):
             name: said(getattr(self, name), "exact")
             for name in ("clean", "cgro", "robust", "points", "packing")
         }
-        lower = {"any robust network": said(self.lower, "certified lower bound")}
+        lower = {"robust on S_phi, worst phi": said(self.lower, "certified lower bound")}
         how = "counted on networks" if self.built else "from the building code on sizes"
         return f"parameters for dimension {self.dimension}, {how}", lower | counts
 
@@ -99,8 +99,9 @@ def capacity_table(
     """Tabulate, over dimensions, what clean, CGRO and robust classification of S_phi cost.
 
     Parameters on S_phi of linear f_clean, of f_S on some points, of f_S on all of them, and what
-    any robust network needs. f_S is of variant lean. S_phi is on the l_inf grid for l_2, too, so
-    `lower` is the bound for it (not for the larger packings that volumes promise).
+    networks need that are robust on all but a share mu of S_phi, for the worst phi. f_S is of
+    variant lean. S_phi is on the l_inf grid for l_2, too, so `lower` is the bound for it (not for
+    the larger packings that volumes promise).
 
     Args:
         dimensions: the D of the rows.
@@ -167,7 +168,7 @@ class CapacityGrowth(Keyed):
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         orders = {"D^k, clean": self.clean, "cgro": self.cgro}
-        rates = {"exp(r D), robust": self.robust, "any robust network": self.lower}
+        rates = {"exp(r D), robust": self.robust, "robust on S_phi, worst phi": self.lower}
         return "least-squares fits over the rows", {
             name: said(value, "estimate") for name, value in (orders | rates).items()
         }

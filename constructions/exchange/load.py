@@ -68,10 +68,12 @@ def load(path: str | os.PathLike[str]) -> ReLUNetwork:
         return ReLUNetwork.from_module(*read_program(path))
     if path.suffix in PICKLED:
         raise ValueError(
-            f"{path} holds pickled Python objects, and loading those may execute code: load it "
-            f"yourself if you trust it and pass the module, or export it to ONNX; of a state_dict, "
-            f"load it into its module, m.load_state_dict(torch.load(path)), and save that: "
-            f'read_network(m.eval()).save("net.safetensors")'
+            f"{path} may hold weights, which do not say what is between them, or pickled Python "
+            f"objects, and loading those may execute code: load it yourself if you trust it and "
+            f"pass the module, or export it to ONNX; of a state_dict, load it into its module, "
+            f"m.load_state_dict(torch.load(path)), and save that: "
+            f'read_network(m.eval()).save("net.safetensors"). cgro compare, certify and '
+            f"check-certificate take weights of Linear and ReLU in turn as they are"
         )
     if path.suffix != ".safetensors":
         raise ValueError(

@@ -33,7 +33,9 @@ for row in count_table([100, 1000], [64], variants=["lean"], hidden=()):
 rows = capacity_table(range(2, 61), 0.1, points=1000)
 for row in rows[18::20]:
     print(f"D = {row.dimension}: f_clean {row.clean}, f_S {row.cgro:,} (exact)")
-    print(f"  every robust network: at least {row.lower:,} (certified lower bound)")
+    print(
+        f"  robust on S_phi, worst phi: at least {row.lower:,} (certified lower bound)"
+    )
 
 # %%
 # f_S memorizes 1,000 points and grows linearly. A network that is robust at all but 1% of the
@@ -43,7 +45,7 @@ for row in rows[18::20]:
 figure, axes = plt.subplots(figsize=(5, 4.6))
 for name, label, colour, style in (
     ("robust", "f_S on all points: robust (exact)", "#56B4E9", "-."),
-    ("lower", "every robust network (certified lower bound)", "black", "--"),
+    ("lower", "robust on S_phi, worst phi (certified lower bound)", "black", "--"),
     ("cgro", "f_S on 1,000 points (exact)", "#0072B2", "-"),
     ("clean", "f_clean (exact)", "#E69F00", "-"),
 ):
