@@ -186,7 +186,8 @@ def main(path="", *more, checks=check_all):  # check a certificate; 0 if it hold
     source = data.get("source") and origin(data["source"])
     ask = "cgro check-certificate CERT --network FILE compares layers"
     for file in map(str, more[1:]):
-        _ = source or sys.exit(f"rejected: CERT names no file that its network was read from: {ask}")
+        no_file = f"CERT names no file that its network was read from{', but a module' * bool(source)}"
+        _ = (source and source[:6] != "module") or sys.exit(f"rejected: {no_file}: {ask}")
         seen = hashlib.sha256((gzip.decompress if file.endswith(".gz") else bytes)(pathlib.Path(file).read_bytes())).hexdigest()
         require(seen == source[-64:], f"{file} is not the file that CERT names, {source[:-48]}...; {ask}")
     _ = [print(f"query {i}: {f'rejected: {why}' if why else f'accepted as {what}'}") for i, (why, what) in enumerate(found)]

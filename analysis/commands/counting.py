@@ -52,6 +52,13 @@ def add_count_command(commands: Any) -> None:
     command.add_argument(
         "--hidden", type=int, nargs="*", default=[64], help="hidden widths of f_clean"
     )
+    command.add_argument(
+        "--lower-bound",
+        type=float,
+        metavar="DELTA",
+        help="also what networks need at least that are robust with this radius on all but 1%% of "
+        "the data set S_phi in each dimension, for the worst labels phi",
+    )
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.add_argument("--csv", type=Path, metavar="FILE", help="also write the table as CSV")
     command.add_argument(
@@ -84,6 +91,13 @@ def run_count(options: argparse.Namespace) -> None:
     dimensions = options.dimension or [64, 784, 3072]
     variants = tuple(dict.fromkeys(options.variant or VARIANTS))
     hidden, norm = tuple(options.hidden), read_norm(options.norm)
+    delta = options.lower_bound
+    needed = {
+        d: constructions.minimal_parameters(d, delta, norm=norm)
+        for d in sorted(set(dimensions))
+        if delta is not None
+    }
+    lower = counts.as_bounds(needed, delta) if needed else []
     with progress_bar() as progress:
         bar = progress.add_task("counting", total=None)
         rows = constructions.count_table(
@@ -101,7 +115,7 @@ def run_count(options: argparse.Namespace) -> None:
     figure = Path(relpath(options.plot, options.latex.parent)).as_posix() if drawn else ""
     for path, text in (
         (options.csv, counts.as_csv),
-        (options.latex, lambda r: counts.as_latex(r, norm, hidden, options.mu, figure)),
+        (options.latex, lambda r: counts.as_latex(r, norm, hidden, options.mu, figure, lower)),
     ):
         if path:
             write_file(path, text(rows))
@@ -110,12 +124,16 @@ def run_count(options: argparse.Namespace) -> None:
 
         save_figure(counts.as_figure(rows, norm, hidden, options.mu), options.plot)
     if options.json:
-        print(json.dumps(counts.as_json(rows, norm, hidden, options.mu), allow_nan=False))
+        found = counts.as_json(rows, norm, hidden, options.mu)
+        found |= {"lower_bound": {"delta": delta, "parameters": needed}} if needed else {}
+        print(json.dumps(found, allow_nan=False))
         return
     out = output()
     out.print(counts.as_table(rows, norm, hidden, options.mu))
     for variant, formula in counts.as_json(rows, norm, hidden, options.mu)["closed_forms"].items():
         out.print(f"f_S, {variant}: {formula}", highlight=False, soft_wrap=True)
+    for line in lower:
+        out.print(line, highlight=False, soft_wrap=True)
     for e in counts.exponents(rows):
         grows = f"{e.variable}^{e.exponent:.4f}"
         out.print(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -99,11 +99,26 @@ def depth_of(rows: Sequence[CountRow], words: str) -> str:
     return words.format(m) if m else ""
 
 
+def as_bounds(needed: Mapping[int, int], delta: float) -> list[str]:
+    """Lower bounds by dimension, in words.
+
+    >>> print(*as_bounds({6: 3}, 0.1))
+    D = 6: robust on all but 1% of S_phi at radius 0.1, worst phi: at least 3 (certified bound)
+    """
+    of = f"robust on all but 1% of S_phi at radius {delta:g}, worst phi"
+    return [f"D = {d}: {of}: at least {m:,} (certified bound)" for d, m in needed.items()]
+
+
 def as_latex(
-    rows: Sequence[CountRow], norm: Any, hidden: tuple[int, ...], mu: float, figure: str = ""
+    rows: Sequence[CountRow],
+    norm: Any,
+    hidden: tuple[int, ...],
+    mu: float,
+    figure: str = "",
+    lower: Sequence[str] = (),
 ) -> str:
-    """A table with caption and closed forms, for the packages amsmath, booktabs, longtable and
-    siunitx, and a figure of a file that LaTeX includes, if there is one.
+    """A table with caption, closed forms and lower bounds, for the packages amsmath, booktabs,
+    longtable and siunitx, and a figure of a file that LaTeX includes, if there is one.
     """
     about = (
         describe(norm, hidden, mu).replace("l_inf", r"$\ell_\infty$").replace("l_2", r"$\ell_2$")
@@ -146,6 +161,9 @@ def as_latex(
         r"\par"
         for variant in variants_of(rows)
     ]
+    for line in lower:
+        words = line.replace("%", r"\%").replace("S_phi", r"$S_\phi$")
+        lines.append(words.replace("worst phi", r"worst $\phi$") + r".\par")
     if figure:
         lines += [
             "",

@@ -28,7 +28,7 @@ from analysis.comparison.stages import stages
 from analysis.comparison.task import TaskComparison
 from analysis.comparison.verdict import summary
 from analysis.quantities.measured import Measured
-from constructions import ReLUNetwork, load, separation, squaring
+from constructions import ReLUNetwork, load, minimal_parameters, separation, squaring
 from training import TASKS, Dataset, load_data
 
 QUICK = CompareSettings(
@@ -505,6 +505,24 @@ def test_count_command(capsys, tmp_path):
     assert "dimension D (N = 40)" in drawn
     assert main(["count", "--points", "0"]) == 2
     assert "points must be >= 1" in capsys.readouterr().err
+
+
+def test_counts_beside_the_lower_bound(capsys, tmp_path):
+    file = tmp_path / "counts.tex"
+    asked = ["count", "--points", "10", "--dimension", "35", "8", "--variant", "lean"]
+    assert main([*asked, "--lower-bound", "0.1", "--latex", str(file)]) == 0
+    least = {d: minimal_parameters(d, 0.1) for d in (8, 35)}
+    shown, written = capsys.readouterr().out, file.read_text()
+    for d, m in least.items():
+        of = "robust on all but 1{} of {} at radius 0.1, worst {}"
+        end = f"at least {m:,} (certified bound)"
+        assert f"D = {d}: {of.format('%', 'S_phi', 'phi')}: {end}" in shown
+        assert "D = {}: {}: {}".format(d, of.format(r"\%", r"$S_\phi$", r"$\phi$"), end) in written
+    assert main([*asked, "--lower-bound", "0.1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["lower_bound"]
+    assert found == {"delta": 0.1, "parameters": {str(d): m for d, m in least.items()}}
+    assert main([*asked, "--lower-bound", "0.5"]) == 2
+    assert "delta must" in capsys.readouterr().err
 
 
 def test_inspect_command(capsys, tmp_path):
