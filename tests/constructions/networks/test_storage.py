@@ -376,7 +376,7 @@ def test_missing_files_and_other_suffixes(tmp_path):
     ):
         load(tmp_path / "a.txt")
     (tmp_path / "a.pt").write_bytes(b"")
-    with pytest.raises(ValueError, match="holds pickled Python objects"):
+    with pytest.raises(ValueError, match="or pickled Python objects"):
         load(tmp_path / "a.pt")
 
 
