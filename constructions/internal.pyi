@@ -57,7 +57,7 @@ from .basics.shapes import (
 from .classifiers.variants import Variant
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, has_integers, same
-from .memorizers.bit_table import affine_of
+from .memorizers.bit_table import affine_of, exact_rows
 from .memorizers.nearest import on_grid
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
 from .memorizers.reading import read_data
@@ -119,6 +119,7 @@ __all__ = [
     "counted",
     "exact_box",
     "exact_entries",
+    "exact_rows",
     "exact_point",
     "flattening",
     "float_above",

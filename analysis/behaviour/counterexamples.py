@@ -55,32 +55,21 @@ def attacked(
     chosen are searched, elsewhere points and starts alone are tried. `ATTACKED` numbers at a time.
     """
     count = max(1, ATTACKED // points.shape[1])
-    firsts = range(0, len(points), count)
-    found = []
-    for k, first in enumerate(firsts):
+    if len(points) > count:
+        firsts, parts = range(0, len(points), count), []
+        for k, first in enumerate(firsts):
 
-        def report(told: Progress, k: int = k) -> None:
-            total = told.total or 1
-            search.report(Progress(told.stage, k * total + told.done, len(firsts) * total))
+            def report(told: Progress, k: int = k) -> None:
+                total = told.total or 1
+                search.report(Progress(told.stage, k * total + told.done, len(firsts) * total))
 
-        rows = slice(first, first + count)
-        here = tuple(start[rows] for start in starts)
-        part = replace(search, report=report)
-        found.append(strongest(network, points[rows], labels[rows], ball, here, chosen[rows], part))
-    adversarial, refuted = zip(*found, strict=True)
-    return torch.cat(adversarial), torch.cat(refuted)
-
-
-def strongest(
-    network: ReLUNetwork,
-    points: Points,
-    labels: Labels,
-    ball: Ball,
-    starts: tuple[torch.Tensor, ...],
-    chosen: Flags,
-    search: Search,
-) -> tuple[Points, Flags]:
-    """What `attacked` finds, of all points at once."""
+            rows = slice(first, first + count)
+            here = tuple(start[rows] for start in starts)
+            some = replace(search, report=report)
+            parts.append(
+                attacked(network, points[rows], labels[rows], ball, here, chosen[rows], some)
+            )
+        return torch.cat([found for found, _ in parts]), torch.cat([wrong for _, wrong in parts])
     adversarial = points.clone()
     if chosen.any():
         found = search(network, points[chosen], labels[chosen], ball)

@@ -93,7 +93,7 @@ def run_count(options: argparse.Namespace) -> None:
     hidden, norm = tuple(options.hidden), read_norm(options.norm)
     delta = options.lower_bound
     needed = {
-        d: constructions.minimal_parameters(d, delta, norm=norm)
+        d: constructions.minimal_parameters(d, delta, counts.SPARED, norm=norm)
         for d in sorted(set(dimensions))
         if delta is not None
     }

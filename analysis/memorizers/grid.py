@@ -17,9 +17,10 @@ from fractions import Fraction
 import numpy as np
 
 from constructions import Ball, ReLUNetwork
+from constructions.internal import exact_rows
 
 from ..proofs.matching import require
-from .line import exact_rows, least_margin, margins, reach_of
+from .line import least_margin, margins, reach_of
 
 Piece = tuple[Fraction, Fraction]
 

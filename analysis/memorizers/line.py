@@ -14,8 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from constructions import Affine, Ball, ReLUNetwork
-from constructions.internal import exact_entries
+from constructions import Ball, ReLUNetwork
+from constructions.internal import exact_rows
 
 from ..proofs.matching import require
 
@@ -54,16 +54,6 @@ def reach_of(weights: Sequence[Fraction], ball: Ball) -> Fraction:
     squared = radius**2 * sum(w * w for w in weights)
     scale = 1 << max(60, 60 - squared.numerator.bit_length() + squared.denominator.bit_length())
     return Fraction(math.isqrt(math.ceil(squared * scale**2)) + 1, scale)
-
-
-def exact_rows(layer: Affine) -> list[Row]:
-    """The rows of a layer as rational numbers."""
-    rows: list[Row] = [([], Fraction(0)) for _ in range(layer.weight.shape[0])]
-    for i, j, value in exact_entries(layer.weight):
-        rows[i][0].append((j, value))
-    for i, _, value in exact_entries(layer.bias):
-        rows[i] = rows[i][0], value
-    return rows
 
 
 def least_margin(

@@ -14,10 +14,16 @@ from fractions import Fraction
 import numpy as np
 
 from constructions import Ball, ReLUNetwork
-from constructions.internal import float_above, in_floats_near, root_above, square_norm_bound
+from constructions.internal import (
+    exact_rows,
+    float_above,
+    in_floats_near,
+    root_above,
+    square_norm_bound,
+)
 
 from ..proofs.matching import require
-from .line import Row, exact_rows
+from .line import Row
 from .nearest import prove_nearest
 
 

@@ -18,11 +18,11 @@ from fractions import Fraction
 import numpy as np
 
 from constructions import Ball, ReLUNetwork
-from constructions.internal import affine_of
+from constructions.internal import affine_of, exact_rows
 
 from ..proofs.matching import require
 from .curves import IDENTITY, Curve, constant, total
-from .line import Row, exact_rows, reach_of
+from .line import Row, reach_of
 
 CELLS = 2**16
 """Most cells of a stage that one ball may touch."""

@@ -15,7 +15,7 @@ from fractions import Fraction
 import torch
 
 from ..linear.affine import Affine
-from ..linear.matrix import Integers, column, in_floats, over_powers
+from ..linear.matrix import Integers, column, exact_entries, in_floats, over_powers
 from ..networks.network import ReLUNetwork
 from .grouping import Line, Plan, encoded
 
@@ -40,6 +40,17 @@ class Layers:
         """Go on to the next layer."""
         self.done.append(affine_of(self.rows, self.inputs))
         self.inputs, self.rows = len(self.rows), []
+
+
+def exact_rows(layer: Affine) -> list[tuple[list[tuple[int, Fraction]], Fraction]]:
+    """The rows of a layer as rational numbers: (column, weight) in turn, and the bias."""
+    rows: list[tuple[list[tuple[int, Fraction]], Fraction]]
+    rows = [([], Fraction(0)) for _ in range(int(layer.weight.shape[0]))]
+    for i, j, value in exact_entries(layer.weight):
+        rows[i][0].append((j, value))
+    for i, _, value in exact_entries(layer.bias):
+        rows[i] = rows[i][0], value
+    return rows
 
 
 def affine_of(rows: Sequence[tuple[Form, Fraction | int]], inputs: int) -> Affine:

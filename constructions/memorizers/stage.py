@@ -13,8 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..linear.affine import Affine
-from ..linear.matrix import exact_entries
-from .bit_table import Form, affine_of, combined
+from .bit_table import Form, affine_of, combined, exact_rows
 from .folds import Stage
 from .line import memorizer
 
@@ -40,7 +39,9 @@ class Built:
         """Folds level by level, then the table with the sum of gates beside it."""
         # Whole, because each layer's units are the next one's inputs.
         table = memorizer(stage.cells.astype(float), np.where(stage.inside, 1, -1))
-        place, *behind = [_forms(layer) for layer in table.layers]
+        place, *behind = [
+            [(dict(row), bias) for row, bias in exact_rows(layer)] for layer in table.layers
+        ]
         weights, start = place[0]
         chains: dict[int, list[int]] = {}
         for k, fold in enumerate(stage.folds):
@@ -102,17 +103,6 @@ def _unit(rows: list[Row], form: Form, bias: Fraction | int = 0) -> Form:
     """Add a unit to a layer; its form in the next one."""
     rows.append((form, bias))
     return {len(rows) - 1: 1}
-
-
-def _forms(layer: Affine) -> list[Row]:
-    """The rows of a layer."""
-    forms: list[dict[int, Fraction]] = [{} for _ in range(int(layer.weight.shape[0]))]
-    biases = [Fraction(0) for _ in forms]
-    for i, j, value in exact_entries(layer.weight):
-        forms[i][j] = value
-    for i, _, value in exact_entries(layer.bias):
-        biases[i] = value
-    return list(zip(forms, biases, strict=True))
 
 
 def beside(built: Sequence[Built], depth: int, inputs: int) -> list[Affine]:

@@ -76,9 +76,9 @@ def staged_grid_memorizer(
     have a `memorizer` each, and a parameter for each of its layers. The theorem's rate O~(N D^(1/4)
     rho^(1/2)) comes from stages of k = 1 / (5 rho sqrt D) points, of O~(sqrt k) parameters. Here
     folds are chosen one after another, so that few points are lost for many that are told apart: on
-    random points a stage then has a large share of all, and the count is far below the rate; that
-    it is never above is not proved. Building takes N^2 operations a fold, and N^2 D for the
-    separation.
+    random points a stage then has a large share of all, and the count was at most 8 N D^(1/4)
+    rho^(1/2) log2 N. That this or the rate holds for all points is not proved. Building takes N^2
+    operations a fold, and N^2 D for the separation.
 
     Source: this library. Kim, Moon and Yun 2025 (Theorem 4.2 (ii), Appendix B) take the floors of a
     projection in each stage, for rho from 1 / (5 N sqrt D) to 1 / (5 sqrt D) in l_2, and are right

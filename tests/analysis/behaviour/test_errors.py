@@ -114,6 +114,27 @@ def test_a_proof_that_a_candidate_refutes_is_an_error():
         )
 
 
+def test_large_sets_are_attacked_part_by_part(monkeypatch):
+    """Rows stay in their places, starts with them; each step of each part is reported, as one
+    attack."""
+    generator = torch.Generator().manual_seed(0)
+    network, ball = affine([[1.0] * 8], [-4.0]), Ball("inf", 0.1)
+    points = torch.rand(50, 8, generator=generator, dtype=torch.float64)
+    labels = torch.where(network(points)[:, 0] > 0, 1, -1)
+    near = network(points)[:, 0].abs() < 0.8 - 1e-5  # what the ball's corner turns, rounding aside
+    starts = (points - 0.1 * labels[:, None],)
+    for most, parts in ((2**19, 1), (80, 5)):
+        monkeypatch.setattr(counterexamples, "ATTACKED", most)
+        told = []
+        found = robust_error(
+            network, points, labels, ball, starts=starts, steps=5, report=told.append
+        )
+        assert (found.refuted[near]).all()
+        assert ((found.adversarial - points).abs().amax(1) <= 0.1 + 1e-12).all()
+        assert [t.done for t in told] == list(range(1, 7 * parts + 1))
+        assert {t.total for t in told} == {7 * parts}
+
+
 def test_points_that_are_proved_are_not_attacked(monkeypatch):
     """The attack sees the others alone; with all proved there is none."""
     seen, real = [], counterexamples.pgd

@@ -138,6 +138,14 @@ def test_what_is_no_such_file_is_rejected(tmp_path):
         assert rejected(run(cert, *options)), options
     certify_box(affine([[1.0, 1.0]]), BOX, 1).save(cert)
     assert rejected(run(cert, "--network", path))  # it names no file
+    module = nn.Linear(2, 1)
+    with torch.no_grad():
+        module.weight.fill_(1.0)
+        module.bias.zero_()
+    certify_box(read_network(module), BOX, 1).save(cert)
+    status, text = run(cert, "--network", path)
+    assert rejected((status, text))
+    assert "names no file that its network was read from, but a module" in text
     assert run(cert)[0] == 0
 
 

@@ -67,7 +67,9 @@ def test_certify_prints_verdicts_and_writes_a_certificate_that_is_accepted(files
     assert results[0]["bound"] == "1/2"
     assert results[2]["margin"] == "0"
     np.savez(folder / "queries.npz", lo=[[0.625, 0.0]], hi=[[0.75, 0.125]], y=np.array([1]))
+    capsys.readouterr()
     assert run(*arguments) == 0  # another query: what was proved stays
+    assert "c.json was there: what it held stays in it" in " ".join(capsys.readouterr().out.split())
     assert run("check-certificate", folder / "c.json", "--network", folder / "net.safetensors") == 0
     assert capsys.readouterr().out.count("accepted") == 4
 
@@ -412,7 +414,9 @@ def test_networks_of_ones_own_come_in_as_for_compare(tmp_path, capsys, monkeypat
     assert expected.verdict == "proved"
     assert str(said(expected.bound, "certified lower bound")) in shown.out
     assert run("check-certificate", "c.json", "--network", "mine.pt") == 0
-    assert "accepted as proved" in capsys.readouterr().out
+    checked = capsys.readouterr().out
+    assert "accepted as proved" in checked
+    assert "network: that of the certificate, layer by layer (mine.pt)" in checked
     assert run("inspect", "mine.pt") == run("certify", "factories:flat", *ball) == 0
     few = {"final_attack": "clean", "eval_attack": "clean", "train_points": 200, "test_points": 20}
     train(TrainingConfig(epochs=1, hidden=(4,), task="parity", **few), "runs/mine")

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from changed import with_entry
 from labelled import labels_of, refuses_what_is_false
 
 from analysis import certify_memorizer
@@ -15,14 +16,12 @@ from analysis.memorizers.line import margins
 from analysis.proofs.matching import Unproved
 from constructions import (
     Ball,
-    Integers,
     ReLUNetwork,
     grid_memorizer,
     memorizer,
     nearest_neighbour,
     separation,
 )
-from constructions.linear.matrix import integers
 
 
 def problem(n, d, outputs, seed=0):
@@ -74,14 +73,6 @@ def test_a_thousand_balls(n, d, rho):
     moved[17, plane] = 1 - moved[17, plane]
     near = certify_memorizer(network, moved, labels, ball)
     assert near.verdict != "proved" or margins(network.exact(moved[17:18]), labels[17:18])[0] > 0
-
-
-def with_entry(matrix, index, by):
-    """A matrix with one nonzero number changed, in integers."""
-    held = integers(matrix)
-    values = list(held.values)
-    values[index] += by
-    return Integers(held.size, held.rows, held.columns, values, held.exponent)
 
 
 @pytest.mark.parametrize(

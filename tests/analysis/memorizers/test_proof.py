@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from changed import with_entry
 from labelled import labels_of
 
 from analysis import certify_memorizer
@@ -18,7 +19,6 @@ from constructions import (
     Affine,
     Ball,
     Dense,
-    Integers,
     Provenance,
     ReLUNetwork,
     affine,
@@ -130,14 +130,6 @@ def test_reading_refuses_other_networks():
     for domain in (None, (-1.0, 2.0)):
         wider = certify_memorizer(built.restrict(domain), points, labels, Ball(2, 0.001))
         assert wider.verdict == "unresolved"
-
-
-def with_entry(matrix, index, by):
-    """A matrix with one nonzero number changed, in integers."""
-    held = integers(matrix)
-    values = list(held.values)
-    values[index] += by
-    return Integers(held.size, held.rows, held.columns, values, held.exponent)
 
 
 @pytest.mark.parametrize("p", [2, math.inf])

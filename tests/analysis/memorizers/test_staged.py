@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from changed import with_entry
 from labelled import labels_of, refuses_what_is_false
 
 from analysis import certify_memorizer
@@ -16,7 +17,6 @@ from analysis.memorizers.staged import prove_staged
 from analysis.proofs.matching import Unproved
 from constructions import (
     Ball,
-    Integers,
     ReLUNetwork,
     grid_memorizer,
     memorizer,
@@ -25,8 +25,7 @@ from constructions import (
     staged_grid_memorizer,
 )
 from constructions.linear.matrix import integers
-from constructions.memorizers.bit_table import affine_of
-from constructions.memorizers.stage import _forms
+from constructions.memorizers.bit_table import affine_of, exact_rows
 
 
 def problem(n, d, outputs, p, rho, seed=0):
@@ -68,14 +67,6 @@ def test_a_thousand_balls(d, share, most):
     moved[17] = 1 - moved[17]
     near = certify_memorizer(network, moved, labels, ball)
     assert near.verdict != "proved" or margins(network.exact(moved[17:18]), labels[17:18])[0] > 0
-
-
-def with_entry(matrix, index, by):
-    """A matrix with one nonzero number changed, in integers."""
-    held = integers(matrix)
-    values = list(held.values)
-    values[index] += by
-    return Integers(held.size, held.rows, held.columns, values, held.exponent)
 
 
 def off_by_one(network, step=1):
@@ -155,7 +146,7 @@ def test_a_stage_without_its_gate_is_not_proved():
     network = staged_grid_memorizer(points, labels, ball)
     assert certify_memorizer(network, points, labels, ball).verdict == "proved"
     level = len(network.layers) - 3
-    (form, bias), *rows = _forms(network.layers[level])
+    (form, bias), *rows = [(dict(row), bias) for row, bias in exact_rows(network.layers[level])]
     gates = [j for j, w in form.items() if w == -1]
     assert len(gates) == 1 < len(form)
     shut = {j: w for j, w in form.items() if j not in gates}

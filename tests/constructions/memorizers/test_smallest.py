@@ -24,7 +24,7 @@ def test_a_sweep_of_radii(n, d, outputs, p):
     half = separation(points, labels, norm=p).lower / 2
     clean = affine(np.zeros((max(1, outputs), d)))
     sizes, chosen = [], []
-    for rho in np.geomspace(1e-6, 0.99, 6):
+    for rho in np.geomspace(1e-6, 0.99, 12):
         ball = Ball(p, rho * half)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of narrow shells, at large radii

@@ -19,9 +19,8 @@ from constructions import (
     separation,
     staged_grid_memorizer,
 )
-from constructions.memorizers.bit_table import affine_of
+from constructions.memorizers.bit_table import affine_of, exact_rows
 from constructions.memorizers.folds import _expanded, folded, next_stage
-from constructions.memorizers.stage import _forms
 
 SETTINGS = [
     pytest.param(n, d, outputs, p, rho, marks=[pytest.mark.slow] * (rho == slow))
@@ -53,10 +52,10 @@ def crossing(network, points, ball, most=400):
     """(i, x) exactly in ball i, at the folds of the first level that cross it: before, at both
     ends, within and behind.
     """
-    first, kinks = network.layers[0], _forms(network.layers[1])
+    first, kinks = network.layers[0], exact_rows(network.layers[1])
     images = affine(first.weight, first.bias).exact(points)
     rows = first.weight.to_dense().numpy()
-    single = [(next(iter(form)), -bias) for form, bias in kinks if len(form) == 1 and bias < 0]
+    single = [(form[0][0], -bias) for form, bias in kinks if len(form) == 1 and bias < 0]
     found: list[tuple[int, list[Fraction]]] = []
     for (j, start), (_, stop) in zip(single[::2], single[1::2], strict=True):
         row = [Fraction(w) for w in rows[j].tolist()]
@@ -98,7 +97,7 @@ def test_balls_that_cross_folds_need_the_gates(p, rho, seed):
     assert network.exact(x).tolist() == right
     ungated = []
     for level, layer in enumerate(network.layers):
-        rows = _forms(layer)
+        rows = [(dict(row), bias) for row, bias in exact_rows(layer)]
         if level == len(network.layers) - 3:
             rows = [({j: w for j, w in form.items() if w != -1}, b) for form, b in rows]
         ungated.append(affine_of(rows, layer.weight.shape[1]))
