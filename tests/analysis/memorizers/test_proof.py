@@ -13,7 +13,8 @@ from labelled import labels_of
 
 from analysis import certify_memorizer
 from analysis.memorizers.line import margins
-from analysis.memorizers.nearest import Maxima, _Pairs, prove_nearest, read_maxima
+from analysis.memorizers.nearest import prove_nearest, read_maxima
+from analysis.memorizers.pairs import Maxima, Pairs
 from analysis.proofs.matching import Unproved
 from constructions import (
     Affine,
@@ -218,7 +219,7 @@ def test_scales_that_are_no_powers_of_two_are_compared_exactly(p):
         rows, offsets = np.array([[0.0], [2.0**-23]]), np.array([0.0, -gap / 4**23])
         found = Maxima(rows, offsets, (frozenset([0]), frozenset([1])), Fraction(scale))
         for size, holds in ((radius, False), (radius * 0.998, True)):
-            pairs = _Pairs.of(found, np.zeros((1, 1)), p, Fraction(size))
+            pairs = Pairs.of(found, np.zeros((1, 1)), p, Fraction(size))
             values, others = pairs.values(np.array([0])), np.array([[False, True]])
             assert values[0, 0] - values[0, 1] == gap
             try:
