@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from constructions import Ball, Progress, Result, memorization_bound, separation
 from constructions.internal import (
     CANDIDATES,
     Report,
     Said,
+    fingerprint,
+    narrow_parameters,
     norm_name,
     read_data,
     read_norm,
@@ -19,10 +26,17 @@ from constructions.internal import (
     silent,
 )
 
+from ..quantities.store import Json, Store
 from .proof import certify_memorizer
 
 SHARES = (0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99)
 """Radii, as shares of half the least distance of points with different labels."""
+
+STEADY = ("nearest_neighbour", "narrow_memorizer", "f_S")
+"""Constructions that do not grow with the radius."""
+
+PAIRS = 2**33
+"""Most coordinates of all pairs, N^2 D, that are looked at one by one for a radius."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +53,9 @@ class MemorizationCost(Result):
         needed: what a family of networks for any points of this number and dimension needs at
             least, nonzero.
         needed_dense: the same with zeros counted.
+        closed_forms: nonzero parameters of constructions that are right by their theorem, and too
+            large to be proved here.
+        left_out: why a construction is in neither.
     """
 
     norm: str
@@ -48,6 +65,8 @@ class MemorizationCost(Result):
     dense: int | None
     needed: int
     needed_dense: int
+    closed_forms: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def smallest(self) -> str | None:
@@ -57,6 +76,8 @@ class MemorizationCost(Result):
     def _says(self) -> tuple[str, dict[str, Said]]:
         of = f"l_{self.norm} balls of radius {self.radius:g} (rho = {self.rho:g})"
         sizes = {name: said(size, "exact") for name, size in self.sizes.items()}
+        for name, size in self.closed_forms.items():
+            sizes[name] = said(size, "closed form")
         sizes["some points need"] = said(self.needed, "certified lower bound")
         return f"parameters of networks proved on all {of}", sizes
 
@@ -67,19 +88,28 @@ def memorization_costs(
     norm: Any = 2,
     shares: Sequence[float] = SHARES,
     *,
+    kept: str | PathLike[str] | None = None,
     report: Report = silent,
 ) -> list[MemorizationCost]:
     """Build and prove every construction that memorizes points on balls, for a list of radii.
 
     A size is listed only where `certify_memorizer` proves all balls of the network that was built.
-    Lower bounds are those of `memorization_bound`: about the worst points of this number and
-    dimension, not about these.
+    `nearest_neighbour`, `narrow_memorizer` and `f_S` do not grow with the radius: each is built for
+    the largest of the radii that it takes, and this network is right on the smaller balls, too. The
+    others are built for one radius after another, up to the first at which they are not right.
+
+    Where all pairs of points have more than 2^33 coordinates, N^2 D, what looks at each of them is
+    left out; there `narrow_memorizer` is counted by its closed form, where its theorem says that it
+    is right. Lower bounds are those of `memorization_bound`: about the worst points of this number
+    and dimension, not about these.
 
     Args:
         points: (N, D) in [0,1].
         labels: (N,), -1 and +1, or 0..K-1.
         norm: inf or 2.
         shares: radii over half the least distance of points with different labels, in (0, 1).
+        kept: a folder in which what is found of each construction is kept, so that a call goes on
+            where it was interrupted; None: nothing is.
         report: called with a `Progress`, in networks, as each begins.
 
     Returns:
@@ -88,7 +118,7 @@ def memorization_costs(
     Raises:
         ValueError: for shares outside (0, 1), and as `robust_memorizer`.
 
-    Cost: that of `robust_memorizer` and `certify_memorizer` for each share.
+    Cost: at most that of `robust_memorizer` and `certify_memorizer` for each share.
 
     Source: this library; lower bounds: Kim, Moon and Yun 2025, Propositions 3.2, 3.3 and C.7.
 
@@ -104,33 +134,101 @@ def memorization_costs(
             raise ValueError(f"shares must lie between 0 and 1, got {share}: balls of share 1 meet")
     data = read_data(points, labels)
     x, y = data.points, 2 * data.classes - 1 if data.outputs == 1 else data.classes
-    half, found = separation(x, y, norm=p).lower / 2, []
-    for k, share in enumerate(shares):
-        ball = Ball(p, float(share * half))
-        sizes: dict[str, int] = {}
-        entries: dict[str, int] = {}
-        for j, (name, build) in enumerate(CANDIDATES.items()):
+    half = separation(x, y, norm=p).lower / 2
+    balls = {float(share): Ball(p, float(share * half)) for share in shares}
+    asked = {"sizes over the radius": norm_name(p), "data": fingerprint(x, y), "half": half}
+    found: dict[str, Json] = {}
+    for k, name in enumerate(CANDIDATES):
+
+        def tell(share: float, done: int, name: str = name, start: int = k * len(balls)) -> None:
             told = f"l_{norm_name(p)}, rho = {share:g}: {name}"
-            report(Progress(told, k * len(CANDIDATES) + j, len(shares) * len(CANDIDATES)))
+            report(Progress(told, start + done, len(CANDIDATES) * len(balls)))
+
+        swept = partial(_swept, name, x, y, balls, tell)
+        question = {**asked, "construction": name, "shares": list(balls)}
+        found[name] = swept() if kept is None else Store(Path(kept)).answer(question, swept)
+    return [_cost(share, ball, found, x.shape) for share, ball in balls.items()]
+
+
+def _cost(
+    share: float, ball: Ball, found: dict[str, Json], shape: tuple[int, ...]
+) -> MemorizationCost:
+    """What all constructions cost at one radius."""
+
+    def here(kind: str) -> dict[str, Any]:
+        said = {name: swept[kind].get(str(share)) for name, swept in found.items()}
+        return {name: value for name, value in said.items() if value is not None}
+
+    bound = memorization_bound(shape[0], shape[1], share, ball.p)
+    proved = here("proved")
+    return MemorizationCost(
+        norm_name(ball.p),
+        share,
+        ball.radius,
+        {name: size for name, (size, _) in proved.items()},
+        min(proved.values(), default=(0, None))[1],
+        bound.nonzero,
+        bound.dense,
+        here("closed form"),
+        here("left out"),
+    )
+
+
+def _swept(
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    balls: dict[float, Ball],
+    tell: Callable[[float, int], None],
+) -> Json:
+    """By share: [nonzero, dense parameters] where the balls are "proved", the size by "closed form"
+    beyond what is proved, and why the construction is "left out".
+    """
+    swept: Json = {"proved": {}, "closed form": {}, "left out": {}}
+    steady, size = name in STEADY, None
+    why = _too_many(name, x, next(iter(balls.values())).p)
+    for done, share in enumerate(sorted(balls, reverse=steady)):
+        tell(share, done)
+        if why and name == "narrow_memorizer":
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of narrow shells: sizes alone are asked
-                    network = build(x, y, ball)
-            except ValueError:  # not right on all balls, as it says
+                swept["closed form"][str(share)] = narrow_parameters(x, y, balls[share])
+            except ValueError as error:
+                swept["left out"][str(share)] = f"{why}; by its closed form {error}"
+            continue
+        if size is None and not why:
+            found = _proved(name, x, y, balls[share])
+            if isinstance(found, str):
+                swept["left out"][str(share)] = found
+                why = "" if steady else f"it is not right at rho = {share:g}: {found}"
                 continue
-            if certify_memorizer(network, x, y, ball).verdict == "proved":
-                sizes[name] = network.size.parameters
-                entries[name] = network.size.dense_parameters
-        bound = memorization_bound(len(x), x.shape[1], share, p)
-        cost = MemorizationCost(
-            norm_name(p),
-            share,
-            ball.radius,
-            sizes,
-            None,
-            bound.nonzero,
-            bound.dense,
-        )
-        dense = entries[cost.smallest] if cost.smallest else None
-        found.append(MemorizationCost(**{**vars(cost), "dense": dense}))
-    return found
+            size = found
+        if why:
+            swept["left out"][str(share)] = why
+        else:
+            swept["proved"][str(share)] = size
+            size = size if steady else None
+    return swept
+
+
+def _too_many(name: str, x: np.ndarray, p: float) -> str:
+    """Why a construction is not built at this number of points."""
+    pairs = len(x) ** 2 * x.shape[1]
+    if pairs <= PAIRS or name in ("memorizer", "grid_memorizer", "f_S"):
+        return ""
+    if name == "nearest_neighbour" and p == 2:
+        return ""
+    return f"looks at N^2 D = {pairs:.2g} coordinates of pairs, above the limit {PAIRS:.2g}"
+
+
+def _proved(name: str, x: np.ndarray, y: np.ndarray, ball: Ball) -> tuple[int, int] | str:
+    """Parameters, nonzero and all, of the network with a proof; or what is wrong."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of narrow shells: sizes alone are asked
+            network = CANDIDATES[name](x, y, ball)
+    except ValueError as error:
+        return str(error)
+    proof = certify_memorizer(network, x, y, ball)
+    if proof.verdict != "proved":
+        return f"{proof.verdict}: {proof.reason}"
+    return network.size.parameters, network.size.dense_parameters

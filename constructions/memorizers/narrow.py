@@ -15,6 +15,7 @@ from ..classifiers.memorizer import fingerprint
 from ..gadgets.approximation import UNIT
 from ..linear.affine import Affine
 from ..linear.matrix import Dense, Sparse, column
+from ..nearness.separation import separation
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
 from .nearest import on_grid, power_below
@@ -78,14 +79,8 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
         >>> f([[0.25, 0.26], [0.492, 0.5], [0.51, 0.5]]).flatten().tolist(), f.size.parameters
         ([1.0, 1.0, -1.0], 17)
     """
-    check_ball(ball)
-    data = read_data(points, labels)
-    centres, bits, moved = on_grid(data.points, ball.p)
-    half = min(max(1, math.ceil((Fraction(ball.radius) + moved) * 2**bits)), 2 ** (bits + 1))
-    kinds = np.argsort(-np.bincount(data.classes, minlength=data.count), kind="stable")
-    ranks = np.argsort(kinds)[data.classes]
-    order = np.argsort(ranks, kind="stable")
-    stored = order[ranks[order] > 0]
+    data, centres, bits, moved, half = _on_grid(points, labels, ball)
+    kinds, ranks, stored = _order(data)
     room, pair = least_room(centres, ranks, stored, half, ball.p)
     if not room > 0:
         limit = "half the separation" if ball.p == math.inf else "what boxes around l_2 balls tell"
@@ -101,11 +96,53 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
         N=len(centres),
         stored=len(stored),
         sides=sum(len(thresholds) for *_, thresholds in boxes),
-        rest={1: 2, 2: 3}.get(data.outputs, 3 * data.outputs - 4),
+        rest=_rest(data),
         half=half / 2**bits,
         norm=norm_name(ball.p),
         data=fingerprint(data.points, data.classes),
     )
+
+
+def narrow_parameters(points: Any, labels: Any, ball: Ball) -> int:
+    """The number of parameters of `narrow_memorizer`, without looking at all pairs.
+
+    In l_inf it is right where the least distance v of different labels, on the grid, has v > 2 h;
+    in l_2 where v > (1 + sqrt D) h, as |r(v - h)|_2 >= |v|_2 - sqrt(D) h. Raises ValueError
+    elsewhere.
+    """
+    data, centres, bits, moved, half = _on_grid(points, labels, ball)
+    _, _, stored = _order(data)
+    apart = (
+        Fraction(separation(data.points, data.classes, norm=ball.p).lower) - 2 * moved
+    ) * 2**bits
+    dimension = centres.shape[1]
+    if apart < (2 if ball.p == math.inf else math.isqrt(dimension) + 2) * half + 2:
+        raise ValueError(f"ball must be smaller for what its theorem says of all pairs, got {ball}")
+    own = centres[stored]
+    sides = int((own + half < 2**bits).sum() + (own - half > 0).sum())
+    return dimension * (len(stored) - 1) + 3 * sides + 3 * len(stored) + _rest(data)
+
+
+def _on_grid(points: Any, labels: Any, ball: Ball) -> tuple[Data, np.ndarray, int, Fraction, int]:
+    """Points, on the grid, its bits, how far they moved, and h on the grid."""
+    check_ball(ball)
+    data = read_data(points, labels)
+    centres, bits, moved = on_grid(data.points, ball.p)
+    half = min(max(1, math.ceil((Fraction(ball.radius) + moved) * 2**bits)), 2 ** (bits + 1))
+    return data, centres, bits, moved, half
+
+
+def _order(data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Classes from the most frequent on, each point's place there, and the stored points."""
+    kinds = np.argsort(-np.bincount(data.classes, minlength=data.count), kind="stable")
+    ranks = np.argsort(kinds)[data.classes]
+    order = np.argsort(ranks, kind="stable")
+    return kinds, ranks, order[ranks[order] > 0]
+
+
+def _rest(data: Data) -> int:
+    """Parameters of the last layer, and what is left of the others, D a stored point less one."""
+    return {1: 2, 2: 3}.get(data.outputs, 3 * data.outputs - 4)
 
 
 def least_room(
