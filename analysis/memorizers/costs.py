@@ -35,6 +35,12 @@ SHARES = (0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99)
 STEADY = ("nearest_neighbour", "narrow_memorizer", "f_S")
 """Constructions that do not grow with the radius."""
 
+BY_POINTS = ("memorizer", "grid_memorizer")
+"""Constructions whose proof evaluates the network at each point, exactly."""
+
+EVALUATED = 2**26
+"""Most products of points and parameters for such a proof."""
+
 PAIRS = 2**33
 """Most coordinates of all pairs, N^2 D, that are looked at one by one for a radius."""
 
@@ -53,8 +59,8 @@ class MemorizationCost(Result):
         needed: what a family of networks for any points of this number and dimension needs at
             least, nonzero.
         needed_dense: the same with zeros counted.
-        closed_forms: nonzero parameters of constructions that are right by their theorem, and too
-            large to be proved here.
+        closed_forms: nonzero parameters, by their closed form, of constructions that are right by
+            their theorem, at sizes for which no proof was made.
         left_out: why a construction is in neither.
     """
 
@@ -100,8 +106,9 @@ def memorization_costs(
 
     Where all pairs of points have more than 2^33 coordinates, N^2 D, what looks at each of them is
     left out; there `narrow_memorizer` is counted by its closed form, where its theorem says that it
-    is right. Lower bounds are those of `memorization_bound`: about the worst points of this number
-    and dimension, not about these.
+    is right. `memorizer` and `grid_memorizer` are built and counted, not proved, where the points
+    times their parameters are above 2^26. Lower bounds are those of `memorization_bound`: about the
+    worst points of this number and dimension, not about these.
 
     Args:
         points: (N, D) in [0,1].
@@ -144,7 +151,7 @@ def memorization_costs(
             told = f"l_{norm_name(p)}, rho = {share:g}: {name}"
             report(Progress(told, start + done, len(CANDIDATES) * len(balls)))
 
-        swept = partial(_swept, name, x, y, balls, tell)
+        swept = partial(_swept, name, x, y, p, balls, tell)
         question = {**asked, "construction": name, "shares": list(balls)}
         found[name] = swept() if kept is None else Store(Path(kept)).answer(question, swept)
     return [_cost(share, ball, found, x.shape) for share, ball in balls.items()]
@@ -178,6 +185,7 @@ def _swept(
     name: str,
     x: np.ndarray,
     y: np.ndarray,
+    p: float,
     balls: dict[float, Ball],
     tell: Callable[[float, int], None],
 ) -> Json:
@@ -185,50 +193,46 @@ def _swept(
     beyond what is proved, and why the construction is "left out".
     """
     swept: Json = {"proved": {}, "closed form": {}, "left out": {}}
-    steady, size = name in STEADY, None
-    why = _too_many(name, x, next(iter(balls.values())).p)
-    for done, share in enumerate(sorted(balls, reverse=steady)):
+    many = _too_many(name, x, p)
+    held: tuple[str, Any] | None = None
+    for done, share in enumerate(sorted(balls, reverse=name in STEADY)):
         tell(share, done)
-        if why and name == "narrow_memorizer":
-            try:
-                swept["closed form"][str(share)] = narrow_parameters(x, y, balls[share])
-            except ValueError as error:
-                swept["left out"][str(share)] = f"{why}; by its closed form {error}"
-            continue
-        if size is None and not why:
-            found = _proved(name, x, y, balls[share])
-            if isinstance(found, str):
-                swept["left out"][str(share)] = found
-                why = "" if steady else f"it is not right at rho = {share:g}: {found}"
-                continue
-            size = found
-        if why:
-            swept["left out"][str(share)] = why
-        else:
-            swept["proved"][str(share)] = size
-            size = size if steady else None
+        kind, value = held or _judged(name, x, y, balls[share], many)
+        swept[kind][str(share)] = value
+        if kind == "proved" and name in STEADY:
+            held = kind, value
+        elif kind == "left out" and name not in STEADY and held is None:
+            held = kind, many or f"it is not right at rho = {share:g}: {value}"
     return swept
 
 
 def _too_many(name: str, x: np.ndarray, p: float) -> str:
     """Why a construction is not built at this number of points."""
     pairs = len(x) ** 2 * x.shape[1]
-    if pairs <= PAIRS or name in ("memorizer", "grid_memorizer", "f_S"):
+    near = name in (*BY_POINTS, "f_S") or (name == "nearest_neighbour" and p == 2)
+    if near or pairs <= PAIRS:
         return ""
-    if name == "nearest_neighbour" and p == 2:
-        return ""
-    return f"looks at N^2 D = {pairs:.2g} coordinates of pairs, above the limit {PAIRS:.2g}"
+    return f"it looks at N^2 D = {pairs:.2g} coordinates of pairs, above {PAIRS:.2g}"
 
 
-def _proved(name: str, x: np.ndarray, y: np.ndarray, ball: Ball) -> tuple[int, int] | str:
-    """Parameters, nonzero and all, of the network with a proof; or what is wrong."""
+def _judged(name: str, x: np.ndarray, y: np.ndarray, ball: Ball, many: str) -> tuple[str, Any]:
+    """Parameters, nonzero and all, of the network with a proof; or its size alone; or what is
+    wrong.
+    """
+    if many and name != "narrow_memorizer":
+        return "left out", many
     try:
+        if many:
+            return "closed form", narrow_parameters(x, y, ball)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of narrow shells: sizes alone are asked
             network = CANDIDATES[name](x, y, ball)
     except ValueError as error:
-        return str(error)
+        return "left out", str(error)
+    size = network.size
+    if name in BY_POINTS and len(x) * size.parameters > EVALUATED:
+        return "closed form", size.parameters
     proof = certify_memorizer(network, x, y, ball)
     if proof.verdict != "proved":
-        return f"{proof.verdict}: {proof.reason}"
-    return network.size.parameters, network.size.dense_parameters
+        return "left out", f"{proof.verdict}: {proof.reason}"
+    return "proved", [size.parameters, size.dense_parameters]
