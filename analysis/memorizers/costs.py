@@ -85,7 +85,8 @@ class MemorizationCost(Result):
         for name, size in self.closed_forms.items():
             sizes[name] = said(size, "closed form")
         sizes["some points need"] = said(self.needed, "certified lower bound")
-        return f"parameters of networks proved on all {of}", sizes
+        said_of = "proved, but for closed forms," if self.closed_forms else "proved"
+        return f"parameters of networks {said_of} on all {of}", sizes
 
 
 def memorization_costs(

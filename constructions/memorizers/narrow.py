@@ -112,11 +112,10 @@ def narrow_parameters(points: Any, labels: Any, ball: Ball) -> int:
     """
     data, centres, bits, moved, half = _on_grid(points, labels, ball)
     _, _, stored = _order(data)
-    apart = (
-        Fraction(separation(data.points, data.classes, norm=ball.p).lower) - 2 * moved
-    ) * 2**bits
-    dimension = centres.shape[1]
-    if apart < (2 if ball.p == math.inf else math.isqrt(dimension) + 2) * half + 2:
+    least = separation(data.points, data.classes, norm=ball.p).lower
+    dimension, apart = centres.shape[1], (Fraction(least) - 2 * moved) * 2**bits - 2
+    room = apart - (2 if ball.p == math.inf else 1) * half
+    if room < 0 or (ball.p == 2 and room**2 < dimension * half**2):
         raise ValueError(f"ball must be smaller for what its theorem says of all pairs, got {ball}")
     own = centres[stored]
     sides = int((own + half < 2**bits).sum() + (own - half > 0).sum())

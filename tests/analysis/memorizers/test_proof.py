@@ -112,6 +112,37 @@ def test_one_changed_number_is_never_proved_wrongly(outputs):
     assert rejected > 100
 
 
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_the_nearest_two_decide_as_all_pairs_do(outputs):
+    """On radii on both sides of what holds; changed functions are left to the pairs."""
+    points, labels = problem(30, 5, outputs, seed=2)
+    points = np.rint(points * 2**10) / 2**10
+    half = separation(points, labels, norm=2).lower / 2
+    network = nearest_neighbour(points, labels, Ball(2, 0.9 * half))
+    found = read_maxima(network)
+    kinds = np.array([next(k for k, f in enumerate(found.classes) if j in f) for j in range(30)])
+    classes = (labels + 1) // 2 if outputs == 1 else labels
+    quick = []
+    for share in (0.0, 0.5, 0.9, 0.98, 1.0, 1.1):
+        pairs = Pairs.of(found, points, 2, Fraction(share * half))
+        quick.append(pairs.are_apart(classes, kinds))
+        values = pairs.values(np.arange(30))
+        mine = kinds[None] == classes[:, None]
+        try:
+            pairs.check(np.arange(30), np.where(mine, values, -np.inf).argmax(1), ~mine, values)
+        except Unproved:
+            assert not quick[-1]
+        else:
+            assert quick[-1]
+    assert quick[:3] == [True] * 3
+    assert quick[-2:] == [False] * 2
+    for part in ("rows", "offsets"):
+        other = replace(pairs, radius=Fraction(0), **{part: getattr(pairs, part).copy()})
+        getattr(other, part)[(3, 0) if part == "rows" else 3] += 2
+        assert not other.are_apart(classes, kinds)
+    assert not replace(pairs, radius=Fraction(0)).are_apart(classes, np.roll(kinds, 1))
+
+
 def test_reading_refuses_other_networks():
     points, labels = problem(8, 2, 1)
     network = nearest_neighbour(points, labels, Ball(2, 0.01))
