@@ -87,8 +87,11 @@ class _Reader:
         self.offsets = column_of(first.bias).copy()
         # a row that is >= 0 on [0,1]^D
         require(float(np.abs(self.rows).max(initial=0.0)) < 2.0**900, "weights are too large")
-        least = np.c_[np.minimum(self.rows, 0), self.offsets].tolist()
-        self.nonnegative = np.array([math.fsum(row) >= 0 for row in least])  # its sign is exact
+        least = (
+            math.fsum([*np.minimum(row, 0).tolist(), offset])  # its sign is exact
+            for row, offset in zip(self.rows, self.offsets.tolist(), strict=True)
+        )
+        self.nonnegative = np.array([value >= 0 for value in least])
         self.functions = list(range(len(self.rows)))
         self.made: dict[tuple[int, int], int] = {}
         self.sums: list[tuple[int, int]] = []
