@@ -62,7 +62,7 @@ from .memorizers.bit_table import affine_of, exact_rows
 from .memorizers.narrow import narrow_parameters
 from .memorizers.nearest import on_grid
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
-from .memorizers.reading import read_data
+from .memorizers.reading import Data, read_data
 from .memorizers.smallest import CANDIDATES
 from .networks.network import check_network, structure_digest
 from .networks.owners import shares
@@ -77,6 +77,7 @@ __all__ = [
     "Curve",
     "CurveFlags",
     "Curves",
+    "Data",
     "Flags",
     "Floats",
     "Given",

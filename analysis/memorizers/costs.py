@@ -15,6 +15,7 @@ import numpy as np
 from constructions import Ball, Progress, Result, memorization_bound, separation
 from constructions.internal import (
     CANDIDATES,
+    Data,
     Report,
     Said,
     fingerprint,
@@ -140,11 +141,8 @@ def memorization_costs(
     for share in shares:
         if not 0 < share < 1:
             raise ValueError(f"shares must lie between 0 and 1, got {share}: balls of share 1 meet")
-    data = read_data(points, labels)
-    x, y = data.points, 2 * data.classes - 1 if data.outputs == 1 else data.classes
-    half = separation(x, y, norm=p).lower / 2
-    balls = {float(share): Ball(p, float(share * half)) for share in shares}
-    asked = {"sizes over the radius": norm_name(p), "data": fingerprint(x, y), "half": half}
+    asked = _Points.of(points, labels, p)
+    balls = {float(share): Ball(p, float(share * asked.apart / 2)) for share in shares}
     found: dict[str, Json] = {}
     for k, name in enumerate(CANDIDATES):
 
@@ -152,10 +150,10 @@ def memorization_costs(
             told = f"l_{norm_name(p)}, rho = {share:g}: {name}"
             report(Progress(told, start + done, len(CANDIDATES) * len(balls)))
 
-        swept = partial(_swept, name, x, y, p, balls, tell)
-        question = {**asked, "construction": name, "shares": list(balls)}
+        swept = partial(asked.swept, name, balls, tell)
+        question = {**asked.question, "construction": name, "shares": list(balls)}
         found[name] = swept() if kept is None else Store(Path(kept)).answer(question, swept)
-    return [_cost(share, ball, found, x.shape) for share, ball in balls.items()]
+    return [_cost(share, ball, found, asked.data.points.shape) for share, ball in balls.items()]
 
 
 def _cost(
@@ -182,58 +180,78 @@ def _cost(
     )
 
 
-def _swept(
-    name: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    p: float,
-    balls: dict[float, Ball],
-    tell: Callable[[float, int], None],
-) -> Json:
-    """By share: [nonzero, dense parameters] where the balls are "proved", the size by "closed form"
-    beyond what is proved, and why the construction is "left out".
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """Distinct points with labels, as they were read and as constructions take them; apart: at most
+    the least distance of different labels.
     """
-    swept: Json = {"proved": {}, "closed form": {}, "left out": {}}
-    many = _too_many(name, x, p)
-    held: tuple[str, Any] | None = None
-    for done, share in enumerate(sorted(balls, reverse=name in STEADY)):
-        tell(share, done)
-        kind, value = held or _judged(name, x, y, balls[share], many)
-        swept[kind][str(share)] = value
-        if kind == "proved" and name in STEADY:
-            held = kind, value
-        elif kind == "left out" and name not in STEADY and held is None:
-            held = kind, many or f"it is not right at rho = {share:g}: {value}"
-    return swept
 
+    data: Data
+    labels: np.ndarray
+    p: float
+    apart: float
 
-def _too_many(name: str, x: np.ndarray, p: float) -> str:
-    """Why a construction is not built at this number of points."""
-    pairs = len(x) ** 2 * x.shape[1]
-    near = name in (*BY_POINTS, "f_S") or (name == "nearest_neighbour" and p == 2)
-    if near or pairs <= PAIRS:
-        return ""
-    return f"it looks at N^2 D = {pairs:.2g} coordinates of pairs, above {PAIRS:.2g}"
+    @classmethod
+    def of(cls, points: Any, labels: Any, p: float) -> _Points:
+        """Read and measured."""
+        data = read_data(points, labels)
+        given = 2 * data.classes - 1 if data.outputs == 1 else data.classes
+        return cls(data, given, p, separation(data.points, given, norm=p).lower)
 
+    @property
+    def question(self) -> Json:
+        """What names the answers that are kept."""
+        data = fingerprint(self.data.points, self.labels)
+        return {"sizes over the radius": norm_name(self.p), "data": data, "half": self.apart / 2}
 
-def _judged(name: str, x: np.ndarray, y: np.ndarray, ball: Ball, many: str) -> tuple[str, Any]:
-    """Parameters, nonzero and all, of the network with a proof; or its size alone; or what is
-    wrong.
-    """
-    if many and name != "narrow_memorizer":
-        return "left out", many
-    try:
-        if many:
-            return "closed form", narrow_parameters(x, y, ball)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of narrow shells: sizes alone are asked
-            network = CANDIDATES[name](x, y, ball)
-    except ValueError as error:
-        return "left out", str(error)
-    size = network.size
-    if name in BY_POINTS and len(x) * size.parameters > EVALUATED:
-        return "closed form", size.parameters
-    proof = certify_memorizer(network, x, y, ball)
-    if proof.verdict != "proved":
-        return "left out", f"{proof.verdict}: {proof.reason}"
-    return "proved", [size.parameters, size.dense_parameters]
+    def swept(
+        self, name: str, balls: dict[float, Ball], tell: Callable[[float, int], None]
+    ) -> Json:
+        """By share: [nonzero, dense parameters] where the balls are "proved", the size by "closed
+        form" beyond what is proved, and why the construction is "left out".
+        """
+        swept: Json = {"proved": {}, "closed form": {}, "left out": {}}
+        held: tuple[str, Any] | None = None
+        for done, share in enumerate(sorted(balls, reverse=name in STEADY)):
+            tell(share, done)
+            kind, value = held or self.judged(name, balls[share])
+            swept[kind][str(share)] = value
+            if name in STEADY:
+                held = (kind, value) if kind != "left out" else None
+            elif kind == "left out" and not held:
+                held = kind, self.many(name) or f"it is not right at rho = {share:g}: {value}"
+        return swept
+
+    def judged(self, name: str, ball: Ball) -> tuple[str, Any]:
+        """Parameters, nonzero and all, of the network with a proof; or its size alone; or what is
+        wrong.
+        """
+        x, y, many = self.data.points, self.labels, self.many(name)
+        try:
+            if many and name == "narrow_memorizer":
+                return "closed form", narrow_parameters(self.data, ball, self.apart)
+            if many:
+                return "left out", many
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of narrow shells: sizes alone are asked
+                network = CANDIDATES[name](x, y, ball)
+        except ValueError as error:
+            return "left out", str(error)
+        size = network.size
+        if name in BY_POINTS and len(x) * size.parameters > EVALUATED:
+            return "closed form", size.parameters
+        proof = certify_memorizer(network, x, y, ball)
+        if proof.verdict != "proved":
+            return "left out", f"{proof.verdict}: {proof.reason}"
+        return "proved", [size.parameters, size.dense_parameters]
+
+    def many(self, name: str) -> str:
+        """Why a construction is not built at this number of points."""
+        count, dimension = self.data.points.shape
+        near = name in (*BY_POINTS, "f_S") or (name == "nearest_neighbour" and self.p == 2)
+        if near or count**2 * dimension <= PAIRS:
+            return ""
+        return (
+            f"it looks at N^2 D = {count**2 * dimension:.2g} coordinates of pairs, above "
+            f"{PAIRS:.2g}"
+        )

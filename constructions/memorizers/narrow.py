@@ -15,7 +15,6 @@ from ..classifiers.memorizer import fingerprint
 from ..gadgets.approximation import UNIT
 from ..linear.affine import Affine
 from ..linear.matrix import Dense, Sparse, column
-from ..nearness.separation import separation
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
 from .nearest import on_grid, power_below
@@ -79,7 +78,9 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
         >>> f([[0.25, 0.26], [0.492, 0.5], [0.51, 0.5]]).flatten().tolist(), f.size.parameters
         ([1.0, 1.0, -1.0], 17)
     """
-    data, centres, bits, moved, half = _on_grid(points, labels, ball)
+    check_ball(ball)
+    data = read_data(points, labels)
+    centres, bits, moved, half = _on_grid(data, ball)
     kinds, ranks, stored = _order(data)
     room, pair = least_room(centres, ranks, stored, half, ball.p)
     if not room > 0:
@@ -103,18 +104,18 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     )
 
 
-def narrow_parameters(points: Any, labels: Any, ball: Ball) -> int:
+def narrow_parameters(data: Data, ball: Ball, apart: float) -> int:
     """The number of parameters of `narrow_memorizer`, without looking at all pairs.
 
-    In l_inf it is right where the least distance v of different labels, on the grid, has v > 2 h;
+    apart: at most the least distance of points with different labels, in the ball's norm. In l_inf
+    the network is right where the least such distance v on the grid has v > 2 h;
     in l_2 where v > (1 + sqrt D) h, as |r(v - h)|_2 >= |v|_2 - sqrt(D) h. Raises ValueError
     elsewhere.
     """
-    data, centres, bits, moved, half = _on_grid(points, labels, ball)
+    centres, bits, moved, half = _on_grid(data, ball)
     _, _, stored = _order(data)
-    least = separation(data.points, data.classes, norm=ball.p).lower
-    dimension, apart = centres.shape[1], (Fraction(least) - 2 * moved) * 2**bits - 2
-    room = apart - (2 if ball.p == math.inf else 1) * half
+    dimension, least = centres.shape[1], (Fraction(apart) - 2 * moved) * 2**bits - 2
+    room = least - (2 if ball.p == math.inf else 1) * half
     if room < 0 or (ball.p == 2 and room**2 < dimension * half**2):
         raise ValueError(f"ball must be smaller for what its theorem says of all pairs, got {ball}")
     own = centres[stored]
@@ -122,13 +123,11 @@ def narrow_parameters(points: Any, labels: Any, ball: Ball) -> int:
     return dimension * (len(stored) - 1) + 3 * sides + 3 * len(stored) + _rest(data)
 
 
-def _on_grid(points: Any, labels: Any, ball: Ball) -> tuple[Data, np.ndarray, int, Fraction, int]:
-    """Points, on the grid, its bits, how far they moved, and h on the grid."""
-    check_ball(ball)
-    data = read_data(points, labels)
+def _on_grid(data: Data, ball: Ball) -> tuple[np.ndarray, int, Fraction, int]:
+    """Points on the grid, its bits, how far they moved, and h on the grid."""
     centres, bits, moved = on_grid(data.points, ball.p)
     half = min(max(1, math.ceil((Fraction(ball.radius) + moved) * 2**bits)), 2 ** (bits + 1))
-    return data, centres, bits, moved, half
+    return centres, bits, moved, half
 
 
 def _order(data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -81,7 +81,7 @@ def test_what_is_kept_is_not_computed_again(data, tmp_path, monkeypatch):
     few = [part[:10] for part in data]
     first = memorization_costs(*few, 2, [0.5], kept=tmp_path)
     assert len(list(tmp_path.iterdir())) == len(memorization_costs.__globals__["CANDIDATES"])
-    monkeypatch.setitem(memorization_costs.__globals__, "_judged", None)
+    monkeypatch.setitem(memorization_costs.__globals__, "certify_memorizer", None)
     assert memorization_costs(*few, 2, [0.5], kept=tmp_path) == first
     with pytest.raises(TypeError):
         memorization_costs(*few, 2, [0.25], kept=tmp_path)
