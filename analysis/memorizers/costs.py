@@ -43,7 +43,7 @@ EVALUATED = 2**26
 """Most products of points and parameters for such a proof."""
 
 PAIRS = 2**33
-"""Most coordinates of all pairs, N^2 D, that are looked at one by one for a radius."""
+"""Most coordinates of all pairs, N^2 D, for constructions that look at pairs for each radius."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -252,6 +252,6 @@ class _Points:
         if near or count**2 * dimension <= PAIRS:
             return ""
         return (
-            f"it looks at N^2 D = {count**2 * dimension:.2g} coordinates of pairs, above "
-            f"{PAIRS:.2g}"
+            f"it is not tried where all pairs have more than {PAIRS:.2g} coordinates, got N^2 D = "
+            f"{count**2 * dimension:.2g}"
         )

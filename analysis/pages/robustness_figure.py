@@ -73,8 +73,8 @@ def robustness_cost(
         f"{count:,}, D = {dimension}), over the radius as a share rho of half the least distance "
         f"of points with different labels. Exact counts of networks that were built, each ball "
         f"proved; a construction is missing where it is not right on all balls{more}. The "
-        f"smallest: {told}. Dashed: what networks for any N points in D dimensions need at least "
-        f"(certified lower bound about the worst points, not about these)."
+        f"smallest that is proved: {told}. Dashed: what networks for any N points in D "
+        f"dimensions need at least (certified lower bound about the worst points, not about these)."
     )
     numbers = [
         [
@@ -122,7 +122,7 @@ def curves(axes: Axes, rows: Sequence[MemorizationCost]) -> None:
         color=ink(),
         linewidth=4,
         alpha=0.25,
-        label="the smallest",
+        label="the smallest that is proved",
     )
     for name, colour in COLOURS.items():
         look: dict[str, Any] = {

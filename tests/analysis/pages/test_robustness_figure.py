@@ -61,7 +61,7 @@ def test_what_is_too_large_to_prove_is_counted_or_left_out(data, monkeypatch, no
     for name, size in row.closed_forms.items():
         network = memorization_costs.__globals__["CANDIDATES"][name](*data, Ball(norm, row.radius))
         assert network.size.parameters == size
-    assert "it looks at N^2 D = " in row.left_out["staged_grid_memorizer"]
+    assert "coordinates, got N^2 D = " in row.left_out["staged_grid_memorizer"]
     assert row.smallest in row.sizes
     assert "proved, but for closed forms, on all" in repr(row)
     assert "(all closed form)" in repr(row)
