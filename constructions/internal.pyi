@@ -55,7 +55,7 @@ from .basics.shapes import (
     VectorCurve,
 )
 from .classifiers.memorizer import fingerprint
-from .classifiers.variants import Variant
+from .classifiers.variants import Variant, check_counted
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, has_integers, same
 from .memorizers.bit_table import affine_of, exact_rows
@@ -105,6 +105,7 @@ __all__ = [
     "TestPoints",
     "Unpacked",
     "Variant",
+    "check_counted",
     "Vector",
     "VectorCurve",
     "affine_of",

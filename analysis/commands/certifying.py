@@ -348,11 +348,12 @@ def print_certifications(results: list[Certification], total: int) -> None:
     from .console import output
 
     table = Table(title="margin on each set")
+    table.caption = "parts: those of the set that have a proof of their own"
     for name, justify in (
         ("query", "right"),
         ("verdict", "left"),
         ("bound or witness", "left"),
-        ("pieces", "right"),
+        ("parts", "right"),
     ):
         table.add_column(name, justify="right" if justify == "right" else "left")
     for i, result in enumerate(results):

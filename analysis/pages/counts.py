@@ -137,15 +137,19 @@ def as_latex(
             [r.depth for r in rows],
             [r.measured for r in rows],
             [r.closed_form for r in rows],
+            [r.dense_parameters for r in rows],
         )
     )
+    more = depth_of(rows, "; $m = {}$") + "; dense: all entries"
+    if not all(r.built for r in rows):
+        more += "; *: counted by the building code on sizes alone"
     lines = [
         "% needs \\usepackage{amsmath,booktabs,longtable,siunitx}",
         rf"\begin{{longtable}}{{ll{columns}}}",
-        rf"\caption{{Nonzero parameters, counted exactly; {about}{depth_of(rows, '; $m = {}$')}.}}",
+        rf"\caption{{Nonzero parameters, counted exactly; {about}{more}.}}",
         r"\label{tab:parameters} \\",
         r"\toprule",
-        r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} \\",
+        r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} & {dense} \\",
         r"\midrule",
         r"\endhead",
     ]
@@ -154,11 +158,9 @@ def as_latex(
             "f_clean": r"$f_{\mathrm{clean}}$",
             "f_adv": r"$f_{\mathrm{adv}}$",
             "f_S": r"$f_S$",
-        }[r.network]
-        lines.append(
-            f"{name} & {r.variant} & {r.points} & {r.dimension} & {r.depth} & {r.measured} & "
-            f"{r.closed_form} \\\\"
-        )
+        }[r.network] + "*" * (not r.built)
+        counts = (r.points, r.dimension, r.depth, r.measured, r.closed_form, r.dense_parameters)
+        lines.append(f"{name} & {r.variant} & {' & '.join(map(str, counts))} \\\\")
     lines += [r"\bottomrule", r"\end{longtable}", ""]
     lines += [
         rf"Parameters of $f_S$, {variant}: ${sympy.latex(closed_form(norm, variant, hidden))}$."

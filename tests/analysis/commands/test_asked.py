@@ -70,6 +70,8 @@ OTHER = {
     "inspect pickled.pt": "NET pickled.pt holds more than tensors",
     "inspect net.pt --plot a.txt": "figures are written as .svg, .png or .pdf, got a.txt",
     "regions net.pt --plot a.txt": "figures are written as .svg, .png or .pdf, got a.txt",
+    "count --points 0": "dimensions >= 4, from where the closed forms hold, got N=0, D=64",
+    "count --hidden 0": "hidden must hold widths >= 1, got 0",
     "count --plot a.txt": "figures are written as .svg, .png or .pdf, got a.txt",
     "count --latex none/a.tex": "no folder none for a.tex",
     "export net.pt --onnx none/a.onnx": "no folder none for a.onnx",
