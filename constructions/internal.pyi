@@ -54,13 +54,15 @@ from .basics.shapes import (
     Vector,
     VectorCurve,
 )
+from .classifiers.memorizer import fingerprint
 from .classifiers.variants import Variant, check_counted
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, has_integers, same
 from .memorizers.bit_table import affine_of, exact_rows
+from .memorizers.narrow import narrow_parameters
 from .memorizers.nearest import on_grid
 from .memorizers.projected import float_above, in_floats_near, root_above, square_norm_bound
-from .memorizers.reading import read_data
+from .memorizers.reading import Data, read_data
 from .memorizers.smallest import CANDIDATES
 from .networks.network import check_network, structure_digest
 from .networks.owners import shares
@@ -75,6 +77,7 @@ __all__ = [
     "Curve",
     "CurveFlags",
     "Curves",
+    "Data",
     "Flags",
     "Floats",
     "Given",
@@ -122,11 +125,13 @@ __all__ = [
     "exact_entries",
     "exact_rows",
     "exact_point",
+    "fingerprint",
     "flattening",
     "float_above",
     "from_shared",
     "has_integers",
     "in_floats_near",
+    "narrow_parameters",
     "norm_name",
     "plain",
     "rationals",

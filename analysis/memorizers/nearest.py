@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -20,32 +19,12 @@ from constructions import Affine, Ball, ReLUNetwork
 from constructions.internal import has_integers
 
 from ..proofs.matching import column_of, require, rows_of
+from .pairs import Functions, Maxima, Pairs
 
 BLOCK = 2**9
 """Balls that are compared with all functions at once."""
 
-UNDECIDED = 10**5
-"""Most pairs that floats leave open and rational numbers decide."""
-
-EXACT = 2.0**53
-
-TINY = 2.0**-500
-"""More than what is lost where squares underflow."""
-
 Units = frozenset[int]
-Functions = frozenset[int]
-
-
-@dataclass(frozen=True, eq=False)
-class Maxima:
-    """Affine functions with rows (M, D) and offsets (M,), for each class the set whose maximum it
-    takes, and the scale of their differences.
-    """
-
-    rows: np.ndarray
-    offsets: np.ndarray
-    classes: tuple[Functions, ...]
-    scale: Fraction
 
 
 def prove_nearest(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball) -> Fraction:
@@ -66,7 +45,9 @@ def prove_nearest(network: ReLUNetwork, x: np.ndarray, y: np.ndarray, ball: Ball
     for k, functions in enumerate(found.classes):
         members[k, sorted(functions)] = True
     require(bool((members.sum(0) == 1).all()), "a function belongs to two classes")
-    pairs = _Pairs.of(found, x, ball.p, Fraction(ball.radius))
+    pairs = Pairs.of(found, x, ball.p, Fraction(ball.radius))
+    if pairs.are_apart(classes, members.argmax(0)):
+        return Fraction(1)
     for start in range(0, len(x), BLOCK):
         owners = np.arange(start, min(start + BLOCK, len(x)))
         values = pairs.values(owners)
@@ -105,11 +86,12 @@ class _Reader:
         self.rows = _dense(first)
         self.offsets = column_of(first.bias).copy()
         # a row that is >= 0 on [0,1]^D
-        least = [
-            sum(map(Fraction, np.minimum(row, 0).tolist()), Fraction(offset))
+        require(float(np.abs(self.rows).max(initial=0.0)) < 2.0**900, "weights are too large")
+        least = (
+            math.fsum([*np.minimum(row, 0).tolist(), offset])  # its sign is exact
             for row, offset in zip(self.rows, self.offsets.tolist(), strict=True)
-        ]
-        self.nonnegative = np.array([v >= 0 for v in least])
+        )
+        self.nonnegative = np.array([value >= 0 for value in least])
         self.functions = list(range(len(self.rows)))
         self.made: dict[tuple[int, int], int] = {}
         self.sums: list[tuple[int, int]] = []
@@ -217,78 +199,3 @@ def _exact_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     part = total - a
     require(bool(((a - (total - part)) + (b - part) == 0).all()), "a sum of two rows is rounded")
     return total
-
-
-# -- pairs -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Functions and centres as integers of a common power of two: products and sums of D of them
-    are below 2^53. reach: twice a bound of the radius and of how far centres were moved.
-    """
-
-    rows: np.ndarray
-    offsets: np.ndarray
-    centres: np.ndarray
-    bits: int
-    p: float
-    radius: Fraction
-    needed: Fraction
-
-    @classmethod
-    def of(cls, found: Maxima, x: np.ndarray, p: float, radius: Fraction) -> _Pairs:
-        dimension = x.shape[1]
-        bits = (47 - math.ceil(math.log2(dimension))) // 2
-        rows, offsets = found.rows * 2.0**bits, found.offsets * 4.0**bits
-        whole = (rows == np.rint(rows)).all() and (offsets == np.rint(offsets)).all()
-        require(bool(whole), f"weights are no multiples of 2^-{bits}")
-        centres = np.rint(x * 2.0**bits)
-        most = np.abs(rows).max(initial=1.0)
-        large = 4 * dimension * most * max(most, 2.0**bits) + 2 * np.abs(offsets).max(initial=0.0)
-        require(bool(large < EXACT), "weights are too large for the exact comparison of pairs")
-        moved = np.abs(x - centres * 2.0**-bits)
-        size = (
-            moved.max(1)
-            if p == math.inf
-            else np.sqrt((moved**2).sum(1)) * (1 + 2.0**-30) + TINY * moved.any(1)
-        )
-        most_moved = Fraction(float(size.max(initial=0.0)))
-        return cls(rows, offsets, centres, bits, p, radius + most_moved, 1 / found.scale)
-
-    def values(self, owners: np.ndarray) -> np.ndarray:
-        """All functions at centres, exact integers of 4^-bits."""
-        return self.centres[owners] @ self.rows.T + self.offsets
-
-    def check(
-        self, owners: np.ndarray, own: np.ndarray, others: np.ndarray, values: np.ndarray
-    ) -> None:
-        """Raise `Unproved` unless function own[i] exceeds all others by what is needed, on all of
-        ball i.
-        """
-        gaps = values[np.arange(len(owners)), own][:, None] - values
-        if self.p == math.inf:
-            lengths = np.stack([np.abs(self.rows - self.rows[k]).sum(1) for k in own])
-        else:
-            norms = (self.rows**2).sum(1)
-            lengths = norms[own][:, None] + norms - 2 * (self.rows[own] @ self.rows.T)
-        sizes = lengths if self.p == math.inf else np.sqrt(lengths)
-        # 4^bits (g(c) - needed) and 4^bits radius |gradient|, with room for what floats round
-        reach, needed = float(self.radius) * 2.0**self.bits, float(self.needed) * 4.0**self.bits
-        left = (gaps - needed) * (1 - 2.0**-48) - 2.0**-50 * needed  # needed is rounded, too
-        clear = (left > 0) & (left >= reach * sizes * (1 + 2.0**-48))
-        places = np.argwhere(others & ~clear)
-        require(len(places) <= UNDECIDED, "too many pairs are too close")
-        for i, j in places.tolist():
-            gap = Fraction(gaps[i, j]) - self.needed * 4**self.bits
-            least = self.radius * 2**self.bits
-            length = Fraction(lengths[i, j])
-            holds = (
-                gap >= least * length
-                if self.p == math.inf
-                else gap >= 0 and gap**2 >= least**2 * length
-            )
-            require(
-                holds,
-                f"ball {owners[i]}: no function of its class exceeds the others by enough",
-            )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from constructions.internal import Report, silent
 
-from ..memorizers.costs import SHARES, MemorizationCost, memorization_costs
+from ..memorizers.costs import PAIRS, SHARES, MemorizationCost, memorization_costs
 from .drawing import BLUE, GREEN, OLIVE, ORANGE, PINK, RED, SKY, ink, muted, new_figure
 from .figure import Drawing
 
@@ -33,15 +34,18 @@ def robustness_cost(
     about: str,
     shares: Sequence[float] = SHARES,
     *,
+    kept: Path | None = None,
     report: Report = silent,
 ) -> Drawing:
     """Parameters over the radius, in both norms: each construction, the smallest, the lower bound.
 
-    about: what the points are, for the caption. Raises as `memorization_costs`.
+    about: what the points are, for the caption. kept: where what is found is kept. Raises as
+    `memorization_costs`.
     """
     # Whole, because it is one figure: panels, numbers and caption.
     costs = {
-        norm: memorization_costs(points, labels, norm, shares, report=report) for norm in (2, "inf")
+        norm: memorization_costs(points, labels, norm, shares, kept=kept, report=report)
+        for norm in (2, "inf")
     }
     count, dimension = len(points), len(points[0])
 
@@ -51,18 +55,26 @@ def robustness_cost(
             curves(axes, rows)
             axes.set_title(f"l_{norm} balls", fontsize=10)
         panels[0].set_ylabel("parameters (nonzero weights and biases)")
-        handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=9)
+        named = {
+            name: handle
+            for axes in panels
+            for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(named.values(), named, loc="outside lower center", ncols=4, fontsize=9)
         return figure
 
+    every = [row for found in costs.values() for row in found]
+    more = ", or too large to be built here" if len(points) ** 2 * dimension > PAIRS else ""
+    if any(row.closed_forms for row in every):
+        more += "; open marks are counted by a closed form, right by a theorem, not certified"
     told = "; ".join(course(rows) for rows in costs.values() if any(row.sizes for row in rows))
     caption = (
         f"Nonzero parameters of networks with the right label on all balls around {about} (N = "
         f"{count:,}, D = {dimension}), over the radius as a share rho of half the least distance "
         f"of points with different labels. Exact counts of networks that were built, each ball "
-        f"proved; a construction is missing where it is not right on all balls. The smallest: "
-        f"{told}. Dashed: what networks for any N points in D dimensions need at least (certified "
-        f"lower bound about the worst points, not about these)."
+        f"proved; a construction is missing where it is not right on all balls{more}. The "
+        f"smallest that is proved: {told}. Dashed: what networks for any N points in D "
+        f"dimensions need at least (certified lower bound about the worst points, not about these)."
     )
     numbers = [
         [
@@ -70,9 +82,10 @@ def robustness_cost(
             *(row.sizes.get(name, "") for name in COLOURS),
             row.smallest or "",
             *("" if row.dense is None else row.dense, row.needed, row.needed_dense),
+            "; ".join(f"{name}: {size}" for name, size in row.closed_forms.items()),
+            "; ".join(f"{name}: {why}" for name, why in row.left_out.items()),
         ]
-        for found in costs.values()
-        for row in found
+        for row in every
     ]
     return Drawing(
         "robustness-cost",
@@ -81,7 +94,10 @@ def robustness_cost(
         caption,
         f"Parameters over the radius, both axes logarithmic: the smallest network grows {told}.",
         draw,
-        ["norm", "rho", "radius", *COLOURS, "smallest", "dense", "needed", "needed_dense"],
+        [
+            *("norm", "rho", "radius", *COLOURS, "smallest", "dense", "needed", "needed_dense"),
+            *("closed form, not certified", "left out"),
+        ],
         numbers,
         False,
     )
@@ -106,19 +122,22 @@ def curves(axes: Axes, rows: Sequence[MemorizationCost]) -> None:
         color=ink(),
         linewidth=4,
         alpha=0.25,
-        label="the smallest",
+        label="the smallest that is proved",
     )
     for name, colour in COLOURS.items():
-        proved = [row for row in rows if name in row.sizes]
-        axes.plot(
-            [row.rho for row in proved],
-            [row.sizes[name] for row in proved],
-            color=colour,
-            marker=MARKS[name],
-            markersize=5,
-            linewidth=1.4,
-            label=name,
-        )
+        look: dict[str, Any] = {
+            "color": colour,
+            "marker": MARKS[name],
+            "markersize": 5,
+            "linewidth": 1.4,
+        }
+        proved = {row.rho: row.sizes[name] for row in rows if name in row.sizes}
+        formed = {row.rho: row.closed_forms[name] for row in rows if name in row.closed_forms}
+        if proved:
+            axes.plot([*proved], [*proved.values()], label=name, **look)
+        if formed:
+            label = f"{name} (closed form)"
+            axes.plot([*formed], [*formed.values()], label=label, fillstyle="none", **look)
     axes.plot(
         [row.rho for row in rows],
         [row.needed for row in rows],

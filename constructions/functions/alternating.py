@@ -22,10 +22,12 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
+import numpy as np
+
+from ..linear.elimination import null_vector, reduced
+
 Row = list[Fraction]
 Face = tuple[int, ...]
-Pair = tuple[Fraction, Fraction]
-"""A number and its infinitely small part."""
 
 
 def alternating_sum(maps: Sequence[Sequence[Fraction]]) -> tuple[dict[Face, int], int]:
@@ -38,10 +40,10 @@ def alternating_sum(maps: Sequence[Sequence[Fraction]]) -> tuple[dict[Face, int]
     >>> alternating_sum(rows)
     ({(0, 1): 1, (1, 2): 1, (1,): -1}, 1)
     """
-    slopes = [list(row[:-1]) for row in maps]
-    columns = _columns([[x - y for x, y in zip(a, slopes[0], strict=True)] for a in slopes[1:]])
-    rank = len(columns)
-    simplices = _triangulation([[a[j] for j in columns] for a in slopes], [m[-1] for m in maps])
+    table = np.array(maps, dtype=object)
+    slopes, heights = table[:, :-1], table[:, -1]
+    columns = reduced((slopes[1:] - slopes[0]).tolist(), slopes.shape[1])[1]
+    rank, simplices = len(columns), _triangulation(slopes[:, columns], heights.tolist())
     times = Counter(
         facet for simplex in simplices for facet in itertools.combinations(simplex, rank)
     )
@@ -57,33 +59,31 @@ def _faces(face: Face) -> list[Face]:
     return [part for r in range(1, len(face) + 1) for part in itertools.combinations(face, r)]
 
 
-def _triangulation(slopes: list[Row], heights: Row) -> list[Face]:
+def _triangulation(slopes: np.ndarray, heights: Row) -> list[Face]:
     """The simplices of the upper hull of the points (slope, height), as sorted sets of numbers.
 
     Each is a vertex x of max_k l_k where l_k, k in the simplex, are largest; from vertex to vertex
     one walks along edges. Heights are moved by an infinitely small generic amount, kept as a second
-    component, which parts vertices where more than rank + 1 functions meet.
+    column, which parts vertices where more than rank + 1 functions meet.
     """
-    rank, draw = len(slopes[0]), random.Random(0)
-    b = [(height, Fraction(draw.getrandbits(62))) for height in heights]
-    first = max(range(len(b)), key=b.__getitem__)
-    origin = [(Fraction(0), Fraction(0))] * rank
-    active, x = [first], origin
+    rank, draw = slopes.shape[1], random.Random(0)
+    b = np.array([(height, Fraction(draw.getrandbits(62))) for height in heights], dtype=object)
+    active, x = [max(range(len(b)), key=b.tolist().__getitem__)], np.zeros((rank, 2), dtype=object)
     while len(active) <= rank:  # the first vertex
-        u = _orthogonal([_minus(slopes[k], slopes[first]) for k in active[1:]], rank)
-        gains = [_dot(_minus(a, slopes[first]), u) for a in slopes]
-        sign = 1 if max(gains) > 0 else -1
-        step = _advance(slopes, b, active, x, [sign * v for v in u])
+        u = _along(slopes, active)
+        sign = 1 if max((slopes - slopes[active[0]]) @ u) > 0 else -1
+        step = _advance(slopes, b, active, x, sign * u)
         assert step is not None
         active, x = [*active, step[0]], step[1]
-    found, todo = {tuple(sorted(active)): x}, [tuple(sorted(active))]
+    found = {tuple(sorted(active)): x}
+    todo = list(found) if rank else []
     while todo:
         simplex = todo.pop()
-        for k in simplex if rank else ():
+        for k in simplex:
             rest = [i for i in simplex if i != k]
-            u = _orthogonal([_minus(slopes[i], slopes[rest[0]]) for i in rest[1:]], rank)
-            away = _dot(_minus(slopes[k], slopes[rest[0]]), u)
-            step = _advance(slopes, b, rest, found[simplex], [-v if away > 0 else v for v in u])
+            u = _along(slopes, rest)
+            away = (slopes[k] - slopes[rest[0]]) @ u > 0
+            step = _advance(slopes, b, rest, found[simplex], -u if away else u)
             if step is not None:
                 beside = tuple(sorted([*rest, step[0]]))
                 if beside not in found:
@@ -92,72 +92,27 @@ def _triangulation(slopes: list[Row], heights: Row) -> list[Face]:
     return list(found)
 
 
+def _along(slopes: np.ndarray, active: list[int]) -> np.ndarray:
+    """A direction in which the active functions stay equal."""
+    rows = slopes[active[1:]] - slopes[active[0]]
+    return np.array(null_vector(rows.tolist(), slopes.shape[1]), dtype=object)
+
+
 def _advance(
-    slopes: list[Row], b: list[Pair], active: list[int], x: list[Pair], u: Row
-) -> tuple[int, list[Pair]] | None:
+    slopes: np.ndarray, b: np.ndarray, active: list[int], x: np.ndarray, u: np.ndarray
+) -> tuple[int, np.ndarray] | None:
     """From x, where the active functions are equal and largest, along u: the first function that
     reaches them, and where. None: there is none.
     """
-    one = active[0]
-    level, speed = _value(slopes[one], b[one], x), _dot(slopes[one], u)
-    steps = []
-    for k, a in enumerate(slopes):
-        rise = _dot(a, u) - speed
-        if rise > 0:
-            steps.append((tuple(p / rise for p in _minus(level, _value(a, b[k], x))), k))
+    rises = slopes @ u
+    rises -= rises[active[0]]
+    ahead = np.flatnonzero(rises > 0)
+    gaps = slopes[active[0]] @ x + b[active[0]] - slopes[ahead] @ x - b[ahead]
+    times = (gaps / rises[ahead, None]).tolist()
+    steps = sorted(zip(times, ahead.tolist(), strict=True))
     if not steps:
         return None
-    steps.sort()
     time, k = steps[0]
     if len(steps) > 1 and steps[1][0] == time:
         raise ArithmeticError("the generic heights were not generic")
-    return k, [(c[0] + time[0] * v, c[1] + time[1] * v) for c, v in zip(x, u, strict=True)]
-
-
-def _value(a: Row, b: Pair, x: list[Pair]) -> Pair:
-    """a x + b, in both components."""
-    return b[0] + _dot(a, [y[0] for y in x]), b[1] + _dot(a, [y[1] for y in x])
-
-
-def _minus(a: Sequence[Fraction], b: Sequence[Fraction]) -> Row:
-    return [x - y for x, y in zip(a, b, strict=True)]
-
-
-def _dot(a: Row, b: Row) -> Fraction:
-    return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
-
-
-def _reduced(rows: list[Row], width: int) -> tuple[list[Row], list[int]]:
-    """Reduced echelon form, and its pivot columns."""
-    rows = [list(row) for row in rows]
-    pivots: list[int] = []
-    for j in range(width):
-        i = len(pivots)
-        pivot = next((r for r in range(i, len(rows)) if rows[r][j]), None)
-        if pivot is None:
-            continue
-        rows[i], rows[pivot] = rows[pivot], rows[i]
-        rows[i] = [v / rows[i][j] for v in rows[i]]
-        for r in range(len(rows)):
-            if r != i and rows[r][j]:
-                factor = rows[r][j]
-                rows[r] = [v - factor * w for v, w in zip(rows[r], rows[i], strict=True)]
-        pivots.append(j)
-    return rows[: len(pivots)], pivots
-
-
-def _columns(rows: list[Row]) -> list[int]:
-    """Columns on which the rows have full rank."""
-    return _reduced(rows, len(rows[0]))[1] if rows else []
-
-
-def _orthogonal(rows: list[Row], width: int) -> Row:
-    """A vector u != 0 with row u = 0 for all rows, fewer than `width` of full rank; its component
-    at the first free column is 1.
-    """
-    reduced, pivots = _reduced(rows, width)
-    free = next(j for j in range(width) if j not in pivots)
-    u = [Fraction(int(j == free)) for j in range(width)]
-    for row, j in zip(reduced, pivots, strict=True):
-        u[j] = -row[free]
-    return u
+    return k, x + np.outer(u, time)

@@ -14,19 +14,17 @@ from ..exchange.properties import rationals
 from ..gadgets.approximation import UNIT, maximum
 from ..gadgets.distances import distance
 from ..gadgets.points import read_points
-from ..linear.matrix import Dense, Identity, Sparse, kron
+from ..linear.matrix import Constant, Identity, Sparse, kron
 from ..networks.calculus import affine, compose, copies, delay
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
-
-_D = Symbol("D")
 
 
 @implements(
     "Freudenthal 1942 and Kuhn 1960 (triangulation); He, Li, Xu and Zheng 2020 (hats as networks)",
     "the piecewise-linear interpolant on the Kuhn-Freudenthal triangulation of a grid is a sum of "
     "hats relu(1 + min(0, u) - max(0, u))",
-    depth=ceiling(log(_D, 2)) + 2,
+    depth="ceiling(log(D, 2)) + 2",
     units="2*D*steps + vertices*(2*tree + 1)",
 )
 def kuhn_interpolant(values: Any) -> ReLUNetwork:
@@ -66,10 +64,10 @@ def kuhn_interpolant(values: Any) -> ReLUNetwork:
     if not shape or len({*shape}) > 1 or shape[0] < 2:
         raise ValueError(f"values must have shape (N + 1, ..., N + 1) with N >= 1, got {shape}")
     flat, d, n = rationals(values, "values"), len(shape), shape[0] - 1
-    grid = list(itertools.product(range(n + 1), repeat=d))
-    chosen = [(v, y) for v, y in zip(grid, flat, strict=True) if y]
+    chosen = [(v, y) for v, y in zip(np.ndindex(shape), flat, strict=True) if y]
     if not chosen:
         raise ValueError("values must have one that is not 0")
+    count, tree = len(chosen), maximum(d)
     # relu(N x_j - k), k < N, then relu(k - N x_j), k > 0: of each coordinate, by k
     first = affine(
         [[s * n * (i == j) for i in range(d)] for s in (1, -1) for j in range(d) for _ in range(n)],
@@ -84,15 +82,12 @@ def kuhn_interpolant(values: Any) -> ReLUNetwork:
         if (v[j] > 0 if side else v[j] < n)
     ]
     rows, columns = torch.tensor(places).T
-    select = Sparse((2 * d * len(chosen), 2 * d * n), rows, columns, torch.ones(len(places)))
-    maxima = compose(
-        copies(2 * len(chosen), maximum(d)), affine(select), delay(first, 1, nonnegative=True)
-    )
-    sides = kron(Identity(len(chosen)), Dense(torch.tensor([[-1.0, -1.0]])))
-    hats = delay(compose(affine(sides, [1] * len(chosen)), maxima), 1, nonnegative=True)
+    select = Sparse((2 * d * count, 2 * d * n), rows, columns, torch.ones(len(places)))
+    maxima = compose(copies(2 * count, tree), affine(select), delay(first, 1, nonnegative=True))
+    sides = kron(Identity(count), Constant(1, 2, -1.0))
+    hats = delay(compose(affine(sides, [1] * count), maxima), 1, nonnegative=True)
     network = compose(affine([[y for _, y in chosen]]), hats)
-    facts = {"steps": n, "vertices": len(chosen), "tree": maximum(d).size.units}
-    return record(network.restrict(UNIT), **facts)
+    return record(network.restrict(UNIT), steps=n, vertices=count, tree=tree.size.units)
 
 
 @implements(
@@ -149,10 +144,7 @@ def mcshane(points: Any, values: Any) -> ReLUNetwork:
     slope = slope if Fraction(slope) >= lipschitz else np.nextafter(slope, np.inf).item()
     floor = int((min(y) - Fraction(slope)) // 1)  # f - floor >= 0, as distances are at most 1
     distances = distance(points, "inf")
-    cones = affine(
-        kron(Identity(len(c)), Dense(torch.tensor([[-slope]], dtype=torch.float64))),
-        [v - floor for v in y],
-    )
+    cones = affine(kron(Identity(len(c)), Constant(1, 1, -slope)), [v - floor for v in y])
     values_at = compose(cones, distances)
     network = compose(affine([[1]], [floor]), maximum(len(c)), values_at).restrict(UNIT)
     if [Fraction(v) for v in network.exact(c)[:, 0]] != y:

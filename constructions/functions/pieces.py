@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from ..linear.matrix import Constant
 from ..networks.calculus import affine, compose, copies, delay, parallel
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
-from ..regions.counting import linear_regions
 from ..regions.result import LinearRegions
-from .alternating import Row, alternating_sum
+from .alternating import alternating_sum
+from .hinges import affine_parts, bends, convex_maps, positive_parts
 
 
 @implements(
@@ -82,21 +83,22 @@ def from_pieces(regions: LinearRegions) -> ReLUNetwork:
             f"{several(regions.cells, 'cell')}: call linear_regions with larger limits (max_cells, "
             "max_seconds), or without"
         )
-    box = regions.arrangement.lower, regions.arrangement.upper
-    hinges = _hinges(regions)
-    maps = _convex_maps(regions, hinges)
-    signs, rank = alternating_sum(maps)
-    linear = [Fraction(0)] * len(maps[0])  # what remains beside maxima and hinges
-    terms = [(-1, compose(affine([[1] * len(hinges)]), _relu(hinges)))] if hinges else []
+    lower, upper = regions.arrangement.lower.tolist(), regions.arrangement.upper.tolist()
+    box = np.array([[Fraction(v) for v in end] for end in (lower, upper)], dtype=object)
+    hinges = bends(regions)
+    maps = convex_maps(regions, hinges)
+    signs, rank = alternating_sum(maps.tolist())
+    linear = 0 * maps[0]  # what remains beside maxima and hinges
+    terms = [(-1, compose(affine([[1] * len(hinges)]), positive_parts(hinges)))] if hinges else []
     for size, sign in sorted({(len(face), s) for face, s in signs.items()}, reverse=True):
-        faces = [[maps[k] for k in f] for f, s in signs.items() if (len(f), s) == (size, sign)]
-        above, bases = _maxima(faces, box)
-        linear = [v + sign * w for v, w in zip(linear, bases, strict=True)]
+        faces = maps[[f for f, s in signs.items() if (len(f), s) == (size, sign)]]
+        above, base = _maxima(faces, box)
+        linear = linear + sign * base
         terms += [(sign, above)] if size > 1 else []
     depth = max([term.size.depth for _, term in terms], default=0)
     trees = sum(term.size.units for _, term in terms)
     floor = _least(linear, box)
-    terms.append((1, _affine([[*linear[:-1], linear[-1] - floor]])))
+    terms.append((1, affine_parts([[*linear[:-1], linear[-1] - floor]])))
     carried = [delay(term, depth - term.size.depth, nonnegative=True) for _, term in terms]
     network = compose(affine([[sign for sign, _ in terms]], [floor]), parallel(*carried))
     if network.size.depth != depth:
@@ -104,82 +106,31 @@ def from_pieces(regions: LinearRegions) -> ReLUNetwork:
             "regions must have maps whose differences float64 holds: round the network's weights, "
             "such as to multiples of 2^-20"
         )
-    domain = float(box[0].min()), float(box[1].max())
     counts = {"maxima": sum(len(face) > 1 for face in signs), "hinges": len(hinges), "rank": rank}
     counts |= {"trees": trees - len(hinges), "carried": network.size.units - trees}
-    return record(network.restrict(domain), regions=regions.cells, **counts)
+    return record(network.restrict((min(lower), max(upper))), regions=regions.cells, **counts)
 
 
-def _maxima(faces: list[list[Row]], box: tuple[np.ndarray, np.ndarray]) -> tuple[ReLUNetwork, Row]:
+def _maxima(faces: np.ndarray, box: np.ndarray) -> tuple[ReLUNetwork, np.ndarray]:
     """The sum over faces of max - base, all >= 0 on the box, and the sum of the bases.
 
     A base is one of the functions if a tree over the differences' positive parts is as shallow
     (2^k + 1 functions); else a number below all of them.
     """
-    size = len(faces[0])
+    count, size, _ = faces.shape
     if (size - 1) & (size - 2) == 0:
-        bases, members, first = [face[-1] for face in faces], size - 1, _relu
+        bases, members, first = faces[:, -1], size - 1, positive_parts
     else:
-        zeros = [Fraction(0)] * (len(faces[0][0]) - 1)
-        bases = [[*zeros, min(_least(row, box) for row in face)] for face in faces]
-        members, first = size, _affine
-    rows = [
-        [v - w for v, w in zip(row, base, strict=True)]
-        for face, base in zip(faces, bases, strict=True)
-        for row in face[:members]
-    ]
-    total = [sum(column, Fraction(0)) for column in zip(*bases, strict=True)]
+        bases, members, first = 0 * faces[:, 0], size, affine_parts
+        bases[:, -1] = _least(faces, box).min(1)
     if size == 1:
-        return _affine(bases), total
-    trees = copies(len(faces), maximum(members))
-    return compose(affine(Constant(1, len(faces))), trees, first(rows)), total
+        return affine_parts(bases.tolist()), bases.sum(0)
+    rows = (faces[:, :members] - bases[:, None]).reshape(count * members, -1)
+    trees = copies(count, maximum(members))
+    return compose(affine(Constant(1, count)), trees, first(rows.tolist())), bases.sum(0)
 
 
-def _relu(rows: list[Row]) -> ReLUNetwork:
-    """The positive parts of affine functions."""
-    return delay(_affine(rows), 1, nonnegative=True)
-
-
-def _affine(rows: list[Row]) -> ReLUNetwork:
-    return affine([row[:-1] for row in rows], [row[-1] for row in rows])
-
-
-def _least(row: Row, box: tuple[np.ndarray, np.ndarray]) -> Fraction:
-    """The least value of an affine function on the box."""
-    ends = zip(row[:-1], box[0].tolist(), box[1].tolist(), strict=True)
-    return row[-1] + sum(min(a * Fraction(u), a * Fraction(v)) for a, u, v in ends)
-
-
-def _hinges(regions: LinearRegions) -> list[Row]:
-    """The affine functions h whose relu(h) together make up for all downward bends."""
-    box = regions.arrangement.lower, regions.arrangement.upper
-    exact = (
-        regions if regions.is_exact else linear_regions(regions.network, box, arithmetic="integers")
-    )
-    maps, points = exact.maps[:, 0], exact.points
-    sharpest: dict[tuple[Fraction, ...], Row] = {}
-    for i, j in exact.graph().edges:
-        bend = (maps[i] - maps[j]).tolist()
-        at = sum((a * x for a, x in zip(bend, points[i], strict=False)), bend[-1])
-        if at < 0:  # f is the smaller of the two maps
-            lead = next(v for v in bend if v)
-            plane = tuple(v / lead for v in bend)
-            other = sharpest.get(plane)
-            if other is None or abs(lead) > abs(next(v for v in other if v)):
-                sharpest[plane] = bend
-    return list(sharpest.values())
-
-
-def _convex_maps(regions: LinearRegions, hinges: list[Row]) -> list[Row]:
-    """The different affine maps of f + sum relu(hinge) on the box."""
-    box = regions.arrangement.lower, regions.arrangement.upper
-    both = regions.network
-    if hinges:
-        both = parallel(both, _relu(hinges))
-    found = linear_regions(both, box)
-    sums = (found.cell_maps.fractions(cell).sum(axis=0).tolist() for cell in range(found.cells))
-    best: dict[tuple[Fraction, ...], Fraction] = {}
-    for row in sums:
-        slope = tuple(row[:-1])
-        best[slope] = max(row[-1], best.get(slope, row[-1]))
-    return [[*slope, constant] for slope, constant in sorted(best.items())]
+def _least(rows: np.ndarray, box: np.ndarray) -> Any:
+    """The least values of affine functions on the box."""
+    slopes = rows[..., :-1]
+    return rows[..., -1] + np.minimum(slopes * box[0], slopes * box[1]).sum(-1)

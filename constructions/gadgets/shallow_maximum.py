@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import product
 from typing import Any
 
+import numpy as np
 from sympy import Eq, Piecewise, Symbol
 
 from ..networks.network import ReLUNetwork
@@ -89,26 +89,17 @@ def shallow_maximum(n: int) -> ReLUNetwork:
         raise ValueError(f"n must be 5 or 6, got {n!r}: others are not known in depth 2 here")
     terms, last = (FIVE if n == 5 else _orbits(SIX)), n - 1
     # all numbers relative to x_last: p_ij = (x_j - x_last) + relu(x_i - x_j)
-    differences = sorted(
-        {pair for _, a, b in terms for i, j in a + b for pair in _units(i, j, last)}
-    )
+    differences = sorted({u for _, a, b in terms for i, j in a + b for u in _units(i, j, last)})
     place = {pair: k for k, pair in enumerate(differences)}
     first = [[float((k == i) - (k == j)) for k in range(n)] for i, j in differences]
     first += [[0.0] * last + [1.0], [0.0] * last + [-1.0]]
-    factor = sum(c * len(a) for c, a, _ in terms)
-    linear = dict.fromkeys(range(len(place)), 0.0) | {len(place): factor, len(place) + 1: -factor}
-    second = []
-    for c, a, b in terms:
-        lesser = _sum(b, place, last)
-        row = _sum(a, place, last)
-        row.subtract(lesser)
-        second.append(row)
-        for k, v in lesser.items():
-            linear[k] += c * v
-    rows = [[float(row[k]) for k in range(len(first))] for row in second]
-    rows += [[sign * v for v in linear.values()] for sign in (1, -1)]
-    out = [*(c for c, _, _ in terms), 1.0, -1.0]
-    layers = [(first, [0] * len(first)), (rows, [0] * len(rows)), ([out], [0])]
+    c = np.array([c for c, *_ in terms])
+    sums = np.array([[_sum(side, place, last) for side in (a, b)] for _, a, b in terms])
+    factor = float(c @ [len(a) for _, a, _ in terms])
+    linear = c @ sums[:, 1]
+    linear[-2:] = factor, -factor
+    rows = np.concatenate([sums[:, 0] - sums[:, 1], [linear, -linear]])
+    layers = [(first, [0] * len(first)), (rows, [0] * len(rows)), ([[*c, 1.0, -1.0]], [0])]
     return record(ReLUNetwork.from_layers(layers), factor=factor)
 
 
@@ -119,9 +110,9 @@ def _units(i: int, j: int, last: int) -> list[tuple[int, int]]:
     return [(i, last)] if j == last else [(i, j), (j, last), (last, j)]
 
 
-def _sum(pairs: Pairs, place: dict[tuple[int, int], int], last: int) -> Counter[int]:
+def _sum(pairs: Pairs, place: dict[tuple[int, int], int], last: int) -> np.ndarray:
     """The sum of p_ij - x_last over pairs, as weights of the first layer's units."""
-    weights: Counter[int] = Counter()
+    weights = np.zeros(len(place) + 2)
     for pair in pairs:
         for sign, unit in zip((1, 1, -1), _units(*pair, last), strict=False):
             weights[place[unit]] += sign

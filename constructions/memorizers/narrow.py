@@ -80,12 +80,8 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
     """
     check_ball(ball)
     data = read_data(points, labels)
-    centres, bits, moved = on_grid(data.points, ball.p)
-    half = min(max(1, math.ceil((Fraction(ball.radius) + moved) * 2**bits)), 2 ** (bits + 1))
-    kinds = np.argsort(-np.bincount(data.classes, minlength=data.count), kind="stable")
-    ranks = np.argsort(kinds)[data.classes]
-    order = np.argsort(ranks, kind="stable")
-    stored = order[ranks[order] > 0]
+    centres, bits, moved, half = _on_grid(data, ball)
+    kinds, ranks, stored = _order(data)
     room, pair = least_room(centres, ranks, stored, half, ball.p)
     if not room > 0:
         limit = "half the separation" if ball.p == math.inf else "what boxes around l_2 balls tell"
@@ -101,11 +97,50 @@ def narrow_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
         N=len(centres),
         stored=len(stored),
         sides=sum(len(thresholds) for *_, thresholds in boxes),
-        rest={1: 2, 2: 3}.get(data.outputs, 3 * data.outputs - 4),
+        rest=_rest(data),
         half=half / 2**bits,
         norm=norm_name(ball.p),
         data=fingerprint(data.points, data.classes),
     )
+
+
+def narrow_parameters(data: Data, ball: Ball, apart: float) -> int:
+    """The number of parameters of `narrow_memorizer`, without looking at all pairs.
+
+    apart: at most the least distance of points with different labels, in the ball's norm. In l_inf
+    the network is right where the least such distance v on the grid has v > 2 h;
+    in l_2 where v > (1 + sqrt D) h, as |r(v - h)|_2 >= |v|_2 - sqrt(D) h. Raises ValueError
+    elsewhere.
+    """
+    centres, bits, moved, half = _on_grid(data, ball)
+    _, _, stored = _order(data)
+    dimension, least = centres.shape[1], (Fraction(apart) - 2 * moved) * 2**bits - 2
+    room = least - (2 if ball.p == math.inf else 1) * half
+    if room < 0 or (ball.p == 2 and room**2 < dimension * half**2):
+        raise ValueError(f"ball must be smaller for what its theorem says of all pairs, got {ball}")
+    own = centres[stored]
+    sides = int((own + half < 2**bits).sum() + (own - half > 0).sum())
+    return dimension * (len(stored) - 1) + 3 * sides + 3 * len(stored) + _rest(data)
+
+
+def _on_grid(data: Data, ball: Ball) -> tuple[np.ndarray, int, Fraction, int]:
+    """Points on the grid, its bits, how far they moved, and h on the grid."""
+    centres, bits, moved = on_grid(data.points, ball.p)
+    half = min(max(1, math.ceil((Fraction(ball.radius) + moved) * 2**bits)), 2 ** (bits + 1))
+    return centres, bits, moved, half
+
+
+def _order(data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Classes from the most frequent on, each point's place there, and the stored points."""
+    kinds = np.argsort(-np.bincount(data.classes, minlength=data.count), kind="stable")
+    ranks = np.argsort(kinds)[data.classes]
+    order = np.argsort(ranks, kind="stable")
+    return kinds, ranks, order[ranks[order] > 0]
+
+
+def _rest(data: Data) -> int:
+    """Parameters of the last layer, and what is left of the others, D a stored point less one."""
+    return {1: 2, 2: 3}.get(data.outputs, 3 * data.outputs - 4)
 
 
 def least_room(

@@ -20,6 +20,7 @@ from ..classifiers.memorizer import fingerprint
 from ..gadgets.approximation import UNIT, maximum
 from ..linear.affine import Affine
 from ..linear.matrix import Constant, Dense, Identity, Sparse, column, zeros
+from ..nearness.separation import separation
 from ..networks.calculus import affine, compose, delay, parallel
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
@@ -127,18 +128,21 @@ def least_gap(
     In l_2 the least distance decides, as d^2 - 2 r d grows with d >= r. All distances are exact:
     sums of integers below 2^53.
     """
+    reach = 2 * radius * 2**bits  # of integer points
+    if p == 2:
+        apart = separation(integers, classes, norm=2)
+        i, j = apart.pair or (0, 0)
+        square = Fraction(float(((integers[i] - integers[j]) ** 2).sum()))
+        if not apart.is_exact:
+            square = min(square, Fraction(apart.lower) ** 2)
+        return _below(square, reach) / 4**bits, (i, j)
     found: list[tuple[Fraction, tuple[int, int]]] = []
     norms = (integers**2).sum(1)
-    reach = 2 * radius * 2**bits  # of integer points
     for start in range(0, len(integers), BLOCK):
         part = integers[start : start + BLOCK]
         squares = norms[start : start + BLOCK, None] + norms - 2 * (part @ integers.T)
         other = classes[start : start + BLOCK, None] != classes
         if not other.any():
-            continue
-        if p == 2:
-            i, j = divmod(int(np.where(other, squares, np.inf).argmin()), len(integers))
-            found.append((Fraction(squares[i, j]), (start + i, j)))
             continue
         values = np.where(other, squares - float(reach) * _sums(part, integers), np.inf)
         i, j = divmod(int(values.argmin()), len(integers))
@@ -146,8 +150,6 @@ def least_gap(
         slack = 8 * 2.0**-53 * (float(squares.max()) + float(reach) * 2**bits * part.shape[1])
         found.append((Fraction(float(values[i, j])) - Fraction(slack), (start + i, j)))
     least, pair = min(found)
-    if p == 2:
-        return _below(least, reach) / 4**bits, pair
     return least / 4**bits, pair
 
 

@@ -76,10 +76,10 @@ def telling_planes(
     sizes = np.abs(rows).sum(1) * float(np.abs(points).max(initial=0.0))
     rounding = points.shape[1] * 2.0**-50 * sizes + 2.0**-1000
     usable = gaps > 2 * np.array(list(map(float, reaches))) * (1 + 2.0**-40) + 4 * rounding
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(len(points))[:, None], axis=0)
-    found = _chosen(rank, usable, classes, (rows != 0).sum(1) + 1)
-    sides = np.stack([rank[:, r] > p for r, p in found], axis=1)
+    rank = np.empty(order.T.shape, dtype=order.dtype)  # direction by direction
+    np.put_along_axis(rank, order.T, np.arange(len(points))[None], axis=1)
+    found = _chosen(rank, np.ascontiguousarray(usable.T), classes, (rows != 0).sum(1) + 1)
+    sides = np.stack([rank[r] > p for r, p in found], axis=1)
     used = sorted({r for r, _ in found})
     images = affine(rows[used].tolist()).exact(points)
     planes = []
@@ -101,7 +101,7 @@ def _chosen(
 ) -> list[tuple[int, int]]:
     """Planes as (direction, how many points are before it, less one)."""
     generator = np.random.default_rng(0)
-    count = len(rank)
+    count = rank.shape[1]
     cells = np.zeros(count, dtype=np.int64)
     found: list[tuple[int, int]] = []
     price = prices + PLANE
@@ -110,11 +110,11 @@ def _chosen(
         if not len(pairs):
             return _needed(found, rank, classes)
         best = 0.0, 0, 0
-        for r in np.flatnonzero(usable.any(0)).tolist():
-            first, second = rank[pairs[:, 0], r], rank[pairs[:, 1], r]
+        for r in np.flatnonzero(usable.any(1)).tolist():
+            first, second = rank[r, pairs[:, 0]], rank[r, pairs[:, 1]]
             starts = np.bincount(np.minimum(first, second), minlength=count)
             stops = np.bincount(np.maximum(first, second), minlength=count)
-            parted = np.where(usable[:, r], np.cumsum(starts - stops)[:-1], 0)
+            parted = np.where(usable[r], np.cumsum(starts - stops)[:-1], 0)
             p = int(parted.argmax())
             share = parted[p] / (len(pairs) + 1)
             best = max(best, (-math.log1p(-share) / price[r], -r, p))
@@ -127,7 +127,7 @@ def _chosen(
             )
         found.append((r, p))
         price[r] = PLANE
-        cells = np.unique(2 * cells + (rank[:, r] > p), return_inverse=True)[1].reshape(-1)
+        cells = np.unique(2 * cells + (rank[r] > p), return_inverse=True)[1].reshape(-1)
 
 
 def _together(cells: np.ndarray, classes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -161,7 +161,7 @@ def _needed(
 
 def _tell(planes: Sequence[tuple[int, int]], rank: np.ndarray, classes: np.ndarray) -> bool:
     """Whether points on the same sides of all planes have the same label."""
-    sides = np.stack([rank[:, r] > p for r, p in planes], axis=1)
+    sides = np.stack([rank[r] > p for r, p in planes], axis=1)
     packed = np.packbits(sides, axis=1)
     _, cells = np.unique(packed, axis=0, return_inverse=True)
     order = np.lexsort((classes, cells.reshape(-1)))

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..basics.shapes import CellPoints, Corner, Patterns
+from ..linear.elimination import reduced
 from .limits import Stop
 from .program import Program
 
@@ -488,28 +489,12 @@ class _Tree:
 
 def _solve(equations: list[list[Fraction]], unknowns: int) -> list[Fraction] | None:
     """A solution y of sum_i e_i y_i + e_last = 0 for all rows e, free unknowns 0; None if there is
-    none. Gauss-Jordan.
+    none.
     """
-    pivots: list[int] = []
-    for column in range(unknowns):
-        done = len(pivots)
-        row = next((i for i in range(done, len(equations)) if equations[i][column]), None)
-        if row is None:
-            continue
-        equations[done], equations[row] = equations[row], equations[done]
-        pivot = [v / equations[done][column] for v in equations[done]]
-        equations = [
-            pivot
-            if i == done
-            else [v - e[column] * p for v, p in zip(e, pivot, strict=True)]
-            if e[column]
-            else e
-            for i, e in enumerate(equations)
-        ]
-        pivots.append(column)
-    if any(e[-1] for e in equations[len(pivots) :]):
+    rows, pivots = reduced(equations, unknowns)
+    if any(row[-1] for row in rows[len(pivots) :]):
         return None
     solution = [Fraction(0)] * unknowns
-    for i, column in enumerate(pivots):
-        solution[column] = -equations[i][-1]
+    for row, column in zip(rows, pivots, strict=False):
+        solution[column] = -row[-1]
     return solution

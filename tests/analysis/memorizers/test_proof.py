@@ -13,7 +13,8 @@ from labelled import labels_of
 
 from analysis import certify_memorizer
 from analysis.memorizers.line import margins
-from analysis.memorizers.nearest import Maxima, _Pairs, prove_nearest, read_maxima
+from analysis.memorizers.nearest import prove_nearest, read_maxima
+from analysis.memorizers.pairs import Maxima, Pairs
 from analysis.proofs.matching import Unproved
 from constructions import (
     Affine,
@@ -109,6 +110,41 @@ def test_one_changed_number_is_never_proved_wrongly(outputs):
                     assert (outputs > 1) or (values * labels[i] == 1).all()
                     assert (outputs == 1) or (values.argmax(1) == labels[i]).all()
     assert rejected > 100
+
+
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_the_nearest_two_decide_as_all_pairs_do(outputs):
+    """On radii on both sides of what holds; changed functions are left to the pairs."""
+    points, labels = problem(30, 5, outputs, seed=2)
+    points = np.rint(points * 2**10) / 2**10
+    half = separation(points, labels, norm=2).lower / 2
+    network = nearest_neighbour(points, labels, Ball(2, 0.9 * half))
+    found = read_maxima(network)
+    kinds = np.array([next(k for k, f in enumerate(found.classes) if j in f) for j in range(30)])
+    classes = (labels + 1) // 2 if outputs == 1 else labels
+    quick = []
+    for share in (0.0, 0.5, 0.9, 0.98, 1.0, 1.1):
+        pairs = Pairs.of(found, points, 2, Fraction(share * half))
+        quick.append(pairs.are_apart(classes, kinds))
+        values = pairs.values(np.arange(30))
+        mine = kinds[None] == classes[:, None]
+        try:
+            pairs.check(np.arange(30), np.where(mine, values, -np.inf).argmax(1), ~mine, values)
+        except Unproved:
+            assert not quick[-1]
+        else:
+            assert quick[-1]
+    assert quick[:3] == [True] * 3
+    assert quick[-2:] == [False] * 2
+    for part in ("rows", "offsets"):
+        other = replace(pairs, radius=Fraction(0), **{part: getattr(pairs, part).copy()})
+        getattr(other, part)[(3, 0) if part == "rows" else 3] += 2
+        assert not other.are_apart(classes, kinds)
+    still = replace(pairs, radius=Fraction(0))
+    assert still.are_apart(classes, kinds)
+    assert not still.are_apart(classes, np.roll(kinds, 1))
+    far = still.centres + 2.0**32 * np.arange(30)[:, None]  # the same places in 32 bits
+    assert not replace(still, centres=far).are_apart(classes, kinds)
 
 
 def test_reading_refuses_other_networks():
@@ -218,7 +254,7 @@ def test_scales_that_are_no_powers_of_two_are_compared_exactly(p):
         rows, offsets = np.array([[0.0], [2.0**-23]]), np.array([0.0, -gap / 4**23])
         found = Maxima(rows, offsets, (frozenset([0]), frozenset([1])), Fraction(scale))
         for size, holds in ((radius, False), (radius * 0.998, True)):
-            pairs = _Pairs.of(found, np.zeros((1, 1)), p, Fraction(size))
+            pairs = Pairs.of(found, np.zeros((1, 1)), p, Fraction(size))
             values, others = pairs.values(np.array([0])), np.array([[False, True]])
             assert values[0, 0] - values[0, 1] == gap
             try:

@@ -50,6 +50,43 @@ def test_what_is_not_proved_is_not_listed(data, monkeypatch):
     assert "nearest_neighbour" in row.sizes
 
 
+@pytest.mark.parametrize("norm", [2, "inf"])
+def test_what_is_too_large_to_prove_is_counted_or_left_out(data, monkeypatch, norm):
+    """Closed forms are the counts of the networks that are built where they are not too large."""
+    monkeypatch.setitem(memorization_costs.__globals__, "PAIRS", 1)
+    monkeypatch.setitem(memorization_costs.__globals__, "EVALUATED", 1)
+    (row,) = memorization_costs(*data, norm, [0.0001])
+    assert set(row.sizes) == {"f_S"} | ({"nearest_neighbour"} if norm == 2 else set())
+    assert {"narrow_memorizer", "grid_memorizer"} <= set(row.closed_forms)
+    for name, size in row.closed_forms.items():
+        network = memorization_costs.__globals__["CANDIDATES"][name](*data, Ball(norm, row.radius))
+        assert network.size.parameters == size
+    assert "coordinates, got N^2 D = " in row.left_out["staged_grid_memorizer"]
+    assert row.smallest in row.sizes
+    assert "proved, but for closed forms, on all" in repr(row)
+    assert "(all closed form)" in repr(row)
+
+
+def test_a_construction_that_fails_is_tried_on_no_larger_balls(data):
+    """And one that does not grow is built for the largest alone."""
+    few = [part[:14] for part in data]
+    small, large = memorization_costs(*few, 2, [0.6, 0.9])
+    (alone,) = memorization_costs(*few, 2, [0.9])
+    assert large.left_out["grid_memorizer"].startswith("it is not right at rho = 0.6: ball must be")
+    for name in ("nearest_neighbour", "f_S"):
+        assert small.sizes[name] == large.sizes[name] == alone.sizes[name]
+
+
+def test_what_is_kept_is_not_computed_again(data, tmp_path, monkeypatch):
+    few = [part[:10] for part in data]
+    first = memorization_costs(*few, 2, [0.5], kept=tmp_path)
+    assert len(list(tmp_path.iterdir())) == len(memorization_costs.__globals__["CANDIDATES"])
+    monkeypatch.setitem(memorization_costs.__globals__, "certify_memorizer", None)
+    assert memorization_costs(*few, 2, [0.5], kept=tmp_path) == first
+    with pytest.raises(TypeError):
+        memorization_costs(*few, 2, [0.25], kept=tmp_path)
+
+
 @pytest.mark.parametrize("share", [0, 1, -0.5, float("nan")])
 def test_shares_without_room_are_refused(data, share):
     with pytest.raises(ValueError, match="shares must lie between 0 and 1"):

@@ -118,7 +118,7 @@ def test_pairs_are_found_in_every_cell_that_has_some():
 
 
 def test_planes_that_are_not_needed_are_left_out():
-    rank, classes = np.array([[0, 3], [1, 2], [2, 1], [3, 0]]), np.array([0, 0, 1, 1])
+    rank, classes = np.array([[0, 1, 2, 3], [3, 2, 1, 0]]), np.array([0, 0, 1, 1])
     assert _needed([(0, 0), (0, 1), (1, 1)], rank, classes) == [(1, 1)]
     assert _tell([(0, 1)], rank, classes)
     assert not _tell([(0, 0)], rank, classes)

@@ -10,6 +10,8 @@ from labelled import labels_of
 from oracles import counts
 
 from constructions import Ball, explain, load, narrow_memorizer, separation, write_onnx
+from constructions.memorizers.narrow import narrow_parameters
+from constructions.memorizers.reading import read_data
 
 SETTINGS = [
     (n, d, k, p)
@@ -65,6 +67,8 @@ def test_sizes_are_the_closed_form_and_labels_hold_on_balls(n, d, outputs, p):
     depth, _, _, weights, biases, _ = counts(network)
     claims = network.provenance.lemma.evaluate(network.provenance.arguments)
     assert (depth, weights + biases) == (claims["depth"], claims["parameters"])
+    apart = separation(points, labels, norm=p).lower
+    assert narrow_parameters(read_data(points, labels), ball, apart) == weights + biases
     assert network.size.units == claims["units"]
     assert network.size.width <= 3 * d + 2
     stored = n - np.bincount(labels - labels.min()).max()
@@ -111,3 +115,12 @@ def test_it_is_explained_saved_and_exported(tmp_path):
     name = session.get_inputs()[0].name
     rows = [session.run(None, {name: row[None].astype(np.float32)})[0] for row in points]
     assert (np.concatenate(rows).argmax(1) == labels).all()
+
+
+@pytest.mark.parametrize("p", [2, math.inf])
+def test_the_closed_form_stands_for_no_network_that_is_not_right(p):
+    """It is refused where the network is, and in l_2 for more, as it looks at the nearest alone."""
+    points, labels, ball = problem(14, 6, 1, p)
+    apart = separation(points, labels, norm=p).lower
+    with pytest.raises(ValueError, match="ball must be smaller for what its theorem says"):
+        narrow_parameters(read_data(points, labels), Ball(p, ball.radius / 0.9 * 1.001), apart)
