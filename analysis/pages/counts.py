@@ -106,11 +106,22 @@ SPARED = 0.01
 def as_bounds(needed: Mapping[int, int], delta: float) -> list[str]:
     """Lower bounds by dimension, in words.
 
-    >>> print(*as_bounds({6: 3}, 0.1))
-    D = 6: robust on all but 1% of S_phi at radius 0.1, worst phi: at least 3 (certified bound)
+    >>> as_bounds({6: 3}, 0.1)[0].split(": ")[-1]
+    'at least 3 parameters (certified bound)'
     """
     of = f"robust on all but {SPARED:.0%} of S_phi at radius {delta:g}, worst phi"
-    return [f"D = {d}: {of}: at least {m:,} (certified bound)" for d, m in needed.items()]
+    least = {d: f"{m:,}" if m < 10**15 else rounded_down(m) for d, m in needed.items()}
+    return [f"D = {d}: {of}: at least {m} parameters (certified bound)" for d, m in least.items()]
+
+
+def rounded_down(number: int) -> str:
+    """A number of many digits in three.
+
+    >>> rounded_down(12399999)
+    '1.23e+07'
+    """
+    digits = str(number)
+    return f"{digits[0]}.{digits[1:3]}e+{len(digits) - 1:02}"
 
 
 def as_latex(

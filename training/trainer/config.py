@@ -1,5 +1,7 @@
 """What a training run is told to do: one flat record, the same in Python, in TOML files and on the
 command line.
+
+Whole, because it is that one record, each of its entries with its meaning and its help.
 """
 
 from __future__ import annotations

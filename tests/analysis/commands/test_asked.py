@@ -66,6 +66,8 @@ OTHER = {
     "check-certificate other.json --network none.pt": "--network: no file or folder none.pt",
     "check-certificate of3.json --network net.pt": "with 3 inputs, but --network net.pt takes 2",
     "check-certificate of3.json --verified": "`make checker` builds the verified checker",
+    "check-certificate of3.json --radius 0.1": "--radius belongs to --points and --network",
+    "check-certificate of3.json --norm 2": "--norm belongs to --radius",
     "check-certificate none.of.json": "holds no query, so it proves nothing",
     "inspect pickled.pt": "NET pickled.pt holds more than tensors",
     "inspect net.pt --plot a.txt": "figures are written as .svg, .png or .pdf, got a.txt",

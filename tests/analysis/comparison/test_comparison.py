@@ -498,7 +498,7 @@ def test_count_command(capsys, tmp_path):
     assert both.startswith(latex)
     assert r"\includegraphics[width=\linewidth]{pictures/counts.pdf}" in both
     assert r"\caption{Nonzero parameters, counted exactly; $\ell_\infty$ balls; $f_{" in latex
-    assert latex.count("S[table-format=") == 5
+    assert latex.count("S[table-format=") == 6
     drawn = files["svg"].read_text()
     assert drawn.lstrip().startswith("<?xml")
     assert "training points N (D = 16)" in drawn
@@ -515,7 +515,7 @@ def test_counts_beside_the_lower_bound(capsys, tmp_path):
     shown, written = capsys.readouterr().out, file.read_text()
     for d, m in least.items():
         of = "robust on all but 1{} of {} at radius 0.1, worst {}"
-        end = f"at least {m:,} (certified bound)"
+        end = f"at least {m:,} parameters (certified bound)"
         assert f"D = {d}: {of.format('%', 'S_phi', 'phi')}: {end}" in shown
         assert "D = {}: {}: {}".format(d, of.format(r"\%", r"$S_\phi$", r"$\phi$"), end) in written
     assert main([*asked, "--lower-bound", "0.1", "--json"]) == 0
