@@ -1,4 +1,7 @@
-"""The commands `cgro report` and `cgro figure`."""
+"""The commands `cgro report` and `cgro figure`.
+
+Whole, because both draw figures of runs, from the same options.
+"""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def from_pieces(regions: LinearRegions) -> ReLUNetwork:
     this library's, with its proof in `functions.alternating`.
 
     Example:
-        >>> from constructions import squaring
+        >>> from constructions import linear_regions, squaring
         >>> shallow = from_pieces(linear_regions(squaring(4), (0, 1)))
         >>> shallow.size.depth, squaring(4).size.depth, shallow.size.units
         (1, 4, 16)
