@@ -38,10 +38,14 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
             pairs = [(p, q) for p, q in query["pairs"] if start <= p < stop and start <= q < stop]
             self.octagons |= {(p, q): [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)] for p, q in pairs}
             while facts and start <= facts[-1][0] < stop:
-                k, sign, multipliers = facts.pop()
-                require(type(k) is type(sign) is int and sign in (-1, 1), "the sign of a fact must be -1 or 1")
+                k, sign, multipliers, *other = facts.pop()  # other: the sign of a partner, for a sum or difference of a pair
+                require({*map(type, (k, sign, *other))} == {int} and {sign, *other} <= {-1, 1}, "the sign of a fact must be -1 or 1")
+                mates = [q for p, q in pairs if p == k]
+                require(len(other) <= len(mates), "a fact of two units needs a pair")
+                value = sign * self.bound(i, {k: sign} | dict(zip(mates, other)), multipliers)
                 bounds, better = (self.low, max) if sign > 0 else (self.high, min)
-                bounds[k] = better(bounds[k], sign * self.bound(i, {k: sign}, multipliers))
+                bounds, at = (self.octagons[k, mates[0]], 2 * (other[0] != sign) + (sign < 0)) if other else (bounds, k)
+                bounds[at] = better(bounds[at], value)
             _ = [self.meet(p, q) for p, q in pairs]
             paired = {k - start for pair in pairs for k in pair}
             below = [(max(a, 0), max(b, 0)) for a, b in zip(self.low[start:], self.high[start:])]

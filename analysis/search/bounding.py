@@ -6,6 +6,7 @@ integers what they prove.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,6 +124,42 @@ class Layer:
             return replace(self, low=low, high=high)
         return Layer.of(self.weight, self.bias, low, high, self.units, self.pairs, self.octagons)
 
+    def forms(self) -> tuple[Array, Array, Array]:
+        """All that is bounded below, as forms (t, columns) and constants (t,), and the bounds: z,
+        -z, and of pairs z_p + z_q, z_p - z_q, and minus these.
+        """
+        p, q = self.pairs.T
+        sums = [(v[p] + v[q], v[p] - v[q]) for v in (self.weight, self.bias)]
+        weight, bias = (
+            np.concatenate([v, -v, *two, *(-t for t in two)])
+            for v, two in zip((self.weight, self.bias), sums, strict=True)
+        )
+        low, high = self.octagons[:, [0, 2]].T, self.octagons[:, [1, 3]].T
+        return weight, bias, np.concatenate([self.low, -self.high, low.ravel(), -high.ravel()])
+
+    def heads(self, rows: Array) -> list[list[int]]:
+        """Units and signs of some of these as facts name them: [k, sign], or of pairs [p, sign of
+        z_p, sign of z_q].
+        """
+        p = self.units[self.pairs[:, 0]].tolist()
+        ones = [[k, sign] for sign in (1, -1) for k in self.units.tolist()]
+        signs = (1, 1), (1, -1), (-1, -1), (-1, 1)
+        every = ones + [[k, x, y] for x, y in signs for k in p]
+        return [every[row] for row in rows.tolist()]
+
+    def widths(self) -> Array:
+        """Upper less lower bounds, in the order of `forms`."""
+        one, two = self.high - self.low, self.octagons[:, [1, 3]] - self.octagons[:, [0, 2]]
+        return np.concatenate([one, one, two.T.ravel(), two.T.ravel()])
+
+    def bounded(self, bounds: Array) -> Layer:
+        """The layer with other bounds, in the order of `forms`."""
+        n, m = len(self.bias), len(self.pairs)
+        low, high = bounds[:n], -bounds[n : 2 * n]
+        sums, differences, above, apart = bounds[2 * n :].reshape(4, m)
+        octagons = np.stack([sums, -above, differences, -apart], axis=1)
+        return Layer.of(self.weight, self.bias, low, high, self.units, self.pairs, octagons)
+
     def least(self, form: Array, factors: Array) -> Array:
         """min of form relu(z) - factors z within the bounds, (..., n) -> (...,): units one by one,
         pairs together.
@@ -159,25 +196,42 @@ def least(form: Array, factors: Array, low: Array, high: Array) -> Array:
     return np.minimum(np.minimum(at_low, at_high), inside)
 
 
-def slopes(form: Array, low: Array, high: Array) -> Array:
-    """Slopes of lines below form relu(z) on [low, high] for forms (t, n) of a layer. Source: Zhang
-    et al. 2018 (CROWN).
+def crown(form: Array, layer: Layer) -> Array:
+    """Slopes of lines below form relu(z) for forms (t, n) of a layer. Source: Zhang et al. 2018
+    (CROWN).
     """
+    low, high = layer.low, layer.high
     unstable = (low < 0) & (high > 0)
     chord = np.where(unstable, high / np.where(unstable, high - low, 1.0), (low >= 0) & (high > 0))
     below = np.where(unstable, high > -low, chord)
     return form * np.where(form > 0, below, chord)
 
 
+def halves(form: Array, layer: Layer) -> Array:
+    """The same, but half of relu(z) for units of pairs: |a| = 2 relu(a) - a, as a maximum has."""
+    out, pairs = crown(form, layer), layer.pairs.ravel()
+    out[:, pairs] = form[:, pairs] / 2
+    return out
+
+
+def apart(form: Array, layer: Layer) -> Array:
+    """Of no unit: values of a layer by their bounds alone."""
+    return np.zeros_like(form)
+
+
 def lower_bounds(
-    forms: Array, constants: Array, layers: list[Layer], inputs: Inputs
+    forms: Array,
+    constants: Array,
+    layers: list[Layer],
+    inputs: Inputs,
+    slopes: Callable[[Array, Layer], Array] = crown,
 ) -> tuple[Array, list[Array]]:
     """Lower bounds (t,) of forms (t, n) @ (values of the last layer) + constants (t,), and
-    multipliers (t, n_i) a layer.
+    multipliers (t, n_i) a layer, by a rule for them.
     """
     found = []
     for layer in reversed(layers):
-        factors = slopes(forms, layer.low, layer.high)
+        factors = slopes(forms, layer)
         constants = constants + layer.least(forms, factors) + factors @ layer.bias
         forms = factors @ layer.weight
         found.append(factors)

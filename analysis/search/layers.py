@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..checkers import check_trees as checker
-from .bounding import Array, Inputs, Layer, lower_bounds
+from .bounding import Array, Inputs, Layer, apart, halves, lower_bounds
 from .question import Question
+
+SLACK = 1e-9
+"""What is better by less of its size is not better."""
 
 Splits = dict[tuple[int, int], bool]
 """{(layer, position in it): on}."""
@@ -18,13 +21,12 @@ Splits = dict[tuple[int, int], bool]
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Which lower (above) and upper bounds (under) of a layer are by multipliers.
+    """Which bounds of a layer are by multipliers, in the order of `Layer.forms`.
 
-    factors: for each layer below, the multipliers of all lower bounds and then of all upper ones.
+    factors: for each layer below, the multipliers of all bounds.
     """
 
-    above: Array
-    under: Array
+    better: Array
     factors: list[Array]
 
 
@@ -109,17 +111,18 @@ def survey(question: Question) -> tuple[list[Layer], Array]:
 
 
 def tighten(below: list[Layer], layer: Layer, inputs: Inputs, end: float) -> tuple[Layer, Linear]:
-    """The layer with bounds by linear functions where they are better than by intervals."""
-    n, low, high = len(layer.bias), layer.low, layer.high
-    if n == 0 or (not below and inputs.centre is None) or time.monotonic() > end:
-        return layer, Linear(np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), [])
-    forms, constants = (
-        np.concatenate([layer.weight, -layer.weight]),
-        np.concatenate([layer.bias, -layer.bias]),
-    )
+    """The layer with bounds by multipliers where they are better than by intervals."""
+    forms, constants, known = layer.forms()
+    if len(known) == 0 or (not below and inputs.centre is None) or time.monotonic() > end:
+        return layer, Linear(np.zeros(len(known), dtype=bool), [])
     bounds, factors = lower_bounds(forms, constants, below, inputs)
-    slack = 1e-9 * (high - low)
-    above, under = bounds[:n] > low + slack, -bounds[n:] < high - slack
-    low, high = np.where(above, bounds[:n], low), np.where(under, -bounds[n:], high)
-    better = Layer.of(layer.weight, layer.bias, low, high, layer.units, layer.pairs, layer.octagons)
-    return better, Linear(above, under, factors)
+    paired = any(len(a.pairs) for a in below)
+    for slopes in (apart, halves) if paired else ():
+        found, others = lower_bounds(forms, constants, below, inputs, slopes)
+        rows = found > bounds + SLACK * np.abs(bounds)
+        bounds = np.where(rows, found, bounds)
+        factors = [
+            np.where(rows[:, None], new, old) for new, old in zip(others, factors, strict=True)
+        ]
+    better = bounds > known + SLACK * layer.widths()
+    return layer.bounded(np.where(better, bounds, known)), Linear(better, factors)
