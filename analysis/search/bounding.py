@@ -21,6 +21,9 @@ BROKEN = (ValueError, ArithmeticError, IndexError, RuntimeError, MemoryError)
 is too large: then nothing is proved. Other exceptions are mistakes of the program.
 """
 
+SLACK = 1e-9
+"""What is better by less of its size is not better."""
+
 GRID = 2**60
 """Corners of pairs are computed in integers over 2 GRID."""
 
@@ -219,12 +222,16 @@ def apart(form: Array, layer: Layer) -> Array:
     return np.zeros_like(form)
 
 
+Rule = Callable[[Array, Layer], Array]
+"""Which multipliers forms (t, n) of a layer get."""
+
+
 def lower_bounds(
     forms: Array,
     constants: Array,
     layers: list[Layer],
     inputs: Inputs,
-    slopes: Callable[[Array, Layer], Array] = crown,
+    slopes: Rule = crown,
 ) -> tuple[Array, list[Array]]:
     """Lower bounds (t,) of forms (t, n) @ (values of the last layer) + constants (t,), and
     multipliers (t, n_i) a layer, by a rule for them.
@@ -236,6 +243,20 @@ def lower_bounds(
         forms = factors @ layer.weight
         found.append(factors)
     return constants + inputs.least(forms), found[::-1]
+
+
+def best_bounds(
+    forms: Array, constants: Array, layers: list[Layer], inputs: Inputs, rules: tuple[Rule, ...]
+) -> tuple[Array, list[Array]]:
+    """The same by the best of several rules, for each form."""
+    bounds, factors = lower_bounds(forms, constants, layers, inputs, rules[0])
+    for rule in rules[1:]:
+        found, others = lower_bounds(forms, constants, layers, inputs, rule)
+        rows = found > bounds + SLACK * np.abs(bounds)
+        bounds = np.where(rows, found, bounds)
+        for old, new in zip(factors, others, strict=True):
+            old[rows] = new[rows]
+    return bounds, factors
 
 
 def value(

@@ -8,7 +8,7 @@ import numpy as np
 
 from .bounding import Array, Layer, least
 from .layers import Bounded, Linear
-from .leaves import Leaf, multiplier_rows
+from .leaves import BITS, Leaf, multiplier_rows
 
 Used = list[tuple[Array, Array]]
 """Which lower and which upper bounds of each layer are used."""
@@ -38,10 +38,14 @@ def facts(bounded: Bounded, leaves: list[Leaf], need: Used | None = None) -> lis
         proofs = [np.zeros((len(rows), len(a.bias))) for a in below]
         for proof, known in zip(proofs, linear.factors, strict=False):  # none by intervals
             proof[better] = known[rows[better]]
-        found = multiplier_rows(below, [proof[better] for proof in proofs], int(better.sum()))
+        weights, named = linear.weights[rows], [proof[better] for proof in proofs]
+        found = multiplier_rows(below, named, int(better.sum()), BITS, weights[better])
         heads = layer.heads(rows[better])
         out = [[k, x, row, *y] for (k, x, *y), row in zip(heads, found, strict=True)] + out
         for k in range(i - 1, -1, -1):
+            if bounded.curves:
+                exact = bounded.curves.single(k, below[k]) & ~np.isnan(weights)[:, None]
+                forms = np.where(exact, 0.0, forms)
             note(need[k], forms, proofs[k], below[k])
             forms = proofs[k] @ below[k].weight
     return out

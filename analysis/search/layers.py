@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..checkers import check_trees as checker
-from .bounding import Array, Inputs, Layer, apart, halves, lower_bounds
+from .bounding import SLACK, Array, Layer, best_bounds
+from .curves import Curves
 from .question import Question
-
-SLACK = 1e-9
-"""What is better by less of its size is not better."""
 
 Splits = dict[tuple[int, int], bool]
 """{(layer, position in it): on}."""
@@ -23,11 +21,18 @@ Splits = dict[tuple[int, int], bool]
 class Linear:
     """Which bounds of a layer are by multipliers, in the order of `Layer.forms`.
 
-    factors: for each layer below, the multipliers of all bounds.
+    factors: for each layer below, the multipliers of all bounds; weights: of the ball, for bounds
+    that take units which read one input exactly, else NaN.
     """
 
     better: Array
     factors: list[Array]
+    weights: Array
+
+    @classmethod
+    def none(cls, count: int) -> Linear:
+        """No bound of so many."""
+        return cls(np.zeros(count, dtype=bool), [], np.full(count, np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,7 @@ class Bounded:
     layers: list[Layer]
     linear: list[Linear]
     forms: Array
+    curves: Curves | None = None
 
     def restricted(self, splits: Splits) -> list[Layer]:
         """The layers with bounds clipped by splits."""
@@ -59,9 +65,10 @@ def bound_layers(question: Question, end: float) -> Bounded:
     """
     layers: list[Layer] = []
     linear: list[Linear] = []
+    curves = Curves.of(question)
 
     def add(layer: Layer) -> Layer:
-        found, proof = tighten(layers, layer, question.inputs, end)
+        found, proof = tighten(layers, layer, question, end, curves)
         layers.append(found)
         linear.append(proof)
         return found
@@ -70,7 +77,7 @@ def bound_layers(question: Question, end: float) -> Bounded:
         surveyed, forms = survey(question)
         for layer in surveyed:
             add(layer)
-        return Bounded(layers, linear, forms)
+        return Bounded(layers, linear, forms, curves)
     low, high = question.inputs.lower, question.inputs.upper
     for i, (weight, bias) in enumerate(question.network.arrays[:-1]):
         plus, minus = np.maximum(weight, 0), np.minimum(weight, 0)
@@ -78,7 +85,7 @@ def bound_layers(question: Question, end: float) -> Bounded:
         units = question.network.starts[i] + np.arange(len(bias))
         layer = add(Layer.of(weight, bias, low, high, units))
         low, high = np.maximum(layer.low, 0), np.maximum(layer.high, 0)
-    return Bounded(layers, linear, question.forms)
+    return Bounded(layers, linear, question.forms, curves)
 
 
 def survey(question: Question) -> tuple[list[Layer], Array]:
@@ -110,19 +117,23 @@ def survey(question: Question) -> tuple[list[Layer], Array]:
     return layers, question.forms[:, columns]
 
 
-def tighten(below: list[Layer], layer: Layer, inputs: Inputs, end: float) -> tuple[Layer, Linear]:
+def tighten(
+    below: list[Layer], layer: Layer, question: Question, end: float, curves: Curves | None
+) -> tuple[Layer, Linear]:
     """The layer with bounds by multipliers where they are better than by intervals."""
     forms, constants, known = layer.forms()
-    if len(known) == 0 or (not below and inputs.centre is None) or time.monotonic() > end:
-        return layer, Linear(np.zeros(len(known), dtype=bool), [])
-    bounds, factors = lower_bounds(forms, constants, below, inputs)
-    paired = any(len(a.pairs) for a in below)
-    for slopes in (apart, halves) if paired else ():
-        found, others = lower_bounds(forms, constants, below, inputs, slopes)
-        rows = found > bounds + SLACK * np.abs(bounds)
-        bounds = np.where(rows, found, bounds)
-        factors = [
-            np.where(rows[:, None], new, old) for new, old in zip(others, factors, strict=True)
-        ]
+    count = len(known)
+    if count == 0 or (not below and question.inputs.centre is None) or time.monotonic() > end:
+        return layer, Linear.none(count)
+    bounds, factors = best_bounds(forms, constants, below, question.inputs, question.network.rules)
+    weights = np.full(count, np.nan)
+    rows = np.flatnonzero(curves.rows(forms, below, layer)) if curves else ()
+    if curves and len(rows):
+        found, exact, by = curves.lower_bounds(forms[rows], constants[rows], below)
+        more = found > bounds[rows] + SLACK * np.abs(bounds[rows])
+        rows = rows[more]
+        bounds[rows], weights[rows] = found[more], by[more]
+        for old, new in zip(factors, exact, strict=True):
+            old[rows] = new[more]
     better = bounds > known + SLACK * layer.widths()
-    return layer.bounded(np.where(better, bounds, known)), Linear(better, factors)
+    return layer.bounded(np.where(better, bounds, known)), Linear(better, factors, weights)

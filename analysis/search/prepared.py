@@ -12,7 +12,7 @@ import numpy as np
 from constructions import ReLUNetwork
 
 from ..checkers import check_certificate as checker
-from .bounding import Array
+from .bounding import Array, Rule, apart, crown, halves
 from .pairs import find_pairs
 
 
@@ -34,6 +34,25 @@ class Prepared:
     def pairs(self) -> list[tuple[int, int]]:
         """Units that belong together."""
         return find_pairs(self.arrays)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """How multipliers are chosen: by more than one rule where there are pairs."""
+        return (crown, apart, halves) if self.pairs else (crown,)
+
+    @functools.cached_property
+    def has_curves(self) -> bool:
+        """Whether a unit that reads several inputs reads one that reads a single input."""
+        reads = np.arange(self.inputs)
+        for i, (weight, _) in enumerate(self.arrays[:-1]):
+            single = np.empty(len(weight), dtype=np.int64)
+            for k, row in enumerate(weight):
+                seen = reads[np.flatnonzero(row)]
+                single[k] = seen[0] if len(seen) and (seen == seen[0]).all() else -1
+            if i and ((weight[single < 0] != 0) & (reads >= 0)).any():
+                return True
+            reads = single
+        return False
 
     @functools.cached_property
     def data(self) -> dict[str, Any]:
