@@ -82,7 +82,8 @@ class Layer:
 
     pairs (m, 2) of positions in the layer, with octagons (m, 4): bounds of z_p + z_q (low, high)
     and of z_p - z_q; ends (m, k, 4) are (z_p, z_q, h_p, h_q) at the corners of the pieces of h_p,
-    h_q on the polygon that all bounds leave.
+    h_q on the polygon that all bounds leave. Where `apart` (n,), z depends on units that were left
+    out: its bounds are all that is known, and its multipliers are 0.
     """
 
     weight: Array
@@ -93,6 +94,7 @@ class Layer:
     pairs: Array
     octagons: Array
     ends: Array
+    apart: Array
 
     @classmethod
     def of(
@@ -104,8 +106,10 @@ class Layer:
         units: Array,
         pairs: Any = (),
         octagons: Any = (),
+        apart: Array | None = None,
     ) -> Layer:
         """A layer with the corners of its pairs."""
+        apart = np.zeros(len(bias), dtype=bool) if apart is None else apart
         pairs, octagons = (
             np.array(pairs, dtype=np.int64).reshape(-1, 2),
             np.array(octagons, dtype=np.float64).reshape(-1, 4),
@@ -116,7 +120,7 @@ class Layer:
         ]
         longest = max(map(len, ends), default=1)
         stack = np.array([[*e, *[e[0]] * (longest - len(e))] for e in ends]).reshape(-1, longest, 4)
-        return cls(weight, bias, low, high, units, pairs, octagons, stack)
+        return cls(weight, bias, low, high, units, pairs, octagons, stack, apart)
 
     def restricted(self, splits: dict[int, bool]) -> Layer:
         """The part where z_j >= 0 (True) or <= 0 (False) for some units."""
@@ -125,7 +129,12 @@ class Layer:
             low[j], high[j] = (max(low[j], 0.0), high[j]) if on else (low[j], min(high[j], 0.0))
         if len(self.pairs) == 0:
             return replace(self, low=low, high=high)
-        return Layer.of(self.weight, self.bias, low, high, self.units, self.pairs, self.octagons)
+        return self.rebuilt(low, high, self.octagons)
+
+    def rebuilt(self, low: Array, high: Array, octagons: Array) -> Layer:
+        """The layer with other bounds."""
+        weight, bias, units = self.weight, self.bias, self.units
+        return Layer.of(weight, bias, low, high, units, self.pairs, octagons, self.apart)
 
     def forms(self) -> tuple[Array, Array, Array]:
         """All that is bounded below, as forms (t, columns) and constants (t,), and the bounds: z,
@@ -160,8 +169,7 @@ class Layer:
         n, m = len(self.bias), len(self.pairs)
         low, high = bounds[:n], -bounds[n : 2 * n]
         sums, differences, above, apart = bounds[2 * n :].reshape(4, m)
-        octagons = np.stack([sums, -above, differences, -apart], axis=1)
-        return Layer.of(self.weight, self.bias, low, high, self.units, self.pairs, octagons)
+        return self.rebuilt(low, high, np.stack([sums, -above, differences, -apart], axis=1))
 
     def least(self, form: Array, factors: Array) -> Array:
         """min of form relu(z) - factors z within the bounds, (..., n) -> (...,): units one by one,
@@ -217,8 +225,8 @@ def halves(form: Array, layer: Layer) -> Array:
     return out
 
 
-def apart(form: Array, layer: Layer) -> Array:
-    """Of no unit: values of a layer by their bounds alone."""
+def intervals(form: Array, layer: Layer) -> Array:
+    """None: values of a layer by their bounds alone."""
     return np.zeros_like(form)
 
 
@@ -238,7 +246,7 @@ def lower_bounds(
     """
     found = []
     for layer in reversed(layers):
-        factors = slopes(forms, layer)
+        factors = np.where(layer.apart, 0.0, slopes(forms, layer))
         constants = constants + layer.least(forms, factors) + factors @ layer.bias
         forms = factors @ layer.weight
         found.append(factors)

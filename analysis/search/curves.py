@@ -31,6 +31,7 @@ class Curves:
 
     exact: Any
     inputs: Inputs
+    weights: list[Array]
     starts: list[int]
     reads: list[Array]
     unit: float
@@ -48,22 +49,17 @@ class Curves:
             np.array([-1 if j is None else j for j in layer], dtype=np.int64)
             for layer in exact.reads[1:]
         ]
-        return cls(exact, question.inputs, question.network.starts, reads, 2.0**-scale)
+        weights = [weight for weight, _ in question.network.arrays]
+        return cls(exact, question.inputs, weights, question.network.starts, reads, 2.0**-scale)
 
     def single(self, i: int, layer: Layer) -> Array:
         """Which units of layer i read one input."""
         return self.reads[i][layer.units - self.starts[i]] >= 0
 
-    def rows(self, forms: Array, below: list[Layer], layer: Layer) -> Array:
-        """Which bounds of a layer take units of the layer below exactly: of its own units that read
-        several inputs, of which some are such units. forms: as `Layer.forms` gives them.
-        """
-        if not below:
-            return np.zeros(len(forms), dtype=bool)
-        several = ~self.single(len(below), layer)
-        single = self.single(len(below) - 1, below[-1])
-        some = np.concatenate([several, several, np.zeros(4 * len(layer.pairs), dtype=bool)])
-        return some & (forms[:, single] != 0).any(axis=1)
+    def sums(self, i: int, layer: Layer) -> Array:
+        """Which units of layer i read several inputs, some by units that read one."""
+        rows = self.weights[i][layer.units - self.starts[i]]
+        return ~self.single(i, layer) & (rows[:, self.reads[i - 1] >= 0] != 0).any(axis=1)
 
     def curve(self, layer: int, unit: int) -> tuple[Array, Array]:
         """Inputs and values at the ends of the pieces of a unit."""
@@ -78,24 +74,26 @@ class Curves:
         return self.found[layer, unit]
 
     def lower_bounds(
-        self, forms: Array, constants: Array, layers: list[Layer]
+        self, below: list[Layer], layer: Layer, rows: Array
     ) -> tuple[Array, list[Array], Array]:
-        """As `bounding.lower_bounds`, with the weights (t,) of the ball beside the multipliers,
-        which are 0 at units that read one input.
+        """Bounds of some of the rows z, -z of a layer, with multipliers of the layers below, which
+        are 0 at units that read one input, and with weights of the ball.
         """
+        n, depth = len(layer.bias), len(below)
+        signs = np.where(rows < n, 1.0, -1.0)
+        units = layer.units[rows % n] - self.starts[depth]
+        forms, constants = signs[:, None] * self.weights[depth][units], signs * layer.bias[rows % n]
         factors: list[Array] = []
-        terms = [defaultdict[int, Terms](list) for _ in forms]
-        for i in range(len(layers) - 1, -1, -1):
-            layer, local = layers[i], layers[i].units - self.starts[i]
-            single = self.single(i, layer)
-            for row, form in zip(terms, forms, strict=True):
-                for k in np.flatnonzero(single & (form != 0)).tolist():
-                    unit = int(local[k])
-                    row[int(self.reads[i][unit])].append((float(form[k]), i, unit))
-            forms = np.where(single, 0.0, forms)
-            chosen = crown(forms, layer)
-            constants = constants + layer.least(forms, chosen) + chosen @ layer.bias
-            forms = chosen @ layer.weight
+        terms = [defaultdict[int, Terms](list) for _ in rows]
+        for i in range(depth - 1, -1, -1):
+            local, reads = below[i].units - self.starts[i], self.reads[i]
+            taken, places = np.nonzero(np.where(reads >= 0, forms, 0.0))
+            for t, k in zip(taken.tolist(), places.tolist(), strict=True):
+                terms[t][int(reads[k])].append((float(forms[t, k]), i, k))
+            forms = np.where(reads[local] >= 0, 0.0, forms[:, local])
+            chosen = crown(forms, below[i])
+            constants = constants + below[i].least(forms, chosen) + chosen @ below[i].bias
+            forms = chosen @ self.weights[i][local]
             factors.insert(0, chosen)
         sums = [Sum.of(self, row, form) for row, form in zip(terms, forms, strict=True)]
         weights = np.array([each.best() for each in sums])
@@ -116,19 +114,22 @@ class Sum:
     @classmethod
     def of(cls, curves: Curves, terms: dict[int, Terms], form: Array) -> Sum:
         """Curves times factors, for each input, and a form (d,) of the inputs."""
-        ends = list(zip(curves.inputs.lower.tolist(), curves.inputs.upper.tolist(), strict=True))
-        every, sums = [], []
-        for j, side in enumerate(ends):
-            known = [(r, *curves.curve(i, k)) for r, i, k in terms.get(j, ())]
-            x = np.unique(np.concatenate([side, *(x for _, x, _ in known)]))
-            every.append(x)
-            sums.append(form[j] * x + sum(r * np.interp(x, places, h) for r, places, h in known))
-        most = max(2, *map(len, every))
-        padded = [
-            np.stack([np.pad(v, (0, most - len(v)), mode="edge") for v in rows])
-            for rows in (every, sums)
+        known = [
+            [(r, *curves.curve(i, k)) for r, i, k in terms.get(j, ())] for j in range(len(form))
         ]
-        return cls(curves.inputs, *padded)
+        most = max([2, *(2 + sum(len(x) for _, x, _ in row) for row in known)])
+        x = np.repeat(curves.inputs.upper[:, None], most, axis=1)
+        x[:, 0] = curves.inputs.lower
+        for row, places in zip(known, x, strict=True):
+            if row:
+                ends = np.concatenate([ends for _, ends, _ in row])
+                places[1 : 1 + len(ends)] = ends
+        x.sort(axis=1)
+        values = form[:, None] * x
+        for row, places, total in zip(known, x, values, strict=True):
+            for r, ends, h in row:
+                total += r * np.interp(places, ends, h)
+        return cls(curves.inputs, x, values)
 
     def least(self, weight: float) -> tuple[float, float]:
         """The least value, less what a weight of the ball's inequality takes off, and its

@@ -74,7 +74,7 @@ def bound_layers(question: Question, end: float) -> Bounded:
         return found
 
     if question.network.pairs:
-        surveyed, forms = survey(question)
+        surveyed, forms = survey(question, curves)
         for layer in surveyed:
             add(layer)
         return Bounded(layers, linear, forms, curves)
@@ -88,9 +88,10 @@ def bound_layers(question: Question, end: float) -> Bounded:
     return Bounded(layers, linear, question.forms, curves)
 
 
-def survey(question: Question) -> tuple[list[Layer], Array]:
+def survey(question: Question, curves: Curves | None) -> tuple[list[Layer], Array]:
     """Layers of the units that are not surely off and reach the outputs, with the checker's bounds
-    by intervals; the question's forms on those of the last layer.
+    by intervals; the question's forms on those of the last layer. Of a large network without those
+    that read one input, if curves are known.
     """
     network = question.network
     exact, arrays = network.exact, network.arrays
@@ -98,21 +99,28 @@ def survey(question: Question) -> tuple[list[Layer], Array]:
     top = 1 << question.set.scale
     low, high = (np.array([v / top for v in side]) for side in (part.low, part.high))
     kept: list[Array] = []
+    every = [np.ones(len(bias), dtype=bool) for _, bias in arrays[:-1]]
+    if curves and network.is_large:
+        every = [reads < 0 for reads in curves.reads]
     reached = (question.forms != 0).any(axis=0)
     for i in range(len(arrays) - 2, -1, -1):
         start, stop = exact.starts[i : i + 2]
-        kept.insert(0, np.flatnonzero(reached & (high[start:stop] > 0)))
+        kept.insert(0, np.flatnonzero(reached & every[i] & (high[start:stop] > 0)))
         reached = (arrays[i][0][kept[0]] != 0).any(axis=0)
     layers: list[Layer] = []
     columns = np.arange(len(question.inputs.lower))
     for i, ((weight, bias), local) in enumerate(zip(arrays[:-1], kept, strict=True)):
         units = exact.starts[i] + local
-        place = {int(k): at for at, k in enumerate(units)}
+        apart = (
+            (weight[local][:, ~every[i - 1]] != 0).any(axis=1) if i else np.zeros(len(local), bool)
+        )
+        place = {int(k): at for at, k in enumerate(units) if not apart[at]}
         pairs = [pair for pair in part.octagons if pair[0] in place and pair[1] in place]
         octagons = [[v / top for v in part.octagons[pair]] for pair in pairs]
         positions = [(place[p], place[q]) for p, q in pairs]
         rows = weight[local][:, columns], bias[local]
-        layers.append(Layer.of(*rows, low[units], high[units], units, positions, octagons))
+        ends = low[units], high[units]
+        layers.append(Layer.of(*rows, *ends, units, positions, octagons, apart))
         columns = local
     return layers, question.forms[:, columns]
 
@@ -127,10 +135,12 @@ def tighten(
         return layer, Linear.none(count)
     bounds, factors = best_bounds(forms, constants, below, question.inputs, question.network.rules)
     weights = np.full(count, np.nan)
-    rows = np.flatnonzero(curves.rows(forms, below, layer)) if curves else ()
-    if curves and len(rows):
-        found, exact, by = curves.lower_bounds(forms[rows], constants[rows], below)
-        more = found > bounds[rows] + SLACK * np.abs(bounds[rows])
+    n = len(layer.bias)
+    bounds[: 2 * n][np.tile(layer.apart, 2)] = -np.inf
+    if curves and below:
+        rows = np.flatnonzero(np.tile(curves.sums(len(below), layer), 2))
+        found, exact, by = curves.lower_bounds(below, layer, rows)
+        more = found > bounds[rows] + SLACK * np.abs(found)
         rows = rows[more]
         bounds[rows], weights[rows] = found[more], by[more]
         for old, new in zip(factors, exact, strict=True):

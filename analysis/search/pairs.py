@@ -8,6 +8,7 @@ from collections import defaultdict
 from itertools import combinations, pairwise
 
 import numpy as np
+from scipy.sparse import csc_array
 
 from .bounding import Array
 
@@ -34,26 +35,26 @@ def find_pairs(layers: list[tuple[Array, Array]]) -> list[tuple[int, int]]:
     pairs, start = [], 0
     for (weight, _), (after, _) in pairwise(layers):
         groups = defaultdict(list)
-        for unit, column in enumerate(after.T):
-            if column.any():
-                groups[_key(column)].append(unit)
+        columns = csc_array(after)
+        for unit, (first, last) in enumerate(pairwise(columns.indptr.tolist())):
+            if first < last:
+                groups[_key(columns.indices[first:last], columns.data[first:last])].append(unit)
         for group in groups.values():
             pairs += [(start + p, start + q) for p, q in _match(weight, group)]
         start += len(weight)
     return sorted(pairs)
 
 
-def _key(vector: Array) -> bytes:
-    """The same for a vector and its negative."""
-    places = np.flatnonzero(vector)
-    values = vector[places] * np.sign(vector[places[:1]])
-    return places.tobytes() + values.tobytes()
+def _key(places: Array, values: Array) -> bytes:
+    """The same for a vector, of which these are not 0, and its negative."""
+    return places.tobytes() + (values * np.sign(values[:1])).tobytes()
 
 
 def _match(weight: Array, group: list[int]) -> list[tuple[int, int]]:
     found, rest = [], dict[bytes, int]()
     for unit in group if len(group) > 1 else []:
-        key = _key(weight[unit])
+        places = np.flatnonzero(weight[unit])
+        key = _key(places, weight[unit, places])
         if key and key in rest:
             found.append((rest.pop(key), unit))
         else:
@@ -61,6 +62,7 @@ def _match(weight: Array, group: list[int]) -> list[tuple[int, int]]:
     left = list(rest.values())
     if 1 < len(left) <= GROUP_LIMIT:
         rows = weight[left]
+        rows = rows[:, rows.any(axis=0)]
         sizes = np.count_nonzero(rows, axis=1)
         scores = []
         for i, j in combinations(range(len(left)), 2):

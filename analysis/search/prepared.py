@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from constructions import ReLUNetwork
 
 from ..checkers import check_certificate as checker
-from .bounding import Array, Rule, apart, crown, halves
+from .bounding import Array, Rule, crown, halves, intervals
 from .pairs import find_pairs
+
+
+LARGE = 2**22
+"""Weights beyond which units that read one input are left out of linear programs."""
+
+DENSE = 2**14
+"""Weights of layers that are always multiplied as dense."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +44,24 @@ class Prepared:
         return find_pairs(self.arrays)
 
     @property
+    def is_large(self) -> bool:
+        """Whether layers are too large for many products with all of their weights."""
+        return sum(weight.size for weight, _ in self.arrays) > LARGE
+
+    @functools.cached_property
+    def products(self) -> list[Any]:
+        """The weights, to multiply with: sparse ones where that is faster."""
+        return [
+            csr_array(weight)
+            if weight.size > DENSE and np.count_nonzero(weight) < weight.size / 16
+            else weight
+            for weight, _ in self.arrays
+        ]
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """How multipliers are chosen: by more than one rule where there are pairs."""
-        return (crown, apart, halves) if self.pairs else (crown,)
+        return (crown, intervals, halves) if self.pairs else (crown,)
 
     @functools.cached_property
     def has_curves(self) -> bool:

@@ -57,16 +57,16 @@ class Question:
     def margins(self, points: Array) -> tuple[Array, Array]:
         """Margins (n,) at points (n, d) in float64, and their gradients (n, d)."""
         hidden, active = points, []
-        for weight, bias in self.network.arrays[:-1]:
+        layers = self.network.arrays[:-1]
+        products = self.network.products[: len(layers)]
+        for weight, (_, bias) in zip(products, layers, strict=True):
             z = hidden @ weight.T + bias
             active.append(z > 0)
             hidden = np.maximum(z, 0)
         values = hidden @ self.forms.T + self.constants
         worst = values.argmin(axis=1)
         gradient = self.forms[worst]
-        for (weight, _), on in zip(
-            reversed(self.network.arrays[:-1]), reversed(active), strict=True
-        ):
+        for weight, on in zip(reversed(products), reversed(active), strict=True):
             gradient = (gradient * on) @ weight
         return values[np.arange(len(points)), worst], gradient
 

@@ -71,13 +71,14 @@ class Relaxation:
             z = csr_array((weight.data, (weight.row, weight.col + before)), shape=(n, columns))
             h = csr_array((np.ones(n), (np.arange(n), start + np.arange(n))), shape=(n, columns))
             unstable = np.flatnonzero((a.low < 0) & (a.high > 0))
-            slope = (a.high / np.where(a.high > a.low, a.high - a.low, 1.0))[unstable]
-            rows += [h - z, h[unstable] - diags_array(slope) @ z[unstable]]
-            low += [a.bias, np.full(len(unstable), -np.inf)]
-            high += [np.where(a.low >= 0, a.bias, np.inf), slope * (a.bias - a.low)[unstable]]
+            slope = a.high / np.where(a.high > a.low, a.high - a.low, 1.0)
+            rows += [h - z, h[unstable] - diags_array(slope[unstable]) @ z[unstable]]
+            upper = np.where(a.apart, np.inf, slope * (a.bias - a.low))[unstable]
+            low += [np.where(a.apart, -np.inf, a.bias), np.full(len(unstable), -np.inf)]
+            high += [np.where((a.low >= 0) & ~a.apart, a.bias, np.inf), upper]
             places.append(count + np.arange(n + len(unstable)))
             units += [start + np.arange(n), start + unstable]
-            factors += [np.ones(n), slope]
+            factors += [np.ones(n), slope[unstable]]
             self.first.append(count)
             count += n + len(unstable)
             if len(a.pairs):
@@ -101,7 +102,7 @@ class Relaxation:
         program.num_col_, program.num_row_ = columns, matrix.shape[0]
         program.col_cost_ = np.zeros(columns)
         program.col_lower_ = np.concatenate(
-            [inputs.lower, *(np.zeros(len(a.bias)) for a in layers)]
+            [inputs.lower, *(np.where(a.apart, np.maximum(a.low, 0), 0) for a in layers)]
         )
         program.col_upper_ = np.concatenate(
             [inputs.upper, *(np.maximum(a.high, 0) for a in layers)]
@@ -139,7 +140,8 @@ class Relaxation:
             layer = self.layers[i]
             column, row = int(self.offsets[i]) + j, self.first[i] + j
             bias = float(layer.bias[j])
-            self.solver.changeRowBounds(row, bias, bias if on else highspy.kHighsInf)
+            if not layer.apart[j]:
+                self.solver.changeRowBounds(row, bias, bias if on else highspy.kHighsInf)
             self.solver.changeColBounds(
                 column, 0.0, 0.0 if on is False else float(max(layer.high[j], 0.0))
             )
