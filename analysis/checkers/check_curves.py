@@ -4,8 +4,8 @@
 A unit that reads one input x_j alone, through whatever layers, is a piecewise linear function of it: a curve, known by its
 values at the ends of its pieces. A sum of curves, F_j(x_j) for each input, has on a box and a ball that cuts it
     sum_j F_j(x_j)  >=  sum_j min { F_j(x) + w (x - c_j)^2 : x in side j of the box } - w radius^2    for any weight w >= 0.
-Multipliers and w are over 2^s, inputs over 2^g, values of a layer over 2^(g + the scales of the layers up to it). Numbers are exact,
-integers where they can be; minima are rounded down."""
+Multipliers and w are over 2^s, inputs over 2^g, values of a layer over 2^(g + the scales of the layers up to it). Numbers are
+exact, integers where they can be; minima are rounded down."""
 import bisect, itertools, math, operator
 from fractions import Fraction
 LONG = 1 << 12  # most ends of pieces of a curve

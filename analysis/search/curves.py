@@ -40,17 +40,14 @@ class Curves:
     @classmethod
     def of(cls, question: Question) -> Curves | None:
         """Those of a question about a ball; None where no unit would be taken exactly."""
-        if question.inputs.centre is None or not question.network.has_curves:
+        if not question.has_curves:
             return None
-        known, query = question.network.exact, question.set.to_json()
-        scale = query["scale"]
-        exact = checker.Curves(known, scale, (query["lower"], query["upper"]), query["ball"])
-        reads = [
-            np.array([-1 if j is None else j for j in layer], dtype=np.int64)
-            for layer in exact.reads[1:]
-        ]
-        weights = [weight for weight, _ in question.network.arrays]
-        return cls(exact, question.inputs, weights, question.network.starts, reads, 2.0**-scale)
+        network, query = question.network, question.set.to_json()
+        box = query["lower"], query["upper"]
+        exact = checker.Curves(network.exact, query["scale"], box, query["ball"])
+        weights = [weight for weight, _ in network.arrays]
+        unit = 2.0 ** -query["scale"]
+        return cls(exact, question.inputs, weights, network.starts, network.reads, unit)
 
     def single(self, i: int, layer: Layer) -> Array:
         """Which units of layer i read one input."""

@@ -74,7 +74,7 @@ def bound_layers(question: Question, end: float) -> Bounded:
         return found
 
     if question.network.pairs:
-        surveyed, forms = survey(question, curves)
+        surveyed, forms = survey(question)
         for layer in surveyed:
             add(layer)
         return Bounded(layers, linear, forms, curves)
@@ -88,32 +88,28 @@ def bound_layers(question: Question, end: float) -> Bounded:
     return Bounded(layers, linear, question.forms, curves)
 
 
-def survey(question: Question, curves: Curves | None) -> tuple[list[Layer], Array]:
+def survey(question: Question) -> tuple[list[Layer], Array]:
     """Layers of the units that are not surely off and reach the outputs, with the checker's bounds
-    by intervals; the question's forms on those of the last layer. Of a large network without those
-    that read one input, if curves are known.
+    by intervals; the question's forms on those of the last layer. Units that are left out of linear
+    programs are not in them.
     """
     network = question.network
     exact, arrays = network.exact, network.arrays
-    part = checker.Part(exact, question.query({"pairs": network.pairs, "facts": []}))
+    part = checker.Part(exact, question.query({"pairs": question.pairs, "facts": []}))
     top = 1 << question.set.scale
     low, high = (np.array([v / top for v in side]) for side in (part.low, part.high))
     kept: list[Array] = []
-    every = [np.ones(len(bias), dtype=bool) for _, bias in arrays[:-1]]
-    if curves and network.is_large:
-        every = [reads < 0 for reads in curves.reads]
     reached = (question.forms != 0).any(axis=0)
     for i in range(len(arrays) - 2, -1, -1):
         start, stop = exact.starts[i : i + 2]
-        kept.insert(0, np.flatnonzero(reached & every[i] & (high[start:stop] > 0)))
+        kept.insert(0, np.flatnonzero(reached & ~question.left_out[i] & (high[start:stop] > 0)))
         reached = (arrays[i][0][kept[0]] != 0).any(axis=0)
     layers: list[Layer] = []
     columns = np.arange(len(question.inputs.lower))
     for i, ((weight, bias), local) in enumerate(zip(arrays[:-1], kept, strict=True)):
         units = exact.starts[i] + local
-        apart = (
-            (weight[local][:, ~every[i - 1]] != 0).any(axis=1) if i else np.zeros(len(local), bool)
-        )
+        out = question.left_out[i - 1] if i else np.zeros(len(columns), dtype=bool)
+        apart = (weight[local][:, out] != 0).any(axis=1)
         place = {int(k): at for at, k in enumerate(units) if not apart[at]}
         pairs = [pair for pair in part.octagons if pair[0] in place and pair[1] in place]
         octagons = [[v / top for v in part.octagons[pair]] for pair in pairs]

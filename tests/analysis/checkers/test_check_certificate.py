@@ -29,6 +29,7 @@ from constructions import Ball, ReLUNetwork
 
 SCRIPT = Path(checker.__file__).resolve()
 STANDARD = {
+    "bisect",
     "runpy",
     "copy",
     "decimal",
