@@ -714,6 +714,21 @@ MALFORMED = {
     "a fact with a sign in floats": {"facts": [[0, 1.0, [0, [], []]]]},
     "a fact is too short": {"facts": [[0, 1]]},
     "a fact about a float": {"facts": [[0.5, 1, [0, [], []]]]},
+    "a fact about two units that are no pair": {"facts": [[0, 1, [0, [], []], 1]]},
+    "a fact about the second of a pair": {
+        "pairs": [[0, 1]],
+        "facts": [[1, 1, [0, [], []], 1]],
+    },
+    "a fact about a pair without sign": {"pairs": [[0, 1]], "facts": [[0, 1, [0, [], []], 0]]},
+    "a fact about a pair and more": {"pairs": [[0, 1]], "facts": [[0, 1, [0, [], []], 1, 1]]},
+    "a fact about a pair with a truth": {
+        "pairs": [[0, 1]],
+        "facts": [[0, 1, [0, [], []], True]],
+    },
+    "the weight of no ball": {"facts": [[0, 1, [0, [], [], 1]]]},
+    "a weight below 0": {"facts": [[0, 1, [0, [], [], -1]]]},
+    "a weight in floats": {"facts": [[0, 1, [0, [], [], 0.0]]]},
+    "two weights": {"facts": [[0, 1, [0, [], [], 0, 0]]]},
 }
 
 MALFORMED_POINTS = {
