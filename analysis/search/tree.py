@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .attack import corner
 from .bounding import Array, Layer, best_bounds
-from .corner import corner
 from .layers import Bounded, Splits
 from .leaves import Leaf, leaf_of
 from .question import Question, Undecided
