@@ -134,6 +134,22 @@ def test_a_plain_classifier_in_l2_is_proved_at_once():
     assert any(multipliers[3] > 0 for multipliers in weighted(query))
 
 
+@pytest.mark.parametrize("limit", [0, 2**30])
+def test_squared_distances_are_bounded_in_all_variants(monkeypatch, limit):
+    """With or without linear programs about their squares."""
+    monkeypatch.setattr("analysis.search.prepared.LARGE", limit)
+    points = torch.from_numpy(np.random.default_rng(1).random((4, 5)))
+    labels = torch.tensor([1, -1, 1, -1])
+    ball = Ball(2, 0.24 * separation(points, labels, norm=2).lower)
+    network = plain(f_S(torch.nn.Linear(5, 1), points, labels, ball, variant="gate"))
+    for point, label in zip(points, labels.tolist(), strict=True):
+        found = certify(network, point, Ball(2, 1.2 * ball.radius), label, max_seconds=20)
+        assert found.verdict == "proved"
+        assert checker.check(prepare(network).exact, found.query) == ""
+    far = certify(network, points[0], Ball(2, 4 * ball.radius), 1, max_seconds=20)
+    assert far.verdict == "refuted"
+
+
 def lighter(query):
     for multipliers in weighted(query):
         multipliers[3] = 0
