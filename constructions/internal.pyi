@@ -54,7 +54,7 @@ from .basics.shapes import (
     Vector,
     VectorCurve,
 )
-from .classifiers.variants import Variant
+from .classifiers.variants import Variant, check_counted
 from .exchange.properties import exact_box, exact_point, rationals
 from .linear.matrix import exact_entries, has_integers, same
 from .memorizers.bit_table import affine_of, exact_rows
@@ -102,6 +102,7 @@ __all__ = [
     "TestPoints",
     "Unpacked",
     "Variant",
+    "check_counted",
     "Vector",
     "VectorCurve",
     "affine_of",

@@ -49,7 +49,7 @@ def class_topology(
     Example:
         >>> from constructions import Ball, affine, f_S
         >>> f = f_S(affine([[0.0, 1.0]]), [[0.25, 0.5], [0.75, 0.5]], [-1, -1], Ball("inf", 0.125))
-        >>> class_topology(f, (0, 1), 1).betti  # everything but two balls and the lower edge
+        >>> class_topology(f, (0, 1), 1).betti  # everything but two balls
         (1, 2, 0)
     """
     net = read_network(network)

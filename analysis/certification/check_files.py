@@ -55,7 +55,10 @@ def check_content(
         judge = check_verified.judge
     kind, balls = content.get("format"), content.get("format") == BALLS
     if points is not None and not balls:
-        raise ValueError(f"{path} holds the sets that it is about: --points would not be looked at")
+        raise ValueError(
+            f"{path} holds the sets that it is about: which of them are the balls around --points "
+            "is asked with --network, --norm and --radius"
+        )
     if kind == PROPERTY:
         if (network is None) != (asked is None):
             missing = "the property (--vnnlib)" if asked is None else "the network (--network)"

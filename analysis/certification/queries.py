@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from constructions import ReLUNetwork
+from constructions import Ball, ReLUNetwork
 from constructions.internal import (
     LabelArray,
     PointArray,
@@ -31,7 +31,7 @@ from ..search.prepared import prepare
 from ..search.question import Question
 from ..search.sets import ExactSet
 from .certificate_files import read_certificate
-from .decision import Certification, certificate_of, decide_margin, query_loss
+from .decision import Certification, ball_set, certificate_of, decide_margin, query_loss
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,12 @@ def read_labelled_points(path: Path) -> tuple[PointArray, LabelArray]:
     if points.ndim != 2 or len(points) != len(labels):
         raise ValueError(f"{path}: points must have shape ({len(labels)}, D), got {points.shape}")
     return points, labels
+
+
+def balls_around(network: ReLUNetwork, points: Any, labels: Any, ball: Ball) -> list[Query]:
+    """The queries whether labels hold on balls around points, within [0,1]^D."""
+    balls = [ball_set(network, point, ball, (0.0, 1.0)) for point in points]
+    return [Query(each, int(label)) for each, label in zip(balls, labels, strict=True)]
 
 
 def certify_all(
@@ -163,6 +169,14 @@ def read_kept(
             kept[_key(query)] = _result(network, known.exact, query)
         step()
     return {key: result for key, result in kept.items() if result is not None}
+
+
+def places_of(path: Path, queries: Sequence[Query]) -> list[int | None]:
+    """The number that each query has in a certificate; None where it is not there, set by set and
+    label by label as it is written.
+    """
+    held = {_key(query): i for i, query in enumerate(read_certificate(path)["queries"])}
+    return [held.get(query.key) for query in queries]
 
 
 def _result(

@@ -132,13 +132,15 @@ def show(value, way=None):  # a rational in nine digits, rounded in a way, or wi
     found = decimal.Context(9, way, traps=[]).divide(*map(decimal.Decimal, value.as_integer_ratio())).normalize()
     text = format(found, "f") if -9 < found.adjusted() < 15 else str(found)
     return "~" * (way is None and value != float(text)) + text
+def tag(numbers):  # tells long points and boxes apart
+    return f"(SHA-256 {hashlib.sha256(' '.join(map(str, numbers)).encode()).hexdigest()[:12]})"
 def spot(point):  # a point, in words
-    return f"({', '.join(map(show, point))})" if len(point) < 5 else f"a point of dimension {len(point)}"
+    return f"({', '.join(map(show, point))})" if len(point) < 5 else f"a point of dimension {len(point)} {tag(point)}"
 def words(network, query, of):  # what a query states that was checked and accepted
     ball, label = [*query["ball"]["centre"], query["ball"]["radius"]] if "ball" in query else [], query["label"]
     lower, upper, ball = [[Fraction(v, 2 ** query["scale"]) for v in side] for side in (query["lower"], query["upper"], ball)]
     box, wide = " x ".join(f"[{show(a)}, {show(b)}]" for a, b in zip(lower, upper)), show(max(map(operator.sub, upper, lower)))
-    region = f"the box {box}" if len(lower) < 5 else f"a box of dimension {len(lower)}, widest side {wide}"
+    region = f"the box {box}" if len(lower) < 5 else f"a box of dimension {len(lower)} {tag(lower + upper)}, widest side {wide}"
     region = f"the l_2 ball around {spot(ball[:-1])} of radius {show(ball[-1])} in {region}" if ball else region
     point, lost = [*map(rational, query.get("witness", []))], rational(query.get("difference", "0"))
     value = network.evaluate([point], label)[0][0] if point else rational(query["bound"])

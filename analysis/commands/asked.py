@@ -92,6 +92,10 @@ def check_given(options: argparse.Namespace) -> None:
     no certificate.
     """
     check_files((options.certificate, options.vnnlib, options.points))
+    if options.radius is not None and not (options.points and options.network):
+        raise ValueError("--radius belongs to --points and --network")
+    if options.norm is not None and options.radius is None:
+        raise ValueError("--norm belongs to --radius")
     sizes = UNKNOWN
     if options.network is not None:
         sizes = declared_sizes(options.network, "--network")

@@ -1,6 +1,6 @@
-"""The commands `cgro certify` and `cgro check-certificate`.
+"""The command `cgro certify`.
 
-Whole, because it is one round: what the first command writes the second one checks.
+Whole, because its forms share the options, and how answers are printed.
 """
 
 from __future__ import annotations
@@ -13,21 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import constructions
 
-from .options import BALLS, NETWORK_HELP, TAKEN, check_radius, read_named, read_net
+from .options import BALLS, NETWORK_HELP, TAKEN, check_radius, read_named
 
 if TYPE_CHECKING:
     from ..certification.decision import Certification
     from ..certification.queries import Query
 
 
-def add_certify_commands(commands: Any) -> None:
-    """Add the two commands to a parser's subparsers."""
-    add_certify(commands)
-    add_check(commands)
-
-
-def add_certify(commands: Any) -> None:
-    """Add `cgro certify`."""
+def add_certify_command(commands: Any) -> None:
+    """Add the command to a parser's subparsers."""
     # Whole, because it is a list of options.
     command = commands.add_parser(
         "certify",
@@ -111,39 +105,6 @@ def add_certify(commands: Any) -> None:
     )
     command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command.set_defaults(run=run_certify)
-
-
-def add_check(commands: Any) -> None:
-    """Add `cgro check-certificate`."""
-    command = commands.add_parser(
-        "check-certificate", help="check a certificate, independently of how it was found"
-    )
-    command.add_argument("certificate", type=Path, metavar="FILE", help="JSON written by certify")
-    command.add_argument(
-        "--network",
-        type=Path,
-        metavar="NET",
-        help="also check that the certificate is about this network",
-    )
-    command.add_argument(
-        "--vnnlib",
-        type=Path,
-        metavar="FILE",
-        help="the property (with --network), for certificates of one",
-    )
-    command.add_argument(
-        "--points",
-        type=Path,
-        metavar="FILE",
-        help=".npz of the points, where the certificate has none",
-    )
-    command.add_argument(
-        "--verified",
-        action="store_true",
-        help="ask the program that is extracted from Coq (make checker builds it), in place of the "
-        "checkers in Python",
-    )
-    command.set_defaults(run=run_check)
 
 
 def run_certify(options: argparse.Namespace) -> None:
@@ -276,8 +237,7 @@ def run_queries(options: argparse.Namespace) -> None:
 
 def run_balls(options: argparse.Namespace) -> None:
     """`cgro certify --point` and `--points`."""
-    from ..certification.decision import ball_set
-    from ..certification.queries import Query, read_labelled_points
+    from ..certification.queries import balls_around, read_labelled_points
 
     network, said = read_named(options.network)
     norm: Any = options.norm or "inf"
@@ -290,8 +250,7 @@ def run_balls(options: argparse.Namespace) -> None:
         values = network([options.point])
         labels = constructions.predictions(values).tolist()
     check_radius(ball.p, ball.radius, network.inputs)
-    balls = [ball_set(network, point, ball, (0.0, 1.0)) for point in points]
-    queries = [Query(ball, int(label)) for ball, label in zip(balls, labels, strict=True)]
+    queries = balls_around(network, points, labels, ball)
     if not options.json:
         asked = f"label {queries[0].label}" if options.point else "each label"
         print(f"{asked} in the whole {ball} around the point, within [0,1]^D")
@@ -322,9 +281,10 @@ def show_certified(
             output().print(f"network {said}", highlight=False, soft_wrap=True)
         if network.source:
             output().print(f"network {network.source}", highlight=False, soft_wrap=True)
-        print_certifications(results, len(queries))
+        print_certifications(results, queries)
         if held:
-            output().print(f"{options.out} was there: what it held stays in it", highlight=False)
+            others = f"{options.out} was there: what it held stays in it, numbered as written"
+            output().print(others, highlight=False, soft_wrap=True)
     if len(results) < len(queries):
         raise KeyboardInterrupt(
             f"{options.out} holds what was found: run again to go on" if options.out else ""
@@ -339,20 +299,27 @@ def result_json(result: Certification) -> dict[str, object]:
     return {"verdict": result.verdict, **numbers, "leaves": result.leaves, "reason": result.reason}
 
 
-def print_certifications(results: list[Certification], total: int) -> None:
-    """A table of verdicts and their counts."""
+def print_certifications(results: list[Certification], queries: list[Query]) -> None:
+    """A table of verdicts and their counts; the sets by what checkers call them."""
     from rich.table import Table
 
     from constructions.internal import said, several
 
+    from ..checkers.check_certificate import tag
     from .console import output
 
     table = Table(title="margin on each set")
+    table.caption = (
+        "set: SHA-256 of its corners, as checkers print it; parts: those of the set that have a "
+        "proof of their own"
+    )
+    total = len(queries)
     for name, justify in (
         ("query", "right"),
+        ("set", "left"),
         ("verdict", "left"),
         ("bound or witness", "left"),
-        ("pieces", "right"),
+        ("parts", "right"),
     ):
         table.add_column(name, justify="right" if justify == "right" else "left")
     for i, result in enumerate(results):
@@ -363,7 +330,9 @@ def print_certifications(results: list[Certification], total: int) -> None:
             at = ", ".join(f"{float(v):.4g}" for v in result.witness[:4])
             detail = f"{said(result.margin, 'exact')} at ({at}"
             detail += ", ...)" if len(result.witness) > 4 else ")"
-        table.add_row(str(i), result.verdict, detail, str(result.leaves or ""))
+        box = queries[i].set
+        name = tag([*box.lower, *box.upper]).strip("()").removeprefix("SHA-256 ")
+        table.add_row(str(i), name, result.verdict, detail, str(result.leaves or ""))
     console = output()
     console.print(table)
     counts = {v: sum(r.verdict == v for r in results) for v in ("proved", "refuted", "unresolved")}
@@ -373,43 +342,3 @@ def print_certifications(results: list[Certification], total: int) -> None:
         + f", of {several(total, 'query', 'queries')}",
         highlight=False,
     )
-
-
-def run_check(options: argparse.Namespace) -> None:
-    """`cgro check-certificate`."""
-    from .asked import check_given
-
-    check_given(options)
-    from constructions.internal import several
-
-    from ..certification.check_files import check_file
-    from ..checkers import check_verified
-
-    asked = constructions.read_property(options.vnnlib) if options.vnnlib else None
-    network = read_net(options.network) if options.network else None
-    found = check_file(options.certificate, network, options.points, asked, proved=options.verified)
-    queries = found if asked is None else found[1:]
-    if asked is not None:
-        whole = found[0]
-        print(
-            f"network and property: "
-            f"{'rejected: ' + whole.reason if whole.reason else 'those of the certificate'}"
-            f"{whole.statement.removeprefix('about this network and this property, all of it')}"
-        )
-    for i, finding in enumerate(queries):
-        rejected = f"rejected: {finding.reason}" if finding.reason else ""
-        print(f"query {i}: {rejected or f'accepted as {finding.statement}'}")
-    if options.verified:
-        print(check_verified.trusted())
-    wrong = sum(bool(finding.reason) for finding in queries)
-    if not queries:
-        raise ValueError(f"{options.certificate} holds no query, so it proves nothing")
-    if wrong:
-        total = several(len(queries), "query", "queries")
-        raise ValueError(f"{options.certificate}: {wrong} of {total} rejected")
-    if asked is not None and whole.reason:
-        raise ValueError(f"{options.certificate} is not about this network and property")
-    if network is not None and asked is None:
-        print(f"network: that of the certificate, layer by layer ({options.network})")
-    if network is None and options.points is None:
-        print("not compared: the network (--network FILE), and a property (--vnnlib FILE)")

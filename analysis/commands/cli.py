@@ -11,7 +11,8 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from .certifying import add_certify_commands
+from .certifying import add_certify_command
+from .checking import add_check_command
 from .comparing import add_compare_command
 from .counting import add_count_command
 from .networks import add_export_command, add_network_commands
@@ -68,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_verify_command(commands)
     add_count_command(commands)
     add_network_commands(commands)
-    add_certify_commands(commands)
+    add_certify_command(commands)
+    add_check_command(commands)
     add_export_command(commands)
     return parser

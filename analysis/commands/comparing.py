@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from training import TASKS
 
 from ..comparison.declared import check_declared
-from ..comparison.settings import CompareSettings, check_settings
+from ..comparison.settings import CompareSettings
 from .options import add_options, check_data, given
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ def run_compare(options: argparse.Namespace) -> None:
     small = words.get("data", "digits") == "digits"
     settings = CompareSettings(**words) if small else CompareSettings.large(**words)
     jobs = options.jobs if options.jobs is not None else len(settings.tasks) if small else 1
-    check_settings(settings)
     check_data(settings.data)
     check_declared(settings)
     import torch

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from constructions import VARIANTS
+from constructions.internal import check_counted
 
 from ..pages.drawing import check_drawn
 from .options import check_written
@@ -81,14 +82,15 @@ def run_count(options: argparse.Namespace) -> None:
     check_written(options.csv, options.latex, options.plot)
     if options.plot:
         check_drawn(options.plot)
+    points = options.points or [10, 100, 1000, 10_000]
+    dimensions = options.dimension or [64, 784, 3072]
+    check_counted(points, dimensions, options.hidden, options.mu)
     import constructions
     from constructions.internal import read_norm, write_file
 
     from ..pages import counts
     from .console import output, progress_bar, showing
 
-    points = options.points or [10, 100, 1000, 10_000]
-    dimensions = options.dimension or [64, 784, 3072]
     variants = tuple(dict.fromkeys(options.variant or VARIANTS))
     hidden, norm = tuple(options.hidden), read_norm(options.norm)
     delta = options.lower_bound

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from constructions.internal import Settings, beyond_scale
 
-from ..comparison.declared import SHAPES, declared_sizes
+from ..comparison.declared import declared_sizes
+from ..comparison.settings import SHAPES
 
 if TYPE_CHECKING:
     from constructions import ReLUNetwork

@@ -84,7 +84,14 @@ def run_sweep(options: argparse.Namespace) -> None:
             )
             bar.advance(task)
 
-        done = training.sweep(planned, jobs=options.jobs, address=options.address, on_trial=ended)
+        try:
+            done = training.sweep(
+                planned, jobs=options.jobs, address=options.address, on_trial=ended
+            )
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                f"{options.out} holds every epoch that ended: the same command goes on"
+            ) from interrupt
     rows = [summary(trial) for trial in done]
     groups = means(rows)
     told = [
@@ -95,7 +102,7 @@ def run_sweep(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"runs": rows, "means": told}))
     else:
-        show(rows, groups)
+        show(rows, groups, said_of({trial.config.final_attack for trial in done}))
     failed = sum(bool(trial.error) for trial in done)
     if failed:
         raise ValueError(
@@ -159,7 +166,16 @@ def within_shares(value: Measured) -> Measured:
     return dataclasses.replace(value, interval=(max(low, 0.0), min(high, 1.0)))
 
 
-def show(rows: Sequence[Row], groups: Sequence[Row]) -> None:
+def said_of(attacks: set[str]) -> str:
+    """What the accuracies of a table are, in words."""
+    attacked = " or ".join(sorted(attacks))
+    return (
+        f"accuracies: exact on the points measured; robust ones: at most, under {attacked} "
+        "(empirical); train robust: of a sample"
+    )
+
+
+def show(rows: Sequence[Row], groups: Sequence[Row], caption: str) -> None:
     """Print a table of the runs, and one of their means."""
     from rich.table import Table
     from rich.text import Text
@@ -169,7 +185,7 @@ def show(rows: Sequence[Row], groups: Sequence[Row]) -> None:
     empty = {name for name in rows[0] if all(row[name] is None for row in rows)}
     told = {"means over seeds [95% interval of Student's t]": groups} if groups else {}
     for title, lines in {"": rows, **told}.items():
-        table = Table(title=title or None, title_justify="left")
+        table = Table(title=title or None, title_justify="left", caption=caption)
         names = [name for name in lines[0] if name not in empty]
         for name in names:
             table.add_column(name, justify="right")

@@ -20,14 +20,14 @@ from typing import Any
 import torch
 
 from constructions import Progress, ReLUNetwork, Result
-from constructions.internal import Report, Said, renamed, silent, warn_of_scale
+from constructions.internal import Report, Said, renamed, silent
 from training import Dataset, load_data
 
 from ..pages.page import versions
 from .declared import misfit, unasked
 from .own import called, read_own
 from .result import TaskResult
-from .settings import CompareSettings, check_settings
+from .settings import CompareSettings
 from .stages import Announce, checks, measurements, stages
 from .task import TaskComparison, Tick
 from .verdict import summary
@@ -144,8 +144,6 @@ def compare(
     bounds and attacks of the learned networks; memory on MNIST some 6 GB a task.
     """
     settings = settings or CompareSettings()
-    check_settings(settings)
-    warn_of_scale(settings.ball)
     if isinstance(jobs, bool) or not isinstance(jobs, int):
         raise TypeError(f"jobs must be an integer, got {jobs!r}")
     if jobs < 1:

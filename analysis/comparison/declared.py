@@ -13,18 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from constructions.internal import beyond_scale
-
-from .settings import CompareSettings
+from .settings import SHAPES, CompareSettings
 
 WEIGHTS = (".pt", ".pth", ".safetensors")
 """Files of weights, as `torch.save(model.state_dict(), file)` and safetensors write them."""
 
 LAYERS = {"lenet5": (0, 3, 7, 9, 11), "strided": (0, 2, 5, 7)}
 """Models that are recognised by their weights, with the numbers of the layers that have some."""
-
-SHAPES = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
-"""Images of data with a name; all have ten classes."""
 
 READ = 2**26
 """Most bytes of a file that is read twice: before PyTorch is loaded, and where it is used."""
@@ -41,9 +36,6 @@ def check_declared(settings: CompareSettings) -> None:
     """
     shape = SHAPES.get(settings.data)
     outputs = {task: {"parity": 1, "classes": 10}.get(task) for task in settings.tasks}
-    dimension = None if shape is None else math.prod(shape)
-    if text := beyond_scale(settings.norm, settings.ball_radius, dimension):
-        raise ValueError(f"radius must be below half the separation of the data: {text}")
     found: dict[str, set[int]] = {}
     for name, source in (("model", settings.model), ("clean", settings.clean)):
         path = None if source is None else find_own(source, name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Gt, Le, Lt
 
 import constructions
-from constructions.internal import Settings, read_norm, setting
+from constructions.internal import Settings, beyond_scale, read_norm, setting
 from training import TASKS
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RADIUS = {math.inf: 0.1, 2.0: 0.3}
 DEFAULT_TERM = {math.inf: 0.03, 2.0: 0.3}
+
+SHAPES = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
+"""Images of data with a name; all have ten classes."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ class CompareSettings(Settings):
     )
     tasks: tuple[str, ...] = TASKS
     norm: float = setting(math.inf, "norm of the perturbations, inf or 2", read_norm)
-    radius: float | None = setting(
+    radius: Annotated[float, Gt(0), Lt(math.inf)] | None = setting(
         None, "radius of the perturbations (default: 0.1 for inf, 0.3 for 2)"
     )
-    seed: int = setting(0, "seed of the data split, initialisation and noise")
+    seed: Annotated[int, Ge(0)] = setting(0, "seed of the data split, initialisation and noise")
     clean_epochs: int = 60
     adversarial_epochs: int = 200
     clean_widths: tuple[int, ...] = (64, 64)
@@ -92,6 +95,15 @@ class CompareSettings(Settings):
     flat_points: int = 64
     attacked_points: int | None = None
     sampled_points: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for task in self.tasks:
+            if task not in TASKS:
+                raise ValueError(f"tasks must be among {', '.join(TASKS)}, got {task!r}")
+        dimension = math.prod(SHAPES[self.data]) if self.data in SHAPES else None
+        if text := beyond_scale(self.norm, self.ball_radius, dimension):
+            raise ValueError(f"radius must be below half the separation of the data: {text}")
 
     @classmethod
     def large(cls, **given: Any) -> CompareSettings:
@@ -169,11 +181,3 @@ class CompareSettings(Settings):
     def flat_radii(self) -> list[float]:
         """The radii of the flatness curves: from 0 to three times the ball's."""
         return [round(self.ball.radius * k / 4, 12) for k in range(13)]
-
-
-def check_settings(settings: CompareSettings) -> None:
-    """Raise ValueError for settings that fit no data."""
-    if settings.seed < 0:
-        raise ValueError(f"seed must be >= 0, got {settings.seed}")
-    if not settings.ball_radius > 0:
-        raise ValueError(f"radius must be positive, got {settings.ball_radius:g}")

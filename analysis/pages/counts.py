@@ -106,11 +106,22 @@ SPARED = 0.01
 def as_bounds(needed: Mapping[int, int], delta: float) -> list[str]:
     """Lower bounds by dimension, in words.
 
-    >>> print(*as_bounds({6: 3}, 0.1))
-    D = 6: robust on all but 1% of S_phi at radius 0.1, worst phi: at least 3 (certified bound)
+    >>> as_bounds({6: 3}, 0.1)[0].split(": ")[-1]
+    'at least 3 parameters (certified bound)'
     """
     of = f"robust on all but {SPARED:.0%} of S_phi at radius {delta:g}, worst phi"
-    return [f"D = {d}: {of}: at least {m:,} (certified bound)" for d, m in needed.items()]
+    least = {d: f"{m:,}" if m < 10**15 else rounded_down(m) for d, m in needed.items()}
+    return [f"D = {d}: {of}: at least {m} parameters (certified bound)" for d, m in least.items()]
+
+
+def rounded_down(number: int) -> str:
+    """A number of many digits in three.
+
+    >>> rounded_down(12399999)
+    '1.23e+07'
+    """
+    digits = str(number)
+    return f"{digits[0]}.{digits[1:3]}e+{len(digits) - 1:02}"
 
 
 def as_latex(
@@ -137,15 +148,19 @@ def as_latex(
             [r.depth for r in rows],
             [r.measured for r in rows],
             [r.closed_form for r in rows],
+            [r.dense_parameters for r in rows],
         )
     )
+    more = depth_of(rows, "; $m = {}$") + "; dense: all entries"
+    if not all(r.built for r in rows):
+        more += "; *: counted by the building code on sizes alone"
     lines = [
         "% needs \\usepackage{amsmath,booktabs,longtable,siunitx}",
         rf"\begin{{longtable}}{{ll{columns}}}",
-        rf"\caption{{Nonzero parameters, counted exactly; {about}{depth_of(rows, '; $m = {}$')}.}}",
+        rf"\caption{{Nonzero parameters, counted exactly; {about}{more}.}}",
         r"\label{tab:parameters} \\",
         r"\toprule",
-        r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} \\",
+        r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} & {dense} \\",
         r"\midrule",
         r"\endhead",
     ]
@@ -154,11 +169,9 @@ def as_latex(
             "f_clean": r"$f_{\mathrm{clean}}$",
             "f_adv": r"$f_{\mathrm{adv}}$",
             "f_S": r"$f_S$",
-        }[r.network]
-        lines.append(
-            f"{name} & {r.variant} & {r.points} & {r.dimension} & {r.depth} & {r.measured} & "
-            f"{r.closed_form} \\\\"
-        )
+        }[r.network] + "*" * (not r.built)
+        counts = (r.points, r.dimension, r.depth, r.measured, r.closed_form, r.dense_parameters)
+        lines.append(f"{name} & {r.variant} & {' & '.join(map(str, counts))} \\\\")
     lines += [r"\bottomrule", r"\end{longtable}", ""]
     lines += [
         rf"Parameters of $f_S$, {variant}: ${sympy.latex(closed_form(norm, variant, hidden))}$."

@@ -189,10 +189,12 @@ def architectures(parameters: int, d: int) -> int:
     "rho-robust memorizers of all N points in R^d need Omega((rho^2 min(N, d) + 1) d + min(1 / "
     "sqrt(1 - rho^2), sqrt d) sqrt N) parameters, all entries counted",
     "holds",
-    "of two bounds: (d + 1) w + w + 1 by Proposition 3.2, w = max(1, ceil(rho^2 min(N - 1, d))), "
-    "with this constant; and Proposition 3.3's. There the class is a union over all widths with P "
-    "parameters, and the cited O(P^2) is of one architecture; there are at most 2^P of them, which "
-    "adds O(P) to the dimension, so the order stays",
+    "of two bounds: for N >= 3, (d + 1) w + w + 1, w = max(1, ceil(rho^2 min(N - 1, d))), with "
+    "this constant, by Proposition 3.2 and, for w = 1, three points on a line; and Proposition "
+    "3.3's. There the class is a union over all widths with P parameters, and the cited O(P^2) is "
+    "of one architecture; there are at most 2^P of them, which adds O(P) to the dimension, so "
+    "the order stays. Both are derived, not measured: what runs is the first beside networks that "
+    "are right, and the count of architectures",
     on="0 and e_1..e_t, t = 4, 8, 16; architectures with P < 60",
 )
 def parameters_from_below() -> Iterator[Check]:

@@ -28,7 +28,7 @@ from ..linear.matrix import Count, Unknown
 from ..networks.network import ReLUNetwork
 from .memorization import f_adv, f_S
 from .memorizer import assemble
-from .variants import VARIANTS, Variant
+from .variants import VARIANTS, Variant, check_counted, least_dimension
 
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)
 
@@ -212,13 +212,6 @@ def derived_form(
     return sympy.expand(result)
 
 
-def least_dimension(hidden: Sequence[int] = ()) -> int:
-    """The D from which `closed_form` holds: trees of maxima are then deep enough not to wait for
-    f_clean.
-    """
-    return max(4, 2 ** (len(hidden) + 1))
-
-
 def clean_closed_form(hidden: Sequence[int] = (), outputs: int = 1) -> sympy.Expr:
     """Parameters of a dense f_clean with the given hidden widths, in D.
 
@@ -262,7 +255,7 @@ def count_table(
         A `CountRow` for each network; counts are exact.
 
     Raises:
-        ValueError: for N or D below 1, D below `least_dimension(hidden)` or mu outside (0, 1].
+        ValueError: for N or widths below 1, D below `least_dimension(hidden)` or mu outside (0, 1].
 
     Cost: O(N D) a row.
 
@@ -272,16 +265,9 @@ def count_table(
         ('f_S', 42914, 42914)
     """
     # Whole, because it is one loop, which makes row after row.
+    points, dimensions = list(points), list(dimensions)
+    check_counted(points, dimensions, hidden, mu)
     grid = [(n, d) for d in dimensions for n in points]
-    least = least_dimension(hidden)
-    for n, d in grid:
-        if n < 1 or d < least:
-            raise ValueError(
-                f"points must be >= 1, and dimensions >= {least}, from where the closed forms "
-                f"hold, got N={n}, D={d}"
-            )
-    if not 0 < mu <= 1:
-        raise ValueError(f"mu must lie in (0, 1], got {mu}")
     p = read_norm(norm)
     name = norm_name(p)
     rows, chosen = [], list(variants)
@@ -406,6 +392,5 @@ __all__ = [
     "closed_form",
     "count_table",
     "fitted_exponent",
-    "least_dimension",
     "symbolic_f_S",
 ]

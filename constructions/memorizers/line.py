@@ -58,7 +58,7 @@ def memorizer(
 
     Weights have up to n (rho + c) + 1 bits, so beyond 53 the network has `Integers` layers and is
     evaluated exactly only. No way around: P parameters of b bits have at most 2^(P b) values, so to
-    memorize all labellings takes P b >= N.
+    memorize all labellings in one architecture takes P b >= N.
 
     Args:
         points: (N, D), real numbers; equal ones count once. Integers, and dyadic numbers with few

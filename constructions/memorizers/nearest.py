@@ -39,7 +39,8 @@ _ONE_HOT = (9 * _K - 12 + Mod(_K, 2)) / 2 + _K * ceiling(log(_K, 2)) + 5 * _K
 @implements(
     "this library; the rule is Cover and Hart's (1967)",
     "|x - c|^2 - |x|^2 is affine in x, so the nearest of N points is told by N rows and maxima: "
-    "right on l_2 balls of every radius below half the separation, up to a grid of 2^-18 or less",
+    "right on l_2 balls of every radius below half the separation, up to a grid of 2^-18 (2^-17 "
+    "from D = 2,049 on)",
     depth="levels + top",
     parameters="first + 3*N - 4*classes + odd + delays + head",
 )

@@ -243,7 +243,7 @@ def _ledger(network: ReLUNetwork) -> list[str]:
         for part, count in sums.items()
     ]
     total = f"{sum(sums.values()):{wide},}  in all"
-    return ["  parameters, by part:", *(f"    {row}" for row in (*rows, total))]
+    return ["  parameters, by part (exact counts):", *(f"    {row}" for row in (*rows, total))]
 
 
 def _plain(value: Any) -> Any:

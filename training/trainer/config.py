@@ -1,5 +1,7 @@
 """What a training run is told to do: one flat record, the same in Python, in TOML files and on the
 command line.
+
+Whole, because it is that one record, each of its entries with its meaning and its help.
 """
 
 from __future__ import annotations
@@ -95,7 +97,9 @@ class TrainingConfig(Settings):
         device: "auto", "cpu" or "cuda".
         devices: processes on this machine, one for each GPU.
         compile: whether `torch.compile` compiles the model (pays on GPUs); it needs Triton there,
-            and a C++ compiler on a CPU. CUDA graphs are not used.
+            and a C++ compiler on a CPU.
+        cuda_graphs: whether that also records CUDA graphs (mode "reduce-overhead"), for small
+            batches; with `compile` only, without effect on a CPU, and not run on a GPU yet.
         eval_points: training and test points measured after every epoch.
         eval_attack: attack of the measurements after every epoch.
         final_attack: attack of the measurement at the end, on all test points ("pgd50x10": 10
@@ -181,6 +185,7 @@ class TrainingConfig(Settings):
     device: Device = setting("auto", ", ".join(get_args(Device)))
     devices: Count = setting(1, "processes on this machine, one for each GPU")
     compile: bool = setting(False, "torch.compile the model (pays on GPUs)")
+    cuda_graphs: bool = setting(False, "with --compile: record CUDA graphs, too")
     eval_points: Count = setting(1000, "training and test points measured after every epoch")
     eval_attack: str = setting("pgd10", "attack of the measurements after every epoch")
     final_attack: str = setting(
@@ -204,6 +209,8 @@ class TrainingConfig(Settings):
         if steps < 1 or restarts > 1:
             raise ValueError(f"attack must be fgsm or pgdK for training, got {self.attack!r}")
         read_task(self.task)
+        if self.cuda_graphs and not self.compile:
+            raise ValueError("cuda_graphs must be False without compile, got True")
         from constructions.internal import warn_of_scale  # with torch
 
         object.__setattr__(self, "radius", self.ball.radius)

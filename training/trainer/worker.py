@@ -154,7 +154,8 @@ class Worker:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.raw: nn.Module = self.model  # for attacks, which go round DDP
         if self.config.compile:
-            self.raw = torch.compile(self.model)  # type: ignore[assignment] # a module, which the stubs do not say
+            mode = "reduce-overhead" if self.config.cuda_graphs else None
+            self.raw = torch.compile(self.model, mode=mode)  # type: ignore[assignment] # a module, which the stubs do not say
         self.plain = make_optimizer(self.config, self.model, state)
         self.forward, self.optimizer = fabric.setup(self.raw, self.plain)
         self.attack, self.loss = (

@@ -337,9 +337,13 @@ def test_statements_are_in_words_and_say_what_is_refuted(tmp_path):
     tree = {"pairs": [], "facts": [], "trees": [{"leaf": [0, [], []], "goal": True}]}
     query = {k: v for k, v in POSITIVE.items() if k != "points"} | ball | tree
     path.write_text(json.dumps(plain(wide, query)))
+    centre, corners = (
+        hashlib.sha256(" ".join(numbers).encode()).hexdigest()[:12]
+        for numbers in (["1/2"] * 6, ["0"] * 6 + ["1"] * 6)
+    )
     assert (
-        "the l_2 ball around a point of dimension 6 of radius 0.5 in a box of dimension 6, widest "
-        "side 1;" in (run("check_certificate.py", path)[1])
+        f"the l_2 ball around a point of dimension 6 (SHA-256 {centre}) of radius 0.5 in a box of "
+        f"dimension 6 (SHA-256 {corners}), widest side 1;" in (run("check_certificate.py", path)[1])
     )
 
 

@@ -74,6 +74,30 @@ def test_certify_prints_verdicts_and_writes_a_certificate_that_is_accepted(files
     assert capsys.readouterr().out.count("accepted") == 4
 
 
+def test_points_are_found_among_the_queries_of_a_certificate(files, capsys):
+    folder, _ = files
+    net, out = folder / "net.safetensors", folder / "d.json"
+    x, y = np.array([[0.625, 0.0], [0.75, 0.25], [0.5, 0.125]]), np.array([1, 1, -1])
+    np.savez(folder / "all.npz", x=x, y=y)
+    np.savez(folder / "two.npz", x=x[[2, 0]], y=y[[2, 0]])
+    ball = ["--norm", 2, "--radius", 0.0625]
+    for name in ("all", "two"):
+        assert run("certify", net, "--points", folder / f"{name}.npz", *ball, "--out", out) == 0
+    names = re.findall(r"\b[0-9a-f]{12}\b", capsys.readouterr().out)
+    assert len(names) == 5
+    assert names[3:] == [names[2], names[0]]
+    asked = ["check-certificate", out, "--network", net, "--points"]
+    assert run(*asked, folder / "two.npz", *ball) == 0
+    checked = capsys.readouterr().out
+    assert "points: 2 rows of " in checked
+    assert "two.npz, in turn queries 2, 0" in checked
+    np.savez(folder / "other.npz", x=x, y=[1, -1, -1])
+    for points, given in (("other", ball), ("all", ball[2:]), ("all", [*ball[:3], 0.03125])):
+        assert run(*asked, folder / f"{points}.npz", *given) == 2
+        row = 1 if points == "other" else 0
+        assert f"holds no query of row {row} of " in capsys.readouterr().err
+
+
 def test_the_checker_runs_alone(files):
     folder, _ = files
     run(

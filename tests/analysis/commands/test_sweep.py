@@ -121,6 +121,16 @@ def test_five_interruptions_of_a_sweep_lose_nothing(tmp_path, monkeypatch):
         ]
 
 
+def test_an_interrupted_sweep_says_how_it_goes_on(tmp_path, monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeping, "train", stopped)
+    assert main(["sweep", *QUICK, "--epochs", "1", "--out", str(tmp_path)]) == 130
+    said = capsys.readouterr().err
+    assert f"{tmp_path} holds every epoch that ended: the same command goes on" in said
+
+
 def test_means_are_over_seeds_and_count_what_failed_or_stopped():
     """By hand: rates 0.2, 0.4, 0.6 have mean 0.4, and t(0.975, 2) 0.2 / sqrt(3) is 0.4968."""
     row = {"width": 2.0, "radius": 0.1, "epoch": 3, "best epoch": None}

@@ -194,7 +194,7 @@ def test_a_run_is_not_overwritten_or_mixed(folder, capsys):
 
 
 @pytest.mark.slow
-def test_one_epoch_of_resnet9_on_real_colour_images(data_folder, tmp_path, capsys):
+def test_epochs_of_resnet9_on_real_colour_images(data_folder, tmp_path, capsys):
     """2,000 CIFAR-10 images, from files to measurements (JPEG-recompressed, so accuracies are the
     copy's own).
     """
@@ -204,7 +204,8 @@ def test_one_epoch_of_resnet9_on_real_colour_images(data_folder, tmp_path, capsy
     data = load_data(archive, "classes").subset(2000, 100, seed=0)
     config = replace(
         TrainingConfig.from_toml("cifar10-resnet9"),
-        epochs=1,
+        width=0.25,
+        epochs=3,
         precision="float32",
         eval_points=50,
         eval_attack="fgsm",

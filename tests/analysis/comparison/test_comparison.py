@@ -418,12 +418,12 @@ def test_a_radius_beyond_half_the_separation_is_refused_before_any_training(
     assert main(["compare", "--radius", "0.22", "--out", str(tmp_path)]) == 2
     assert "half the separation 0.4375" in capsys.readouterr().err
     assert main(["compare", "--radius", "0", "--out", str(tmp_path / "none")]) == 2
-    assert "radius must be positive" in capsys.readouterr().err
+    assert "radius must be greater than 0, got '0'" in capsys.readouterr().err
     assert main(["compare", "--seed", "-1", "--out", str(tmp_path / "none")]) == 2
-    assert "seed must be >= 0" in capsys.readouterr().err
+    assert "seed must be greater than or equal to 0, got '-1'" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
     assert main(["compare", "--radius", "-1", "--out", str(tmp_path)]) == 2
-    assert "radius must be positive, got -1" in capsys.readouterr().err
+    assert "radius must be greater than 0, got '-1'" in capsys.readouterr().err
 
 
 def test_compare_command_prints_json(quick, monkeypatch, capsys, tmp_path):
@@ -498,7 +498,7 @@ def test_count_command(capsys, tmp_path):
     assert both.startswith(latex)
     assert r"\includegraphics[width=\linewidth]{pictures/counts.pdf}" in both
     assert r"\caption{Nonzero parameters, counted exactly; $\ell_\infty$ balls; $f_{" in latex
-    assert latex.count("S[table-format=") == 5
+    assert latex.count("S[table-format=") == 6
     drawn = files["svg"].read_text()
     assert drawn.lstrip().startswith("<?xml")
     assert "training points N (D = 16)" in drawn
@@ -515,7 +515,7 @@ def test_counts_beside_the_lower_bound(capsys, tmp_path):
     shown, written = capsys.readouterr().out, file.read_text()
     for d, m in least.items():
         of = "robust on all but 1{} of {} at radius 0.1, worst {}"
-        end = f"at least {m:,} (certified bound)"
+        end = f"at least {m:,} parameters (certified bound)"
         assert f"D = {d}: {of.format('%', 'S_phi', 'phi')}: {end}" in shown
         assert "D = {}: {}: {}".format(d, of.format(r"\%", r"$S_\phi$", r"$\phi$"), end) in written
     assert main([*asked, "--lower-bound", "0.1", "--json"]) == 0
@@ -581,3 +581,17 @@ def test_digits_show_clean_generalization_and_robust_overfitting(seed):
     assert train[0] <= 0.02
     assert test[0] - train[1] >= 0.05
     assert max(high - low for low, high in (train, test)) <= 0.02  # 0.01 on a machine of one's own
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"radius": 8}, "if the radius is in grey levels of 0 to 255, divide it by 255"),
+        ({"norm": 2, "radius": 9}, "the l_2 ball of radius 9 holds all of"),
+        ({"tasks": ("odd",)}, "tasks must be among parity, classes, got 'odd'"),
+        ({"seed": -1}, "seed must be greater than or equal to 0, got -1"),
+    ],
+)
+def test_settings_say_what_is_wrong_when_they_are_made(given, message):
+    with pytest.raises(ValueError, match=message):
+        CompareSettings(**given)

@@ -24,9 +24,9 @@ from constructions import (
 from constructions.classifiers.counting import (
     D,
     clean_closed_form,
-    least_dimension,
     symbolic_f_S,
 )
+from constructions.classifiers.variants import least_dimension
 
 NORMS = ("inf", 2)
 EVERY = list(itertools.product(NORMS, VARIANTS))
@@ -217,6 +217,7 @@ def test_count_table_checks_its_grid():
         ([0], [8], {}, "points must be >= 1, and dimensions >= 4"),
         ([1], [3], {}, "points must be >= 1, and dimensions >= 4"),
         ([1], [7], {"hidden": (3, 3)}, "dimensions >= 8, .* got N=1, D=7"),
+        ([1], [8], {"hidden": (3, 0)}, "hidden must hold widths >= 1, got 0"),
         ([1], [8], {"mu": 0.0}, r"mu must lie in \(0, 1\], got 0"),
         ([1], [8], {"mu": 1.5}, r"mu must lie in \(0, 1\], got 1.5"),
         ([1], [8], {"norm": 1}, "norm must be 2 or 'inf'"),

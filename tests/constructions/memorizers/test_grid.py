@@ -146,7 +146,7 @@ def test_given_directions_are_the_ones_that_are_used(tmp_path):
     assert (
         network.provenance == grid_memorizer(points, labels, ball, projection=np.eye(6)).provenance
     )
-    assert "memorizer(points=" in explain(network).split("by part:")[1]
+    assert "memorizer(points=" in explain(network).split("by part (exact counts):")[1]
     network.save(tmp_path / "f.safetensors")
     assert load(tmp_path / "f.safetensors").exact(points).tolist() == network.exact(points).tolist()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import lightning_fabric  # noqa: F401  (it wraps torch.compile, once)
 import pytest
 import torch
 
@@ -21,15 +22,17 @@ CONFIG = TrainingConfig(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["lenet5", "resnet9"])
-def test_compiled_steps_are_the_same(model, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("model", "graphs"), [("lenet5", False), ("lenet5", True), ("resnet9", False)]
+)
+def test_compiled_steps_are_the_same(model, graphs, tmp_path, monkeypatch):
     """Traced, with gradients, by the backend that runs the same operations; what builds code for
     them (Inductor) rounds otherwise, and takes minutes.
     """
     used = []
 
     def traced(module, **options):  # by the worker, and again with its options by Fabric
-        used.append(module)
+        used.append(options.pop("mode", "as before"))
         return compiler(module, **options | {"backend": "aot_eager"})
 
     compiler = torch.compile
@@ -39,8 +42,9 @@ def test_compiled_steps_are_the_same(model, tmp_path, monkeypatch):
     config = replace(CONFIG, model=model)
     plain = train(config, tmp_path / "plain", data=data).weights()
     assert not used
-    found = train(replace(config, compile=True), tmp_path / "compiled", data=data).weights()
-    assert used
+    config = replace(config, compile=True, cuda_graphs=graphs)
+    found = train(config, tmp_path / "compiled", data=data).weights()
+    assert used == ["reduce-overhead" if graphs else None, "as before"]
     assert found.keys() == plain.keys()
     assert all(torch.equal(value, plain[name]) for name, value in found.items())
 
@@ -50,3 +54,8 @@ def test_without_a_compiler_it_is_refused_at_once(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"compile must be False on this machine: .* C\+\+"):
         train(replace(CONFIG, compile=True), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_cuda_graphs_are_those_of_compiled_steps():
+    with pytest.raises(ValueError, match="cuda_graphs must be False without compile"):
+        replace(CONFIG, cuda_graphs=True)
