@@ -214,12 +214,12 @@ def decisions() -> None:
     for m, factor in itertools.product((4, 8, 12, 16), (1 - 2.0**-20, 1 + 2.0**-20)):
         name = f"ladder, m = {m}, t {'below' if factor < 1 else 'above'}"
         row(name, ladder(m, factor), [(torch.tensor([0.5]), Ball(math.inf, 0.5), -1)])
-    for (dimension, count), share, variant in itertools.product(
-        ((2, 4), (5, 10), (64, 20)), (0.05, 0.15), ("lean", "gate")
+    for p, (dimension, count), share, variant in itertools.product(
+        (math.inf, 2.0), ((2, 4), (5, 10), (64, 20)), (0.05, 0.15), ("lean", "gate")
     ):
-        network, cases = memorized(dimension, count, math.inf, share, variant, 32, 32)
+        network, cases = memorized(dimension, count, p, share, variant, 32, 32)
         row(
-            f"plain f_S, {variant}, D = {dimension}, {share} sep.",
+            f"plain f_S, l_{p:g}, {variant}, D = {dimension}, {share}",
             plain(network),
             cases[:10],
             runs=1,

@@ -313,6 +313,7 @@ STANDALONE = {
     "check_balls.py",
     "check_certificate.py",
     "check_boxes.py",
+    "check_curves.py",
     "check_facts.py",
     "check_memorization.py",
     "check_trees.py",

@@ -284,6 +284,7 @@ def decide_margin(
         check_labels(torch.tensor([label]), 1, network.outputs)
     max_seconds = read_positive("max_seconds", max_seconds)
     known = prepare(network)
+    known.complete()
     question = Question(known, exact_set, label)
     search = Search(question, max_seconds)
     try:

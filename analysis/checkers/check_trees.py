@@ -3,9 +3,9 @@
 
 For bounds l <= z <= u of a unit, h = max(0, z), and any multiplier D,
     R h >= D z + min { R max(0, t) - D t : t = l, u, or 0 if it is between },  and D z is linear in the layer below.
-For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Facts of nodes are of
-the points alone where the goal is less than the bound that is claimed (see check_facts.py, in numpy); leaves below such facts
-show that there are no such points. Multipliers are over 2^s, inputs and bounds of z over 2^g."""
+For pairs of units the minimum is over the polygon that bounds of z_p, z_q, z_p + z_q and z_p - z_q leave. Multipliers may leave
+units of one input to check_curves.py, exactly. Facts of nodes are of points alone where the goal is less than the bound claimed
+(see check_facts.py, in numpy); leaves below show that there are none. Multipliers are over 2^s, bounds of z over 2^g."""
 import copy, itertools, math, operator, pathlib, runpy
 from fractions import Fraction
 SCALE = 1 << 13  # most bits of scales
@@ -23,7 +23,7 @@ def read_multipliers(data):  # [s, [units], [integers over 2^s]]
 class Part:  # a part of a query's set: bounds of units and, for units in pairs, (p, q, the corners of their polygon)
     def __init__(self, network, query):
         self.network, self.g, self.box, self.ball = network, query["scale"], (query["lower"], query["upper"]), query.get("ball")
-        self.low, self.high, self.octagons, self.corners, self.facts = [], [], {}, {}, None
+        self.low, self.high, self.octagons, self.corners, self.facts, self.exact = [], [], {}, {}, None, []
         facts, members, paired = query["facts"][::-1], [k for pair in query["pairs"] for k in pair], set()
         require(all(type(k) is int for k in members) and len(set(members)) == len(members), "a unit is in two pairs")
         below, self.enough = list(zip(*self.box)), 0  # leaves must give as much
@@ -38,23 +38,30 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
             pairs = [(p, q) for p, q in query["pairs"] if start <= p < stop and start <= q < stop]
             self.octagons |= {(p, q): [x * self.bound(i, {p: x, q: x * y}) for y in (1, -1) for x in (1, -1)] for p, q in pairs}
             while facts and start <= facts[-1][0] < stop:
-                k, sign, multipliers = facts.pop()
-                require(type(k) is type(sign) is int and sign in (-1, 1), "the sign of a fact must be -1 or 1")
-                bounds, better = (self.low, max) if sign > 0 else (self.high, min)
-                bounds[k] = better(bounds[k], sign * self.bound(i, {k: sign}, multipliers))
+                k, x, multipliers, *y = facts.pop()  # y: the sign of another unit, for the sum or difference of a pair
+                require({*map(type, (k, x, *y))} == {int} and {x, *y} <= {-1, 1}, "the sign of a fact must be -1 or 1")
+                others = [q for p, q in pairs if p == k]
+                require(len(y) <= len(others), "a fact is about two units that are no pair")
+                value, better = x * self.bound(i, {k: x} | dict(zip(others, y)), multipliers), max if x > 0 else min
+                ends, at = (self.low if x > 0 else self.high), k
+                ends, at = (self.octagons[k, others[0]], 2 * (y[0] != x) + (x < 0)) if y else (ends, at)
+                ends[at] = better(ends[at], value)
             _ = [self.meet(p, q) for p, q in pairs]
             paired = {k - start for pair in pairs for k in pair}
             below = [(max(a, 0), max(b, 0)) for a, b in zip(self.low[start:], self.high[start:])]
         require(not facts, "facts must be about hidden units, in the order of the layers")
     def bound(self, layer, signs, multipliers=(0, (), ())):  # of the sum of signs times z of units of a layer, {number: sign}
-        (s, factors), bias, first = read_multipliers(multipliers), self.network.layers[layer][1], self.network.starts[layer]
+        (s, factors), bias, first = read_multipliers(multipliers[:3]), self.network.layers[layer][1], self.network.starts[layer]
         form = self.network.combine(layer, {k - first: x << s for k, x in signs.items()})
-        return self.descend(layer, form, sum([x * bias[k - first] for k, x in signs.items()]) << s + self.g, s, factors)[0]
-    def descend(self, layer, form, part, s, factors, stop=-1):  # part + a form of what is below a layer is >= what is returned:
-        network, low, high, total = self.network, self.low, self.high, 0  # a number, plus a form of z of layer `stop`, if given
+        part = sum([x * bias[k - first] for k, x in signs.items()]) << s + self.g
+        curves = self.curves(s, *multipliers[3:]) if multipliers[3:] else None
+        return self.descend(layer, form, part, s, factors, curves=curves)[0]
+    def descend(self, layer, form, part, s, factors, stop=-1, curves=None):  # part + a form of what is below a layer is >= what
+        network, low, high, total = self.network, self.low, self.high, 0  # is returned: a number, and a form of layer `stop`
         for i in range(layer - 1, -1, -1):
             scale, (start, above) = network.layers[i + 1][2], network.starts[i : i + 2]
             d = {k - start: v for k, v in factors.items() if start <= k < above}
+            form = curves.rest(i, form, d) if curves else form
             units = form | d
             if self.corners:
                 for k in {start + j for j in units if start + j in self.corners}:
@@ -75,7 +82,14 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
             if i == stop:
                 return total, d
             form, part = network.combine(i, d), sum([v * network.layers[i][1][j] for j, v in d.items()]) << self.g
+        if curves:
+            return total + (part >> s + network.layers[0][2]) + curves.least(form), {}
         return total + (part + self.ends(form) >> s + network.layers[0][2]), {}
+    def curves(self, s, weight):  # to take units that read one input exactly
+        if not self.exact:
+            exact = runpy.run_path(str(pathlib.Path(__file__).with_name("check_curves.py")))["Curves"]
+            self.exact.append(exact(self.network, self.g, self.box, self.ball))
+        return self.exact[0].sum(s, weight)
     def carry(self, goal, layer, multipliers):  # goal >= what is returned: a number, plus a form of z of a layer over 2^s; s
         (s, factors), (_, bias, _), first = read_multipliers(multipliers), self.network.layers[-1], self.network.units
         form = self.network.combine(len(self.network.layers) - 1, {k - first: x << s for k, x in goal.items()})

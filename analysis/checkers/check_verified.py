@@ -9,7 +9,7 @@ theorem `check_memorized_sound` is about all balls at once, by intervals through
 its extraction (ExtractChecker.v says what it replaces), OCaml, zarith, main.ml, which reads what is written here, this file and
 what it takes of check_certificate.py, check_trees.py and check_memorization.py; not trusted: pairs, facts, trees, multipliers,
 boxes and points. Values at witnesses and comparisons with files are Python's. Not covered, so rejected: facts of nodes
-(`targets`); memorization in l_2, of variant gate, or refuted."""
+(`targets`) and of two units, weights of balls; memorization in l_2, of variant gate, or refuted."""
 import decimal, functools, hashlib, json, math, os, pathlib, runpy, subprocess, sys
 PROGRAM = pathlib.Path(__file__).parents[2] / "proofs" / "checker" / "ml" / "check"
 TRUSTED = "the queries were checked by {}, extracted from Coq; trusted: Coq, its extraction, OCaml, zarith, and the readers in \
@@ -55,6 +55,7 @@ class Writer:  # of a network and queries, as ml/main.ml reads them
         i = max(i for i, start in enumerate(self.network.starts[:-2]) if start <= unit)
         return i, unit - self.network.starts[i]
     def multipliers(self, data, layer):  # one list for each layer below, from the top; those of other units have no effect
+        require(len(data) == 3, "multipliers with the weight of a ball are not covered by the verified checker")
         s, factors = beside("check_trees.py")["read_multipliers"](data)
         lists = [[] for _ in range(layer)]
         for unit, v in factors.items():
@@ -86,8 +87,9 @@ class Writer:  # of a network and queries, as ml/main.ml reads them
             if min(p, q) >= 0 and max(p, q) < self.network.units and self.place(p)[0] == self.place(q)[0]:
                 i, k = self.place(min(p, q))
                 partners[i][k] = abs(q - p) - 1
-        for unit, sign, multipliers in query["facts"]:
+        for unit, sign, multipliers, *other in query["facts"]:
             i, k = self.place(unit)
+            require(not other, "facts of two units are not covered by the verified checker")
             require(type(sign) is int and sign in (-1, 1), "the sign of a fact must be -1 or 1")
             require(i >= last, "facts must be about hidden units, in the order of the layers")
             last = i

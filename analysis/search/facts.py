@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .bounding import Array, Layer, least
-from .layers import Bounded
-from .leaves import Leaf, multiplier_rows
+from .layers import Bounded, Linear
+from .leaves import BITS, Leaf, multiplier_rows
 
 Used = list[tuple[Array, Array]]
 """Which lower and which upper bounds of each layer are used."""
@@ -33,23 +33,31 @@ def facts(bounded: Bounded, leaves: list[Leaf], need: Used | None = None) -> lis
     out: list[list[Any]] = []
     for i in range(len(bounded.layers) - 1, -1, -1):
         layer, linear, below = bounded.layers[i], bounded.linear[i], bounded.layers[:i]
-        n = len(layer.bias)
-        chosen = [np.flatnonzero(needed) for needed in need[i]]  # lower bounds, upper ones
-        better = np.concatenate([linear.above[chosen[0]], linear.under[chosen[1]]])
-        units = np.concatenate(chosen)
-        signs = np.repeat([1, -1], [len(side) for side in chosen])
-        places = (units + n * (signs < 0))[better]
-        proofs = [np.zeros((len(units), len(a.bias))) for a in below]
+        rows = np.flatnonzero(wanted(layer, linear, need[i]))
+        better, forms = linear.better[rows], layer.forms()[0][rows]
+        proofs = [np.zeros((len(rows), len(a.bias))) for a in below]
         for proof, known in zip(proofs, linear.factors, strict=False):  # none by intervals
-            proof[better] = known[places]
-        forms = signs[:, None] * layer.weight[units]
-        rows = multiplier_rows(below, [proof[better] for proof in proofs], len(places))
-        numbers, sides = layer.units[units[better]].tolist(), signs[better].tolist()
-        out = [list(fact) for fact in zip(numbers, sides, rows, strict=True)] + out
+            proof[better] = known[rows[better]]
+        weights, named = linear.weights[rows], [proof[better] for proof in proofs]
+        found = multiplier_rows(below, named, int(better.sum()), BITS, weights[better])
+        heads = layer.heads(rows[better])
+        out = [[k, x, row, *y] for (k, x, *y), row in zip(heads, found, strict=True)] + out
         for k in range(i - 1, -1, -1):
+            if bounded.curves:
+                exact = bounded.curves.single(k, below[k]) & ~np.isnan(weights)[:, None]
+                forms = np.where(exact, 0.0, forms)
             note(need[k], forms, proofs[k], below[k])
             forms = proofs[k] @ below[k].weight
     return out
+
+
+def wanted(layer: Layer, linear: Linear, need: tuple[Array, Array]) -> Array:
+    """Which bounds of a layer are needed, in the order of `Layer.forms`: of pairs those that are by
+    multipliers.
+    """
+    both = (need[0] | need[1])[layer.pairs].any(axis=1)
+    two = linear.better[2 * len(layer.bias) :]
+    return np.concatenate([*need, np.tile(both, 4) & two])
 
 
 def note(need: tuple[Array, Array], forms: Array, factors: Array, a: Layer) -> None:

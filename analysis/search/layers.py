@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..checkers import check_trees as checker
-from .bounding import Array, Inputs, Layer, lower_bounds
+from .bounding import SLACK, Array, Layer, best_bounds
+from .curves import Curves
 from .question import Question
 
 Splits = dict[tuple[int, int], bool]
@@ -18,14 +19,20 @@ Splits = dict[tuple[int, int], bool]
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Which lower (above) and upper bounds (under) of a layer are by multipliers.
+    """Which bounds of a layer are by multipliers, in the order of `Layer.forms`.
 
-    factors: for each layer below, the multipliers of all lower bounds and then of all upper ones.
+    factors: for each layer below, the multipliers of all bounds; weights: of the ball, for bounds
+    that take units which read one input exactly, else NaN.
     """
 
-    above: Array
-    under: Array
+    better: Array
     factors: list[Array]
+    weights: Array
+
+    @classmethod
+    def none(cls, count: int) -> Linear:
+        """No bound of so many."""
+        return cls(np.zeros(count, dtype=bool), [], np.full(count, np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +44,7 @@ class Bounded:
     layers: list[Layer]
     linear: list[Linear]
     forms: Array
+    curves: Curves | None = None
 
     def restricted(self, splits: Splits) -> list[Layer]:
         """The layers with bounds clipped by splits."""
@@ -57,9 +65,10 @@ def bound_layers(question: Question, end: float) -> Bounded:
     """
     layers: list[Layer] = []
     linear: list[Linear] = []
+    curves = Curves.of(question)
 
     def add(layer: Layer) -> Layer:
-        found, proof = tighten(layers, layer, question.inputs, end)
+        found, proof = tighten(layers, layer, question, end, curves)
         layers.append(found)
         linear.append(proof)
         return found
@@ -68,7 +77,7 @@ def bound_layers(question: Question, end: float) -> Bounded:
         surveyed, forms = survey(question)
         for layer in surveyed:
             add(layer)
-        return Bounded(layers, linear, forms)
+        return Bounded(layers, linear, forms, curves)
     low, high = question.inputs.lower, question.inputs.upper
     for i, (weight, bias) in enumerate(question.network.arrays[:-1]):
         plus, minus = np.maximum(weight, 0), np.minimum(weight, 0)
@@ -76,50 +85,61 @@ def bound_layers(question: Question, end: float) -> Bounded:
         units = question.network.starts[i] + np.arange(len(bias))
         layer = add(Layer.of(weight, bias, low, high, units))
         low, high = np.maximum(layer.low, 0), np.maximum(layer.high, 0)
-    return Bounded(layers, linear, question.forms)
+    return Bounded(layers, linear, question.forms, curves)
 
 
 def survey(question: Question) -> tuple[list[Layer], Array]:
     """Layers of the units that are not surely off and reach the outputs, with the checker's bounds
-    by intervals; the question's forms on those of the last layer.
+    by intervals; the question's forms on those of the last layer. Units that are left out of linear
+    programs are not in them.
     """
     network = question.network
     exact, arrays = network.exact, network.arrays
-    part = checker.Part(exact, question.query({"pairs": network.pairs, "facts": []}))
+    part = checker.Part(exact, question.query({"pairs": question.pairs, "facts": []}))
     top = 1 << question.set.scale
     low, high = (np.array([v / top for v in side]) for side in (part.low, part.high))
     kept: list[Array] = []
     reached = (question.forms != 0).any(axis=0)
     for i in range(len(arrays) - 2, -1, -1):
         start, stop = exact.starts[i : i + 2]
-        kept.insert(0, np.flatnonzero(reached & (high[start:stop] > 0)))
+        kept.insert(0, np.flatnonzero(reached & ~question.left_out[i] & (high[start:stop] > 0)))
         reached = (arrays[i][0][kept[0]] != 0).any(axis=0)
     layers: list[Layer] = []
     columns = np.arange(len(question.inputs.lower))
     for i, ((weight, bias), local) in enumerate(zip(arrays[:-1], kept, strict=True)):
         units = exact.starts[i] + local
-        place = {int(k): at for at, k in enumerate(units)}
+        out = question.left_out[i - 1] if i else np.zeros(len(columns), dtype=bool)
+        apart = (weight[local][:, out] != 0).any(axis=1)
+        place = {int(k): at for at, k in enumerate(units) if not apart[at]}
         pairs = [pair for pair in part.octagons if pair[0] in place and pair[1] in place]
         octagons = [[v / top for v in part.octagons[pair]] for pair in pairs]
         positions = [(place[p], place[q]) for p, q in pairs]
         rows = weight[local][:, columns], bias[local]
-        layers.append(Layer.of(*rows, low[units], high[units], units, positions, octagons))
+        ends = low[units], high[units]
+        layers.append(Layer.of(*rows, *ends, units, positions, octagons, apart))
         columns = local
     return layers, question.forms[:, columns]
 
 
-def tighten(below: list[Layer], layer: Layer, inputs: Inputs, end: float) -> tuple[Layer, Linear]:
-    """The layer with bounds by linear functions where they are better than by intervals."""
-    n, low, high = len(layer.bias), layer.low, layer.high
-    if n == 0 or (not below and inputs.centre is None) or time.monotonic() > end:
-        return layer, Linear(np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), [])
-    forms, constants = (
-        np.concatenate([layer.weight, -layer.weight]),
-        np.concatenate([layer.bias, -layer.bias]),
-    )
-    bounds, factors = lower_bounds(forms, constants, below, inputs)
-    slack = 1e-9 * (high - low)
-    above, under = bounds[:n] > low + slack, -bounds[n:] < high - slack
-    low, high = np.where(above, bounds[:n], low), np.where(under, -bounds[n:], high)
-    better = Layer.of(layer.weight, layer.bias, low, high, layer.units, layer.pairs, layer.octagons)
-    return better, Linear(above, under, factors)
+def tighten(
+    below: list[Layer], layer: Layer, question: Question, end: float, curves: Curves | None
+) -> tuple[Layer, Linear]:
+    """The layer with bounds by multipliers where they are better than by intervals."""
+    forms, constants, known = layer.forms()
+    count = len(known)
+    if count == 0 or (not below and question.inputs.centre is None) or time.monotonic() > end:
+        return layer, Linear.none(count)
+    bounds, factors = best_bounds(forms, constants, below, question.inputs, question.network.rules)
+    weights = np.full(count, np.nan)
+    n = len(layer.bias)
+    bounds[: 2 * n][np.tile(layer.apart, 2)] = -np.inf
+    if curves and below:
+        rows = np.flatnonzero(np.tile(curves.sums(len(below), layer), 2))
+        found, exact, by = curves.lower_bounds(below, layer, rows)
+        more = found > bounds[rows] + SLACK * np.abs(found)
+        rows = rows[more]
+        bounds[rows], weights[rows] = found[more], by[more]
+        for old, new in zip(factors, exact, strict=True):
+            old[rows] = new[more]
+    better = bounds > known + SLACK * layer.widths()
+    return layer.bounded(np.where(better, bounds, known)), Linear(better, factors, weights)

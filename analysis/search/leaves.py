@@ -59,17 +59,24 @@ def multipliers(layers: list[Layer], factors: list[Array], bits: int = BITS) -> 
 
 
 def multiplier_rows(
-    layers: list[Layer], factors: list[Array], count: int, bits: int = BITS
+    layers: list[Layer],
+    factors: list[Array],
+    count: int,
+    bits: int = BITS,
+    weights: Array | None = None,
 ) -> list[list[Any]]:
-    """`multipliers` of each row of factors (count, n_i), a layer each."""
+    """`multipliers` of each row of factors (count, n_i), a layer each; weights (count,) of a ball:
+    a fourth entry, for rows where they are not NaN.
+    """
     units = np.concatenate([np.zeros(0, dtype=np.int64), *(a.units for a in layers)])
-    numbers = np.concatenate([np.zeros((count, 0)), *factors], axis=1)
-    sizes = np.abs(numbers).max(axis=1, initial=0.0)
-    scales = np.maximum(0, bits - np.frexp(sizes)[1])
+    weights = np.full(count, np.nan) if weights is None else weights
+    numbers = np.concatenate([weights[:, None], *factors], axis=1)
+    sizes = np.nanmax(np.abs(numbers), axis=1, initial=0.0)
+    scales = np.where(sizes > 0, np.maximum(0, bits - np.frexp(sizes)[1]), 0)
     whole = np.rint(np.ldexp(numbers, scales[:, None]))
     out: list[list[Any]] = []
-    for scale, row in zip(scales.tolist(), whole, strict=True):
-        keep = np.flatnonzero(row)
-        integers = [int(v) for v in row[keep].tolist()]
-        out.append([scale if len(keep) else 0, units[keep].tolist(), integers])
+    for scale, (weight, *row) in zip(scales.tolist(), whole.tolist(), strict=True):
+        keep = [k for k, v in enumerate(row) if v]
+        more = [int(weight)] if weight == weight else []
+        out.append([scale, units[keep].tolist(), [int(row[k]) for k in keep], *more])
     return out

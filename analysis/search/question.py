@@ -54,19 +54,38 @@ class Question:
             return self.label * outputs
         return np.delete(outputs[self.label] - outputs, self.label, axis=0)
 
+    @property
+    def has_curves(self) -> bool:
+        """Whether units that depend on one input are taken exactly: in sums, on l_2 balls."""
+        return self.inputs.centre is not None and self.network.has_curves
+
+    @functools.cached_property
+    def left_out(self) -> list[Array]:
+        """Which units of each hidden layer are in no linear program: in large networks, those that
+        are taken exactly.
+        """
+        large = self.has_curves and self.network.is_large
+        return [large & (reads >= 0) for reads in self.network.reads]
+
+    @functools.cached_property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The network's pairs, without units that are left out."""
+        out = np.concatenate([np.zeros(0, dtype=bool), *self.left_out])
+        return [(p, q) for p, q in self.network.pairs if not (out[p] or out[q])]
+
     def margins(self, points: Array) -> tuple[Array, Array]:
         """Margins (n,) at points (n, d) in float64, and their gradients (n, d)."""
         hidden, active = points, []
-        for weight, bias in self.network.arrays[:-1]:
+        layers = self.network.arrays[:-1]
+        products = self.network.products[: len(layers)]
+        for weight, (_, bias) in zip(products, layers, strict=True):
             z = hidden @ weight.T + bias
             active.append(z > 0)
             hidden = np.maximum(z, 0)
         values = hidden @ self.forms.T + self.constants
         worst = values.argmin(axis=1)
         gradient = self.forms[worst]
-        for (weight, _), on in zip(
-            reversed(self.network.arrays[:-1]), reversed(active), strict=True
-        ):
+        for weight, on in zip(reversed(products), reversed(active), strict=True):
             gradient = (gradient * on) @ weight
         return values[np.arange(len(points)), worst], gradient
 
@@ -97,5 +116,5 @@ class Question:
 
     def proved(self, facts: list[Any], trees: list[dict[str, Any]]) -> dict[str, Any]:
         """A query that trees prove, a tree for each form, on bounds of units that facts prove."""
-        pairs = [list(pair) for pair in self.network.pairs]
+        pairs = [list(pair) for pair in self.pairs]
         return self.query({"verdict": "proved", "pairs": pairs, "facts": facts, "trees": trees})

@@ -50,7 +50,8 @@ class Relaxation:
 
     Rows are h >= z and h <= high (z - low) / (high - low); pairs add the ranges of h_p + h_q, h_p -
     h_q, h_p - h_q - z_p, h_p - h_q + z_q and h_p + h_q - (z_p + z_q) / 2. The duals of the rows,
-    times the coefficients that z has in them, are multipliers of a certificate.
+    times the coefficients that z has in them, are multipliers of a certificate. Of units apart
+    there are bounds alone.
     """
 
     def __init__(self, layers: list[Layer], inputs: Inputs) -> None:
@@ -62,19 +63,17 @@ class Relaxation:
         self.first: list[int] = []
         count = 0
         for i, a in enumerate(layers):
-            n, start, before = (
-                len(a.bias),
-                int(self.offsets[i]),
-                0 if i == 0 else int(self.offsets[i - 1]),
-            )
+            n, start = len(a.bias), int(self.offsets[i])
+            before = int(self.offsets[i - 1]) if i else 0
             weight = coo_array(a.weight)
             z = csr_array((weight.data, (weight.row, weight.col + before)), shape=(n, columns))
             h = csr_array((np.ones(n), (np.arange(n), start + np.arange(n))), shape=(n, columns))
-            unstable = np.flatnonzero((a.low < 0) & (a.high > 0))
+            unstable = np.flatnonzero((a.low < 0) & (a.high > 0) & ~a.apart)
             slope = (a.high / np.where(a.high > a.low, a.high - a.low, 1.0))[unstable]
             rows += [h - z, h[unstable] - diags_array(slope) @ z[unstable]]
-            low += [a.bias, np.full(len(unstable), -np.inf)]
-            high += [np.where(a.low >= 0, a.bias, np.inf), slope * (a.bias - a.low)[unstable]]
+            low += [np.where(a.apart, -np.inf, a.bias), np.full(len(unstable), -np.inf)]
+            on = (a.low >= 0) & ~a.apart
+            high += [np.where(on, a.bias, np.inf), slope * (a.bias - a.low)[unstable]]
             places.append(count + np.arange(n + len(unstable)))
             units += [start + np.arange(n), start + unstable]
             factors += [np.ones(n), slope]
@@ -101,7 +100,7 @@ class Relaxation:
         program.num_col_, program.num_row_ = columns, matrix.shape[0]
         program.col_cost_ = np.zeros(columns)
         program.col_lower_ = np.concatenate(
-            [inputs.lower, *(np.zeros(len(a.bias)) for a in layers)]
+            [inputs.lower, *(np.where(a.apart, np.maximum(a.low, 0), 0) for a in layers)]
         )
         program.col_upper_ = np.concatenate(
             [inputs.upper, *(np.maximum(a.high, 0) for a in layers)]
@@ -139,7 +138,8 @@ class Relaxation:
             layer = self.layers[i]
             column, row = int(self.offsets[i]) + j, self.first[i] + j
             bias = float(layer.bias[j])
-            self.solver.changeRowBounds(row, bias, bias if on else highspy.kHighsInf)
+            if not layer.apart[j]:
+                self.solver.changeRowBounds(row, bias, bias if on else highspy.kHighsInf)
             self.solver.changeColBounds(
                 column, 0.0, 0.0 if on is False else float(max(layer.high[j], 0.0))
             )

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .bounding import Array, Layer, lower_bounds
-from .corner import corner
+from .attack import corner
+from .bounding import Array, Layer, best_bounds
 from .layers import Bounded, Splits
 from .leaves import Leaf, leaf_of
 from .question import Question, Undecided
@@ -59,7 +59,8 @@ class Prover:
         """A tree that proves form @ h + constant > 0, or a counterexample; raises `Undecided`."""
         tree: dict[str, Any] = {}
         layers, inputs = self.bounded.layers, self.question.inputs
-        bounds, factors = lower_bounds(form[None], np.array([constant]), layers, inputs)
+        rules = self.question.network.rules
+        bounds, factors = best_bounds(form[None], np.array([constant]), layers, inputs, rules)
         if leaf := leaf_of(form, constant, [d[0] for d in factors], layers, {}, inputs):
             self.keep(leaf, tree)
             return tree

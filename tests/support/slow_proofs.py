@@ -96,19 +96,23 @@ class SlowProof:
                 forms = ({p: 1, q: 1}, {p: -1, q: -1}, {p: 1, q: -1}, {p: -1, q: 1})
                 self.octagons[p, q] = [self.below(depth, form, {}) for form in forms]
             while facts and facts[0][0] in units:
-                unit, sign, multipliers = facts.pop(0)
-                value = sign * self.below(depth, {unit: sign}, numbers_of(multipliers))
-                self.bounds[unit] = (
-                    [max(self.bounds[unit][0], value), self.bounds[unit][1]]
-                    if sign > 0
-                    else [
-                        self.bounds[unit][0],
-                        min(self.bounds[unit][1], value),
-                    ]
-                )
+                self.learned(depth, pairs, *facts.pop(0))
             self.partner |= {k: pair for pair in pairs for k in pair}
         if facts:
             raise ValueError("a fact about no hidden unit")
+
+    def learned(self, depth, pairs, unit, sign, multipliers, *other):
+        """A bound of a unit, or of a sum or difference of a pair, by multipliers."""
+        factors = numbers_of(multipliers)
+        if other:
+            ((p, q),) = [pair for pair in pairs if pair[0] == unit]
+            number = [(1, 1), (-1, -1), (1, -1), (-1, 1)].index((sign, *other))
+            value = self.below(depth, {p: sign, q: other[0]}, factors)
+            self.octagons[p, q][number] = max(self.octagons[p, q][number], value)
+            return
+        low, high = self.bounds[unit]
+        value = sign * self.below(depth, {unit: sign}, factors)
+        self.bounds[unit] = [max(low, value), high] if sign > 0 else [low, min(high, value)]
 
     def pieces(self, p, q, bounds):
         """The polygon of a pair, cut into the quadrants."""

@@ -24,6 +24,8 @@ from constructions import Ball, Property, ReLUNetwork, affine, compose, f_S, squ
 EXPLAINED = {
     "facts of nodes are not covered": "certificates of a search by batches: the program has no "
     "theorem for them",
+    "facts of two units are not covered": "likewise, of sums and differences of pairs",
+    "multipliers with the weight of a ball": "likewise, of functions of one input",
     "a zonotope is too large": "a limit of memory of check_boxes.py; the program has none",
     "too many layers of too long numbers": "a limit of time of check_certificate.py at points",
     "a point's common denominator is too long": "likewise",

@@ -29,6 +29,7 @@ from constructions import Ball, ReLUNetwork
 
 SCRIPT = Path(checker.__file__).resolve()
 STANDARD = {
+    "bisect",
     "runpy",
     "copy",
     "decimal",
@@ -713,6 +714,21 @@ MALFORMED = {
     "a fact with a sign in floats": {"facts": [[0, 1.0, [0, [], []]]]},
     "a fact is too short": {"facts": [[0, 1]]},
     "a fact about a float": {"facts": [[0.5, 1, [0, [], []]]]},
+    "a fact about two units that are no pair": {"facts": [[0, 1, [0, [], []], 1]]},
+    "a fact about the second of a pair": {
+        "pairs": [[0, 1]],
+        "facts": [[1, 1, [0, [], []], 1]],
+    },
+    "a fact about a pair without sign": {"pairs": [[0, 1]], "facts": [[0, 1, [0, [], []], 0]]},
+    "a fact about a pair and more": {"pairs": [[0, 1]], "facts": [[0, 1, [0, [], []], 1, 1]]},
+    "a fact about a pair with a truth": {
+        "pairs": [[0, 1]],
+        "facts": [[0, 1, [0, [], []], True]],
+    },
+    "the weight of no ball": {"facts": [[0, 1, [0, [], [], 1]]]},
+    "a weight below 0": {"facts": [[0, 1, [0, [], [], -1]]]},
+    "a weight in floats": {"facts": [[0, 1, [0, [], [], 0.0]]]},
+    "two weights": {"facts": [[0, 1, [0, [], [], 0, 0]]]},
 }
 
 MALFORMED_POINTS = {
@@ -840,7 +856,8 @@ def test_bounds_are_exact_for_extreme_weights(tiny):
 
 BESIDE = {  # what each file may import, run from beside it, and how many lines it may have
     "check_certificate.py": (STANDARD, ["name"], 250),
-    "check_trees.py": (STANDARD, ['"check_facts.py"'], 150),
+    "check_trees.py": (STANDARD, ['"check_facts.py"', '"check_curves.py"'], 150),
+    "check_curves.py": (STANDARD, [], 80),
     "check_facts.py": ({"math", "numpy"}, [], 130),
     "check_boxes.py": (STANDARD, [], 80),
 }
