@@ -198,14 +198,8 @@ def run_robustness_cost(options: argparse.Namespace) -> None:
         about = f"training points of {data.name}"
         points, labels = data.train_points[:count], data.train_labels[:count]
     with progress_bar() as bar:
-        shown = showing(bar, bar.add_task("networks"))
-        kept = options.out / "measured"
-        try:
-            drawn = robustness_cost(points, labels, about, kept=kept, report=shown)
-        except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(
-                f"{kept} holds the constructions that are finished: run again to go on"
-            ) from interrupt
+        shown, kept = showing(bar, bar.add_task("networks")), options.out / "measured"
+        drawn = robustness_cost(points, labels, about, kept=kept, report=shown)
     put(drawn, options.out / "figures")
     rows = [dict(zip(drawn.columns, row, strict=True)) for row in drawn.rows]
     write_file(options.out / "figures" / f"{drawn.file}.json", json.dumps(rows, indent=1))

@@ -55,6 +55,7 @@ class Pairs:
 
     @classmethod
     def of(cls, found: Maxima, x: np.ndarray, p: float, radius: Fraction) -> Pairs:
+        """Scaled to integers; raises `Unproved` where float64 does not hold their products."""
         dimension = x.shape[1]
         bits = (47 - math.ceil(math.log2(dimension))) // 2
         rows, offsets = found.rows * 2.0**bits, found.offsets * 4.0**bits
