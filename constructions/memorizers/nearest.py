@@ -20,7 +20,7 @@ from ..classifiers.memorizer import fingerprint
 from ..gadgets.approximation import UNIT, maximum
 from ..linear.affine import Affine
 from ..linear.matrix import Constant, Dense, Identity, Sparse, column, zeros
-from ..nearness.separation import separation
+from ..nearness.separation import pairs_within, separation
 from ..networks.calculus import affine, compose, delay, parallel
 from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
@@ -130,12 +130,11 @@ def least_gap(
     """
     reach = 2 * radius * 2**bits  # of integer points
     if p == 2:
-        apart = separation(integers, classes, norm=2)
-        i, j = apart.pair or (0, 0)
-        square = Fraction(float(((integers[i] - integers[j]) ** 2).sum()))
-        if not apart.is_exact:
-            square = min(square, Fraction(apart.lower) ** 2)
-        return _below(square, reach) / 4**bits, (i, j)
+        rounded = separation(integers, classes, norm=2).distance * (1 + 2.0**-30)
+        near = pairs_within(integers, classes, Ball(2, rounded), same_label=False).pairs
+        squares = ((integers[near[:, 0]] - integers[near[:, 1]]) ** 2).sum(1)
+        i, j = near[squares.argmin()].tolist()
+        return _below(Fraction(float(squares.min())), reach) / 4**bits, (i, j)
     found: list[tuple[Fraction, tuple[int, int]]] = []
     norms = (integers**2).sum(1)
     for start in range(0, len(integers), BLOCK):
