@@ -31,7 +31,7 @@ endif
 compare: $(READY)
 	$(RUN) -m analysis compare --out results/compare
 
-test slow: export PYTHONDONTWRITEBYTECODE = # files of tests are compiled for pytest once, not at each start
+export PYTHONDONTWRITEBYTECODE = # what is imported is compiled once, not at each start
 
 test: $(READY)
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
