@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from training import TASKS
 
 from ..comparison.declared import check_declared
+from ..comparison.processes import prepare
 from ..comparison.settings import CompareSettings
 from .options import add_options, check_data, given
 
 if TYPE_CHECKING:
     from ..comparison.comparison import Comparison
+    from ..comparison.result import TaskResult
 
 
 def add_compare_command(commands: Any) -> None:
@@ -57,21 +59,32 @@ def run_compare(options: argparse.Namespace) -> None:
     jobs = options.jobs if options.jobs is not None else len(settings.tasks) if small else 1
     check_data(settings.data)
     check_declared(settings)
+    if jobs > 1:
+        prepare()
     import torch
 
     from ..comparison.comparison import compare
-    from ..comparison.report import write_report
+    from ..comparison.report import draw_task, write_report
     from .console import progress_bar, showing
 
     torch.set_num_threads(1)  # small matrices: a second thread gains little, and costs others much
     options.out.mkdir(parents=True, exist_ok=True)
+    drawn = {}
+
+    def draw(task: TaskResult) -> None:  # while the other task goes on
+        drawn[task.task] = draw_task(task, settings.ball, options.out)
+
     with progress_bar() as progress:
         bar = progress.add_task("starting", total=None)
         result = compare(
-            settings, report=showing(progress, bar), runs=options.out / "runs", jobs=jobs
+            settings,
+            report=showing(progress, bar),
+            runs=options.out / "runs",
+            jobs=jobs,
+            finished=draw,
         )
         progress.update(bar, description="writing the report")
-        page = write_report(result, options.out)
+        page = write_report(result, options.out, drawn=drawn)
     if options.json:
         print(json.dumps(result.to_json(), allow_nan=False))
     else:

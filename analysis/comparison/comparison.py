@@ -7,8 +7,8 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -26,6 +26,7 @@ from training import Dataset, load_data
 from ..pages.page import versions
 from .declared import misfit, unasked
 from .own import called, read_own
+from .processes import STARTING
 from .result import TaskResult
 from .settings import CompareSettings
 from .stages import Announce, checks, measurements, stages
@@ -110,6 +111,10 @@ def _announcing(report: Report, total: int) -> Announce:
     return announce
 
 
+def _unheard(result: TaskResult) -> None:
+    """What listens to results by default."""
+
+
 @renamed("settings announce runs", report=_announced)
 def compare(
     settings: CompareSettings | None = None,
@@ -119,6 +124,7 @@ def compare(
     report: Report = silent,
     runs: Path | None = None,
     jobs: int = 1,
+    finished: Callable[[TaskResult], None] = _unheard,
 ) -> Comparison:
     """Run all tasks: train, build, attack, prove, and compare the networks.
 
@@ -133,6 +139,7 @@ def compare(
             are taken as they are. None keeps none.
         jobs: tasks at the same time, each in a process and thread of its own if more than one (a
             script then needs `if __name__ == "__main__":`); the results are the same.
+        finished: called with each task's result as soon as it is there, while others go on.
 
     Returns:
         A `Comparison`.
@@ -163,10 +170,12 @@ def compare(
         for task in tasks:
             checks().run(task, announce)
         if jobs > 1 and len(tasks) > 1:
-            return Comparison(settings, side_by_side(tasks, announce, jobs), versions())
+            found = side_by_side(tasks, announce, jobs, finished)
+            return Comparison(settings, found, versions())
         results = []
         while tasks:  # what a task holds beside its result goes before the next one
             results.append(compare_task(tasks.pop(0), announce))
+            finished(results[-1])
     return Comparison(settings, results, versions())
 
 
@@ -192,13 +201,16 @@ def with_own(
 
 
 def side_by_side(
-    tasks: Sequence[TaskComparison], announce: Announce, jobs: int
+    tasks: Sequence[TaskComparison],
+    announce: Announce,
+    jobs: int,
+    finished: Callable[[TaskResult], None],
 ) -> list[TaskResult]:
     """The results of tasks, each in a process of its own; what they announce comes as it happens.
 
     An interrupt (Ctrl-C) reaches the processes, which know what it ends: proving alone, or all.
     """
-    context, ticks = get_context("spawn"), dict[str, Tick]()
+    context, ticks = get_context(STARTING), dict[str, Tick]()
     with (
         left_to_others(),
         context.Manager() as manager,
@@ -206,9 +218,14 @@ def side_by_side(
     ):
         told: Queue[tuple[str, str, str | None]] = manager.Queue()
         ends = [pool.submit(_apart, task, told) for task in tasks]
-        while not (all(end.done() for end in ends) and told.empty()):
+        heard: list[Future[TaskResult]] = []
+        while len(heard) < len(ends) or not told.empty():
             if any(end.done() and end.exception() for end in ends):
                 break
+            for end in ends:
+                if end.done() and end not in heard:
+                    heard.append(end)
+                    finished(end.result())
             with suppress(Empty):
                 task, stage, note = told.get(timeout=0.1)
                 if note is None:

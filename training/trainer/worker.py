@@ -426,15 +426,24 @@ def write_scalars(run: Run) -> None:
 def make_optimizer(
     config: TrainingConfig, model: nn.Module, state: dict[str, torch.Tensor] | None
 ) -> torch.optim.Optimizer:
-    """The optimizer, in the state that `optimizer_tensors` gave."""
+    """The optimizer, in the state that `optimizer_tensors` gave. On a CPU, too, all tensors go
+    through one call an operation: the same bits in less time.
+    """
     optimizer: torch.optim.Optimizer
     if config.optimizer == "sgd":
         optimizer = torch.optim.SGD(
-            model.parameters(), config.learning_rate, momentum=0.9, weight_decay=config.weight_decay
+            model.parameters(),
+            config.learning_rate,
+            momentum=0.9,
+            weight_decay=config.weight_decay,
+            foreach=True,
         )
     else:
         optimizer = torch.optim.Adam(
-            model.parameters(), config.learning_rate, weight_decay=config.weight_decay
+            model.parameters(),
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            foreach=True,
         )
     if state is not None:
         entries: dict[int, dict[str, torch.Tensor]] = {}

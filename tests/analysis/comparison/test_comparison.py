@@ -23,6 +23,7 @@ import analysis.comparison.task
 from analysis import CompareSettings, certified_margins, compare, write_report
 from analysis.checkers import check_certificate as checker
 from analysis.commands.cli import main
+from analysis.comparison.report import draw_task
 from analysis.comparison.settings import DEFAULT_RADIUS
 from analysis.comparison.stages import stages
 from analysis.comparison.task import TaskComparison
@@ -72,6 +73,16 @@ def page(quick, tmp_path_factory):
     return write_report(quick[0], tmp_path_factory.mktemp("page") / "out")
 
 
+def test_figures_drawn_before_are_taken(quick, page, tmp_path):
+    """A page with figures that were drawn while other tasks went on is the same page."""
+    result, drawn = quick[0], {}
+    for task in result.tasks:
+        drawn[task.task] = draw_task(task, result.settings.ball, tmp_path)
+    assert write_report(result, tmp_path, drawn=drawn).read_bytes() == page.read_bytes()
+    drawn[task.task]["errors"]["light"] = "data:,another"
+    assert "data:,another" in write_report(result, tmp_path, drawn=drawn).read_text()
+
+
 def test_progress_counts_what_it_announces(quick):
     _, told, settings = quick
     calls = [p.stage for before, p in itertools.pairwise(told) if p.done > before.done]
@@ -87,9 +98,11 @@ def test_tasks_side_by_side_are_the_same(tmp_path):
     """
     few = {"clean_epochs": 2, "adversarial_epochs": 1, "attack_steps": 2, "attacked_points": 40}
     settings = replace(QUICK, **few, flat_points=2, sampled_points=20)
-    told = []
-    one = compare(settings)
-    two = compare(settings, jobs=2, report=told.append)
+    told, first, second = [], [], []
+    one = compare(settings, finished=first.append)
+    two = compare(settings, jobs=2, report=told.append, finished=second.append)
+    assert [id(task) for task in first] == [id(task) for task in one.tasks]
+    assert {id(task) for task in second} == {id(task) for task in two.tasks}
     for a, b in zip(one.tasks, two.tasks, strict=True):
         assert replace(a, seconds=0.0).to_json() == replace(b, seconds=0.0).to_json()
         assert all(same(a.networks[name], b.networks[name]) for name in a.networks)
