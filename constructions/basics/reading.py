@@ -167,8 +167,10 @@ def check_labels(
     """
     given = as_tensor(labels, name)
     if tuple(given.shape) != (count,):
+        one = " (numbers without an axis of points are one point: N points have shape (N, D))"
         raise ValueError(
             f"{name} must have shape ({count},), one for each point, got {tuple(given.shape)}"
+            f"{one if count == 1 and given.ndim == 1 else ''}"
         )
     if given.dtype == torch.bool or given.is_floating_point() or given.is_complex():
         advice = (

@@ -271,7 +271,7 @@ def maximum(n: int, depth: int | None = None) -> ReLUNetwork:
         depth: None for the tree's; five numbers are possible in depth 2, by `shallow_maximum`.
 
     Returns:
-        A `ReLUNetwork` R^n -> R on numbers >= 0.
+        A `ReLUNetwork` R^n -> R, right on numbers >= 0; that of five in depth 2 on all numbers.
 
     Raises:
         ValueError: unless n is an integer >= 1, and for another depth.

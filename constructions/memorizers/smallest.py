@@ -94,6 +94,8 @@ def robust_memorizer(points: Any, labels: Any, ball: Ball) -> ReLUNetwork:
             said[name] = str(error)
     why = "; ".join(f"{name}: {text}" for name, text in said.items())
     if not built:
+        first = f"f_S: {said.pop('f_S')}"  # which fails from half the separation on
+        why = "; ".join([first, *(f"{name}: {text}" for name, text in said.items())])
         raise ValueError(f"ball must be smaller: no construction is right on all balls ({why})")
     chosen = min(built, key=lambda name: built[name].size.parameters)
     for warning in heard[chosen]:

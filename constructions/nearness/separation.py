@@ -287,6 +287,8 @@ class _Pairs:
 def _read_pairs(
     points: Any, labels: Any, other_points: Any, other_labels: Any, norm: Any, same_label: bool
 ) -> _Pairs:
+    if isinstance(other_points, (str, Real)):
+        raise TypeError(f"other_points must be points, got {other_points!r}: a norm is norm=...")
     a, first = _labelled(points, labels, "points", "labels")
     b, second = (
         (a, first)

@@ -15,6 +15,7 @@ from constructions import (
     count_regions,
     f_S,
     interpolation,
+    nearest_neighbour,
     on_segment,
     separation,
 )
@@ -144,6 +145,13 @@ def test_labels_of_any_integers_are_read(dtype):
 def test_labels_are_refused_in_the_same_words(call, labels, error, message):
     with pytest.raises(error, match=message):
         call(labels)
+
+
+def test_numbers_without_an_axis_of_points_are_said_to_be_one_point():
+    with pytest.raises(ValueError, match=r"got \(2,\) \(numbers without an axis .* have shape"):
+        nearest_neighbour([0.25, 0.75], [1, -1], Ball(2, 0.1))
+    with pytest.raises(ValueError, match=r"one for each point, got \(3,\)$"):
+        nearest_neighbour([[0.25], [0.75]], [1, -1, 1], Ball(2, 0.1))
 
 
 def test_boxes_broadcast_and_take_any_numbers():

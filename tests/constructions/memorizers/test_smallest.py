@@ -58,7 +58,9 @@ def test_what_was_chosen_is_kept_and_explained(tmp_path):
 def test_where_nothing_is_right_all_reasons_are_given():
     points, labels = problem(12, 3, 1)
     with pytest.raises(
-        ValueError, match=r"no construction is right on all balls \(memorizer: ball"
+        ValueError,
+        match=r"no construction is right on all balls \(f_S: ball radius must be below half the "
+        r"separation: radius 1, .*; memorizer: ball must be smaller",
     ):
         robust_memorizer(points, labels, Ball(2, 1.0))
     with pytest.raises(ValueError, match=r"points must lie in \[0, 1\]"):

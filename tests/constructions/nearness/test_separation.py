@@ -152,6 +152,8 @@ def test_separation_checks_its_arguments():
         separation([[0.0], [1.0]], [0, 1, 1])
     with pytest.raises(ValueError, match="other_points must have 1 coordinates like points, got 2"):
         separation([[0.0]], [0], [[0.0, 1.0]], [1])
+    with pytest.raises(TypeError, match=r"other_points must be points, got '2': a norm is norm="):
+        separation([[0.0], [1.0]], [0, 1], "2")
     with pytest.raises(ValueError, match="NaN or infinity"):
         separation([[0.0], [math.nan]], [0, 1])
     with pytest.raises(ValueError, match="norm must be 2 or 'inf'"):
