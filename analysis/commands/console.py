@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -24,17 +24,49 @@ if TYPE_CHECKING:
     import constructions
 
 
+LINE_EVERY = 15.0
+"""Seconds between lines where there is no terminal."""
+
+
 def output(width: int = 150) -> Console:
     """The console on stdout; wide enough for tables where it is not a terminal."""
     return Console() if sys.stdout.isatty() else Console(width=width)
 
 
-def progress_bar(counted: bool = True) -> Progress:
-    """A progress bar on stderr; without a terminal it stays silent until the end.
+class Bar(Progress):
+    """A progress bar; where it is not seen, a line from time to time says what is going on."""
+
+    told = 0.0  # when a line was last printed, in seconds since the bar began
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """Show what a task is at."""
+        super().update(task_id, **changes)
+        self._tell(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """Show that a task went on."""
+        super().advance(task_id, advance)
+        self._tell(task_id)
+
+    def _tell(self, task_id: TaskID) -> None:
+        task = self._tasks[task_id]
+        passed = task.elapsed or 0.0
+        if self.console.is_terminal or passed - self.told < LINE_EVERY:
+            return
+        self.told = passed
+        counted = any(isinstance(column, MofNCompleteColumn) for column in self.columns)
+        done = f" {task.completed:,.0f} of {task.total:,.0f}" if counted and task.total else ""
+        self.console.print(
+            f"{passed:.0f} s: {task.description}{done}", highlight=False, markup=False
+        )
+
+
+def progress_bar(counted: bool = True) -> Bar:
+    """A progress bar on stderr; without a terminal a line every `LINE_EVERY` seconds.
 
     counted: whether what is done is a number worth reading.
     """
-    return Progress(
+    return Bar(
         TextColumn("{task.description:<24}"),
         BarColumn(),
         *([MofNCompleteColumn()] if counted else []),
