@@ -23,6 +23,8 @@ exclude_patterns = ["gallery/*", "**sg_execution_times.rst"]  # pages of the gal
 highlight_language = "text"
 suppress_warnings = ["sphinx_gallery.space_in_filename"]  # the folder's path may have one
 
+smartquotes_action = "qe"  # dashes stay: "--radius" is an option
+
 html_theme = "furo"
 html_title = "cgro"
 html_static_path = ["static"]

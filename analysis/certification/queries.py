@@ -19,6 +19,7 @@ from constructions.internal import (
     Report,
     check_finite,
     from_shared,
+    norm_name,
     silent,
     stepping,
     write_file,
@@ -171,12 +172,32 @@ def read_kept(
     return {key: result for key, result in kept.items() if result is not None}
 
 
-def places_of(path: Path, queries: Sequence[Query]) -> list[int | None]:
+def places_of(content: dict[str, Any], queries: Sequence[Query]) -> list[int | None]:
     """The number that each query has in a certificate; None where it is not there, set by set and
     label by label as it is written.
     """
-    held = {_key(query): i for i, query in enumerate(read_certificate(path)["queries"])}
+    held = {_key(query): i for i, query in enumerate(content["queries"])}
     return [held.get(query.key) for query in queries]
+
+
+def memorized_places(
+    content: dict[str, Any], points: PointArray, labels: LabelArray, ball: Ball
+) -> list[int | None]:
+    """The number that each point has in a proof of memorization whose balls hold these; None where
+    it is not there with this label.
+
+    Raises ValueError for balls of another norm, or larger ones.
+    """
+    proved = float.fromhex(content["radius"])
+    if content["norm"] != norm_name(ball.p) or not ball.radius <= proved:
+        raise ValueError(
+            f"the certificate is about balls of norm {content['norm']} and radius {proved!r}, not "
+            f"of norm {norm_name(ball.p)} and radius {ball.radius!r}"
+        )
+    rows = zip(content["points"], content["labels"], strict=True)
+    held = {(*map(float.fromhex, row), label): i for i, (row, label) in enumerate(rows)}
+    asked = zip(points.tolist(), labels.tolist(), strict=True)
+    return [held.get((*row, label)) for row, label in asked]
 
 
 def _result(

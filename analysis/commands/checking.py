@@ -56,13 +56,16 @@ def run_check(options: argparse.Namespace) -> None:
     check_given(options)
     from constructions.internal import several
 
-    from ..certification.check_files import check_file
+    from ..certification.check_files import check_content, read_content
     from ..checkers import check_verified
+    from ..checkers.check_memorization import BALLS
 
     asked = constructions.read_property(options.vnnlib) if options.vnnlib else None
     network = read_net(options.network) if options.network else None
-    points = options.points if options.radius is None else None  # else sets to be found in it
-    found = check_file(options.certificate, network, points, asked, proved=options.verified)
+    path, content = options.certificate, read_content(options.certificate)
+    apart = options.radius is None or content.get("format") == BALLS  # else sets to be found in it
+    points = options.points if apart else None
+    found = check_content(content, path, network, points, asked, proved=options.verified)
     queries = found if asked is None else found[1:]
     if asked is not None:
         whole = found[0]
@@ -85,32 +88,47 @@ def run_check(options: argparse.Namespace) -> None:
     if asked is not None and whole.reason:
         raise ValueError(f"{options.certificate} is not about this network and property")
     if network is not None and options.radius is not None:
-        check_points(options, network)
+        check_points(options, content, network)
     if network is not None and asked is None:
         print(f"network: that of the certificate, layer by layer ({options.network})")
     if network is None and options.points is None:
         print("not compared: the network (--network FILE), and a property (--vnnlib FILE)")
 
 
-def check_points(options: argparse.Namespace, network: constructions.ReLUNetwork) -> None:
+def check_points(
+    options: argparse.Namespace, content: dict[str, Any], network: constructions.ReLUNetwork
+) -> None:
     """Say in which queries of an accepted certificate the balls around points are. Raises
     ValueError for one that is in none.
     """
     from constructions.internal import several
 
-    from ..certification.queries import balls_around, places_of, read_labelled_points
+    from ..certification.queries import (
+        balls_around,
+        memorized_places,
+        places_of,
+        read_labelled_points,
+    )
 
     points, labels = read_labelled_points(options.points)
     norm: Any = options.norm or "inf"
     ball = constructions.Ball(norm, options.radius)
     check_radius(ball.p, ball.radius, network.inputs)
-    places = places_of(options.certificate, balls_around(network, points, labels, ball))
+    if "queries" in content:
+        held, places = "query", places_of(content, balls_around(network, points, labels, ball))
+    elif isinstance(content.get("points"), list) and content["verdict"] == "proved":
+        held, places = "point", memorized_places(content, points, labels, ball)
+    else:
+        raise ValueError(
+            f"{options.certificate} does not say which points it is about: with --points alone it "
+            "is compared with them"
+        )
     if None in places:
         raise ValueError(
-            f"{options.certificate} holds no query of row {places.index(None)} of "
+            f"{options.certificate} holds no {held} of row {places.index(None)} of "
             f"{options.points} (its ball of --norm and --radius, with its label)"
         )
     print(
-        f"points: {several(len(places), 'row')} of {options.points}, in turn queries "
-        f"{', '.join(map(str, places))}"
+        f"points: {several(len(places), 'row')} of {options.points}, in turn "
+        f"{'queries' if held == 'query' else 'points'} {', '.join(map(str, places))}"
     )

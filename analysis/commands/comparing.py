@@ -29,7 +29,7 @@ def add_compare_command(commands: Any) -> None:
         "--task",
         default="both",
         choices=["both", *TASKS],
-        help="odd against even, ten classes, or both",
+        help="odd against even, ten classes, or both (default: those that a given network fits)",
     )
     command.add_argument(
         "--out",
@@ -89,6 +89,9 @@ def run_compare(options: argparse.Namespace) -> None:
         print(json.dumps(result.to_json(), allow_nan=False))
     else:
         print_comparison(result, page)
+        left = [task for task in settings.tasks if task not in result.settings.tasks]
+        if left:
+            print(f"left out, as a given network does not have their outputs: {', '.join(left)}")
 
 
 def print_comparison(result: Comparison, page: Path) -> None:

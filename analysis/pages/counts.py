@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -124,6 +125,14 @@ def rounded_down(number: int) -> str:
     return f"{digits[0]}.{digits[1:3]}e+{len(digits) - 1:02}"
 
 
+LATEX_HEADING = (
+    r"\toprule",
+    r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} & {dense} \\",
+    r"\midrule",
+)
+"""The head of the table, on its first page and on others."""
+
+
 def as_latex(
     rows: Sequence[CountRow],
     norm: Any,
@@ -159,9 +168,9 @@ def as_latex(
         rf"\begin{{longtable}}{{ll{columns}}}",
         rf"\caption{{Nonzero parameters, counted exactly; {about}{more}.}}",
         r"\label{tab:parameters} \\",
-        r"\toprule",
-        r"network & variant & {$N$} & {$D$} & {depth} & {parameters} & {closed form} & {dense} \\",
-        r"\midrule",
+        *LATEX_HEADING,
+        r"\endfirsthead",
+        *LATEX_HEADING,
         r"\endhead",
     ]
     for r in rows:
@@ -180,6 +189,7 @@ def as_latex(
     ]
     for line in lower:
         words = line.replace("%", r"\%").replace("S_phi", r"$S_\phi$")
+        words = re.sub(r"([0-9.]+)e\+?([0-9]+)", r"$\1 \\times 10^{\2}$", words)
         lines.append(words.replace("worst phi", r"worst $\phi$") + r".\par")
     if figure:
         lines += [

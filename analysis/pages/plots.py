@@ -15,7 +15,7 @@ from constructions import ReLUNetwork
 from ..behaviour.flatness import FlatnessProfile
 from ..quantities.measured import Measured
 from .drawing import MODEL_COLOURS, ink, muted, new_figure, paper
-from .page import percent
+from .page import between, percent
 
 if TYPE_CHECKING:  # half a second of imports, left to the functions that draw
     from matplotlib.axes import Axes
@@ -60,7 +60,9 @@ def error_figure(
                     color=colour,
                     markersize=8,
                 )
-            label = percent(values[group])[:-1] if height >= 0.05 else "0"
+            lower, open_ = values[group], upper is None or upper.value > values[group].value
+            label = (percent(lower) if open_ else between(lower, lower))[:-1]
+            label = label if height >= 0.05 else "0"
             # over the line up to the upper bound
             clear = {"facecolor": paper(), "edgecolor": "none", "pad": 0.6}
             axes.text(place, height + 1, label, ha="center", va="bottom", fontsize=7.5, bbox=clear)

@@ -241,7 +241,10 @@ def read_box(box: Any, *, thin: bool = False) -> tuple[Ends, Ends]:
         raise ValueError("box must be finite, got NaN or infinity")
     if not (lower <= upper if thin else lower < upper).all():
         sign = "<=" if thin else "<"
-        raise ValueError(f"box must have lower {sign} upper in every coordinate, got {box!r}")
+        raise ValueError(
+            f"box must have lower {sign} upper in every coordinate, as a pair of corners (lower, "
+            f"upper), got {box!r}"
+        )
     return lower, upper
 
 

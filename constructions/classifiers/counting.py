@@ -28,7 +28,7 @@ from ..linear.matrix import Count, Unknown
 from ..networks.network import ReLUNetwork
 from .memorization import f_adv, f_S
 from .memorizer import assemble
-from .variants import VARIANTS, Variant, check_counted, least_dimension
+from .variants import VARIANTS, Variant, check_counted, check_variant, least_dimension
 
 N, D, M = sympy.symbols("N D m", integer=True, positive=True)
 
@@ -141,6 +141,7 @@ def closed_form(
         A SymPy expression, exact, in plain symbols: `subs` takes their names.
 
     Raises:
+        ValueError: for another norm or variant.
         RuntimeError: if the formula differs at a further size.
 
     Example:
@@ -149,6 +150,7 @@ def closed_form(
         >>> closed_form("inf", "lean").subs({"N": 1000, "D": 784})
         4707596
     """
+    check_variant(variant)
     return derived_form(read_norm(norm), variant, tuple(hidden), outputs).subs(
         {symbol: sympy.Symbol(symbol.name) for symbol in (N, D, M)}
     )

@@ -35,7 +35,7 @@ from ..networks.network import ReLUNetwork
 from ..networks.statements import implements, record
 from .memorizer import Memorizer, distance_error
 from .screening import MemorizerScreen
-from .variants import VARIANTS, Variant
+from .variants import Variant, check_variant
 
 INNER = (
     "inner is not the radius: it is the radius (l_2: its square) plus distance_error, rounded up to"
@@ -250,8 +250,7 @@ class _Problem:
 
 def _read(clean: Any, centres: Any, labels: Any, ball: Any, variant: Any, m: Any) -> _Problem:
     check_ball(ball)
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    check_variant(variant)
     if m is not None:
         check_depth("m", m)
     network = ReLUNetwork.from_module(clean)

@@ -31,7 +31,7 @@ from ..networks.calculus import affine, compose, copies, delay, parallel
 from ..networks.network import ReLUNetwork, check_network
 from ..networks.owners import CARRIED, OUTPUT, owned
 from ..networks.provenance import Provenance, parts_of
-from .variants import VARIANTS, Variant
+from .variants import Variant, check_variant
 
 _E1, _E2 = Dense(torch.tensor([[1.0], [0.0]])), Dense(torch.tensor([[0.0], [1.0]]))
 
@@ -135,8 +135,7 @@ def f_S_from_thresholds(  # noqa: N802 - the papers' name
         True
     """
     check_network(clean, "clean")
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+    check_variant(variant)
     if not inner < outer:
         raise ValueError(f"inner must be less than outer, got {inner} and {outer}")
     centres = read_points(points, "points")

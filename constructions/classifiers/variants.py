@@ -11,6 +11,12 @@ indicators, capped per class, and an exact gate in place of multiplications. lea
 smallest indicators (l_inf: no maxima; l_2: squares shared by all centres)."""
 
 
+def check_variant(variant: object) -> None:
+    """Raise ValueError for what names no variant."""
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
+
+
 def least_dimension(hidden: Sequence[int] = ()) -> int:
     """The D from which `closed_form` holds: trees of maxima are then deep enough not to wait for
     f_clean.

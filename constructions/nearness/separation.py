@@ -61,9 +61,10 @@ class Separation(Result):
 
     def _says(self) -> tuple[str, dict[str, Said]]:
         where = "" if self.pair is None else f", between points {self.pair[0]} and {self.pair[1]}"
+        exact = self.is_exact and self.lower == self.distance  # else the root is rounded
         return f"the least distance{where}", {
-            "distance": said(self.distance, "exact" if self.is_exact else "rounded"),
-            **({} if self.is_exact else {"lower": said(self.lower, "certified lower bound")}),
+            "distance": said(self.distance, "exact" if exact else "rounded"),
+            **({} if exact else {"lower": said(self.lower, "certified lower bound")}),
         }
 
 

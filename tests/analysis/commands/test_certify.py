@@ -325,6 +325,19 @@ def test_memorization_is_certified_from_the_command_line(tmp_path, capsys, norm,
             run("check-certificate", tmp_path / "m.json", "--network", tmp_path / "f.safetensors")
             == 0
         )
+        capsys.readouterr()
+        compared = ["check-certificate", tmp_path / "m.json", "--network"]
+        compared += [tmp_path / "f.safetensors", "--norm", norm, "--points"]
+        for changed, radius, told in (
+            (points[::-1], 0.0625, "holds no point of row 0 of"),
+            (points, 0.0626, "is about balls of norm"),
+            (points, 0.0625, "2 rows of"),
+            (points, 0.03125, "in turn points 0, 1"),
+        ):
+            np.savez(tmp_path / "asked.npz", x=changed, y=labels)
+            status = run(*compared, tmp_path / "asked.npz", "--radius", radius)
+            said = capsys.readouterr()
+            assert (status, told in said.out + said.err) == (2 * ("turn" not in said.out), True)
     else:
         assert run("check-certificate", tmp_path / "m.json") == 2
     capsys.readouterr()

@@ -497,7 +497,8 @@ def test_count_command(capsys, tmp_path):
     assert {row["points"] for row in numbers["rows"]} == {10, 20, 40}
     with files["csv"].open() as file:
         assert len(list(csv.DictReader(file))) == 30
-    assert sum(line.endswith(r"\\") for line in files["latex"].read_text().splitlines()) == 32
+    # thirty rows, the label's line, the heading of the first page and of others
+    assert sum(line.endswith(r"\\") for line in files["latex"].read_text().splitlines()) == 33
     latex = files["latex"].read_text()
     assert r"Parameters of $f_S$, lean: $6 D N + " in latex
     assert r"\includegraphics" not in latex  # LaTeX includes no .svg

@@ -71,6 +71,12 @@ def formula(expression, n, d, m):
     return int(expression.subs({"N": n, "D": d, "m": m}))
 
 
+@pytest.mark.parametrize("variant", ["leen", "LEAN", None])
+def test_the_closed_form_of_what_is_no_variant_is_refused(variant):
+    with pytest.raises(ValueError, match="variant must be one of paper, gate, lean, got"):
+        closed_form("inf", variant)
+
+
 @pytest.mark.parametrize(("norm", "variant"), EVERY)
 def test_closed_forms_equal_measured_counts(norm, variant):
     """24 settings a variant and norm, by `==`; every entry of the smaller ones is looked at."""
