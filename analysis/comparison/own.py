@@ -143,7 +143,11 @@ def weights(path: Path, name: str) -> dict[str, torch.Tensor] | None:
     if isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
         held = held["state_dict"]
     if not isinstance(held, Mapping) or not all(isinstance(v, torch.Tensor) for v in held.values()):
-        raise ValueError(f"{name} {path} must hold a state_dict of tensors, or {REMEDY}")
+        entries = held.items() if isinstance(held, Mapping) else ()
+        inner = [f"; save its entry {key!r} alone" for key, v in entries if isinstance(v, Mapping)]
+        raise ValueError(
+            f"{name} {path} must hold a state_dict of tensors{''.join(inner[:1])}, or {REMEDY}"
+        )
     return dict(held)
 
 

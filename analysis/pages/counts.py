@@ -165,6 +165,7 @@ def as_latex(
         more += "; *: counted by the building code on sizes alone"
     lines = [
         "% needs \\usepackage{amsmath,booktabs,longtable,siunitx}",
+        r"\begingroup\small",
         rf"\begin{{longtable}}{{ll{columns}}}",
         rf"\caption{{Nonzero parameters, counted exactly; {about}{more}.}}",
         r"\label{tab:parameters} \\",
@@ -181,7 +182,7 @@ def as_latex(
         }[r.network] + "*" * (not r.built)
         counts = (r.points, r.dimension, r.depth, r.measured, r.closed_form, r.dense_parameters)
         lines.append(f"{name} & {r.variant} & {' & '.join(map(str, counts))} \\\\")
-    lines += [r"\bottomrule", r"\end{longtable}", ""]
+    lines += [r"\bottomrule", r"\end{longtable}", r"\endgroup", ""]
     lines += [
         rf"Parameters of $f_S$, {variant}: ${sympy.latex(closed_form(norm, variant, hidden))}$."
         r"\par"

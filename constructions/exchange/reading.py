@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,11 @@ def read_network(source: Any, input_shape: Sequence[int] | None = None) -> ReLUN
         and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in source)
     ):
         return ReLUNetwork.from_layers(source)
+    weights = isinstance(source, Mapping)
     raise TypeError(
         "network must be a ReLUNetwork, a module, an exported program, a path, or pairs (weight, "
-        "bias) of arrays, "
-        f"got {type(source).__name__}"
+        f"bias) of arrays, got {type(source).__name__}"
+        f"{': load these weights into their module first' if weights else ''}"
     )
 
 

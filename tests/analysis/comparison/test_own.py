@@ -96,6 +96,7 @@ def test_what_is_refused(module, tmp_path, monkeypatch):
     torch.save({**held, "2.weight": torch.zeros(6, 11)}, "chain.pt")
     torch.save({"conv.weight": torch.zeros(2, 1, 3, 3)}, "conv.pt")
     torch.save([1, 2], "list.pt")
+    torch.save({"model": held, "epoch": 3}, "nested.pt")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "whole.pt").read_bytes()[:300])
     (tmp_path / "cut.safetensors").write_bytes(b"1234")
     for file, why in {
@@ -103,7 +104,8 @@ def test_what_is_refused(module, tmp_path, monkeypatch):
         "bad.pt": "holds more than tensors",
         "cut.pt": "holds more than tensors, or is damaged",
         "cut.safetensors": "not a readable safetensors",
-        "list.pt": "must hold a state_dict of tensors",
+        "list.pt": "must hold a state_dict of tensors, or give",
+        "nested.pt": "must hold a state_dict of tensors; save its entry 'model' alone, or give",
         "missing.pt": "got 0, 4 .a layer may be missing",
         "bias.pt": "lacks or has too much: 2.bias",
         "chain.pt": "layer 2 takes 11 numbers, but layer 0 gives 12",
