@@ -14,13 +14,12 @@ def require(condition, reason):  # or reject
         raise ValueError(reason)
 def entries(data, names, more=""):  # reject what is no object with these keys, and perhaps some more, and no others
     require(type(data) is dict and {*names.split()} <= {*data} <= {*names.split(), *more.split()}, f"entries are not {names}")
-def once(pairs):  # dict() alone would keep the last value of a key
-    return require(len(dict(pairs := [*pairs])) == len(pairs), "a unit is named twice") or dict(pairs)
 def read_multipliers(data, most=3):  # [s, [units], [integers over 2^s]], or the weight of a ball besides
     require(3 <= len(data) <= most, "multipliers must have three entries, or for the weight of a ball four")
     s, units, numbers = data[:3]
     require({*map(type, (s, *units, *numbers))} == {int} and s <= SCALE, "multipliers must be integers")
-    return s, once(zip(units, numbers, strict=True))
+    found = dict(zip(units, numbers, strict=True))
+    return require(len(found) == len(units), "a unit is named twice") or (s, found)
 class Part:  # a part of a query's set: bounds of units and, for units in pairs, (p, q, the corners of their polygon)
     def __init__(self, network, query):
         self.network, self.g, self.box, self.ball = network, query["scale"], (query["lower"], query["upper"]), query.get("ball")
@@ -96,7 +95,8 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         part = sum([x * bias[k - first] for k, x in goal.items()]) << s + self.g
         return *self.descend(len(self.network.layers) - 1, form, part, s, factors, layer), s
     def ends(self, form):  # the least value of a form of the inputs, times 2^g
-        ends = sum([r * self.box[r < 0][j] for j, r in form.items()])
+        low, high = self.box
+        ends = sum([r * (high if r < 0 else low)[j] for j, r in form.items()])
         if self.ball:  # inputs that reach the box before the ball stop there; the others share what is left of the radius
             centre, left, free, met = self.ball["centre"], self.ball["radius"] ** 2, form, True
             while met:

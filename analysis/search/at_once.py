@@ -39,7 +39,7 @@ def decide_at_once(question: Question, end: float) -> dict[str, Any] | None:
     except BROKEN:
         return None
     lowest = inputs.lowest(factors[0] @ layers[0].weight if layers else bounded.forms)
-    witness = question.replay(lowest[question.margins(lowest)[0].argmin()])
+    witness = question.replay(question.least(lowest))
     return question.refuted(witness) if witness else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,12 +72,15 @@ def multiplier_rows(
     units = np.concatenate([np.zeros(0, dtype=np.int64), *(a.units for a in layers)])
     weights = np.full(count, np.nan) if weights is None else weights
     numbers = np.concatenate([weights[:, None], *factors], axis=1)
-    sizes = np.nanmax(np.abs(numbers), axis=1, initial=0.0)
+    sizes = np.fmax.reduce(np.abs(numbers), axis=1, initial=0.0)
     scales = np.where(sizes > 0, np.maximum(0, bits - np.frexp(sizes)[1]), 0)
     whole = np.rint(np.ldexp(numbers, scales[:, None]))
-    out: list[list[Any]] = []
-    for scale, (weight, *row) in zip(scales.tolist(), whole.tolist(), strict=True):
-        keep = [k for k, v in enumerate(row) if v]
-        more = [int(weight)] if weight == weight else []
-        out.append([scale, units[keep].tolist(), [int(row[k]) for k in keep], *more])
+    rows, columns = np.nonzero(whole[:, 1:])
+    named, found = units[columns].tolist(), [int(v) for v in whole[:, 1:][rows, columns].tolist()]
+    ends = itertools.pairwise([0, *np.bincount(rows, minlength=count).cumsum().tolist()])
+    out: list[list[Any]] = [
+        [scale, named[a:b], found[a:b]] for scale, (a, b) in zip(scales.tolist(), ends, strict=True)
+    ]
+    for row in np.flatnonzero(~np.isnan(weights)).tolist():
+        out[row].append(int(whole[row, 0]))
     return out
