@@ -84,7 +84,8 @@ def note(
     """
     whole, linear, n = bounded.layers[i], bounded.linear[i], len(a.bias)
     better, known = linear.better[: 2 * n].reshape(2, n), linear.known[: 2 * n].reshape(2, n)
-    worst = np.broadcast_to(-1.0 - np.abs(a.low) - np.abs(a.high), (2, n))  # of z and of -z
+    wide = 1.0 + np.abs(a.low) + np.abs(a.high)
+    worst = np.array([-wide, -wide])  # of z and of -z
     plain = np.where(better, known, worst)
     if a is not whole:
         split = np.array([a.low > whole.low, a.high < whole.high])

@@ -48,10 +48,15 @@ def leaf_of(
         form, constant = np.zeros_like(form), 0.0
     for sign in (1.0, -1.0) if empty else (1.0,):  # solvers disagree about the sign of rays
         tried = [sign * d for d in factors]
-        size = max([float(np.abs(d).max(initial=0.0)) for d in (form, *tried)], default=0.0)
-        if value(form, constant, layers, tried, inputs) > 1e-12 * size:
+        if is_clear(value(form, constant, layers, tried, inputs), form, tried):
             return Leaf(form, tried, splits, empty)
     return None
+
+
+def is_clear(bound: float, form: Array, factors: list[Array]) -> bool:
+    """Whether a bound by multipliers is positive beyond rounding."""
+    size = max([float(np.abs(d).max(initial=0.0)) for d in (form, *factors)])
+    return bound > 1e-12 * size
 
 
 def multipliers(layers: list[Layer], factors: list[Array], bits: int = BITS) -> list[Any]:
