@@ -226,8 +226,7 @@ class Branching:
     def witness(self, found: Optimised) -> Witness | None:
         """A counterexample where linear bounds are least, if one is there."""
         points = self.question.inputs.lowest(found.inputs.double().numpy())
-        best = points[self.question.margins(points)[0].argmin()]
-        point = self.question.replay(best)
+        point = self.question.replay(self.question.least(points))
         return None if point is None else Witness(point)
 
     def settled(self, node: Node) -> list[Node | Witness]:

@@ -23,8 +23,11 @@ from .contraction import SLOPES, Contraction, Targets
 from .needs import Need
 from .parts import Chain, Goal, Parts, Tensor, descend, lines_of
 
-BITS = 32
-"""Multipliers of facts are rounded to this many bits."""
+BITS = 30
+"""Multipliers of facts are rounded to this many bits: one digit of Python's integers."""
+
+SIGNS = 1e-50
+"""Shares of slack that are less stand for signs alone."""
 
 
 class Unfolding:
@@ -45,9 +48,14 @@ class Unfolding:
         """The closed tree of one goal."""
         self.goal = goal.double()
         tree, need = self.unfold(root, 0)
-        for (low, high), a, b in zip(self.used, need.low, need.high, strict=True):
-            low |= a.share > 0
-            high |= b.share > 0
+        for used, linear, *sides in zip(
+            self.used, self.bounded.linear, need.low, need.high, strict=True
+        ):
+            for k, side in enumerate(sides):  # intervals do where a sign is all that is asked
+                n = len(side.share)
+                told = (linear.better & (linear.known >= 0))[k * n : (k + 1) * n]
+                used[k][:] |= side.share > 0
+                used[k + 2][:] |= (side.share > SIGNS) | (side.share > 0) & ~told
         return tree
 
     def unfold(self, node: Node, above: int) -> tuple[dict[str, Any], Need]:

@@ -295,12 +295,13 @@ def decide_margin(
         rejected = ""  # what `check` would find, of which nothing is computed twice
         if query["verdict"] == "refuted":
             checker.stated(known.exact, query)
-            witness = tuple(checker.rational(v) for v in query["witness"])
+            witness = question.named(query["witness"])
             if (found := question.margin(witness)) > 0:
                 rejected = f"the margin is {float(found):.6g} at {witness}"
         else:  # the set and the bound are right by construction
-            bound = Fraction(query.get("bound") or checker.least_margin(known.exact, query))
-            query["bound"] = str(bound)
+            if "bound" not in query:
+                query["bound"] = str(checker.least_margin(known.exact, query))
+            bound = checker.rational(query["bound"])
             if bound <= 0:
                 rejected = f"it gives {float(bound):.6g}"
         loss = query_loss(network, query)

@@ -32,8 +32,7 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
         entries(data, "inputs layers")
         require(type(data["inputs"]) is int and data["inputs"] > 0, "no inputs")
         self.layers, self.packed, self.starts, self.inputs, self.growth = [], [], [0], data["inputs"], 0  # of values, in bits
-        self.full = []  # dense rows once more, with zeros
-        width = self.inputs
+        width, self.full = self.inputs, []  # dense rows once more, with zeros, and their absolute values
         for layer in data["layers"]:
             entries(layer, "rows bias")
             rows, bias = [once(zip(*row, strict=True)) for row in layer["rows"]], layer["bias"]  # {column: weight}
@@ -48,13 +47,14 @@ class Network:  # layers (rows of (column, weight), bias, scale), and dense rows
             shift = int.from_bytes((1 << 8 * size - 1).to_bytes(size, "little") * width, "little") if dense else 0
             self.packed.append(([sum([w << 8 * size * j for j, w in row]) for row in rows if dense], size, width, shift))
             self.layers.append((rows, [over(scale, b) for b in bias], scale))
-            self.full.append([[*map(dict(row).get, range(width), [0] * width)] for row in rows if dense])
+            every = [[*map(dict(row).get, range(width), [0] * width)] for row in rows if dense]
+            self.full.append((every, [[*map(abs, row)] for row in every]))
             self.starts.append(self.starts[-1] + len(rows))
             self.growth, width = self.growth + scale + longest, len(rows)
         self.units = self.starts[-2]  # hidden ones, numbered through the layers; the outputs come after them
     def times(self, layer, x, sizes=False):  # a layer's rows, or their absolute values, times a column
-        if self.full[layer]:
-            return [sum(map(operator.mul, map(abs, row) if sizes else row, x)) for row in self.full[layer]]
+        if self.full[layer][sizes]:
+            return [sum(map(operator.mul, row, x)) for row in self.full[layer][sizes]]
         return [sum([(abs(w) if sizes else w) * x[j] for j, w in row]) for row in self.layers[layer][0]]
     def combine(self, layer, factors):  # the sum of a layer's rows times factors, {column: integer}
         (packed, size, width, shift), out = self.packed[layer], {}

@@ -90,7 +90,7 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         require(((on | (taken <= 0)) & (off | (taken >= 0))).all(), "a multiple of z may be negative")
         (top, rest), ups = product(-taken, rows[list(units)]), s - (fine + scale - t)
         require(ups.max() <= 1 << 9, "half-spaces are too coarse")
-        moved = np.stack([shifted(top, HALF + ups), shifted(rest, ups)])[:, :, :-1]  # each loses less than 1
+        moved = np.array([shifted(top, HALF + ups), shifted(rest, ups)])[:, :, :-1]  # each loses less than 1
         require(np.abs(moved).max() < 1 << MOVED, "half-spaces are too large")
         lost = (1 << self.g) + sum([max(abs(a), abs(b)) for a, b in zip(*self.box)]) if t else 0  # of rows, at most
         ends = [(v << self.g) - sum(map(abs, row)) * lost for v, row in zip(whole(top[:, -1], rest[:, -1]), numbers)]
@@ -115,13 +115,13 @@ class Facts:  # of a query: its targets (unit, sign, row and its scale, slopes o
         above, own = total - math.ceil(bound * 2**self.g), sum([v * bias[j] for j, v in z.items()]) << self.g
         form = self.network.combine(i, z)
         form, t = cut([form.get(j, 0) for j in range(self.widths[i])], LONG)
-        terms = [(form[None], np.array(powers) + t - s), (np.stack(rows), np.array(downs))]  # over 2^(scale - e), for e in each
+        terms = [(form[None], np.array(powers) + t - s), (np.array(rows), np.array(downs))]  # over 2^(scale - e), for e in each
         sizes = [np.where(v.any(axis=1), np.frexp(np.abs(v).max(axis=1))[1] + e, -4 * SCALE) for v, e in terms]
         ups = CUT - 1 - np.maximum(*sizes)
         forms = sum([shifted(v, e + ups) for v, e in terms])  # over 2^(scale + up); each loses less than 4
         ends = [shift(sign * bias[k - start], up + self.g) for k, sign, up in zip(units, signs, ups.tolist())]
         sums = [shift(own, e + up - s) + b + (0 if i else 4 * self.least) for e, up, b in zip(powers, ups.tolist(), ends)]
-        found = self.below(part, i, forms, sums, scale + ups, np.stack(slopes), halves)
+        found = self.below(part, i, forms, sums, scale + ups, np.array(slopes), halves)
         for k, sign, e, value in zip(units, signs, powers, found):
             bounds, better = (part.low, max) if sign > 0 else (part.high, min)
             bounds[k] = better(bounds[k], sign * (shift(above, e) + value))

@@ -14,12 +14,12 @@ def require(condition, reason):  # or reject
         raise ValueError(reason)
 def entries(data, names, more=""):  # reject what is no object with these keys, and perhaps some more, and no others
     require(type(data) is dict and {*names.split()} <= {*data} <= {*names.split(), *more.split()}, f"entries are not {names}")
-def once(pairs):  # dict() alone would keep the last value of a key
-    return require(len(dict(pairs := [*pairs])) == len(pairs), "a unit is named twice") or dict(pairs)
-def read_multipliers(data):  # [s, [units], [integers over 2^s]]
-    s, units, numbers = data
+def read_multipliers(data, most=3):  # [s, [units], [integers over 2^s]], or the weight of a ball besides
+    require(3 <= len(data) <= most, "multipliers must have three entries, or for the weight of a ball four")
+    s, units, numbers = data[:3]
     require({*map(type, (s, *units, *numbers))} == {int} and s <= SCALE, "multipliers must be integers")
-    return s, once(zip(units, numbers, strict=True))
+    found = dict(zip(units, numbers, strict=True))
+    return require(len(found) == len(units), "a unit is named twice") or (s, found)
 class Part:  # a part of a query's set: bounds of units and, for units in pairs, (p, q, the corners of their polygon)
     def __init__(self, network, query):
         self.network, self.g, self.box, self.ball = network, query["scale"], (query["lower"], query["upper"]), query.get("ball")
@@ -43,15 +43,14 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
                 others = [q for p, q in pairs if p == k]
                 require(len(y) <= len(others), "a fact is about two units that are no pair")
                 value, better = x * self.bound(i, {k: x} | dict(zip(others, y)), multipliers), max if x > 0 else min
-                ends, at = (self.low if x > 0 else self.high), k
-                ends, at = (self.octagons[k, others[0]], 2 * (y[0] != x) + (x < 0)) if y else (ends, at)
+                ends, at = (self.octagons[k, others[0]], 2 * (y[0] != x) + (x < 0)) if y else ((self.high, self.low)[x > 0], k)
                 ends[at] = better(ends[at], value)
             _ = [self.meet(p, q) for p, q in pairs]
             paired = {k - start for pair in pairs for k in pair}
             below = [(max(a, 0), max(b, 0)) for a, b in zip(self.low[start:], self.high[start:])]
         require(not facts, "facts must be about hidden units, in the order of the layers")
     def bound(self, layer, signs, multipliers=(0, (), ())):  # of the sum of signs times z of units of a layer, {number: sign}
-        (s, factors), bias, first = read_multipliers(multipliers[:3]), self.network.layers[layer][1], self.network.starts[layer]
+        (s, factors), bias, first = read_multipliers(multipliers, 4), self.network.layers[layer][1], self.network.starts[layer]
         form = self.network.combine(layer, {k - first: x << s for k, x in signs.items()})
         part = sum([x * bias[k - first] for k, x in signs.items()]) << s + self.g
         curves = self.curves(s, *multipliers[3:]) if multipliers[3:] else None
@@ -96,7 +95,8 @@ class Part:  # a part of a query's set: bounds of units and, for units in pairs,
         part = sum([x * bias[k - first] for k, x in goal.items()]) << s + self.g
         return *self.descend(len(self.network.layers) - 1, form, part, s, factors, layer), s
     def ends(self, form):  # the least value of a form of the inputs, times 2^g
-        ends = sum([r * self.box[r < 0][j] for j, r in form.items()])
+        low, high = self.box
+        ends = sum([r * (high if r < 0 else low)[j] for j, r in form.items()])
         if self.ball:  # inputs that reach the box before the ball stop there; the others share what is left of the radius
             centre, left, free, met = self.ball["centre"], self.ball["radius"] ** 2, form, True
             while met:

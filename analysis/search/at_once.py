@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..checkers import check_certificate as checker
 from .bounding import BROKEN, Array, lower_bounds
 from .facts import facts
 from .layers import Bounded, bound_layers
-from .leaves import leaf_of
+from .leaves import Leaf, is_clear
 from .question import Question
 
 SMALL = 2**18
@@ -32,28 +31,26 @@ def decide_at_once(question: Question, end: float) -> dict[str, Any] | None:
         layers = bounded.layers
         bounds, factors = lower_bounds(bounded.forms, question.constants, layers, inputs)
         if bounds.min() > 0:
-            query = one_bound_each(question, bounded, factors, range(len(bounds)))
+            query = one_bound_each(question, bounded, factors, bounds)
             bound = checker.least_margin(known.exact, query) if query else 0
             if query and bound > 0:
                 return query | {"bound": str(bound)}
     except BROKEN:
         return None
     lowest = inputs.lowest(factors[0] @ layers[0].weight if layers else bounded.forms)
-    witness = question.replay(lowest[question.margins(lowest)[0].argmin()])
+    witness = question.replay(question.least(lowest))
     return question.refuted(witness) if witness else None
 
 
 def one_bound_each(
-    question: Question, bounded: Bounded, factors: list[Array], rows: Sequence[int]
+    question: Question, bounded: Bounded, factors: list[Array], bounds: Array
 ) -> dict[str, Any] | None:
-    """A query that multipliers (t, n_i) a layer prove of the forms in some rows, unless a bound is
-    not clearly positive; the checker has not seen it.
+    """A query that multipliers (t, n_i) a layer prove, which give the bounds (t,) of the forms,
+    unless one is not clearly positive; the checker has not seen it.
     """
     layers, leaves = bounded.layers, []
-    for i in rows:
-        goal = bounded.forms[i], float(question.constants[i])
-        leaf = leaf_of(*goal, [d[i] for d in factors], layers, {}, question.inputs)
-        if leaf is None:
+    for form, *own, bound in zip(bounded.forms, *factors, bounds.tolist(), strict=True):
+        if not is_clear(bound, form, own):
             return None
-        leaves.append(leaf)
+        leaves.append(Leaf(form, own, {}, False))
     return question.proved(facts(bounded, leaves), [leaf.to_json(layers) for leaf in leaves])

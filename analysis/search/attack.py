@@ -35,7 +35,7 @@ def attack(question: Question, steps: int = 16, restarts: int = 4) -> Point | No
             )
         points = points - direction * max(0.02, 0.3 * (1 - step / steps))
     points = inputs.lowest(gradient)  # the end, if the network is affine there
-    return question.replay(points[question.margins(points)[0].argmin()])
+    return question.replay(question.least(points))
 
 
 def corner(question: Question, point: Array) -> Point | None:

@@ -149,6 +149,13 @@ class Layer:
         low, high = self.octagons[:, [0, 2]].T, self.octagons[:, [1, 3]].T
         return weight, bias, np.concatenate([self.low, -self.high, low.ravel(), -high.ravel()])
 
+    def rows(self, rows: Array) -> Array:
+        """Some of these forms."""
+        if len(self.pairs):
+            return self.forms()[0][rows]
+        n = len(self.bias)
+        return np.where(rows < n, 1.0, -1.0)[:, None] * self.weight[rows % n]
+
     def heads(self, rows: Array) -> list[list[int]]:
         """Units and signs of some of these as facts name them: [k, sign], or of pairs [p, sign of
         z_p, sign of z_q].

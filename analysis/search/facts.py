@@ -10,14 +10,16 @@ from .bounding import Array, Layer, least
 from .layers import Bounded, Linear
 from .leaves import BITS, Leaf, multiplier_rows
 
-Used = list[tuple[Array, Array]]
-"""Which lower and which upper bounds of each layer are used."""
+Used = list[tuple[Array, Array, Array, Array]]
+"""Which lower and which upper bounds of each layer are used; for which of them those by intervals
+do not serve as well.
+"""
 
 
 def nothing(bounded: Bounded) -> Used:
     """No bound."""
-    sizes = [len(a.bias) for a in bounded.layers]
-    return [(np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)) for n in sizes]
+    four = [np.zeros((4, len(a.bias)), dtype=bool) for a in bounded.layers]
+    return [(a[0], a[1], a[2], a[3]) for a in four]
 
 
 def facts(bounded: Bounded, leaves: list[Leaf], need: Used | None = None) -> list[list[Any]]:
@@ -28,17 +30,20 @@ def facts(bounded: Bounded, leaves: list[Leaf], need: Used | None = None) -> lis
     for leaf in leaves:
         layers, form = bounded.restricted(leaf.splits), leaf.form
         for i in range(len(layers) - 1, -1, -1):
-            note(need[i], form[None], leaf.factors[i][None], layers[i])
+            note(need[i], form[None], leaf.factors[i][None], layers[i], bounded, i)
             form = leaf.factors[i] @ layers[i].weight
     out: list[list[Any]] = []
     for i in range(len(bounded.layers) - 1, -1, -1):
         layer, linear, below = bounded.layers[i], bounded.linear[i], bounded.layers[:i]
-        rows = np.flatnonzero(wanted(layer, linear, need[i]))
-        better, forms = linear.better[rows], layer.forms()[0][rows]
+        if not below and not linear.better.any():
+            continue
+        rows, sharp = wanted(layer, linear, need[i])
+        better, forms = linear.better[rows] & sharp, layer.rows(rows)
         proofs = [np.zeros((len(rows), len(a.bias))) for a in below]
         for proof, known in zip(proofs, linear.factors, strict=False):  # none by intervals
             proof[better] = known[rows[better]]
-        weights, named = linear.weights[rows], [proof[better] for proof in proofs]
+        weights = np.where(better, linear.weights[rows], np.nan)
+        named = [proof[better] for proof in proofs]
         found = multiplier_rows(below, named, int(better.sum()), BITS, weights[better])
         heads = layer.heads(rows[better])
         out = [[k, x, row, *y] for (k, x, *y), row in zip(heads, found, strict=True)] + out
@@ -46,27 +51,49 @@ def facts(bounded: Bounded, leaves: list[Leaf], need: Used | None = None) -> lis
             if bounded.curves:
                 exact = bounded.curves.single(k, below[k]) & ~np.isnan(weights)[:, None]
                 forms = np.where(exact, 0.0, forms)
-            note(need[k], forms, proofs[k], below[k])
+            note(need[k], forms, proofs[k], below[k], bounded, k)
             forms = proofs[k] @ below[k].weight
     return out
 
 
-def wanted(layer: Layer, linear: Linear, need: tuple[Array, Array]) -> Array:
+def wanted(
+    layer: Layer, linear: Linear, need: tuple[Array, Array, Array, Array]
+) -> tuple[Array, Array]:
     """Which bounds of a layer are needed, in the order of `Layer.forms`: of pairs those that are by
-    multipliers.
+    multipliers; and for which of these intervals do not do.
     """
-    both = (need[0] | need[1])[layer.pairs].any(axis=1)
-    two = linear.better[2 * len(layer.bias) :]
-    return np.concatenate([*need, np.tile(both, 4) & two])
+    used, sharp = np.concatenate(need[:2]), np.concatenate(need[2:])
+    if len(layer.pairs):
+        both = (need[0] | need[1])[layer.pairs].any(axis=1)
+        two = np.tile(both, 4) & linear.better[len(used) :]
+        used, sharp = np.concatenate([used, two]), np.concatenate([sharp, two])
+    rows = np.flatnonzero(used)
+    return rows, sharp[rows]
 
 
-def note(need: tuple[Array, Array], forms: Array, factors: Array, a: Layer) -> None:
-    """Add which lower and upper bounds of a layer enter the least values of forms relu(z) -
-    factors z, (t, n).
+def note(
+    need: tuple[Array, Array, Array, Array],
+    forms: Array,
+    factors: Array,
+    a: Layer,
+    bounded: Bounded,
+    i: int,
+) -> None:
+    """Add which lower and upper bounds of layer i enter the least values of forms relu(z) - factors
+    z, (t, n); a: the layer on a part, where splits give some of them.
     """
-    now, wide = least(forms, factors, a.low, a.high), 1.0 + np.abs(a.low) + np.abs(a.high)
-    paired = np.zeros(forms.shape, dtype=bool)
-    paired[:, a.pairs] = True
-    paired &= (forms != 0) | (factors != 0)
-    need[0][:] |= ((least(forms, factors, -wide, a.high) < now) | paired).any(axis=0)
-    need[1][:] |= ((least(forms, factors, a.low, wide) < now) | paired).any(axis=0)
+    whole, linear, n = bounded.layers[i], bounded.linear[i], len(a.bias)
+    better, known = linear.better[: 2 * n].reshape(2, n), linear.known[: 2 * n].reshape(2, n)
+    wide = 1.0 + np.abs(a.low) + np.abs(a.high)
+    worst = np.array([-wide, -wide])  # of z and of -z
+    plain = np.where(better, known, worst)
+    if a is not whole:
+        split = np.array([a.low > whole.low, a.high < whole.high])
+        worst, plain = (np.where(split, np.maximum(v, 0.0), v) for v in (worst, plain))
+    low = np.array([a.low, worst[0], a.low, plain[0], a.low])[:, None]
+    high = np.array([a.high, a.high, -worst[1], a.high, -plain[1]])[:, None]
+    now, *less = least(forms, factors, low, high)
+    for needed, lost in zip(need, less, strict=True):
+        needed |= (lost < now).any(axis=0)
+        if len(a.pairs):
+            needed[a.pairs] |= ((forms != 0) | (factors != 0)).any(axis=0)[a.pairs]

@@ -21,18 +21,19 @@ Splits = dict[tuple[int, int], bool]
 class Linear:
     """Which bounds of a layer are by multipliers, in the order of `Layer.forms`.
 
-    factors: for each layer below, the multipliers of all bounds; weights: of the ball, for bounds
-    that take units which read one input exactly, else NaN.
+    known: bounds by intervals; factors: for each layer below, the multipliers of all bounds;
+    weights: of the ball, for bounds that take units which read one input exactly, else NaN.
     """
 
     better: Array
+    known: Array
     factors: list[Array]
     weights: Array
 
     @classmethod
     def none(cls, count: int) -> Linear:
         """No bound of so many."""
-        return cls(np.zeros(count, dtype=bool), [], np.full(count, np.nan))
+        return cls(np.zeros(count, dtype=bool), np.zeros(count), [], np.full(count, np.nan))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +126,10 @@ def tighten(
     below: list[Layer], layer: Layer, question: Question, end: float, curves: Curves | None
 ) -> tuple[Layer, Linear]:
     """The layer with bounds by multipliers where they are better than by intervals."""
-    forms, constants, known = layer.forms()
-    count = len(known)
+    count = 2 * len(layer.bias) + 4 * len(layer.pairs)
     if count == 0 or (not below and question.inputs.centre is None) or time.monotonic() > end:
         return layer, Linear.none(count)
+    forms, constants, known = layer.forms()
     bounds, factors = best_bounds(forms, constants, below, question.inputs, question.network.rules)
     weights = np.full(count, np.nan)
     n = len(layer.bias)
@@ -142,4 +143,4 @@ def tighten(
         for old, new in zip(factors, exact, strict=True):
             old[rows] = new[more]
     better = bounds > known + SLACK * layer.widths()
-    return layer.bounded(np.where(better, bounds, known)), Linear(better, factors, weights)
+    return layer.bounded(np.where(better, bounds, known)), Linear(better, known, factors, weights)

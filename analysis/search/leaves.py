@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +48,15 @@ def leaf_of(
         form, constant = np.zeros_like(form), 0.0
     for sign in (1.0, -1.0) if empty else (1.0,):  # solvers disagree about the sign of rays
         tried = [sign * d for d in factors]
-        size = max([float(np.abs(d).max(initial=0.0)) for d in (form, *tried)], default=0.0)
-        if value(form, constant, layers, tried, inputs) > 1e-12 * size:
+        if is_clear(value(form, constant, layers, tried, inputs), form, tried):
             return Leaf(form, tried, splits, empty)
     return None
+
+
+def is_clear(bound: float, form: Array, factors: list[Array]) -> bool:
+    """Whether a bound by multipliers is positive beyond rounding."""
+    size = max([float(np.abs(d).max(initial=0.0)) for d in (form, *factors)])
+    return bound > 1e-12 * size
 
 
 def multipliers(layers: list[Layer], factors: list[Array], bits: int = BITS) -> list[Any]:
@@ -71,12 +77,15 @@ def multiplier_rows(
     units = np.concatenate([np.zeros(0, dtype=np.int64), *(a.units for a in layers)])
     weights = np.full(count, np.nan) if weights is None else weights
     numbers = np.concatenate([weights[:, None], *factors], axis=1)
-    sizes = np.nanmax(np.abs(numbers), axis=1, initial=0.0)
+    sizes = np.fmax.reduce(np.abs(numbers), axis=1, initial=0.0)
     scales = np.where(sizes > 0, np.maximum(0, bits - np.frexp(sizes)[1]), 0)
     whole = np.rint(np.ldexp(numbers, scales[:, None]))
-    out: list[list[Any]] = []
-    for scale, (weight, *row) in zip(scales.tolist(), whole.tolist(), strict=True):
-        keep = [k for k, v in enumerate(row) if v]
-        more = [int(weight)] if weight == weight else []
-        out.append([scale, units[keep].tolist(), [int(row[k]) for k in keep], *more])
+    rows, columns = np.nonzero(whole[:, 1:])
+    named, found = units[columns].tolist(), [int(v) for v in whole[:, 1:][rows, columns].tolist()]
+    ends = itertools.pairwise([0, *np.bincount(rows, minlength=count).cumsum().tolist()])
+    out: list[list[Any]] = [
+        [scale, named[a:b], found[a:b]] for scale, (a, b) in zip(scales.tolist(), ends, strict=True)
+    ]
+    for row in np.flatnonzero(~np.isnan(weights)).tolist():
+        out[row].append(int(whole[row, 0]))
     return out

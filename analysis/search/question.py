@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checkers import check_certificate as checker
 from .bounding import Array, Inputs
 from .prepared import Prepared
 from .sets import ExactSet, Point
@@ -32,7 +33,7 @@ class Question:
     network: Prepared
     set: ExactSet
     label: int
-    last: dict[Point, Fraction] = field(default_factory=dict, init=False)
+    last: list[tuple[Point, Fraction]] = field(default_factory=list, init=False)
 
     @functools.cached_property
     def inputs(self) -> Inputs:
@@ -73,35 +74,45 @@ class Question:
         out = np.concatenate([np.zeros(0, dtype=bool), *self.left_out])
         return [(p, q) for p, q in self.network.pairs if not (out[p] or out[q])]
 
+    def values(self, points: Array, hidden: list[Array] | None = None) -> Array:
+        """Values (n, t) of the forms at points (n, d) in float64; values of hidden layers are added
+        to a list.
+        """
+        layers, found = self.network.arrays[:-1], points
+        for weight, (_, bias) in zip(self.network.products[:-1], layers, strict=True):
+            found = np.maximum(found @ weight.T + bias, 0)
+            if hidden is not None:
+                hidden.append(found)
+        return found @ self.forms.T + self.constants
+
     def margins(self, points: Array) -> tuple[Array, Array]:
         """Margins (n,) at points (n, d) in float64, and their gradients (n, d)."""
-        hidden, active = points, []
-        layers = self.network.arrays[:-1]
-        products = self.network.products[: len(layers)]
-        for weight, (_, bias) in zip(products, layers, strict=True):
-            z = hidden @ weight.T + bias
-            active.append(z > 0)
-            hidden = np.maximum(z, 0)
-        values = hidden @ self.forms.T + self.constants
+        hidden: list[Array] = []
+        values = self.values(points, hidden)
         worst = values.argmin(axis=1)
         gradient = self.forms[worst]
-        for weight, on in zip(reversed(products), reversed(active), strict=True):
-            gradient = (gradient * on) @ weight
+        for weight, h in zip(reversed(self.network.products[:-1]), reversed(hidden), strict=True):
+            gradient = (gradient * (h > 0)) @ weight
         return values[np.arange(len(points)), worst], gradient
+
+    def least(self, points: Array) -> Array:
+        """The point (d,) of points (n, d) where the margin is least in float64."""
+        found: Array = points[self.values(points).min(axis=1).argmin()]
+        return found
 
     def margin(self, point: Sequence[Fraction]) -> Fraction:
         """The exact margin at a point; that of the last one is kept."""
-        if self.last.get(tuple(point)) is None:
-            self.last.clear()
+        point = tuple(point)
+        if not self.last or self.last[0][0] != point:
             margins: list[Fraction] = self.network.exact.evaluate([list(point)], self.label)[0]
-            self.last[tuple(point)] = margins[0]
-        return self.last[tuple(point)]
+            self.last[:] = [(point, margins[0])]
+        return self.last[0][1]
 
     def replay(self, point: Array) -> Point | None:
         """The point, moved into the set, if its exact margin is <= 0; evaluated unless it is
         clearly positive in float64.
         """
-        if not self.margins(point[None])[0][0] <= 1e-6 * np.abs(self.forms).max(initial=1.0):
+        if not self.values(point[None]).min() <= 1e-6 * np.abs(self.forms).max(initial=1.0):
             return None
         inside = self.set.nearest(point.tolist())
         return tuple(inside) if self.margin(inside) <= 0 else None
@@ -113,6 +124,12 @@ class Question:
     def refuted(self, witness: Point) -> dict[str, Any]:
         """A query that a point refutes."""
         return self.query({"verdict": "refuted", "witness": [str(v) for v in witness]})
+
+    def named(self, texts: list[str]) -> Point:
+        """The point that a query names; if it is the last one that was evaluated, that itself."""
+        if self.last and [str(v) for v in self.last[0][0]] == texts:
+            return self.last[0][0]
+        return tuple(checker.rational(text) for text in texts)
 
     def proved(self, facts: list[Any], trees: list[dict[str, Any]]) -> dict[str, Any]:
         """A query that trees prove, a tree for each form, on bounds of units that facts prove."""

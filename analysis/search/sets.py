@@ -37,15 +37,21 @@ class ExactSet:
         have GRID bits or more.
         """
         numbers = [*self.lower, *self.upper, *((*self.ball[0], self.ball[1]) if self.ball else ())]
+        bottoms = {v.denominator for v in numbers}
+        if not any(bottom & bottom - 1 for bottom in bottoms):
+            return max(GRID, max(bottoms).bit_length() - 1)
         return max(GRID, *(_bits(v) for v in numbers))
+
+    @functools.cached_property
+    def _ends(self) -> tuple[list[int], list[int]]:
+        g, ends = self.scale, [(v.numerator, v.denominator) for v in (*self.lower, *self.upper)]
+        d = len(self.lower)
+        return [(p << g) // q for p, q in ends[:d]], [-((-p << g) // q) for p, q in ends[d:]]
 
     def to_json(self) -> dict[str, Any]:
         """As certificates hold it."""
-        out: dict[str, Any] = {
-            "scale": self.scale,
-            "lower": [self._below(v) for v in self.lower],
-            "upper": [-self._below(-v) for v in self.upper],
-        }
+        lower, upper = self._ends
+        out: dict[str, Any] = {"scale": self.scale, "lower": [*lower], "upper": [*upper]}
         if self.ball:
             centre, radius = self.ball  # dyadic
             out["ball"] = {
@@ -60,16 +66,20 @@ class ExactSet:
 
     def to_floats(self) -> Inputs:
         """The nearest set in float64."""
-        lower, upper = (np.array([float(v) for v in side]) for side in (self.lower, self.upper))
+        lower, upper = (
+            np.array([v.numerator / v.denominator for v in side])
+            for side in (self.lower, self.upper)
+        )
         if self.ball is None:
             return Inputs(lower, upper)
         return Inputs(lower, upper, np.array([float(v) for v in self.ball[0]]), float(self.ball[1]))
 
     def nearest(self, point: Sequence[float | Fraction]) -> list[Fraction]:
         """A rational point of the set that is near."""
+        exact = [v if isinstance(v, Fraction) else Fraction(*v.as_integer_ratio()) for v in point]
         inside = [
-            min(max(Fraction(v), a), b)
-            for v, a, b in zip(point, self.lower, self.upper, strict=True)
+            a if v <= a else min(v, b)
+            for v, a, b in zip(exact, self.lower, self.upper, strict=True)
         ]
         if self.ball is None:
             return inside

@@ -212,7 +212,8 @@ def corners(box: Any) -> tuple[Any, Any]:
         lower, upper = box
     except (TypeError, ValueError) as error:
         raise ValueError(f"box must be a pair (lower, upper), got {box!r}") from error
-    if any(getattr(side, "dtype", None) in (torch.uint8, np.uint8) for side in (lower, upper)):
+    kinds = [getattr(side, "dtype", None) for side in (lower, upper)]
+    if any(kind is torch.uint8 or kind == np.uint8 for kind in kinds):
         raise ValueError(
             "box must not be uint8, which may mean k or k/255: divide images by 255, or make "
             "numbers float64"

@@ -52,12 +52,18 @@ def renamed(
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
         own = [p.name for p in signature.parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
+        others = [p for p in signature.parameters.values() if p.kind == p.KEYWORD_ONLY]
+        names = {*own, *(p.name for p in others)}
+        plain = len(names) == len(signature.parameters)
+        needed = {p.name for p in signature.parameters.values() if p.default is p.empty}
         name = function.__qualname__.removesuffix(".__init__")
         form = f"{name} is called as {name}({_form(signature)})"
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            bound = _bound(signature, args, kwargs)
+            bound: Mapping[str, Any] | str = dict(zip(own, args, strict=False)) | kwargs
+            fits = len(bound) == len(args) + len(kwargs) and needed <= {*bound} <= names
+            bound = bound if plain and fits else _bound(signature, args, kwargs)
             wrong = isinstance(bound, str)
             if not isinstance(bound, str) and not when(bound):
                 return function(*args, **kwargs)

@@ -4,7 +4,9 @@ balls, and files that must be rejected.
 
 import copy
 import itertools
+import json
 import random
+import time
 from fractions import Fraction
 from functools import cache
 
@@ -208,6 +210,69 @@ def test_proofs_with_other_weights_are_rejected(name):
     changed = copy.deepcopy(query)
     WRONG[name](changed)
     assert checker.check(network, changed)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 6])
+def test_multipliers_of_a_wrong_length_are_rejected_in_words(count):
+    network, query = proof()
+    words = "ValueError: multipliers must have three entries, or for the weight of a ball four"
+    changed = copy.deepcopy(query)
+    for fact in changed["facts"]:
+        if len(fact[2]) == 4:
+            fact[2] = [*fact[2], 0, 0][:count]
+    assert checker.check(network, changed) == words
+    leaf = copy.deepcopy(query)
+    leaf["trees"][0]["leaf"] = [0, [], [], 0, 0, 0][:count]
+    assert checker.check(network, leaf) == words
+
+
+def test_genuine_proofs_need_little_of_what_sums_may_take():
+    network, query = proof()
+    part = Part(network, query)
+    (curves,) = part.exact
+    weights = sum(len(row) for rows, _, _ in network.layers for row in rows)
+    most = (1 << 19) + (weights << 7)
+    assert 0 < most - curves.left < most / 100
+
+
+def tents(depth, width, layers, count, weight=1):
+    """Few bytes that ask for many values: tents of tents of one input, sums of them with units of
+    another input, and as many facts about one of these.
+    """
+    tent = [[[0, 1], [2, -4]]] * 2
+    rows = [([[[0], [1]]] * 2, [0, -0.5]), *[(tent, [0, -0.5])] * depth]
+    below = [2, *[width] * layers]
+    rows += [([[[*range(n)], [weight] * n]] * width, [0] * width) for n in below[:-1]]
+    data = [
+        {"rows": [*own, [[len(rows[i - 1][0]) if i else 1], [1]]], "bias": [*bias, 0]}
+        for i, (own, bias) in enumerate(rows)
+    ]
+    unit = sum(len(layer["bias"]) for layer in data)
+    data.append({"rows": [[[*range(width + 1)], [1] * (width + 1)]], "bias": [1]})
+    network = {"inputs": 2, "layers": [*data, {"rows": [[[0], [1]]], "bias": [1]}]}
+    query = {
+        **{"label": 1, "verdict": "proved", "scale": 4, "lower": [0, 0], "upper": [16, 16]},
+        **{"bound": "1/2", "pairs": [], "facts": [[unit, 1, [0, [], [], 0]]] * count},
+        "trees": [{"leaf": [0, [], []], "goal": True}],
+    }
+    head = {"format": checker.FORMAT, "network": network, "digest": checker.digest(network)}
+    return head | {"queries": [query]}
+
+
+@pytest.mark.parametrize(
+    "sizes", [(10, 6, 6, 20), (10, 8, 4, 60), (10, 4, 4, 60), (9, 4, 2, 20, 1e-300)]
+)
+def test_sums_that_take_too_long_are_refused(sizes):
+    """4 kB would take many seconds; one fact about few units is accepted."""
+    content = tents(*sizes)
+    assert len(json.dumps(content)) < 5000
+    start = time.process_time()
+    ((reason, _),) = checker.judge(content)
+    assert time.process_time() - start < 10  # 1 on a free machine
+    assert reason.startswith("ValueError: functions of one input have too many pieces, or sums")
+    ((reason, what),) = checker.judge(tents(6, *sizes[1:3], 2))
+    assert reason == ""
+    assert what.startswith("proved")
 
 
 def test_random_changes_of_multipliers_never_prove_more_than_holds():
