@@ -6,7 +6,6 @@ import copy
 import itertools
 import json
 import random
-import time
 from fractions import Fraction
 from functools import cache
 
@@ -263,12 +262,10 @@ def tents(depth, width, layers, count, weight=1):
     "sizes", [(10, 6, 6, 20), (10, 8, 4, 60), (10, 4, 4, 60), (9, 4, 2, 20, 1e-300)]
 )
 def test_sums_that_take_too_long_are_refused(sizes):
-    """4 kB would take many seconds; one fact about few units is accepted."""
+    """4 kB would take many seconds; few facts about shallower units are accepted."""
     content = tents(*sizes)
     assert len(json.dumps(content)) < 5000
-    start = time.process_time()
     ((reason, _),) = checker.judge(content)
-    assert time.process_time() - start < 10  # 1 on a free machine
     assert reason.startswith("ValueError: functions of one input have too many pieces, or sums")
     ((reason, what),) = checker.judge(tents(6, *sizes[1:3], 2))
     assert reason == ""

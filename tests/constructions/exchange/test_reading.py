@@ -107,9 +107,7 @@ def test_one_door(tmp_path):
     ):
         assert read_network(source).exact(x).tolist() == network.exact(x).tolist()
     assert read_network(tmp_path / "a.safetensors").origin.digest == network.origin.digest
-    with pytest.raises(
-        TypeError, match=r"a ReLUNetwork, a module, .* got dict: load"
-    ):
+    with pytest.raises(TypeError, match=r"a ReLUNetwork, a module, .* got dict: load"):
         read_network({})
 
 
