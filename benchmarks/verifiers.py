@@ -252,10 +252,11 @@ def cpu():
     return used.ru_utime + used.ru_stime
 
 
-def serve(decide):
+def serve(name):
     """Questions in, a line each, answers out; more CPU time than is allowed ends the process."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a verifier prints is no answer
+    os.dup2(2, 1)  # what a verifier prints, imported or asked, is no answer
+    decide = VERIFIERS[name]() if name == "cgro" else rivals(VERIFIERS[name]())
     os.register_at_fork(after_in_child=answers.close)  # so that its end is seen, whoever is left
     with answers:
         for line in sys.stdin:
@@ -277,5 +278,4 @@ PEERS = highs, marabou, nnenum, auto_LiRPA, alpha_beta_crown
 VERIFIERS = {"cgro": cgro} | {f.__name__: f for f in PEERS}
 
 if __name__ == "__main__":
-    decide = VERIFIERS[sys.argv[1]]()
-    serve(decide if sys.argv[1] == "cgro" else rivals(decide))
+    serve(sys.argv[1])
