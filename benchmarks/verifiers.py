@@ -12,9 +12,11 @@ a box, for a network g with one output; `cgro` takes labels.
 
 import json
 import os
+import re
 import resource
 import signal
 import sys
+import tempfile
 
 import numpy as np
 
@@ -162,6 +164,18 @@ def highs():
     return decide
 
 
+def sequential(layers):
+    """A module of torch, of its default type."""
+    import torch
+
+    parts = []
+    for weight, bias in layers:
+        linear = torch.nn.Linear(*weight.T.shape)
+        linear.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
+        parts += [linear, torch.nn.ReLU()]
+    return torch.nn.Sequential(*parts[:-1])
+
+
 def auto_LiRPA():  # noqa: N802
     import torch
     from auto_LiRPA import BoundedModule, BoundedTensor, PerturbationLpNorm
@@ -170,16 +184,42 @@ def auto_LiRPA():  # noqa: N802
     torch.set_default_dtype(torch.float64)
 
     def decide(layers, lower, upper):
-        parts = []
-        for weight, bias in layers:
-            linear = torch.nn.Linear(*weight.T.shape)
-            linear.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
-            parts += [linear, torch.nn.ReLU()]
         low, high = torch.tensor(np.stack([lower, upper]))[:, None]
-        model = BoundedModule(torch.nn.Sequential(*parts[:-1]), low)
+        model = BoundedModule(sequential(layers), low)
         box = BoundedTensor(low, PerturbationLpNorm(norm=np.inf, x_L=low, x_U=high))
         least, _ = model.compute_bounds(x=(box,), method="CROWN-Optimized", bound_upper=False)
         return "unsat" if least.min() > 0 else "unknown", None  # it only bounds
+
+    return decide
+
+
+def alpha_beta_crown():
+    """Version 0.7.0 (8250d5f), with neither Gurobi nor CPLEX; it rounds the box to float32.
+
+    Its repository with submodules, complete_verifier/requirements.txt and torch 2.8 are installed;
+    the repository and its folder auto_LiRPA are on the path.
+    """
+    import torch
+    from abcrown import ABCrownSolver, ConfigBuilder, VerificationSpec
+
+    torch.set_num_threads(1)
+    below = [[(torch.ones(1, 1), torch.zeros(1))]]  # 1 g(x) <= 0
+    settings = {
+        "general": {"device": "cpu", "complete_verifier": "bab", "save_adv_example": True},
+        "attack": {"pgd_restarts": 50},
+        "solver": {"batch_size": 256, "beta-crown": {"iteration": 20}},
+        "bab": {"timeout": 1e6, "branching": {"reduceop": "max"}},
+    }
+
+    def decide(layers, lower, upper):
+        asked = VerificationSpec.build_from_input_bounds(*torch.tensor([[lower], [upper]]), below)
+        with tempfile.NamedTemporaryFile("r") as point:
+            config = ConfigBuilder.from_defaults().update(settings, attack__cex_path=point.name)
+            found = ABCrownSolver(asked, sequential(layers), config=config).solve()
+            told = re.findall(r"X_\d+ +(\S+)\)", point.read())
+        if found.status.startswith("unsafe"):
+            return "sat", [float(np.float32(v)) for v in told]
+        return ("unsat" if found.status.startswith("safe") else found.status), None
 
     return decide
 
@@ -212,10 +252,11 @@ def cpu():
     return used.ru_utime + used.ru_stime
 
 
-def serve(decide):
+def serve(name):
     """Questions in, a line each, answers out; more CPU time than is allowed ends the process."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a verifier prints is no answer
+    os.dup2(2, 1)  # what a verifier prints, imported or asked, is no answer
+    decide = VERIFIERS[name]() if name == "cgro" else rivals(VERIFIERS[name]())
     os.register_at_fork(after_in_child=answers.close)  # so that its end is seen, whoever is left
     with answers:
         for line in sys.stdin:
@@ -233,8 +274,8 @@ def serve(decide):
             print(json.dumps([word, proof, seconds]), file=answers, flush=True)
 
 
-VERIFIERS = {"cgro": cgro} | {f.__name__: f for f in (highs, marabou, nnenum, auto_LiRPA)}
+PEERS = highs, marabou, nnenum, auto_LiRPA, alpha_beta_crown
+VERIFIERS = {"cgro": cgro} | {f.__name__: f for f in PEERS}
 
 if __name__ == "__main__":
-    decide = VERIFIERS[sys.argv[1]]()
-    serve(decide if sys.argv[1] == "cgro" else rivals(decide))
+    serve(sys.argv[1])
