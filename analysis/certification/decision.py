@@ -298,6 +298,8 @@ def decide_margin(
             witness = question.named(query["witness"])
             if (found := question.margin(witness)) > 0:
                 rejected = f"the margin is {float(found):.6g} at {witness}"
+            elif not exact_set.holds(witness):  # the query's set is rounded outward
+                rejected = "the witness is outside"
         else:  # the set and the bound are right by construction
             if "bound" not in query:
                 query["bound"] = str(checker.least_margin(known.exact, query))

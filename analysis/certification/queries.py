@@ -80,8 +80,9 @@ def read_labelled_points(path: Path) -> tuple[PointArray, LabelArray]:
     uint8 is read as k/255.
     """
     points, labels = select(path, "point", "label")
-    if points.ndim != 2 or len(points) != len(labels):
-        raise ValueError(f"{path}: points must have shape ({len(labels)}, D), got {points.shape}")
+    if points.ndim != 2 or len(points) != len(labels) or not len(points):
+        rows = len(labels) or "N >= 1"
+        raise ValueError(f"{path}: points must have shape ({rows}, D), got {points.shape}")
     return points, labels
 
 

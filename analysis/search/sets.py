@@ -74,21 +74,42 @@ class ExactSet:
             return Inputs(lower, upper)
         return Inputs(lower, upper, np.array([float(v) for v in self.ball[0]]), float(self.ball[1]))
 
-    def nearest(self, point: Sequence[float | Fraction]) -> list[Fraction]:
-        """A rational point of the set that is near."""
-        exact = [v if isinstance(v, Fraction) else Fraction(*v.as_integer_ratio()) for v in point]
-        inside = [
-            a if v <= a else min(v, b)
-            for v, a, b in zip(exact, self.lower, self.upper, strict=True)
-        ]
+    def holds(self, point: Sequence[Fraction]) -> bool:
+        """Whether a point is in the set."""
+        if not all(a <= v <= b for v, a, b in zip(point, self.lower, self.upper, strict=True)):
+            return False
         if self.ball is None:
+            return True
+        centre, radius = self.ball
+        return sum((v - c) ** 2 for v, c in zip(point, centre, strict=True)) <= radius**2
+
+    def nearest(self, point: Sequence[float | Fraction]) -> list[Fraction]:
+        """A rational point of the set that is near; of a set that is empty, one of its box."""
+        exact = [v if isinstance(v, Fraction) else Fraction(*v.as_integer_ratio()) for v in point]
+        inside = self._clipped(exact)
+        if self.ball is None or self.holds(inside):
             return inside
         centre, radius = self.ball
-        away = sum((v - c) ** 2 for v, c in zip(inside, centre, strict=True))
-        if away <= radius**2:
-            return inside
-        factor = Fraction(float(radius) / math.sqrt(away) * (1 - 2.0**-40))
-        return [c + factor * (v - c) for v, c in zip(inside, centre, strict=True)]
+        start = self._clipped(centre)  # the box's nearest point to the centre
+        ways = [v - s for v, s in zip(inside, start, strict=True)]
+        square = sum(w * w for w in ways)
+        if not square:
+            return start
+        off = [s - c for s, c in zip(start, centre, strict=True)]
+        half = sum(w * o for w, o in zip(ways, off, strict=True)) / square
+        left = (radius**2 - sum(o * o for o in off)) / square
+        far = max(half**2 + left, Fraction(0))
+        share = (math.sqrt(far) - half) * (1 - 2.0**-40)
+        while share > 2.0**-60:
+            found = [s + Fraction(share) * w for s, w in zip(start, ways, strict=True)]
+            if self.holds(found):
+                return found
+            share /= 2
+        return start
+
+    def _clipped(self, point: Sequence[Fraction]) -> list[Fraction]:
+        ends = zip(point, self.lower, self.upper, strict=True)
+        return [a if v <= a else min(v, b) for v, a, b in ends]
 
 
 def _bits(value: Fraction) -> int:

@@ -332,9 +332,10 @@ def test_memorization_is_certified_from_the_command_line(tmp_path, capsys, norm,
             (points[::-1], 0.0625, "holds no point of row 0 of"),
             (points, 0.0626, "is about balls of norm"),
             (points, 0.0625, "2 rows of"),
+            (points[:0], 0.0625, "points must have shape (N >= 1, D), got (0, 2)"),
             (points, 0.03125, "in turn points 0, 1"),
         ):
-            np.savez(tmp_path / "asked.npz", x=changed, y=labels)
+            np.savez(tmp_path / "asked.npz", x=changed, y=labels[: len(changed)])
             status = run(*compared, tmp_path / "asked.npz", "--radius", radius)
             said = capsys.readouterr()
             assert (status, told in said.out + said.err) == (2 * ("turn" not in said.out), True)
