@@ -14,6 +14,13 @@ from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
 from .bounding import BROKEN, Array, Inputs, Layer
 
+ASTRAY = {
+    highspy.HighsModelStatus.kNotset,
+    highspy.HighsModelStatus.kSolveError,
+    highspy.HighsModelStatus.kUnknown,
+}
+"""What the solver says where its way from the last program's basis went wrong."""
+
 PAIRED = (1, 1, 0, 0), (1, -1, 0, 0), (1, -1, -1, 0), (1, -1, 0, 1), (1, 1, -0.5, -0.5)
 """Coefficients of h_p, h_q, z_p and z_q in the rows of a pair."""
 
@@ -162,6 +169,10 @@ class Relaxation:
         self.solver.setOptionValue("time_limit", self.solver.getRunTime() + max(seconds, 0.01))
         self.solver.run()
         status = self.solver.getModelStatus()
+        if status in ASTRAY:
+            self.solver.clearSolver()  # of that basis
+            self.solver.run()
+            status = self.solver.getModelStatus()
         if status == highspy.HighsModelStatus.kOptimal:
             solution = self.solver.getSolution()
             if solution is None:

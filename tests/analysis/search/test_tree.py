@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from highspy import HighsModelStatus
 
 from analysis.branching.search import Search
 from analysis.checkers import check_certificate as checker
@@ -46,6 +47,38 @@ def test_the_loosest_unit_is_that_of_the_largest_weighted_gap():
     point = np.array([0.0, 0.0, 0.25, 0.5])  # the inputs, then what the program has for units
     assert loosest(layers, point, [np.zeros(2)], 2) == (0, 1)
     assert loosest(layers, point, [np.array([-4.0, 0.0])], 2) == (0, 0)
+
+
+class Astray:
+    """A solver that once does not say how a program ended."""
+
+    def __init__(self, solver):
+        self.solver, self.restarts, self.left = solver, 0, 1
+
+    def __getattr__(self, name):
+        return getattr(self.solver, name)
+
+    def getModelStatus(self):  # noqa: N802 - the solver's name
+        self.left -= 1
+        return self.solver.getModelStatus() if self.left < 0 else HighsModelStatus.kNotset
+
+    def clearSolver(self):  # noqa: N802
+        self.restarts += 1
+        self.solver.clearSolver()
+
+
+def test_a_program_that_went_astray_is_solved_from_the_start():
+    question = Question(prepare(bent(0.5)), UNIT, 1)
+    bounded = bound_layers(question, np.inf)
+    program = Relaxation(bounded.layers, question.inputs)
+    program.minimise(bounded.forms[0])
+    expected = program.solve(10.0, 1)
+    program.solver = Astray(program.solver)
+    found = program.solve(10.0, 1)
+    assert (found.status, program.solver.restarts) == (Status.OPTIMAL, 1)
+    assert np.allclose(found.point, expected.point)
+    program.solver.left = 2
+    assert program.solve(10.0, 1).reason == "Not Set"
 
 
 def test_a_leaf_is_what_multipliers_prove():
