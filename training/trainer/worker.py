@@ -426,8 +426,8 @@ def write_scalars(run: Run) -> None:
 def make_optimizer(
     config: TrainingConfig, model: nn.Module, state: dict[str, torch.Tensor] | None
 ) -> torch.optim.Optimizer:
-    """The optimizer, in the state that `optimizer_tensors` gave. On a CPU, too, all tensors go
-    through one call an operation: the same bits in less time.
+    """The optimizer, in the state that `optimizer_tensors` gave; on a CPU, too, all tensors go
+    through one call an operation.
     """
     optimizer: torch.optim.Optimizer
     if config.optimizer == "sgd":
